@@ -1,0 +1,1 @@
+"""Credential backends: each mints and kills one kind of credential. Never imports ``broker``."""

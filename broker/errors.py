@@ -1,0 +1,134 @@
+"""Every error the broker raises on purpose, as one tree.
+
+Each class carries a stable ``code``; ``broker.http.problems`` maps classes to HTTP answers in one
+table, and a test fails when a class here has no row there. ``str(error)`` is for operators and
+logs; what a caller may learn is decided by that table, never here.
+"""
+
+
+class BrokerError(Exception):
+    """The root: catch it only at the edges (HTTP middleware, reaper loop, command line)."""
+
+    code = "internal"
+    retryable = False
+
+
+class ConfigurationError(BrokerError):
+    """Raised at start-up only. Carries every fault found, so that one run shows them all."""
+
+    code = "configuration"
+
+
+class InvalidRequestError(BrokerError):
+    """The request is malformed. ``field`` names the offending member, the text says the fix."""
+
+    code = "invalid-request"
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class IdempotencyConflictError(InvalidRequestError):
+    """The same idempotency key came with another body: use a new key for a new request."""
+
+    code = "idempotency-conflict"
+
+
+class AttestationError(BrokerError):
+    """The evidence was not accepted. All its kinds look alike to the caller.
+
+    ``reason`` is a short stable word for audit and metrics (a closed set, see
+    ``broker.attestation.reasons``); the message has the detail for operators.
+    """
+
+    code = "unauthenticated"
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+
+
+class KeySetUnavailableError(AttestationError):
+    """The issuer's keys are missing or staler than allowed: nothing can be verified, so nothing is."""
+
+    code = "key-set-unavailable"
+
+
+class AccessDeniedError(BrokerError):
+    """Policy, ownership or a ceiling said no. ``decision_id`` lets an operator ask for the reason."""
+
+    code = "access-denied"
+
+    def __init__(self, reason: str, *, decision_id: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.decision_id = decision_id
+
+
+class NotFoundError(BrokerError):
+    """Absent, or not the caller's: the two look the same (I6, I16)."""
+
+    code = "not-found"
+
+
+class TaskClosedError(BrokerError):
+    """The task, or an ancestor of it, has ended: open a new task."""
+
+    code = "task-closed"
+
+
+class LeaseError(BrokerError):
+    """The root of what can be wrong with one credential."""
+
+    code = "credential"
+
+
+class LeaseEndedError(LeaseError):
+    """The credential is revoked, expired or given back: ask for a new one."""
+
+    code = "credential-ended"
+
+
+class LeaseNotRenewableError(LeaseError):
+    """The credential cannot live longer (its first maximum is reached, or its kind forbids it)."""
+
+    code = "credential-not-renewable"
+
+
+class QuotaExceededError(BrokerError):
+    """Too many live credentials. ``scope`` says whose quota; wait ``retry_after_ms`` or give some back."""
+
+    code = "quota-exceeded"
+
+    def __init__(self, scope: str, *, retry_after_ms: int = 1000) -> None:
+        super().__init__(f"quota of live credentials exhausted: {scope}")
+        self.scope = scope
+        self.retry_after_ms = retry_after_ms
+
+
+class UnavailableError(BrokerError):
+    """The broker will not give access now (revoke-only). The message says why; try again later."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class StoreUnavailableError(UnavailableError):
+    """The ledger did not answer. A mutation sent before this may or may not have taken effect;
+    repeating it with the same operation id is harmless."""
+
+    code = "store-unavailable"
+
+
+class StaleFactsError(UnavailableError):
+    """The decision read facts older than the ledger's: decide again."""
+
+    code = "stale-facts"
+
+
+class IssuanceError(BrokerError):
+    """A backend failed to issue; raised ``from`` its :class:`backends.errors.BackendError`."""
+
+    code = "issuance-failed"
+    retryable = True

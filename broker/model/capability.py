@@ -1,0 +1,58 @@
+"""What can be asked for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class CheckMode(StrEnum):
+    """How a registered resource server learns that a token is dead (DESIGN §5)."""
+
+    INTROSPECT = "introspect"
+    FEED = "feed"
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceServer:
+    """A party that accepts our tokens. ``staleness_ms`` is the bound beyond which a strict feed
+    verifier refuses everything; ``cache_ms`` how long an introspecting one may remember a yes."""
+
+    audience: str
+    check: CheckMode
+    tenants: frozenset[str]
+    staleness_ms: int = 5_000
+    cache_ms: int = 0
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A named thing that can be granted, with its ceilings. ``backend`` says who mints it."""
+
+    name: str
+    backend: str
+    audience: str
+    scopes: frozenset[str]
+    max_ttl_ms: int
+    default_ttl_ms: int
+    tenants: frozenset[str]
+    data_class: str
+    renewable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """One line of a task's ceiling: this capability, at most these scopes."""
+
+    capability: str
+    scopes: frozenset[str]
+
+
+def covers(outer: tuple[Ceiling, ...], capability: str, scopes: frozenset[str]) -> bool:
+    """Tell whether a ceiling leaves room for these scopes of this capability."""
+    return any(line.capability == capability and scopes <= line.scopes for line in outer)
+
+
+def is_within(inner: tuple[Ceiling, ...], outer: tuple[Ceiling, ...]) -> bool:
+    """Tell whether a child's ceiling is nowhere wider than its parent's (I7)."""
+    return all(covers(outer, line.capability, line.scopes) for line in inner)

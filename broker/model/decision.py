@@ -1,0 +1,55 @@
+"""What policy answered: a value, never an exception."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a decision came about, for its record and for ``explain``.
+
+    ``policies`` are the ids of the determining policies; ``facts`` the entities that the engine
+    was shown; ``errors`` what went wrong while evaluating (any entry makes the decision a Deny);
+    ``missing`` the conditions or facts that would have had to hold.
+    """
+
+    policy_version: str
+    facts_revision: int
+    policies: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Obligations:
+    """What a Permit narrows: the longest lifetime and the only scopes, where policy says so."""
+
+    max_ttl_ms: int | None = None
+    scopes: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Policy allows it, under obligations."""
+
+    obligations: Obligations
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Policy, or its failure, refuses. ``reason`` is a short stable word."""
+
+    reason: str
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsApproval:
+    """A human has to agree first."""
+
+    of_whom: tuple[str, ...]
+    trace: Trace
+
+
+Decision = Permit | Deny | NeedsApproval

@@ -1,0 +1,60 @@
+"""What was granted, from before the credential exists until after it is dead."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from broker.ids import LeaseId, TaskId
+from broker.model.decision import Trace
+
+
+class LeaseState(StrEnum):
+    """Where a lease stands."""
+
+    RESERVED = "reserved"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSpec:
+    """What a lease was granted with: it never changes.
+
+    ``locator`` names the credential before it exists (for our JWTs the ``jti``, which is the lease
+    id). ``evidence_issuer`` is the issuer whose token justified it. ``trace`` is the decision.
+    """
+
+    id: LeaseId
+    task: TaskId
+    path: tuple[TaskId, ...]
+    actors: tuple[str, ...]
+    agent: str
+    instance: str
+    tenant: str
+    on_behalf_of: str
+    capability: str
+    backend: str
+    audience: str
+    scopes: tuple[str, ...]
+    evidence_issuer: str
+    locator: str
+    key_id: str
+    decision: str
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease as the ledger has it now. Generation 1 is the first token, each renewal adds one.
+
+    ``is_alive`` is the ledger's judgement: own state, task, ancestors, expiry and cuts.
+    """
+
+    spec: LeaseSpec
+    state: LeaseState
+    is_alive: bool
+    generation: int
+    issued_at_ms: int
+    expires_at_ms: int
+    max_expires_at_ms: int
+    ended_at_ms: int = 0
+    ended_by: str = ""

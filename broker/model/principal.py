@@ -1,0 +1,46 @@
+"""Who a caller has been shown to be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+ALL_TENANTS = "*"
+"""What an operator's tenant list holds when the operator answers for every tenant."""
+
+
+class Kind(StrEnum):
+    """What part a principal plays."""
+
+    AGENT = "agent"
+    ORCHESTRATOR = "orchestrator"
+    OPERATOR = "operator"
+    RESOURCE = "resource"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The verified result of attestation. Only an attestor builds one.
+
+    ``name`` is the registered identity (an agent's, orchestrator's or operator's name; for a
+    resource server, its audience). ``instance`` tells two running copies apart. ``issuer`` is the
+    ``iss`` of the evidence; ``expires_at_ms`` is the evidence's own end, which caps whatever is
+    granted on it. ``claims`` holds only the claims that the issuer's declaration lets through.
+    """
+
+    kind: Kind
+    name: str
+    tenants: frozenset[str]
+    instance: str
+    issuer: str
+    subject: str
+    expires_at_ms: int
+    claims: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+    def answers_for(self, tenant: str) -> bool:
+        """Tell whether this principal belongs to the tenant (I16)."""
+        return tenant in self.tenants or ALL_TENANTS in self.tenants
+
+    @property
+    def ref(self) -> str:
+        """The principal as one word, for records: ``agent:invoice-bot``."""
+        return f"{self.kind}:{self.name}"

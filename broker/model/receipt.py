@@ -1,0 +1,45 @@
+"""What taking a credential away achieved, lease by lease and in sum."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from broker.ids import LeaseId, TaskId
+
+
+class ReceiptState(StrEnum):
+    """How far the death of one credential has come (DESIGN §2)."""
+
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    PENDING = "pending"
+    EXPIRED = "expired"
+    IRREVOCABLE = "irrevocable"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one lease. ``confirmed`` means: its target refuses it, and will go on to."""
+
+    lease: LeaseId
+    task: TaskId
+    capability: str
+    kind: str
+    audience: str
+    state: ReceiptState
+    detail: str
+    revoked_at_ms: int
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """One page of a report; ``cursor`` is empty on the last one.
+
+    ``counts`` covers this page only: a total over 100,000 leases would be work without a bound.
+    """
+
+    receipts: tuple[Receipt, ...]
+    counts: Mapping[ReceiptState, int]
+    cursor: str

@@ -1,0 +1,142 @@
+"""What callers ask of the verbs: parsed and bounded at the door, before anything looks at them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from broker.ids import LeaseId, RevocationId, TaskId
+from broker.model.capability import Ceiling
+from broker.model.lease import Lease
+from broker.model.task import Task
+from broker.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """Open a named task. With neither ``instance`` nor a claim, nobody can use it: when
+    ``instance`` is empty the answer carries a claim handle for whoever shall run it."""
+
+    name: str
+    agent: str
+    tenant: str
+    ceiling: tuple[Ceiling, ...]
+    ttl_ms: int
+    idle_ms: int
+    instance: str = ""
+    on_behalf_of: str = ""
+    tickets: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    opener_timeout_ms: int = 0
+    parent: TaskId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedTask:
+    """The answer to OpenTask. ``claim_handle`` is delivered once, to the opener."""
+
+    task: Task
+    claim_handle: Secret | None
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendTask:
+    """Move a task's deadline to ``ttl_ms`` from now."""
+
+    ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks to list; an empty word does not filter."""
+
+    tenant: str = ""
+    agent: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """One page of tasks; ``cursor`` is empty on the last one."""
+
+    tasks: tuple[Task, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeasePage:
+    """One page of leases; ``cursor`` is empty on the last one."""
+
+    leases: tuple[Lease, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCredential:
+    """Ask for a credential within a task. ``ttl_ms`` 0 means the capability's default. ``labels``
+    are the caller's own assertions; policy sees them as the set of strings ``key=value``."""
+
+    capability: str
+    scopes: frozenset[str]
+    ttl_ms: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCredential:
+    """The one answer that delivers a credential."""
+
+    lease: Lease
+    credential: Secret
+
+
+class SelectorKind(StrEnum):
+    """What an operator's revocation names."""
+
+    CREDENTIAL = "credential"
+    TASK = "task"
+    AGENT = "agent"
+    CAPABILITY = "capability"
+    ISSUER = "issuer"
+    TENANT = "tenant"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which credentials an operator takes away. ``value`` is an id or a name, empty for ALL.
+
+    ``tenant`` confines an agent, capability or issuer to one tenant; empty means every tenant that
+    the operator answers for.
+    """
+
+    kind: SelectorKind
+    value: str = ""
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """An operator's order. ``pending_buckets`` names where a cut does not stand yet: until it is
+    empty the order is not acknowledged (DESIGN §4)."""
+
+    id: RevocationId
+    selector: Selector
+    reason: str
+    ordered_by: str
+    issued_before_ms: int
+    pending_buckets: tuple[int, ...]
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Tell whether the cut stands everywhere."""
+        return not self.pending_buckets
+
+
+@dataclass(frozen=True, slots=True)
+class Introspected:
+    """What an introspecting resource server may learn of a live token."""
+
+    lease: Lease
+    lease_id: LeaseId
+    token_id: str
