@@ -35,9 +35,7 @@ class Revocations:
 class Reports:
     """Receipts, page by page."""
 
-    async def of_task(
-        self, caller: Principal, task: TaskId, cursor: str, limit: int
-    ) -> ReportPage:
+    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
         raise NotImplementedError
 
     async def of_revocation(

@@ -25,7 +25,5 @@ class Tasks:
     async def extend(self, caller: Principal, task: TaskId, request: ExtendTask) -> Task:
         raise NotImplementedError
 
-    async def close(
-        self, caller: Principal, task: TaskId, outcome: TaskState, reason: str
-    ) -> Task:
+    async def close(self, caller: Principal, task: TaskId, outcome: TaskState, reason: str) -> Task:
         raise NotImplementedError

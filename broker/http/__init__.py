@@ -1,1 +1,1 @@
-"""http"""
+"""The HTTP edge: routes, handlers that parse, call and render, and problems. Nothing else."""
