@@ -63,3 +63,5 @@ class Task:
     closed_at_ms: int = 0
     ended_by: str = ""
     closed_by: str = ""
+    close_number: int = 0
+    """Number of its end in the bucket's outbox: what verifiers acknowledge."""
