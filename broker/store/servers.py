@@ -32,6 +32,7 @@ def client_options(deadline_ms: int, *, connections: int = 128) -> dict[str, Any
     """
     return {
         "decode_responses": True,
+        "encoding_errors": "replace",  # an odd byte in an answer is no reason to lose the answer
         "protocol": 2,
         "retry": Retry(NoBackoff(), 0),
         "socket_timeout": None,
