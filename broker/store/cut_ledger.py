@@ -33,7 +33,7 @@ class Cut:
         """The cut's name in a bucket's hash."""
         if self.of is SelectorKind.ALL:
             return "all"
-        confined = f"@{self.tenant}" if self.tenant else ""
+        confined = f"|{self.tenant}" if self.tenant else ""
         return f"{self.of}:{self.name}{confined}"
 
     @property

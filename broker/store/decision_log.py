@@ -26,8 +26,13 @@ class DecisionLog:
         self._ids = ids
         self._limits = limits
 
-    async def note(self, caller: str, tenant: str, record: Mapping[str, object]) -> DecisionId:
+    async def note(
+        self, caller: str, tenant: str, record: Mapping[str, object], *, question: str
+    ) -> DecisionId:
         """Record a refusal and return its id, to be quoted to an operator.
+
+        ``record`` goes to the audit trail and is kept; ``question`` (the whole query as JSON) is only
+        kept, for as long as an operator may ask.
 
         A caller's refusals go to one bucket, where they are counted: a looping agent fills nobody's
         outbox.
@@ -35,7 +40,9 @@ class DecisionLog:
         home = hashlib.sha256(caller.encode()).digest()[0] % len(self._keys.buckets)
         decision = self._ids.decision(home)
         bucket = self._keys.buckets[home]
-        text = codec.encode({"decision": decision, "tenant": tenant, **record})
+        told = {"decision": decision, "tenant": tenant, **record}
+        kept = codec.encode({**told, "question": question})
+        detail = codec.encode(told)
         keys = [*bucket.head, bucket.decision(decision), bucket.denials(caller)]
         args: list[str | int] = [
             self._ids.operation(),

@@ -50,13 +50,15 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The dates that the ledger has set, to be signed exactly. ``is_new`` is false for the repeat
+    """The dates that the ledger has set, to be signed exactly, by the key ``key_id``. ``is_new`` is false for the repeat
     of an idempotent request."""
 
     lease: LeaseId
     generation: int
     issued_at_ms: int
     expires_at_ms: int
+    max_expires_at_ms: int
+    key_id: str
     is_new: bool
 
 
@@ -91,6 +93,7 @@ class LeaseLedger:
             bucket.audiences(spec.path[0]),
             bucket.index("capability", spec.capability),
             bucket.leases(spec.task),
+            bucket.index("issuer", spec.evidence_issuer),
             *bucket.path(spec.path),
         ]
         return _granted(await self._link.run(scripts.LEASE_GRANT, keys, self._grant_args(new)))
@@ -188,6 +191,13 @@ class LeaseLedger:
         keys = [bucket.meta, bucket.cuts, bucket.lease(lease), *bucket.path(path)]
         return _lease(await self._link.run(scripts.LEASE_VIEW, keys, [" ".join(path)]))
 
+    async def find(self, lease: LeaseId, path: tuple[TaskId, ...]) -> Lease | None:
+        """Show a lease, or None when retention has outlived it."""
+        try:
+            return await self.view(lease, path)
+        except NotFoundError:
+            return None
+
     async def end(self, leases: Sequence[tuple[LeaseId, TaskId]], reason: str) -> list[LeaseId]:
         """End leases of one bucket; return those that were alive until now.
 
@@ -207,7 +217,7 @@ class LeaseLedger:
         return ended
 
     async def live(self, task: TaskId, limit: int) -> list[LeaseId]:
-        """Return some of the task's leases that have not been ended yet."""
+        """Return some of the task's leases that have not been ended yet (limit 0: all)."""
         key = self._keys.of(task).live(task)
         return [LeaseId(name) for name in await self._link.read("ZRANGE", key, 0, limit - 1)]
 
@@ -220,9 +230,15 @@ class LeaseLedger:
 
 
 def _granted(reply: Reply) -> Granted:
-    status, lease, generation, issued, expires, *_ = accept(reply)
+    status, lease, generation, issued, expires, most, key_id = accept(reply)
     return Granted(
-        LeaseId(lease), int(generation), int(issued), int(expires), is_new=status == "ok"
+        LeaseId(lease),
+        int(generation),
+        int(issued),
+        int(expires),
+        int(most),
+        key_id,
+        is_new=status == "ok",
     )
 
 

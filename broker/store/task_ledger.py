@@ -65,6 +65,7 @@ class TaskLedger:
             bucket.index("agent", spec.agent),
             bucket.index("tenant", spec.tenant),
             bucket.index("issuer", spec.opener_issuer),
+            bucket.index("all", ""),
         ]
         if len(spec.path) > 1:
             keys += [bucket.children(spec.path[-2]), *bucket.path(spec.path[:-1])]

@@ -40,6 +40,14 @@ class TaskTree:
             for name in await self._link.read("ZREVRANGE", key, start, start + limit - 1)
         ]
 
+    async def older(
+        self, bucket: int, index: Index, until_ms: int, start: int, limit: int
+    ) -> list[TaskId]:
+        """Return some tasks of an index that entered it until an instant, oldest first."""
+        key = self._keys.buckets[bucket].index(index.kind, index.name)
+        found = await self._link.read("ZRANGEBYSCORE", key, "-inf", until_ms, "LIMIT", start, limit)
+        return [TaskId(name) for name in found]
+
     async def sweep(self, task: TaskId, root: TaskId) -> bool:
         """Look at a task that may be due; return whether that ended it."""
         bucket = self._keys.of(task)
@@ -51,6 +59,17 @@ class TaskTree:
         """Return a task's spec, if it is still there."""
         text = await self._link.read("HGET", self._keys.of(task).task(task), "spec")
         return codec.task_spec(text) if text else None
+
+    async def bound(self, task: TaskId) -> tuple[TaskSpec, str] | None:
+        """Return a task's spec and the instance that it is bound to (empty: none yet)."""
+        key = self._keys.of(task).task(task)
+        text, instance = await self._link.read("HMGET", key, "spec", "instance")
+        return (codec.task_spec(text), instance or "") if text else None
+
+    async def forget_at(self, task: TaskId, when_ms: int) -> None:
+        """Put a task on the due queue for forgetting."""
+        bucket = self._keys.of(task)
+        await self._link.run(scripts.DUE_ADD, [bucket.due], [when_ms, f"g:{task}"])
 
     async def forget(self, spec: TaskSpec) -> None:
         """Remove an ended task's records and index entries."""
@@ -67,6 +86,7 @@ class TaskTree:
             bucket.index("agent", spec.agent),
             bucket.index("tenant", spec.tenant),
             bucket.index("issuer", spec.opener_issuer),
+            bucket.index("all", ""),
             *capabilities,
             *siblings,
         ]

@@ -1,17 +1,17 @@
 -- Reserve a lease, and for a local mint activate it in the same breath: judged by one clock, which
--- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases path…
+-- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
 --       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec, detail
 local now = advance_clock()
-local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires')
+local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
 if known[1] then
   if known[1] ~= ARGV[18] then return {'conflict'} end
-  return {'repeat', known[2], known[3], known[4], known[5]}
+  return {'repeat', known[2], known[3], known[4], known[5], known[6], known[7]}
 end
 local last = #KEYS
 local node = redis.call('HMGET', KEYS[last], 'path', 'instance')
 if node[1] ~= ARGV[4] or node[2] ~= ARGV[5] then return {'absent'} end
-local ended, deadline = path_ended(11, last, now)
+local ended, deadline = path_ended(12, last, now)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[11], ARGV[12], ARGV[13], ARGV[14]) then return {'cut'} end
 if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[10]) then return {'stale'} end
@@ -31,14 +31,15 @@ redis.call('ZADD', KEYS[5], ends, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[10], '-inf', text(now - 2 * tonumber(ARGV[19])))
 redis.call('ZADD', KEYS[10], issued, ARGV[1])
 redis.call('SADD', KEYS[8], ARGV[15])
-redis.call('ZADD', KEYS[9], issued, ARGV[3])
-for i = 11, last do
+redis.call('ZADD', KEYS[9], 'NX', issued, ARGV[3])
+redis.call('ZADD', KEYS[11], 'NX', issued, ARGV[3])
+for i = 12, last do
   local latest = tonumber(redis.call('HGET', KEYS[i], 'lx') or '0')
   redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(math.max(latest, expires)))
 end
 if ARGV[18] ~= '' then
-  redis.call('HSET', KEYS[7], 'digest', ARGV[18], 'id', ARGV[1], 'generation', 1, 'issued', issued, 'expires', ends)
+  redis.call('HSET', KEYS[7], 'digest', ARGV[18], 'id', ARGV[1], 'generation', 1, 'issued', issued, 'expires', ends, 'most', text(most), 'key_id', ARGV[20])
   redis.call('PEXPIREAT', KEYS[7], text(most + tonumber(ARGV[19])))
 end
-tell('lease.issued', now, ARGV[2], ARGV[11], '', '', 0, ARGV[22])
-return {'ok', ARGV[1], '1', issued, ends, text(most)}
+tell('lease.issued', now, ARGV[2], ARGV[11], '', '', 0, dated(ARGV[22], issued, ends))
+return {'ok', ARGV[1], '1', issued, ends, text(most), ARGV[20]}

@@ -2,10 +2,10 @@
 -- KEYS: meta cuts due out live lease idem path…
 -- ARGV: id, op, task, path, instance, ttl, evidence_exp, facts, outbox_max, digest, retention, key_id, detail
 local now = advance_clock()
-local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires')
+local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
 if known[1] then
   if known[1] ~= ARGV[10] then return {'conflict'} end
-  return {'repeat', known[2], known[3], known[4], known[5]}
+  return {'repeat', known[2], known[3], known[4], known[5], known[6], known[7]}
 end
 local lease = redis.call('HMGET', KEYS[6], unpack(LEASE_FIELDS))
 local more = redis.call('HMGET', KEYS[6], 'max_expires', 'instance')
@@ -30,8 +30,8 @@ for i = 8, #KEYS do
   redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(math.max(latest, expires)))
 end
 if ARGV[10] ~= '' then
-  redis.call('HSET', KEYS[7], 'digest', ARGV[10], 'id', ARGV[1], 'generation', generation, 'issued', issued, 'expires', ends)
+  redis.call('HSET', KEYS[7], 'digest', ARGV[10], 'id', ARGV[1], 'generation', generation, 'issued', issued, 'expires', ends, 'most', text(most), 'key_id', ARGV[12])
   redis.call('PEXPIREAT', KEYS[7], text(most + tonumber(ARGV[11])))
 end
-tell('lease.renewed', now, ARGV[2], lease[4], '', '', 0, ARGV[13])
-return {'ok', ARGV[1], tostring(generation), issued, ends, text(most)}
+tell('lease.renewed', now, ARGV[2], lease[4], '', '', 0, dated(ARGV[13], issued, ends))
+return {'ok', ARGV[1], tostring(generation), issued, ends, text(most), ARGV[12]}

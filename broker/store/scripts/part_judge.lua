@@ -13,10 +13,10 @@ local function is_cut(born, tenant, agent, issuer, capability)
   if has_cuts == nil then has_cuts = redis.call('HLEN', KEYS[2]) > 0 end
   if not has_cuts then return false end
   local names = {'all', 'tenant:' .. tenant, 'agent:' .. agent, 'issuer:' .. issuer,
-    'agent:' .. agent .. '@' .. tenant, 'issuer:' .. issuer .. '@' .. tenant}
+    'agent:' .. agent .. '|' .. tenant, 'issuer:' .. issuer .. '|' .. tenant}
   if capability then
     names[7] = 'capability:' .. capability
-    names[8] = 'capability:' .. capability .. '@' .. tenant
+    names[8] = 'capability:' .. capability .. '|' .. tenant
   end
   for _, name in ipairs(names) do
     if cut_covers(name, born) then return true end

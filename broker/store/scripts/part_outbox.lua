@@ -10,3 +10,8 @@ local function tell(kind, now, op, tenant, feed, audiences, exp, detail)
     'feed', feed, 'aud', audiences, 'exp', text(exp), 'detail', detail)
   return n
 end
+
+-- Put the dates that only this script knows into an event's detail (a JSON object, not empty).
+local function dated(detail, issued, expires)
+  return string.sub(detail, 1, -2) .. ',"issued_at_ms":' .. issued .. ',"expires_at_ms":' .. expires .. '}'
+end
