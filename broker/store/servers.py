@@ -32,7 +32,7 @@ def client_options(deadline_ms: int, *, connections: int = 128) -> dict[str, Any
     """
     return {
         "decode_responses": True,
-        "encoding_errors": "replace",  # an odd byte in an answer is no reason to lose the answer
+        "encoding_errors": "surrogateescape",  # an odd byte in a reply must not break the queue
         "protocol": 2,
         "retry": Retry(NoBackoff(), 0),
         "socket_timeout": None,

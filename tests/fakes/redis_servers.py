@@ -102,6 +102,10 @@ class Cluster:
             self._await_agreement()
             undo.pop_all()
 
+    def spare_port(self) -> int:
+        """Find a port for something that stands before a node."""
+        return _free_ports(1)[0]
+
     def stop(self) -> None:
         """Stop the three."""
         for node in self.nodes:
