@@ -67,6 +67,11 @@ class EmbeddedServer:
         """The server's process id."""
         return self._server.pid if self._server else 0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._server is not None and self._server.is_running
+
     def start(self) -> None:
         """Start it and wait until it answers.
 

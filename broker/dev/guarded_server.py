@@ -42,6 +42,11 @@ class GuardedServer:
         """The server's process id, 0 before the first start."""
         return self._pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._guardian is not None and self._guardian.poll() is None
+
     def start(self) -> None:
         """Start it and wait until it answers.
 

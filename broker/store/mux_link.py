@@ -8,7 +8,7 @@ the only thing that others wait for.
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import hiredis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -99,7 +99,7 @@ class MuxLink:
         if self._keeper is None:
             raise StoreUnavailableError("the link to Redis is closed")
 
-    def _send(self, packed: bytes) -> "asyncio.Future[Any]":
+    def _send(self, packed: bytes) -> "asyncio.Future[Reply]":
         self._require_open()
         if self._wire is None:
             raise StoreUnavailableError(f"no connection to Redis: {self._absence}")
@@ -142,7 +142,7 @@ def _pack(*command: Value) -> bytes:
     return packed
 
 
-def _checked(reply: Any) -> Reply:  # noqa: ANN401 - RESP is untyped
+def _checked(reply: Reply) -> Reply:
     if isinstance(reply, BaseException):
         raise StoreUnavailableError(f"Redis: {reply}") from reply
     return reply

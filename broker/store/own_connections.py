@@ -1,12 +1,11 @@
 """Connections for reads that block: each is used by one caller at a time."""
 
 import asyncio
-from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
 
 from broker.store.dialing import Dial, connect
-from broker.store.link import Value
+from broker.store.link import Reply, Value
 
 
 class OwnConnections:
@@ -18,7 +17,7 @@ class OwnConnections:
         self._idle: list[AbstractConnection] = []
         self._busy: set[AbstractConnection] = set()
 
-    async def ask(self, *command: Value, within_s: float) -> Any:  # noqa: ANN401 - RESP is untyped
+    async def ask(self, *command: Value, within_s: float) -> Reply:
         """Run one command. A connection that did not bring its reply is thrown away.
 
         Raises:
@@ -44,7 +43,7 @@ class OwnConnections:
 
     async def _exchange(
         self, connection: AbstractConnection, *command: Value, within_s: float
-    ) -> Any:  # noqa: ANN401 - RESP is untyped
+    ) -> Reply:
         await connect(connection, within_s=self._connect_s)
         async with asyncio.timeout(within_s):
             await connection.send_command(*command, check_health=False)

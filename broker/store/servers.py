@@ -15,7 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
-from broker.store.link import Value
+from broker.store.link import Reply, Value
 
 FOREIGN_ERRORS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
 """All that redis-py raises when a server is absent, slow or unwilling."""
@@ -32,7 +32,7 @@ def client_options(deadline_ms: int, *, connections: int = 128) -> dict[str, Any
     """
     return {
         "decode_responses": True,
-        "encoding_errors": "replace",  # an odd byte in an answer is no reason to lose the answer
+        "encoding_errors": "surrogateescape",  # an odd byte in a reply must not break the queue
         "protocol": 2,
         "retry": Retry(NoBackoff(), 0),
         "socket_timeout": None,
@@ -52,11 +52,11 @@ class Servers(Protocol):
         """Name the server that holds a key (the empty key: any server)."""
         ...
 
-    async def execute(self, key: str, *command: Value) -> Any:  # noqa: ANN401 - RESP is untyped
+    async def execute(self, key: str, *command: Value) -> Reply:
         """Run a command where its key lives."""
         ...
 
-    async def each(self, *command: Value) -> list[Any]:
+    async def each(self, *command: Value) -> list[Reply]:
         """Run a command on every primary."""
         ...
 
@@ -83,11 +83,11 @@ class OneServer:
         """Name the only server."""
         return ""
 
-    async def execute(self, _key: str, *command: Value) -> Any:  # noqa: ANN401 - RESP is untyped
+    async def execute(self, _key: str, *command: Value) -> Reply:
         """Run a command."""
         return await self._execute(*command)
 
-    async def each(self, *command: Value) -> list[Any]:
+    async def each(self, *command: Value) -> list[Reply]:
         """Run a command on the only server."""
         return [await self._execute(*command)]
 
@@ -115,12 +115,12 @@ class ClusterServers:
         """Name the server that holds a key."""
         return str((await self._node(key)).name)
 
-    async def execute(self, key: str, *command: Value) -> Any:  # noqa: ANN401 - RESP is untyped
+    async def execute(self, key: str, *command: Value) -> Reply:
         """Run a command where its key lives, following redirects."""
         node = await self._node(key)
         return await self._client.execute_command(*command, target_nodes=node)
 
-    async def each(self, *command: Value) -> list[Any]:
+    async def each(self, *command: Value) -> list[Reply]:
         """Run a command on every primary."""
         nodes = (await self._client.initialize()).get_primaries()
         return await asyncio.gather(*(node.execute_command(*command) for node in nodes))

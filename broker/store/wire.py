@@ -10,19 +10,20 @@
 import asyncio
 import math
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from broker.errors import StoreUnavailableError
+from broker.store.link import Reply
 from broker.store.servers import FOREIGN_ERRORS
 
 WATCHES_PER_DEADLINE: Final = 40
 """How often the queue is looked at within one deadline: bounds both lateness and the work."""
 
-Slot = tuple["asyncio.Future[Any]", float]
+Slot = tuple["asyncio.Future[Reply]", float]
 """Who waits for the reply, and until when (event loop time)."""
 
 
@@ -42,7 +43,7 @@ class Wire:
         self._something_unsent = asyncio.Event()
         self._cause: BaseException | None = None
 
-    def send(self, packed: bytes) -> "asyncio.Future[Any]":
+    def send(self, packed: bytes) -> "asyncio.Future[Reply]":
         """Queue a packed command. The future brings the reply or an exception, as a *value*.
 
         Raises:
@@ -97,7 +98,7 @@ class Wire:
             if isinstance(reply, ReadOnlyError):
                 raise reply  # a master no more: look for the new one behind the same address
 
-    async def _next_reply(self) -> Any:  # noqa: ANN401 - RESP is untyped
+    async def _next_reply(self) -> Reply:
         try:
             return await self._connection.read_response(timeout=math.inf, disconnect_on_error=False)
         except (ResponseError, BusyLoadingError) as error:
