@@ -51,7 +51,8 @@ def _media_type(unverified_header: Mapping[str, object]) -> str:
     if "typ" not in unverified_header:
         return ABSENT
     declared = unverified_header["typ"]
-    # A value "absent" is some media type that nobody declares, not a missing member.
-    if not isinstance(declared, str) or declared == ABSENT:
+    if not isinstance(declared, str):
         return ""
-    return declared.lower().removeprefix(_MEDIA_PREFIX)
+    folded = declared.lower().removeprefix(_MEDIA_PREFIX)
+    # Who writes "absent" there means some type that nobody declares, not a missing member.
+    return "" if folded == ABSENT else folded
