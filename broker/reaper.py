@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 class Worker(Protocol):
     """Does one kind of due work."""
 
-    async def work(self, subject: str) -> int | None:
+    async def work(self, work: Work) -> int | None:
         """Do it all; return when to look again (ms), or None when nothing is left to do."""
         ...
 
@@ -107,7 +107,7 @@ class Reaper:
     async def _one(self, work: Work) -> None:
         try:
             worker = self._workers[work.kind]
-            again_at_ms = await worker.work(work.subject)
+            again_at_ms = await worker.work(work)
         except StoreUnavailableError:
             raise
         except Exception:

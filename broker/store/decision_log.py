@@ -47,10 +47,10 @@ class DecisionLog:
         args: list[str | int] = [
             self._ids.operation(),
             tenant,
-            text,
+            kept,
             self._limits.retention_ms,
             _PER_MINUTE,
-            text,
+            detail,
         ]
         await self._link.run(scripts.DECISION_NOTE, keys, args)
         return decision

@@ -51,7 +51,8 @@ class Renewal:
 @dataclass(frozen=True, slots=True)
 class Granted:
     """The dates that the ledger has set, to be signed exactly, by the key ``key_id``. ``is_new`` is false for the repeat
-    of an idempotent request."""
+    of an idempotent request.
+    """
 
     lease: LeaseId
     generation: int

@@ -1,6 +1,7 @@
 """Real servers and fakeredis, for tests. Nothing here outlives the process that started it."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -14,7 +15,7 @@ import redis
 from broker.dev.embedded import EmbeddedServer, server_binary
 from broker.dev.guarded_server import GuardedServer
 from broker.settings.store import StoreSettings
-from broker.store.link import HEADER, Reply, Script, Value
+from broker.store.link import Reply, Script, Value
 from broker.store.servers import client_options
 
 
@@ -144,6 +145,9 @@ class Cluster:
         return "cluster_state:ok" in state and sum(b - a + 1 for a, b, *_ in slots) == 16384
 
 
+_HEADER_LINE = re.compile(r"\A#!lua[^\n]*\n")
+
+
 class HeaderlessFakeRedis(fakeredis.FakeAsyncRedis):
     """fakeredis does not know the header of our scripts; this one takes it off."""
 
@@ -155,7 +159,7 @@ class HeaderlessFakeRedis(fakeredis.FakeAsyncRedis):
         """Take the header off a script's text, and know the script by its former name too."""
         match command:
             case ("EVAL", text, *rest):
-                bare = Script("", text.removeprefix(HEADER))
+                bare = Script("", _HEADER_LINE.sub("", text))
                 self._known[Script("", text).sha] = bare.sha
                 command = ("EVAL", bare.text, *rest)
             case ("EVALSHA", sha, *rest):
