@@ -5,6 +5,8 @@ table, and a test fails when a class here has no row there. ``str(error)`` is fo
 logs; what a caller may learn is decided by that table, never here.
 """
 
+from dataclasses import dataclass
+
 
 class BrokerError(Exception):
     """The root: catch it only at the edges (HTTP middleware, reaper loop, command line)."""
@@ -13,10 +15,32 @@ class BrokerError(Exception):
     retryable = False
 
 
+@dataclass(frozen=True, slots=True)
+class LocatedFault:
+    """One thing that is wrong with the configuration, and where. ``line`` 0 is the whole file."""
+
+    file: str
+    line: int
+    key: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Write it on one line: ``file:line: key: what - remedy``; no control character passes."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        key = f" {self.key}:" if self.key else ""
+        text = f"{place}:{key} {self.message} \N{EM DASH} {self.remedy}"
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class ConfigurationError(BrokerError):
-    """Raised at start-up only. Carries every fault found, so that one run shows them all."""
+    """The configuration cannot be used. Carries every fault found, so that one run shows them all."""
 
     code = "configuration"
+
+    def __init__(self, message: str = "", *, faults: tuple[LocatedFault, ...] = ()) -> None:
+        super().__init__(message or "\n".join(map(str, faults)))
+        self.faults = faults
 
 
 class InvalidRequestError(BrokerError):
