@@ -14,7 +14,7 @@ from aiohttp import HttpVersion11, hdrs, web
 
 from broker.errors import AttestationError, InvalidRequestError
 from broker.http import oauth_routes, problems, status_routes
-from broker.http.gate import LOCAL, Gate
+from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
 from broker.http.mutations import Handler
@@ -42,12 +42,12 @@ _SINGLETONS: Final = (hdrs.AUTHORIZATION, "Idempotency-Key")
 class Edge:
     """Stands between the router and the handlers."""
 
-    def __init__(self, services: Services, gate: Gate) -> None:
+    def __init__(self, services: Services, admission: Admission) -> None:
         self._authenticate = services.authenticate
         self._metrics = services.metrics
         self._request_id = services.request_id
         self._journal = Journal(services.log, logs_all=services.limits.log_requests)
-        self._gate = gate
+        self._admission = admission
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -70,12 +70,12 @@ class Edge:
         client = self._client_behind_proxy(request)
         if client == LOCAL:
             return await self._attested(request, handler, path)
-        if not self._gate.take(client):
+        if not self._admission.take(client):
             raise TooManyRequestsError("one client of a proxy holds all that one may")
         try:
             return await self._attested(request, handler, path)
         finally:
-            self._gate.give_back(client)
+            self._admission.give_back(client)
 
     async def _attested(
         self, request: web.Request, handler: Handler, path: str
@@ -102,9 +102,9 @@ class Edge:
         Empty for whoever connects directly: there the connection has been counted.
         """
         address = request.remote
-        if address is None or not self._gate.trusts(address):
+        if address is None or not self._admission.trusts(address):
             return LOCAL
-        return self._gate.client_behind(address, request.headers.getall("X-Forwarded-For", ()))
+        return self._admission.client_behind(address, request.headers.getall("X-Forwarded-For", ()))
 
     def _refusal(self, request: web.Request, error: Exception) -> web.Response:
         if isinstance(error, ConnectionError) and request.transport is None:

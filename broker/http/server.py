@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from broker.errors import ConfigurationError
 from broker.http.connection import Connection
 from broker.http.limits import Limits
-from broker.http.routes import GATE, MUTATIONS
+from broker.http.routes import ADMISSION, MUTATIONS
 from broker.http.sockets import Endpoint, UnixEndpoint, open_tcp, open_unix
 
 _NATIVE_PARSER: Final = "aiohttp._http_parser"
@@ -80,7 +80,7 @@ class HttpServer:
         if server is None:
             raise ConfigurationError("start() comes before listening")
         accept = partial(
-            Connection, server, gate=self._app[GATE], limits=self._limits, log=self._log
+            Connection, server, admission=self._app[ADMISSION], limits=self._limits, log=self._log
         )
         loop = asyncio.get_running_loop()
         if isinstance(endpoint, UnixEndpoint):
