@@ -5,7 +5,7 @@ from broker.store.connect import connect
 from broker.store.cut_ledger import Cut
 from broker.store.quotas import Quota
 from tests.fakes.key_audit import KeyAudit
-from tests.fakes.ledger import FAR, LedgerKit
+from tests.fakes.ledger_kit import FAR, LedgerKit
 from tests.fakes.redis_servers import SingleServer
 
 

@@ -19,7 +19,7 @@ from broker.ids import bucket_of
 from broker.model.lease import LeaseState
 from broker.store.limits import Limits
 from broker.store.link import Link
-from tests.fakes.ledger import MINUTE, LedgerKit
+from tests.fakes.ledger_kit import MINUTE, LedgerKit
 
 
 @pytest.fixture

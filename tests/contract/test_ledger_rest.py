@@ -12,7 +12,7 @@ from broker.store.cut_ledger import Cut
 from broker.store.link import Link
 from broker.store.quotas import Quota
 from broker.store.revocation_ledger import Order
-from tests.fakes.ledger import FAR, MINUTE, LedgerKit
+from tests.fakes.ledger_kit import FAR, MINUTE, LedgerKit
 
 
 @pytest.fixture

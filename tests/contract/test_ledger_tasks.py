@@ -17,7 +17,7 @@ from broker.model.task import TaskState
 from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.store.task_tree import Index
-from tests.fakes.ledger import MINUTE, LedgerKit
+from tests.fakes.ledger_kit import MINUTE, LedgerKit
 
 
 @pytest.fixture
