@@ -67,6 +67,7 @@ class JwksKeys:
         self._keys: dict[str, VerificationKey] = {}
         self._fetched_ms = 0
         self._next_fetch_ms = clock.monotonic_ms()
+        self._fetched = asyncio.Event()
         self._flight: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -99,6 +100,10 @@ class JwksKeys:
             raise KeysUnavailableError("the broker's keys could not be fetched for too long")
         return self._keys.get(kid)
 
+    async def wait_current(self) -> None:
+        """Wait until a set has been fetched."""
+        await self._fetched.wait()
+
     def _current(self) -> dict[str, VerificationKey]:
         age_ms = self._clock.monotonic_ms() - self._fetched_ms
         return self._keys if age_ms <= self._max_stale_ms else {}
@@ -125,6 +130,7 @@ class JwksKeys:
             try:
                 self._keys = await self._download()
                 self._fetched_ms = self._clock.monotonic_ms()
+                self._fetched.set()
                 pause_ms = self._cooldown_ms
             except (aiohttp.ClientError, TimeoutError, OSError, ClientError, ValueError) as error:
                 _LOG.warning("the broker's keys could not be fetched: %s", type(error).__name__)
