@@ -1,8 +1,9 @@
 """A small resource server that accepts the broker's tokens.
 
-``python -m broker.dev.resource_server`` shows what a resource owner has to write, and it is what demos and tests point agents at. It
-listens on a free port of this machine, writes ``resource.json`` (``{"url", "pid"}``) into its state
-directory once it can judge tokens, and ends with the process that started it.
+``python -m broker.dev.resource_server`` shows what a resource owner has to write, and it is what
+demos and tests point agents at. It listens on a free port of this machine, writes ``resource.json``
+(``{"url", "pid"}``) into its state directory once it can judge tokens, and ends with the process
+that started it.
 """
 
 import argparse
