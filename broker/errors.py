@@ -34,7 +34,7 @@ class LocatedFault:
 
 
 class ConfigurationError(BrokerError):
-    """The configuration cannot be used. Carries every fault found, so that one run shows them all."""
+    """The configuration cannot be used; it carries every fault found, to show them all at once."""
 
     code = "configuration"
 
@@ -74,13 +74,13 @@ class AttestationError(BrokerError):
 
 
 class KeySetUnavailableError(AttestationError):
-    """The issuer's keys are missing or staler than allowed: nothing can be verified, so nothing is."""
+    """The issuer's keys are missing or staler than allowed: nothing can be verified."""
 
     code = "key-set-unavailable"
 
 
 class AccessDeniedError(BrokerError):
-    """Policy, ownership or a ceiling said no. ``decision_id`` lets an operator ask for the reason."""
+    """Policy, ownership or a ceiling said no; operators look ``decision_id`` up."""
 
     code = "access-denied"
 
@@ -121,7 +121,10 @@ class LeaseNotRenewableError(LeaseError):
 
 
 class QuotaExceededError(BrokerError):
-    """Too many live credentials. ``scope`` says whose quota; wait ``retry_after_ms`` or give some back."""
+    """Too many live credentials: wait ``retry_after_ms`` or give some back.
+
+    ``scope`` says whose quota it is.
+    """
 
     code = "quota-exceeded"
 
@@ -139,8 +142,11 @@ class UnavailableError(BrokerError):
 
 
 class StoreUnavailableError(UnavailableError):
-    """The ledger did not answer. A mutation sent before this may or may not have taken effect;
-    repeating it with the same operation id is harmless."""
+    """The ledger did not answer.
+
+    A mutation sent before this may or may not have taken effect; repeating it with the same
+    operation id is harmless.
+    """
 
     code = "store-unavailable"
 

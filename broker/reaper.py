@@ -1,8 +1,10 @@
-"""Follows up what is due: leases that expire, tasks that fall silent, trees that are taken down,
-populations of cuts, records that retention has outlived.
+"""Follows up what is due.
 
-- Level-triggered: each tick asks the due queue what is late *now*; a stall, a crash or a missed tick
-  loses nothing.
+Leases that expire, tasks that fall silent, trees to take down, populations of cuts, records that
+retention has outlived.
+
+- Level-triggered: each tick asks the due queue what is late *now*; a stall, a crash or a missed
+  tick loses nothing.
 - Every step is idempotent and judged afresh by the ledger's scripts, so any number of brokers reap
   at once; a claim only keeps them from doing the same work twice.
 - One poisoned piece is put off and told; the rest of the batch goes on.
@@ -49,7 +51,7 @@ class Reaper:
     silence; what was ordered is carried out all the same.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    def __init__(
         self,
         *,
         due: DueQueue,
@@ -117,7 +119,7 @@ class Reaper:
             again_at_ms = await worker.work(work)
         except StoreUnavailableError:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - see below
             # The reaper's loop is one of two places that catch everything: a poisoned record must
             # not keep the others from dying on time. It stays hidden until its claim runs out.
             _log.exception("reaper-work-failed", work=work.member)

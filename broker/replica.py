@@ -153,5 +153,5 @@ def _lost(former: ControlRecord | None) -> Hindrance:
         )
     return Hindrance(
         f"the ledger of epoch {former.epoch} is gone or was swapped",
-        "bring it back; or restart the brokers to accept the new one, after ending what the old one held",
+        "bring it back; or end what it held, then restart the brokers to accept the new one",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from broker.clock import Clock
 from broker.credentials import Credentials
@@ -17,7 +18,7 @@ from broker.metrics import Metrics
 from broker.minting import Minting
 from broker.order_walk import OrderWalk
 from broker.populations import Populations
-from broker.reaper import Reaper
+from broker.reaper import Reaper, Worker
 from broker.receipts import Receipts
 from broker.replica import Replica
 from broker.reports import Reports
@@ -29,10 +30,21 @@ from broker.tree_walk import TreeWalk
 from broker.workers import CleanUp, Forget, Look, TakeDown
 
 
+class News(Protocol):
+    """Who moves a bucket's outbox on: at once when somebody's access ended."""
+
+    def __call__(self, bucket: int, *, urgent: bool) -> None:
+        """Say that a bucket's outbox has something."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the verbs stand on. ``news`` is called with a bucket whose outbox has something, and
-    whether somebody's access ended; ``due`` with buckets that have work."""
+    """What the verbs stand on.
+
+    ``news`` is called with a bucket whose outbox has something, and whether somebody's access
+    ended; ``due`` with buckets that have work.
+    """
 
     ledger: Ledger
     feed_log: FeedLog
@@ -44,7 +56,7 @@ class Parts:
     issuer: str
     task_limits: TaskLimits
     retention_ms: int
-    news: Callable[[int, bool], None]
+    news: News
     due: Callable[[Sequence[int]], None]
     may_sweep: Callable[[], bool]
 
@@ -77,7 +89,7 @@ def build_verbs(parts: Parts) -> Verbs:
             tasks=ledger.tasks,
             leases=ledger.leases,
             faults=parts.faults,
-            told=lambda lease: parts.news(bucket_of(lease), True),
+            told=lambda lease: parts.news(bucket_of(lease), urgent=True),
         ),
         revocations=revocations,
         reports=_reports(parts, populations),
@@ -93,7 +105,7 @@ def _judgement(parts: Parts) -> Judgement:
 
 def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
     def wake(task: TaskId) -> None:
-        parts.news(bucket_of(task), True)
+        parts.news(bucket_of(task), urgent=True)
         parts.due([bucket_of(task)])
 
     return Tasks(
@@ -108,7 +120,7 @@ def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
 
 def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
     def told(lease: LeaseId) -> None:
-        parts.news(bucket_of(lease), False)
+        parts.news(bucket_of(lease), urgent=False)
 
     ledger = parts.ledger
     return Issuance(
@@ -127,7 +139,7 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
 def _revocations(parts: Parts) -> Revocations:
     def wake(buckets: Sequence[int]) -> None:
         for bucket in buckets:
-            parts.news(bucket, True)
+            parts.news(bucket, urgent=True)
         parts.due(buckets)
 
     ledger = parts.ledger
@@ -183,7 +195,7 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         populations=populations,
         buckets=len(ledger.keys.buckets),
     )
-    workers = {
+    workers: dict[str, Worker] = {
         "t": Look(ledger.tree, ledger.paths),
         "k": take_down,
         "x": clean_up,
@@ -196,6 +208,6 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         buckets=len(ledger.keys.buckets),
         metrics=parts.metrics,
         faults=parts.faults,
-        told=lambda bucket: parts.news(bucket, True),
+        told=lambda bucket: parts.news(bucket, urgent=True),
         may_sweep=parts.may_sweep,
     )

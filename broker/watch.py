@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from broker.audit.json_lines import JsonLinesSink
 from broker.clock import Clock
 from broker.errors import StoreUnavailableError
+from broker.feed.shipper import Shipper
 from broker.gate import Gate, Hindrance
 from broker.metrics import Metrics
 from broker.settings.store import StoreSettings
@@ -12,6 +14,7 @@ from broker.store.server_guard import inspect
 
 STORE: Final = "store"
 CLOCK: Final = "clock"
+FEED: Final = "feed"
 
 
 class StoreWatch:
@@ -28,10 +31,10 @@ class StoreWatch:
         try:
             findings = await inspect(self._link, self._settings.durability)
         except StoreUnavailableError as error:
-            self._metrics.store_up(False)
+            self._metrics.store_up(is_up=False)
             self._gate.report(STORE, Hindrance(str(error), "bring Redis back; nothing else to do"))
             return
-        self._metrics.store_up(True)
+        self._metrics.store_up(is_up=True)
         blocking = [Hindrance(f.message, f.remedy) for f in findings if f.severity == "blocking"]
         self._gate.report(STORE, *blocking)
 
@@ -70,8 +73,11 @@ class ClockWatch:
         )
 
     async def _skew_ms(self) -> int:
-        """Return the largest distance: to this machine's wall clock, or a jump of the ledger's
-        clock against this machine's monotonic one since the last look."""
+        """Return the largest distance.
+
+        To this machine's wall clock, or a jump of the ledger's clock against this machine's
+        monotonic one since the last look.
+        """
         before = self._clock.monotonic_ms()
         answers = await self._link.each_server("TIME")
         ledger = max(int(s) * 1000 + int(us) // 1000 for s, us in answers)
@@ -82,3 +88,30 @@ class ClockWatch:
             jump = (ledger - self._former[0]) - (monotonic - self._former[1])
         self._former = (ledger, monotonic)
         return max(skew, jump, key=abs)
+
+
+class FeedWatch:
+    """Keeps the gate shut while what happened cannot be recorded.
+
+    An outbox that is not shipped, or an audit trail that cannot be written (F10). Revocation
+    goes on, its records are caught up.
+    """
+
+    def __init__(self, shipper: Shipper, sink: JsonLinesSink, gate: Gate) -> None:
+        self._shipper = shipper
+        self._sink = sink
+        self._gate = gate
+
+    async def look(self) -> None:
+        """Ask the shipper and the audit trail."""
+        hindrances = [
+            Hindrance(reason, "see the log; it is caught up once this is mended")
+            for reason in self._shipper.reasons()
+        ]
+        if not self._sink.is_healthy():
+            hindrances.append(
+                Hindrance(
+                    f"audit: {self._sink.reason()}", "mend the file or its disk; it is caught up"
+                )
+            )
+        self._gate.report(FEED, *hindrances)

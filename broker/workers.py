@@ -39,10 +39,13 @@ class Look:
 
 
 class TakeDown:
-    """``k``: end the leases and children of a task that has ended. They are dead already, by the
-    judge's word; this makes it so record by record, tells it, and frees the quotas."""
+    """``k``: end the leases and children of a task that has ended.
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    They are dead already, by the judge's word; this makes it so record by record, tells it, and
+    frees the quotas.
+    """
+
+    def __init__(
         self,
         *,
         tasks: TaskLedger,
@@ -93,10 +96,13 @@ class TakeDown:
 
 
 class CleanUp:
-    """``x``: follow up an operator's cut in one bucket: end the tasks and leases that it killed,
-    and lay it where it does not stand yet."""
+    """``x``.
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    Follow up an operator's cut in one bucket: end the tasks and leases that it killed, and lay
+    it where it does not stand yet.
+    """
+
+    def __init__(
         self,
         *,
         tasks: TaskLedger,

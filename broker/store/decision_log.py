@@ -31,8 +31,8 @@ class DecisionLog:
     ) -> DecisionId:
         """Record a refusal and return its id, to be quoted to an operator.
 
-        ``record`` goes to the audit trail and is kept; ``question`` (the whole query as JSON) is only
-        kept, for as long as an operator may ask.
+        ``record`` goes to the audit trail and is kept; ``question`` (the whole query as JSON) is
+        only kept, for as long as an operator may ask.
 
         A caller's refusals go to one bucket, where they are counted: a looping agent fills nobody's
         outbox.
