@@ -12,7 +12,7 @@ import msgspec
 
 from broker.errors import ConfigurationError, LocatedFault
 from broker.settings.fault import Fault
-from broker.settings.typed import Typing, declared_faults
+from broker.settings.typed import Typing
 from broker.settings.yaml_document import MAX_BYTES, Document, parse_yaml, unreadable
 
 T = TypeVar("T")
@@ -33,14 +33,21 @@ class Reading:
         self._faults: list[LocatedFault] = []
 
     def read(self, path: Path, type_: type[T]) -> Loaded[T] | None:
-        """Read one file, or note why it cannot be used and return None.
+        """Read one file, noting what is wrong; None when there is no value of that type in it.
 
-        The type's own ``faults()``, and those of every struct in it, are asked when all values
-        are well-typed; a value with such faults is still returned, so that other checks can go on.
+        A value of the right type that its own ``faults()`` call wrong is still returned, so that
+        other checks can go on.
         """
         document = _read_document(path)
         self._faults += document.faults
-        return None if document.root is None else self._typed(document, Typing(path.parent), type_)
+        if document.root is None:
+            return None
+        typing = Typing(path.parent)
+        self._faults += map(document.locate, typing.faults(document.root, type_))
+        try:
+            return Loaded(typing.convert(document.root, type_), document)
+        except msgspec.ValidationError:
+            return None
 
     def read_text(self, path: Path) -> str | None:
         """Read a file that is not YAML, or note why it cannot be read and return None."""
@@ -79,21 +86,6 @@ class Reading:
         """
         if self._faults:
             raise ConfigurationError(faults=self.faults)
-
-    def _typed(self, document: Document, typing: Typing, type_: type[T]) -> Loaded[T] | None:
-        if document.root is None:
-            return None
-        ill_typed = list(typing.faults(document.root, type_))
-        self._faults += map(document.locate, ill_typed)
-        if ill_typed:
-            return None
-        try:
-            value = typing.convert(document.root, type_)
-        except msgspec.ValidationError as error:
-            self.note_in(document, Fault((), str(error), "write a value of that form"))
-            return None
-        self._faults += map(document.locate, declared_faults(value))
-        return Loaded(value, document)
 
 
 def load_document(path: Path, type_: type[T]) -> T:

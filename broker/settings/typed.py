@@ -40,11 +40,21 @@ class Typing:
         self._folder = folder
 
     def faults(self, node: Node, type_: object) -> Iterator[Fault]:
-        """Find everything about this value that does not fit the type."""
+        """Find everything that does not fit the type, or that the type itself calls wrong.
+
+        A struct that is well-typed is asked for its own ``faults()`` even when its neighbours are
+        not, so that one run shows all there is to mend.
+        """
         inner = list(self._inner_faults(node, type_))
         yield from inner
-        if not inner and (message := self._complaint(node.plain(), type_)):
-            yield Fault((), message, _remedy(message, _alternatives(type_)[0]))
+        try:
+            value = self.convert(node, typing.cast("type[object]", type_))
+        except msgspec.ValidationError as error:
+            if not inner:
+                message = _PLACE.sub("", str(error))
+                yield Fault((), message, _remedy(message, _alternatives(type_)[0]))
+        else:
+            yield from _own_faults(value)
 
     def convert(self, node: Node, type_: type[T]) -> T:
         """Make the typed value.
@@ -60,13 +70,6 @@ class Typing:
         if not isinstance(value, str) or not value or "\0" in value:
             raise ValueError("Expected `str`: the path of a file or folder")
         return self._folder / value
-
-    def _complaint(self, plain: object, type_: object) -> str:
-        try:
-            msgspec.convert(plain, typing.cast("type[object]", type_), dec_hook=self._decode)
-        except msgspec.ValidationError as error:
-            return _PLACE.sub("", str(error))
-        return ""
 
     def _inner_faults(self, node: Node, type_: object) -> Iterator[Fault]:
         alternatives = _alternatives(type_)
@@ -154,11 +157,16 @@ def _remedy(message: str, type_: object) -> str:
     return "write a value of that form"
 
 
+def _own_faults(value: object) -> Iterator[Fault]:
+    own = getattr(value, "faults", None) if isinstance(value, msgspec.Struct) else None
+    if callable(own):
+        yield from own()
+
+
 def declared_faults(value: object) -> Iterator[Fault]:
     """Ask every struct in a typed value for what is well-typed in it and still wrong."""
+    yield from _own_faults(value)
     if isinstance(value, msgspec.Struct):
-        own = getattr(value, "faults", None)
-        yield from own() if callable(own) else ()
         for field in msgspec.structs.fields(value):
             inner = declared_faults(getattr(value, field.name))
             yield from (fault.under(field.encode_name) for fault in inner)
