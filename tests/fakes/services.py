@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from structlog.testing import LogCapture
@@ -154,6 +154,9 @@ def a_revocation(selector: Selector) -> Revocation:
     return Revocation(REVOCATION, selector, "compromised", "operator:olga", NOW_MS, ())
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Call:
     """One call of a verb."""
@@ -173,7 +176,9 @@ class Stage:
     answers: dict[str, Any] = field(default_factory=dict)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     held: asyncio.Event | None = None
-    ready: Readiness = field(default_factory=lambda: Readiness(True, "full", "os"))
+    ready: Readiness = field(
+        default_factory=lambda: Readiness(is_ready=True, mode="full", durability="os")
+    )
     logs: LogCapture = field(default_factory=LogCapture)
 
     async def authenticate(self, token: str) -> Principal:
@@ -182,7 +187,7 @@ class Stage:
             raise AttestationError("signature", "kid k7: the signature does not hold")
         return CALLERS[token]
 
-    async def play(self, verb: str, caller: Principal, *arguments: Any, answer: Any) -> Any:
+    async def play(self, verb: str, caller: Principal, *arguments: object, answer: T) -> T:
         """Record a call; then wait, fail or answer."""
         self.calls.append(Call(verb, caller, arguments))
         self.entered.set()
@@ -380,7 +385,7 @@ class StoppedClock:
         return 0
 
 
-def make_services(stage: Stage, **changes: Any) -> Services:
+def make_services(stage: Stage, **changes: object) -> Services:
     """Put the doubles together. ``changes`` replaces members of the result."""
     numbers = itertools.count(1)
     log = structlog.wrap_logger(

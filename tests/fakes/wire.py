@@ -5,8 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-PATIENCE_S = 20.0
-"""After this a test is stuck, and fails."""
+from tests.fakes.until import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,15 @@ class Wire:
     writer: asyncio.StreamWriter
 
     @classmethod
+    async def connect(cls, host: str, port: int) -> "Wire":
+        """Connect; the caller closes."""
+        return cls(*await asyncio.open_connection(host, port))
+
+    @classmethod
     @contextlib.asynccontextmanager
     async def to(cls, host: str, port: int) -> AsyncIterator["Wire"]:
         """Connect, and close at the end."""
-        reader, writer = await asyncio.open_connection(host, port)
-        wire = cls(reader, writer)
+        wire = await cls.connect(host, port)
         try:
             yield wire
         finally:

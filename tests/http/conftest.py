@@ -8,10 +8,9 @@ import pytest
 from aiohttp import ClientSession, DummyCookieJar
 
 from broker.http.limits import Limits
-from broker.http.routes import build
 from broker.http.server import HttpServer
-from broker.http.sockets import TcpEndpoint
-from tests.fakes.services import Stage, make_services
+from tests.fakes.services import Stage
+from tests.fakes.serving import serving
 from tests.fakes.wire import Wire
 
 
@@ -38,11 +37,8 @@ async def server(
     stage: Stage, limits: Limits, changes: dict[str, Any]
 ) -> AsyncIterator[HttpServer]:
     """The server, on a port of 127.0.0.1."""
-    services = make_services(stage, limits=limits, **changes)
-    server = HttpServer(build(services), limits, services.log)
-    await server.start(TcpEndpoint("127.0.0.1", 0))
-    yield server
-    await server.stop()
+    async with serving(stage, limits, **changes) as server:
+        yield server
 
 
 @pytest.fixture
