@@ -4,9 +4,8 @@ The oracle is the server itself, asked past the link: how often did the script r
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from redis.asyncio import Redis, RedisCluster
@@ -17,10 +16,9 @@ from broker.store.client_link import ClientLink
 from broker.store.connect import connect
 from broker.store.link import HEADER, Link, Script
 from broker.store.servers import client_options
+from tests.fakes.patience import eventually
 from tests.fakes.redis_proxy import RedisProxy
 from tests.fakes.redis_servers import Cluster, SingleServer
-
-T = TypeVar("T")
 
 KEY = "{b07}:x"
 DEADLINE_MS = 300
@@ -37,11 +35,9 @@ async def network(single: SingleServer, tmp_path: Path) -> AsyncIterator[RedisPr
 
 
 @pytest.fixture(params=["mux", "client"])
-async def far(
-    request: pytest.FixtureRequest, network: RedisProxy, tmp_path: Path
-) -> AsyncIterator[Link]:
+async def far(request: pytest.FixtureRequest, network: RedisProxy) -> AsyncIterator[Link]:
     """A warm link across that network, with a short deadline."""
-    path = str(tmp_path / "net.sock")
+    path = str(network.address)
     if request.param == "mux":
         link = await connect(StoreSettings(url=f"unix://{path}", deadline_ms=DEADLINE_MS))
     else:
@@ -51,15 +47,6 @@ async def far(
     await link.run(COUNT, ["{b07}:warm"])
     yield link
     await link.close()
-
-
-async def eventually(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeat until the link is available again; the test's own timeout is the bound."""
-    while True:
-        try:
-            return await attempt()
-        except StoreUnavailableError:
-            await asyncio.sleep(0.02)
 
 
 async def test_a_lost_reply_is_unavailable_and_the_script_ran_once(
@@ -215,6 +202,21 @@ async def test_a_server_that_turns_replica_is_not_used(far: Link, single: Single
         single.ask("REPLICAOF", "NO", "ONE")
 
     assert await eventually(lambda: far.run(COUNT, [KEY])) == 1
+
+
+@pytest.mark.parametrize("far", ["mux"], indirect=True)
+async def test_a_replica_is_not_read(far: Link, single: SingleServer) -> None:
+    """What a demoted primary still shows may have been revoked elsewhere: it is not asked."""
+    single.ask("REPLICAOF", "127.0.0.1", "1")
+    try:
+        with pytest.raises(StoreUnavailableError):
+            await far.run(COUNT, [KEY])
+        with pytest.raises(StoreUnavailableError):
+            await far.read("GET", KEY)
+    finally:
+        single.ask("REPLICAOF", "NO", "ONE")
+
+    assert await eventually(lambda: far.read("GET", KEY)) is None
 
 
 async def test_a_wait_for_news_ends_when_the_server_dies(far: Link, single: SingleServer) -> None:

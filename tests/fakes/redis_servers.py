@@ -118,6 +118,11 @@ class Cluster:
             client.response_callbacks.clear()
             return client.execute_command(*command)
 
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting of all three."""
+        for port in self.ports:
+            self.ask(port, "CONFIG", "SET", name, value)
+
     def make_fresh(self) -> None:
         """Empty the three."""
         for port in self.ports:
