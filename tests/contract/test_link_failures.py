@@ -4,7 +4,10 @@ The oracle is the server itself, asked past the link: how often did the script r
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ from tests.fakes.redis_servers import Cluster, SingleServer
 
 KEY = "{b07}:x"
 DEADLINE_MS = 300
+SHARDED = [f"{{b{bucket:02x}}}:shard" for bucket in range(16)]
 
 ECHO = Script("echo", HEADER + "return {KEYS[1], ARGV[1]}")
 COUNT = Script("count", HEADER + "return redis.call('INCR', KEYS[1])")
@@ -254,3 +258,67 @@ async def test_a_lost_reply_from_a_cluster_runs_the_script_once(cluster: Cluster
         assert await eventually(lambda: link.run(COUNT, [KEY])) == 3
 
         await link.close()
+
+
+@pytest.fixture
+async def sharded(cluster: Cluster) -> AsyncIterator[Link]:
+    """A warm link to a cluster, with a short deadline."""
+    link = await connect(
+        StoreSettings(url=cluster.settings.url, cluster=True, deadline_ms=DEADLINE_MS)
+    )
+    await asyncio.gather(*(link.run(COUNT, [key]) for key in SHARDED))
+    yield link
+    await link.close()
+
+
+async def test_a_frozen_shard_holds_up_its_own_keys_only(cluster: Cluster, sharded: Link) -> None:
+    """However many wait for the frozen one, the others answer each time."""
+    frozen = cluster.node_of(SHARDED[0])
+    healthy = [key for key in SHARDED if cluster.node_of(key) is not frozen]
+    os.kill(frozen.pid, signal.SIGSTOP)
+    stuck = [asyncio.create_task(sharded.run(COUNT, [SHARDED[0]])) for _ in range(300)]
+    try:
+        for turn in (2, 3, 4):
+            assert {await sharded.run(COUNT, [key]) for key in healthy} == {turn}
+        outcomes = await asyncio.gather(*stuck, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {StoreUnavailableError}
+        assert {await sharded.run(COUNT, [key]) for key in healthy} == {5}
+    finally:
+        os.kill(frozen.pid, signal.SIGCONT)
+
+    assert await eventually(lambda: sharded.run(ECHO, [SHARDED[0]], ["a"])) == [SHARDED[0], "a"]
+    assert int(cluster.ask(frozen.address[1], "GET", SHARDED[0])) <= 301
+
+
+async def test_a_dead_shard_takes_its_own_keys_only(cluster: Cluster, sharded: Link) -> None:
+    """One shard of three is killed: its keys are unavailable until it is back."""
+    dead = cluster.node_of(SHARDED[0])
+    healthy = [key for key in SHARDED if cluster.node_of(key) is not dead]
+    dead.kill()
+
+    for turn in (2, 3, 4):
+        with pytest.raises(StoreUnavailableError):
+            await sharded.run(COUNT, [SHARDED[0]])
+        assert {await eventually(partial(sharded.run, COUNT, [key])) for key in healthy} == {turn}
+
+    dead.start()
+    assert await eventually(lambda: sharded.run(ECHO, [SHARDED[0]], ["a"])) == [SHARDED[0], "a"]
+
+
+async def test_a_slot_that_moved_is_followed_and_the_script_runs_once(
+    cluster: Cluster, sharded: Link
+) -> None:
+    """A redirect says that nothing was run, so the call goes where it was sent."""
+    source = cluster.node_of(KEY)
+    target = next(node for node in cluster.nodes if node is not source)
+    slot = cluster.ask(cluster.ports[0], "CLUSTER", "KEYSLOT", KEY)
+    cluster.ask(source.address[1], "DEL", *[key for key in SHARDED if key.startswith("{b07}")])
+
+    cluster.give_slot(slot, target)
+    try:
+        assert await sharded.run(COUNT, [KEY]) == 1
+        assert await sharded.run(COUNT, [KEY]) == 2
+        assert cluster.ask(target.address[1], "GET", KEY) == "2"
+        cluster.ask(target.address[1], "DEL", KEY)
+    finally:
+        cluster.give_slot(slot, source)
