@@ -118,8 +118,34 @@ class Cluster:
             client.response_callbacks.clear()
             return client.execute_command(*command)
 
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting of all three."""
+        for port in self.ports:
+            self.ask(port, "CONFIG", "SET", name, value)
+
+    def node_of(self, key: str) -> GuardedServer:
+        """Find the node that serves a key."""
+        slot = self.ask(self.ports[0], "CLUSTER", "KEYSLOT", key)
+        return next(
+            self.nodes[self.ports.index(where[1])]
+            for first, last, where, *_ in self.ask(self.ports[0], "CLUSTER", "SLOTS")
+            if first <= slot <= last
+        )
+
+    def give_slot(self, slot: int, owner: GuardedServer) -> None:
+        """Move an empty slot, and tell every node."""
+        name = self.ask(_port(owner), "CLUSTER", "MYID")
+        for node in (owner, *self.nodes):
+            self.ask(_port(node), "CLUSTER", "SETSLOT", slot, "NODE", name)
+
     def make_fresh(self) -> None:
-        """Empty the three."""
+        """Undo what a test did: the three run, agree, and are empty."""
+        for node in self.nodes:
+            if node.is_running:
+                os.kill(node.pid, signal.SIGCONT)
+            else:
+                node.start()
+        self._await_agreement()
         for port in self.ports:
             self.ask(port, "FLUSHALL")
             self.ask(port, "SCRIPT", "FLUSH")
@@ -189,6 +215,10 @@ def _free_ports(count: int) -> list[int]:
 
 def _here(port: int) -> tuple[str, int]:
     return ("127.0.0.1", port)
+
+
+def _port(node: GuardedServer) -> int:
+    return int(node.address[1])
 
 
 def _made(directory: Path) -> Path:
