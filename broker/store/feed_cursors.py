@@ -5,9 +5,9 @@ from typing import Final
 
 from broker.store.feed_entry import pairs
 from broker.store.feed_keys import FeedKeys
-from broker.store.link import Link, load_script
+from broker.store.link import ENDING, Link, load_script
 
-_CURSOR: Final = load_script("feed_cursor")
+_CURSOR: Final = load_script("feed_cursor", header=ENDING)
 
 
 @dataclass(frozen=True, slots=True)

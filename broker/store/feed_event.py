@@ -9,10 +9,17 @@ from typing import Final
 
 import msgspec
 
+from broker.errors import InvalidRequestError
+from broker.ids import lease_of, parse_task_id
+from broker.model.capability import ResourceServer
+from broker.model.principal import ALL_TENANTS
 from broker.store.feed_entry import OutboxEntry
 
 ALL: Final = "*"
-"""Every audience."""
+"""Every audience, or every tenant."""
+
+CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "tenant"})
+"""Of what a cut can be (DESIGN §2)."""
 
 
 class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,6 +29,10 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     tenant: str
     issued_before: int
+
+    def __post_init__(self) -> None:
+        if self.of not in CUT_KINDS or (self.of == "all") == bool(self.name):
+            raise ValueError("a cut is of all, or of something by name")
 
 
 class FeedEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -35,23 +46,29 @@ class FeedEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     def __post_init__(self) -> None:
         if bool(self.jti) + bool(self.task) + bool(self.cut) != 1:
             raise ValueError("an event names exactly one of jti, task and cut")
+        if self.jti:
+            lease_of(self.jti)
+        if self.task:
+            parse_task_id(self.task)
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A revocation event with whom it concerns, ready to be sent.
-
-    ``tenant`` is whose it is: empty means every tenant. ``body`` is its JSON.
-    """
+    """A revocation event with whom it concerns, ready to be sent. ``body`` is its JSON."""
 
     seq: int
     tenant: str
     audiences: frozenset[str]
     body: bytes
 
-    def reaches(self, audience: str) -> bool:
-        """Tell whether a resource server of this audience must hear it."""
-        return audience in self.audiences or ALL in self.audiences
+    def reaches(self, server: ResourceServer) -> bool:
+        """Tell whether a resource server must hear it: it concerns its tokens, and a tenant of its.
+
+        What happens in one tenant is nothing that a server of others may see (I16).
+        """
+        is_named = server.audience in self.audiences or ALL in self.audiences
+        is_everybodys = self.tenant in ("", ALL) or ALL_TENANTS in server.tenants
+        return is_named and (is_everybodys or self.tenant in server.tenants)
 
 
 def announcement(seq: int, change: OutboxEntry) -> Announcement | None:
@@ -88,5 +105,5 @@ def _announcement(
 def _decode(feed: str) -> FeedEvent | None:
     try:
         return msgspec.json.decode(feed, type=FeedEvent)
-    except (msgspec.MsgspecError, UnicodeEncodeError):
+    except (msgspec.MsgspecError, InvalidRequestError, UnicodeEncodeError):
         return None

@@ -23,14 +23,14 @@ from broker.store.feed_event import Announcement, in_force, is_readable
 from broker.store.feed_keys import FeedKeys, bucket_tag
 from broker.store.feed_outbox import PAGE, FeedOutboxes
 from broker.store.feed_subscribers import FeedSubscribers
-from broker.store.link import Link, Value, load_script
+from broker.store.link import ENDING, Link, Value, load_script
 
-_APPEND: Final = load_script("feed_append", "feed_common")
-_POSITION: Final = load_script("feed_position", "feed_common")
-_ROTATE: Final = load_script("feed_rotate", "feed_common")
-_ADOPT: Final = load_script("feed_adopt", "feed_common")
-_PRUNE: Final = load_script("feed_prune", "feed_common")
-_TRIM: Final = load_script("feed_trim", "feed_common")
+_APPEND: Final = load_script("feed_append", "feed_common", header=ENDING)
+_POSITION: Final = load_script("feed_position", "feed_common", header=ENDING)
+_ROTATE: Final = load_script("feed_rotate", "feed_common", header=ENDING)
+_ADOPT: Final = load_script("feed_adopt", "feed_common", header=ENDING)
+_PRUNE: Final = load_script("feed_prune", "feed_common", header=ENDING)
+_TRIM: Final = load_script("feed_trim", "feed_common", header=ENDING)
 
 WINDOW: Final = 1_000
 """For how many entries of a bucket a repetition is recognised: brokers that died between append

@@ -4,12 +4,12 @@ from typing import Final
 
 from broker.store.feed_entry import OutboxEntry, outbox_entry, stream_page
 from broker.store.feed_keys import FeedKeys
-from broker.store.link import Link, load_script
+from broker.store.link import ENDING, Link, load_script
 
 PAGE: Final = 200
 """How many entries one script handles: well below 20 ms (DESIGN §4)."""
 
-_TRIM: Final = load_script("feed_outbox_trim")
+_TRIM: Final = load_script("feed_outbox_trim", header=ENDING)
 
 
 class FeedOutboxes:

@@ -17,12 +17,12 @@ from typing import Final
 from broker.model.capability import ResourceServer
 from broker.model.receipt import ReceiptState
 from broker.store.feed_keys import FeedKeys, bucket_tag
-from broker.store.link import Link, Reply, Value, load_script
+from broker.store.link import ENDING, Link, Reply, Value, load_script
 
-_JOIN: Final = load_script("feed_join", "feed_common", "feed_subscriber")
-_ALIVE: Final = load_script("feed_alive", "feed_common", "feed_subscriber")
-_ACK: Final = load_script("feed_ack", "feed_common", "feed_subscriber")
-_CONFIRM: Final = load_script("feed_confirm", "feed_common", "feed_subscriber")
+_JOIN: Final = load_script("feed_join", "feed_common", "feed_subscriber", header=ENDING)
+_ALIVE: Final = load_script("feed_alive", "feed_common", "feed_subscriber", header=ENDING)
+_ACK: Final = load_script("feed_ack", "feed_common", "feed_subscriber", header=ENDING)
+_CONFIRM: Final = load_script("feed_confirm", "feed_common", "feed_subscriber", header=ENDING)
 
 FORGOTTEN_MS: Final = 24 * 3600 * 1000
 """A subscriber of a server that is not strict goes on accepting tokens when it hears nothing, so

@@ -10,7 +10,7 @@ from broker.store.feed_keys import FeedKeys
 from broker.store.feed_log import WINDOW, Appended, FeedLog, LogLimits, Refusal, Refused
 from broker.store.feed_outbox import PAGE
 from broker.store.link import Link
-from tests.fakes.ledger import FAR_MS, FakeLedger, entry_of
+from tests.fakes.ledger import FAR_MS, FakeLedger, entry_of, lease_id
 
 KEYS = FeedKeys("jit")
 
@@ -34,7 +34,7 @@ def entries(*numbers: int, bucket: int = 0) -> list[OutboxEntry]:
 
 def revocation(n: int, bucket: int = 0, **words: object) -> OutboxEntry:
     """Make an entry that every resource server must hear of."""
-    event = {"feed": json.dumps({"jti": f"l_{n}"}), "aud": "*", "exp": FAR_MS}
+    event = {"feed": json.dumps({"jti": lease_id(n)}), "aud": "*", "exp": FAR_MS}
     return entry_of(bucket, n, **{**event, **words})
 
 
@@ -213,7 +213,7 @@ async def test_events_in_force_are_listed_until_they_expire(log: FeedLog) -> Non
     assert [event.seq for event in after] == [2]
     assert more == 0
     assert after[0].audiences == {"https://a", "https://b"}
-    assert json.loads(after[0].body) == {"jti": "l_2", "exp": FAR_MS // 1000}
+    assert json.loads(after[0].body) == {"jti": lease_id(2), "exp": FAR_MS // 1000}
 
 
 async def test_events_in_force_come_in_pages_up_to_a_seq(log: FeedLog) -> None:

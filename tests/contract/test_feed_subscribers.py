@@ -18,7 +18,7 @@ from broker.store.feed_subscribers import (
     Joined,
 )
 from broker.store.link import Link
-from tests.fakes.ledger import FAR_MS, FakeLedger, entry_of
+from tests.fakes.ledger import FAR_MS, FakeLedger, entry_of, lease_id
 
 KEYS = FeedKeys("jit")
 HOUR_MS = 3_600_000
@@ -53,7 +53,7 @@ class Audience:
     async def ship(self, **words: object) -> int:
         """Let the next revocation come into the feed; returns its outbox number and seq."""
         self.shipped += 1
-        event = {"feed": json.dumps({"jti": f"l_{self.shipped}"}), "aud": "*", "exp": FAR_MS}
+        event = {"feed": json.dumps({"jti": lease_id(self.shipped)}), "aud": "*", "exp": FAR_MS}
         await self.log.append(0, [entry_of(0, self.shipped, **{**event, **words})])
         return self.shipped
 
@@ -295,6 +295,8 @@ async def test_what_has_expired_needs_nobody(strict: Audience) -> None:
     [
         ({"feed": ""}, "the event is none that resource servers are told of"),
         ({"feed": "{"}, "the event cannot be read, so nobody could be told of it"),
+        ({"feed": '{"jti": "nobody"}'}, "the event cannot be read, so nobody could be told of it"),
+        ({"feed": '{"cut": {}}'}, "the event cannot be read, so nobody could be told of it"),
         ({"feed": "{}"}, "the event cannot be read, so nobody could be told of it"),
         ({"exp": 0}, "the event cannot be read, so nobody could be told of it"),
     ],

@@ -45,14 +45,24 @@ class FakeLedger:
         self.said.append(entry)
         return entry
 
-    async def revoke(self, lease: str, bucket: int = 0, **words: object) -> OutboxEntry:
+    async def revoke(self, lease: int, bucket: int = 0, **words: object) -> OutboxEntry:
         """End a lease, so that every resource server must hear it."""
-        event = {"feed": json.dumps({"jti": lease}), "aud": "*", "exp": FAR_MS}
+        event = {"feed": json.dumps({"jti": lease_id(lease, bucket)}), "aud": "*", "exp": FAR_MS}
         return await self.say(bucket, type="lease.ended", **{**event, **words})
 
     async def write(self, key: str, *command: str | int) -> object:
         """Run any command that writes: ``write(key, "DEL")``."""
         return await self._link.run(_WRITE, [key], command)
+
+
+def lease_id(number: int, bucket: int = 0) -> str:
+    """Name a lease by a number, so that a test can tell them apart."""
+    digits = "abcdefghijklmnopqrstuvwxyz234567"
+    word = ""
+    for _ in range(26):
+        number, digit = divmod(number, 32)
+        word = digits[digit] + word
+    return f"l_{bucket:02x}_{word}"
 
 
 def entry_of(bucket: int, n: int, **words: object) -> OutboxEntry:
