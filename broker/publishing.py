@@ -83,6 +83,7 @@ def _stepped(keys: tuple[PublicKey, ...], directory: Path, alg: str) -> tuple[Pu
 
 
 def _made(directory: Path, alg: str, state: str) -> PublicKey:
+    directory.parent.mkdir(parents=True, exist_ok=True)
     key = generate(directory, alg)
     return PublicKey(key.kid, key.alg, state, dict(key.jwk))
 

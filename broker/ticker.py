@@ -4,6 +4,7 @@ Never a job per credential (``docs/adr/0004``): a job that misses its moment wou
 while each tick here asks what is late *now*.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC
 
@@ -14,6 +15,8 @@ class Ticker:
     """Calls coroutines regularly; a call that takes longer than its interval delays only itself."""
 
     def __init__(self) -> None:
+        # At info it writes two lines for every tick.
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
