@@ -2,12 +2,11 @@
 
 An id is ``<kind>_<bucket>_<26 characters>``: the kind (``t`` a root task, ``c`` a child task,
 ``l`` a lease, ``r`` a revocation, ``d`` a decision), the ledger bucket in two hexadecimal digits
-(so that the bucket is never recomputed), and 128 random bits in lower-case base 32. Two of them
+(so that the bucket is never recomputed), and 130 random bits in lower-case base 32. Two of them
 joined by ``-`` stay within the 64 characters of an AWS role session name. Ids are unguessable but
 are never authority (``docs/adr/0003``).
 """
 
-import base64
 import hashlib
 import re
 import secrets
@@ -26,6 +25,12 @@ MAX_BUCKETS: Final = 256
 
 MAX_DEPTH: Final = 8
 """A task and its ancestors: the most nodes that one liveness check reads (DESIGN §4)."""
+
+_LENGTH: Final = 26
+"""Letters of five bits each: 130 bits."""
+
+_LETTERS: Final = bytes(b"abcdefghijklmnopqrstuvwxyz234567"[byte % 32] for byte in range(256))
+"""From a random byte to a letter; 256 is a multiple of 32, so every letter is equally likely."""
 
 _TASK: Final = re.compile(r"[tc]_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _LEASE: Final = re.compile(r"l_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
@@ -151,4 +156,4 @@ class IdFactory:
         return f"{kind}_{bucket:02x}_{self._random()}"
 
     def _random(self) -> str:
-        return base64.b32encode(self._random_bytes(16)).decode().lower().rstrip("=")
+        return self._random_bytes(_LENGTH).translate(_LETTERS).decode()
