@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -26,8 +27,8 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         url: ``redis://host:port/db``, ``rediss://…`` (TLS) or ``unix:///path``. Holds no secret.
         cluster: whether the server at ``url`` is a node of a cluster.
         username: the ACL user; needs ``password_file``.
-        password_file: the file whose first line is the password.
-        ca_file: the only authority to trust for the server's certificate; the system's if empty.
+        password_file: its first line is the password; read anew for every connection.
+        ca_file: the only authority to trust for the server's certificate; else those of the system.
         cert_file, key_file: our own certificate, when the server asks for one.
         namespace: what every key begins with.
         buckets: how many hash slots the ledger spreads over; fixed once there is data.
@@ -38,10 +39,10 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     url: str
     cluster: bool = False
     username: str = ""
-    password_file: str = ""
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     namespace: str = "jit"
     buckets: int = 16
     durability: Durability = "os"
@@ -68,14 +69,14 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def _needless_tls_faults(self) -> Iterator[Fault]:
         for name in ("ca_file", "cert_file", "key_file"):
-            if getattr(self, name):
+            if getattr(self, name) is not None:
                 yield Fault((name,), "is for TLS, and url is not", "write rediss:// in url")
 
     def _credential_faults(self) -> Iterator[Fault]:
-        if self.username and not self.password_file:
+        if self.username and self.password_file is None:
             yield Fault(("username",), "has no password", "name the file in password_file")
-        if bool(self.cert_file) != bool(self.key_file):
-            missing = "key_file" if self.cert_file else "cert_file"
+        if (self.cert_file is None) != (self.key_file is None):
+            missing = "cert_file" if self.cert_file is None else "key_file"
             yield Fault((missing,), "is missing", "cert_file and key_file belong together")
 
     def _shape_faults(self) -> Iterator[Fault]:

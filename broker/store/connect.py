@@ -2,20 +2,21 @@
 
 import ssl
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from redis.asyncio import RedisCluster
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.credentials import CredentialProvider
+from redis.exceptions import AuthenticationError
 
 from broker.errors import ConfigurationError
-from broker.secret import Secret
 from broker.settings.store import StoreSettings
 from broker.settings.store_url import parse_store_url
 from broker.store.client_link import ClientLink
 from broker.store.dialing import Dial
 from broker.store.link import Link
 from broker.store.mux_link import MuxLink
+from broker.store.password_file import PasswordFile
 from broker.store.servers import client_options
 
 NO_QUESTION: Final = ""
@@ -90,31 +91,25 @@ def _connection_options(settings: StoreSettings) -> dict[str, Any]:
     return options
 
 
-def _login(settings: StoreSettings) -> dict[str, str]:
-    if not settings.password_file:
+def _login(settings: StoreSettings) -> dict[str, CredentialProvider]:
+    if settings.password_file is None:
         return {}
-    password = _read_password(settings.password_file)
-    return {"username": settings.username, "password": password.reveal()}
-
-
-def _read_password(path: str) -> Secret:
+    password = PasswordFile(settings.username, settings.password_file)
     try:
-        lines = Path(path).read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"store.password_file: {path} cannot be read: {error}") from error
-    if not lines or not lines[0]:
-        raise ConfigurationError(f"store.password_file: {path} is empty; its first line counts")
-    return Secret(lines[0])
+        password.get_credentials()
+    except AuthenticationError as error:
+        raise ConfigurationError(f"store.password_file: {error}") from error
+    return {"credential_provider": password}
 
 
 def _trust(settings: StoreSettings) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=settings.ca_file or None)
+        context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
         raise ConfigurationError(f"store.ca_file: {settings.ca_file}: {error}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        if settings.cert_file:
+        if settings.cert_file is not None:
             context.load_cert_chain(settings.cert_file, settings.key_file, password=NO_QUESTION)
     except OSError as error:
         names = f"{settings.cert_file}, {settings.key_file}"

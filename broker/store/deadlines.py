@@ -41,7 +41,8 @@ class Deadlines:
         """Let every block fail now, let none begin, and return when the last is over."""
         self._ended = True
         for limit in self._running:
-            limit.reschedule(0)
+            if not limit.expired():  # that one is on its way out, and must not be touched
+                limit.reschedule(0)
         await self._idle.wait()
 
     def require_running(self) -> None:

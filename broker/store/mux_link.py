@@ -8,11 +8,12 @@ the only thing that others wait for.
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import hiredis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from broker.errors import StoreUnavailableError
 from broker.store.dialing import Dial, connect
@@ -31,6 +32,9 @@ MAX_IN_FLIGHT: Final = 10_000
 RECONNECT_BASE_S: Final = 0.01
 RECONNECT_CAP_S: Final = 1.0
 """Waits between attempts to connect: jittered, doubling, at most this long."""
+
+MOST_DOUBLINGS: Final = 10
+"""By then the cap is reached; after a night of doubling, the number would not fit a float."""
 
 LOGGER: Final = logging.getLogger(__name__)
 
@@ -107,10 +111,16 @@ class MuxLink:
 
     def _load(self, script: Script) -> None:
         """Send the script ahead, unless it is on its way: what is sent next finds it there."""
-        if script.sha not in self._loading:
-            self._loading.add(script.sha)
-            loaded = self._send(_pack("SCRIPT", "LOAD", script.text))
-            loaded.add_done_callback(lambda _: self._loading.discard(script.sha))
+        if script.sha in self._loading:
+            return
+        loaded = self._send(_pack("SCRIPT", "LOAD", script.text))
+        self._loading.add(script.sha)
+        loaded.add_done_callback(partial(self._loaded, script))
+
+    def _loaded(self, script: Script, loaded: "asyncio.Future[Reply]") -> None:
+        self._loading.discard(script.sha)
+        if isinstance(error := loaded.result(), ResponseError):
+            LOGGER.error("the server does not take the script %s: %s", script.name, error)
 
     async def _keep_connected(self) -> None:
         backoff = ExponentialWithJitterBackoff(base=RECONNECT_BASE_S, cap=RECONNECT_CAP_S)
@@ -121,25 +131,31 @@ class MuxLink:
             except Exception as error:
                 # A link that gave up would need a restart of the broker, whatever the cause.
                 LOGGER.exception("the connection to Redis ended unexpectedly")
-                self._absence = reason(error)
+                self._note_absence(reason(error))
                 failures += 1
             finally:
                 self._wire = None
                 self._attempted.set()
-            LOGGER.warning("no connection to Redis: %s", self._absence)
-            await asyncio.sleep(backoff.compute(failures))
+            await asyncio.sleep(backoff.compute(min(failures, MOST_DOUBLINGS)))
 
     async def _connected_once(self) -> bool:
         connection = self._dial()
         try:
             await connect(connection, within_s=self._deadline_s)
         except FOREIGN_ERRORS as error:
-            self._absence = reason(error)
+            self._note_absence(reason(error))
             return False
         self._wire = Wire(connection, deadline_s=self._deadline_s, limit=self._max_in_flight)
+        self._absence = ""
         self._attempted.set()
-        self._absence = reason(await self._wire.carry())
+        self._note_absence(reason(await self._wire.carry()))
         return True
+
+    def _note_absence(self, why: str) -> None:
+        """Log each cause once, not with each attempt."""
+        if why != self._absence:
+            LOGGER.warning("no connection to Redis: %s", why)
+        self._absence = why
 
 
 def _pack(*command: Value) -> bytes:

@@ -128,7 +128,14 @@ class ClusterServers:
     async def each(self, *command: Value) -> list[Reply]:
         """Run a command on every primary."""
         nodes = (await self._client.initialize()).get_primaries()
-        return await asyncio.gather(*(node.execute_command(*command) for node in nodes))
+        answers = await asyncio.gather(
+            *(node.execute_command(*command) for node in nodes), return_exceptions=True
+        )
+        # All are awaited first: a call left behind at a silent node would keep its connection.
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return answers
 
     def silent(self, key: str) -> None:
         """Learn the topology anew, from the other servers first: this one may be replaced."""

@@ -8,7 +8,8 @@ from broker.settings.store import StoreSettings
 
 def faults_of(**section: object) -> list[tuple[tuple[str | int, ...], str, str]]:
     """Decode a section as the loader does and list its faults."""
-    settings = msgspec.convert({"url": "redis://localhost/0", **section}, StoreSettings)
+    whole = {"url": "redis://localhost/0", **section}
+    settings = msgspec.convert(whole, StoreSettings, dec_hook=lambda kind, value: kind(value))
     return [(fault.path, fault.message, fault.remedy) for fault in settings.faults()]
 
 

@@ -15,6 +15,7 @@ from broker.store.client_link import ClientLink
 from broker.store.connect import cluster_client, connect
 from broker.store.link import HEADER, Link, Script
 from tests.fakes.certificates import Authority
+from tests.fakes.patience import eventually
 from tests.fakes.redis_proxy import RedisProxy
 from tests.fakes.redis_servers import Cluster, SingleServer
 
@@ -48,7 +49,7 @@ async def test_it_logs_in_with_the_password_from_the_file(
     single: SingleServer, account: Path
 ) -> None:
     """An ACL user with few permissions is enough for every kind of call."""
-    settings = StoreSettings(url=single.settings.url, username="broker", password_file=str(account))
+    settings = StoreSettings(url=single.settings.url, username="broker", password_file=account)
     async with linked(settings) as link:
         assert await link.run(COUNT, [KEY]) == 1
         assert await link.read("GET", KEY) == "1"
@@ -58,7 +59,7 @@ async def test_it_logs_in_with_the_password_from_the_file(
 
 async def test_the_permissions_end_at_the_namespace(single: SingleServer, account: Path) -> None:
     """The same user cannot reach keys of others; so the test above proves something."""
-    settings = StoreSettings(url=single.settings.url, username="broker", password_file=str(account))
+    settings = StoreSettings(url=single.settings.url, username="broker", password_file=account)
     async with linked(settings) as link:
         with pytest.raises(StoreUnavailableError, match="permission"):
             await link.run(COUNT, ["other:{b07}:x"])
@@ -69,13 +70,42 @@ async def test_a_wrong_password_is_unavailable_and_not_shown(
 ) -> None:
     """The server's refusal is told, the password is not."""
     single.ask("ACL", "SETUSER", "broker", "resetpass", ">battery-staple")
-    settings = StoreSettings(url=single.settings.url, username="broker", password_file=str(account))
+    settings = StoreSettings(url=single.settings.url, username="broker", password_file=account)
     async with linked(settings) as link:
         with pytest.raises(StoreUnavailableError) as caught:
             await link.read("PING")
 
     assert "invalid username-password" in str(caught.value).lower()
     assert PASSWORD not in repr(caught.value)
+
+
+async def test_a_password_that_rotates_is_read_at_the_next_connection(
+    single: SingleServer, account: Path
+) -> None:
+    """The file and the server change, connections break, and the link returns by itself."""
+    settings = StoreSettings(url=single.settings.url, username="broker", password_file=account)
+    async with linked(settings) as link:
+        assert await link.run(COUNT, [KEY]) == 1
+        account.write_text("next\n")  # noqa: ASYNC240 - a test may wait
+        single.ask("ACL", "SETUSER", "broker", "resetpass", ">next")
+        single.ask("CLIENT", "KILL", "USER", "broker")
+
+        assert await eventually(lambda: link.run(COUNT, [KEY])) == 2
+
+
+async def test_a_password_that_vanishes_is_unavailable_until_it_is_back(
+    single: SingleServer, account: Path
+) -> None:
+    """A file that is gone for a moment, as while it is replaced, costs no restart."""
+    settings = StoreSettings(url=single.settings.url, username="broker", password_file=account)
+    async with linked(settings) as link:
+        account.rename(account.with_suffix(".old"))  # noqa: ASYNC240 - a test may wait
+        single.ask("CLIENT", "KILL", "USER", "broker")
+        with pytest.raises(StoreUnavailableError):
+            await link.run(COUNT, [KEY])
+        account.with_suffix(".old").rename(account)
+
+        assert await eventually(lambda: link.run(COUNT, [KEY])) == 1
 
 
 async def test_the_database_of_the_url_is_selected(single: SingleServer) -> None:
@@ -111,9 +141,9 @@ async def test_a_server_with_a_certificate_of_our_authority_is_trusted(
     door = ("127.0.0.1", _free_port())
     settings = StoreSettings(
         url=f"rediss://127.0.0.1:{door[1]}",
-        ca_file=str(authority.ca_file),
-        cert_file=str(cert_file),
-        key_file=str(key_file),
+        ca_file=authority.ca_file,
+        cert_file=cert_file,
+        key_file=key_file,
     )
     async with (
         RedisProxy(single.path, door, tls=authority.server_context(asks_clients=True)),
@@ -132,7 +162,7 @@ async def test_every_node_of_a_cluster_must_have_a_certificate_of_our_authority(
     first, *others = cluster.ports
     settings = StoreSettings(
         url=f"rediss://127.0.0.1:{doors[first][1]}",
-        ca_file=str(authorities["ours"].ca_file),
+        ca_file=authorities["ours"].ca_file,
         cluster=True,
     )
     client = cluster_client(settings)
@@ -161,7 +191,7 @@ async def test_a_server_of_another_authority_is_refused(
     """A certificate that our authority did not sign is nobody's."""
     door = ("127.0.0.1", _free_port())
     settings = StoreSettings(
-        url=f"rediss://127.0.0.1:{door[1]}", ca_file=str(Authority(tmp_path, "ours").ca_file)
+        url=f"rediss://127.0.0.1:{door[1]}", ca_file=Authority(tmp_path, "ours").ca_file
     )
     async with (
         RedisProxy(single.path, door, tls=Authority(tmp_path, "theirs").server_context()),
@@ -180,7 +210,7 @@ async def test_the_systems_authorities_are_not_trusted_besides_ours(
     assert ssl.create_default_context().get_ca_certs()
     door = ("127.0.0.1", _free_port())
     settings = StoreSettings(
-        url=f"rediss://127.0.0.1:{door[1]}", ca_file=str(Authority(tmp_path, "ours").ca_file)
+        url=f"rediss://127.0.0.1:{door[1]}", ca_file=Authority(tmp_path, "ours").ca_file
     )
     async with (
         RedisProxy(single.path, door, tls=theirs.server_context()),
@@ -201,7 +231,7 @@ async def test_a_file_that_cannot_be_used_is_named(
     file = tmp_path / "file"
     if content is not None:
         file.write_text(content)
-    settings = StoreSettings(url="rediss://127.0.0.1:1", **{key: str(file)})
+    settings = StoreSettings(url="rediss://127.0.0.1:1", **{key: file})
 
     with pytest.raises(ConfigurationError, match=rf"store\.{key}: .*file"):
         await connect(settings)
@@ -212,8 +242,8 @@ async def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path, *, clu
     """The same for our own certificate and its key, also for a cluster."""
     settings = StoreSettings(
         url="rediss://127.0.0.1:1",
-        cert_file=str(tmp_path / "a.pem"),
-        key_file=str(tmp_path / "a.key"),
+        cert_file=tmp_path / "a.pem",
+        key_file=tmp_path / "a.key",
         cluster=cluster,
     )
 

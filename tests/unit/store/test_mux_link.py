@@ -1,13 +1,16 @@
 """What the multiplexed link does beyond the contract."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio.connection import AbstractConnection
 
 from broker.errors import StoreUnavailableError
 from broker.settings.store import StoreSettings
+from broker.store import mux_link
 from broker.store.connect import dialler
 from broker.store.link import HEADER, Script
 from broker.store.mux_link import MuxLink
@@ -103,6 +106,65 @@ async def test_opening_before_the_server_is_there_succeeds_later(
 
     assert await eventually(lambda: link.read("PING")) == "PONG"
     await link.close()
+
+
+async def test_a_night_without_a_server_does_not_end_the_attempts(
+    single: SingleServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it failed to connect, it connects when the server is there."""
+    monkeypatch.setattr(mux_link, "RECONNECT_CAP_S", 0.0)
+    absent = dialler(StoreSettings(url=f"unix://{tmp_path}/none.sock"))
+    present = dialler(single.settings)
+    attempts = itertools.count()
+    link = MuxLink(lambda: absent() if next(attempts) < 1100 else present())
+    await link.open()
+
+    assert await eventually(lambda: link.read("PING")) == "PONG"
+    await link.close()
+
+
+async def test_an_unforeseen_error_does_not_end_the_attempts(
+    single: SingleServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A link that gave up would need a restart: whatever happened is logged, and it goes on."""
+    present = dialler(single.settings)
+    attempts = itertools.count()
+
+    def dial() -> AbstractConnection:
+        if next(attempts) == 0:
+            raise RuntimeError("nobody thought of this")
+        return present()
+
+    link = MuxLink(dial)
+    await link.open()
+
+    assert await eventually(lambda: link.read("PING")) == "PONG"
+    assert "nobody thought of this" in caplog.text
+    await link.close()
+
+
+async def test_a_script_that_cannot_be_loaded_is_named_in_the_log(
+    link: MuxLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its author sees the server's complaint, its caller that nothing ran."""
+    with pytest.raises(StoreUnavailableError):
+        await link.run(Script("broken", HEADER + "this is not Lua"), [KEY])
+
+    assert "does not take the script broken: " in caplog.text
+
+
+async def test_calls_under_way_fail_when_the_link_closes(
+    link: MuxLink, network: RedisProxy
+) -> None:
+    """They are told at once, and that the outcome is unknown."""
+    network.freeze()
+    waiting = [asyncio.create_task(link.read("PING")) for _ in range(5)]
+    await asyncio.sleep(0.01)
+
+    await link.close()
+
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {StoreUnavailableError}
 
 
 async def test_an_unopened_link_refuses(tmp_path: Path) -> None:

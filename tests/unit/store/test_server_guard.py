@@ -128,7 +128,7 @@ async def test_an_account_that_may_not_see_settings_is_told_what_to_grant(
     single.ask("ACL", "SETUSER", "blind", "reset", "on", ">pw", "~*", "+@all", "-config")
     (tmp_path / "pw").write_text("pw")
     settings = StoreSettings(
-        url=single.settings.url, username="blind", password_file=str(tmp_path / "pw")
+        url=single.settings.url, username="blind", password_file=tmp_path / "pw"
     )
     link = await connect(settings)
     try:
@@ -149,7 +149,7 @@ async def test_an_account_that_may_not_see_anything_is_told_what_to_grant(
     single.ask("ACL", "SETUSER", "blind", "reset", "on", ">pw", "~*", "+@all", "-info")
     (tmp_path / "pw").write_text("pw")
     settings = StoreSettings(
-        url=single.settings.url, username="blind", password_file=str(tmp_path / "pw")
+        url=single.settings.url, username="blind", password_file=tmp_path / "pw"
     )
     link = await connect(settings)
     try:
