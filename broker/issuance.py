@@ -8,8 +8,8 @@
 - Quotas are taken beside the ledger; whichever refuses undoes the other.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from broker.clock import Clock
 from broker.errors import (
@@ -37,6 +37,8 @@ from broker.questions import about_issue, about_renewal
 from broker.store.lease_ledger import Granted, LeaseLedger, NewLease, Renewal
 from broker.store.quotas import Quota, QuotaLedger
 from broker.store.task_tree import TaskTree
+
+Result = TypeVar("Result")
 
 OFFLINE_TTL_MS = 5 * 60 * 1000
 """A token that nobody can take back lives this long at most (DESIGN §5)."""
@@ -162,12 +164,9 @@ class Issuance:
 
     async def _grant(self, new: NewLease, quotas: Sequence[Quota]) -> Granted:
         lease = new.spec.id
-        latest = self._clock.now_ms() + new.ttl_ms
-        granted, full = await asyncio.gather(
-            self._leases.grant(new),
-            self._quotas.take(quotas, lease, latest),
-            return_exceptions=True,
-        )
+        taking = self._quotas.begin(quotas, lease, self._clock.now_ms() + new.ttl_ms)
+        granted = await _outcome(self._leases.grant(new))
+        full = await _outcome(taking.refused_by())
         if isinstance(granted, Granted) and not granted.is_new:
             # The repeat of an earlier request holds its own place already.
             await self._quotas.give(quotas, [lease])
@@ -176,9 +175,9 @@ class Issuance:
             self._told(lease)
             return granted
         await self._undo(new, granted, quotas)
-        if isinstance(granted, BaseException):
+        if isinstance(granted, BrokerError):
             raise granted
-        if isinstance(full, BaseException):
+        if isinstance(full, BrokerError):
             raise full
         raise QuotaExceededError(full.kind if full else "unknown")
 
@@ -259,6 +258,14 @@ class Issuance:
         issued = IssuedCredential(lease, self._minting.sign(lease.spec, granted))
         self._faults.reach("renew.signed")
         return issued
+
+
+async def _outcome(call: Awaitable[Result]) -> Result | BrokerError:
+    """Await a call whose failure must not keep another's outcome from being known."""
+    try:
+        return await call
+    except BrokerError as error:
+        return error
 
 
 def _capability(published: Published, name: str, tenant: str) -> Capability:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -49,6 +49,12 @@ class ClientLink:
                 raise
         # EVAL loads and runs in one step, so that no redirect can come between the two.
         return await self._call(key, "EVAL", script.text, *rest)
+
+    def start(
+        self, script: Script, keys: Sequence[str], args: Sequence[Value] = ()
+    ) -> Awaitable[Reply]:
+        """Send a script now, to await its reply later."""
+        return asyncio.create_task(self.run(script, keys, args))
 
     async def read(self, *command: Value) -> Reply:
         """Run one command that changes nothing, at the server of its key."""

@@ -11,7 +11,7 @@ Promises that every implementation keeps, and ``tests/contract/test_link.py`` ch
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Protocol
@@ -59,6 +59,19 @@ class Link(Protocol):
         Raises:
             StoreUnavailableError: no reply within the deadline, or an error reply; what the script
                 wrote, if anything, is unknown.
+        """
+        ...
+
+    def start(
+        self, script: Script, keys: Sequence[str], args: Sequence[Value] = ()
+    ) -> Awaitable[Reply]:
+        """Send a script now, to await its reply later.
+
+        As :meth:`run`, but several calls can be under way without a task for each. What is
+        returned must be awaited.
+
+        Raises:
+            StoreUnavailableError: it was not sent.
         """
         ...
 

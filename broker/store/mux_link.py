@@ -7,7 +7,7 @@ the only thing that others wait for.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Final
 
@@ -66,8 +66,17 @@ class MuxLink:
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Value] = ()) -> Reply:
         """Run a script once."""
+        return await self.start(script, keys, args)
+
+    def start(
+        self, script: Script, keys: Sequence[str], args: Sequence[Value] = ()
+    ) -> Awaitable[Reply]:
+        """Send a script now, to await its reply later."""
         packed = _pack("EVALSHA", script.sha, len(keys), *keys, *args)
-        reply = await self._send(packed)
+        return self._finish(script, packed, self._send(packed))
+
+    async def _finish(self, script: Script, packed: bytes, sent: "asyncio.Future[Reply]") -> Reply:
+        reply = await sent
         if isinstance(reply, NoScriptError):
             self._load(script)
             reply = await self._send(packed)

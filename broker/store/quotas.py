@@ -5,13 +5,14 @@ many until the lease would have expired, never too few.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
+from broker.errors import StoreUnavailableError
 from broker.ids import LeaseId
 from broker.store import scripts
 from broker.store.keyspace import Keyspace
-from broker.store.link import Link
+from broker.store.link import Link, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,32 @@ class Quota:
     limit: int
 
 
+class Taking:
+    """Places that are being taken; :meth:`refused_by` must be awaited."""
+
+    def __init__(self, quotas: Sequence[Quota], replies: Sequence[Awaitable[Reply]]) -> None:
+        self._quotas = quotas
+        self._replies = replies
+
+    async def refused_by(self) -> Quota | None:
+        """Return the first quota that is full, or None when every place was taken.
+
+        Raises:
+            StoreUnavailableError: nobody knows; give them back.
+        """
+        full: Quota | None = None
+        lost: StoreUnavailableError | None = None
+        for quota, reply in zip(self._quotas, self._replies, strict=True):
+            try:
+                if await reply != 1 and full is None:
+                    full = quota
+            except StoreUnavailableError as error:
+                lost = error
+        if lost is not None:
+            raise lost
+        return full
+
+
 class QuotaLedger:
     """Counts live leases."""
 
@@ -30,29 +57,32 @@ class QuotaLedger:
         self._link = link
         self._keys = keys
 
-    async def take(
-        self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int
-    ) -> Quota | None:
-        """Count a lease against every quota at once; return the first that refuses."""
-        answers = await asyncio.gather(
-            *(
-                self._link.run(
-                    scripts.QUOTA_TAKE,
-                    [self._keys.quota(q.kind, q.name)],
-                    [lease, expires_at_ms, q.limit],
-                )
-                for q in quotas
+    def begin(self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int) -> Taking:
+        """Begin to count a lease against every quota, so that other calls run beside it.
+
+        Raises:
+            StoreUnavailableError: the store is gone.
+        """
+        replies = [
+            self._link.start(
+                scripts.QUOTA_TAKE,
+                [self._keys.quota(quota.kind, quota.name)],
+                [lease, expires_at_ms, quota.limit],
             )
-        )
-        return next((q for q, answer in zip(quotas, answers, strict=True) if answer != 1), None)
+            for quota in quotas
+        ]
+        return Taking(quotas, replies)
 
     async def give(self, quotas: Sequence[Quota], leases: Sequence[LeaseId]) -> None:
-        """Free the places of leases that have ended."""
+        """Free the places of leases that have ended.
+
+        Raises:
+            StoreUnavailableError: not all of them; they count until they would have expired.
+        """
         if not leases:
             return
-        await asyncio.gather(
-            *(
-                self._link.run(scripts.QUOTA_GIVE, [self._keys.quota(q.kind, q.name)], leases)
-                for q in quotas
-            )
-        )
+        replies = [
+            self._link.start(scripts.QUOTA_GIVE, [self._keys.quota(quota.kind, quota.name)], leases)
+            for quota in quotas
+        ]
+        await asyncio.gather(*replies)

@@ -34,7 +34,7 @@ async def _everything(kit: LedgerKit) -> None:
     await kit.tasks.beat(await kit.tasks.view(child.id), by_agent=True)
     await kit.tasks.extend(view, 60_000, 1, "x")
     await kit.cuts.lay(kit.ids.revocation(0), Cut(SelectorKind.AGENT, "somebody"))
-    await kit.quotas.take([Quota("agent", "a", 1)], granted.lease, FAR)
+    await kit.take([Quota("agent", "a", 1)], granted.lease, FAR)
     await kit.quotas.give([Quota("agent", "a", 1)], [granted.lease])
     await kit.decisions.note("agent:a", "acme", {"reason": "x"}, question="{}")
     await kit.leases.end([(granted.lease, child.id)], "revoked")

@@ -205,13 +205,13 @@ async def test_a_quota_is_the_size_of_a_set(kit: LedgerKit) -> None:
     quota = [Quota("agent", "invoice-bot", 2)]
     one, two, three = [kit.ids.lease((await kit.open()).id) for _ in range(3)]
 
-    assert await kit.quotas.take(quota, one, FAR) is None
-    assert await kit.quotas.take(quota, one, FAR) is None
-    assert await kit.quotas.take(quota, two, 1) is None
-    assert await kit.quotas.take(quota, three, FAR) is None
-    assert await kit.quotas.take(quota, two, FAR) == quota[0]
+    assert await kit.take(quota, one, FAR) is None
+    assert await kit.take(quota, one, FAR) is None
+    assert await kit.take(quota, two, 1) is None
+    assert await kit.take(quota, three, FAR) is None
+    assert await kit.take(quota, two, FAR) == quota[0]
     await kit.quotas.give(quota, [one])
-    assert await kit.quotas.take(quota, two, FAR) is None
+    assert await kit.take(quota, two, FAR) is None
 
 
 async def test_a_refusal_can_be_looked_up_by_its_id(kit: LedgerKit) -> None:

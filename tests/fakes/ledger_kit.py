@@ -1,5 +1,6 @@
 """The whole ledger over one link, with short ways to the states that tests begin from."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from broker.store.lease_ledger import Granted, LeaseLedger, NewLease, Renewal
 from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.store.paths import Paths
-from broker.store.quotas import QuotaLedger
+from broker.store.quotas import Quota, QuotaLedger
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.task_ledger import NewTask, TaskLedger
 from broker.store.task_tree import TaskTree
@@ -138,6 +139,12 @@ class LedgerKit:
             ttl_ms=4 * MINUTE, evidence_exp_ms=FAR, facts=0, key="", digest="", key_id="k1"
         )
         return replace(renewal, **changes)
+
+    async def take(
+        self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int
+    ) -> Quota | None:
+        """Take places; return the quota that refuses."""
+        return await self.quotas.begin(quotas, lease, expires_at_ms).refused_by()
 
     async def close(self, task: TaskSpec) -> None:
         """Complete a task."""
