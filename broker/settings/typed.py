@@ -17,16 +17,18 @@ from typing import Final, TypeVar
 import msgspec
 
 from broker.settings.fault import Fault
+from broker.settings.fault import Path as FaultPath
 from broker.settings.yaml_document import Node
 
 T = TypeVar("T")
 
-_PLACE: Final = re.compile(r" - at `[^`]*`$")
+_PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 _REMEDIES: Final = {
     "Expected `int`": "write a whole number, without quotes",
     "Expected `float`": "write a number, without quotes",
     "Expected `bool`": "write true or false",
-    "Expected `str`": "write text, in quotes if it looks like a number",
+    "Expected `str`": "write text, in quotes",
     "Expected `array`": "write a list, one item a line, each after a dash",
     "Expected `object`": "write keys and values",
 }
@@ -52,7 +54,7 @@ class Typing:
         except msgspec.ValidationError as error:
             if not inner:
                 message = _PLACE.sub("", str(error))
-                yield Fault((), message, _remedy(message, _alternatives(type_)[0]))
+                yield Fault(_place(error), message, _remedy(message, _alternatives(type_)[0]))
         else:
             yield from _own_faults(value)
 
@@ -139,6 +141,13 @@ def _item_type(alternatives: list[object], containers: tuple[type, ...]) -> obje
             last: object = arguments[0 if arguments[-1] is Ellipsis else -1]
             return last
     return None
+
+
+def _place(error: msgspec.ValidationError) -> FaultPath:
+    """Read how far inside the value msgspec found its complaint."""
+    place = _PLACE.search(str(error))
+    steps = _STEP.findall(place["path"]) if place else []
+    return tuple(name or int(index) for name, index in steps)
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
