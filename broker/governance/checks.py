@@ -55,7 +55,7 @@ def _border_faults(record: CapabilityRecord, server: ResourceServer | None) -> I
         if tenant not in server.tenants:
             yield Fault(
                 ("tenants", index),
-                f"{tenant} is none of the tenants that {record.audience} answers for",
+                f"{tenant} is not served by {record.audience}",
                 "add it there, or remove it here",
             )
 

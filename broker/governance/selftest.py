@@ -22,7 +22,7 @@ from broker.policy.engine import DenyReason, Engine
 from broker.policy.query import Action, Query, TaskFacts
 from broker.settings.fault import Fault
 
-MAX_TARGETS: Final = 200
+MAX_TARGETS: Final = 100
 """How many agents, and how many capabilities, the built-in questions go through."""
 
 STRANGER: Final = "~nobody"
@@ -34,8 +34,9 @@ _CREDENTIAL_ACTIONS: Final = (Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL
 
 def built_in_faults(document: BundleDocument, engine: Engine) -> Iterator[Fault]:
     """Find what no bundle may do, each thing once. Paths lead to a policy, or to the schema."""
-    found = (_stranger_fault(query, engine.decide(query)) for query in _strangers(document))
-    yield from dict.fromkeys(fault for fault in found if fault is not None)
+    strangers = _strangers(document)
+    found = (fault for query in strangers for fault in _stranger_faults(query, engine))
+    yield from dict.fromkeys(found)
 
 
 def vector_faults(document: BundleDocument, engine: Engine) -> Iterator[Fault]:
@@ -52,18 +53,23 @@ def vector_faults(document: BundleDocument, engine: Engine) -> Iterator[Fault]:
             yield Fault(("tests", index), f"{vector.name}: {message}", remedy)
 
 
-def _stranger_fault(query: Query, decision: Decision) -> Fault | None:
-    if isinstance(decision, Deny):
-        if decision.reason != DenyReason.ENGINE_ERROR:
-            return None
-        error = decision.trace.errors[0] if decision.trace.errors else "no reason given"
-        message = f"does not understand {query.action} by an {query.principal.kind}: {error}"
-        return Fault(("schema",), message, "begin with the schema that comes with the broker")
-    return Fault(
-        ("policies", *decision.trace.policies[:1]),
-        f"allows {query.action} to an {query.principal.kind} that is not registered",
-        "have it read a registered fact, such as principal.tenant",
-    )
+def _stranger_faults(query: Query, engine: Engine) -> Iterator[Fault]:
+    """Ask for every permit that applies, not for the answer.
+
+    The answer is a Deny as soon as any other policy stumbles over the stranger, which would hide a
+    permit that is too wide until that other policy is gone.
+    """
+    explanation = engine.explain(query)
+    what = f"{query.action} to an {query.principal.kind} that is not registered"
+    if explanation.reason == DenyReason.ENGINE_ERROR:
+        message = f"does not understand {query.action} by an {query.principal.kind}: "
+        error = explanation.errors[0] if explanation.errors else "no reason given"
+        remedy = "begin with the schema that comes with the broker"
+        yield Fault(("schema",), message + error, remedy)
+    for finding in explanation.considered:
+        if finding.effect == "permit" and finding.applies:
+            remedy = "have it read a registered fact, such as principal.tenant"
+            yield Fault(("policies", finding.policy), f"allows {what}", remedy)
 
 
 def _strangers(document: BundleDocument) -> Iterator[Query]:

@@ -52,13 +52,16 @@ class Probes:
         self._set = handles.policy_set([t for probe in self._probes for t in _templates(probe)])
 
     def findings(self, ask: Ask) -> tuple[PolicyFinding, ...]:
-        """Tell of each policy whose scope fits the request how its conditions fare."""
+        """Tell of each policy whose scope fits the request how its conditions fare.
+
+        Those that apply come first, then those that come nearest to applying.
+        """
         diagnostics = ask(self._set).diagnostics
         holding = frozenset(diagnostics.reasons)
         failures = {m["id"]: m["what"] for m in map(_FAILURE.fullmatch, diagnostics.errors) if m}
-        return tuple(
-            _finding(probe, holding, failures) for probe in self._probes if probe.id in holding
-        )
+        fitting = (probe for probe in self._probes if probe.id in holding)
+        findings = (_finding(probe, holding, failures) for probe in fitting)
+        return tuple(sorted(findings, key=lambda finding: len(finding.failing)))
 
 
 def _probe(policy: Policy, number: int) -> _Probe:

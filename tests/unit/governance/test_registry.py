@@ -1,0 +1,164 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+import pytest
+
+from broker.errors import AttestationError
+from broker.governance.document import BundleDocument
+from broker.governance.records import (
+    AgentRecord,
+    OperatorRecord,
+    OrchestratorRecord,
+    ResourceServerRecord,
+    Status,
+    TenantRecord,
+)
+from broker.governance.registry import Registry
+from broker.model.capability import CheckMode
+from broker.model.principal import Kind, Principal
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an attestor shows."""
+
+    kind: Kind = Kind.AGENT
+    name: str = "bot"
+    tenant: str = ""
+    instance: str = "pod-1"
+    issuer: str = "https://issuer.example"
+    subject: str = "sub"
+    expires_at_ms: int = 5_000
+    claims: Mapping[str, str | int | bool] = field(default_factory=lambda: {"env": "prod"})
+
+
+def document(status: Status = Status.ACTIVE) -> BundleDocument:
+    """Register one of each kind."""
+    return BundleDocument(
+        tenants=(TenantRecord(name="acme"), TenantRecord(name="globex")),
+        teams=(),
+        agents=(AgentRecord(name="bot", tenant="acme", owner="o", purpose="p", status=status),),
+        orchestrators=(OrchestratorRecord(name="ci", tenants=("acme", "globex")),),
+        operators=(
+            OperatorRecord(name="alice", tenants=("acme",)),
+            OperatorRecord(name="root", tenants=("*",)),
+        ),
+        capabilities=(),
+        resource_servers=(
+            ResourceServerRecord(
+                audience="https://api.example", check=CheckMode.FEED, tenants=("acme",)
+            ),
+        ),
+        schema="",
+        policies=(),
+    )
+
+
+REGISTRY = Registry(document())
+
+
+def refused(shown: Shown, registry: Registry = REGISTRY) -> str:
+    """Return why somebody is refused."""
+    with pytest.raises(AttestationError) as caught:
+        registry.resolve(shown)
+    assert caught.value.code == "unauthenticated"
+    return caught.value.reason
+
+
+def test_a_registered_agent_becomes_a_principal() -> None:
+    """The tenant comes from the registry, everything else from the evidence."""
+    assert REGISTRY.resolve(Shown()) == Principal(
+        kind=Kind.AGENT,
+        name="bot",
+        tenants=frozenset({"acme"}),
+        instance="pod-1",
+        issuer="https://issuer.example",
+        subject="sub",
+        expires_at_ms=5_000,
+        claims={"env": "prod"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "tenants"),
+    [
+        (Shown(Kind.ORCHESTRATOR, "ci"), {"acme", "globex"}),
+        (Shown(Kind.OPERATOR, "alice"), {"acme"}),
+        (Shown(Kind.OPERATOR, "root"), {"*"}),
+        (Shown(Kind.RESOURCE, "https://api.example"), {"acme"}),
+        (Shown(tenant="acme"), {"acme"}),
+        (Shown(Kind.ORCHESTRATOR, "ci", tenant="globex"), {"globex"}),
+        (Shown(Kind.OPERATOR, "root", tenant="globex"), {"globex"}),
+    ],
+)
+def test_tenants_come_from_the_registry(shown: Shown, tenants: set[str]) -> None:
+    """Evidence that names one of them confines its bearer to that one."""
+    assert REGISTRY.resolve(shown).tenants == tenants
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Shown(name="nobody"),
+        Shown(name="Bot"),
+        Shown(name="bot "),
+        Shown(name=""),
+        Shown(Kind.ORCHESTRATOR, "bot"),
+        Shown(Kind.OPERATOR, "ci"),
+        Shown(Kind.OPERATOR, "https://api.example"),
+        Shown(Kind.RESOURCE, "https://api.example/"),
+        Shown(Kind.RESOURCE, "*"),
+        Shown(tenant="globex"),
+        Shown(tenant="*"),
+        Shown(Kind.ORCHESTRATOR, "ci", tenant="elsewhere"),
+        Shown(Kind.ORCHESTRATOR, "ci", tenant="*"),
+        Shown(Kind.OPERATOR, "alice", tenant="*"),
+    ],
+)
+def test_who_is_not_registered_so_is_nobody(shown: Shown) -> None:
+    """Another name, another kind, another tenant, or a tenant wider than registered."""
+    assert refused(shown) == "unregistered"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(Status.SUSPENDED, "suspended"), (Status.RETIRED, "unregistered")],
+)
+def test_an_agent_that_is_not_active_is_refused(status: Status, reason: str) -> None:
+    """A suspended agent may come back, a retired one is nobody any more."""
+    assert refused(Shown(), Registry(document(status))) == reason
+
+
+def test_inactive_and_unknown_look_the_same_outside() -> None:
+    """The error's code, which alone reaches the caller, does not tell one from the other."""
+    codes = set()
+    for registry, shown in [
+        (Registry(document(Status.SUSPENDED)), Shown()),
+        (REGISTRY, Shown(name="nobody")),
+    ]:
+        with pytest.raises(AttestationError) as caught:
+            registry.resolve(shown)
+        codes.add(caught.value.code)
+
+    assert len(codes) == 1
+
+
+def test_the_principal_does_not_share_the_evidence() -> None:
+    """What is done to the attested claims later changes nothing."""
+    claims: dict[str, str | int | bool] = {"env": "prod"}
+    principal = REGISTRY.resolve(replace(Shown(), claims=claims))
+
+    claims["env"] = "dev"
+
+    assert principal.claims == {"env": "prod"}
+
+
+def test_an_agents_record_is_there_whatever_its_status() -> None:
+    """Operators look at those who may not act, too."""
+    record = Registry(document(Status.RETIRED)).agent("bot")
+
+    assert record is not None
+    assert record.status is Status.RETIRED
+    assert REGISTRY.agent("nobody") is None
+    assert msgspec.structs.asdict(record)["owner"] == "o"
