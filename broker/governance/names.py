@@ -20,8 +20,14 @@ TenantOrAll = Annotated[
 ]
 """A tenant's name, or ``*`` for every one."""
 
-Text = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f]+\Z", max_length=200)]
-"""One line for people."""
+Text = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+\Z",
+        max_length=200,
+    ),
+]
+"""One line for people, without what shows as nothing or turns the writing direction."""
 
 Scope = Annotated[str, Meta(pattern=r"\A[\x21\x23-\x5b\x5d-\x7e]{1,128}\Z")]
 """RFC 6749 §3.3, scope-token."""

@@ -12,8 +12,9 @@ import msgspec
 
 from broker.errors import ConfigurationError, LocatedFault
 from broker.settings.fault import Fault
+from broker.settings.plain_text import MAX_BYTES, UnreadableTextError, plain_text
 from broker.settings.typed import Typing
-from broker.settings.yaml_document import MAX_BYTES, Document, parse_yaml, unreadable
+from broker.settings.yaml_document import Document, parse_yaml, unreadable
 
 T = TypeVar("T")
 
@@ -52,15 +53,11 @@ class Reading:
     def read_text(self, path: Path) -> str | None:
         """Read a file that is not YAML, or note why it cannot be read and return None."""
         try:
-            raw = read_bytes(path)
-            if len(raw) <= MAX_BYTES:
-                return raw.decode()
-            message = f"larger than {MAX_BYTES} bytes"
+            return plain_text(read_bytes(path))
+        except UnreadableTextError as error:
+            self.note(LocatedFault(str(path), error.line, "", str(error), error.remedy))
         except OSError as error:
-            message = f"cannot be read: {error.strerror}"
-        except UnicodeDecodeError:
-            message = "not UTF-8 text"
-        self.note(LocatedFault(str(path), 0, "", message, "check the path and the file"))
+            self.note(*_unreadable(path, error).faults)
         return None
 
     def note(self, *faults: LocatedFault) -> None:
@@ -116,5 +113,9 @@ def _read_document(path: Path) -> Document:
     try:
         return parse_yaml(read_bytes(path), str(path))
     except OSError as error:
-        reason = error.strerror or "unknown error"
-        return unreadable(str(path), f"cannot be read: {reason}", "check the path and its rights")
+        return _unreadable(path, error)
+
+
+def _unreadable(path: Path, error: OSError) -> Document:
+    reason = error.strerror or "unknown error"
+    return unreadable(str(path), f"cannot be read: {reason}", "check the path and its rights")

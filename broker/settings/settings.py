@@ -32,7 +32,7 @@ class KeyFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where the signing keys lie."""
 
     directory: Path
-    """Made by ``broker keys``; readable by the broker only."""
+    """Made by ``broker keys init``; readable by the broker only."""
 
 
 class BundleFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

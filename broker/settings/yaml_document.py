@@ -29,9 +29,7 @@ from yaml.events import (
 
 from broker.errors import LocatedFault
 from broker.settings.fault import Fault, Path, dotted
-
-MAX_BYTES: Final = 1024 * 1024
-"""Far beyond any hand-written file; keeps a mistaken path from filling the memory."""
+from broker.settings.plain_text import UnreadableTextError, plain_text
 
 MAX_DEPTH: Final = 32
 """Deeper than any setting; keeps the recursion here far from the interpreter's limit."""
@@ -98,13 +96,10 @@ class Document:
 
 def parse_yaml(raw: bytes, file: str) -> Document:
     """Read plain YAML. What is wrong comes back in ``faults``, never as an exception."""
-    if len(raw) > MAX_BYTES:
-        return unreadable(file, f"larger than {MAX_BYTES} bytes", "split it, or check the path")
     try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        return unreadable(file, "not UTF-8 text", "save it as UTF-8")
-    return _Reader(file).read(text)
+        return _Reader(file).read(plain_text(raw))
+    except UnreadableTextError as error:
+        return unreadable(file, str(error), error.remedy, line=error.line)
 
 
 def unreadable(file: str, message: str, remedy: str, *, line: int = 0) -> Document:

@@ -32,6 +32,7 @@ def test_facts_are_taken_from_a_task() -> None:
         id=TaskId("c_00_b"),
         path=(TaskId("t_00_a"), TaskId("c_00_b")),
         actors=("parent", "child"),
+        issuers=("https://issuer.example", "https://issuer.example"),
         name="part",
         tenant="acme",
         agent="child",

@@ -12,7 +12,7 @@ from msgspec import Meta
 from broker.errors import ConfigurationError
 from broker.settings.fault import Fault
 from broker.settings.load import Reading, load_document
-from broker.settings.yaml_document import MAX_BYTES
+from broker.settings.plain_text import MAX_BYTES
 
 
 class Colour(StrEnum):
@@ -228,13 +228,17 @@ def test_text_files_are_bounded_and_utf_8(tmp_path: Path) -> None:
     reading = Reading()
     (tmp_path / "big").write_bytes(b" " * (MAX_BYTES + 1))
     (tmp_path / "latin").write_bytes(b"\xe9")
-    (tmp_path / "good").write_text("text")
+    (tmp_path / "turned").write_text("permit\n// \u202e see nothing\n")
+    (tmp_path / "good").write_bytes(b"\xef\xbb\xbftext\r\n\t\xc3\xa4")
+    names = ("big", "latin", "none", "turned", "good")
 
-    read = [reading.read_text(tmp_path / name) for name in ("big", "latin", "none", "good")]
+    read = [reading.read_text(tmp_path / name) for name in names]
 
-    assert read == [None, None, None, "text"]
+    assert read == [None, None, None, None, "text\r\n\t\xe4"]
     assert [fault.message for fault in reading.faults] == [
         f"larger than {MAX_BYTES} bytes",
         "not UTF-8 text",
         "cannot be read: No such file or directory",
+        "holds U+202E at character 3, which cannot be seen or stored: leave it out",
     ]
+    assert reading.faults[-1].line == 2
