@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from broker.attestation.declaration import AttestationSettings
 from broker.governance.bundle import Bundle
 from broker.settings.load import Reading, load_document
 from broker.settings.settings import Settings
@@ -23,12 +24,14 @@ def test_the_shipped_configuration_has_no_fault() -> None:
 
     settings = reading.read(BROKER, Settings)
     assert settings is not None
+    issuers = reading.read(settings.value.issuers, AttestationSettings)
     bundle = Bundle.read(settings.value.bundle, reading)
     reading.finish()
 
+    assert issuers is not None
     assert bundle is not None
     assert bundle.offline_capabilities == ()
-    assert settings.value.issuers == CONFIG / "issuers.yaml"
+    assert issuers.value.issuers[0].audience == "jit-broker"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in CONFIG.glob("*.yaml")))

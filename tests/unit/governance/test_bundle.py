@@ -188,6 +188,11 @@ def test_published_bytes_pass_every_check_again(folder: BundleFolder) -> None:
     servers = json.loads(bundle.to_bytes())["resource_servers"][:1]
 
     assert any("not registered" in f for f in told_of(respelled(bundle, policies=permissive)))
+    capabilities = json.loads(bundle.to_bytes())["capabilities"]
+    capabilities[0]["default_ttl_seconds"] = 901
+    assert told_of(respelled(bundle, capabilities=capabilities)) == [
+        "published bundle capabilities[0].default_ttl_seconds: above max_ttl_seconds"
+    ]
     assert told_of(respelled(bundle, policies=[]))[0].endswith("no permit anywhere")
     assert "no tenant is called" in told_of(respelled(bundle, tenants=[]))[0]
     assert told_of(respelled(bundle, version=2))[0].startswith("published bundle : not a bundle")
