@@ -23,8 +23,10 @@ from broker.policy.entity import Entity
 from broker.policy.explain import MAX_LINES, explanation_of, missing_lines
 from broker.policy.explanation import Explanation, PolicyFinding, shortened
 from broker.policy.handles import Handles
+from broker.policy.memory import Memory
 from broker.policy.probes import Probes
 from broker.policy.query import Query
+from broker.policy.relevance import Relevance
 from broker.policy.terms import approvers, narrowest
 
 Authorize = Callable[[dict[str, object], PolicySet, Entities, Schema], AuthzResult]
@@ -50,6 +52,7 @@ class CedarEngine:
         self._entities = _entities(handles, entities, policies.schema)
         self._probes = Probes(policies.policies, handles)
         self._terms = {policy.name: policy.terms for policy in policies.policies}
+        self._memory = Memory(Relevance(policy.template for policy in policies.policies))
         self._parents = {entity.name: entity.parents for entity in entities}
         self._blank = Trace(policies.digest, revision)
         self._authorize = authorize
@@ -68,7 +71,11 @@ class CedarEngine:
         """Answer one query. Never raises."""
         try:
             request = cedar_request(query)
-            return self._judge(request, self._ask(request, self._policies))
+            return self._memory.answer(
+                (request.principal, request.action, request.resource),
+                request.context,
+                lambda: self._judge(request, self._ask(request, self._policies)),
+            )
         except (KeyboardInterrupt, SystemExit):
             raise
         # A panic in Cedar's own code is no Exception but a BaseException; it, too, means no.
