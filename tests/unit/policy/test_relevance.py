@@ -147,13 +147,19 @@ def _sorted(value: object) -> object:
 
 
 POLICIES = (
-    '@id("reads") permit (principal is Agent, action, resource is Capability) when {'
-    ' context.task.tenant == "acme" && ["orders:read"].containsAll(context.scopes) };',
-    '@id("tickets") permit (principal is Agent, action, resource is Capability)'
-    " unless { context.task.tickets.isEmpty() };",
+    (
+        '@id("reads") permit (principal is Agent, action, resource is Capability) when {'
+        ' context.task.tenant == "acme" && ["orders:read"].containsAll(context.scopes) };'
+    ),
+    (
+        '@id("tickets") permit (principal is Agent, action, resource is Capability)'
+        " unless { context.task.tickets.isEmpty() };"
+    ),
     '@id("long") forbid (principal, action, resource) when { context.ttlSeconds > 60 };',
-    '@id("whom") forbid (principal, action, resource) when {'
-    ' context.task has onBehalfOf && context.task.onBehalfOf == "mallory" };',
+    (
+        '@id("whom") forbid (principal, action, resource) when {'
+        ' context.task has onBehalfOf && context.task.onBehalfOf == "mallory" };'
+    ),
 )
 
 
