@@ -2,7 +2,10 @@ import asyncio
 
 import pytest
 
+from broker.attestation.attestation import Attestation
+from broker.attestation.proof_cache import ProofCache
 from broker.attestation.reasons import Reason
+from broker.attestation.trusted_issuer import Proof
 from broker.errors import AttestationError, KeySetUnavailableError
 from broker.model.principal import Kind
 from tests.fakes.attestation import (
@@ -154,12 +157,14 @@ async def test_b16_a_remembered_token_obeys_a_clock_set_back(bench: Bench) -> No
 
 async def test_b9_a_change_of_keys_forgets_every_proof(bench: Bench) -> None:
     """A token of a removed key is refused at once, although it was remembered."""
+    await bench.attestation.start()
+    bench.clock.advance(9_999)
     token = bench.token()
     await bench.attestation.attest(token)
     bench.signer.rotate("k2")
     bench.source.document = bench.signer.jwks()
-    bench.clock.advance(10_000)
-    again = bench.token(jti="fresh")
+    bench.clock.advance(1)
+    again = bench.token()
     await bench.attestation.attest(again)
 
     assert await bench.reason_of(token) == Reason.UNKNOWN_KEY
@@ -188,3 +193,26 @@ async def test_the_ticker_keeps_keys_fresh_without_any_caller(bench: Bench) -> N
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert await bench.reason_of(token) == Reason.UNKNOWN_KEY
+
+
+class RecordingCache(ProofCache):
+    """A proof cache that remembers what it was asked."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.asked: list[str] = []
+
+    def recall(self, token: str) -> Proof | None:
+        """Remember the question."""
+        self.asked.append(token)
+        return super().recall(token)
+
+
+async def test_b19_a_token_beyond_the_bound_is_not_even_hashed(bench: Bench) -> None:
+    """Megabytes cost nothing."""
+    cache = RecordingCache(bench.clock)
+    attestation = Attestation([bench.issuer], cache)
+    with pytest.raises(AttestationError) as caught:
+        await attestation.attest("A" * 8_000_000)
+    assert caught.value.reason == Reason.TOO_LARGE
+    assert cache.asked == []

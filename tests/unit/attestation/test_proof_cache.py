@@ -66,6 +66,20 @@ def test_a_renewed_proof_lives_anew() -> None:
     assert recalled.attested.name == "new"
 
 
+def test_a_renewed_proof_does_not_keep_older_ones_in_memory() -> None:
+    """It moves to the end of the line."""
+    clock = FakeClock()
+    cache = ProofCache(clock)
+    cache.remember("renewed", proof())
+    clock.advance(1_000)
+    cache.remember("old", proof())
+    clock.advance(8_000)
+    cache.remember("renewed", proof())
+    clock.advance(2_000)
+    cache.remember("new", proof())
+    assert len(cache) == 2
+
+
 def test_i13_it_holds_no_token() -> None:
     """Only a digest is kept."""
     cache = ProofCache(FakeClock())

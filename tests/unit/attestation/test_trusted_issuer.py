@@ -1,7 +1,9 @@
 import pytest
 
 from broker.attestation import base64url
+from broker.attestation.compact import parse_compact
 from broker.attestation.reasons import Reason
+from broker.errors import AttestationError
 from tests.fakes.attestation import (
     AUDIENCE,
     ISSUER,
@@ -63,6 +65,13 @@ async def test_hostile_claims_are_refused_with_their_reason(
 ) -> None:
     """Each is signed by the right key, and still no evidence."""
     assert await bench.reason_of(bench.token(**claims)) == reason
+
+
+async def test_b11_the_issuer_is_checked_again_behind_the_signature(bench: Bench) -> None:
+    """A verifier that was chosen wrongly accepts nothing of another issuer, even well signed."""
+    with pytest.raises(AttestationError) as caught:
+        await bench.issuer.verify(parse_compact(bench.token(iss="https://other.example")))
+    assert caught.value.reason == Reason.UNTRUSTED_ISSUER
 
 
 HEADERS: dict[str, tuple[dict[str, object], Reason]] = {
