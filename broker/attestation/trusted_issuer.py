@@ -79,7 +79,6 @@ class TrustedIssuer:
             AttestationError: ``expired`` or ``not-yet-valid``: its dates are over.
         """
         proof.validity.check(self._clock.now_ms())
-        self.keys.refresh_if_due()
         return self.keys.is_usable and self.keys.generation == proof.generation
 
     async def _check_signature(self, token: UnverifiedToken) -> tuple[SignedClaims, int]:

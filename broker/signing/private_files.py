@@ -27,7 +27,7 @@ def check_directory(path: Path) -> None:
     Raises:
         ConfigurationError: it is not, or it cannot be looked at.
     """
-    descriptor = _open(path, _READ)
+    descriptor = _open(path)
     try:
         _check(path, os.fstat(descriptor), stat.S_ISDIR, mode="700")
     finally:
@@ -40,9 +40,13 @@ def read_private(path: Path) -> bytes:
     Raises:
         ConfigurationError: it is not, it cannot be read, or it is too long.
     """
-    with os.fdopen(_open(path, _READ), "rb") as file:
-        _check(path, os.fstat(file.fileno()), stat.S_ISREG, mode="600")
-        data = file.read(MAX_BYTES + 1)
+    descriptor = _open(path)
+    try:
+        _check(path, os.fstat(descriptor), stat.S_ISREG, mode="600")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_BYTES:
         raise ConfigurationError(
             f"{path}: longer than {MAX_BYTES} bytes: not the file it should be"
@@ -68,9 +72,9 @@ def write_private(path: Path, data: bytes) -> None:
     _sync_directory(path.parent)
 
 
-def _open(path: Path, flags: int) -> int:
+def _open(path: Path) -> int:
     try:
-        return os.open(path, flags)
+        return os.open(path, _READ)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise ConfigurationError(

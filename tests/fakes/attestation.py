@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import pytest
 
 from broker.attestation.attestation import Attestation
 from broker.attestation.declaration import IssuerDeclaration
@@ -12,7 +13,9 @@ from broker.attestation.key_source import KeySource
 from broker.attestation.keyset import SkippedKey
 from broker.attestation.proof_cache import ProofCache
 from broker.attestation.trusted_issuer import TrustedIssuer
+from broker.errors import AttestationError
 from tests.fakes.clock import FakeClock
+from tests.fakes.issuer import ScriptedSource, Signer
 
 ISSUER = "https://issuer.example"
 AUDIENCE = "https://broker.example"
@@ -114,3 +117,25 @@ def trust(
 def attest_with(*issuers: TrustedIssuer, clock: FakeClock) -> Attestation:
     """Make the entry for some issuers."""
     return Attestation(issuers, ProofCache(clock))
+
+
+class Bench:
+    """One issuer, its attestation and a clock, all in the test's hand."""
+
+    def __init__(self, **changes: object) -> None:
+        self.clock = FakeClock()
+        self.signer = Signer()
+        self.source = ScriptedSource(self.signer.jwks())
+        self.watcher = Watcher()
+        self.issuer = trust(self.source, self.clock, watcher=self.watcher, **changes)
+        self.attestation = attest_with(self.issuer, clock=self.clock)
+
+    def token(self, **claims: object) -> str:
+        """Sign honest claims with some changed."""
+        return self.signer.sign(honest_claims(self.clock, **claims))
+
+    async def reason_of(self, token: str) -> str:
+        """Return the word with which a token is refused."""
+        with pytest.raises(AttestationError) as caught:
+            await self.attestation.attest(token)
+        return caught.value.reason
