@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from broker.http.admission import Admission
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
-from broker.http.edge import Edge, expect, seal
+from broker.http.edge import PUBLIC, Edge, expect, seal
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
@@ -49,4 +49,6 @@ def _own_routes(services: Services, mutations: Mutations) -> list[web.RouteDef]:
 
 def _guarded(route: web.RouteDef) -> web.RouteDef:
     options = {**route.kwargs, "expect_handler": expect}
+    if route.method == hdrs.METH_GET:
+        options["allow_head"] = route.path in PUBLIC  # a HEAD runs the handler, for nothing
     return web.RouteDef(route.method, route.path, route.handler, options)

@@ -23,7 +23,7 @@ class Table:
 
     def read(self, path: str, handler: Handler, *parameters: str) -> None:
         """Add a GET without a body, and with no query parameters but these."""
-        self.routes.append(web.get(path, _strict(handler, parameters), allow_head=False))
+        self.routes.append(web.get(path, _strict(handler, parameters)))
 
     def ask(self, path: str, handler: Handler) -> None:
         """Add a POST that changes nothing."""
