@@ -293,9 +293,7 @@ async def test_issuing_delivers_the_credential_once(client: ClientSession, stage
     }
     headers = AGENT | {"Idempotency-Key": "k"}
 
-    status, shown, got = await call(
-        client, "POST", f"/v1/tasks/{TASK}/credentials", headers, body
-    )
+    status, shown, got = await call(client, "POST", f"/v1/tasks/{TASK}/credentials", headers, body)
 
     assert (status, shown) == (201, ISSUED_JSON)
     assert got["Location"] == f"/v1/credentials/{LEASE}"
@@ -317,18 +315,14 @@ async def test_issuing_without_a_lifetime_asks_for_the_default(
     assert stage.calls[0].arguments[1] == IssueCredential("orders-api", frozenset({"orders:read"}))
 
 
-@pytest.mark.parametrize(
-    ("body", "ttl_ms"), [(None, 0), ({}, 0), ({"ttl_seconds": 120}, 120_000)]
-)
+@pytest.mark.parametrize(("body", "ttl_ms"), [(None, 0), ({}, 0), ({"ttl_seconds": 120}, 120_000)])
 async def test_renewing_delivers_the_next_generation(
     client: ClientSession, stage: Stage, body: Any, ttl_ms: int
 ) -> None:
     """A new token of the same lease."""
     headers = AGENT | {"Idempotency-Key": "k"}
 
-    status, shown, _ = await call(
-        client, "POST", f"/v1/credentials/{LEASE}/renew", headers, body
-    )
+    status, shown, _ = await call(client, "POST", f"/v1/credentials/{LEASE}/renew", headers, body)
 
     assert (status, shown) == (201, ISSUED_JSON | {"generation": 2})
     assert stage.calls[0].arguments == (LEASE, ttl_ms, "k")
