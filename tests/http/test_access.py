@@ -63,20 +63,26 @@ async def test_every_route_but_the_public_ones_asks_who_calls(
     stage: Stage, limits: Limits, method: str, template: str
 ) -> None:
     """Without a token nothing happens, whatever route was added and by whom."""
-    async with serving(stage, limits, extra_routes=EXTRA) as server, session(server) as client:
-        async with client.request(method, filled(template)) as answer:
-            expected = 200 if template in PUBLIC else 401
+    async with (
+        serving(stage, limits, extra_routes=EXTRA) as server,
+        session(server) as client,
+        client.request(method, filled(template)) as answer,
+    ):
+        expected = 200 if template in PUBLIC else 401
 
-            assert answer.status == expected
-            assert stage.calls == []
+        assert answer.status == expected
+        assert stage.calls == []
 
 
 async def test_extra_routes_get_the_principal(stage: Stage, limits: Limits) -> None:
     """Routes of other packages stand behind the same door."""
     headers = {"Authorization": "Bearer token-of-resource"}
-    async with serving(stage, limits, extra_routes=EXTRA) as server, session(server) as client:
-        async with client.get("/v1/feed", headers=headers) as answer:
-            assert await answer.text() == CALLERS["token-of-resource"].name
+    async with (
+        serving(stage, limits, extra_routes=EXTRA) as server,
+        session(server) as client,
+        client.get("/v1/feed", headers=headers) as answer,
+    ):
+        assert await answer.text() == CALLERS["token-of-resource"].name
 
 
 @pytest.mark.parametrize(
@@ -96,9 +102,12 @@ async def test_every_reason_not_to_believe_a_token_looks_the_same(
         raise error
 
     headers = {"Authorization": "Bearer some.token.here"}
-    async with serving(stage, limits, authenticate=authenticate) as server:
-        async with session(server) as client, client.get("/v1/tasks", headers=headers) as answer:
-            body = await answer.json(content_type=None)
+    async with (
+        serving(stage, limits, authenticate=authenticate) as server,
+        session(server) as client,
+        client.get("/v1/tasks", headers=headers) as answer,
+    ):
+        body = await answer.json(content_type=None)
 
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -120,10 +129,13 @@ async def test_a_broken_attestor_lets_nobody_in(stage: Stage, limits: Limits) ->
         raise RuntimeError("canary in a library's message")
 
     headers = {"Authorization": "Bearer x"}
-    async with serving(stage, limits, authenticate=authenticate) as server:
-        async with session(server) as client, client.get("/v1/tasks", headers=headers) as answer:
-            assert answer.status == 500
-            assert "canary" not in await answer.text()
+    async with (
+        serving(stage, limits, authenticate=authenticate) as server,
+        session(server) as client,
+        client.get("/v1/tasks", headers=headers) as answer,
+    ):
+        assert answer.status == 500
+        assert "canary" not in await answer.text()
 
     assert stage.calls == []
 

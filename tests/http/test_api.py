@@ -119,7 +119,7 @@ REVOCATION_JSON = {
 
 
 async def call(
-    client: ClientSession, method: str, path: str, headers: dict[str, str], body: Any = None
+    client: ClientSession, method: str, path: str, headers: dict[str, str], body: object = None
 ) -> tuple[int, Any, dict[str, str]]:
     """Send a request; return status, JSON and headers."""
     async with client.request(method, path, headers=headers, json=body) as answer:
@@ -212,30 +212,26 @@ async def test_listing_without_parameters_has_a_bounded_page(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "verb", "arguments"),
+    ("asked", "body", "called"),
     [
-        ("GET", "", None, "tasks.show", ()),
-        ("POST", "/claim", {"handle": HANDLE}, "tasks.claim", (HANDLE,)),
-        ("POST", "/heartbeat", None, "tasks.heartbeat", ()),
-        ("POST", "/heartbeat", {}, "tasks.heartbeat", ()),
-        ("POST", "/extend", {"ttl_seconds": 60}, "tasks.extend", (ExtendTask(60_000),)),
+        ("GET ", None, ("tasks.show",)),
+        ("POST /claim", {"handle": HANDLE}, ("tasks.claim", HANDLE)),
+        ("POST /heartbeat", None, ("tasks.heartbeat",)),
+        ("POST /heartbeat", {}, ("tasks.heartbeat",)),
+        ("POST /extend", {"ttl_seconds": 60}, ("tasks.extend", ExtendTask(60_000))),
     ],
 )
 async def test_verbs_on_a_task_answer_the_task(
-    client: ClientSession,
-    stage: Stage,
-    method: str,
-    path: str,
-    body: Any,
-    verb: str,
-    arguments: tuple[Any, ...],
+    client: ClientSession, stage: Stage, asked: str, body: object, called: tuple[Any, ...]
 ) -> None:
     """One call, the task in return."""
+    method, _, path = asked.partition(" ")
+
     status, shown, _ = await call(client, method, f"/v1/tasks/{TASK}{path}", AGENT, body)
 
     assert (status, shown) == (200, TASK_JSON)
-    assert stage.verbs() == [verb]
-    assert stage.calls[0].arguments == (TASK, *arguments)
+    assert stage.verbs() == [called[0]]
+    assert stage.calls[0].arguments == (TASK, *called[1:])
 
 
 @pytest.mark.parametrize(
@@ -246,14 +242,13 @@ async def test_verbs_on_a_task_answer_the_task(
         ("cancel", TaskState.CANCELLED),
     ],
 )
-@pytest.mark.parametrize(("body", "reason"), [(None, ""), ({}, ""), ({"reason": "done"}, "done")])
+@pytest.mark.parametrize("body", [None, {}, {"reason": "done"}])
 async def test_ending_a_task_answers_the_first_page_of_its_report(
     client: ClientSession,
     stage: Stage,
     verb: str,
     outcome: TaskState,
-    body: Any,
-    reason: str,
+    body: dict[str, str] | None,
 ) -> None:
     """What became of its credentials, and where the rest is."""
     status, shown, _ = await call(client, "POST", f"/v1/tasks/{TASK}/{verb}", AGENT, body)
@@ -266,7 +261,7 @@ async def test_ending_a_task_answers_the_first_page_of_its_report(
     assert shown["receipts"] == [RECEIPT_JSON]
     assert shown["next"] == f"/v1/tasks/{TASK}/report?cursor=p.2%2Fx&limit=100"
     assert stage.verbs() == ["tasks.close", "reports.of_task"]
-    assert stage.calls[0].arguments == (TASK, outcome, reason)
+    assert stage.calls[0].arguments == (TASK, outcome, (body or {}).get("reason", ""))
 
 
 async def test_a_report_continues_where_its_cursor_says(
@@ -317,7 +312,7 @@ async def test_issuing_without_a_lifetime_asks_for_the_default(
 
 @pytest.mark.parametrize(("body", "ttl_ms"), [(None, 0), ({}, 0), ({"ttl_seconds": 120}, 120_000)])
 async def test_renewing_delivers_the_next_generation(
-    client: ClientSession, stage: Stage, body: Any, ttl_ms: int
+    client: ClientSession, stage: Stage, body: object, ttl_ms: int
 ) -> None:
     """A new token of the same lease."""
     headers = AGENT | {"Idempotency-Key": "k"}

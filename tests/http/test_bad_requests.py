@@ -37,7 +37,7 @@ def without(body: dict[str, Any], name: str) -> dict[str, Any]:
     return {member: value for member, value in body.items() if member != name}
 
 
-def line(**changes: Any) -> dict[str, Any]:
+def line(**changes: object) -> dict[str, Any]:
     """Open a task with one good line of ceiling, and a second one that differs."""
     return OPENING | {"ceiling": [LINE, LINE | changes]}
 
@@ -107,7 +107,7 @@ BAD = [
     (ISSUE, WISH | {"ttl_seconds": 0}, "ttl_seconds"),
     (ISSUE, WISH | {"ttl_seconds": 86_401}, "ttl_seconds"),
     (ISSUE, WISH | {"ttl_seconds": 1.5}, "ttl_seconds"),
-    (ISSUE, WISH | {"labels": {word: "v" for word in WORDS_33}}, "labels"),
+    (ISSUE, WISH | {"labels": dict.fromkeys(WORDS_33, "v")}, "labels"),
     (ISSUE, WISH | {"labels": {"a b": "v"}}, "labels"),
     (ISSUE, WISH | {"labels": {"run": "a\rb"}}, "labels.run"),
     (ISSUE, WISH | {"labels": {"run": 7}}, "labels[...]"),
@@ -141,7 +141,7 @@ BAD = [
 
 @pytest.mark.parametrize(("path", "body", "field"), BAD)
 async def test_a_bad_member_is_named(
-    client: ClientSession, stage: Stage, path: str, body: Any, field: str
+    client: ClientSession, stage: Stage, path: str, body: object, field: str
 ) -> None:
     """The path to it, what is wrong, and no call."""
     async with client.post(path, json=body, headers=AGENT) as answer:
@@ -163,14 +163,14 @@ async def test_a_bad_member_is_named(
         (TASKS, OPENING | {"ceiling": [LINE | {"scopes": WORDS_65[:64]}] * 64}),
         (TASKS, OPENING | {"resources": ["r" * 256]}),
         (TASKS, OPENING | {"opener_timeout_seconds": 0}),
-        (ISSUE, WISH | {"labels": {word: "v" * 256 for word in WORDS_33[:32]}}),
+        (ISSUE, WISH | {"labels": dict.fromkeys(WORDS_33[:32], "v" * 256)}),
         (COMPLETE, {"reason": "r" * 512}),
         (COMPLETE, {"reason": "fünf Äpfel"}),
         (REVOKE, REASON | {"issuer": "https://issuer.example/" + "x" * 489}),
     ],
 )
 async def test_the_bounds_themselves_are_allowed(
-    client: ClientSession, stage: Stage, path: str, body: Any
+    client: ClientSession, stage: Stage, path: str, body: object
 ) -> None:
     """What is just within them reaches the verb."""
     async with client.post(path, json=body, headers=AGENT) as answer:

@@ -60,7 +60,7 @@ def test_local_callers_count_in_all_only() -> None:
         ("fe80::1%eth0", "fe80::2%eth0", True),
     ],
 )
-def test_a_site_is_one_peer(one: str, other: str, same: bool) -> None:
+def test_a_site_is_one_peer(one: str, other: str, *, same: bool) -> None:
     """Whoever has one address of an IPv6 /64 has them all."""
     places = admission(per_peer=1)
     assert places.admit(one)
@@ -89,7 +89,7 @@ def test_a_trusted_proxy_has_no_share_of_its_own() -> None:
         ("10.0.0.1:80", False),
     ],
 )
-def test_trust_is_for_listed_networks(address: str, trusted: bool) -> None:
+def test_trust_is_for_listed_networks(address: str, *, trusted: bool) -> None:
     """Only for addresses, and only for those."""
     places = admission(proxies=("10.0.0.0/8", "2001:db8::/32"))
 
