@@ -39,8 +39,9 @@ def build(services: Services) -> web.Application:
 
 def _own_routes(services: Services, mutations: Mutations) -> list[web.RouteDef]:
     table, bodies = Table(mutations), Bodies(services.limits)
-    TaskRoutes(services, bodies).register(table)
+    # aiohttp tries the templates below one prefix in turn, so what is asked for most comes first.
     CredentialRoutes(services, bodies).register(table)
+    TaskRoutes(services, bodies).register(table)
     OperatorRoutes(services, bodies).register(table)
     OAuthRoutes(services, bodies).register(table)
     StatusRoutes(services).register(table)

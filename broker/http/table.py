@@ -30,12 +30,12 @@ class Table:
         self.routes.append(web.post(path, _queryless(handler)))
 
     def change(self, path: str, handler: Handler) -> None:
-        """Add a POST that changes something: it runs to its end, whoever goes away."""
-        self.routes.append(web.post(path, self._mutations.protect(_queryless(handler))))
+        """Add a POST that changes something: it is let run to its end."""
+        self.routes.append(web.post(path, self._mutations.track(_queryless(handler))))
 
     def delete(self, path: str, handler: Handler) -> None:
-        """Add a DELETE, without a body: it runs to its end, whoever goes away."""
-        self.routes.append(web.delete(path, self._mutations.protect(_strict(handler, ()))))
+        """Add a DELETE, without a body: it is let run to its end."""
+        self.routes.append(web.delete(path, self._mutations.track(_strict(handler, ()))))
 
 
 def _strict(handler: Handler, parameters: tuple[str, ...]) -> Handler:
