@@ -49,6 +49,7 @@ class Metrics:
         self._reasons = frozenset(reasons) | {ATTESTED, NO_TOKEN}
         self._actions = frozenset(actions)
         self._requests: dict[tuple[str, str, int], Counter] = {}
+        self._attested: dict[str, Counter] = {}
         self._make_requests()
         self._make_decisions()
         self._make_revocations()
@@ -73,7 +74,13 @@ class Metrics:
 
     def attested(self, reason: str) -> None:
         """Count one attestation, successful ones as ``ok``."""
-        self._attestations.labels(reason if reason in self._reasons else _OTHER).inc()
+        counter = self._attested.get(reason)
+        if counter is None:
+            known = reason if reason in self._reasons else _OTHER
+            counter = self._attestations.labels(known)
+            if known == reason:
+                self._attested[reason] = counter
+        counter.inc()
 
     def decided(self, action: str, outcome: str) -> None:
         """Count one decision of policy."""

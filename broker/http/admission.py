@@ -5,6 +5,7 @@ request in flight, counted for the client that the proxy names. Callers of the s
 one peer: whoever has one address of it has them all.
 """
 
+import asyncio
 import ipaddress
 from collections.abc import Iterable
 from typing import Final
@@ -24,6 +25,8 @@ class Admission:
         self._limits = limits
         self._proxies = tuple(ipaddress.ip_network(each) for each in limits.trusted_proxies)
         self._connections = 0
+        self._emptied = asyncio.Event()
+        self._emptied.set()
         self._held: dict[str, int] = {}
 
     def admit(self, address: str) -> bool:
@@ -33,13 +36,20 @@ class Admission:
         if self._is_counted(address) and not self.take(address):
             return False
         self._connections += 1
+        self._emptied.clear()
         return True
 
     def leave(self, address: str) -> None:
         """Give back the place of a connection that was admitted."""
         self._connections -= 1
+        if self._connections == 0:
+            self._emptied.set()
         if self._is_counted(address):
             self.give_back(address)
+
+    async def emptied(self) -> None:
+        """Wait until no connection is open."""
+        await self._emptied.wait()
 
     def take(self, address: str) -> bool:
         """Take one of a peer's places; False when it holds all that one may."""

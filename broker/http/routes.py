@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from broker.http.admission import Admission
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
-from broker.http.edge import Edge, expect, seal
+from broker.http.edge import PUBLIC, Edge, expect, seal
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
@@ -39,8 +39,9 @@ def build(services: Services) -> web.Application:
 
 def _own_routes(services: Services, mutations: Mutations) -> list[web.RouteDef]:
     table, bodies = Table(mutations), Bodies(services.limits)
-    TaskRoutes(services, bodies).register(table)
+    # aiohttp tries the templates below one prefix in turn, so what is asked for most comes first.
     CredentialRoutes(services, bodies).register(table)
+    TaskRoutes(services, bodies).register(table)
     OperatorRoutes(services, bodies).register(table)
     OAuthRoutes(services, bodies).register(table)
     StatusRoutes(services).register(table)
@@ -49,4 +50,6 @@ def _own_routes(services: Services, mutations: Mutations) -> list[web.RouteDef]:
 
 def _guarded(route: web.RouteDef) -> web.RouteDef:
     options = {**route.kwargs, "expect_handler": expect}
+    if route.method == hdrs.METH_GET:
+        options["allow_head"] = route.path in PUBLIC  # a HEAD runs the handler, for nothing
     return web.RouteDef(route.method, route.path, route.handler, options)

@@ -1,6 +1,7 @@
 """Serving the application: listeners, start-up checks, graceful end."""
 
 import asyncio
+import contextlib
 import resource
 from functools import partial
 from typing import Final
@@ -18,7 +19,10 @@ from broker.http.sockets import Endpoint, UnixEndpoint, open_tcp, open_unix
 _NATIVE_PARSER: Final = "aiohttp._http_parser"
 _BACKLOG: Final = 1024
 _SETTLE_SECONDS: Final = 5.0
-"""What changes get beyond their requests: each verb bounds its own calls to less."""
+"""What changes get beyond ``drain_seconds``: each verb bounds its own calls to less."""
+
+_CANCEL_SECONDS: Final = 0.1
+"""How long aiohttp waits, once more, before it cancels what has not ended by then."""
 
 _OTHER_FILES: Final = 64
 """Descriptors that are no client connections: Redis, logs, targets, listeners."""
@@ -28,17 +32,17 @@ class HttpServer:
     """Serves one application on any number of endpoints.
 
     A connection beyond the caps is cut before a byte of it is read. :meth:`stop` accepts nothing
-    more, lets requests in flight end within ``drain_seconds``, closes what is left, and then waits
-    for the changes that still run.
+    more, closes what is idle, gives requests in flight ``drain_seconds``, gives changes a few
+    seconds beyond that, and only then cancels what is left.
     """
 
     def __init__(self, app: web.Application, limits: Limits, log: FilteringBoundLogger) -> None:
         self.app = app
         self._limits = limits
         self._log = log
-        # aiohttp waits this long twice: for the handlers, then for them again once it has told
-        # their bodies to stop.
-        self._runner = web.AppRunner(app, shutdown_timeout=limits.drain_seconds / 2)
+        self._runner = web.AppRunner(
+            app, shutdown_timeout=_CANCEL_SECONDS, handler_cancellation=False
+        )
         self._listeners: list[asyncio.Server] = []
         self._unix: list[UnixEndpoint] = []
 
@@ -71,8 +75,18 @@ class HttpServer:
         for listener in self._listeners:
             listener.close()
         self._listeners, self._unix = [], []
+        unsettled = 0
         if self._runner.server is not None:
+            await asyncio.sleep(0)  # what has been accepted already gets as far as being counted
+            self._runner.server.pre_shutdown()
+            unsettled = await self._drain()
             await self._runner.cleanup()
+        return unsettled
+
+    async def _drain(self) -> int:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.drain_seconds):
+                await self.app[ADMISSION].emptied()
         return await self.app[MUTATIONS].settle(_SETTLE_SECONDS)
 
     async def _listen(self, endpoint: Endpoint) -> None:

@@ -23,19 +23,19 @@ class Table:
 
     def read(self, path: str, handler: Handler, *parameters: str) -> None:
         """Add a GET without a body, and with no query parameters but these."""
-        self.routes.append(web.get(path, _strict(handler, parameters), allow_head=False))
+        self.routes.append(web.get(path, _strict(handler, parameters)))
 
     def ask(self, path: str, handler: Handler) -> None:
         """Add a POST that changes nothing."""
         self.routes.append(web.post(path, _queryless(handler)))
 
     def change(self, path: str, handler: Handler) -> None:
-        """Add a POST that changes something: it runs to its end, whoever goes away."""
-        self.routes.append(web.post(path, self._mutations.protect(_queryless(handler))))
+        """Add a POST that changes something: it is let run to its end."""
+        self.routes.append(web.post(path, self._mutations.track(_queryless(handler))))
 
     def delete(self, path: str, handler: Handler) -> None:
-        """Add a DELETE, without a body: it runs to its end, whoever goes away."""
-        self.routes.append(web.delete(path, self._mutations.protect(_strict(handler, ()))))
+        """Add a DELETE, without a body: it is let run to its end."""
+        self.routes.append(web.delete(path, self._mutations.track(_strict(handler, ()))))
 
 
 def _strict(handler: Handler, parameters: tuple[str, ...]) -> Handler:

@@ -35,6 +35,7 @@ from broker.model.requests import (
 )
 from broker.model.task import Task, TaskSpec, TaskState
 from broker.secret import Secret
+from tests.fakes.clock import FakeClock
 
 NOW_MS = 1_800_000_000_000
 TASK = TaskId("t_07_" + "a" * 26)
@@ -373,18 +374,6 @@ class FakeExplain:
         return await self.stage.play("explain.decision", caller, decision, answer=answer)
 
 
-class StoppedClock:
-    """Clocks that stand still."""
-
-    def now_ms(self) -> int:
-        """Return the instant at which everything here happens."""
-        return NOW_MS
-
-    def monotonic_ms(self) -> int:
-        """Return the same moment on the other clock."""
-        return 0
-
-
 def make_services(stage: Stage, **changes: object) -> Services:
     """Put the doubles together. ``changes`` replaces members of the result."""
     numbers = itertools.count(1)
@@ -405,7 +394,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         jwks=lambda: {"keys": [{"kty": "OKP", "kid": "k1"}]},
         metrics=Metrics(durability="os", reasons=("signature",), actions=("OpenTask",)),
         limits=Limits(),
-        clock=StoppedClock(),
+        clock=FakeClock(NOW_MS),
         log=log,
         issuer=ISSUER,
         durability="os",

@@ -78,19 +78,36 @@ async def test_stopping_closes_idle_connections(stage: Stage, limits: Limits) ->
         assert await wire.rest() == b""
 
 
-async def test_stopping_out_of_patience_cuts_the_client_and_not_the_change(
+async def test_stopping_out_of_patience_still_lets_a_change_end(
     stage: Stage, limits: Limits
 ) -> None:
-    """The connection ends at the drain deadline; the verb goes on to its end."""
+    """Beyond the drain deadline there is time for what must not be cut in half."""
     stage.held = asyncio.Event()
-    hasty = replace(limits, drain_seconds=0.2)
+    hasty = replace(limits, drain_seconds=0.1)
     async with serving(stage, hasty) as server, Wire.to(*server.addresses[0]) as wire:
         await wire.send(ISSUE)
         await stage.entered.wait()
         stopping = asyncio.create_task(server.stop())
+        await asyncio.sleep(0.5)
+        stage.held.set()
 
-        assert await wire.rest() == b""
-        assert stage.ended == []
+        assert await stopping == 0
+        assert (await wire.answer()).status == 201
+        assert stage.ended == ["issuance.issue"]
+
+
+async def test_stopping_lets_a_change_end_whose_client_is_gone(
+    stage: Stage, limits: Limits
+) -> None:
+    """Nobody is connected any more, and it is waited for all the same."""
+    stage.held = asyncio.Event()
+    async with serving(stage, limits) as server:
+        async with Wire.to(*server.addresses[0]) as wire:
+            await wire.send(ISSUE)
+            await stage.entered.wait()
+        stopping = asyncio.create_task(server.stop())
+        await asyncio.sleep(0.3)
+        assert not stopping.done()
         stage.held.set()
 
         assert await stopping == 0
