@@ -76,11 +76,11 @@ class BrokerClient:
         body = {"subscriber": subscriber, "seq": seq}
         await self._transport.done(Call("POST", ("v1", "feed", "ack"), json=body))
 
-    async def key_set(self) -> dict[str, object]:
+    async def key_set(self) -> dict[str, Any]:
         """Return the broker's public keys as a JWK set."""
         return await self._public(".well-known", "jwks.json")
 
-    async def metadata(self) -> dict[str, object]:
+    async def metadata(self) -> dict[str, Any]:
         """Return the authorization server's metadata (RFC 8414)."""
         return await self._public(".well-known", "oauth-authorization-server")
 
@@ -100,5 +100,5 @@ class BrokerClient:
         answer = await self._transport.done(Call("GET", ("metrics",), is_public=True))
         return answer.body.decode(errors="replace")
 
-    async def _public(self, *path: str) -> dict[str, object]:
-        return await self._transport.fetch(Call("GET", path, is_public=True), dict[str, object])
+    async def _public(self, *path: str) -> dict[str, Any]:
+        return await self._transport.fetch(Call("GET", path, is_public=True), dict[str, Any])

@@ -1,6 +1,7 @@
 """The routes of operators. What they raise: :mod:`broker.client.api_errors`, ``.errors``."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from broker.client import route
 from broker.client.results import Report, Revocation
@@ -50,7 +51,7 @@ class OperatorCalls:
         call = Call("GET", path, params=route.page(cursor, limit))
         return await self._transport.fetch(call, Report)
 
-    async def explain(self, decision: str) -> dict[str, object]:
+    async def explain(self, decision: str) -> dict[str, Any]:
         """Return why a decision fell as it did."""
         call = Call("GET", route.decision_path(decision))
-        return await self._transport.fetch(call, dict[str, object])
+        return await self._transport.fetch(call, dict[str, Any])

@@ -110,7 +110,7 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     """An operator's order; until it is acknowledged some bucket has not taken it."""
 
     id: str
-    selector: dict[str, object]
+    selector: dict[str, str | bool]
     reason: str
     ordered_by: str
     issued_before: datetime

@@ -1,0 +1,110 @@
+"""What the broker's API answers, as in ``docs/api.md``."""
+
+from tests.fakes import token_mint as mint
+
+TASK = mint.ROOT
+REVOCATION = "r_03_" + "d" * 26
+DECISION = "d_03_" + "e" * 26
+
+
+def task(**changes: object) -> dict[str, object]:
+    """Return a task."""
+    return {
+        "id": TASK,
+        "name": "reconcile-invoices",
+        "tenant": "acme",
+        "agent": "invoice-bot",
+        "instance": "pod-1",
+        "opener": "orchestrator:ci",
+        "on_behalf_of": "",
+        "ceiling": [{"capability": "orders-api", "scopes": ["orders:read"]}],
+        "tickets": ["OPS-1"],
+        "resources": [],
+        "parent": "",
+        "path": [TASK],
+        "state": "open",
+        "alive": True,
+        "opened_at": "2026-11-24T05:00:00.123Z",
+        "deadline": "2026-11-24T05:10:00.123Z",
+        "idle_timeout_seconds": 30,
+        "agent_seen_at": "2026-11-24T05:00:00.123Z",
+        "opener_seen_at": None,
+        "closed_at": None,
+        "ended_by": "",
+        "closed_by": "",
+        **changes,
+    }
+
+
+def credential(**changes: object) -> dict[str, object]:
+    """Return what is shown of a credential."""
+    return {
+        "id": mint.LEASE,
+        "task": TASK,
+        "kind": "jwt",
+        "capability": "orders-api",
+        "audience": "https://orders.example",
+        "scope": "orders:read",
+        "issued_at": "2026-11-24T05:00:00.123Z",
+        "expires_at": "2026-11-24T05:05:00.000Z",
+        "max_expires_at": "2026-11-24T05:10:00.000Z",
+        "generation": 1,
+        "renewable": True,
+        "state": "active",
+        "alive": True,
+        "ended_at": None,
+        "ended_by": "",
+        "decision": DECISION,
+        **changes,
+    }
+
+
+def issued() -> dict[str, object]:
+    """Return a delivered credential."""
+    shown = credential()
+    hidden = ("state", "alive", "ended_at", "ended_by", "decision")
+    return {name: value for name, value in shown.items() if name not in hidden} | {
+        "access_token": "canary-token",
+        "token_type": "Bearer",
+        "expires_in": 300,
+    }
+
+
+def receipt(**changes: object) -> dict[str, object]:
+    """Return a receipt."""
+    return {
+        "credential": mint.LEASE,
+        "task": TASK,
+        "capability": "orders-api",
+        "kind": "jwt",
+        "audience": "https://orders.example",
+        "state": "confirmed",
+        "detail": "",
+        "revoked_at": "2026-11-24T05:01:00.000Z",
+        "expires_at": "2026-11-24T05:05:00.000Z",
+        **changes,
+    }
+
+
+def report(*, following: str | None = None, **of: object) -> dict[str, object]:
+    """Return one page of a report."""
+    return {
+        **(of or {"task": task(state="completed", alive=False)}),
+        "durability": "os",
+        "counts": {"confirmed": 1},
+        "receipts": [receipt()],
+        "next": following,
+    }
+
+
+def revocation() -> dict[str, object]:
+    """Return an operator's order."""
+    return {
+        "id": REVOCATION,
+        "selector": {"agent": "invoice-bot"},
+        "reason": "leaked",
+        "ordered_by": "operator:alice",
+        "issued_before": "2026-11-24T05:01:00.000Z",
+        "acknowledged": False,
+        "pending_buckets": [7],
+    }
