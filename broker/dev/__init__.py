@@ -1,1 +1,1 @@
-"""dev"""
+"""What `broker demo` and `broker dev` start on one machine. Nothing here is for production."""
