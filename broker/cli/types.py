@@ -1,0 +1,53 @@
+"""What the command line understands besides words: durations and lines of a ceiling."""
+
+import re
+from typing import Final
+
+import click
+
+_DURATION: Final = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)", re.ASCII)
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Duration(click.ParamType[int]):
+    """``90``, ``90s``, ``15m``, ``8h`` or ``1d``, as whole seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read the duration."""
+        if isinstance(value, int):
+            return value
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is no duration; write 90s, 15m, 8h or 1d", param, ctx)
+        return int(match["number"]) * _SECONDS[match["unit"]]
+
+
+class CeilingLine(click.ParamType[dict[str, object]]):
+    """``CAPABILITY=SCOPE[,SCOPE…]``: one line of a task's ceiling."""
+
+    name = "capability=scope[,scope]"
+
+    def convert(
+        self,
+        value: str | dict[str, object],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> dict[str, object]:
+        """Read the line into the API's form."""
+        if isinstance(value, dict):
+            return value
+        capability, _, scopes = value.partition("=")
+        named = [scope for scope in scopes.split(",") if scope]
+        if not capability or not named:
+            self.fail(
+                f"{value!r} names no scopes; write for example orders-api=orders:read", param, ctx
+            )
+        return {"capability": capability, "scopes": named}
+
+
+DURATION: Final = Duration()
+CEILING_LINE: Final = CeilingLine()
