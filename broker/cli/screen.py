@@ -1,8 +1,4 @@
-"""Where answers are printed: as tables for people, or as they came, in JSON, for programs.
-
-Everything shown goes through :func:`shown`: names chosen by agents must not move the cursor, change
-colours or hide lines in an operator's terminal.
-"""
+"""Where answers are printed: as tables for people, or as they came, in JSON, for programs."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +7,8 @@ from typing import Any, TypeAlias
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from broker.terminal import shown
 
 Document: TypeAlias = Mapping[str, Any]
 
@@ -44,14 +42,6 @@ class Screen:
             self._console.file.write(json.dumps(document, indent=2) + "\n")
         else:
             self._console.print(view(document))
-
-
-def shown(value: object) -> str:
-    """Write a value as harmless text: what cannot be printed is shown by its number."""
-    if value is None or value == "":
-        return "-"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 def cell(value: object) -> Text:

@@ -3,7 +3,8 @@
 from rich.console import RenderableType
 from rich.text import Text
 
-from broker.cli.screen import Document, fields, rows, shown, stacked
+from broker.cli.screen import Document, fields, rows, stacked
+from broker.terminal import shown
 
 TASK_FIELDS = (
     *("id", "name", "state", "alive", "tenant", "agent", "instance", "opener", "on_behalf_of"),

@@ -1,4 +1,4 @@
-"""The command lines of a demo's processes, as data, so that a test can start others in their place."""
+"""The command lines of a demo's processes, as data: a test can start others in their place."""
 
 import sys
 from dataclasses import dataclass

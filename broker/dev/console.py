@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any, Protocol, TextIO
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from broker.dev.step import Death, Outcome
+from broker.terminal import shown
 
 PLAIN_WIDTH = 100
 """A pipe has no width of its own."""
@@ -80,7 +82,7 @@ class PrintedReporter:
         line.add_column(justify="right", style="dim", no_wrap=True)
         text = Text(outcome.title)
         if outcome.failure is None and outcome.seen:
-            text.append(f"  {outcome.seen}", style="cyan")
+            text.append(f"  {shown(outcome.seen)}", style="cyan")
         mark = "FAIL" if outcome.failure else "ok"
         line.add_row(mark, text, f"{outcome.took_ms} ms")
         return line
@@ -133,18 +135,13 @@ class JsonReporter:
 
 def receipts_table(deaths: Sequence[Death]) -> Table:
     """Lay out the receipts: one row a credential."""
-    table = Table(title="Receipts", title_justify="left", title_style="bold")
+    table = Table(title="Receipts", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for heading in ("task", "credential", "ended by", "state"):
         table.add_column(heading, overflow="fold")
     table.add_column("ms to refusal", justify="right")
     for death in deaths:
-        table.add_row(
-            Text(death.task_name),
-            Text(death.credential),
-            Text(death.cause),
-            Text(death.state),
-            str(death.took_ms),
-        )
+        words = (death.task_name, death.credential, death.cause, death.state)
+        table.add_row(*(Text(shown(word)) for word in words), str(death.took_ms))
     return table
 
 
