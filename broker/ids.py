@@ -110,10 +110,13 @@ class IdFactory:
         self._buckets = buckets
         self._random_bytes = random_bytes
 
+    def any_bucket(self) -> int:
+        """Pick a bucket."""
+        return int.from_bytes(self._random_bytes(2), "big") % self._buckets
+
     def root_task(self) -> TaskId:
         """Name a new root task, in a random bucket."""
-        bucket = int.from_bytes(self._random_bytes(2), "big") % self._buckets
-        return TaskId(self._make("t", bucket))
+        return TaskId(self._make("t", self.any_bucket()))
 
     def root_task_for(self, scope: str) -> TaskId:
         """Name a new root task in the bucket that follows from an idempotency scope (DESIGN §4)."""

@@ -1,10 +1,57 @@
-"""RFC 7662 for registered resource servers. (stub)"""
+"""RFC 7662 for registered resource servers.
 
-from broker.model.principal import Principal
+A token is active only if its signature is ours, its audience is the caller's own, and the ledger's
+judge says that its lease is alive. Everything else, whatever it is, gets the same answer (RFC 7662
+§2.2): an oracle would tell strangers which tokens exist.
+"""
+
+from collections.abc import Callable, Mapping
+
+from broker.errors import AccessDeniedError, AttestationError, InvalidRequestError, NotFoundError
+from broker.ids import TaskId, lease_of, parse_task_id
+from broker.model.principal import Kind, Principal
 from broker.model.requests import Introspected
+from broker.signing.token_verifier import TokenVerifier
+from broker.store.lease_ledger import LeaseLedger
 
 
 class Introspection:
+    """Judges tokens for the servers that they are meant for. ``verifier`` returns the verifier over
+    the keys that are published now."""
+
+    def __init__(self, verifier: Callable[[], TokenVerifier], leases: LeaseLedger) -> None:
+        self._verifier = verifier
+        self._leases = leases
+
     async def introspect(self, caller: Principal, token: str) -> Introspected | None:
-        """Answer for a live token of the caller's own audience; None means {"active": false}."""
-        raise NotImplementedError
+        """Return a live token of the caller's own audience; None means {"active": false}.
+
+        Raises:
+            AccessDeniedError: the caller is no resource server.
+            StoreUnavailableError: nobody can say; the resource server must refuse the token.
+        """
+        if caller.kind is not Kind.RESOURCE:
+            raise AccessDeniedError("resource-servers-only")
+        try:
+            claims = self._verifier().authenticate(token)
+            return await self._judge(caller, claims)
+        except (AttestationError, InvalidRequestError, NotFoundError):
+            return None
+
+    async def _judge(self, caller: Principal, claims: Mapping[str, object]) -> Introspected | None:
+        token_id, expires_at_s = str(claims["jti"]), claims["exp"]
+        lease = await self._leases.view(lease_of(token_id), _path(claims))
+        is_live = (
+            claims["aud"] == caller.name == lease.spec.audience
+            and isinstance(expires_at_s, int)
+            and lease.judged_at_ms < expires_at_s * 1000
+            and lease.is_alive
+        )
+        return Introspected(lease, lease.spec.id, token_id) if is_live else None
+
+
+def _path(claims: Mapping[str, object]) -> tuple[TaskId, ...]:
+    path = claims.get("path")
+    if not isinstance(path, list) or not path:
+        raise NotFoundError("the token names no task")
+    return tuple(parse_task_id(str(part)) for part in path)

@@ -1,44 +1,191 @@
-"""Taking access away. (stub)"""
+"""Orders of operators. They need no policy, no facts and no keys: only an attested operator of the
+tenant, and the ledger.
 
-from broker.ids import LeaseId, RevocationId, TaskId
-from broker.model.lease import Lease
-from broker.model.principal import Principal
-from broker.model.receipt import ReportPage
-from broker.model.requests import LeasePage, Revocation, Selector
+    keep the order ─ cut or end (the ledger holds it: dead from here on) ─ note where it stands ─ clean up
 
+- A repeat finds the first order and carries on with it, whatever died meanwhile.
+- An operator reaches its own tenants only; what lies in others does not exist for it (I16).
+- Acknowledged means: the cut stands in every bucket. One that cannot be reached is named, and the
+  due queue goes on trying.
+"""
 
-class Credentials:
-    """Looking at leases and giving them back."""
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-    async def show(self, caller: Principal, lease: LeaseId) -> Lease:
-        raise NotImplementedError
+from broker.errors import AccessDeniedError, IdempotencyConflictError, NotFoundError
+from broker.faultpoints import FaultPoints
+from broker.idempotency import Repeatable, repeatable
+from broker.ids import IdFactory, RevocationId, TaskId, parse_lease_id, parse_task_id
+from broker.model.principal import ALL_TENANTS, Kind, Principal
+from broker.model.requests import Revocation, Selector, SelectorKind
+from broker.model.task import TaskState
+from broker.ownership import is_operator_of
+from broker.store.cut_ledger import Cut, CutLedger, Standing
+from broker.store.lease_ledger import LeaseLedger
+from broker.store.revocation_ledger import Order, RevocationLedger
+from broker.store.task_ledger import TaskLedger
 
-    async def find(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> LeasePage:
-        raise NotImplementedError
-
-    async def give_back(self, caller: Principal, lease: LeaseId) -> Lease:
-        raise NotImplementedError
+_SINGLE: Final = (SelectorKind.CREDENTIAL, SelectorKind.TASK)
 
 
 class Revocations:
-    """Orders of operators."""
+    """Carries out what operators order. ``wake`` is told the buckets that have work."""
+
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
+        self,
+        *,
+        tasks: TaskLedger,
+        leases: LeaseLedger,
+        cuts: CutLedger,
+        orders: RevocationLedger,
+        ids: IdFactory,
+        buckets: int,
+        faults: FaultPoints,
+        wake: Callable[[Sequence[int]], None],
+    ) -> None:
+        self._tasks = tasks
+        self._leases = leases
+        self._cuts = cuts
+        self._orders = orders
+        self._ids = ids
+        self._buckets = buckets
+        self._faults = faults
+        self._wake = wake
 
     async def order(
         self, caller: Principal, selector: Selector, reason: str, idempotency_key: str
     ) -> Revocation:
-        raise NotImplementedError
+        """Take away what the selector names; the same order under the same key is one order.
+
+        Raises:
+            AccessDeniedError: the caller is no operator.
+            NotFoundError: what is named does not exist, or lies in another's tenant.
+        """
+        if caller.kind is not Kind.OPERATOR:
+            raise AccessDeniedError("operators-only")
+        tenants = await self._reach(caller, selector)
+        same = repeatable(caller, "revocations", idempotency_key, (selector, reason))
+        order = Order(self._name(same), selector, tenants, reason, caller.ref, same.digest)
+        kept = await self._orders.put(order)
+        if kept.digest != order.digest:
+            raise IdempotencyConflictError(
+                "the idempotency key was used for another order", field="Idempotency-Key"
+            )
+        self._faults.reach("revoke.kept")
+        await self.carry_out(kept)
+        self._faults.reach("revoke.noted")
+        return await self._shown(kept.id)
+
+    async def carry_out(self, order: Order) -> None:
+        """Do what an order says, as far as it is not done yet."""
+        if order.selector.kind is SelectorKind.CREDENTIAL:
+            lease = await self._leases.view(parse_lease_id(order.selector.value))
+            await self._leases.end([(lease.spec.id, lease.spec.task)], "revoked")
+            self._wake([int(order.selector.value[2:4], 16)])
+        elif order.selector.kind is SelectorKind.TASK:
+            await self._close(parse_task_id(order.selector.value), order)
+        else:
+            for cut in cuts_of(order):
+                standing = await self._cuts.lay(order.id, cut)
+                self._faults.reach("revoke.laid")
+                await self._orders.stands(order.id, cut.field, standing)
+            self._wake(range(self._buckets))
+
+    async def _close(self, task: TaskId, order: Order) -> None:
+        found = await self._tasks.view(task)
+        await self._tasks.close(
+            task,
+            found.spec.path[0],
+            TaskState.CANCELLED,
+            ended_by="revoked",
+            closed_by=f"{order.ordered_by}: {order.reason}",
+        )
+        self._wake([int(task[2:4], 16)])
 
     async def show(self, caller: Principal, revocation: RevocationId) -> Revocation:
-        raise NotImplementedError
+        """Show an order to operators of all the tenants that it reaches.
+
+        Raises:
+            NotFoundError: to everybody else.
+        """
+        order, _ = await self._orders.find(revocation)
+        require_reach(caller, order)
+        return await self._shown(revocation)
+
+    async def _shown(self, revocation: RevocationId) -> Revocation:
+        order, standings = await self._orders.find(revocation)
+        before = [s.issued_before_ms for cut in standings.values() for s in cut.values()]
+        return Revocation(
+            id=order.id,
+            selector=order.selector,
+            reason=order.reason,
+            ordered_by=order.ordered_by,
+            issued_before_ms=max(before, default=0),
+            pending_buckets=pending(order, standings, self._buckets),
+        )
+
+    async def _reach(self, caller: Principal, selector: Selector) -> tuple[str, ...]:
+        """Return the tenants that the order reaches: all that is named, within the caller's."""
+        if selector.kind in _SINGLE:
+            return (await self._tenant_of(caller, selector),)
+        wanted = selector.value if selector.kind is SelectorKind.TENANT else selector.tenant
+        if wanted:
+            if not is_operator_of(caller, wanted):
+                raise NotFoundError("no such tenant")
+            return (wanted,)
+        return tuple(sorted(caller.tenants))
+
+    async def _tenant_of(self, caller: Principal, selector: Selector) -> str:
+        if selector.kind is SelectorKind.CREDENTIAL:
+            tenant = (await self._leases.view(parse_lease_id(selector.value))).spec.tenant
+        else:
+            tenant = (await self._tasks.view(parse_task_id(selector.value))).spec.tenant
+        if not is_operator_of(caller, tenant):
+            raise NotFoundError("no such credential or task")
+        return tenant
+
+    def _name(self, same: Repeatable) -> RevocationId:
+        if not same.key:
+            return self._ids.revocation(self._ids.any_bucket())
+        digest = hashlib.sha256(same.key.encode()).digest()
+        word = base64.b32encode(digest[:16]).decode().lower().rstrip("=")
+        return RevocationId(f"r_{digest[16] % self._buckets:02x}_{word}")
 
 
-class Reports:
-    """Receipts, page by page."""
+def cuts_of(order: Order) -> list[Cut]:
+    """Return the cuts that an order comes to: one for every tenant, or one that is not confined."""
+    selector = order.selector
+    if ALL_TENANTS in order.tenants:
+        return [Cut(selector.kind, selector.value)]
+    if selector.kind in (SelectorKind.ALL, SelectorKind.TENANT):
+        return [Cut(SelectorKind.TENANT, tenant) for tenant in order.tenants]
+    return [Cut(selector.kind, selector.value, tenant) for tenant in order.tenants]
 
-    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
-        raise NotImplementedError
 
-    async def of_revocation(
-        self, caller: Principal, revocation: RevocationId, cursor: str, limit: int
-    ) -> ReportPage:
-        raise NotImplementedError
+def pending(
+    order: Order, standings: Mapping[str, Mapping[int, Standing]], buckets: int
+) -> tuple[int, ...]:
+    """Return the buckets in which a cut of the order does not stand yet."""
+    if order.selector.kind in _SINGLE:
+        return ()
+    missing = {
+        bucket
+        for cut in cuts_of(order)
+        for bucket in range(buckets)
+        if bucket not in standings.get(cut.field, {})
+    }
+    return tuple(sorted(missing))
+
+
+def require_reach(caller: Principal, order: Order) -> None:
+    """Let only operators of everything that the order reaches look at it.
+
+    Raises:
+        NotFoundError: for everybody else.
+    """
+    if caller.kind is not Kind.OPERATOR or not all(
+        caller.answers_for(tenant) for tenant in order.tenants
+    ):
+        raise NotFoundError("no such revocation")

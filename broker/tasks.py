@@ -1,29 +1,273 @@
-"""The verbs on tasks. (stub)"""
+"""The verbs on tasks: open, claim, look, beat, extend, end.
 
-from broker.ids import TaskId
-from broker.model.principal import Principal
-from broker.model.requests import ExtendTask, OpenedTask, OpenTask, TaskFilter, TaskPage
-from broker.model.task import Task, TaskState
+- Opening and extending give, so policy decides; ending takes away, so the built-in rule does.
+- A child is never wider, longer or deeper than its parent (I7).
+- A task belongs to one instance, named at opening or bound once by a claim handle (I6).
+- Ending is acknowledged once the ledger holds it; taking down what hangs below follows from the
+  due queue, whoever dies meanwhile.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from broker.errors import InvalidRequestError, NotFoundError
+from broker.faultpoints import FaultPoints
+from broker.governance.published import Published
+from broker.idempotency import Repeatable, repeatable
+from broker.ids import MAX_DEPTH, IdFactory, TaskId
+from broker.judgement import Judgement
+from broker.model.capability import is_within
+from broker.model.principal import Kind, Principal
+from broker.model.requests import ExtendTask, OpenedTask, OpenTask
+from broker.model.task import Task, TaskSpec, TaskState
+from broker.ownership import is_opener, is_operator_of, is_owner, require_visible
+from broker.policy.query import Action, Query
+from broker.questions import about_extension, about_opening
+from broker.secret import Secret
+from broker.store.task_ledger import NewTask, TaskLedger
+
+_ENDINGS: Final = {
+    TaskState.COMPLETED: "done",
+    TaskState.FAILED: "failed",
+    TaskState.CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLimits:
+    """``max_ttl_ms``: how far a deadline may ever lie from the opening; ``max_depth`` of a tree."""
+
+    max_ttl_ms: int
+    max_depth: int = MAX_DEPTH
 
 
 class Tasks:
+    """Verbs on tasks. ``wake`` is told the task whose end wants following up at once."""
+
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
+        self,
+        *,
+        ledger: TaskLedger,
+        judgement: Judgement,
+        ids: IdFactory,
+        limits: TaskLimits,
+        faults: FaultPoints,
+        wake: Callable[[TaskId], None],
+    ) -> None:
+        self._ledger = ledger
+        self._judgement = judgement
+        self._ids = ids
+        self._limits = limits
+        self._faults = faults
+        self._wake = wake
+
     async def open(self, caller: Principal, request: OpenTask, idempotency_key: str) -> OpenedTask:
-        raise NotImplementedError
+        """Open a task; the same request under the same key opens it once.
+
+        Raises:
+            InvalidRequestError: a field is out of bounds or names nothing of this tenant.
+            AccessDeniedError: policy refuses, or the child would be wider than its parent.
+            TaskClosedError: the parent has ended.
+        """
+        self._check_bounds(request)
+        parent = await self._parent(caller, request)
+        same = repeatable(caller, "tasks", idempotency_key, request)
+
+        async def attempt(published: Published) -> OpenedTask:
+            return await self._open(caller, request, parent, same, published)
+
+        return await self._judgement.on_fresh_facts(attempt)
+
+    async def _open(
+        self,
+        caller: Principal,
+        request: OpenTask,
+        parent: Task | None,
+        same: Repeatable,
+        published: Published,
+    ) -> OpenedTask:
+        _check_names(request, published)
+        query = about_opening(caller, request, parent)
+        if parent and not is_within(request.ceiling, parent.spec.ceiling):
+            raise await self._judgement.refuse(
+                published,
+                query,
+                "wider-than-parent",
+                "the ceiling lies within the parent's ceiling",
+            )
+        permit = await self._judgement.permit(published, query)
+        self._faults.reach("open.decided")
+        ttl_ms = min(request.ttl_ms, permit.obligations.max_ttl_ms or request.ttl_ms)
+        handle = None if request.instance else Secret(self._ids.claim_handle())
+        new = NewTask(
+            spec=self._spec(caller, request, parent, same),
+            ttl_ms=ttl_ms,
+            instance=request.instance,
+            claim_hash=_hash(handle.reveal()) if handle else "",
+            facts=published.revision,
+            key=same.key,
+            digest=same.digest,
+        )
+        task_id, is_new = await self._ledger.open(new)
+        self._faults.reach("open.written")
+        task = await self._ledger.view(task_id)
+        if handle and not is_new and not await self._ledger.replace_handle(task, new.claim_hash):
+            handle = None
+        return OpenedTask(task, handle, is_new)
+
+    def _spec(
+        self, caller: Principal, request: OpenTask, parent: Task | None, same: Repeatable
+    ) -> TaskSpec:
+        task_id = self._new_id(parent, same)
+        return TaskSpec(
+            id=task_id,
+            path=(*parent.spec.path, task_id) if parent else (task_id,),
+            actors=(*parent.spec.actors, request.agent) if parent else (request.agent,),
+            issuers=(*parent.spec.issuers, caller.issuer) if parent else (caller.issuer,),
+            name=request.name,
+            tenant=request.tenant,
+            agent=request.agent,
+            opener=caller.ref,
+            opener_issuer=caller.issuer,
+            opener_instance=caller.instance,
+            on_behalf_of=parent.spec.on_behalf_of if parent else request.on_behalf_of,
+            ceiling=request.ceiling,
+            tickets=request.tickets,
+            resources=request.resources,
+            idle_ms=request.idle_ms,
+            opener_timeout_ms=request.opener_timeout_ms,
+            max_deadline_ms=self._limits.max_ttl_ms,
+        )
+
+    def _new_id(self, parent: Task | None, same: Repeatable) -> TaskId:
+        if parent:
+            return self._ids.child_task(parent.spec.id)
+        return self._ids.root_task_for(same.key) if same.key else self._ids.root_task()
+
+    def _check_bounds(self, request: OpenTask) -> None:
+        if request.ttl_ms > self._limits.max_ttl_ms:
+            raise InvalidRequestError(
+                f"at most {self._limits.max_ttl_ms // 1000} here", field="ttl_seconds"
+            )
+        if not request.ceiling:
+            raise InvalidRequestError("name at least one capability", field="ceiling")
+
+    async def _parent(self, caller: Principal, request: OpenTask) -> Task | None:
+        if request.parent is None:
+            return None
+        parent = await self._ledger.view(request.parent)
+        if not (is_owner(caller, parent) or is_opener(caller, parent.spec)):
+            raise NotFoundError("no such task")
+        if parent.spec.tenant != request.tenant:
+            raise InvalidRequestError("must be the parent's tenant", field="tenant")
+        if len(parent.spec.path) >= self._limits.max_depth:
+            raise InvalidRequestError(
+                f"a task tree is at most {self._limits.max_depth} deep", field="parent"
+            )
+        return parent
 
     async def claim(self, caller: Principal, task: TaskId, handle: str) -> Task:
-        raise NotImplementedError
+        """Bind the caller's instance to a task by the one-time handle that its opener passed on.
+
+        Raises:
+            NotFoundError: wrong agent, wrong handle, or a handle that another instance has used.
+            TaskClosedError: the task has ended.
+        """
+        found = await self._ledger.view(task)
+        right = caller.kind is Kind.AGENT and caller.name == found.spec.agent
+        if not right or not caller.answers_for(found.spec.tenant):
+            raise NotFoundError("no such task")
+        await self._ledger.claim(found, _hash(handle), caller.instance)
+        self._faults.reach("claim.written")
+        return await self._ledger.view(task)
 
     async def show(self, caller: Principal, task: TaskId) -> Task:
-        raise NotImplementedError
+        """Show a task to its owner, its opener or an operator of its tenant.
 
-    async def find(self, caller: Principal, which: TaskFilter, cursor: str, limit: int) -> TaskPage:
-        raise NotImplementedError
+        Raises:
+            NotFoundError: to everybody else.
+        """
+        found = await self._ledger.view(task)
+        require_visible(caller, found)
+        return found
 
     async def heartbeat(self, caller: Principal, task: TaskId) -> Task:
-        raise NotImplementedError
+        """Note that the owning instance, or the opener, is still there.
+
+        Raises:
+            NotFoundError: the caller is neither.
+            TaskClosedError: the task has ended.
+        """
+        found = await self._ledger.view(task)
+        by_agent = is_owner(caller, found)
+        if not by_agent and not is_opener(caller, found.spec):
+            raise NotFoundError("no such task")
+        await self._ledger.beat(found, by_agent=by_agent)
+        self._faults.reach("heartbeat.written")
+        return await self._ledger.view(task)
 
     async def extend(self, caller: Principal, task: TaskId, request: ExtendTask) -> Task:
-        raise NotImplementedError
+        """Move the deadline; policy decides, and it never passes the last deadline set at opening.
+
+        Raises:
+            AccessDeniedError: policy refuses.
+            TaskClosedError: the task has ended.
+        """
+        found = await self._ledger.view(task)
+        if not is_owner(caller, found) and not is_opener(caller, found.spec):
+            raise NotFoundError("no such task")
+
+        async def attempt(published: Published) -> Task:
+            permit = await self._judgement.permit(
+                published, about_extension(caller, found, request)
+            )
+            self._faults.reach("extend.decided")
+            ttl_ms = min(request.ttl_ms, permit.obligations.max_ttl_ms or request.ttl_ms)
+            await self._ledger.extend(found, ttl_ms, published.revision, caller.ref)
+            self._faults.reach("extend.written")
+            return await self._ledger.view(task)
+
+        return await self._judgement.on_fresh_facts(attempt)
 
     async def close(self, caller: Principal, task: TaskId, outcome: TaskState, reason: str) -> Task:
-        raise NotImplementedError
+        """End a task and everything under it; ending it twice keeps the first ending.
+
+        The owner and the opener may end it in any way, an operator may cancel it. ``reason`` is the
+        caller's own word for the record.
+
+        Raises:
+            NotFoundError: the caller may not, or there is no such task.
+        """
+        found = await self._ledger.view(task)
+        own = is_owner(caller, found) or is_opener(caller, found.spec)
+        operated = outcome is TaskState.CANCELLED and is_operator_of(caller, found.spec.tenant)
+        if not own and not operated:
+            raise NotFoundError("no such task")
+        ended_by = _ENDINGS[outcome]
+        closed_by = f"{caller.ref}: {reason}" if reason else caller.ref
+        await self._ledger.close(
+            task, found.spec.path[0], outcome, ended_by=ended_by, closed_by=closed_by
+        )
+        self._faults.reach("close.written")
+        self._wake(task)
+        return await self._ledger.view(task)
+
+
+def _check_names(request: OpenTask, published: Published) -> None:
+    """Refuse what names nothing of this tenant; absent and another tenant's look the same (I16)."""
+    for position, line in enumerate(request.ceiling):
+        capability = published.capabilities.get(line.capability)
+        if capability is None or request.tenant not in capability.tenants:
+            raise InvalidRequestError(
+                "no such capability in this tenant", field=f"ceiling[{position}].capability"
+            )
+        if not line.scopes <= capability.scopes:
+            raise InvalidRequestError(
+                f"beyond the scopes of {line.capability}", field=f"ceiling[{position}].scopes"
+            )
+
+
+def _hash(handle: str) -> str:
+    return hashlib.sha256(handle.encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""What `broker demo` and `broker dev` start on one machine. Nothing here is for production."""
+"""What demos, development and tests need and production does not: a server of our own."""

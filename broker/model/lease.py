@@ -38,7 +38,6 @@ class LeaseSpec:
     evidence_issuer: str
     locator: str
     key_id: str
-    decision: str
     trace: Trace
 
 
@@ -58,3 +57,7 @@ class Lease:
     max_expires_at_ms: int
     ended_at_ms: int = 0
     ended_by: str = ""
+    judged_at_ms: int = 0
+    """The ledger's time at which ``is_alive`` was judged."""
+    end_number: int = 0
+    """Number of its end in the bucket's outbox: what verifiers acknowledge."""

@@ -20,13 +20,15 @@ class TaskState(StrEnum):
 class TaskSpec:
     """What a task was opened with: it never changes, except the deadline by an extension.
 
-    ``path`` runs from the root to the task itself. ``actors`` names the agents along it. ``opener``
-    is a principal's ``ref``, ``opener_issuer`` and ``opener_instance`` complete it.
+    ``path`` runs from the root to the task itself; ``actors`` names the agents along it and
+    ``issuers`` the issuers of their openers' evidence. ``opener`` is a principal's ``ref``;
+    ``opener_issuer`` and ``opener_instance`` complete it.
     """
 
     id: TaskId
     path: tuple[TaskId, ...]
     actors: tuple[str, ...]
+    issuers: tuple[str, ...]
     name: str
     tenant: str
     agent: str
@@ -63,3 +65,5 @@ class Task:
     closed_at_ms: int = 0
     ended_by: str = ""
     closed_by: str = ""
+    close_number: int = 0
+    """Number of its end in the bucket's outbox: what verifiers acknowledge."""

@@ -22,7 +22,13 @@ Reply = Any
 
 HEADER = "#!lua\n"
 """Without flags: the server then refuses a script that writes when memory is short, and refuses
-access across slots. fakeredis does not know it and strips it."""
+access across slots. fakeredis does not know such lines: there it is stripped."""
+
+READING = "#!lua flags=no-writes\n"
+"""For scripts that only look: they go on when memory is short."""
+
+ENDING = "#!lua flags=allow-oom\n"
+"""For scripts that take access away: short memory is never a reason not to (I5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +43,11 @@ class Script:
         object.__setattr__(self, "sha", hashlib.sha1(self.text.encode()).hexdigest())  # noqa: S324 - Redis names scripts by SHA-1
 
 
-def load_script(name: str, *parts: str) -> Script:
+def load_script(name: str, *parts: str, header: str = HEADER) -> Script:
     """Join ``scripts/<part>.lua`` … ``scripts/<name>.lua`` into one script."""
     folder = resources.files("broker.store") / "scripts"
     texts = [(folder / f"{part}.lua").read_text() for part in (*parts, name)]
-    return Script(name, HEADER + "\n".join(texts))
+    return Script(name, header + "\n".join(texts))
 
 
 class Link(Protocol):

@@ -1,0 +1,26 @@
+"""What a verified token says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from broker.model.principal import Kind
+
+Scalar = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """The result of attestation; only this package builds one. A registry makes a principal of it.
+
+    ``tenant`` is empty when the issuer's declaration maps none. ``expires_at_ms`` is the token's
+    own end. ``claims`` holds the declared claims that are strings, integers or booleans.
+    """
+
+    kind: Kind
+    name: str
+    tenant: str
+    instance: str
+    issuer: str
+    subject: str
+    expires_at_ms: int
+    claims: Mapping[str, Scalar] = field(default_factory=dict)

@@ -1,0 +1,72 @@
+"""The dates of a token (RFC 7519 §4.1.4 to §4.1.6), by the broker's clock.
+
+Only integers are dates: not ``true``, not ``"1764000000"``, not ``1e999`` (B15, M1). The leeway is
+for clocks that disagree about the past; it never prolongs a token (B16).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from broker.attestation.reasons import Reason
+from broker.errors import AttestationError
+
+_LATEST = 253_402_300_799
+"""The last second of the year 9999; later ones cannot be shown to people."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateRules:
+    """What an issuer's declaration says about dates."""
+
+    max_lifetime_seconds: int
+    leeway_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When a token is valid: from ``not_before_ms``, leeway applied, until ``expires_at_ms``."""
+
+    not_before_ms: int
+    expires_at_ms: int
+
+    def check(self, now_ms: int) -> None:
+        """Check the validity now.
+
+        Raises:
+            AttestationError: ``expired`` or ``not-yet-valid``.
+        """
+        if now_ms >= self.expires_at_ms:
+            raise AttestationError(Reason.EXPIRED, f"expired at {self.expires_at_ms}")
+        if now_ms < self.not_before_ms:
+            raise AttestationError(Reason.NOT_YET_VALID, f"valid from {self.not_before_ms}")
+
+
+def read_validity(claims: Mapping[str, object], rules: DateRules) -> Validity:
+    """Read ``exp``, ``iat`` and ``nbf``; the first two are required.
+
+    Raises:
+        AttestationError: ``dates``, or ``lifetime`` when the token was made to live too long.
+    """
+    expires, issued = read_date(claims, "exp"), read_date(claims, "iat")
+    starts = max(issued, read_date(claims, "nbf") if "nbf" in claims else issued)
+    if expires <= issued:
+        raise AttestationError(Reason.DATES, "exp is not after iat")
+    if expires - issued > rules.max_lifetime_seconds:
+        raise AttestationError(
+            Reason.LIFETIME,
+            f"lives {expires - issued} s, at most {rules.max_lifetime_seconds} s are taken",
+        )
+    return Validity((starts - rules.leeway_seconds) * 1000, expires * 1000)
+
+
+def read_date(claims: Mapping[str, object], name: str) -> int:
+    """Read one date, in seconds since the epoch.
+
+    Raises:
+        AttestationError: ``dates``: it is missing, no integer, or out of bounds.
+    """
+    value = claims.get(name)
+    # By exact type: a bool is an int to isinstance.
+    if type(value) is not int or not 0 < value <= _LATEST:
+        raise AttestationError(Reason.DATES, f"{name} is no date")
+    return value

@@ -1,0 +1,89 @@
+"""How the claims of a token become a kind, a name, a tenant and an instance."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from broker.model.principal import Kind
+from broker.settings.fault import Fault
+
+_DELIMITERS = (":", "/", "|", "#")
+
+
+class KindByClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The kind follows from a claim; a value that is not listed is refused."""
+
+    claim: str
+    values: dict[str, Kind]
+
+
+class NameByClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The name is a claim without the prefix; a value that lacks the prefix is refused."""
+
+    claim: str
+    prefix: str = ""
+
+
+class TenantMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tenant is a claim, or the same for all."""
+
+    claim: str = ""
+    value: str = ""
+
+
+class InstanceByClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The instance is one claim. Several are written as a list and joined by ``/``."""
+
+    claim: str
+
+
+class MapDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who the bearer is.
+
+    Without ``tenant``, or when its claim is optional and missing, the registry alone says whose
+    the bearer is.
+    """
+
+    kind: Kind | KindByClaim
+    name: NameByClaim
+    instance: InstanceByClaim | tuple[str, ...]
+    tenant: TenantMap | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Tell whether the map itself refuses some subjects of the issuer."""
+        return isinstance(self.kind, KindByClaim) or bool(self.name.prefix)
+
+    @property
+    def instance_claims(self) -> tuple[str, ...]:
+        """The claims that make up the instance, in order."""
+        if isinstance(self.instance, InstanceByClaim):
+            return (self.instance.claim,)
+        return self.instance
+
+    def claims(self) -> Iterator[tuple[str, str]]:
+        """Yield each claim that is read, with the member of the map that reads it."""
+        if isinstance(self.kind, KindByClaim):
+            yield "kind", self.kind.claim
+        yield "name", self.name.claim
+        if self.tenant is not None and self.tenant.claim:
+            yield "tenant", self.tenant.claim
+        for claim in self.instance_claims:
+            yield "instance", claim
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what is well-typed and still wrong."""
+        if isinstance(self.kind, KindByClaim) and not self.kind.values:
+            yield Fault(("kind", "values"), "lists no value", "map at least one value to a kind")
+        if self.name.prefix and not self.name.prefix.endswith(_DELIMITERS):
+            yield Fault(
+                ("name", "prefix"),
+                f"{self.name.prefix!r} is also the beginning of longer names",
+                f"end it with one of {' '.join(_DELIMITERS)}",
+            )
+        if not self.instance_claims:
+            yield Fault(("instance",), "lists no claim", "name what tells two running copies apart")
+        if self.tenant is not None and bool(self.tenant.claim) == bool(self.tenant.value):
+            yield Fault(
+                ("tenant",), "has both or neither of claim and value", "give exactly one of them"
+            )

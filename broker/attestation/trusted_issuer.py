@@ -1,0 +1,132 @@
+"""One configured issuer: verifies the tokens that claim to be its own.
+
+- Its keys verify its tokens and nobody else's: a key is looked up here by the exact ``iss`` that
+  led here, then by ``kid`` (B11).
+- A header's ``alg`` is compared thrice: with the declaration, with the key's own, with the key's
+  type, which :mod:`~broker.attestation.jwk` has bound to it (B2).
+- Nothing of the claims is read before the signature holds, except ``iss``, to choose this issuer.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from broker import text
+from broker.attestation.attested import Attested
+from broker.attestation.claims import SignedClaims, check_audience, select
+from broker.attestation.compact import UnverifiedToken
+from broker.attestation.dates import DateRules, Validity, read_validity
+from broker.attestation.declaration import IssuerDeclaration
+from broker.attestation.header import check_header
+from broker.attestation.identity import instance_of, kind_of, name_of, tenant_of
+from broker.attestation.issuer_keys import IssuerKeys
+from broker.attestation.observer import Observer
+from broker.attestation.reasons import Reason
+from broker.clock import Clock
+from broker.errors import AttestationError, InvalidRequestError
+
+_MAX_SUBJECT: Final = 512
+_MAX_CLAIM_NAME: Final = 128
+_MAX_REPORTED: Final = 256
+"""Claim names that one issuer's tokens can make us remember."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A verified token: what it shows, how long, and the generation of keys that verified it."""
+
+    attested: Attested
+    validity: Validity
+    generation: int
+
+
+class TrustedIssuer:
+    """The verifier of one issuer's tokens."""
+
+    def __init__(
+        self, declaration: IssuerDeclaration, keys: IssuerKeys, *, clock: Clock, observer: Observer
+    ) -> None:
+        self.name = declaration.name
+        self.issuer = declaration.issuer
+        self.keys = keys
+        self._declaration = declaration
+        self._rules = DateRules(declaration.max_lifetime_seconds, declaration.leeway_seconds)
+        self._known = declaration.claims.known
+        self._types = declaration.types
+        self._clock = clock
+        self._observer = observer
+        self._reported: set[str] = set()
+
+    async def verify(self, token: UnverifiedToken) -> Proof:
+        """Verify a token whose unverified ``iss`` is this issuer's.
+
+        Raises:
+            AttestationError: it is not this issuer's, or not what the declaration demands.
+        """
+        claims, generation = await self._check_signature(token)
+        if claims.get("iss") != self.issuer:
+            raise AttestationError(Reason.UNTRUSTED_ISSUER, "iss is another issuer's")
+        check_audience(claims, self._declaration.audience)
+        validity = read_validity(claims, self._rules)
+        validity.check(self._clock.now_ms())
+        attested = self._identify(claims, validity)
+        self._report_unknown(claims)
+        return Proof(attested, validity, generation)
+
+    def recheck(self, proof: Proof) -> bool:
+        """Tell whether a proof of this issuer stands without a new signature check.
+
+        Raises:
+            AttestationError: ``expired`` or ``not-yet-valid``: its dates are over.
+        """
+        proof.validity.check(self._clock.now_ms())
+        self.keys.refresh_if_due()
+        return self.keys.is_usable and self.keys.generation == proof.generation
+
+    async def _check_signature(self, token: UnverifiedToken) -> tuple[SignedClaims, int]:
+        header = check_header(
+            token.unverified_header, algorithms=self._declaration.algorithms, types=self._types
+        )
+        key = await self.keys.key(header.key_id)
+        if key.algorithm.name != header.algorithm:
+            raise AttestationError(Reason.ALGORITHM, "the key is for another alg")
+        if not key.verifies(token.signing_input, token.signature):
+            raise AttestationError(Reason.SIGNATURE, "the signature does not hold")
+        # No await since the key was found: this is the generation it belongs to.
+        return SignedClaims(token.unverified_claims), self.keys.generation
+
+    def _identify(self, claims: SignedClaims, validity: Validity) -> Attested:
+        selected = select(claims, self._declaration.claims)
+        mapping = self._declaration.mapping
+        return Attested(
+            kind=kind_of(selected, mapping),
+            name=name_of(selected, mapping),
+            tenant=tenant_of(selected, mapping),
+            instance=instance_of(selected, mapping),
+            issuer=self.issuer,
+            subject=_subject(claims),
+            expires_at_ms=validity.expires_at_ms,
+            claims=selected,
+        )
+
+    def _report_unknown(self, claims: SignedClaims) -> None:
+        for name in sorted(claims.keys() - self._known - self._reported):
+            if len(self._reported) < _MAX_REPORTED:
+                self._reported.add(name)
+                self._observer.unknown_claim(self.name, _printable(name))
+
+
+def _subject(claims: SignedClaims) -> str:
+    subject = claims.get("sub")
+    if not isinstance(subject, str):
+        raise AttestationError(Reason.CLAIM_MISSING, "sub is missing")
+    try:
+        return text.parse_text(subject, field="sub", max_length=_MAX_SUBJECT)
+    except InvalidRequestError as error:
+        raise AttestationError(Reason.CLAIM_MALFORMED, f"sub {error}") from error
+
+
+def _printable(name: str) -> str:
+    try:
+        return text.parse_text(name, field="claim", max_length=_MAX_CLAIM_NAME)
+    except InvalidRequestError:
+        return "(unprintable)"

@@ -1,0 +1,65 @@
+"""Looking at credentials (never at their secret), and giving them back."""
+
+import asyncio
+from collections.abc import Callable
+
+from broker.faultpoints import FaultPoints
+from broker.ids import LeaseId, TaskId
+from broker.model.lease import Lease
+from broker.model.principal import Principal
+from broker.model.requests import LeasePage
+from broker.ownership import require_holder, require_visible
+from broker.store.lease_ledger import LeaseLedger
+from broker.store.task_ledger import TaskLedger
+
+
+class Credentials:
+    """Verbs on leases that give nothing. ``told`` is called with a lease whose end is news."""
+
+    def __init__(
+        self,
+        *,
+        tasks: TaskLedger,
+        leases: LeaseLedger,
+        faults: FaultPoints,
+        told: Callable[[LeaseId], None],
+    ) -> None:
+        self._tasks = tasks
+        self._leases = leases
+        self._faults = faults
+        self._told = told
+
+    async def show(self, caller: Principal, lease: LeaseId) -> Lease:
+        """Show a credential's record to whoever may see its task.
+
+        Raises:
+            NotFoundError: to everybody else.
+        """
+        found = await self._leases.view(lease)
+        require_visible(caller, await self._tasks.view(found.spec.task))
+        return found
+
+    async def find(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> LeasePage:
+        """Page through a task's credentials, oldest first.
+
+        Raises:
+            NotFoundError: the caller may not see the task.
+        """
+        found = await self._tasks.view(task)
+        require_visible(caller, found)
+        names, after = await self._leases.page(task, cursor, limit)
+        views = await asyncio.gather(*(self._leases.find(name, found.spec.path) for name in names))
+        return LeasePage(tuple(view for view in views if view), after)
+
+    async def give_back(self, caller: Principal, lease: LeaseId) -> Lease:
+        """End a credential that is no longer needed; doing it twice is the same as once.
+
+        Raises:
+            NotFoundError: no such credential, or another instance's.
+        """
+        held = await self._leases.view(lease)
+        require_holder(caller, held.spec)
+        await self._leases.end([(lease, held.spec.task)], "given-back")
+        self._faults.reach("give-back.written")
+        self._told(lease)
+        return await self._leases.view(lease, held.spec.path)

@@ -1,0 +1,104 @@
+"""Asking policy, and what a refusal leaves behind.
+
+- The gate is asked first: with any watcher objecting nothing is given.
+- A decision that read older facts than the ledger holds is made again on fresh ones, for a moment;
+  then the request is refused.
+- A refusal is recorded for operators; the caller learns its id and nothing else.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeVar
+
+from broker.errors import AccessDeniedError, StaleFactsError, StoreUnavailableError
+from broker.gate import Gate
+from broker.governance.published import Published
+from broker.metrics import Metrics
+from broker.model.decision import Deny, NeedsApproval, Permit, Trace
+from broker.model.principal import Principal
+from broker.policy.query import Query
+from broker.questions import facts_of
+from broker.store import codec
+from broker.store.decision_log import DecisionLog
+
+_ATTEMPTS: Final = 5
+"""Times that a decision is made again when facts move under it."""
+
+Result = TypeVar("Result")
+
+
+class Replica(Protocol):
+    """What this broker runs at the moment."""
+
+    @property
+    def published(self) -> Published:
+        """The published revision.
+
+        Raises:
+            UnavailableError: none is loaded.
+        """
+        ...
+
+    async def refresh(self) -> None:
+        """Load what is published now, if it is another revision."""
+        ...
+
+
+class Judgement:
+    """Decides, and keeps what operators need to understand a refusal."""
+
+    def __init__(self, gate: Gate, replica: Replica, log: DecisionLog, metrics: Metrics) -> None:
+        self._gate = gate
+        self._replica = replica
+        self._log = log
+        self._metrics = metrics
+
+    async def on_fresh_facts(self, attempt: Callable[[Published], Awaitable[Result]]) -> Result:
+        """Run a giving verb on the published revision, again if the facts moved meanwhile.
+
+        Raises:
+            UnavailableError: revoke-only, or the facts did not come to rest.
+        """
+        self._gate.require()
+        for _ in range(_ATTEMPTS):
+            try:
+                return await attempt(self._replica.published)
+            except StaleFactsError:
+                await self._replica.refresh()
+        return await attempt(self._replica.published)
+
+    async def permit(self, published: Published, query: Query) -> Permit:
+        """Ask policy.
+
+        Raises:
+            AccessDeniedError: anything but a Permit.
+        """
+        decision = published.engine.decide(query)
+        self._metrics.decided(query.action, type(decision).__name__.lower())
+        match decision:
+            case Permit():
+                return decision
+            case Deny(reason, trace):
+                raise await self.refusal(query, reason, trace)
+            case NeedsApproval(_, trace):
+                raise await self.refusal(query, "needs-approval", trace)
+
+    async def refusal(self, query: Query, reason: str, trace: Trace) -> AccessDeniedError:
+        """Record a refusal; return the error that carries its id."""
+        record = {"outcome": "deny", "reason": reason, "trace": trace, "request": facts_of(query)}
+        try:
+            decision = await self._log.note(
+                query.principal.ref, query.task.tenant, record, question=codec.encode(query)
+            )
+        except StoreUnavailableError:
+            # Not recorded, still refused: what is asked for is not given in either case.
+            return AccessDeniedError(reason)
+        return AccessDeniedError(reason, decision_id=decision)
+
+    async def refuse(
+        self, published: Published, query: Query, reason: str, missing: str
+    ) -> AccessDeniedError:
+        """Refuse by a rule of the broker's own (a ceiling, a parent), recorded like policy's."""
+        self._metrics.decided(query.action, "deny")
+        engine = published.engine
+        trace = Trace(engine.version, published.revision, missing=(missing,))
+        return await self.refusal(query, reason, trace)

@@ -1,0 +1,61 @@
+"""Our own tokens: signed from a lease's spec and the dates that the ledger has set."""
+
+from typing import Protocol
+
+from backends.jwt import access_token_claims
+from broker.ids import jti
+from broker.model.lease import LeaseSpec
+from broker.secret import Secret
+from broker.signing.keyring import Keyring
+from broker.store.lease_ledger import Granted
+
+
+class KeyringSource(Protocol):
+    """Where the current keyring is found: it changes when keys rotate."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keyring of the control record's manifest."""
+        ...
+
+
+class Minting:
+    """Signs access tokens (RFC 9068). The same lease, dates and key give the same bytes."""
+
+    def __init__(self, issuer: str, source: KeyringSource) -> None:
+        self._issuer = issuer
+        self._source = source
+
+    def active_key_id(self) -> str:
+        """Return the key that new tokens are signed by.
+
+        Raises:
+            UnavailableError: its private half is not on this machine.
+        """
+        return self._source.keyring.active().kid
+
+    def sign(self, spec: LeaseSpec, granted: Granted) -> Secret:
+        """Sign one generation of a lease, by the key that its grant names.
+
+        Raises:
+            UnavailableError: that key's private half is not on this machine.
+        """
+        claims = access_token_claims(
+            issuer=self._issuer,
+            audience=spec.audience,
+            subject=f"user:{spec.on_behalf_of}" if spec.on_behalf_of else f"agent:{spec.agent}",
+            client_id=spec.agent,
+            jti=jti(spec.id, granted.generation),
+            scopes=spec.scopes,
+            issued_at_ms=granted.issued_at_ms,
+            expires_at_ms=granted.expires_at_ms,
+            task=spec.task,
+            path=spec.path,
+            agent=spec.agent,
+            instance=spec.instance,
+            capability=spec.capability,
+            tenant=spec.tenant,
+            evidence_issuer=spec.evidence_issuer,
+            actors=spec.actors,
+        )
+        return self._source.keyring.by_id(granted.key_id).sign(claims)

@@ -1,0 +1,138 @@
+"""Walking the leases that an operator's cuts have killed, a page at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from broker.errors import InvalidRequestError
+from broker.ids import LeaseId, TaskId, parse_task_id
+from broker.model.task import TaskSpec
+from broker.populations import Populations, ends_ancestor, ends_lease, ends_task
+from broker.revocation import cuts_of
+from broker.store.cut_ledger import Cut, Standing
+from broker.store.lease_ledger import LeaseLedger
+from broker.store.revocation_ledger import Order
+from broker.store.task_tree import TaskTree
+from broker.tree_walk import Place, Places, TreeWalk, write
+
+Found = list[tuple[LeaseId, TaskId]]
+Standings = Mapping[str, Mapping[int, Standing]]
+
+_LOOKS: Final = 50
+"""Tasks looked at for one page: bounds its work when few of them are concerned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """The walker's place: which cut, which bucket, which task of its population, where inside."""
+
+    cut: int = 0
+    bucket: int = 0
+    task: int = 0
+    inside: Places = ()
+
+
+class OrderWalk:
+    """Walks the population of an order."""
+
+    def __init__(
+        self,
+        *,
+        populations: Populations,
+        tree: TaskTree,
+        leases: LeaseLedger,
+        tree_walk: TreeWalk,
+        buckets: int,
+    ) -> None:
+        self._populations = populations
+        self._tree = tree
+        self._leases = leases
+        self._tree_walk = tree_walk
+        self._buckets = buckets
+
+    async def take(
+        self, order: Order, standings: Standings, cursor: str, limit: int
+    ) -> tuple[Found, str]:
+        """Return the next leases with their tasks, and the cursor after them: empty at the end.
+
+        A page can be short before the end; only the cursor tells.
+        """
+        cuts = cuts_of(order)
+        spot: Spot | None = await self._parse(cursor, cuts) if cursor else Spot()
+        found: Found = []
+        for _ in range(_LOOKS):
+            if spot is None or spot.cut >= len(cuts) or len(found) >= limit:
+                break
+            cut = cuts[spot.cut]
+            standing = standings.get(cut.field, {}).get(spot.bucket)
+            names, spot = await self._step(cut, standing, spot, limit - len(found))
+            found += names
+        at_end = spot is None or spot.cut >= len(cuts)
+        return found, "" if at_end or spot is None else _write(spot)
+
+    async def _step(
+        self, cut: Cut, standing: Standing | None, spot: Spot, limit: int
+    ) -> tuple[Found, Spot]:
+        if spot.inside:
+            names, inside = await self._tree_walk.take(spot.inside, limit)
+            return names, replace(spot, inside=inside, task=spot.task + (0 if inside else 1))
+        before = standing.issued_before_ms if standing else 0
+        task = (
+            await self._populations.page(spot.bucket, cut, before, spot.task, 1) if before else []
+        )
+        if not task:
+            return [], self._next_bucket(spot)
+        spec = await self._tree.spec(task[0])
+        if spec is None or ends_ancestor(cut, spec):
+            return [], replace(spot, task=spot.task + 1)
+        if ends_task(cut, spec):
+            return [], replace(spot, inside=(Place(spec.id),))
+        return await self._single(cut, before, spec), replace(spot, task=spot.task + 1)
+
+    def _next_bucket(self, spot: Spot) -> Spot:
+        if spot.bucket + 1 < self._buckets:
+            return Spot(spot.cut, spot.bucket + 1)
+        return Spot(spot.cut + 1)
+
+    async def _single(self, cut: Cut, before_ms: int, spec: TaskSpec) -> Found:
+        """Return the leases of a task that the cut ends while the task stays open."""
+        found: Found = []
+        cursor = "0"
+        while cursor:
+            names, cursor = await self._leases.page(spec.id, cursor, 100)
+            found += [(n, spec.id) for n in await self._covered(cut, before_ms, spec, names)]
+        return found
+
+    async def _covered(
+        self, cut: Cut, before_ms: int, spec: TaskSpec, names: Sequence[LeaseId]
+    ) -> list[LeaseId]:
+        views = [(name, await self._leases.find(name, spec.path)) for name in names]
+        return [name for name, view in views if view and ends_lease(cut, view, before_ms)]
+
+    async def _parse(self, cursor: str, cuts: Sequence[Cut]) -> Spot:
+        head, _, inside = cursor.partition("/")
+        numbers = head.split(".")
+        if len(numbers) != 3 or not all(n.isascii() and n.isdecimal() for n in numbers):  # noqa: PLR2004 - cut, bucket, task
+            raise _foreign()
+        cut, bucket, task = (int(n) for n in numbers)
+        if bucket >= self._buckets or cut >= len(cuts):
+            raise _foreign()
+        return Spot(cut, bucket, task, await self._inside(inside, cuts[cut]))
+
+    async def _inside(self, text: str, cut: Cut) -> Places:
+        if not text:
+            return ()
+        top = parse_task_id(text.partition(".")[0], field="cursor")
+        spec = await self._tree.spec(top)
+        # A bent cursor must not lead out of what the order reaches.
+        if spec is None or not ends_task(cut, spec):
+            raise _foreign()
+        return await self._tree_walk.parse(text, top)
+
+
+def _foreign() -> InvalidRequestError:
+    return InvalidRequestError("not a cursor of this report", field="cursor")
+
+
+def _write(spot: Spot) -> str:
+    return f"{spot.cut}.{spot.bucket}.{spot.task}/{write(spot.inside)}"

@@ -1,0 +1,79 @@
+"""Whom a cut concerns, so that what it killed can be cleaned up and reported.
+
+The cut itself has killed already: nothing here decides what is alive.
+"""
+
+from typing import Final
+
+from broker.ids import TaskId
+from broker.model.lease import Lease
+from broker.model.requests import SelectorKind
+from broker.model.task import TaskSpec
+from broker.store.cut_ledger import Cut
+from broker.store.task_tree import Index, TaskTree
+
+_INDEXES: Final = {
+    SelectorKind.AGENT: "agent",
+    SelectorKind.CAPABILITY: "capability",
+    SelectorKind.ISSUER: "issuer",
+    SelectorKind.TENANT: "tenant",
+    SelectorKind.ALL: "all",
+}
+
+
+class Populations:
+    """Lists the tasks that a cut may concern, oldest first."""
+
+    def __init__(self, tree: TaskTree) -> None:
+        self._tree = tree
+
+    async def page(
+        self, bucket: int, cut: Cut, before_ms: int, start: int, limit: int
+    ) -> list[TaskId]:
+        """Return some tasks of one bucket that are old enough for the cut."""
+        index = Index(_INDEXES[cut.of], cut.name)
+        return await self._tree.older(bucket, index, before_ms, start, limit)
+
+
+def ends_task(cut: Cut, spec: TaskSpec) -> bool:
+    """Tell whether the cut ends the whole task (given that the task is old enough)."""
+    if cut.tenant and cut.tenant != spec.tenant:
+        return False
+    match cut.of:
+        case SelectorKind.ALL:
+            return True
+        case SelectorKind.TENANT:
+            return spec.tenant == cut.name
+        case SelectorKind.AGENT:
+            return spec.agent == cut.name
+        case SelectorKind.ISSUER:
+            return spec.opener_issuer == cut.name
+        case _:
+            return False
+
+
+def ends_ancestor(cut: Cut, spec: TaskSpec) -> bool:
+    """Tell whether the cut ends an ancestor of the task, and the task with it."""
+    if cut.tenant and cut.tenant != spec.tenant:
+        return False
+    match cut.of:
+        case SelectorKind.ALL:
+            return len(spec.path) > 1
+        case SelectorKind.TENANT:
+            return len(spec.path) > 1 and spec.tenant == cut.name
+        case SelectorKind.AGENT:
+            return cut.name in spec.actors[:-1]
+        case SelectorKind.ISSUER:
+            return cut.name in spec.issuers[:-1]
+        case _:
+            return False
+
+
+def ends_lease(cut: Cut, lease: Lease, before_ms: int) -> bool:
+    """Tell whether the cut ends this lease by itself, its task staying open."""
+    spec = lease.spec
+    if lease.issued_at_ms > before_ms or (cut.tenant and cut.tenant != spec.tenant):
+        return False
+    if cut.of is SelectorKind.CAPABILITY:
+        return spec.capability == cut.name
+    return cut.of is SelectorKind.ISSUER and spec.evidence_issuer == cut.name

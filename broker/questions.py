@@ -1,0 +1,90 @@
+"""The questions that the verbs put to policy, and their record."""
+
+from collections.abc import Mapping
+
+from broker.model.capability import Capability
+from broker.model.lease import LeaseSpec
+from broker.model.principal import Principal
+from broker.model.requests import ExtendTask, IssueCredential, OpenTask
+from broker.model.task import Task, TaskSpec
+from broker.policy.query import Action, Query, TaskFacts
+
+
+def about_opening(caller: Principal, request: OpenTask, parent: Task | None) -> Query:
+    """May the caller open this task, or hand on a part of its own?"""
+    facts = TaskFacts(
+        id="",
+        name=request.name,
+        tenant=request.tenant,
+        agent=request.agent,
+        opener=caller.ref,
+        on_behalf_of=request.on_behalf_of,
+        tickets=request.tickets,
+        resources=request.resources,
+        depth=len(parent.spec.path) if parent else 0,
+    )
+    return Query(
+        action=Action.DELEGATE_TASK if parent else Action.OPEN_TASK,
+        principal=caller,
+        task=facts,
+        ceiling=request.ceiling,
+        ttl_ms=request.ttl_ms,
+    )
+
+
+def about_extension(caller: Principal, task: Task, request: ExtendTask) -> Query:
+    """May the caller let the task run longer?"""
+    return Query(
+        action=Action.EXTEND_TASK,
+        principal=caller,
+        task=TaskFacts.of(task.spec),
+        ceiling=task.spec.ceiling,
+        ttl_ms=request.ttl_ms,
+    )
+
+
+def about_issue(
+    caller: Principal, spec: TaskSpec, capability: Capability, request: IssueCredential
+) -> Query:
+    """May the agent have this capability, for this task, now?"""
+    return Query(
+        action=Action.REQUEST_CREDENTIAL,
+        principal=caller,
+        task=TaskFacts.of(spec),
+        capability=capability,
+        ceiling=spec.ceiling,
+        scopes=request.scopes,
+        ttl_ms=request.ttl_ms or capability.default_ttl_ms,
+        labels=request.labels,
+    )
+
+
+def about_renewal(
+    caller: Principal, spec: TaskSpec, capability: Capability, lease: LeaseSpec, ttl_ms: int
+) -> Query:
+    """May the agent keep it?"""
+    return Query(
+        action=Action.RENEW_CREDENTIAL,
+        principal=caller,
+        task=TaskFacts.of(spec),
+        capability=capability,
+        ceiling=spec.ceiling,
+        scopes=frozenset(lease.scopes),
+        ttl_ms=ttl_ms or capability.default_ttl_ms,
+    )
+
+
+def facts_of(query: Query) -> Mapping[str, object]:
+    """Return what the record of a refusal tells of its question: no labels, no claims, which are
+    the caller's own words and stay out of the audit trail."""
+    return {
+        "action": query.action,
+        "principal": query.principal.ref,
+        "instance": query.principal.instance,
+        "task": query.task.id,
+        "task_name": query.task.name,
+        "agent": query.task.agent,
+        "capability": query.capability.name if query.capability else "",
+        "scopes": sorted(query.scopes),
+        "ttl_ms": query.ttl_ms,
+    }

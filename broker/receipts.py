@@ -1,0 +1,116 @@
+"""What became of one lease: the rule from which every receipt is made.
+
+- ``confirmed`` is said only of what the target refuses, and will go on refusing (I3): an
+  introspecting server after its stated cache time, a feed server when every live subscriber has
+  acknowledged the end or its strict staleness bound has passed. Nobody confirms for an offline one.
+- A receipt is computed from the ledger when it is asked for: there is no second record to drift.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from broker.ids import bucket_of
+from broker.model.capability import CheckMode, ResourceServer
+from broker.model.lease import Lease
+from broker.model.receipt import Receipt, ReceiptState
+
+_OWN_ENDS = frozenset({"revoked", "given-back", "undone"})
+"""Ends that were told to verifiers lease by lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What ended a lease from above: the number of its event in the bucket's outbox, and when."""
+
+    number: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Whether the verifiers of an audience know of an event."""
+
+    is_confirmed: bool
+    detail: str
+
+
+class Audience(Protocol):
+    """Who knows what the subscribers of the feed have acknowledged."""
+
+    async def heard(
+        self, bucket: int, number: int, server: ResourceServer, *, since_ms: int
+    ) -> Heard:
+        """Tell whether every verifier of an audience refuses what this event ended."""
+        ...
+
+
+class Receipts:
+    """Makes receipts. ``servers`` returns the registered resource servers by audience."""
+
+    def __init__(self, audience: Audience) -> None:
+        self._audience = audience
+
+    async def of(
+        self, lease: Lease, cause: Cause | None, servers: Mapping[str, ResourceServer]
+    ) -> Receipt | None:
+        """Return the receipt of a lease that has ended, or None while it is alive."""
+        if lease.is_alive:
+            return None
+        told = _own(lease) or cause
+        if lease.ended_by == "expired" or told is None:
+            return _receipt(lease, *_without_event(lease))
+        server = servers.get(lease.spec.audience)
+        state, detail = await self._taken(lease, told, server)
+        if state is not ReceiptState.CONFIRMED and lease.expires_at_ms <= lease.judged_at_ms:
+            state, detail = ReceiptState.EXPIRED, "expired before it was confirmed"
+        return _receipt(lease, state, detail, told.at_ms)
+
+    async def _taken(
+        self, lease: Lease, told: Cause, server: ResourceServer | None
+    ) -> tuple[ReceiptState, str]:
+        if server is None or server.check is CheckMode.OFFLINE:
+            return (
+                ReceiptState.IRREVOCABLE,
+                "the resource server checks offline: dies at expires_at",
+            )
+        if server.check is CheckMode.INTROSPECT:
+            return _introspected(lease.judged_at_ms, told, server)
+        heard = await self._audience.heard(
+            bucket_of(lease.spec.id), told.number, server, since_ms=told.at_ms
+        )
+        state = ReceiptState.CONFIRMED if heard.is_confirmed else ReceiptState.ACCEPTED
+        return state, heard.detail
+
+
+def _own(lease: Lease) -> Cause | None:
+    if lease.ended_by in _OWN_ENDS and lease.end_number:
+        return Cause(lease.end_number, lease.ended_at_ms)
+    return None
+
+
+def _without_event(lease: Lease) -> tuple[ReceiptState, str, int]:
+    if lease.ended_by == "expired" or lease.expires_at_ms <= lease.judged_at_ms:
+        return ReceiptState.EXPIRED, "died of age", lease.expires_at_ms
+    return ReceiptState.REQUESTED, "dead in the ledger; telling its target", lease.judged_at_ms
+
+
+def _introspected(now_ms: int, told: Cause, server: ResourceServer) -> tuple[ReceiptState, str]:
+    if now_ms >= told.at_ms + server.cache_ms:
+        return ReceiptState.CONFIRMED, "introspection answers inactive, no cached answer is left"
+    return ReceiptState.ACCEPTED, f"introspection answers inactive; cached for {server.cache_ms} ms"
+
+
+def _receipt(lease: Lease, state: ReceiptState, detail: str, at_ms: int) -> Receipt:
+    spec = lease.spec
+    return Receipt(
+        lease=spec.id,
+        task=spec.task,
+        capability=spec.capability,
+        kind=spec.backend,
+        audience=spec.audience,
+        state=state,
+        detail=detail,
+        revoked_at_ms=at_ms,
+        expires_at_ms=lease.expires_at_ms,
+    )

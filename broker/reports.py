@@ -1,0 +1,126 @@
+"""Reports: the receipts of a task's end or of an operator's order, page by page to the end.
+
+A report is a walk over the ledger and its cursor is the walker's place: no state is kept between
+pages, so any broker continues what another began.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from broker.errors import InvalidRequestError
+from broker.ids import LeaseId, RevocationId, TaskId, parse_lease_id, parse_task_id
+from broker.model.capability import ResourceServer
+from broker.model.principal import Principal
+from broker.model.receipt import Receipt, ReportPage
+from broker.model.requests import SelectorKind
+from broker.model.task import Task, TaskState
+from broker.order_walk import OrderWalk
+from broker.ownership import require_visible
+from broker.receipts import Cause, Receipts
+from broker.revocation import require_reach
+from broker.store.lease_ledger import LeaseLedger
+from broker.store.paths import Paths
+from broker.store.revocation_ledger import Order, RevocationLedger
+from broker.store.task_ledger import TaskLedger
+from broker.tree_walk import Place, TreeWalk, write
+
+Servers = Callable[[], Mapping[str, ResourceServer]]
+
+
+class Reports:
+    """Collects the receipts of what has ended."""
+
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
+        self,
+        *,
+        tasks: TaskLedger,
+        leases: LeaseLedger,
+        paths: Paths,
+        orders: RevocationLedger,
+        tree_walk: TreeWalk,
+        order_walk: OrderWalk,
+        receipts: Receipts,
+        servers: Servers,
+    ) -> None:
+        self._tasks = tasks
+        self._leases = leases
+        self._paths = paths
+        self._orders = orders
+        self._tree_walk = tree_walk
+        self._order_walk = order_walk
+        self._receipts = receipts
+        self._servers = servers
+
+    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
+        """Return a page of the receipts of a task and everything below it.
+
+        What is still alive has no receipt yet.
+
+        Raises:
+            NotFoundError: the caller may not see the task.
+        """
+        found = await self._tasks.view(task)
+        require_visible(caller, found)
+        return await self._page_of_tree(task, cursor, limit)
+
+    async def _page_of_tree(self, task: TaskId, cursor: str, limit: int) -> ReportPage:
+        places = await self._tree_walk.parse(cursor, task) if cursor else (Place(task),)
+        names, places = await self._tree_walk.take(places, limit)
+        return _page(await self._of_leases(names), write(places))
+
+    async def of_revocation(
+        self, caller: Principal, revocation: RevocationId, cursor: str, limit: int
+    ) -> ReportPage:
+        """Return a page of the receipts of an order.
+
+        Raises:
+            NotFoundError: there is no such order, or it reaches beyond the caller's tenants.
+        """
+        order, standings = await self._orders.find(revocation)
+        require_reach(caller, order)
+        if order.selector.kind is SelectorKind.TASK:
+            return await self._page_of_tree(parse_task_id(order.selector.value), cursor, limit)
+        if order.selector.kind is SelectorKind.CREDENTIAL:
+            return await self._of_one(order, cursor)
+        names, after = await self._order_walk.take(order, standings, cursor, limit)
+        return _page(await self._of_leases(names), after)
+
+    async def _of_one(self, order: Order, cursor: str) -> ReportPage:
+        if cursor:
+            raise InvalidRequestError("this report has one page", field="cursor")
+        lease = parse_lease_id(order.selector.value)
+        path = await self._paths.of_lease(lease)
+        return _page(await self._of_leases([(lease, path[-1])]), "")
+
+    async def _of_leases(self, names: Sequence[tuple[LeaseId, TaskId]]) -> list[Receipt]:
+        causes = await self._causes({task for _, task in names})
+        made = await asyncio.gather(*(self._one(lease, task, causes) for lease, task in names))
+        return [receipt for receipt in made if receipt]
+
+    async def _one(
+        self, lease: LeaseId, task: TaskId, causes: Mapping[TaskId, Cause | None]
+    ) -> Receipt | None:
+        seen = await self._leases.find(lease, await self._paths.of_task(task))
+        if seen is None:
+            return None
+        return await self._receipts.of(seen, causes[task], self._servers())
+
+    async def _causes(self, tasks: set[TaskId]) -> dict[TaskId, Cause | None]:
+        """Return for each task the end, nearest to the root, that took it down."""
+        return {task: await self._cause(task) for task in tasks}
+
+    async def _cause(self, task: TaskId) -> Cause | None:
+        for node in await self._paths.of_task(task):
+            seen = await self._tasks.view(node)
+            if seen.state is not TaskState.OPEN and seen.close_number:
+                return _cause_of(seen)
+        return None
+
+
+def _cause_of(task: Task) -> Cause:
+    return Cause(task.close_number, task.closed_at_ms)
+
+
+def _page(receipts: Sequence[Receipt], cursor: str) -> ReportPage:
+    return ReportPage(tuple(receipts), Counter(receipt.state for receipt in receipts), cursor)

@@ -1,0 +1,100 @@
+"""One key that signs our tokens.
+
+The same claims signed twice give the same bytes (EdDSA is deterministic, ES256 is made so by
+RFC 6979): a repeated request gets its token again although no token is stored anywhere (DESIGN §4).
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from jwt.utils import der_to_raw_signature
+
+from broker.attestation import base64url
+from broker.attestation.algorithms import ALGORITHMS
+from broker.secret import Secret
+
+SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256")
+TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068's media type, no password
+
+PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+
+_CURVE: Final = ec.SECP256R1()
+_ECDSA: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+
+
+class UnfitKeyError(ValueError):
+    """This private key is not of a kind that signs our tokens."""
+
+
+class SigningKey:
+    """A private key with its name. ``jwk`` is its public half, as the manifest publishes it."""
+
+    def __init__(self, kid: str, private_key: PrivateKey) -> None:
+        self.kid = kid
+        self.alg, self._signature = _bind(private_key)
+        self.jwk: Mapping[str, str] = {
+            **_public_members(private_key),
+            "kid": kid,
+            "alg": self.alg,
+            "use": "sig",
+        }
+        # The same for every token of this key, so it is encoded once.
+        self._prefix = _encode({"alg": self.alg, "kid": kid, "typ": TOKEN_TYPE}) + "."
+
+    def __repr__(self) -> str:
+        return f"SigningKey(kid={self.kid!r}, alg={self.alg!r})"
+
+    def sign(self, claims: Mapping[str, object]) -> Secret:
+        """Sign claims, in the order in which they are given, as a compact access token."""
+        signing_input = self._prefix + _encode(claims)
+        return Secret(
+            f"{signing_input}.{base64url.encode(self._signature(signing_input.encode()))}"
+        )
+
+
+def thumbprint(private_key: PrivateKey) -> str:
+    """Name a key by what it is (RFC 7638)."""
+    return thumbprint_of(_public_members(private_key))
+
+
+def thumbprint_of(jwk: Mapping[str, object]) -> str:
+    """Name a public key by what it is: the hash of its required members (RFC 7638 §3)."""
+    required = {name: jwk[name] for name in ("crv", "kty", "x", "y") if name in jwk}
+    return base64url.encode(hashlib.sha256(msgspec.json.encode(required)).digest())
+
+
+def new_private_key(alg: str) -> PrivateKey:
+    """Make a private key.
+
+    Raises:
+        UnfitKeyError: ``alg`` is none of ``SIGNING_ALGORITHMS``.
+    """
+    if alg == "EdDSA":
+        return ed25519.Ed25519PrivateKey.generate()
+    if alg == "ES256":
+        return ec.generate_private_key(_CURVE)
+    raise UnfitKeyError(f"{alg!r}: choose one of {', '.join(SIGNING_ALGORITHMS)}")
+
+
+def _bind(private_key: PrivateKey) -> tuple[str, Callable[[bytes], bytes]]:
+    if isinstance(private_key, ed25519.Ed25519PrivateKey):
+        return "EdDSA", private_key.sign
+    if (
+        isinstance(private_key, ec.EllipticCurvePrivateKey)
+        and private_key.curve.name == _CURVE.name
+    ):
+        return "ES256", lambda data: der_to_raw_signature(private_key.sign(data, _ECDSA), _CURVE)
+    raise UnfitKeyError("neither an Ed25519 nor a P-256 key")
+
+
+def _public_members(private_key: PrivateKey) -> dict[str, str]:
+    alg, _ = _bind(private_key)
+    return dict(ALGORITHMS[alg].primitive.to_jwk(private_key.public_key(), as_dict=True))
+
+
+def _encode(value: Mapping[str, object]) -> str:
+    return base64url.encode(msgspec.json.encode(value))

@@ -1,0 +1,62 @@
+"""The published keys of one manifest, together with the private halves that are here.
+
+- What is published is the manifest's, whatever files a replica has: ``jwks()`` is the same at all.
+- Only the manifest's active key signs new tokens; a private half counts only when it is the other
+  half of the published key, not merely a file of its name.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from broker.attestation.jwk import VerificationKey
+from broker.errors import UnavailableError
+from broker.signing.key import SigningKey, thumbprint_of
+from broker.signing.manifest import KeyState, PublishedKey, read_manifest
+
+
+class Keyring:
+    """Immutable: a new manifest makes a new one."""
+
+    def __init__(
+        self, keys: Iterable[SigningKey], manifest: Iterable[Mapping[str, object]]
+    ) -> None:
+        self._published = {key.kid: key for key in read_manifest(manifest)}
+        self._private = {key.kid: key for key in keys}
+
+    def active(self) -> SigningKey:
+        """Return the key that signs new tokens.
+
+        Raises:
+            UnavailableError: none is active, or its private half is not here.
+        """
+        for published in self._published.values():
+            if published.state is KeyState.ACTIVE:
+                return self._private_half(published)
+        raise UnavailableError("no signing key is active: promote one in the manifest")
+
+    def by_id(self, kid: str) -> SigningKey:
+        """Return a published key, to sign again what it has signed before.
+
+        Raises:
+            UnavailableError: it is not published any more, or its private half is not here.
+        """
+        published = self._published.get(kid)
+        if published is None:
+            raise UnavailableError(f"signing key {kid} is not in the manifest")
+        return self._private_half(published)
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """Return the JWK Set of all published keys, whatever their state."""
+        return {"keys": [dict(key.jwk) for key in self._published.values()]}
+
+    def verifier(self, kid: str) -> VerificationKey | None:
+        """Return the public key that verifies what ``kid`` signed, if it is published."""
+        published = self._published.get(kid)
+        return published.verification if published else None
+
+    def _private_half(self, published: PublishedKey) -> SigningKey:
+        key = self._private.get(published.kid)
+        if key is None:
+            raise UnavailableError(f"the private half of signing key {published.kid} is not here")
+        if thumbprint_of(key.jwk) != thumbprint_of(published.jwk):
+            raise UnavailableError(f"signing key {published.kid} here is not the published one")
+        return key

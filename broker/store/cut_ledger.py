@@ -1,0 +1,109 @@
+"""Cuts: "nothing of X issued before T is alive", written into every bucket first.
+
+- A cut stands in a bucket from the moment its script ran there, whatever else is down.
+- Laying comes first everywhere; then every bucket is raised to the latest of their times, and tells
+  its outbox. So one time holds in all buckets, and each verifier hears it from each.
+- Both passes are idempotent by the revocation's id; a bucket that cannot be reached is named.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from broker.errors import StoreUnavailableError
+from broker.ids import IdFactory, RevocationId
+from broker.model.requests import SelectorKind
+from broker.store import scripts
+from broker.store.keyspace import Bucket, Keyspace
+from broker.store.limits import Limits
+from broker.store.link import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What is cut: all of it, or one agent's, capability's, issuer's or tenant's; ``tenant``
+    confines an agent, capability or issuer to one tenant (empty: everywhere)."""
+
+    of: SelectorKind
+    name: str
+    tenant: str = ""
+
+    @property
+    def field(self) -> str:
+        """The cut's name in a bucket's hash."""
+        if self.of is SelectorKind.ALL:
+            return "all"
+        confined = f"|{self.tenant}" if self.tenant else ""
+        return f"{self.of}:{self.name}{confined}"
+
+    @property
+    def visible_to(self) -> str:
+        """The tenant whose verifiers may hear of it; empty: all."""
+        return self.name if self.of is SelectorKind.TENANT else self.tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A cut that stands in a bucket: since when, and its number in the bucket's outbox."""
+
+    issued_before_ms: int
+    number: int
+
+
+class CutLedger:
+    """Lays cuts."""
+
+    def __init__(self, link: Link, keys: Keyspace, ids: IdFactory, limits: Limits) -> None:
+        self._link = link
+        self._keys = keys
+        self._ids = ids
+        self._limits = limits
+
+    async def lay(self, revocation: RevocationId, cut: Cut) -> Mapping[int, Standing]:
+        """Cut everywhere; return the buckets in which it stands and is told.
+
+        Missing buckets could not be reached: call again (it is idempotent) until none is missing.
+        """
+        laid = await self._everywhere(revocation, cut, mode="lay", at_least=0)
+        latest = max((standing.issued_before_ms for standing in laid.values()), default=0)
+        return await self._everywhere(
+            revocation, cut, mode="raise", at_least=latest, only=set(laid)
+        )
+
+    async def _everywhere(
+        self,
+        revocation: RevocationId,
+        cut: Cut,
+        *,
+        mode: str,
+        at_least: int,
+        only: set[int] | None = None,
+    ) -> dict[int, Standing]:
+        numbers = [n for n in range(len(self._keys.buckets)) if only is None or n in only]
+        standings = await asyncio.gather(
+            *(self._one(self._keys.buckets[n], revocation, cut, mode, at_least) for n in numbers)
+        )
+        return {n: standing for n, standing in zip(numbers, standings, strict=True) if standing}
+
+    async def _one(
+        self, bucket: Bucket, revocation: RevocationId, cut: Cut, mode: str, at_least: int
+    ) -> Standing | None:
+        keys = [*bucket.head, bucket.cut_marker(revocation)]
+        args: list[str | int] = [
+            self._ids.operation(),
+            revocation,
+            cut.field,
+            mode,
+            at_least,
+            self._limits.lease_ms,
+            cut.visible_to,
+            cut.of,
+            cut.name,
+            cut.tenant,
+            self._limits.retention_ms,
+        ]
+        try:
+            _, before, number = await self._link.run(scripts.CUT_MAKE, keys, args)
+        except StoreUnavailableError:
+            return None
+        return Standing(int(before), int(number))

@@ -1,0 +1,119 @@
+"""The names of all keys: the one place that knows how they are spelt (``docs/architecture.md``)."""
+
+from dataclasses import dataclass
+
+from broker.ids import LeaseId, RevocationId, TaskId, bucket_of
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The keys of one bucket. Everything that one script touches lies in one bucket."""
+
+    prefix: str
+
+    @property
+    def meta(self) -> str:
+        """Clock, outbox number, facts revision."""
+        return self.prefix + "meta"
+
+    @property
+    def cuts(self) -> str:
+        """Cuts by name."""
+        return self.prefix + "cuts"
+
+    @property
+    def due(self) -> str:
+        """Work by due time."""
+        return self.prefix + "due"
+
+    @property
+    def fences(self) -> str:
+        """Fencing numbers of claimed work."""
+        return self.prefix + "fences"
+
+    @property
+    def out(self) -> str:
+        """The outbox."""
+        return self.prefix + "out"
+
+    @property
+    def head(self) -> tuple[str, str, str, str]:
+        """What every mutating script of the ledger begins with."""
+        return (self.meta, self.cuts, self.due, self.out)
+
+    def task(self, task: TaskId) -> str:
+        """A task node."""
+        return f"{self.prefix}t:{task}"
+
+    def path(self, path: tuple[TaskId, ...]) -> list[str]:
+        """The nodes from the root to the task."""
+        return [self.task(task) for task in path]
+
+    def leases(self, task: TaskId) -> str:
+        """All leases of a task, by time of issue: a report's order."""
+        return f"{self.prefix}tl:{task}"
+
+    def live(self, task: TaskId) -> str:
+        """The leases of a task that have not ended, by expiry: its quota, and what to take down."""
+        return f"{self.prefix}tq:{task}"
+
+    def children(self, task: TaskId) -> str:
+        """The children of a task, by opening time."""
+        return f"{self.prefix}tc:{task}"
+
+    def audiences(self, root: TaskId) -> str:
+        """Every audience that a lease of this tree was ever made for."""
+        return f"{self.prefix}ta:{root}"
+
+    def lease(self, lease: LeaseId) -> str:
+        """A lease."""
+        return f"{self.prefix}l:{lease}"
+
+    def index(self, kind: str, name: str) -> str:
+        """Tasks by agent, tenant, issuer or capability."""
+        return f"{self.prefix}ix:{kind}:{name}"
+
+    def idempotency(self, digest: str) -> str:
+        """What an idempotency key stands for."""
+        return f"{self.prefix}id:{digest}"
+
+    def decision(self, decision: str) -> str:
+        """A recorded refusal."""
+        return f"{self.prefix}d:{decision}"
+
+    def denials(self, caller: str) -> str:
+        """How many refusals of a caller were recorded in this minute."""
+        return f"{self.prefix}dn:{caller}"
+
+    def revocation(self, revocation: RevocationId) -> str:
+        """An operator's order."""
+        return f"{self.prefix}r:{revocation}"
+
+    def cut_marker(self, revocation: RevocationId) -> str:
+        """Set once this bucket has told of the order's cut."""
+        return f"{self.prefix}rc:{revocation}"
+
+
+class Keyspace:
+    """All keys of one installation: ``namespace`` keeps it apart from others on the same server."""
+
+    def __init__(self, namespace: str, buckets: int) -> None:
+        self.namespace = namespace
+        self.buckets = [Bucket(f"{namespace}:{{b{number:02x}}}:") for number in range(buckets)]
+
+    def of(self, any_id: str) -> Bucket:
+        """Return the bucket that an id lives in."""
+        return self.buckets[bucket_of(any_id) % len(self.buckets)]
+
+    def quota(self, kind: str, name: str) -> str:
+        """Live leases of an agent or tenant: a slot of its own."""
+        return f"{self.namespace}:{{q:{kind}:{name}}}:live"
+
+    @property
+    def control(self) -> str:
+        """The control record."""
+        return f"{self.namespace}:{{control}}:record"
+
+    def bundle(self, revision: int) -> str:
+        """The published bundle of a revision."""
+        return f"{self.namespace}:{{control}}:bundle:{revision}"

@@ -1,0 +1,64 @@
+"""What a script's refusal means, as one table."""
+
+from typing import Final, NoReturn
+
+from broker.errors import (
+    AccessDeniedError,
+    BrokerError,
+    IdempotencyConflictError,
+    LeaseNotRenewableError,
+    NotFoundError,
+    QuotaExceededError,
+    StaleFactsError,
+    StoreUnavailableError,
+    TaskClosedError,
+    UnavailableError,
+)
+from broker.store.link import Reply
+
+_REFUSALS: Final[dict[str, BrokerError]] = {
+    "absent": NotFoundError("not in the ledger"),
+    "cut": TaskClosedError("an operator has cut this off: cut"),
+    "stale": StaleFactsError("the decision read older facts than the ledger holds"),
+    "full": UnavailableError("the outbox is full: audit or feed shipping lags behind"),
+    "conflict": IdempotencyConflictError(
+        "the idempotency key was used for another request: use a new key",
+        field="Idempotency-Key",
+    ),
+    "too-short": AccessDeniedError("no-time-left"),
+    "not-renewable": LeaseNotRenewableError("renewing would not prolong it"),
+}
+
+
+def accept(reply: Reply, *, quota: str = "task") -> list[str]:
+    """Return the rest of an ``ok`` or ``repeat`` reply.
+
+    Raises:
+        BrokerError: the script refused; the class says why.
+        StoreUnavailableError: the reply is none of ours.
+    """
+    if not isinstance(reply, list) or not reply:
+        raise StoreUnavailableError(f"unexpected reply of a ledger script: {type(reply).__name__}")
+    status = reply[0]
+    if status in ("ok", "repeat", "already"):
+        return reply
+    _refuse(status, reply, quota)
+
+
+def _refuse(status: str, reply: list[str], quota: str) -> NoReturn:
+    if status == "closed":
+        if reply[1] == "absent":
+            raise NotFoundError("not in the ledger")
+        raise TaskClosedError(f"not alive: {reply[1]}")
+    if status == "quota":
+        raise QuotaExceededError(quota)
+    known = _REFUSALS.get(status)
+    if known is None:
+        raise StoreUnavailableError("unexpected status from a ledger script")
+    raise type(known)(*known.args, **_members(known))
+
+
+def _members(error: BrokerError) -> dict[str, str]:
+    if isinstance(error, IdempotencyConflictError):
+        return {"field": error.field}
+    return {}

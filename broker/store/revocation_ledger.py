@@ -1,0 +1,80 @@
+"""Operators' orders, as long as their reports are kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from broker.errors import NotFoundError
+from broker.ids import RevocationId
+from broker.model.requests import Selector
+from broker.store import codec, scripts
+from broker.store.cut_ledger import Standing
+from broker.store.keyspace import Keyspace
+from broker.store.limits import Limits
+from broker.store.link import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an operator ordered. ``tenants`` are those it reaches; ``digest`` stands for the request,
+    so that a repeat under the same idempotency key is known."""
+
+    id: RevocationId
+    selector: Selector
+    tenants: tuple[str, ...]
+    reason: str
+    ordered_by: str
+    digest: str
+
+
+_ORDER: Final = msgspec.json.Decoder(Order)
+
+
+class RevocationLedger:
+    """Keeps orders and where their cuts stand."""
+
+    def __init__(self, link: Link, keys: Keyspace, limits: Limits) -> None:
+        self._link = link
+        self._keys = keys
+        self._limits = limits
+
+    async def put(self, order: Order) -> Order:
+        """Keep an order; return the one that stands under its id (a repeat finds the first)."""
+        args: list[str | int] = [codec.encode(order), self._limits.retention_ms]
+        key = self._keys.of(order.id).revocation(order.id)
+        return _ORDER.decode(await self._link.run(scripts.REVOCATION_PUT, [key], args))
+
+    async def stands(
+        self, revocation: RevocationId, cut: str, where: Mapping[int, Standing]
+    ) -> None:
+        """Note the buckets in which a cut of the order stands."""
+        args: list[str | int] = ["", self._limits.retention_ms]
+        for bucket, standing in where.items():
+            args += [f"{cut}|{bucket}", f"{standing.issued_before_ms} {standing.number}"]
+        await self._link.run(
+            scripts.REVOCATION_PUT, [self._keys.of(revocation).revocation(revocation)], args
+        )
+
+    async def find(
+        self, revocation: RevocationId
+    ) -> tuple[Order, Mapping[str, Mapping[int, Standing]]]:
+        """Return an order and, for each of its cuts, where it stands.
+
+        Raises:
+            NotFoundError: there is no such order, or it is no longer kept.
+        """
+        flat = await self._link.read("HGETALL", self._keys.of(revocation).revocation(revocation))
+        fields = (
+            dict(flat) if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
+        )
+        if "spec" not in fields:
+            raise NotFoundError("no such revocation")
+        standings: dict[str, dict[int, Standing]] = {}
+        for name, value in fields.items():
+            cut, separator, bucket = name.rpartition("|")
+            if separator:
+                before, number = value.split(" ")
+                standings.setdefault(cut, {})[int(bucket)] = Standing(int(before), int(number))
+        return _ORDER.decode(fields["spec"]), standings

@@ -1,0 +1,35 @@
+"""The ledger's scripts. Each is one state change: atomic, idempotent, judged by one clock."""
+
+from typing import Final
+
+from broker.store.link import ENDING, READING, load_script
+
+_CLOCK = "part_clock"
+_JUDGE = "part_judge"
+_OUTBOX = "part_outbox"
+_CLOSE = "part_close"
+
+TASK_OPEN: Final = load_script("task_open", _CLOCK, _JUDGE, _OUTBOX)
+TASK_VIEW: Final = load_script("task_view", _CLOCK, _JUDGE, header=READING)
+TASK_CLAIM: Final = load_script("task_claim", _CLOCK, _JUDGE, _OUTBOX)
+TASK_BEAT: Final = load_script("task_beat", _CLOCK, _JUDGE)
+TASK_EXTEND: Final = load_script("task_extend", _CLOCK, _JUDGE, _OUTBOX)
+TASK_CLOSE: Final = load_script("task_close", _CLOCK, _OUTBOX, _CLOSE, header=ENDING)
+TASK_SWEEP: Final = load_script("task_sweep", _CLOCK, _OUTBOX, _CLOSE, header=ENDING)
+TASK_FORGET: Final = load_script("task_forget", header=ENDING)
+LEASE_GRANT: Final = load_script("lease_grant", _CLOCK, _JUDGE, _OUTBOX)
+LEASE_ACTIVATE: Final = load_script("lease_activate", _CLOCK, _JUDGE)
+LEASE_RENEW: Final = load_script("lease_renew", _CLOCK, _JUDGE, _OUTBOX)
+LEASE_VIEW: Final = load_script("lease_view", _CLOCK, _JUDGE, header=READING)
+LEASE_END: Final = load_script("lease_end", _CLOCK, _OUTBOX, header=ENDING)
+CUT_MAKE: Final = load_script("cut_make", _CLOCK, _OUTBOX, header=ENDING)
+DUE_CLAIM: Final = load_script("due_claim", _CLOCK, header=ENDING)
+DUE_SETTLE: Final = load_script("due_settle", header=ENDING)
+QUOTA_TAKE: Final = load_script("quota_take")
+QUOTA_GIVE: Final = load_script("quota_give", header=ENDING)
+DECISION_NOTE: Final = load_script("decision_note", _CLOCK, _OUTBOX)
+FACTS_RAISE: Final = load_script("facts_raise", _CLOCK, _OUTBOX, header=ENDING)
+CONTROL_CHANGE: Final = load_script("control_change", header=ENDING)
+REVOCATION_PUT: Final = load_script("revocation_put", header=ENDING)
+TASK_HANDLE: Final = load_script("task_handle", _CLOCK, _JUDGE, _OUTBOX)
+DUE_ADD: Final = load_script("due_add", header=ENDING)

@@ -1,0 +1,37 @@
+-- Prolong a lease by a new generation, never beyond its first maximum.
+-- KEYS: meta cuts due out live lease idem path…
+-- ARGV: id, op, task, path, instance, ttl, evidence_exp, facts, outbox_max, digest, retention, key_id, detail
+local now = advance_clock()
+local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
+if known[1] then
+  if known[1] ~= ARGV[10] then return {'conflict'} end
+  return {'repeat', known[2], known[3], known[4], known[5], known[6], known[7]}
+end
+local lease = redis.call('HMGET', KEYS[6], unpack(LEASE_FIELDS))
+local more = redis.call('HMGET', KEYS[6], 'max_expires', 'instance')
+if not lease[1] or more[2] ~= ARGV[5] then return {'absent'} end
+local ended, deadline = lease_ended(lease, ARGV[4], 8, #KEYS, now)
+if ended then return {'closed', ended} end
+-- A renewal is new access: a cut made in this very millisecond refuses it as well.
+if is_cut(now, lease[4], lease[5], lease[6], lease[7]) then return {'cut'} end
+if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[8]) then return {'stale'} end
+if outbox_is_full(tonumber(ARGV[9])) then return {'full'} end
+local most = tonumber(more[1])
+local expires = math.floor(math.min(now + tonumber(ARGV[6]), most, deadline, tonumber(ARGV[7])) / 1000) * 1000
+if expires <= tonumber(lease[2]) then return {'not-renewable'} end
+
+local issued, ends = text(now), text(expires)
+redis.call('ZADD', KEYS[3], ends, 'l:' .. ARGV[1] .. ':' .. ARGV[3])
+redis.call('HSET', KEYS[6], 'expires', ends, 'renewed', issued, 'key_id', ARGV[12])
+local generation = redis.call('HINCRBY', KEYS[6], 'generation', 1)
+redis.call('ZADD', KEYS[5], ends, ARGV[1])
+for i = 8, #KEYS do
+  local latest = tonumber(redis.call('HGET', KEYS[i], 'lx') or '0')
+  redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(math.max(latest, expires)))
+end
+if ARGV[10] ~= '' then
+  redis.call('HSET', KEYS[7], 'digest', ARGV[10], 'id', ARGV[1], 'generation', generation, 'issued', issued, 'expires', ends, 'most', text(most), 'key_id', ARGV[12])
+  redis.call('PEXPIREAT', KEYS[7], text(most + tonumber(ARGV[11])))
+end
+tell('lease.renewed', now, ARGV[2], lease[4], '', '', 0, dated(ARGV[13], issued, ends))
+return {'ok', ARGV[1], tostring(generation), issued, ends, text(most), ARGV[12]}

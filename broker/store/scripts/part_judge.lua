@@ -1,0 +1,52 @@
+-- The only judge of what is alive. Every script that gives, prolongs, shows or sweeps asks it.
+-- KEYS[2] is the bucket's hash of cuts; a cut's value is "<issued_before_ms> <exp_ms>".
+local has_cuts = nil
+
+local function cut_covers(name, born)
+  local value = redis.call('HGET', KEYS[2], name)
+  if not value then return false end
+  return born <= tonumber(string.match(value, '^(%d+)'))
+end
+
+-- Is something born at `born` for this agent, tenant, issuer (and capability) covered by a cut?
+local function is_cut(born, tenant, agent, issuer, capability)
+  if has_cuts == nil then has_cuts = redis.call('HLEN', KEYS[2]) > 0 end
+  if not has_cuts then return false end
+  local names = {'all', 'tenant:' .. tenant, 'agent:' .. agent, 'issuer:' .. issuer,
+    'agent:' .. agent .. '|' .. tenant, 'issuer:' .. issuer .. '|' .. tenant}
+  if capability then
+    names[7] = 'capability:' .. capability
+    names[8] = 'capability:' .. capability .. '|' .. tenant
+  end
+  for _, name in ipairs(names) do
+    if cut_covers(name, born) then return true end
+  end
+  return false
+end
+
+-- Walk the path from the root (KEYS[first]) to the task (KEYS[last]): why it is not alive, or nil;
+-- and the earliest deadline on it.
+local function path_ended(first, last, now)
+  local deadline = math.huge
+  for i = first, last do
+    local node = redis.call('HMGET', KEYS[i], 'state', 'deadline', 'opened', 'tenant', 'agent', 'issuer')
+    if not node[1] then return 'absent', 0 end
+    if node[1] ~= 'open' then return node[1], 0 end
+    local ends = tonumber(node[2])
+    if ends <= now then return 'deadline', 0 end
+    if is_cut(tonumber(node[3]), node[4], node[5], node[6], nil) then return 'cut', 0 end
+    if ends < deadline then deadline = ends end
+  end
+  return nil, deadline
+end
+
+-- Why a lease is not alive, or nil. `lease` is the answer of HMGET with LEASE_FIELDS.
+local LEASE_FIELDS = {'state', 'expires', 'issued', 'tenant', 'agent', 'issuer', 'capability', 'path'}
+
+local function lease_ended(lease, path, first, last, now)
+  if not lease[1] or lease[8] ~= path then return 'absent', 0 end
+  if lease[1] == 'ended' then return 'ended', 0 end
+  if tonumber(lease[2]) <= now then return 'expired', 0 end
+  if is_cut(tonumber(lease[3]), lease[4], lease[5], lease[6], lease[7]) then return 'cut', 0 end
+  return path_ended(first, last, now)
+end

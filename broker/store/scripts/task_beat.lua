@@ -1,0 +1,8 @@
+-- Note that the agent (or the opener) is active. KEYS: meta cuts path…
+-- ARGV: 'seen' (agent: counts for the ancestors too) or 'oseen' (opener: this task only)
+local now = advance_clock()
+local ended = path_ended(3, #KEYS, now)
+if ended then return {'closed', ended} end
+local first = ARGV[1] == 'seen' and 3 or #KEYS
+for i = first, #KEYS do redis.call('HSET', KEYS[i], ARGV[1], text(now)) end
+return {'ok'}

@@ -1,0 +1,35 @@
+-- Open a task, once. KEYS: meta cuts due out node idem ix-agent ix-tenant ix-issuer ix-all siblings path…
+-- ARGV: id, op, path, tenant, agent, issuer, instance, claim, ttl, idle, opener_timeout, max_ttl,
+--       facts, outbox_max, children_max, digest, idem_ttl, spec, detail
+local now = advance_clock()
+local known = redis.call('HMGET', KEYS[6], 'digest', 'id')
+if known[1] then
+  if known[1] ~= ARGV[16] then return {'conflict'} end
+  return {'repeat', known[2]}
+end
+if redis.call('EXISTS', KEYS[5]) == 1 then return {'repeat', ARGV[1]} end
+local ended, deadline = path_ended(12, #KEYS, now)
+if ended then return {'closed', ended} end
+if is_cut(now, ARGV[4], ARGV[5], ARGV[6], nil) then return {'cut'} end
+if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[13]) then return {'stale'} end
+if outbox_is_full(tonumber(ARGV[14])) then return {'full'} end
+if #KEYS > 11 and redis.call('ZCARD', KEYS[11]) >= tonumber(ARGV[15]) then return {'quota'} end
+local ends = math.min(now + tonumber(ARGV[9]), deadline)
+local first_look = ends
+local idle, opener_timeout = tonumber(ARGV[10]), tonumber(ARGV[11])
+if idle > 0 then first_look = math.min(first_look, now + idle) end
+if opener_timeout > 0 then first_look = math.min(first_look, now + opener_timeout) end
+
+redis.call('ZADD', KEYS[3], text(first_look), 't:' .. ARGV[1])
+redis.call('HSET', KEYS[5], 'state', 'open', 'opened', text(now), 'deadline', text(ends),
+  'last_deadline', text(math.min(now + tonumber(ARGV[12]), deadline)), 'idle', ARGV[10], 'opener_timeout', ARGV[11],
+  'seen', text(now), 'oseen', text(now), 'instance', ARGV[7], 'claim', ARGV[8], 'tenant', ARGV[4],
+  'agent', ARGV[5], 'issuer', ARGV[6], 'path', ARGV[3], 'spec', ARGV[18])
+for i = 7, 10 do redis.call('ZADD', KEYS[i], text(now), ARGV[1]) end
+if #KEYS > 11 then redis.call('ZADD', KEYS[11], text(now), ARGV[1]) end
+if ARGV[16] ~= '' then
+  redis.call('HSET', KEYS[6], 'digest', ARGV[16], 'id', ARGV[1])
+  redis.call('PEXPIRE', KEYS[6], ARGV[17])
+end
+tell('task.opened', now, ARGV[2], ARGV[4], '', '', 0, ARGV[19])
+return {'ok', ARGV[1]}

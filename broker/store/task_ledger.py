@@ -1,0 +1,219 @@
+"""Tasks in the ledger.
+
+- Opening, claiming, extending and closing are one script each, and a repeat has no second effect.
+- Closing is one write on one node, whatever hangs below it.
+- ``Task.is_alive`` is the judge's word: own state, every ancestor, deadlines and cuts.
+"""
+
+from dataclasses import dataclass
+
+from broker.errors import NotFoundError
+from broker.ids import IdFactory, TaskId
+from broker.model.task import Task, TaskSpec, TaskState
+from broker.store import codec, scripts
+from broker.store.keyspace import Keyspace
+from broker.store.limits import Limits
+from broker.store.link import Link, Reply
+from broker.store.paths import Paths
+from broker.store.refusals import accept
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """What opening writes. ``key`` names the idempotency record (empty: none), ``digest`` the
+    request it stands for; ``facts`` is the revision that the decision read."""
+
+    spec: TaskSpec
+    ttl_ms: int
+    instance: str
+    claim_hash: str
+    facts: int
+    key: str
+    digest: str
+
+
+class TaskLedger:
+    """State changes of tasks."""
+
+    def __init__(
+        self, link: Link, keys: Keyspace, ids: IdFactory, paths: Paths, limits: Limits
+    ) -> None:
+        self._link = link
+        self._keys = keys
+        self._ids = ids
+        self._paths = paths
+        self._limits = limits
+
+    async def open(self, new: NewTask) -> tuple[TaskId, bool]:
+        """Open a task; return its id and whether it is new.
+
+        A known idempotency key returns the task that it opened.
+
+        Raises:
+            IdempotencyConflictError: the key was used for another request.
+            TaskClosedError: an ancestor has ended, or a cut made this very moment covers it.
+            StaleFactsError: decide again.
+            QuotaExceededError: the parent has too many children.
+            UnavailableError: the outbox is full, or the store does not answer.
+        """
+        spec = new.spec
+        bucket = self._keys.of(spec.id)
+        keys = [
+            *bucket.head,
+            bucket.task(spec.id),
+            bucket.idempotency(new.key or "none"),
+            bucket.index("agent", spec.agent),
+            bucket.index("tenant", spec.tenant),
+            bucket.index("issuer", spec.opener_issuer),
+            bucket.index("all", ""),
+        ]
+        if len(spec.path) > 1:
+            keys += [bucket.children(spec.path[-2]), *bucket.path(spec.path[:-1])]
+        reply = accept(
+            await self._link.run(scripts.TASK_OPEN, keys, self._open_args(new)), quota="children"
+        )
+        return TaskId(reply[1]), reply[0] == "ok"
+
+    def _open_args(self, new: NewTask) -> list[str | int]:
+        spec = new.spec
+        encoded = codec.encode(spec)
+        return [
+            spec.id,
+            self._ids.operation(),
+            " ".join(spec.path),
+            spec.tenant,
+            spec.agent,
+            spec.opener_issuer,
+            new.instance,
+            new.claim_hash,
+            new.ttl_ms,
+            spec.idle_ms,
+            spec.opener_timeout_ms,
+            spec.max_deadline_ms,
+            new.facts,
+            self._limits.outbox,
+            self._limits.children,
+            new.digest if new.key else "",
+            self._limits.retention_ms,
+            encoded,
+            encoded,
+        ]
+
+    async def view(self, task: TaskId) -> Task:
+        """Show a task as the judge sees it.
+
+        Raises:
+            NotFoundError: there is no such task.
+        """
+        bucket = self._keys.of(task)
+        path = await self._paths.of_task(task)
+        keys = [bucket.meta, bucket.cuts, *bucket.path(path)]
+        return _task(await self._link.run(scripts.TASK_VIEW, keys))
+
+    async def claim(self, task: Task, handle_hash: str, instance: str) -> None:
+        """Bind an instance to a task.
+
+        Raises:
+            NotFoundError: the handle is wrong or spent.
+            TaskClosedError: the task has ended.
+        """
+        bucket = self._keys.of(task.spec.id)
+        detail = codec.encode(
+            {"task": task.spec.id, "agent": task.spec.agent, "instance": instance}
+        )
+        args = [
+            task.spec.id,
+            self._ids.operation(),
+            handle_hash,
+            instance,
+            task.spec.tenant,
+            detail,
+        ]
+        keys = [*bucket.head, *bucket.path(task.spec.path)]
+        accept(await self._link.run(scripts.TASK_CLAIM, keys, args))
+
+    async def replace_handle(self, task: Task, handle_hash: str) -> bool:
+        """Give an unclaimed task a new handle; return whether it was still unclaimed.
+
+        Raises:
+            TaskClosedError: the task has ended.
+        """
+        spec = task.spec
+        bucket = self._keys.of(spec.id)
+        detail = codec.encode({"task": spec.id, "agent": spec.agent})
+        args: list[str | int] = [spec.id, self._ids.operation(), handle_hash, spec.tenant, detail]
+        keys = [*bucket.head, *bucket.path(spec.path)]
+        reply = await self._link.run(scripts.TASK_HANDLE, keys, args)
+        return bool(reply[0] != "claimed" and accept(reply))
+
+    async def beat(self, task: Task, *, by_agent: bool) -> None:
+        """Note activity; the agent's counts for every ancestor.
+
+        Raises:
+            TaskClosedError: the task has ended.
+        """
+        bucket = self._keys.of(task.spec.id)
+        keys = [bucket.meta, bucket.cuts, *bucket.path(task.spec.path)]
+        accept(await self._link.run(scripts.TASK_BEAT, keys, ["seen" if by_agent else "oseen"]))
+
+    async def extend(self, task: Task, ttl_ms: int, facts: int, by: str) -> None:
+        """Move the deadline to ``ttl_ms`` from now, never past the task's last nor an ancestor's.
+
+        Raises:
+            TaskClosedError: the task has ended.
+            StaleFactsError: decide again.
+        """
+        spec = task.spec
+        bucket = self._keys.of(spec.id)
+        detail = codec.encode({"task": spec.id, "ttl_ms": ttl_ms, "by": by})
+        args: list[str | int] = [spec.id, self._ids.operation(), ttl_ms, facts, spec.tenant, detail]
+        accept(
+            await self._link.run(scripts.TASK_EXTEND, [*bucket.head, *bucket.path(spec.path)], args)
+        )
+
+    async def close(
+        self, task: TaskId, root: TaskId, outcome: TaskState, *, ended_by: str, closed_by: str
+    ) -> None:
+        """End a task. What has already ended keeps its first ending.
+
+        Raises:
+            NotFoundError: there is no such task.
+        """
+        bucket = self._keys.of(task)
+        keys = [*bucket.head, bucket.task(task), bucket.audiences(root)]
+        args: list[str | int] = [task, self._ids.operation(), str(outcome), ended_by, closed_by]
+        accept(await self._link.run(scripts.TASK_CLOSE, keys, args))
+
+
+def _task(reply: Reply) -> Task:
+    (
+        _,
+        ended,
+        spec,
+        state,
+        instance,
+        opened,
+        deadline,
+        seen,
+        oseen,
+        closed,
+        ended_by,
+        closed_by,
+        close_n,
+    ) = reply
+    if spec is None:
+        raise NotFoundError("not in the ledger")
+    return Task(
+        spec=codec.task_spec(spec),
+        instance=instance,
+        state=TaskState(state),
+        is_alive=not ended,
+        opened_at_ms=int(opened),
+        deadline_ms=int(deadline),
+        agent_seen_ms=int(seen or opened),
+        opener_seen_ms=int(oseen or opened),
+        closed_at_ms=int(closed or 0),
+        ended_by=ended_by or ended or "",
+        closed_by=closed_by or "",
+        close_number=int(close_n or 0),
+    )

@@ -1,0 +1,93 @@
+"""Finding tasks: children, indexes; and the sweep of single ones."""
+
+from dataclasses import dataclass
+
+from broker.ids import IdFactory, TaskId
+from broker.model.task import TaskSpec
+from broker.store import codec, scripts
+from broker.store.keyspace import Keyspace
+from broker.store.link import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Which tasks: by ``kind`` (agent, tenant, issuer, capability) and name."""
+
+    kind: str
+    name: str
+
+
+class TaskTree:
+    """Looks at many tasks, page by page, and removes what retention has outlived."""
+
+    def __init__(self, link: Link, keys: Keyspace, ids: IdFactory) -> None:
+        self._link = link
+        self._keys = keys
+        self._ids = ids
+
+    async def children(self, task: TaskId, start: int, limit: int) -> list[TaskId]:
+        """Return some children, oldest first."""
+        key = self._keys.of(task).children(task)
+        return [
+            TaskId(name) for name in await self._link.read("ZRANGE", key, start, start + limit - 1)
+        ]
+
+    async def indexed(self, bucket: int, index: Index, start: int, limit: int) -> list[TaskId]:
+        """Return some tasks of an index in one bucket, newest first."""
+        key = self._keys.buckets[bucket].index(index.kind, index.name)
+        return [
+            TaskId(name)
+            for name in await self._link.read("ZREVRANGE", key, start, start + limit - 1)
+        ]
+
+    async def older(
+        self, bucket: int, index: Index, until_ms: int, start: int, limit: int
+    ) -> list[TaskId]:
+        """Return some tasks of an index that entered it until an instant, oldest first."""
+        key = self._keys.buckets[bucket].index(index.kind, index.name)
+        found = await self._link.read("ZRANGEBYSCORE", key, "-inf", until_ms, "LIMIT", start, limit)
+        return [TaskId(name) for name in found]
+
+    async def sweep(self, task: TaskId, root: TaskId) -> bool:
+        """Look at a task that may be due; return whether that ended it."""
+        bucket = self._keys.of(task)
+        keys = [*bucket.head, bucket.task(task), bucket.audiences(root)]
+        reply = await self._link.run(scripts.TASK_SWEEP, keys, [task, self._ids.operation()])
+        return bool(reply[0] == "closed")
+
+    async def spec(self, task: TaskId) -> TaskSpec | None:
+        """Return a task's spec, if it is still there."""
+        text = await self._link.read("HGET", self._keys.of(task).task(task), "spec")
+        return codec.task_spec(text) if text else None
+
+    async def bound(self, task: TaskId) -> tuple[TaskSpec, str] | None:
+        """Return a task's spec and the instance that it is bound to (empty: none yet)."""
+        key = self._keys.of(task).task(task)
+        text, instance = await self._link.read("HMGET", key, "spec", "instance")
+        return (codec.task_spec(text), instance or "") if text else None
+
+    async def forget_at(self, task: TaskId, when_ms: int) -> None:
+        """Put a task on the due queue for forgetting."""
+        bucket = self._keys.of(task)
+        await self._link.run(scripts.DUE_ADD, [bucket.due], [when_ms, f"g:{task}"])
+
+    async def forget(self, spec: TaskSpec) -> None:
+        """Remove an ended task's records and index entries."""
+        bucket = self._keys.of(spec.id)
+        capabilities = [bucket.index("capability", line.capability) for line in spec.ceiling]
+        siblings = [bucket.children(spec.path[-2])] if len(spec.path) > 1 else []
+        keys = [
+            *bucket.head,
+            bucket.task(spec.id),
+            bucket.leases(spec.id),
+            bucket.live(spec.id),
+            bucket.children(spec.id),
+            bucket.audiences(spec.id),
+            bucket.index("agent", spec.agent),
+            bucket.index("tenant", spec.tenant),
+            bucket.index("issuer", spec.opener_issuer),
+            bucket.index("all", ""),
+            *capabilities,
+            *siblings,
+        ]
+        await self._link.run(scripts.TASK_FORGET, keys, [spec.id])

@@ -1,0 +1,189 @@
+"""The kinds of due work. Each does its piece to the end, and may be repeated from any point."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from broker.errors import NotFoundError
+from broker.faultpoints import FaultPoints
+from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
+from broker.model.task import TaskSpec, TaskState
+from broker.populations import Populations, ends_lease, ends_task
+from broker.revocation import Revocations, cuts_of, pending
+from broker.store.cut_ledger import Cut, Standing
+from broker.store.lease_ledger import END_BATCH, LeaseLedger
+from broker.store.paths import Paths
+from broker.store.quotas import Quota, QuotaLedger
+from broker.store.revocation_ledger import Order, RevocationLedger
+from broker.store.task_ledger import TaskLedger
+from broker.store.task_tree import TaskTree
+
+_PAGE: Final = 100
+_RETRY_MS: Final = 1_000
+"""When an order whose cut does not stand everywhere yet is tried again."""
+
+
+class Look:
+    """``t``: look at a task that may be past its deadline or silent."""
+
+    def __init__(self, tree: TaskTree, paths: Paths) -> None:
+        self._tree = tree
+        self._paths = paths
+
+    async def work(self, subject: str) -> int | None:
+        """Let the ledger judge the task, and end it or say when to look again."""
+        task = parse_task_id(subject)
+        path = await self._paths.of_task(task)
+        await self._tree.sweep(task, path[0])
+        return None
+
+
+class TakeDown:
+    """``k``: end the leases and children of a task that has ended. They are dead already, by the
+    judge's word; this makes it so record by record, tells it, and frees the quotas."""
+
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
+        self,
+        *,
+        tasks: TaskLedger,
+        leases: LeaseLedger,
+        tree: TaskTree,
+        quotas: QuotaLedger,
+        faults: FaultPoints,
+        retention_ms: int,
+    ) -> None:
+        self._tasks = tasks
+        self._leases = leases
+        self._tree = tree
+        self._quotas = quotas
+        self._faults = faults
+        self._retention_ms = retention_ms
+
+    async def work(self, subject: str) -> int | None:
+        """Take a task down; what remains of it is forgotten when its retention has passed."""
+        task = parse_task_id(subject)
+        spec = await self._tree.spec(task)
+        if spec is None:
+            return None
+        await self._end_leases(spec)
+        await self._close_children(spec)
+        seen = await self._tasks.view(task)
+        await self._tree.forget_at(task, seen.closed_at_ms + self._retention_ms)
+        return None
+
+    async def _end_leases(self, spec: TaskSpec) -> None:
+        while names := await self._leases.live(spec.id, END_BATCH):
+            await self._leases.end([(name, spec.id) for name in names], "task-ended")
+            self._faults.reach("reap.batch-ended")
+            await self._quotas.give(_places(spec), names)
+
+    async def _close_children(self, spec: TaskSpec) -> None:
+        start = 0
+        while children := await self._tree.children(spec.id, start, _PAGE):
+            for child in children:
+                await self._tasks.close(
+                    child,
+                    spec.path[0],
+                    TaskState.CANCELLED,
+                    ended_by="parent",
+                    closed_by="broker",
+                )
+                self._faults.reach("reap.child-closed")
+            start += len(children)
+
+
+class CleanUp:
+    """``x``: follow up an operator's cut in one bucket: end the tasks and leases that it killed,
+    and lay it where it does not stand yet."""
+
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
+        self,
+        *,
+        tasks: TaskLedger,
+        leases: LeaseLedger,
+        tree: TaskTree,
+        orders: RevocationLedger,
+        revocations: Revocations,
+        populations: Populations,
+        buckets: int,
+    ) -> None:
+        self._tasks = tasks
+        self._leases = leases
+        self._tree = tree
+        self._orders = orders
+        self._revocations = revocations
+        self._populations = populations
+        self._buckets = buckets
+
+    async def work(self, subject: str) -> int | None:
+        """Clean up every bucket in which the order's cuts stand."""
+        revocation = parse_revocation_id(subject)
+        try:
+            order, standings = await self._orders.find(revocation)
+        except NotFoundError:
+            return None
+        if pending(order, standings, self._buckets):
+            await self._revocations.carry_out(order)
+            order, standings = await self._orders.find(revocation)
+        for cut in cuts_of(order):
+            for bucket, standing in standings.get(cut.field, {}).items():
+                await self._bucket(order, cut, bucket, standing)
+        if pending(order, standings, self._buckets):
+            return (
+                max(s.issued_before_ms for c in standings.values() for s in c.values()) + _RETRY_MS
+            )
+        return None
+
+    async def _bucket(self, order: Order, cut: Cut, bucket: int, standing: Standing) -> None:
+        start, before = 0, standing.issued_before_ms
+        while page := await self._populations.page(bucket, cut, before, start, _PAGE):
+            for task in page:
+                await self._task(order, cut, task, before)
+            start += len(page)
+
+    async def _task(self, order: Order, cut: Cut, task: TaskId, before_ms: int) -> None:
+        spec = await self._tree.spec(task)
+        if spec is None:
+            return
+        if ends_task(cut, spec):
+            await self._tasks.close(
+                task,
+                spec.path[0],
+                TaskState.CANCELLED,
+                ended_by="revoked",
+                closed_by=f"{order.ordered_by}: {order.reason}",
+            )
+            return
+        await self._single_leases(cut, spec, before_ms)
+
+    async def _single_leases(self, cut: Cut, spec: TaskSpec, before_ms: int) -> None:
+        names = await self._leases.live(spec.id, 0)
+        for start in range(0, len(names), END_BATCH):
+            covered = await self._covered(cut, spec, before_ms, names[start : start + END_BATCH])
+            if covered:
+                await self._leases.end([(name, spec.id) for name in covered], "revoked")
+
+    async def _covered(
+        self, cut: Cut, spec: TaskSpec, before_ms: int, names: Sequence[LeaseId]
+    ) -> list[LeaseId]:
+        views = [(name, await self._leases.find(name, spec.path)) for name in names]
+        return [name for name, view in views if view and ends_lease(cut, view, before_ms)]
+
+
+class Forget:
+    """``g``: remove what retention has outlived."""
+
+    def __init__(self, tree: TaskTree) -> None:
+        self._tree = tree
+
+    async def work(self, subject: str) -> int | None:
+        """Remove a task's records."""
+        spec = await self._tree.spec(parse_task_id(subject))
+        if spec is not None:
+            await self._tree.forget(spec)
+        return None
+
+
+def _places(spec: TaskSpec) -> list[Quota]:
+    """Name the quotas in which the leases of a task hold places (see ``issuance``)."""
+    agents = dict.fromkeys((spec.agent, spec.actors[0]))
+    return [*(Quota("agent", name, 0) for name in agents), Quota("tenant", spec.tenant, 0)]

@@ -1,0 +1,65 @@
+"""Fixtures that several suites share: real servers, and a link over each way to reach one."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis
+
+from broker.store.client_link import ClientLink
+from broker.store.connect import connect
+from broker.store.link import Link
+from broker.store.servers import client_options
+from tests.fakes.redis_servers import Cluster, SingleServer, fake_client
+
+LINKS = ("mux", "client", "cluster", "fake")
+"""Every way to reach a Redis. For some of them: ``parametrize("link", ["mux"], indirect=True)``."""
+
+
+@pytest.fixture(scope="session")
+def single_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SingleServer]:
+    """One server for the whole session; ask for ``single``, which is empty."""
+    server = SingleServer(tmp_path_factory.mktemp("single"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def single(single_server: SingleServer) -> SingleServer:
+    """A running, empty server, which the test may freeze, kill and restart."""
+    single_server.make_fresh()
+    return single_server
+
+
+@pytest.fixture(scope="session")
+def cluster_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One cluster for the whole session; ask for ``cluster``, which is empty."""
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def cluster(cluster_servers: Cluster) -> Cluster:
+    """An empty cluster of three primaries."""
+    cluster_servers.make_fresh()
+    return cluster_servers
+
+
+@pytest.fixture(params=LINKS)
+async def link(request: pytest.FixtureRequest) -> AsyncIterator[Link]:
+    """A link over an empty server, once for each way to reach one."""
+    link = await _make_link(request.param, request)
+    yield link
+    await link.close()
+
+
+async def _make_link(kind: str, request: pytest.FixtureRequest) -> Link:
+    if kind == "fake":
+        return ClientLink(fake_client())
+    if kind == "cluster":
+        return await connect(request.getfixturevalue("cluster").settings)
+    single: SingleServer = request.getfixturevalue("single")
+    if kind == "mux":
+        return await connect(single.settings)
+    return ClientLink(Redis(unix_socket_path=single.path, **client_options(2000)))

@@ -1,0 +1,254 @@
+"""What a link promises when the network, the server or the caller fails.
+
+The oracle is the server itself, asked past the link: how often did the script run?
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from redis.asyncio import Redis, RedisCluster
+
+from broker.errors import StoreUnavailableError
+from broker.settings.store import StoreSettings
+from broker.store.client_link import ClientLink
+from broker.store.connect import connect
+from broker.store.link import HEADER, Link, Script
+from broker.store.servers import client_options
+from tests.fakes.redis_proxy import RedisProxy
+from tests.fakes.redis_servers import Cluster, SingleServer
+
+T = TypeVar("T")
+
+KEY = "{b07}:x"
+DEADLINE_MS = 300
+
+ECHO = Script("echo", HEADER + "return {KEYS[1], ARGV[1]}")
+COUNT = Script("count", HEADER + "return redis.call('INCR', KEYS[1])")
+
+
+@pytest.fixture
+async def network(single: SingleServer, tmp_path: Path) -> AsyncIterator[RedisProxy]:
+    """A network that fails on demand, between the link and the single server."""
+    async with RedisProxy(single.path, str(tmp_path / "net.sock")) as proxy:
+        yield proxy
+
+
+@pytest.fixture(params=["mux", "client"])
+async def far(
+    request: pytest.FixtureRequest, network: RedisProxy, tmp_path: Path
+) -> AsyncIterator[Link]:
+    """A warm link across that network, with a short deadline."""
+    path = str(tmp_path / "net.sock")
+    if request.param == "mux":
+        link = await connect(StoreSettings(url=f"unix://{path}", deadline_ms=DEADLINE_MS))
+    else:
+        client = Redis(unix_socket_path=path, **client_options(DEADLINE_MS))
+        link = ClientLink(client, deadline_ms=DEADLINE_MS)
+    await link.run(ECHO, [KEY], ["warm"])
+    await link.run(COUNT, ["{b07}:warm"])
+    yield link
+    await link.close()
+
+
+async def eventually(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Repeat until the link is available again; the test's own timeout is the bound."""
+    while True:
+        try:
+            return await attempt()
+        except StoreUnavailableError:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_lost_reply_is_unavailable_and_the_script_ran_once(
+    far: Link, network: RedisProxy, single: SingleServer
+) -> None:
+    """The server ran the script and the answer got lost: nobody runs it again behind our back."""
+    network.lose_reply_of = "EVALSHA"
+
+    with pytest.raises(StoreUnavailableError):
+        await far.run(COUNT, [KEY])
+
+    assert await eventually(lambda: far.run(ECHO, [KEY], ["after"])) == [KEY, "after"]
+    assert single.ask("GET", KEY) == "1"
+
+
+async def test_a_lost_request_is_unavailable_and_the_script_never_runs(
+    far: Link, network: RedisProxy, single: SingleServer
+) -> None:
+    """A request that got lost stays lost."""
+    network.lose_request_of = "EVALSHA"
+
+    with pytest.raises(StoreUnavailableError):
+        await far.run(COUNT, [KEY])
+
+    assert await eventually(lambda: far.run(ECHO, [KEY], ["after"])) == [KEY, "after"]
+    assert single.ask("GET", KEY) is None
+
+
+async def test_calls_cut_in_flight_run_at_most_once(
+    far: Link, network: RedisProxy, single: SingleServer
+) -> None:
+    """Of many calls under way some fail with the connection; none is repeated."""
+    calls = [asyncio.create_task(far.run(COUNT, [KEY])) for _ in range(200)]
+    network.delay_s = 0.001
+    await asyncio.sleep(0.02)
+    network.cut()
+    replies = await asyncio.gather(*calls, return_exceptions=True)
+    network.delay_s = 0.0
+
+    answers = [reply for reply in replies if isinstance(reply, int)]
+    assert len(set(answers)) == len(answers)
+    assert any(isinstance(reply, StoreUnavailableError) for reply in replies)
+    assert all(isinstance(reply, int | StoreUnavailableError) for reply in replies)
+    await eventually(lambda: far.run(ECHO, [KEY], ["after"]))
+    assert len(answers) <= int(single.ask("GET", KEY) or 0) <= 200
+
+
+async def test_a_silent_network_ends_at_the_deadline_and_late_replies_reach_nobody(
+    far: Link, network: RedisProxy
+) -> None:
+    """When the replies arrive after all, they do not shift those of later calls."""
+    network.freeze()
+    calls = [asyncio.create_task(far.run(ECHO, [KEY], [f"early-{n}"])) for n in range(20)]
+    for call in calls:
+        with pytest.raises(StoreUnavailableError):
+            await call
+    network.thaw()
+
+    replies = [
+        await eventually(lambda word=f"late-{n}": far.run(ECHO, [KEY], [word])) for n in range(20)
+    ]
+
+    assert replies == [[KEY, f"late-{n}"] for n in range(20)]
+
+
+async def test_a_stranded_connection_is_given_up(far: Link, network: RedisProxy) -> None:
+    """A connection that never answers again is replaced, without a restart of anything."""
+    network.strand()
+
+    with pytest.raises(StoreUnavailableError):
+        await far.run(ECHO, [KEY], ["stranded"])
+
+    assert await eventually(lambda: far.run(ECHO, [KEY], ["after"])) == [KEY, "after"]
+
+
+async def test_a_frozen_server_is_unavailable_until_it_thaws(
+    far: Link, single: SingleServer
+) -> None:
+    """A server that is stopped, not dead, ends in the deadline; afterwards all is well."""
+    single.freeze()
+    try:
+        with pytest.raises(StoreUnavailableError):
+            await far.run(COUNT, [KEY])
+        with pytest.raises(StoreUnavailableError):
+            await far.read("GET", KEY)
+    finally:
+        single.thaw()
+
+    assert await eventually(lambda: far.run(ECHO, [KEY], ["after"])) == [KEY, "after"]
+    assert int(single.ask("GET", KEY) or 0) <= 1
+
+
+async def test_a_killed_server_is_unavailable_until_it_is_back(
+    far: Link, single: SingleServer
+) -> None:
+    """``kill -9`` and a restart: the link returns by itself, and what was acknowledged is there."""
+    assert await far.run(COUNT, [KEY]) == 1
+    single.kill()
+    with pytest.raises(StoreUnavailableError):
+        await far.run(COUNT, [KEY])
+
+    single.start()
+
+    assert await eventually(lambda: far.run(COUNT, [KEY])) == 2
+
+
+async def test_a_slow_server_is_waited_for_within_the_deadline(
+    far: Link, network: RedisProxy
+) -> None:
+    """Slow is not dead."""
+    network.delay_s = DEADLINE_MS / 1000 / 4
+
+    assert await far.run(ECHO, [KEY], ["slow"]) == [KEY, "slow"]
+
+
+async def test_a_storm_of_cancellations_and_cuts_never_mixes_up_replies(
+    far: Link, network: RedisProxy
+) -> None:
+    """Callers vanish and connections break again and again; whoever gets a reply gets its own."""
+    wrong = []
+
+    async def caller(name: int) -> None:
+        for turn in range(30):
+            word = f"{name}-{turn}"
+            try:
+                async with asyncio.timeout(0.001 * ((name * 7 + turn) % 5 + 0.2)):
+                    reply = await far.run(ECHO, [KEY], [word])
+            except (TimeoutError, StoreUnavailableError):
+                continue
+            if reply != [KEY, word]:
+                wrong.append((word, reply))
+
+    async def breaker() -> None:
+        while True:
+            await asyncio.sleep(0.03)
+            network.cut()
+
+    breaking = asyncio.create_task(breaker())
+    await asyncio.gather(*(caller(name) for name in range(40)))
+    breaking.cancel()
+
+    assert wrong == []
+    assert await eventually(lambda: far.run(ECHO, [KEY], ["after"])) == [KEY, "after"]
+
+
+async def test_a_server_that_turns_replica_is_not_used(far: Link, single: SingleServer) -> None:
+    """A demoted primary refuses the write; the link does not pretend, and returns when it can."""
+    single.ask("REPLICAOF", "127.0.0.1", "1")
+    try:
+        with pytest.raises(StoreUnavailableError):
+            await far.run(COUNT, [KEY])
+    finally:
+        single.ask("REPLICAOF", "NO", "ONE")
+
+    assert await eventually(lambda: far.run(COUNT, [KEY])) == 1
+
+
+async def test_a_wait_for_news_ends_when_the_server_dies(far: Link, single: SingleServer) -> None:
+    """Who blocks on a stream hears of the death at once, not after the wait."""
+    waiting = asyncio.create_task(far.tail("{b07}:out", "0-0", block_ms=50_000, count=1))
+    await asyncio.sleep(0.1)
+    single.kill()
+
+    with pytest.raises(StoreUnavailableError):
+        await waiting
+
+    single.start()
+    assert await eventually(lambda: far.tail("{b07}:out", "0-0", block_ms=0, count=1)) == []
+
+
+async def test_a_lost_reply_from_a_cluster_runs_the_script_once(cluster: Cluster) -> None:
+    """The client for clusters would repeat the call by itself; the link has taken that away."""
+    doors = {port: ("127.0.0.1", cluster.spare_port()) for port in cluster.ports}
+    networks = {port: RedisProxy(("127.0.0.1", port), door) for port, door in doors.items()}
+    client = RedisCluster(
+        *doors[cluster.ports[0]],
+        address_remap=lambda address: doors[address[1]],
+        **client_options(DEADLINE_MS),
+    )
+    link = ClientLink(client, deadline_ms=DEADLINE_MS)
+    async with networks[cluster.ports[0]], networks[cluster.ports[1]], networks[cluster.ports[2]]:
+        await link.run(COUNT, [KEY])
+        for network in networks.values():
+            network.lose_reply_of = "EVALSHA"
+        with pytest.raises(StoreUnavailableError):
+            await link.run(COUNT, [KEY])
+        for network in networks.values():
+            network.lose_reply_of = ""
+
+        assert await eventually(lambda: link.run(COUNT, [KEY])) == 3
+
+        await link.close()

@@ -1,0 +1,192 @@
+"""Real servers and fakeredis, for tests. Nothing here outlives the process that started it."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import fakeredis
+import redis
+
+from broker.dev.embedded import EmbeddedServer, server_binary
+from broker.dev.guarded_server import GuardedServer
+from broker.settings.store import StoreSettings
+from broker.store.link import HEADER, Reply, Script, Value
+from broker.store.servers import client_options
+
+
+class SingleServer:
+    """One embedded server that tests may freeze, kill and restart."""
+
+    def __init__(self, directory: Path) -> None:
+        self._embedded = EmbeddedServer(directory, extra={"enable-debug-command": "yes"})
+
+    @property
+    def settings(self) -> StoreSettings:
+        """What a broker would be told."""
+        return StoreSettings(url=self._embedded.url)
+
+    @property
+    def path(self) -> str:
+        """The unix socket."""
+        return str(self._embedded.socket)
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server itself."""
+        return self._embedded.pid
+
+    def start(self) -> None:
+        """Start it, with the data it had."""
+        self._embedded.start()
+
+    def stop(self) -> None:
+        """Stop it in good order."""
+        self._embedded.stop()
+
+    def kill(self) -> None:
+        """Let it die: ``kill -9``."""
+        self._embedded.kill()
+
+    def freeze(self) -> None:
+        """Let it hold its connections and answer nothing, until :meth:`thaw`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """End :meth:`freeze`."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def ask(self, *command: Value) -> Reply:
+        """Run a command past the link under test."""
+        with redis.Redis(unix_socket_path=self.path, decode_responses=True, protocol=2) as client:
+            client.response_callbacks.clear()
+            return client.execute_command(*command)
+
+    def make_fresh(self) -> None:
+        """Undo what a test did: running, empty, without scripts, with its first configuration."""
+        if self._embedded.is_running:
+            self.thaw()
+        else:
+            self.start()
+        for command in ("FLUSHALL", "SCRIPT FLUSH", "CONFIG RESETSTAT"):
+            self.ask(*command.split())
+
+
+class Cluster:
+    """Three primaries without replicas on the loopback interface, with all slots covered."""
+
+    def __init__(self, directory: Path) -> None:
+        free = _free_ports(6)
+        self.ports, buses = free[:3], free[3:]
+        self.nodes = [
+            GuardedServer(_made(directory / str(port)), _node_command(port, bus), _here(port))
+            for port, bus in zip(self.ports, buses, strict=True)
+        ]
+        self._buses = buses
+
+    @property
+    def settings(self) -> StoreSettings:
+        """What a broker would be told."""
+        return StoreSettings(url=f"redis://127.0.0.1:{self.ports[0]}", cluster=True)
+
+    def start(self) -> None:
+        """Start the three, introduce them to each other, and wait until they agree."""
+        with ExitStack() as undo:
+            for node in self.nodes:
+                undo.callback(node.stop)
+                node.start()
+            self._introduce()
+            self._await_agreement()
+            undo.pop_all()
+
+    def spare_port(self) -> int:
+        """Find a port for something that stands before a node."""
+        return _free_ports(1)[0]
+
+    def stop(self) -> None:
+        """Stop the three."""
+        for node in self.nodes:
+            node.stop()
+
+    def ask(self, port: int, *command: Value) -> Reply:
+        """Run a command at one node."""
+        with redis.Redis(port=port, decode_responses=True, protocol=2) as client:
+            client.response_callbacks.clear()
+            return client.execute_command(*command)
+
+    def make_fresh(self) -> None:
+        """Empty the three."""
+        for port in self.ports:
+            self.ask(port, "FLUSHALL")
+            self.ask(port, "SCRIPT", "FLUSH")
+
+    def _introduce(self) -> None:
+        bounds = (0, 5461, 10923, 16384)
+        for index, port in enumerate(self.ports):
+            self.ask(port, "CLUSTER", "ADDSLOTSRANGE", bounds[index], bounds[index + 1] - 1)
+            self.ask(port, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
+        for port, bus in zip(self.ports[1:], self._buses[1:], strict=True):
+            self.ask(self.ports[0], "CLUSTER", "MEET", "127.0.0.1", port, bus)
+
+    def _await_agreement(self) -> None:
+        deadline = time.monotonic() + 20
+        while not all(self._is_whole(port) for port in self.ports):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the cluster does not come together")
+            time.sleep(0.02)
+
+    def _is_whole(self, port: int) -> bool:
+        state = str(self.ask(port, "CLUSTER", "INFO")).splitlines()
+        slots = self.ask(port, "CLUSTER", "SLOTS")
+        return "cluster_state:ok" in state and sum(b - a + 1 for a, b, *_ in slots) == 16384
+
+
+class HeaderlessFakeRedis(fakeredis.FakeAsyncRedis):
+    """fakeredis does not know the header of our scripts; this one takes it off."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)
+        self._known: dict[str, str] = {}
+
+    async def execute_command(self, *command: Value, **options: object) -> Reply:
+        """Take the header off a script's text, and know the script by its former name too."""
+        match command:
+            case ("EVAL", text, *rest):
+                bare = Script("", text.removeprefix(HEADER))
+                self._known[Script("", text).sha] = bare.sha
+                command = ("EVAL", bare.text, *rest)
+            case ("EVALSHA", sha, *rest):
+                command = ("EVALSHA", self._known.get(sha, sha), *rest)
+        return await super().execute_command(*command, **options)
+
+
+def fake_client() -> HeaderlessFakeRedis:
+    """Make a client to a fakeredis of its own."""
+    return HeaderlessFakeRedis(server=fakeredis.FakeServer(), **client_options(2000))
+
+
+def _node_command(port: int, bus: int) -> Sequence[str]:
+    options = f"--port {port} --cluster-port {bus} --bind 127.0.0.1 --cluster-enabled yes"
+    options += " --cluster-node-timeout 1000 --cluster-require-full-coverage no --appendonly no"
+    options += " --maxmemory-policy noeviction --enable-debug-command yes --save"
+    return [str(server_binary()), *options.split(), ""]
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        doors = [held.enter_context(socket.socket()) for _ in range(count)]
+        for door in doors:
+            door.bind(("127.0.0.1", 0))
+        return [door.getsockname()[1] for door in doors]
+
+
+def _here(port: int) -> tuple[str, int]:
+    return ("127.0.0.1", port)
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True)
+    return directory
