@@ -1,0 +1,104 @@
+"""The broker, for those who call it: agents, orchestrators and operators.
+
+::
+
+    async with open_session() as session:
+        client = BrokerClient("https://broker.example", token_file(path), session)
+        async with client.task(name="reconcile", agent="invoice-bot", …) as task:
+            credential = await task.issue("orders-api", scopes=("orders:read",))
+"""
+
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+
+from broker.client.credential_calls import CredentialCalls
+from broker.client.endpoint import Endpoint, TokenSource
+from broker.client.operator_calls import OperatorCalls
+from broker.client.results import Introspected
+from broker.client.task_calls import TaskCalls
+from broker.client.task_scope import TaskScope
+from broker.client.transport import Call, Transport
+from broker.secret import Secret
+
+
+class BrokerClient:
+    """All routes of the broker's API (``docs/api.md``), grouped by noun.
+
+    A request is repeated only when that is safe: a GET, a DELETE, or a POST with an idempotency
+    key (made here unless given). Safe to share by all tasks of one event loop.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token_source: TokenSource,
+        session: aiohttp.ClientSession,
+        *,
+        timeout_seconds: float = 10.0,
+        allow_plain_http: bool = False,
+    ) -> None:
+        """Fix the broker and the identity.
+
+        Args:
+            base_url: where the broker is.
+            token_source: returns the caller's workload token; asked before every request.
+            session: made by :func:`broker.client.endpoint.open_session`; the caller closes it.
+            timeout_seconds: how long one try of one request may take.
+            allow_plain_http: True lets tokens travel in clear text to another machine.
+
+        Raises:
+            ValueError: the URL or the session is not fit to carry tokens.
+        """
+        endpoint = Endpoint(base_url, token_source, session, allow_plain_http=allow_plain_http)
+        self._transport = Transport(endpoint, timeout_seconds=timeout_seconds)
+        self.tasks = TaskCalls(self._transport)
+        self.credentials = CredentialCalls(self._transport)
+        self.operator = OperatorCalls(self._transport)
+
+    def task(self, **members: Any) -> TaskScope:  # noqa: ANN401  exactly the keywords of TaskCalls.open
+        """Open a task for the length of an ``async with`` block (:class:`TaskScope`).
+
+        Takes the keywords of :meth:`TaskCalls.open`.
+        """
+        return TaskScope(self.tasks, self.credentials, partial(self.tasks.open, **members))
+
+    async def introspect(self, token: Secret) -> Introspected:
+        """Ask whether a token for the caller's own audience is alive (RFC 7662)."""
+        form = {"token": token.reveal(), "token_type_hint": "access_token"}
+        call = Call("POST", ("oauth", "introspect"), form=form)
+        return await self._transport.fetch(call, Introspected)
+
+    async def acknowledge(self, subscriber: str, seq: int) -> None:
+        """Tell the feed that everything up to a position is applied."""
+        body = {"subscriber": subscriber, "seq": seq}
+        await self._transport.done(Call("POST", ("v1", "feed", "ack"), json=body))
+
+    async def key_set(self) -> dict[str, object]:
+        """Return the broker's public keys as a JWK set."""
+        return await self._public(".well-known", "jwks.json")
+
+    async def metadata(self) -> dict[str, object]:
+        """Return the authorization server's metadata (RFC 8414)."""
+        return await self._public(".well-known", "oauth-authorization-server")
+
+    async def is_healthy(self) -> bool:
+        """Tell whether the broker's process answers."""
+        call = Call("GET", ("healthz",), is_public=True, is_probe=True)
+        return (await self._transport.send(call)).status == HTTPStatus.OK
+
+    async def readiness(self) -> tuple[bool, str]:
+        """Return whether the broker gives access now, and what it says of itself."""
+        call = Call("GET", ("readyz",), is_public=True, is_probe=True)
+        answer = await self._transport.send(call)
+        return answer.status == HTTPStatus.OK, answer.body.decode(errors="replace")
+
+    async def metrics(self) -> str:
+        """Return the broker's metrics in the text format of Prometheus."""
+        answer = await self._transport.done(Call("GET", ("metrics",), is_public=True))
+        return answer.body.decode(errors="replace")
+
+    async def _public(self, *path: str) -> dict[str, object]:
+        return await self._transport.fetch(Call("GET", path, is_public=True), dict[str, object])

@@ -1,0 +1,68 @@
+"""The routes of credentials. What they raise: :mod:`broker.client.api_errors`, ``.errors``."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from broker.client import route
+from broker.client.results import Credential, CredentialPage, IssuedCredential
+from broker.client.transport import Call, Transport
+
+_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class CredentialCalls:
+    """Issue, look at, renew and give back credentials."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def issue(
+        self,
+        task: str,
+        capability: str,
+        *,
+        scopes: Sequence[str],
+        ttl_seconds: int | None = None,
+        labels: Mapping[str, str] = _NO_LABELS,
+        idempotency_key: str = "",
+    ) -> IssuedCredential:
+        """Ask for a credential within a task. Without a TTL it lives as long as is usual."""
+        members = route.body(
+            capability=capability,
+            scopes=list(scopes),
+            ttl_seconds=ttl_seconds,
+            labels=dict(labels),
+        )
+        key = idempotency_key or route.new_idempotency_key()
+        call = Call("POST", route.task_path(task, "credentials"), json=members, idempotency_key=key)
+        return await self._transport.fetch(call, IssuedCredential)
+
+    async def find(
+        self, task: str, *, cursor: str = "", limit: int | None = None
+    ) -> CredentialPage:
+        """List one page of a task's credentials, never the secrets themselves."""
+        call = Call("GET", route.task_path(task, "credentials"), params=route.page(cursor, limit))
+        return await self._transport.fetch(call, CredentialPage)
+
+    async def show(self, credential: str) -> Credential:
+        """Return what is known of a credential, never the secret itself."""
+        return await self._transport.fetch(
+            Call("GET", route.credential_path(credential)), Credential
+        )
+
+    async def renew(
+        self, credential: str, *, ttl_seconds: int | None = None, idempotency_key: str = ""
+    ) -> IssuedCredential:
+        """Get a younger token of the same credential."""
+        members = route.body(ttl_seconds=ttl_seconds)
+        key = idempotency_key or route.new_idempotency_key()
+        path = route.credential_path(credential, "renew")
+        call = Call("POST", path, json=members, idempotency_key=key)
+        return await self._transport.fetch(call, IssuedCredential)
+
+    async def give_back(self, credential: str) -> Credential:
+        """Give a credential back before its time; it dies."""
+        return await self._transport.fetch(
+            Call("DELETE", route.credential_path(credential)), Credential
+        )

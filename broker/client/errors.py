@@ -1,0 +1,124 @@
+"""Why a resource server refuses a request, as one small tree.
+
+``str(error)`` is for the operator's log. What the caller learns is the class's ``status`` and
+``error`` (RFC 6750 §3.1) and its ``advice``, which says what to do and is the same for every token
+of that class: nothing in it depends on the token.
+"""
+
+from typing import ClassVar
+
+
+class ClientError(Exception):
+    """The root of everything that :mod:`broker.client` raises on purpose."""
+
+
+class BrokerUnreachableError(ClientError):
+    """The broker did not answer, or not in time.
+
+    Whether it acted on the request is unknown: repeat it with the same idempotency key, or look.
+    """
+
+
+class TokenSourceError(ClientError):
+    """The caller's own workload token could not be had: mend the token source."""
+
+
+class BrokerAnswerError(ClientError):
+    """What answered does not speak the broker's API: check the base URL and what stands between."""
+
+
+class RefusalError(ClientError):
+    """The root of what :mod:`broker.client.middleware` turns into an answer."""
+
+    status: ClassVar[int] = 401
+    error: ClassVar[str] = "invalid_token"
+    advice: ClassVar[str] = "Ask the broker for a new token."
+    retry_after_seconds: ClassVar[int] = 0
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.advice)
+
+
+class TokenMissingError(RefusalError):
+    """No bearer token came with the request. RFC 6750 §3.1: then no error code is shown."""
+
+    error = ""
+    advice = "Send a token of the broker as 'Authorization: Bearer <token>'."
+
+
+class AuthorizationMalformedError(RefusalError):
+    """Two tokens, a token in the URL, or a header that is no bearer credential."""
+
+    status = 400
+    error = "invalid_request"
+    advice = "Send exactly one 'Authorization: Bearer <token>' header and no token in the URL."
+
+
+class VerificationError(RefusalError):
+    """The root of what :meth:`broker.client.verifier.Verifier.verify` raises."""
+
+
+class TokenMalformedError(VerificationError):
+    """The text is no access token of the broker: it is too long, not strict, or lacks a claim."""
+
+    advice = "Send the broker's access token exactly as the broker delivered it."
+
+
+class TokenUntrustedError(VerificationError):
+    """Another type, issuer, audience, algorithm or key. All of them look alike to the caller."""
+
+    advice = "Send an access token that the broker issued for this resource server."
+
+
+class TokenExpiredError(VerificationError):
+    """The token is past its ``exp``."""
+
+    advice = "The token has expired: renew the credential or ask for a new one."
+
+
+class TokenRevokedError(VerificationError):
+    """The credential, its task, an ancestor of it, or everything of its kind was taken away."""
+
+    advice = "The credential was revoked: do not use it again; open a new task if you still may."
+
+
+class ScopeMissingError(VerificationError):
+    """The token is good and does not reach this far. ``scopes`` is what the request needs."""
+
+    status = 403
+    error = "insufficient_scope"
+    advice = "Ask the broker for a credential with the scopes that this request needs."
+
+    def __init__(self, scopes: frozenset[str]) -> None:
+        super().__init__("missing scope: " + " ".join(sorted(scopes)))
+        self.scopes = scopes
+
+
+class TaskMismatchError(VerificationError):
+    """The token is good and belongs to another task than the one that may touch this resource."""
+
+    status = 403
+    error = "insufficient_scope"
+    advice = "Use a credential of the task that this resource belongs to."
+
+
+class CannotVerifyError(VerificationError):
+    """The root of the failures that are this server's, not the token's. Nothing is let in (I5)."""
+
+    advice = "This server cannot tell whether the token is alive: try again shortly."
+    retry_after_seconds = 1
+
+
+class ViewStaleError(CannotVerifyError):
+    """The deny set is incomplete or older than its bound: restore the connection to the feed."""
+
+
+class KeysUnavailableError(CannotVerifyError):
+    """The broker's keys are missing or older than allowed: restore the connection to the JWKS."""
+
+
+class IntrospectionUnavailableError(CannotVerifyError):
+    """The broker did not answer the introspection.
+
+    Restore the connection, or check the workload token of this resource server.
+    """

@@ -1,0 +1,161 @@
+"""What the broker's API answers (``docs/api.md``), typed. Names are the API's own.
+
+Members that this version does not know are passed over, so that a newer broker can say more.
+Instants are aware :class:`datetime.datetime` values in UTC, secrets are wrapped.
+"""
+
+from datetime import datetime
+
+import msgspec
+from yarl import URL
+
+from broker.secret import Secret
+
+
+class Ceiling(msgspec.Struct, frozen=True):
+    """One line of a task's ceiling: this capability, at most these scopes."""
+
+    capability: str
+    scopes: tuple[str, ...]
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A task as the ledger has it now; ``alive`` is the ledger's judgement, ancestors included."""
+
+    id: str
+    name: str
+    tenant: str
+    agent: str
+    instance: str
+    opener: str
+    on_behalf_of: str
+    ceiling: tuple[Ceiling, ...]
+    tickets: tuple[str, ...]
+    resources: tuple[str, ...]
+    parent: str
+    path: tuple[str, ...]
+    state: str
+    alive: bool
+    opened_at: datetime
+    deadline: datetime
+    idle_timeout_seconds: float
+    agent_seen_at: datetime | None
+    opener_seen_at: datetime | None
+    closed_at: datetime | None
+    ended_by: str
+    closed_by: str
+
+
+class OpenedTask(Task, frozen=True, kw_only=True):
+    """A task that was just opened, with the handle by which an instance claims it, if it must."""
+
+    claim_handle: Secret | None = None
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential as the ledger has it now, without the credential itself."""
+
+    id: str
+    task: str
+    kind: str
+    capability: str
+    audience: str
+    scope: str
+    issued_at: datetime
+    expires_at: datetime
+    max_expires_at: datetime
+    generation: int
+    renewable: bool
+    state: str
+    alive: bool
+    ended_at: datetime | None
+    ended_by: str
+    decision: str
+
+
+class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """The one answer that delivers a credential: ``access_token.reveal()`` where it is used."""
+
+    id: str
+    task: str
+    kind: str
+    capability: str
+    audience: str
+    access_token: Secret
+    token_type: str
+    scope: str
+    expires_in: int
+    issued_at: datetime
+    expires_at: datetime
+    max_expires_at: datetime
+    generation: int
+    renewable: bool
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one credential. ``confirmed`` means: its target refuses it from now on."""
+
+    credential: str
+    task: str
+    capability: str
+    kind: str
+    audience: str
+    state: str
+    detail: str
+    revoked_at: datetime | None
+    expires_at: datetime | None
+
+
+class Revocation(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator's order; until it is acknowledged some bucket has not taken it."""
+
+    id: str
+    selector: dict[str, object]
+    reason: str
+    ordered_by: str
+    issued_before: datetime
+    acknowledged: bool
+    pending_buckets: tuple[int, ...]
+
+
+class _Page(msgspec.Struct, frozen=True, kw_only=True):
+    next: str | None = None
+
+    @property
+    def cursor(self) -> str:
+        """Where the next page begins; empty on the last one."""
+        return URL(self.next).query.get("cursor", "") if self.next else ""
+
+
+class Report(_Page, frozen=True, kw_only=True):
+    """One page of the receipts of a task's end, or of a revocation."""
+
+    durability: str
+    counts: dict[str, int]
+    receipts: tuple[Receipt, ...]
+    task: Task | None = None
+    revocation: Revocation | None = None
+
+
+class TaskPage(_Page, frozen=True, kw_only=True):
+    """One page of tasks."""
+
+    tasks: tuple[Task, ...]
+
+
+class CredentialPage(_Page, frozen=True, kw_only=True):
+    """One page of credentials."""
+
+    credentials: tuple[Credential, ...]
+
+
+class Introspected(msgspec.Struct, frozen=True, kw_only=True):
+    """What the broker says of a token (RFC 7662); members besides ``active`` only when alive."""
+
+    active: bool
+    jti: str = ""
+    sub: str = ""
+    client_id: str = ""
+    aud: str = ""
+    scope: str = ""
+    exp: int = 0

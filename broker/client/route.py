@@ -1,0 +1,49 @@
+"""How the routes of ``docs/api.md`` are written: paths from parsed ids, bodies, queries, keys.
+
+Ids are parsed before they become part of a path; a malformed one raises
+:class:`broker.errors.InvalidRequestError` before anything is sent.
+"""
+
+import secrets
+
+from broker.ids import parse_decision_id, parse_lease_id, parse_revocation_id, parse_task_id
+
+
+def task_path(task: str, *rest: str) -> tuple[str, ...]:
+    """Return the path of a task, or of something below it."""
+    return ("v1", "tasks", parse_task_id(task), *rest)
+
+
+def credential_path(credential: str, *rest: str) -> tuple[str, ...]:
+    """Return the path of a credential, or of something below it."""
+    return ("v1", "credentials", parse_lease_id(credential), *rest)
+
+
+def revocation_path(revocation: str, *rest: str) -> tuple[str, ...]:
+    """Return the path of a revocation, or of something below it."""
+    return ("v1", "revocations", parse_revocation_id(revocation), *rest)
+
+
+def decision_path(decision: str) -> tuple[str, ...]:
+    """Return the path of a decision."""
+    return ("v1", "decisions", parse_decision_id(decision))
+
+
+def body(**members: object) -> dict[str, object]:
+    """Return a body without what was not given, so that the broker's own defaults apply."""
+    return {name: value for name, value in members.items() if value not in (None, "", [], {})}
+
+
+def query(**members: str) -> dict[str, str]:
+    """Return a query without what was not given."""
+    return {name: value for name, value in members.items() if value}
+
+
+def page(cursor: str, limit: int | None) -> dict[str, str]:
+    """Return the query of one page of a list."""
+    return query(cursor=cursor, limit="" if limit is None else str(limit))
+
+
+def new_idempotency_key() -> str:
+    """Make a key that nobody else will make."""
+    return secrets.token_urlsafe(24)

@@ -1,0 +1,113 @@
+"""The routes of tasks. What they raise: :mod:`broker.client.api_errors`, ``.errors``."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from broker.client import route
+from broker.client.results import Ceiling, OpenedTask, Receipt, Report, Task, TaskPage
+from broker.client.transport import Call, Transport
+from broker.secret import Secret
+
+
+class TaskCalls:
+    """Open, find and end tasks."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def open(  # noqa: PLR0913  one keyword per member of the documented body
+        self,
+        *,
+        name: str,
+        agent: str,
+        tenant: str,
+        ceiling: Sequence[Ceiling],
+        ttl_seconds: int,
+        idle_timeout_seconds: int | None = None,
+        opener_timeout_seconds: int | None = None,
+        instance: str = "",
+        on_behalf_of: str = "",
+        tickets: Sequence[str] = (),
+        resources: Sequence[str] = (),
+        parent: str = "",
+        idempotency_key: str = "",
+    ) -> OpenedTask:
+        """Open a named task. Without an instance the answer has the handle to claim it by."""
+        members = route.body(
+            name=name,
+            agent=agent,
+            tenant=tenant,
+            ceiling=[{"capability": c.capability, "scopes": list(c.scopes)} for c in ceiling],
+            ttl_seconds=ttl_seconds,
+            idle_timeout_seconds=idle_timeout_seconds,
+            opener_timeout_seconds=opener_timeout_seconds,
+            instance=instance,
+            on_behalf_of=on_behalf_of,
+            tickets=list(tickets),
+            resources=list(resources),
+            parent=parent,
+        )
+        key = idempotency_key or route.new_idempotency_key()
+        call = Call("POST", ("v1", "tasks"), json=members, idempotency_key=key)
+        return await self._transport.fetch(call, OpenedTask)
+
+    async def find(
+        self,
+        *,
+        tenant: str = "",
+        agent: str = "",
+        state: str = "",
+        cursor: str = "",
+        limit: int | None = None,
+    ) -> TaskPage:
+        """List one page of the tasks that the caller may see."""
+        params = route.query(tenant=tenant, agent=agent, state=state) | route.page(cursor, limit)
+        return await self._transport.fetch(Call("GET", ("v1", "tasks"), params=params), TaskPage)
+
+    async def show(self, task: str) -> Task:
+        """Return a task."""
+        return await self._transport.fetch(Call("GET", route.task_path(task)), Task)
+
+    async def claim(self, task: str, handle: Secret) -> Task:
+        """Bind the calling instance to a task, by the handle that its opener was given."""
+        call = Call("POST", route.task_path(task, "claim"), json={"handle": handle.reveal()})
+        return await self._transport.fetch(call, Task)
+
+    async def heartbeat(self, task: str) -> Task:
+        """Say that the caller is alive."""
+        return await self._transport.fetch(Call("POST", route.task_path(task, "heartbeat")), Task)
+
+    async def extend(self, task: str, *, ttl_seconds: int) -> Task:
+        """Move the deadline to so long from now, if policy and the ceilings agree."""
+        call = Call("POST", route.task_path(task, "extend"), json={"ttl_seconds": ttl_seconds})
+        return await self._transport.fetch(call, Task)
+
+    async def complete(self, task: str, *, reason: str = "") -> Report:
+        """End a task well; all its credentials die. Returns the report's first page."""
+        return await self._end(task, "complete", reason)
+
+    async def fail(self, task: str, *, reason: str = "") -> Report:
+        """End a task badly; all its credentials die. Returns the report's first page."""
+        return await self._end(task, "fail", reason)
+
+    async def cancel(self, task: str, *, reason: str = "") -> Report:
+        """Stop a task of others; all its credentials die. Returns the report's first page."""
+        return await self._end(task, "cancel", reason)
+
+    async def report(self, task: str, *, cursor: str = "", limit: int | None = None) -> Report:
+        """Return one page of the receipts of a task's end."""
+        call = Call("GET", route.task_path(task, "report"), params=route.page(cursor, limit))
+        return await self._transport.fetch(call, Report)
+
+    async def receipts(self, task: str) -> AsyncIterator[Receipt]:
+        """Yield all receipts of a task's end, page by page."""
+        page = await self.report(task)
+        while True:
+            for receipt in page.receipts:
+                yield receipt
+            if not page.cursor:
+                return
+            page = await self.report(task, cursor=page.cursor)
+
+    async def _end(self, task: str, verb: str, reason: str) -> Report:
+        call = Call("POST", route.task_path(task, verb), json=route.body(reason=reason))
+        return await self._transport.fetch(call, Report)

@@ -1,0 +1,182 @@
+"""What a verified access token says (``docs/architecture.md``, "Access token").
+
+Every claim is declared here with its type, and every one is required: a token that lacks one was
+not made by this broker. The claims must also agree with each other; a signature is no excuse for a
+contradiction.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from broker.client.errors import TokenMalformedError
+from broker.errors import InvalidRequestError
+from broker.ids import MAX_DEPTH, LeaseId, TaskId, is_root, lease_of, parse_task_id
+
+LAST_SECOND: Final = 253_402_300_799
+"""The end of the year 9999: RFC 3339 has no later one."""
+
+MAX_NAME_CHARS: Final = 1024
+"""No name in a token is longer: they end up in the resource server's log."""
+
+RESTRICTING_CLAIMS: Final = frozenset({"cnf", "nbf", "authorization_details"})
+"""Claims that narrow a token. This verifier cannot check them, so it refuses who carries one."""
+
+_GENERATION: Final = re.compile(r"(\.([2-9]|[1-9][0-9]{1,8}))?", re.ASCII)
+_SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)
+"""RFC 6749 §3.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """An access token whose signature, issuer, audience, age and liveness were checked.
+
+    ``path`` runs from the root task to ``task``; ``actors`` names the agents of the delegation in
+    the same direction, so that ``actors[-1]`` is ``agent``. ``jti`` names this one token, ``lease``
+    all tokens of the same grant. Instants are milliseconds of the ledger's clock.
+    """
+
+    issuer: str
+    audience: str
+    subject: str
+    agent: str
+    instance: str
+    tenant: str
+    task: TaskId
+    path: tuple[TaskId, ...]
+    capability: str
+    scopes: frozenset[str]
+    jti: str
+    lease: LeaseId
+    actors: tuple[str, ...]
+    evidence_issuer: str
+    issued_at_ms: int
+    expires_at_ms: int
+
+    @property
+    def on_behalf_of(self) -> str:
+        """Whom the agent acts for; empty when it acts for itself."""
+        kind, _, name = self.subject.partition(":")
+        return name if kind == "user" else ""
+
+
+class _Actor(msgspec.Struct, frozen=True):
+    sub: str
+    act: "_Actor | None" = None
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    iss: str
+    sub: str
+    aud: str
+    exp: int
+    iat: int
+    jti: str
+    client_id: str
+    scope: str
+    task: str
+    path: list[str]
+    agent: str
+    instance: str
+    capability: str
+    tenant: str
+    evidence_issuer: str
+    act: _Actor
+    iat_ms: int
+
+
+def read_claims(signed: Mapping[str, object]) -> VerifiedToken:
+    """Read the claims of a token whose signature has been verified.
+
+    Raises:
+        TokenMalformedError: a claim is missing, of the wrong type, or contradicts another.
+    """
+    if not RESTRICTING_CLAIMS.isdisjoint(signed):
+        raise TokenMalformedError("the token is restricted in a way that cannot be checked here")
+    try:
+        claims = msgspec.convert(signed, _Claims)
+        token = _token(claims)
+    except (msgspec.ValidationError, InvalidRequestError) as error:
+        raise TokenMalformedError(str(error)) from error
+    for problem in _contradictions(claims, token):
+        raise TokenMalformedError(problem)
+    return token
+
+
+def _token(claims: _Claims) -> VerifiedToken:
+    return VerifiedToken(
+        issuer=claims.iss,
+        audience=claims.aud,
+        subject=claims.sub,
+        agent=claims.agent,
+        instance=claims.instance,
+        tenant=claims.tenant,
+        task=parse_task_id(claims.task),
+        path=tuple(parse_task_id(step, field="path") for step in claims.path),
+        capability=claims.capability,
+        scopes=_scopes(claims.scope),
+        jti=claims.jti,
+        lease=lease_of(claims.jti),
+        actors=tuple(_actors(claims.act))[::-1],
+        evidence_issuer=claims.evidence_issuer,
+        issued_at_ms=claims.iat_ms,
+        expires_at_ms=claims.exp * 1000,
+    )
+
+
+def _contradictions(claims: _Claims, token: VerifiedToken) -> Iterator[str]:
+    if not _is_path(token.path) or token.path[-1] != token.task:
+        yield "the path does not lead from a root to the task"
+    if claims.client_id != token.agent or token.actors[-1] != token.agent:
+        yield "client_id, act and agent name different agents"
+    if token.subject != f"agent:{token.agent}" and not token.on_behalf_of:
+        yield "the subject is neither the agent nor a user"
+    if not 0 < claims.iat <= claims.exp <= LAST_SECOND:
+        yield "iat and exp are out of order"
+    if abs(claims.iat_ms - claims.iat * 1000) >= 1000:  # noqa: PLR2004  a second has 1000 ms
+        yield "iat and iat_ms differ"
+    if _GENERATION.fullmatch(token.jti.removeprefix(token.lease)) is None:
+        yield "the jti names no generation of its lease"
+    if not all(map(_is_name, _names(token))):
+        yield "a name is empty, too long or not printable"
+
+
+def _is_path(path: tuple[TaskId, ...]) -> bool:
+    return (
+        0 < len(path) <= MAX_DEPTH
+        and len(set(path)) == len(path)
+        and [is_root(step) for step in path] == [True] + [False] * (len(path) - 1)
+    )
+
+
+def _names(token: VerifiedToken) -> Iterator[str]:
+    yield from (token.agent, token.instance, token.tenant, token.capability)
+    yield from (token.subject, token.evidence_issuer, *token.actors)
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= MAX_NAME_CHARS and text.isprintable()
+
+
+def _actors(actor: _Actor) -> Iterator[str]:
+    step: _Actor | None = actor
+    for _ in range(MAX_DEPTH):
+        if step is None:
+            return
+        kind, _, name = step.sub.partition(":")
+        if kind != "agent":
+            raise TokenMalformedError("an actor is no agent")
+        yield name
+        step = step.act
+    if step is not None:
+        raise TokenMalformedError("the act chain is too long")
+
+
+def _scopes(text: str) -> frozenset[str]:
+    words = text.split(" ") if text else []
+    if not all(map(_SCOPE.fullmatch, words)):
+        raise TokenMalformedError("the scope claim is not well-formed")
+    return frozenset(words)
