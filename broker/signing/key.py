@@ -33,7 +33,7 @@ class UnfitKeyError(ValueError):
 class SigningKey:
     """A private key with its name. ``jwk`` is its public half, as the manifest publishes it."""
 
-    def __init__(self, kid: str, private_key: PrivateKey) -> None:
+    def __init__(self, kid: str, private_key: PrivateKey, *, token_type: str = TOKEN_TYPE) -> None:
         self.kid = kid
         self.alg, self._signature = _bind(private_key)
         self.jwk: Mapping[str, str] = {
@@ -43,13 +43,13 @@ class SigningKey:
             "use": "sig",
         }
         # The same for every token of this key, so it is encoded once.
-        self._prefix = _encode({"alg": self.alg, "kid": kid, "typ": TOKEN_TYPE}) + "."
+        self._prefix = _encode({"alg": self.alg, "kid": kid, "typ": token_type}) + "."
 
     def __repr__(self) -> str:
         return f"SigningKey(kid={self.kid!r}, alg={self.alg!r})"
 
     def sign(self, claims: Mapping[str, object]) -> Secret:
-        """Sign claims, in the order in which they are given, as a compact access token."""
+        """Sign claims, in the order in which they are given, as a compact token (RFC 7515)."""
         signing_input = self._prefix + _encode(claims)
         return Secret(
             f"{signing_input}.{base64url.encode(self._signature(signing_input.encode()))}"
@@ -83,10 +83,7 @@ def new_private_key(alg: str) -> PrivateKey:
 def _bind(private_key: PrivateKey) -> tuple[str, Callable[[bytes], bytes]]:
     if isinstance(private_key, ed25519.Ed25519PrivateKey):
         return "EdDSA", private_key.sign
-    if (
-        isinstance(private_key, ec.EllipticCurvePrivateKey)
-        and private_key.curve.name == _CURVE.name
-    ):
+    if private_key.curve.name == _CURVE.name:
         return "ES256", lambda data: der_to_raw_signature(private_key.sign(data, _ECDSA), _CURVE)
     raise UnfitKeyError("neither an Ed25519 nor a P-256 key")
 
@@ -97,4 +94,4 @@ def _public_members(private_key: PrivateKey) -> dict[str, str]:
 
 
 def _encode(value: Mapping[str, object]) -> str:
-    return base64url.encode(msgspec.json.encode(value))
+    return base64url.encode(msgspec.json.encode(dict(value)))

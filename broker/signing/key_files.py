@@ -13,6 +13,7 @@ from broker.signing.key import PrivateKey, SigningKey, UnfitKeyError, new_privat
 from broker.signing.private_files import check_directory, read_private, write_private
 
 _SUFFIX: Final = ".pem"
+_NO_KEY: Final = "no unencrypted Ed25519 or P-256 private key in PEM"
 
 
 def load_keys(directory: Path) -> tuple[SigningKey, ...]:
@@ -49,34 +50,48 @@ def generate(directory: Path, alg: str) -> SigningKey:
     directory.mkdir(mode=0o700, exist_ok=True)
     check_directory(directory)
     key = SigningKey(thumbprint(private_key), private_key)
-    write_private(directory / f"{key.kid}{_SUFFIX}", _to_pem(private_key))
+    write_private_key(directory / f"{key.kid}{_SUFFIX}", private_key)
     return key
 
 
-def _load(path: Path) -> SigningKey:
+def read_private_key(path: Path) -> PrivateKey:
+    """Read a private key from a PEM file.
+
+    Raises:
+        ConfigurationError: the file is open to others, a link, somebody else's or no key of ours.
+    """
     data = read_private(path)
-    if KEY_ID.fullmatch(path.stem) is None:
-        raise ConfigurationError(
-            f"{path}: its name is no key id: use A-Z a-z 0-9 . _ : + = - before .pem"
-        )
     try:
-        return SigningKey(path.stem, _from_pem(data))
-    except (UnfitKeyError, ValueError, TypeError, UnsupportedAlgorithm):
-        # Not `from` the library's error: it may quote the file.
-        fault = f"{path}: no unencrypted Ed25519 or P-256 private key in PEM"
-    raise ConfigurationError(fault)
-
-
-def _from_pem(data: bytes) -> PrivateKey:
-    loaded = serialization.load_pem_private_key(data, password=None)
+        loaded = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        loaded = None
+    # Outside the handler: the library's error may quote the file.
     if not isinstance(loaded, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey):
-        raise UnfitKeyError(type(loaded).__name__)
+        raise ConfigurationError(f"{path}: {_NO_KEY}")
     return loaded
 
 
-def _to_pem(private_key: PrivateKey) -> bytes:
-    return private_key.private_bytes(
+def write_private_key(path: Path, private_key: PrivateKey) -> None:
+    """Write a private key as a PEM file that only we can read.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    pem = private_key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    write_private(path, pem)
+
+
+def _load(path: Path) -> SigningKey:
+    private_key = read_private_key(path)
+    if KEY_ID.fullmatch(path.stem) is None:
+        raise ConfigurationError(
+            f"{path}: its name is no key id: use A-Z a-z 0-9 . _ : + = - before {_SUFFIX}"
+        )
+    try:
+        return SigningKey(path.stem, private_key)
+    except UnfitKeyError as error:
+        raise ConfigurationError(f"{path}: {_NO_KEY}") from error

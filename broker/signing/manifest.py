@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from broker.attestation.jwk import UnfitJwkError, VerificationKey, read_jwk
 from broker.errors import ConfigurationError
 from broker.signing.key import SIGNING_ALGORITHMS
+
+_PUBLIC_MEMBERS: Final = frozenset({"kty", "crv", "x", "y", "kid", "alg", "use"})
 
 
 class KeyState(StrEnum):
@@ -66,7 +69,5 @@ def _read(number: int, line: Mapping[str, object]) -> PublishedKey:
         verification = read_jwk(jwk, SIGNING_ALGORITHMS)
     except (msgspec.ValidationError, UnfitJwkError) as error:
         raise ConfigurationError(f"signing manifest, key {number}: {error}") from error
-    public = {
-        name: jwk[name] for name in ("kty", "crv", "x", "y", "kid", "alg", "use") if name in jwk
-    }
+    public = {name: value for name, value in jwk.items() if name in _PUBLIC_MEMBERS}
     return PublishedKey(entry.kid, entry.state, public, verification)
