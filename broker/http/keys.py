@@ -1,4 +1,4 @@
-"""What a request carries from the middlewares to its handler."""
+"""What a request carries from the middleware to its handler."""
 
 from aiohttp import web
 
@@ -6,3 +6,9 @@ from broker.model.principal import Principal
 
 PRINCIPAL = web.RequestKey("PRINCIPAL", Principal)
 """The attested caller; present on every route that is not public."""
+
+REQUEST_ID = web.RequestKey("REQUEST_ID", str)
+"""The broker's own name of this request, also in the answer's ``X-Request-Id`` and in the log."""
+
+QUERY = web.RequestKey("QUERY", dict[str, str])
+"""The query parameters of a read, checked: only known ones, each once."""

@@ -1,0 +1,61 @@
+"""What operators do: take access away, look what came of it, ask why."""
+
+from aiohttp import web
+
+from broker import ids, text
+from broker.http import parse, query, render, wire
+from broker.http.bodies import Bodies
+from broker.http.keys import PRINCIPAL, QUERY
+from broker.http.services import Services
+from broker.http.table import Table
+
+
+class OperatorRoutes:
+    """``/v1/revocations…`` and ``/v1/decisions…``."""
+
+    def __init__(self, services: Services, bodies: Bodies) -> None:
+        self._services = services
+        self._revocations = services.revocations
+        self._bodies = bodies
+
+    def register(self, table: Table) -> None:
+        """Add the routes."""
+        table.change("/v1/revocations", self.order)
+        table.read("/v1/revocations/{revocation}", self.show)
+        table.read("/v1/revocations/{revocation}/report", self.report, *query.PAGE)
+        table.read("/v1/decisions/{decision}", self.explain)
+
+    async def order(self, request: web.Request) -> web.Response:
+        """Take access away; 202 while the cut does not stand in every bucket."""
+        key = parse.idempotency_key(request.headers.get("Idempotency-Key"))
+        body = await self._bodies.json(request, wire.RevokeBody)
+        what, why = parse.selector(body), text.reason(body.reason, "reason")
+        ordered = await self._revocations.order(request[PRINCIPAL], what, why, key)
+        location = {"Location": f"/v1/revocations/{ordered.id}"}
+        status = 200 if ordered.is_acknowledged else 202
+        return render.reply(render.revocation(ordered), status=status, headers=location)
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Show an order."""
+        found = await self._revocations.show(request[PRINCIPAL], _id(request))
+        return render.reply(render.revocation(found))
+
+    async def report(self, request: web.Request) -> web.Response:
+        """Show one page of an order's report."""
+        order, caller = _id(request), request[PRINCIPAL]
+        window = query.window(request[QUERY])
+        shown = await self._revocations.show(caller, order)
+        page = await self._services.reports.of_revocation(
+            caller, order, window.cursor, window.limit
+        )
+        durability = self._services.durability
+        return render.reply(render.revocation_report(shown, page, window, durability))
+
+    async def explain(self, request: web.Request) -> web.Response:
+        """Show why a decision fell as it did."""
+        decision = ids.parse_decision_id(request.match_info["decision"])
+        return render.reply(await self._services.explain.decision(request[PRINCIPAL], decision))
+
+
+def _id(request: web.Request) -> ids.RevocationId:
+    return ids.parse_revocation_id(request.match_info["revocation"])

@@ -1,0 +1,167 @@
+"""From wire shapes to the verbs' own requests: alphabets, configured limits, exclusions.
+
+Every error names the member as the caller wrote it.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from broker import ids, text
+from broker.errors import InvalidRequestError
+from broker.http import wire
+from broker.http.limits import Limits
+from broker.model.capability import Ceiling
+from broker.model.requests import (
+    ExtendTask,
+    IssueCredential,
+    OpenTask,
+    Selector,
+    SelectorKind,
+    TaskFilter,
+)
+from broker.model.task import TaskState
+
+_REFERENCE: Final = re.compile(r"[!-~]{1,256}", re.ASCII)
+_ISSUER: Final = re.compile(r"[!-~]{1,512}", re.ASCII)
+_STATES: Final = frozenset(TaskState)
+_CONFINABLE: Final = frozenset({SelectorKind.AGENT, SelectorKind.CAPABILITY, SelectorKind.ISSUER})
+
+
+def open_task(body: wire.OpenTaskBody, limits: Limits) -> OpenTask:
+    """Read the order to open a task."""
+    return OpenTask(
+        name=text.name(body.name, "name"),
+        agent=text.name(body.agent, "agent"),
+        tenant=text.name(body.tenant, "tenant"),
+        ceiling=tuple(_ceiling(line, at) for at, line in enumerate(body.ceiling)),
+        ttl_ms=_ms(body.ttl_seconds, "ttl_seconds", limits),
+        idle_ms=_ms(body.idle_timeout_seconds, "idle_timeout_seconds", limits),
+        instance=_name_or_nothing(body.instance, "instance"),
+        on_behalf_of=_name_or_nothing(body.on_behalf_of, "on_behalf_of"),
+        tickets=_references(body.tickets, "tickets"),
+        resources=_references(body.resources, "resources"),
+        opener_timeout_ms=_ms(body.opener_timeout_seconds, "opener_timeout_seconds", limits),
+        parent=ids.parse_task_id(body.parent, field="parent") if body.parent else None,
+    )
+
+
+def extend_task(body: wire.ExtendBody, limits: Limits) -> ExtendTask:
+    """Read the wish for a later deadline."""
+    return ExtendTask(ttl_ms=_ms(body.ttl_seconds, "ttl_seconds", limits))
+
+
+def issue(body: wire.IssueBody, limits: Limits) -> IssueCredential:
+    """Read the wish for a credential."""
+    return IssueCredential(
+        capability=text.name(body.capability, "capability"),
+        scopes=_scopes(body.scopes, "scopes"),
+        ttl_ms=ttl_or_default(body.ttl_seconds, limits),
+        labels={
+            text.name(key, "labels"): _reference(value, f"labels.{key}")
+            for key, value in body.labels.items()
+        },
+    )
+
+
+def ttl_or_default(seconds: int | None, limits: Limits) -> int:
+    """Read an optional lifetime; 0 stands for the capability's default."""
+    return 0 if seconds is None else _ms(seconds, "ttl_seconds", limits)
+
+
+def reason_or_nothing(given: str | None) -> str:
+    """Read an optional reason."""
+    return "" if given is None else text.reason(given, "reason")
+
+
+def handle(given: str) -> str:
+    """Read a claim handle. The text itself never appears in an error."""
+    return _reference(given, "handle")
+
+
+def idempotency_key(given: str | None) -> str:
+    """Read the ``Idempotency-Key`` header; empty when there is none."""
+    return "" if given is None else text.idempotency_key(given, "Idempotency-Key")
+
+
+def task_filter(found: dict[str, str]) -> TaskFilter:
+    """Read which tasks to list."""
+    state = found.get("state", "")
+    if state and state not in _STATES:
+        words = ", ".join(TaskState)
+        raise InvalidRequestError(f"use one of: {words}", field="state")
+    return TaskFilter(
+        tenant=_name_or_nothing(found.get("tenant"), "tenant"),
+        agent=_name_or_nothing(found.get("agent"), "agent"),
+        state=state,
+    )
+
+
+def selector(body: wire.RevokeBody) -> Selector:
+    """Read which credentials to take away.
+
+    Raises:
+        InvalidRequestError: not exactly one thing is named, or it is malformed.
+    """
+    named = [kind for kind in SelectorKind if getattr(body, kind) is not None]
+    if len(named) != 1:
+        words = ", ".join(SelectorKind)
+        raise InvalidRequestError(f"name exactly one of: {words}", field="selector")
+    kind = named[0]
+    value = _selected(body, kind)
+    tenant = _name_or_nothing(body.in_tenant, "in_tenant")
+    if tenant and kind not in _CONFINABLE:
+        words = ", ".join(sorted(_CONFINABLE))
+        raise InvalidRequestError(f"only these can be confined: {words}", field="in_tenant")
+    return Selector(kind, value, tenant)
+
+
+def _selected(body: wire.RevokeBody, kind: SelectorKind) -> str:
+    match kind:
+        case SelectorKind.ALL:
+            if body.all is not True:
+                raise InvalidRequestError("use true, or leave it away", field="all")
+            return ""
+        case SelectorKind.CREDENTIAL:
+            return ids.parse_lease_id(body.credential or "")
+        case SelectorKind.TASK:
+            return ids.parse_task_id(body.task or "")
+        case SelectorKind.ISSUER:
+            return _visible(_ISSUER, body.issuer or "", "issuer")
+        case SelectorKind.AGENT | SelectorKind.CAPABILITY | SelectorKind.TENANT:
+            return text.name(getattr(body, kind), kind.value)
+
+
+def _ceiling(line: wire.CeilingLine, at: int) -> Ceiling:
+    return Ceiling(
+        text.name(line.capability, f"ceiling[{at}].capability"),
+        _scopes(line.scopes, f"ceiling[{at}].scopes"),
+    )
+
+
+def _scopes(given: Sequence[str], field: str) -> frozenset[str]:
+    return frozenset(text.scope(scope, f"{field}[{at}]") for at, scope in enumerate(given))
+
+
+def _references(given: Sequence[str], field: str) -> tuple[str, ...]:
+    return tuple(_reference(each, f"{field}[{at}]") for at, each in enumerate(given))
+
+
+def _reference(given: str, field: str) -> str:
+    return _visible(_REFERENCE, given, field)
+
+
+def _visible(pattern: re.Pattern[str], given: str, field: str) -> str:
+    if pattern.fullmatch(given) is None:
+        raise InvalidRequestError("use visible ASCII characters only", field=field)
+    return given
+
+
+def _name_or_nothing(given: str | None, field: str) -> str:
+    return text.name(given, field) if given else ""
+
+
+def _ms(seconds: int, field: str, limits: Limits) -> int:
+    if seconds > limits.max_ttl_seconds:
+        raise InvalidRequestError(f"use at most {limits.max_ttl_seconds}", field=field)
+    return seconds * 1000

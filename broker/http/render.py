@@ -1,0 +1,246 @@
+"""From the broker's values to the JSON of ``docs/api.md``. The only place that reveals a secret."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlencode
+
+import msgspec
+from aiohttp import web
+
+from broker.clock import rfc3339
+from broker.http.query import Window
+from broker.http.services import Readiness
+from broker.model.lease import Lease
+from broker.model.receipt import Receipt, ReportPage
+from broker.model.requests import (
+    Introspected,
+    IssuedCredential,
+    OpenedTask,
+    Revocation,
+    Selector,
+    SelectorKind,
+)
+from broker.model.task import Task
+
+Json = dict[str, object]
+
+INACTIVE: Final[Mapping[str, object]] = {"active": False}
+"""All that introspection says of a token that is not alive for this caller (RFC 7662 §2.2)."""
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def reply(
+    value: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Answer with JSON."""
+    return web.Response(
+        body=_encode(value), status=status, headers=headers, content_type="application/json"
+    )
+
+
+def task(value: Task) -> Json:
+    """Show a task."""
+    spec = value.spec
+    return {
+        "id": spec.id,
+        "name": spec.name,
+        "tenant": spec.tenant,
+        "agent": spec.agent,
+        "instance": value.instance,
+        "opener": spec.opener,
+        "on_behalf_of": spec.on_behalf_of,
+        "ceiling": [
+            {"capability": line.capability, "scopes": sorted(line.scopes)} for line in spec.ceiling
+        ],
+        "tickets": spec.tickets,
+        "resources": spec.resources,
+        "parent": spec.path[-2] if len(spec.path) > 1 else "",
+        "path": spec.path,
+        "state": value.state,
+        "alive": value.is_alive,
+        "opened_at": rfc3339(value.opened_at_ms),
+        "deadline": rfc3339(value.deadline_ms),
+        "idle_timeout_seconds": spec.idle_ms // 1000,
+        "agent_seen_at": _instant(value.agent_seen_ms),
+        "opener_seen_at": _instant(value.opener_seen_ms),
+        "closed_at": _instant(value.closed_at_ms),
+        "ended_by": value.ended_by,
+        "closed_by": value.closed_by,
+    }
+
+
+def opened(value: OpenedTask) -> Json:
+    """Show a task to its opener, with the claim handle if one was made."""
+    shown = task(value.task)
+    if value.claim_handle is not None:
+        shown["claim_handle"] = value.claim_handle.reveal()
+    return shown
+
+
+def lease(value: Lease) -> Json:
+    """Show a credential without the credential."""
+    return _lease(value) | {
+        "state": value.state,
+        "alive": value.is_alive,
+        "ended_at": _instant(value.ended_at_ms),
+        "ended_by": value.ended_by,
+        "decision": value.spec.decision,
+    }
+
+
+def issued(value: IssuedCredential, *, now_ms: int) -> Json:
+    """Deliver a credential (RFC 6749 §5.1 names)."""
+    left_ms = max(0, value.lease.expires_at_ms - now_ms)
+    return _lease(value.lease) | {
+        "access_token": value.credential.reveal(),
+        "token_type": "Bearer",
+        "expires_in": (left_ms + 500) // 1000,
+    }
+
+
+def listing(name: str, items: Sequence[Json], following: str | None) -> Json:
+    """Show one page of a list."""
+    return {name: items, "next": following}
+
+
+def next_link(
+    path: str, cursor: str, window: Window, filters: Mapping[str, str] | None = None
+) -> str | None:
+    """Name the page after this one; None on the last."""
+    if not cursor:
+        return None
+    parameters = {**(filters or {}), "cursor": cursor, "limit": str(window.limit)}
+    return f"{path}?{urlencode(parameters)}"
+
+
+def task_report(of: Task, page: ReportPage, window: Window, durability: str) -> Json:
+    """Show one page of what became of a task's credentials."""
+    path = f"/v1/tasks/{of.spec.id}/report"
+    return {"task": task(of)} | _report(page, next_link(path, page.cursor, window), durability)
+
+
+def revocation_report(of: Revocation, page: ReportPage, window: Window, durability: str) -> Json:
+    """Show one page of what became of the credentials that an operator took away."""
+    following = next_link(f"/v1/revocations/{of.id}/report", page.cursor, window)
+    return {"revocation": revocation(of)} | _report(page, following, durability)
+
+
+def revocation(value: Revocation) -> Json:
+    """Show an operator's order."""
+    return {
+        "id": value.id,
+        "selector": _selector(value.selector),
+        "reason": value.reason,
+        "ordered_by": value.ordered_by,
+        "issued_before": rfc3339(value.issued_before_ms),
+        "acknowledged": value.is_acknowledged,
+        "pending_buckets": value.pending_buckets,
+    }
+
+
+def introspected(value: Introspected, *, issuer: str) -> Json:
+    """Tell a resource server of a live token (RFC 7662 §2.2)."""
+    spec = value.lease.spec
+    return {
+        "active": True,
+        "scope": " ".join(spec.scopes),
+        "client_id": spec.agent,
+        "token_type": "Bearer",
+        "exp": value.lease.expires_at_ms // 1000,
+        "iat": value.lease.issued_at_ms // 1000,
+        "sub": f"user:{spec.on_behalf_of}" if spec.on_behalf_of else f"agent:{spec.agent}",
+        "aud": spec.audience,
+        "iss": issuer,
+        "jti": value.token_id,
+        "act": _act(spec.actors),
+        "task": spec.task,
+        "agent": spec.agent,
+        "capability": spec.capability,
+        "tenant": spec.tenant,
+    }
+
+
+def readiness(value: Readiness) -> Json:
+    """Show whether the broker is ready, and if not, what to do."""
+    return {
+        "ready": value.is_ready,
+        "mode": value.mode,
+        "durability": value.durability,
+        "reasons": [{"what": each.what, "remedy": each.remedy} for each in value.reasons],
+    }
+
+
+def metadata(issuer: str) -> Json:
+    """Describe ourselves (RFC 8414 §2).
+
+    ``response_types_supported`` is required, and nobody authorizes in a browser here: ``none``.
+    ``grant_types_supported`` would default to grants that we do not have.
+    """
+    base = issuer.rstrip("/")
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{base}/.well-known/jwks.json",
+        "introspection_endpoint": f"{base}/oauth/introspect",
+        "introspection_endpoint_auth_methods_supported": ["Bearer"],
+        "response_types_supported": ["none"],
+        "grant_types_supported": ["https://jit-broker.example/grants/task-credential"],
+    }
+
+
+def _lease(value: Lease) -> Json:
+    spec = value.spec
+    return {
+        "id": spec.id,
+        "task": spec.task,
+        "kind": spec.backend,
+        "capability": spec.capability,
+        "audience": spec.audience,
+        "scope": " ".join(spec.scopes),
+        "expires_at": rfc3339(value.expires_at_ms),
+        "max_expires_at": rfc3339(value.max_expires_at_ms),
+        "issued_at": rfc3339(value.issued_at_ms),
+        "generation": value.generation,
+        "renewable": value.is_alive and value.expires_at_ms < value.max_expires_at_ms,
+    }
+
+
+def _report(page: ReportPage, following: str | None, durability: str) -> Json:
+    return {
+        "durability": durability,
+        "counts": page.counts,
+        "receipts": [_receipt(each) for each in page.receipts],
+        "next": following,
+    }
+
+
+def _receipt(value: Receipt) -> Json:
+    return {
+        "credential": value.lease,
+        "task": value.task,
+        "capability": value.capability,
+        "kind": value.kind,
+        "audience": value.audience,
+        "state": value.state,
+        "detail": value.detail,
+        "revoked_at": _instant(value.revoked_at_ms),
+        "expires_at": _instant(value.expires_at_ms),
+    }
+
+
+def _selector(value: Selector) -> Json:
+    named: object = True if value.kind is SelectorKind.ALL else value.value
+    shown: Json = {value.kind.value: named}
+    return shown | {"in_tenant": value.tenant} if value.tenant else shown
+
+
+def _act(actors: Sequence[str]) -> Json:
+    """Nest the chain of agents, the current one outermost (RFC 8693 §4.1)."""
+    chain: Json = {}
+    for agent in actors:
+        chain = {"sub": f"agent:{agent}"} | ({"act": chain} if chain else {})
+    return chain
+
+
+def _instant(instant_ms: int) -> str | None:
+    return rfc3339(instant_ms) if instant_ms else None

@@ -1,0 +1,52 @@
+"""The application: every route, behind the one middleware."""
+
+from typing import Final
+
+from aiohttp import web
+
+from broker.http.bodies import Bodies
+from broker.http.credential_routes import CredentialRoutes
+from broker.http.edge import Edge, expect, seal
+from broker.http.gate import Gate
+from broker.http.mutations import Mutations
+from broker.http.oauth_routes import OAuthRoutes
+from broker.http.operator_routes import OperatorRoutes
+from broker.http.services import Services
+from broker.http.status_routes import StatusRoutes
+from broker.http.table import Table
+from broker.http.task_routes import TaskRoutes
+
+GATE: Final = web.AppKey("GATE", Gate)
+"""Who holds how many places; the server asks it for each connection."""
+
+MUTATIONS: Final = web.AppKey("MUTATIONS", Mutations)
+"""The changes under way; the server waits for them before it is done."""
+
+
+def build(services: Services) -> web.Application:
+    """Build the application. It holds no state but who is connected and what is under way."""
+    gate, mutations = Gate(services.limits), Mutations()
+    app = web.Application(
+        middlewares=[Edge(services, gate).guard],
+        client_max_size=services.limits.max_body_bytes,
+    )
+    app[GATE], app[MUTATIONS] = gate, mutations
+    app.on_response_prepare.append(seal)
+    for route in (*_own_routes(services, mutations), *services.extra_routes):
+        _guarded(route).register(app.router)
+    return app
+
+
+def _own_routes(services: Services, mutations: Mutations) -> list[web.RouteDef]:
+    table, bodies = Table(mutations), Bodies(services.limits)
+    TaskRoutes(services, bodies).register(table)
+    CredentialRoutes(services, bodies).register(table)
+    OperatorRoutes(services, bodies).register(table)
+    OAuthRoutes(services, bodies).register(table)
+    StatusRoutes(services).register(table)
+    return table.routes
+
+
+def _guarded(route: web.RouteDef) -> web.RouteDef:
+    options = {**route.kwargs, "expect_handler": expect}
+    return web.RouteDef(route.method, route.path, route.handler, options)

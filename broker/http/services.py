@@ -1,0 +1,67 @@
+"""Everything that the HTTP edge calls, in one value."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import web
+from structlog.typing import FilteringBoundLogger
+
+from broker.clock import Clock
+from broker.explain import Explain
+from broker.http.limits import Limits
+from broker.introspection import Introspection
+from broker.issuance import Issuance
+from broker.metrics import Metrics
+from broker.model.principal import Principal
+from broker.revocation import Credentials, Reports, Revocations
+from broker.tasks import Tasks
+
+Authenticate = Callable[[str], Awaitable[Principal]]
+"""Attests a bearer token, or raises :class:`~broker.errors.AttestationError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that keeps the broker from being ready, and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What ``/readyz`` answers. ``is_ready`` decides between 200 and 503."""
+
+    is_ready: bool
+    mode: Literal["full", "revoke-only", "draining"]
+    durability: str
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The verbs, and what else the edge needs.
+
+    ``issuer`` is our own ``iss``, which the metadata names. ``request_id`` names requests.
+    ``extra_routes`` are authenticated like all others.
+    """
+
+    tasks: Tasks
+    issuance: Issuance
+    credentials: Credentials
+    revocations: Revocations
+    reports: Reports
+    introspection: Introspection
+    explain: Explain
+    authenticate: Authenticate
+    readiness: Callable[[], Readiness]
+    jwks: Callable[[], Mapping[str, object]]
+    metrics: Metrics
+    limits: Limits
+    clock: Clock
+    log: FilteringBoundLogger
+    issuer: str
+    durability: str
+    request_id: Callable[[], str]
+    extra_routes: Sequence[web.RouteDef] = ()

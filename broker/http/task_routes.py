@@ -1,0 +1,107 @@
+"""Tasks, and the reports of their ends."""
+
+from aiohttp import web
+
+from broker import ids
+from broker.http import parse, query, render, wire
+from broker.http.bodies import Bodies
+from broker.http.keys import PRINCIPAL, QUERY
+from broker.http.mutations import Handler
+from broker.http.services import Services
+from broker.http.table import Table
+from broker.model.task import TaskState
+
+_FILTERS = ("tenant", "agent", "state")
+_FIRST_PAGE = query.Window("", query.DEFAULT_PAGE)
+
+
+class TaskRoutes:
+    """``/v1/tasks…`` but for the credentials."""
+
+    def __init__(self, services: Services, bodies: Bodies) -> None:
+        self._services = services
+        self._tasks = services.tasks
+        self._bodies = bodies
+
+    def register(self, table: Table) -> None:
+        """Add the routes."""
+        table.change("/v1/tasks", self.open)
+        table.read("/v1/tasks", self.find, *_FILTERS, *query.PAGE)
+        table.read("/v1/tasks/{task}", self.show)
+        table.read("/v1/tasks/{task}/report", self.report, *query.PAGE)
+        table.change("/v1/tasks/{task}/claim", self.claim)
+        table.change("/v1/tasks/{task}/heartbeat", self.heartbeat)
+        table.change("/v1/tasks/{task}/extend", self.extend)
+        table.change("/v1/tasks/{task}/complete", self._closing(TaskState.COMPLETED))
+        table.change("/v1/tasks/{task}/fail", self._closing(TaskState.FAILED))
+        table.change("/v1/tasks/{task}/cancel", self._closing(TaskState.CANCELLED))
+
+    async def open(self, request: web.Request) -> web.Response:
+        """Open a task."""
+        key = parse.idempotency_key(request.headers.get("Idempotency-Key"))
+        body = await self._bodies.json(request, wire.OpenTaskBody)
+        order = parse.open_task(body, self._services.limits)
+        opened = await self._tasks.open(request[PRINCIPAL], order, key)
+        location = {"Location": f"/v1/tasks/{opened.task.spec.id}"}
+        status = 201 if opened.is_new else 200
+        return render.reply(render.opened(opened), status=status, headers=location)
+
+    async def find(self, request: web.Request) -> web.Response:
+        """List tasks."""
+        found = request[QUERY]
+        window, which = query.window(found), parse.task_filter(found)
+        page = await self._tasks.find(request[PRINCIPAL], which, window.cursor, window.limit)
+        filters = {name: found[name] for name in _FILTERS if name in found}
+        following = render.next_link("/v1/tasks", page.cursor, window, filters)
+        return render.reply(
+            render.listing("tasks", [render.task(each) for each in page.tasks], following)
+        )
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Show a task."""
+        return render.reply(render.task(await self._tasks.show(request[PRINCIPAL], _id(request))))
+
+    async def claim(self, request: web.Request) -> web.Response:
+        """Bind the caller's instance to a task."""
+        task = _id(request)
+        body = await self._bodies.json(request, wire.ClaimBody)
+        claimed = await self._tasks.claim(request[PRINCIPAL], task, parse.handle(body.handle))
+        return render.reply(render.task(claimed))
+
+    async def heartbeat(self, request: web.Request) -> web.Response:
+        """Take note that the caller is alive."""
+        task = _id(request)
+        await self._bodies.json_or_nothing(request, wire.EmptyBody)
+        return render.reply(render.task(await self._tasks.heartbeat(request[PRINCIPAL], task)))
+
+    async def extend(self, request: web.Request) -> web.Response:
+        """Move the deadline."""
+        task = _id(request)
+        body = await self._bodies.json(request, wire.ExtendBody)
+        order = parse.extend_task(body, self._services.limits)
+        return render.reply(render.task(await self._tasks.extend(request[PRINCIPAL], task, order)))
+
+    async def report(self, request: web.Request) -> web.Response:
+        """Show one page of a task's report."""
+        task, caller = _id(request), request[PRINCIPAL]
+        window = query.window(request[QUERY])
+        shown = await self._tasks.show(caller, task)
+        page = await self._services.reports.of_task(caller, task, window.cursor, window.limit)
+        durability = self._services.durability
+        return render.reply(render.task_report(shown, page, window, durability))
+
+    def _closing(self, outcome: TaskState) -> Handler:
+        async def close(request: web.Request) -> web.Response:
+            task, caller = _id(request), request[PRINCIPAL]
+            body = await self._bodies.json_or_nothing(request, wire.CloseBody)
+            reason = parse.reason_or_nothing(body.reason)
+            closed = await self._tasks.close(caller, task, outcome, reason)
+            first = await self._services.reports.of_task(caller, task, "", query.DEFAULT_PAGE)
+            durability = self._services.durability
+            return render.reply(render.task_report(closed, first, _FIRST_PAGE, durability))
+
+        return close
+
+
+def _id(request: web.Request) -> ids.TaskId:
+    return ids.parse_task_id(request.match_info["task"])

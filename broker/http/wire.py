@@ -1,0 +1,100 @@
+"""The bodies that callers may send, as shapes: members, types, counts and lengths.
+
+Unknown members are refused. What a shape cannot say (the alphabet of a name, a limit that is
+configured, members that exclude each other) is judged by :mod:`broker.http.parse`.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+MAX_LINES = 64
+"""Scopes of one line, lines of one ceiling."""
+
+MAX_REFERENCES = 32
+"""Tickets, resources, labels."""
+
+Word = Annotated[str, Meta(min_length=1, max_length=256)]
+Seconds = Annotated[int, Meta(ge=1)]
+Scopes = Annotated[list[Word], Meta(min_length=1, max_length=MAX_LINES)]
+References = Annotated[list[Word], Meta(max_length=MAX_REFERENCES)]
+Labels = Annotated[dict[Word, Word], Meta(max_length=MAX_REFERENCES)]
+
+
+class Body(Struct, forbid_unknown_fields=True):
+    """The root of all bodies."""
+
+
+class CeilingLine(Body):
+    """One capability of a task's ceiling."""
+
+    capability: Word
+    scopes: Scopes
+
+
+class OpenTaskBody(Body):
+    """``POST /v1/tasks``."""
+
+    name: Word
+    agent: Word
+    tenant: Word
+    ceiling: Annotated[list[CeilingLine], Meta(min_length=1, max_length=MAX_LINES)]
+    ttl_seconds: Seconds
+    instance: Word | None = None
+    on_behalf_of: Word | None = None
+    tickets: References = []
+    resources: References = []
+    idle_timeout_seconds: Seconds = 300
+    opener_timeout_seconds: Annotated[int, Meta(ge=0)] = 0
+    parent: Word | None = None
+
+
+class ClaimBody(Body):
+    """``POST /v1/tasks/{task}/claim``."""
+
+    handle: Word
+
+
+class ExtendBody(Body):
+    """``POST /v1/tasks/{task}/extend``."""
+
+    ttl_seconds: Seconds
+
+
+class CloseBody(Body):
+    """``POST /v1/tasks/{task}/complete``, ``/fail`` and ``/cancel``."""
+
+    reason: Word | None = None
+
+
+class EmptyBody(Body):
+    """Where there is nothing to say."""
+
+
+class IssueBody(Body):
+    """``POST /v1/tasks/{task}/credentials``."""
+
+    capability: Word
+    scopes: Scopes
+    ttl_seconds: Seconds | None = None
+    labels: Labels = {}
+
+
+class RenewBody(Body):
+    """``POST /v1/credentials/{credential}/renew``."""
+
+    ttl_seconds: Seconds | None = None
+
+
+class RevokeBody(Body):
+    """``POST /v1/revocations``: a reason, and exactly one of the first seven others."""
+
+    reason: Word
+    credential: Word | None = None
+    task: Word | None = None
+    agent: Word | None = None
+    capability: Word | None = None
+    issuer: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
+    tenant: Word | None = None
+    all: bool | None = None
+    in_tenant: Word | None = None

@@ -1,0 +1,165 @@
+"""What Prometheus may know.
+
+Labels come from closed sets: the route table, the HTTP statuses, and the words that are given to
+the constructor. A word from nowhere is counted as ``other``, so that no caller can make a series
+(dangers F14). Each process counts for itself, in a registry of its own.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+ATTESTED: Final = "ok"
+"""The reason of an attestation that succeeded."""
+
+NO_TOKEN: Final = "no-token"  # noqa: S105 - a label, not a secret
+"""The reason of a request without evidence."""
+
+OUTCOMES: Final = ("permit", "deny", "needs-approval")
+_OTHER: Final = "other"
+_UNMATCHED: Final = "unmatched"
+
+_ISSUE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_LAG_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """The text that a scrape gets."""
+
+    body: bytes
+    content_type: str
+
+
+class Metrics:
+    """The broker's counters. Methods are cheap, never fail and never wait.
+
+    ``reasons`` are the words of attestation failures, ``actions`` those of policy decisions.
+    """
+
+    def __init__(
+        self, *, durability: str, reasons: Collection[str], actions: Collection[str]
+    ) -> None:
+        self._registry = CollectorRegistry()
+        self._reasons = frozenset(reasons) | {ATTESTED, NO_TOKEN}
+        self._actions = frozenset(actions)
+        self._requests: dict[tuple[str, str, int], Counter] = {}
+        self._make_requests()
+        self._make_decisions()
+        self._make_revocations()
+        self._make_states(durability)
+
+    def requested(self, method: str, route: str, status: int) -> None:
+        """Count one answered request.
+
+        ``route`` is a template of the route table, empty when no route matched: never the path
+        that came.
+        """
+        key = (method, route, status)
+        counter = self._requests.get(key)
+        if counter is None:
+            name = f"{method} {route}" if route else _UNMATCHED
+            counter = self._requests[key] = self._request_counts.labels(name, str(status))
+        counter.inc()
+
+    def issued(self, seconds: float) -> None:
+        """Note how long issuing one credential took, from the request to the answer."""
+        self._issue_seconds.observe(seconds)
+
+    def attested(self, reason: str) -> None:
+        """Count one attestation, successful ones as ``ok``."""
+        self._attestations.labels(reason if reason in self._reasons else _OTHER).inc()
+
+    def decided(self, action: str, outcome: str) -> None:
+        """Count one decision of policy."""
+        known = action if action in self._actions else _OTHER
+        self._decisions.labels(known, outcome if outcome in OUTCOMES else _OTHER).inc()
+
+    def revoked_in_ledger(self, seconds: float) -> None:
+        """Note how long an order took until the ledger held it."""
+        self._ledger_lag.observe(seconds)
+
+    def revoked_at_subscribers(self, seconds: float) -> None:
+        """Note how long an order took until its subscribers had acknowledged it."""
+        self._feed_lag.observe(seconds)
+
+    def stuck(self, revocations: int) -> None:
+        """Show how many revocations do not get through to their target."""
+        self._stuck.set(revocations)
+
+    def live(self, *, tasks: int, credentials: int) -> None:
+        """Show how many tasks and credentials are alive."""
+        self._live_tasks.set(tasks)
+        self._live_credentials.set(credentials)
+
+    def outbox(self, entries: int) -> None:
+        """Show how many outbox entries wait to be moved into the feed."""
+        self._outbox.set(entries)
+
+    def reaper_lag(self, seconds: float) -> None:
+        """Show how late the oldest due work is."""
+        self._reaper_lag.set(seconds)
+
+    def store_up(self, is_up: bool) -> None:  # noqa: FBT001 - the one argument, named by the method
+        """Show whether the ledger answers."""
+        self._store_up.set(int(is_up))
+
+    def exposition(self) -> Exposition:
+        """Write everything down for a scrape."""
+        return Exposition(generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4)
+
+    def _make_requests(self) -> None:
+        self._request_counts = Counter(
+            "jit_requests_total",
+            "Requests by route and status.",
+            ("route", "status"),
+            registry=self._registry,
+        )
+        self._issue_seconds = Histogram(
+            "jit_issue_seconds",
+            "From the request for a credential to its answer.",
+            buckets=_ISSUE_BUCKETS,
+            registry=self._registry,
+        )
+
+    def _make_decisions(self) -> None:
+        self._attestations = Counter(
+            "jit_attestations_total",
+            "Attestations by reason; 'ok' succeeded.",
+            ("reason",),
+            registry=self._registry,
+        )
+        self._decisions = Counter(
+            "jit_decisions_total",
+            "Decisions of policy.",
+            ("action", "outcome"),
+            registry=self._registry,
+        )
+
+    def _make_revocations(self) -> None:
+        lag = Histogram(
+            "jit_revocation_lag_seconds",
+            "From the order until the ledger held it, and until the feed's subscribers knew.",
+            ("stage",),
+            buckets=_LAG_BUCKETS,
+            registry=self._registry,
+        )
+        self._ledger_lag, self._feed_lag = lag.labels("ledger"), lag.labels("feed")
+        self._stuck = self._gauge(
+            "jit_revocations_stuck", "Revocations that do not get through to their target."
+        )
+
+    def _make_states(self, durability: str) -> None:
+        self._live_tasks = self._gauge("jit_live_tasks", "Tasks that are alive.")
+        self._live_credentials = self._gauge("jit_live_credentials", "Credentials that are alive.")
+        self._outbox = self._gauge("jit_outbox_entries", "Outbox entries not yet in the feed.")
+        self._reaper_lag = self._gauge("jit_reaper_lag_seconds", "How late the oldest due work is.")
+        self._store_up = self._gauge("jit_store_up", "1 while the ledger answers.")
+        info = Gauge("jit_info", "What this process is.", ("durability",), registry=self._registry)
+        info.labels(durability).set(1)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, registry=self._registry)
