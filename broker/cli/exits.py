@@ -19,3 +19,6 @@ CONFIGURATION: Final = 78
 
 INTERRUPTED: Final = 130
 """Ctrl-C (128 + SIGINT, as shells count)."""
+
+TERMINATED: Final = 143
+"""SIGTERM (128 + SIGTERM)."""

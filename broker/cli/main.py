@@ -11,7 +11,7 @@ import click
 
 from broker.cli import exits
 from broker.cli.lazy import Entry, LazyGroup
-from broker.errors import BrokerError, ConfigurationError, UnavailableError
+from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, UnavailableError
 
 COMMANDS: Final = {
     "demo": Entry("broker.cli.demo", "demo", "Tell the whole story on this machine, and check it."),
@@ -32,7 +32,7 @@ COMMANDS: Final = {
 
 EPILOGUE: Final = """\
 Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 no broker answered or it gives no
-access now, 78 wrong configuration, 130 interrupted.
+access now, 78 wrong configuration, 130 and 143 interrupted.
 """
 
 ROOT: Final = LazyGroup(
@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _code_of(error: BrokerError) -> int:
     if isinstance(error, ConfigurationError):
         return exits.CONFIGURATION
+    if isinstance(error, InvalidRequestError):
+        return exits.USAGE
     return exits.UNAVAILABLE if isinstance(error, UnavailableError) else exits.REFUSED
 
 

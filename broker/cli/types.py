@@ -5,6 +5,8 @@ from typing import Final
 
 import click
 
+from broker.client.results import Ceiling
+
 _DURATION: Final = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)", re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -26,19 +28,19 @@ class Duration(click.ParamType[int]):
         return int(match["number"]) * _SECONDS[match["unit"]]
 
 
-class CeilingLine(click.ParamType[dict[str, object]]):
+class CeilingLine(click.ParamType[Ceiling]):
     """``CAPABILITY=SCOPE[,SCOPE…]``: one line of a task's ceiling."""
 
     name = "capability=scope[,scope]"
 
     def convert(
         self,
-        value: str | dict[str, object],
+        value: str | Ceiling,
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> dict[str, object]:
-        """Read the line into the API's form."""
-        if isinstance(value, dict):
+    ) -> Ceiling:
+        """Read the line into the client's form."""
+        if isinstance(value, Ceiling):
             return value
         capability, _, scopes = value.partition("=")
         named = [scope for scope in scopes.split(",") if scope]
@@ -46,7 +48,7 @@ class CeilingLine(click.ParamType[dict[str, object]]):
             self.fail(
                 f"{value!r} names no scopes; write for example orders-api=orders:read", param, ctx
             )
-        return {"capability": capability, "scopes": named}
+        return Ceiling(capability, tuple(named))
 
 
 DURATION: Final = Duration()

@@ -13,6 +13,10 @@ TASK_FIELDS = (
 )
 TASK_COLUMNS = ("id", "name", "agent", "state", "alive", "deadline")
 CREDENTIAL_COLUMNS = ("id", "capability", "scope", "state", "alive", "expires_at", "ended_by")
+CREDENTIAL_FIELDS = (
+    *("id", "task", "kind", "capability", "audience", "scope", "state", "alive", "generation"),
+    *("renewable", "issued_at", "expires_at", "max_expires_at", "ended_at", "ended_by", "decision"),
+)
 RECEIPT_COLUMNS = ("credential", "task", "capability", "audience", "state", "revoked_at")
 REVOCATION_FIELDS = (
     *("id", "selector", "reason", "ordered_by", "issued_before", "acknowledged"),
@@ -54,6 +58,11 @@ def credentials(document: Document) -> RenderableType:
     )
 
 
+def credential(document: Document) -> RenderableType:
+    """Show one credential."""
+    return fields(document, CREDENTIAL_FIELDS)
+
+
 def report(document: Document) -> RenderableType:
     """Show receipts, and how many of which kind."""
     receipts = rows(
@@ -64,10 +73,10 @@ def report(document: Document) -> RenderableType:
     return stacked(receipts, Text(" · ".join([*counts, durability]), style="dim"))
 
 
-def revocation(document: Document) -> RenderableType:
-    """Show an operator's order and, where it is there already, its report."""
-    order = fields(document, REVOCATION_FIELDS)
-    return stacked(order, report(document["report"])) if "report" in document else order
+def revoked(document: Document) -> RenderableType:
+    """Show an operator's order, and what has come of it below."""
+    order = fields(document["revocation"], REVOCATION_FIELDS)
+    return stacked(order, report(document["report"]))
 
 
 def decision(document: Document) -> RenderableType:

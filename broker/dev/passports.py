@@ -20,6 +20,11 @@ class Identity:
     tenant: str = ""
     instance: str = ""
 
+    def claims(self) -> dict[str, str | int]:
+        """Write it as the issuer's claims; what is empty is left out."""
+        said = {"kind": self.kind.value, "tenant": self.tenant, "instance": self.instance}
+        return {"sub": self.name, **{name: value for name, value in said.items() if value}}
+
 
 class Passports:
     """The issuer's counter: it hands a token to whoever knows its secret."""
@@ -40,15 +45,8 @@ class Passports:
         """
         async with self._session.post(
             self._url,
-            json={
-                "sub": identity.name,
-                "kind": identity.kind.value,
-                "tenant": identity.tenant,
-                "instance": identity.instance,
-                "aud": self._audience,
-                "ttl_seconds": ttl_seconds,
-            },
+            json=identity.claims() | {"aud": self._audience, "ttl_seconds": ttl_seconds},
             headers={"Authorization": f"Bearer {self._secret.reveal()}"},
             raise_for_status=True,
         ) as answer:
-            return Secret((await answer.json())["token"])
+            return Secret((await answer.json())["access_token"])

@@ -86,8 +86,7 @@ class Processes:
     ) -> None:
         """Stop everything and remove the directory."""
         try:
-            while self._children:
-                await self.stop(self._children[-1])
+            await self.stop_all()
         finally:
             await self._dismiss_warden()
 
@@ -146,6 +145,11 @@ class Processes:
             child.process.kill()
             return await child.process.wait()
 
+    async def stop_all(self) -> None:
+        """Stop every child that still runs, the youngest first."""
+        while self._children:
+            await self.stop(self._children[-1])
+
     async def _ask(self, child: Child, probe: Callable[[], Awaitable[T | None]]) -> T:
         while (answer := await probe()) is None:
             if child.process.returncode is not None:
@@ -182,7 +186,8 @@ class Processes:
     async def _dismiss_warden(self) -> None:
         if self._warden.stdin is not None:
             self._warden.stdin.close()
-        await self._warden.wait()
+        if await self._warden.wait() != 0:
+            raise ProcessFailedError(f"{self.directory} could not be removed")
 
 
 def child_environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 import aiohttp
 
+from broker.client.errors import ClientError
 from broker.clock import Clock
 from broker.dev.console import Reporter
+from broker.dev.processes import ProcessFailedError
 from broker.dev.step import Outcome, S, Step, StepFailedError
+from broker.errors import BrokerError
 
 
 async def play(stage: S, steps: Sequence[Step[S]], reporter: Reporter, clock: Clock) -> str:
@@ -27,8 +30,8 @@ async def _take(stage: S, step: Step[S], clock: Clock) -> Outcome:
         seen = await step.act(stage)
     except StepFailedError as error:
         seen, failure = error.seen, error
-    except (aiohttp.ClientError, OSError) as error:
+    except (ClientError, BrokerError, ProcessFailedError, aiohttp.ClientError, OSError) as error:
         seen = f"{type(error).__name__}: {error}"
-        failure = StepFailedError(expected="an answer", seen=seen)
+        failure = StepFailedError(expected="success", seen=seen)
     took_ms = clock.monotonic_ms() - started_ms
     return Outcome(step.name, step.chapter, step.title, seen, took_ms, failure)

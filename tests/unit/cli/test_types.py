@@ -2,6 +2,7 @@ import click
 import pytest
 
 from broker.cli.types import CEILING_LINE, DURATION
+from broker.client.results import Ceiling
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ def test_a_line_of_a_ceiling_is_read() -> None:
     """One option holds a capability and its scopes."""
     line = CEILING_LINE.convert("orders-api=orders:read,orders:list", None, None)
 
-    assert line == {"capability": "orders-api", "scopes": ["orders:read", "orders:list"]}
+    assert line == Ceiling("orders-api", ("orders:read", "orders:list"))
 
 
 @pytest.mark.parametrize("text", ["orders-api", "orders-api=", "=orders:read", "", "x=,"])

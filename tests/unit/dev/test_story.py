@@ -72,7 +72,7 @@ async def test_steps_are_taken_in_order_and_timed() -> None:
     ("bad", "words"),
     [
         (WRONG, "Step 'wrong' failed: expected nothing; saw ['acted']"),
-        (GONE, "Step 'gone' failed: expected an answer; saw ClientConnectionError: no answer"),
+        (GONE, "Step 'gone' failed: expected success; saw ClientConnectionError: no answer"),
     ],
 )
 async def test_the_first_failure_ends_the_story(bad: Step[list[str]], words: str) -> None:
