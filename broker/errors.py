@@ -5,6 +5,8 @@ table, and a test fails when a class here has no row there. ``str(error)`` is fo
 logs; what a caller may learn is decided by that table, never here.
 """
 
+from dataclasses import dataclass
+
 
 class BrokerError(Exception):
     """The root: catch it only at the edges (HTTP middleware, reaper loop, command line)."""
@@ -13,10 +15,32 @@ class BrokerError(Exception):
     retryable = False
 
 
+@dataclass(frozen=True, slots=True)
+class LocatedFault:
+    """One thing that is wrong with the configuration, and where. ``line`` 0 is the whole file."""
+
+    file: str
+    line: int
+    key: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Write it on one line: ``file:line: key: what - remedy``; no control character passes."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        key = f" {self.key}:" if self.key else ""
+        text = f"{place}:{key} {self.message} \N{EM DASH} {self.remedy}"
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class ConfigurationError(BrokerError):
-    """Raised at start-up only. Carries every fault found, so that one run shows them all."""
+    """The configuration cannot be used; it carries every fault found, to show them all at once."""
 
     code = "configuration"
+
+    def __init__(self, message: str = "", *, faults: tuple[LocatedFault, ...] = ()) -> None:
+        super().__init__(message or "\n".join(map(str, faults)))
+        self.faults = faults
 
 
 class InvalidRequestError(BrokerError):
@@ -50,13 +74,13 @@ class AttestationError(BrokerError):
 
 
 class KeySetUnavailableError(AttestationError):
-    """The issuer's keys are missing or staler than allowed: nothing can be verified, so nothing is."""
+    """The issuer's keys are missing or staler than allowed: nothing can be verified."""
 
     code = "key-set-unavailable"
 
 
 class AccessDeniedError(BrokerError):
-    """Policy, ownership or a ceiling said no. ``decision_id`` lets an operator ask for the reason."""
+    """Policy, ownership or a ceiling said no; operators look ``decision_id`` up."""
 
     code = "access-denied"
 
@@ -97,7 +121,10 @@ class LeaseNotRenewableError(LeaseError):
 
 
 class QuotaExceededError(BrokerError):
-    """Too many live credentials. ``scope`` says whose quota; wait ``retry_after_ms`` or give some back."""
+    """Too many live credentials: wait ``retry_after_ms`` or give some back.
+
+    ``scope`` says whose quota it is.
+    """
 
     code = "quota-exceeded"
 
@@ -115,8 +142,11 @@ class UnavailableError(BrokerError):
 
 
 class StoreUnavailableError(UnavailableError):
-    """The ledger did not answer. A mutation sent before this may or may not have taken effect;
-    repeating it with the same operation id is harmless."""
+    """The ledger did not answer.
+
+    A mutation sent before this may or may not have taken effect; repeating it with the same
+    operation id is harmless.
+    """
 
     code = "store-unavailable"
 

@@ -24,8 +24,10 @@ class Explain:
         self._published = published
 
     async def decision(self, caller: Principal, decision: DecisionId) -> Mapping[str, object]:
-        """Return a refusal: as it was recorded, and how the engine explains the same question by
-        the revision that is published now (``explained_at_revision``).
+        """Return a refusal as it was recorded, with the engine's explanation.
+
+        The engine explains the same question by the revision that is published now
+        (``explained_at_revision``).
 
         Raises:
             AccessDeniedError: the caller is no operator.

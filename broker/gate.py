@@ -23,7 +23,7 @@ class Gate:
 
     def __init__(self, watchers: Sequence[str]) -> None:
         waiting = Hindrance("not checked yet since the start", "wait a moment")
-        self._hindrances: dict[str, tuple[Hindrance, ...]] = {word: (waiting,) for word in watchers}
+        self._hindrances: dict[str, tuple[Hindrance, ...]] = dict.fromkeys(watchers, (waiting,))
 
     def report(self, watcher: str, *hindrances: Hindrance) -> None:
         """Replace what a watcher objects to; nothing means that it agrees."""

@@ -16,8 +16,10 @@ from broker.store.lease_ledger import LeaseLedger
 
 
 class Introspection:
-    """Judges tokens for the servers that they are meant for. ``verifier`` returns the verifier over
-    the keys that are published now."""
+    """Judges tokens for the servers that they are meant for.
+
+    ``verifier`` returns the verifier over the keys that are published now.
+    """
 
     def __init__(self, verifier: Callable[[], TokenVerifier], leases: LeaseLedger) -> None:
         self._verifier = verifier

@@ -161,7 +161,7 @@ class Issuance:
         )
 
     async def _grant(self, new: NewLease, quotas: Sequence[Quota]) -> Granted:
-        lease, task = new.spec.id, new.spec.task
+        lease = new.spec.id
         latest = self._clock.now_ms() + new.ttl_ms
         granted, full = await asyncio.gather(
             self._leases.grant(new),
@@ -183,8 +183,10 @@ class Issuance:
         raise QuotaExceededError(full.kind if full else "unknown")
 
     async def _undo(self, new: NewLease, granted: object, quotas: Sequence[Quota]) -> None:
-        """Take back what one side gave when the other refused. Nothing was signed; should this
-        fail too, the lease dies of age unseen."""
+        """Take back what one side gave when the other refused.
+
+        Nothing was signed; should this fail too, the lease dies of age unseen.
+        """
         lease, task = new.spec.id, new.spec.task
         try:
             if isinstance(granted, Granted):
@@ -205,8 +207,9 @@ class Issuance:
     async def renew(
         self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
     ) -> IssuedCredential:
-        """Prolong a credential by a new token: the full check again, on the same identity, and
-        never beyond the first maximum.
+        """Prolong a credential by a new token.
+
+        The full check again, on the same identity, and never beyond the first maximum.
 
         Raises:
             NotFoundError: no such credential, or another instance's.

@@ -14,7 +14,6 @@ from broker.gate import Gate
 from broker.governance.published import Published
 from broker.metrics import Metrics
 from broker.model.decision import Deny, NeedsApproval, Permit, Trace
-from broker.model.principal import Principal
 from broker.policy.query import Query
 from broker.questions import facts_of
 from broker.store import codec

@@ -18,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Any, Final, Literal, TextIO
 
 import structlog
@@ -55,9 +56,17 @@ def configure(level: str, style: Style, stream: TextIO, *, clock: Clock = _MACHI
     structlog.configure(
         processors=[structlog.processors.add_log_level, lines],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=partial(_Named, stream),
         cache_logger_on_first_use=False,
     )
+
+
+class _Named(structlog.WriteLogger):
+    """Writes finished lines; remembers the name that it was asked for by."""
+
+    def __init__(self, stream: TextIO, name: str = "") -> None:
+        super().__init__(stream)
+        self.name = name
 
 
 class _Lines:
@@ -67,12 +76,13 @@ class _Lines:
         self._write = _json_line if style == "json" else _console_line
         self._clock = clock
 
-    def __call__(self, _logger: object, _method: str, event: Event) -> str:
+    def __call__(self, logger: object, _method: str, event: Event) -> str:
         error = _exception(event.pop("exc_info", None))
         facts = {
             "at": rfc3339(self._clock.now_ms()),
             "level": event.pop("level", "info"),
             "event": event.pop("event", ""),
+            **({"logger": logger.name} if isinstance(logger, _Named) and logger.name else {}),
             **event,
         }
         if error is not None:
@@ -123,7 +133,7 @@ def _trace(error: BaseException) -> Iterator[str]:
             return
         kind = type(current)
         is_ours = kind.__module__.partition(".")[0] in _OURS
-        yield f"{kind.__qualname__}: {current!s}" if is_ours else kind.__qualname__
+        yield f"{kind.__qualname__}: {current}" if is_ours else kind.__qualname__
         frames = list(traceback.walk_tb(current.__traceback__))[-_MAX_FRAMES:]
         for frame, line in frames:
             yield f"  {frame.f_globals.get('__name__', '?')}:{line} {frame.f_code.co_name}"
@@ -155,7 +165,7 @@ def _json_line(facts: Mapping[str, object]) -> str:
 
 def _console_line(facts: Mapping[str, object]) -> str:
     rest = dict(facts)
-    head = f"{rest.pop('at')} {str(rest.pop('level')):<8}"
+    head = f"{rest.pop('at')} {rest.pop('level')!s:<8}"
     words = _json_line({"": rest.pop("event")})[6:-2]  # escaped as JSON, without its quotes
     return " ".join([head, words, *(f"{name}={_shown(value)}" for name, value in rest.items())])
 

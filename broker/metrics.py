@@ -18,7 +18,9 @@ ATTESTED: Final = "ok"
 NO_TOKEN: Final = "no-token"  # noqa: S105 - a label, not a secret
 """The reason of a request without evidence."""
 
-OUTCOMES: Final = ("permit", "deny", "needs-approval")
+OUTCOMES: Final = ("permit", "deny", "needsapproval")
+"""The decisions of :mod:`broker.model.decision`, in lower case."""
+
 _OTHER: Final = "other"
 _UNMATCHED: Final = "unmatched"
 
@@ -103,6 +105,10 @@ class Metrics:
         """Show how late the oldest due work is."""
         self._reaper_lag.set(seconds)
 
+    def reaper_failed(self) -> None:
+        """Count a piece of due work that failed, and will be tried again."""
+        self._reaper_failures.inc()
+
     def store_up(self, is_up: bool) -> None:  # noqa: FBT001 - the one argument, named by the method
         """Show whether the ledger answers."""
         self._store_up.set(int(is_up))
@@ -157,6 +163,11 @@ class Metrics:
         self._live_credentials = self._gauge("jit_live_credentials", "Credentials that are alive.")
         self._outbox = self._gauge("jit_outbox_entries", "Outbox entries not yet in the feed.")
         self._reaper_lag = self._gauge("jit_reaper_lag_seconds", "How late the oldest due work is.")
+        self._reaper_failures = Counter(
+            "jit_reaper_failures_total",
+            "Pieces of due work that failed and will be tried again.",
+            registry=self._registry,
+        )
         self._store_up = self._gauge("jit_store_up", "1 while the ledger answers.")
         info = Gauge("jit_info", "What this process is.", ("durability",), registry=self._registry)
         info.labels(durability).set(1)

@@ -27,8 +27,11 @@ def is_instance_of(caller: Principal, spec: TaskSpec, instance: str) -> bool:
 
 
 def is_opener(caller: Principal, spec: TaskSpec) -> bool:
-    """Tell whether the caller opened the task. An agent is bound to its instance, an orchestrator
-    is one identity however many copies of it run."""
+    """Tell whether the caller opened the task.
+
+    An agent is bound to its instance, an orchestrator is one identity however many copies of it
+    run.
+    """
     if caller.ref != spec.opener or caller.issuer != spec.opener_issuer:
         return False
     if caller.kind is Kind.AGENT and caller.instance != spec.opener_instance:

@@ -75,8 +75,10 @@ def about_renewal(
 
 
 def facts_of(query: Query) -> Mapping[str, object]:
-    """Return what the record of a refusal tells of its question: no labels, no claims, which are
-    the caller's own words and stay out of the audit trail."""
+    """Return what the record of a refusal tells of its question.
+
+    No labels, no claims, which are the caller's own words and stay out of the audit trail.
+    """
     return {
         "action": query.action,
         "principal": query.principal.ref,

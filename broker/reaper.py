@@ -1,8 +1,10 @@
-"""Follows up what is due: leases that expire, tasks that fall silent, trees that are taken down,
-populations of cuts, records that retention has outlived.
+"""Follows up what is due.
 
-- Level-triggered: each tick asks the due queue what is late *now*; a stall, a crash or a missed tick
-  loses nothing.
+Leases that expire, tasks that fall silent, trees to take down, populations of cuts, records that
+retention has outlived.
+
+- Level-triggered: each tick asks the due queue what is late *now*; a stall, a crash or a missed
+  tick loses nothing.
 - Every step is idempotent and judged afresh by the ledger's scripts, so any number of brokers reap
   at once; a claim only keeps them from doing the same work twice.
 - One poisoned piece is put off and told; the rest of the batch goes on.
@@ -27,13 +29,16 @@ HIDE_MS: Final = 30_000
 BATCH: Final = 100
 """Pieces claimed of one bucket at a time: what one script ends in a few milliseconds."""
 
+_BY_AGE: Final = frozenset("ltg")
+"""Kinds of work that are due because time has passed."""
+
 _log = structlog.get_logger(__name__)
 
 
 class Worker(Protocol):
     """Does one kind of due work."""
 
-    async def work(self, subject: str) -> int | None:
+    async def work(self, work: Work) -> int | None:
         """Do it all; return when to look again (ms), or None when nothing is left to do."""
         ...
 
@@ -42,10 +47,11 @@ class Reaper:
     """Works through the due queue, bucket by bucket.
 
     ``workers`` by kind of work (the letter before the colon); ``told`` is called with the buckets
-    whose outbox has news.
+    whose outbox has news. While ``may_sweep`` says no (the clocks disagree) nothing dies of age or
+    silence; what was ordered is carried out all the same.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    def __init__(
         self,
         *,
         due: DueQueue,
@@ -55,6 +61,7 @@ class Reaper:
         metrics: Metrics,
         faults: FaultPoints,
         told: Callable[[int], None],
+        may_sweep: Callable[[], bool],
     ) -> None:
         self._due = due
         self._leases = leases
@@ -63,6 +70,7 @@ class Reaper:
         self._metrics = metrics
         self._faults = faults
         self._told = told
+        self._may_sweep = may_sweep
         self._busy: set[int] = set()
 
     async def tick(self) -> None:
@@ -88,8 +96,9 @@ class Reaper:
             return False
         self._faults.reach("reap.claimed")
         self._metrics.reaper_lag(max(work.late_ms for work in taken) / 1000)
-        await self._expire([work for work in taken if work.kind == "l"])
-        for work in taken:
+        ordered = [work for work in taken if work.kind not in _BY_AGE or self._may_sweep()]
+        await self._expire([work for work in ordered if work.kind == "l"])
+        for work in ordered:
             if work.kind != "l":
                 await self._one(work)
         self._told(bucket)
@@ -107,10 +116,10 @@ class Reaper:
     async def _one(self, work: Work) -> None:
         try:
             worker = self._workers[work.kind]
-            again_at_ms = await worker.work(work.subject)
+            again_at_ms = await worker.work(work)
         except StoreUnavailableError:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - see below
             # The reaper's loop is one of two places that catch everything: a poisoned record must
             # not keep the others from dying on time. It stays hidden until its claim runs out.
             _log.exception("reaper-work-failed", work=work.member)

@@ -8,12 +8,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from broker.ids import bucket_of
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import Lease
 from broker.model.receipt import Receipt, ReceiptState
+from broker.store.feed_subscribers import FeedSubscribers
 
 _OWN_ENDS = frozenset({"revoked", "given-back", "undone"})
 """Ends that were told to verifiers lease by lease."""
@@ -27,29 +27,11 @@ class Cause:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Whether the verifiers of an audience know of an event."""
-
-    is_confirmed: bool
-    detail: str
-
-
-class Audience(Protocol):
-    """Who knows what the subscribers of the feed have acknowledged."""
-
-    async def heard(
-        self, bucket: int, number: int, server: ResourceServer, *, since_ms: int
-    ) -> Heard:
-        """Tell whether every verifier of an audience refuses what this event ended."""
-        ...
-
-
 class Receipts:
-    """Makes receipts. ``servers`` returns the registered resource servers by audience."""
+    """Makes receipts."""
 
-    def __init__(self, audience: Audience) -> None:
-        self._audience = audience
+    def __init__(self, subscribers: FeedSubscribers) -> None:
+        self._subscribers = subscribers
 
     async def of(
         self, lease: Lease, cause: Cause | None, servers: Mapping[str, ResourceServer]
@@ -76,11 +58,15 @@ class Receipts:
             )
         if server.check is CheckMode.INTROSPECT:
             return _introspected(lease.judged_at_ms, told, server)
-        heard = await self._audience.heard(
-            bucket_of(lease.spec.id), told.number, server, since_ms=told.at_ms
+        heard = await self._subscribers.confirmation(
+            bucket_of(lease.spec.id),
+            told.number,
+            server.audience,
+            told.at_ms,
+            staleness_ms=server.staleness_ms,
+            strict=server.strict,
         )
-        state = ReceiptState.CONFIRMED if heard.is_confirmed else ReceiptState.ACCEPTED
-        return state, heard.detail
+        return heard.state, heard.detail
 
 
 def _own(lease: Lease) -> Cause | None:

@@ -31,7 +31,7 @@ Servers = Callable[[], Mapping[str, ResourceServer]]
 class Reports:
     """Collects the receipts of what has ended."""
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    def __init__(
         self,
         *,
         tasks: TaskLedger,

@@ -1,7 +1,8 @@
-"""Orders of operators. They need no policy, no facts and no keys: only an attested operator of the
-tenant, and the ledger.
+"""Orders of operators: an attested operator of the tenant, and the ledger, are all they need.
 
-    keep the order ─ cut or end (the ledger holds it: dead from here on) ─ note where it stands ─ clean up
+    keep the order ─ cut or end (dead from here on) ─ note where it stands ─ clean up
+
+- No policy, no facts and no keys are asked.
 
 - A repeat finds the first order and carries on with it, whatever died meanwhile.
 - An operator reaches its own tenants only; what lies in others does not exist for it (I16).
@@ -33,7 +34,7 @@ _SINGLE: Final = (SelectorKind.CREDENTIAL, SelectorKind.TASK)
 class Revocations:
     """Carries out what operators order. ``wake`` is told the buckets that have work."""
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    def __init__(
         self,
         *,
         tasks: TaskLedger,

@@ -23,7 +23,6 @@ from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
 from broker.model.task import Task, TaskSpec, TaskState
 from broker.ownership import is_opener, is_operator_of, is_owner, require_visible
-from broker.policy.query import Action, Query
 from broker.questions import about_extension, about_opening
 from broker.secret import Secret
 from broker.store.task_ledger import NewTask, TaskLedger
@@ -46,7 +45,7 @@ class TaskLimits:
 class Tasks:
     """Verbs on tasks. ``wake`` is told the task whose end wants following up at once."""
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    def __init__(
         self,
         *,
         ledger: TaskLedger,

@@ -10,6 +10,7 @@ from broker.model.task import TaskSpec, TaskState
 from broker.populations import Populations, ends_lease, ends_task
 from broker.revocation import Revocations, cuts_of, pending
 from broker.store.cut_ledger import Cut, Standing
+from broker.store.due_queue import Work
 from broker.store.lease_ledger import END_BATCH, LeaseLedger
 from broker.store.paths import Paths
 from broker.store.quotas import Quota, QuotaLedger
@@ -29,19 +30,22 @@ class Look:
         self._tree = tree
         self._paths = paths
 
-    async def work(self, subject: str) -> int | None:
+    async def work(self, work: Work) -> int | None:
         """Let the ledger judge the task, and end it or say when to look again."""
-        task = parse_task_id(subject)
+        task = parse_task_id(work.subject)
         path = await self._paths.of_task(task)
         await self._tree.sweep(task, path[0])
         return None
 
 
 class TakeDown:
-    """``k``: end the leases and children of a task that has ended. They are dead already, by the
-    judge's word; this makes it so record by record, tells it, and frees the quotas."""
+    """``k``: end the leases and children of a task that has ended.
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    They are dead already, by the judge's word; this makes it so record by record, tells it, and
+    frees the quotas.
+    """
+
+    def __init__(
         self,
         *,
         tasks: TaskLedger,
@@ -58,9 +62,9 @@ class TakeDown:
         self._faults = faults
         self._retention_ms = retention_ms
 
-    async def work(self, subject: str) -> int | None:
+    async def work(self, work: Work) -> int | None:
         """Take a task down; what remains of it is forgotten when its retention has passed."""
-        task = parse_task_id(subject)
+        task = parse_task_id(work.subject)
         spec = await self._tree.spec(task)
         if spec is None:
             return None
@@ -92,10 +96,13 @@ class TakeDown:
 
 
 class CleanUp:
-    """``x``: follow up an operator's cut in one bucket: end the tasks and leases that it killed,
-    and lay it where it does not stand yet."""
+    """``x``.
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    Follow up an operator's cut in one bucket: end the tasks and leases that it killed, and lay
+    it where it does not stand yet.
+    """
+
+    def __init__(
         self,
         *,
         tasks: TaskLedger,
@@ -114,9 +121,9 @@ class CleanUp:
         self._populations = populations
         self._buckets = buckets
 
-    async def work(self, subject: str) -> int | None:
-        """Clean up every bucket in which the order's cuts stand."""
-        revocation = parse_revocation_id(subject)
+    async def work(self, work: Work) -> int | None:
+        """Clean up the bucket that the work lies in."""
+        revocation = parse_revocation_id(work.subject)
         try:
             order, standings = await self._orders.find(revocation)
         except NotFoundError:
@@ -125,8 +132,9 @@ class CleanUp:
             await self._revocations.carry_out(order)
             order, standings = await self._orders.find(revocation)
         for cut in cuts_of(order):
-            for bucket, standing in standings.get(cut.field, {}).items():
-                await self._bucket(order, cut, bucket, standing)
+            standing = standings.get(cut.field, {}).get(work.bucket)
+            if standing:
+                await self._bucket(order, cut, work.bucket, standing)
         if pending(order, standings, self._buckets):
             return (
                 max(s.issued_before_ms for c in standings.values() for s in c.values()) + _RETRY_MS
@@ -175,9 +183,9 @@ class Forget:
     def __init__(self, tree: TaskTree) -> None:
         self._tree = tree
 
-    async def work(self, subject: str) -> int | None:
+    async def work(self, work: Work) -> int | None:
         """Remove a task's records."""
-        spec = await self._tree.spec(parse_task_id(subject))
+        spec = await self._tree.spec(parse_task_id(work.subject))
         if spec is not None:
             await self._tree.forget(spec)
         return None

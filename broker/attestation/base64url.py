@@ -5,7 +5,6 @@ many spellings (M3); here a value has exactly one.
 """
 
 import base64
-import binascii
 
 
 def encode(data: bytes) -> str:
@@ -21,7 +20,7 @@ def decode(text: str) -> bytes:
     """
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error:
+    except ValueError:
         data = b""
     if encode(data) != text:
         # Without the text: it may be part of a credential.

@@ -74,7 +74,8 @@ class GuardedServer:
 
     def kill(self) -> None:
         """Let it die as in an accident (``kill -9``), and wait for that."""
-        os.kill(self._pid, signal.SIGKILL)
+        if self.is_running:
+            os.kill(self._pid, signal.SIGKILL)
         self.stop()
 
     def _await_answer(self, guardian: "subprocess.Popen[bytes]") -> None:

@@ -13,7 +13,7 @@ from typing import Final, cast
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
-from broker.http.gate import LOCAL, Gate
+from broker.http.admission import LOCAL, Admission
 from broker.http.limits import Limits
 
 _MAX_HEADERS: Final = 64
@@ -43,12 +43,12 @@ class Connection(web.RequestHandler):
     """aiohttp's connection handler, bounded. One per accepted connection."""
 
     __slots__ = (
-        "_address", "_gate", "_head_bytes", "_head_timer", "_is_admitted", "_limits", "_log",
+        "_address", "_admission", "_head_bytes", "_head_timer", "_is_admitted", "_limits", "_log",
         "_write_timer",
     )  # fmt: skip
 
     def __init__(
-        self, server: web.Server, *, gate: Gate, limits: Limits, log: FilteringBoundLogger
+        self, server: web.Server, *, admission: Admission, limits: Limits, log: FilteringBoundLogger
     ) -> None:
         super().__init__(
             server,
@@ -59,7 +59,7 @@ class Connection(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to say "none"
             auto_decompress=False,
         )
-        self._gate = gate
+        self._admission = admission
         self._limits = limits
         self._log = log
         self._address = LOCAL
@@ -72,7 +72,7 @@ class Connection(web.RequestHandler):
         """Admit the connection, and give its first head its time; or cut it."""
         peer = transport.get_extra_info("peername")
         self._address = peer[0] if isinstance(peer, tuple) else LOCAL
-        self._is_admitted = self._gate.admit(self._address)
+        self._is_admitted = self._admission.admit(self._address)
         if not self._is_admitted:
             self._log.warning("connection refused", reason="cap", peer=self._address)
             _abort(transport)
@@ -86,7 +86,7 @@ class Connection(web.RequestHandler):
         self._stop_write_timer()
         if self._is_admitted:
             self._is_admitted = False
-            self._gate.leave(self._address)
+            self._admission.leave(self._address)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -10,11 +10,11 @@ One instead of several because each costs on every request. What it decides:
 import asyncio
 from typing import Final
 
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
 from broker.errors import AttestationError, InvalidRequestError
 from broker.http import oauth_routes, problems, status_routes
-from broker.http.gate import LOCAL, Gate
+from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
 from broker.http.mutations import Handler
@@ -34,7 +34,7 @@ PUBLIC: Final = frozenset(
 )
 """All that anybody may ask for. A test walks the route table and finds nothing else open."""
 
-_SINGLETONS: Final = (hdrs.AUTHORIZATION, "Idempotency-Key")
+_SINGLETONS: Final = ("Authorization", "Idempotency-Key")
 """Headers that must not come twice. aiohttp's parser refuses the rest of them: ``Host``,
 ``Content-Type``, ``Content-Length``, ``Transfer-Encoding``."""
 
@@ -42,12 +42,12 @@ _SINGLETONS: Final = (hdrs.AUTHORIZATION, "Idempotency-Key")
 class Edge:
     """Stands between the router and the handlers."""
 
-    def __init__(self, services: Services, gate: Gate) -> None:
+    def __init__(self, services: Services, admission: Admission) -> None:
         self._authenticate = services.authenticate
         self._metrics = services.metrics
         self._request_id = services.request_id
         self._journal = Journal(services.log, logs_all=services.limits.log_requests)
-        self._gate = gate
+        self._admission = admission
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -67,15 +67,17 @@ class Edge:
     async def _admitted(
         self, request: web.Request, handler: Handler, path: str
     ) -> web.StreamResponse:
+        if request.version < HttpVersion10:
+            raise InvalidRequestError("speak HTTP/1.1")
         client = self._client_behind_proxy(request)
         if client == LOCAL:
             return await self._attested(request, handler, path)
-        if not self._gate.take(client):
+        if not self._admission.take(client):
             raise TooManyRequestsError("one client of a proxy holds all that one may")
         try:
             return await self._attested(request, handler, path)
         finally:
-            self._gate.give_back(client)
+            self._admission.give_back(client)
 
     async def _attested(
         self, request: web.Request, handler: Handler, path: str
@@ -102,9 +104,9 @@ class Edge:
         Empty for whoever connects directly: there the connection has been counted.
         """
         address = request.remote
-        if address is None or not self._gate.trusts(address):
+        if address is None or not self._admission.trusts(address):
             return LOCAL
-        return self._gate.client_behind(address, request.headers.getall("X-Forwarded-For", ()))
+        return self._admission.client_behind(address, request.headers.getall("X-Forwarded-For", ()))
 
     def _refusal(self, request: web.Request, error: Exception) -> web.Response:
         if isinstance(error, ConnectionError) and request.transport is None:
@@ -119,21 +121,22 @@ async def seal(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
     headers[hdrs.CACHE_CONTROL] = "no-store"
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Request-Id"] = request.get(REQUEST_ID, "")
+    if REQUEST_ID in request:
+        headers["X-Request-Id"] = request[REQUEST_ID]
     headers.popall(hdrs.SERVER, None)
 
 
-async def expect(request: web.Request) -> None:
+async def expect(request: web.Request) -> web.StreamResponse | None:
     """Answer ``Expect: 100-continue``; refuse any other expectation.
 
     aiohttp's own version would say the header's value back.
     """
     if request.headers[hdrs.EXPECT].lower() != "100-continue":
-        body = problems.answer(ExpectationFailedError("only 100-continue can be expected"))
-        raise web.HTTPExpectationFailed(body=body.body, content_type=body.content_type)
+        return problems.answer(ExpectationFailedError("only 100-continue can be expected"))
     if request.version == HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # nothing of the answer itself has been sent
+    return None
 
 
 def _path(request: web.Request) -> str:

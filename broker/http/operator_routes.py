@@ -29,7 +29,7 @@ class OperatorRoutes:
         """Take access away; 202 while the cut does not stand in every bucket."""
         key = parse.idempotency_key(request.headers.get("Idempotency-Key"))
         body = await self._bodies.json(request, wire.RevokeBody)
-        what, why = parse.selector(body), text.reason(body.reason, "reason")
+        what, why = parse.selector(body), text.parse_reason(body.reason)
         ordered = await self._revocations.order(request[PRINCIPAL], what, why, key)
         location = {"Location": f"/v1/revocations/{ordered.id}"}
         status = 200 if ordered.is_acknowledged else 202

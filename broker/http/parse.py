@@ -3,7 +3,6 @@
 Every error names the member as the caller wrote it.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,8 +21,6 @@ from broker.model.requests import (
 )
 from broker.model.task import TaskState
 
-_REFERENCE: Final = re.compile(r"[!-~]{1,256}", re.ASCII)
-_ISSUER: Final = re.compile(r"[!-~]{1,512}", re.ASCII)
 _STATES: Final = frozenset(TaskState)
 _CONFINABLE: Final = frozenset({SelectorKind.AGENT, SelectorKind.CAPABILITY, SelectorKind.ISSUER})
 
@@ -31,12 +28,12 @@ _CONFINABLE: Final = frozenset({SelectorKind.AGENT, SelectorKind.CAPABILITY, Sel
 def open_task(body: wire.OpenTaskBody, limits: Limits) -> OpenTask:
     """Read the order to open a task."""
     return OpenTask(
-        name=text.name(body.name, "name"),
-        agent=text.name(body.agent, "agent"),
-        tenant=text.name(body.tenant, "tenant"),
+        name=text.parse_name(body.name, field="name"),
+        agent=text.parse_name(body.agent, field="agent"),
+        tenant=text.parse_name(body.tenant, field="tenant"),
         ceiling=tuple(_ceiling(line, at) for at, line in enumerate(body.ceiling)),
         ttl_ms=_ms(body.ttl_seconds, "ttl_seconds", limits),
-        idle_ms=_ms(body.idle_timeout_seconds, "idle_timeout_seconds", limits),
+        idle_ms=_idle_ms(body.idle_timeout_seconds, limits),
         instance=_name_or_nothing(body.instance, "instance"),
         on_behalf_of=_name_or_nothing(body.on_behalf_of, "on_behalf_of"),
         tickets=_references(body.tickets, "tickets"),
@@ -54,11 +51,11 @@ def extend_task(body: wire.ExtendBody, limits: Limits) -> ExtendTask:
 def issue(body: wire.IssueBody, limits: Limits) -> IssueCredential:
     """Read the wish for a credential."""
     return IssueCredential(
-        capability=text.name(body.capability, "capability"),
+        capability=text.parse_name(body.capability, field="capability"),
         scopes=_scopes(body.scopes, "scopes"),
         ttl_ms=ttl_or_default(body.ttl_seconds, limits),
         labels={
-            text.name(key, "labels"): _reference(value, f"labels.{key}")
+            text.parse_name(key, field="labels"): _reference(value, f"labels.{key}")
             for key, value in body.labels.items()
         },
     )
@@ -71,7 +68,7 @@ def ttl_or_default(seconds: int | None, limits: Limits) -> int:
 
 def reason_or_nothing(given: str | None) -> str:
     """Read an optional reason."""
-    return "" if given is None else text.reason(given, "reason")
+    return "" if given is None else text.parse_reason(given)
 
 
 def handle(given: str) -> str:
@@ -81,7 +78,7 @@ def handle(given: str) -> str:
 
 def idempotency_key(given: str | None) -> str:
     """Read the ``Idempotency-Key`` header; empty when there is none."""
-    return "" if given is None else text.idempotency_key(given, "Idempotency-Key")
+    return "" if given is None else text.parse_idempotency_key(given)
 
 
 def task_filter(found: dict[str, str]) -> TaskFilter:
@@ -127,20 +124,22 @@ def _selected(body: wire.RevokeBody, kind: SelectorKind) -> str:
         case SelectorKind.TASK:
             return ids.parse_task_id(body.task or "")
         case SelectorKind.ISSUER:
-            return _visible(_ISSUER, body.issuer or "", "issuer")
+            return text.parse_text(body.issuer or "", field="issuer", max_length=wire.MAX_URL)
         case SelectorKind.AGENT | SelectorKind.CAPABILITY | SelectorKind.TENANT:
-            return text.name(getattr(body, kind), kind.value)
+            return text.parse_name(getattr(body, kind), field=kind.value)
 
 
 def _ceiling(line: wire.CeilingLine, at: int) -> Ceiling:
     return Ceiling(
-        text.name(line.capability, f"ceiling[{at}].capability"),
+        text.parse_name(line.capability, field=f"ceiling[{at}].capability"),
         _scopes(line.scopes, f"ceiling[{at}].scopes"),
     )
 
 
 def _scopes(given: Sequence[str], field: str) -> frozenset[str]:
-    return frozenset(text.scope(scope, f"{field}[{at}]") for at, scope in enumerate(given))
+    return frozenset(
+        text.parse_scope(scope, field=f"{field}[{at}]") for at, scope in enumerate(given)
+    )
 
 
 def _references(given: Sequence[str], field: str) -> tuple[str, ...]:
@@ -148,17 +147,16 @@ def _references(given: Sequence[str], field: str) -> tuple[str, ...]:
 
 
 def _reference(given: str, field: str) -> str:
-    return _visible(_REFERENCE, given, field)
-
-
-def _visible(pattern: re.Pattern[str], given: str, field: str) -> str:
-    if pattern.fullmatch(given) is None:
-        raise InvalidRequestError("use visible ASCII characters only", field=field)
-    return given
+    return text.parse_text(given, field=field, max_length=wire.MAX_WORD)
 
 
 def _name_or_nothing(given: str | None, field: str) -> str:
-    return text.name(given, field) if given else ""
+    return text.parse_name(given, field=field) if given else ""
+
+
+def _idle_ms(seconds: int | None, limits: Limits) -> int:
+    chosen = limits.default_idle_seconds if seconds is None else seconds
+    return _ms(chosen, "idle_timeout_seconds", limits)
 
 
 def _ms(seconds: int, field: str, limits: Limits) -> int:

@@ -7,9 +7,11 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
+from backends.jwt import actor_chain
 from broker.clock import rfc3339
 from broker.http.query import Window
 from broker.http.services import Readiness
+from broker.model.decision import Trace
 from broker.model.lease import Lease
 from broker.model.receipt import Receipt, ReportPage
 from broker.model.requests import (
@@ -85,7 +87,7 @@ def lease(value: Lease) -> Json:
         "alive": value.is_alive,
         "ended_at": _instant(value.ended_at_ms),
         "ended_by": value.ended_by,
-        "decision": value.spec.decision,
+        "decision": _decision(value.spec.trace),
     }
 
 
@@ -153,7 +155,7 @@ def introspected(value: Introspected, *, issuer: str) -> Json:
         "aud": spec.audience,
         "iss": issuer,
         "jti": value.token_id,
-        "act": _act(spec.actors),
+        "act": actor_chain(spec.actors),
         "task": spec.task,
         "agent": spec.agent,
         "capability": spec.capability,
@@ -234,12 +236,12 @@ def _selector(value: Selector) -> Json:
     return shown | {"in_tenant": value.tenant} if value.tenant else shown
 
 
-def _act(actors: Sequence[str]) -> Json:
-    """Nest the chain of agents, the current one outermost (RFC 8693 §4.1)."""
-    chain: Json = {}
-    for agent in actors:
-        chain = {"sub": f"agent:{agent}"} | ({"act": chain} if chain else {})
-    return chain
+def _decision(value: Trace) -> Json:
+    return {
+        "policies": value.policies,
+        "policy_version": value.policy_version,
+        "facts_revision": value.facts_revision,
+    }
 
 
 def _instant(instant_ms: int) -> str | None:

@@ -4,10 +4,10 @@ from typing import Final
 
 from aiohttp import web
 
+from broker.http.admission import Admission
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
 from broker.http.edge import Edge, expect, seal
-from broker.http.gate import Gate
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
@@ -16,7 +16,7 @@ from broker.http.status_routes import StatusRoutes
 from broker.http.table import Table
 from broker.http.task_routes import TaskRoutes
 
-GATE: Final = web.AppKey("GATE", Gate)
+ADMISSION: Final = web.AppKey("ADMISSION", Admission)
 """Who holds how many places; the server asks it for each connection."""
 
 MUTATIONS: Final = web.AppKey("MUTATIONS", Mutations)
@@ -25,12 +25,12 @@ MUTATIONS: Final = web.AppKey("MUTATIONS", Mutations)
 
 def build(services: Services) -> web.Application:
     """Build the application. It holds no state but who is connected and what is under way."""
-    gate, mutations = Gate(services.limits), Mutations()
+    admission, mutations = Admission(services.limits), Mutations()
     app = web.Application(
-        middlewares=[Edge(services, gate).guard],
+        middlewares=[Edge(services, admission).guard],
         client_max_size=services.limits.max_body_bytes,
     )
-    app[GATE], app[MUTATIONS] = gate, mutations
+    app[ADMISSION], app[MUTATIONS] = admission, mutations
     app.on_response_prepare.append(seal)
     for route in (*_own_routes(services, mutations), *services.extra_routes):
         _guarded(route).register(app.router)

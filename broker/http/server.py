@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from broker.errors import ConfigurationError
 from broker.http.connection import Connection
 from broker.http.limits import Limits
-from broker.http.routes import GATE, MUTATIONS
+from broker.http.routes import ADMISSION, MUTATIONS
 from broker.http.sockets import Endpoint, UnixEndpoint, open_tcp, open_unix
 
 _NATIVE_PARSER: Final = "aiohttp._http_parser"
@@ -33,7 +33,7 @@ class HttpServer:
     """
 
     def __init__(self, app: web.Application, limits: Limits, log: FilteringBoundLogger) -> None:
-        self._app = app
+        self.app = app
         self._limits = limits
         self._log = log
         # aiohttp waits this long twice: for the handlers, then for them again once it has told
@@ -73,14 +73,14 @@ class HttpServer:
         self._listeners, self._unix = [], []
         if self._runner.server is not None:
             await self._runner.cleanup()
-        return await self._app[MUTATIONS].settle(_SETTLE_SECONDS)
+        return await self.app[MUTATIONS].settle(_SETTLE_SECONDS)
 
     async def _listen(self, endpoint: Endpoint) -> None:
         server = self._runner.server
         if server is None:
             raise ConfigurationError("start() comes before listening")
         accept = partial(
-            Connection, server, gate=self._app[GATE], limits=self._limits, log=self._log
+            Connection, server, admission=self.app[ADMISSION], limits=self._limits, log=self._log
         )
         loop = asyncio.get_running_loop()
         if isinstance(endpoint, UnixEndpoint):

@@ -8,14 +8,10 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from broker.clock import Clock
-from broker.explain import Explain
+from broker.http import ports
 from broker.http.limits import Limits
-from broker.introspection import Introspection
-from broker.issuance import Issuance
 from broker.metrics import Metrics
 from broker.model.principal import Principal
-from broker.revocation import Credentials, Reports, Revocations
-from broker.tasks import Tasks
 
 Authenticate = Callable[[str], Awaitable[Principal]]
 """Attests a bearer token, or raises :class:`~broker.errors.AttestationError`."""
@@ -47,13 +43,14 @@ class Services:
     ``extra_routes`` are authenticated like all others.
     """
 
-    tasks: Tasks
-    issuance: Issuance
-    credentials: Credentials
-    revocations: Revocations
-    reports: Reports
-    introspection: Introspection
-    explain: Explain
+    tasks: ports.Tasks
+    listing: ports.Listing
+    issuance: ports.Issuance
+    credentials: ports.Credentials
+    revocations: ports.Revocations
+    reports: ports.Reports
+    introspection: ports.Introspection
+    explain: ports.Explain
     authenticate: Authenticate
     readiness: Callable[[], Readiness]
     jwks: Callable[[], Mapping[str, object]]

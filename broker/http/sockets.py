@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 import stat
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -72,13 +73,14 @@ def open_tcp(endpoint: TcpEndpoint, *, unread_ms: int) -> list[socket.socket]:
         )
     except socket.gaierror as error:
         raise ConfigurationError(f"cannot resolve {where}: {error.strerror}") from error
-    opened: list[socket.socket] = []
     try:
-        for family, address in dict.fromkeys((each[0], each[4]) for each in found):
-            opened.append(_listening(family, address, endpoint, unread_ms))
+        with ExitStack() as undo:
+            addresses = dict.fromkeys((each[0], each[4]) for each in found)
+            opened = [undo.enter_context(socket.socket(family)) for family, _ in addresses]
+            for each, (_, address) in zip(opened, addresses, strict=True):
+                _bind(each, address, endpoint, unread_ms)
+            undo.pop_all()
     except OSError as error:
-        for each in opened:
-            each.close()
         raise ConfigurationError(
             f"cannot listen on {where}: {error.strerror}; free the port or choose another"
         ) from error
@@ -92,36 +94,32 @@ def open_unix(endpoint: UnixEndpoint) -> socket.socket:
         ConfigurationError: the path is in use, is something else, or cannot be written.
     """
     path = endpoint.path
-    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _make_way(path)
-        opened.bind(str(path))
-        path.chmod(_OWNER_ONLY)  # nobody can connect yet: only listening lets them
+        with ExitStack() as undo:
+            opened = undo.enter_context(socket.socket(socket.AF_UNIX))
+            _make_way(path)
+            opened.bind(str(path))
+            path.chmod(_OWNER_ONLY)  # nobody can connect yet: only listening lets them
+            undo.pop_all()
     except OSError as error:
-        opened.close()
         raise ConfigurationError(
             f"cannot listen on {path}: {error.strerror}; give a path in a directory that exists "
             "and that this process may write"
         ) from error
-    except ConfigurationError:
-        opened.close()
-        raise
     return opened
 
 
-def _listening(
-    family: int, address: tuple[Any, ...], endpoint: TcpEndpoint, unread_ms: int
-) -> socket.socket:
-    opened = socket.socket(family, socket.SOCK_STREAM)
+def _bind(
+    opened: socket.socket, address: tuple[Any, ...], endpoint: TcpEndpoint, unread_ms: int
+) -> None:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if endpoint.reuse_port:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    if family == socket.AF_INET6:
+    if opened.family == socket.AF_INET6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread_ms)
     opened.bind(address)
-    return opened
 
 
 def _make_way(path: Path) -> None:

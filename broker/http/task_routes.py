@@ -50,7 +50,9 @@ class TaskRoutes:
         """List tasks."""
         found = request[QUERY]
         window, which = query.window(found), parse.task_filter(found)
-        page = await self._tasks.find(request[PRINCIPAL], which, window.cursor, window.limit)
+        page = await self._services.listing.find(
+            request[PRINCIPAL], which, window.cursor, window.limit
+        )
         filters = {name: found[name] for name in _FILTERS if name in found}
         following = render.next_link("/v1/tasks", page.cursor, window, filters)
         return render.reply(

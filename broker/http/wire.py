@@ -8,13 +8,22 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from broker.text import MAX_REASON
+
 MAX_LINES = 64
 """Scopes of one line, lines of one ceiling."""
 
 MAX_REFERENCES = 32
 """Tickets, resources, labels."""
 
-Word = Annotated[str, Meta(min_length=1, max_length=256)]
+MAX_WORD = 256
+"""Characters of a ticket, a resource, a label; names are shorter still."""
+
+MAX_URL = 512
+
+Word = Annotated[str, Meta(min_length=1, max_length=MAX_WORD)]
+Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL)]
+Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
 Seconds = Annotated[int, Meta(ge=1)]
 Scopes = Annotated[list[Word], Meta(min_length=1, max_length=MAX_LINES)]
 References = Annotated[list[Word], Meta(max_length=MAX_REFERENCES)]
@@ -44,7 +53,7 @@ class OpenTaskBody(Body):
     on_behalf_of: Word | None = None
     tickets: References = []
     resources: References = []
-    idle_timeout_seconds: Seconds = 300
+    idle_timeout_seconds: Seconds | None = None
     opener_timeout_seconds: Annotated[int, Meta(ge=0)] = 0
     parent: Word | None = None
 
@@ -64,7 +73,7 @@ class ExtendBody(Body):
 class CloseBody(Body):
     """``POST /v1/tasks/{task}/complete``, ``/fail`` and ``/cancel``."""
 
-    reason: Word | None = None
+    reason: Reason | None = None
 
 
 class EmptyBody(Body):
@@ -89,12 +98,12 @@ class RenewBody(Body):
 class RevokeBody(Body):
     """``POST /v1/revocations``: a reason, and exactly one of the first seven others."""
 
-    reason: Word
+    reason: Reason
     credential: Word | None = None
     task: Word | None = None
     agent: Word | None = None
     capability: Word | None = None
-    issuer: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
+    issuer: Url | None = None
     tenant: Word | None = None
     all: bool | None = None
     in_tenant: Word | None = None

@@ -14,8 +14,11 @@ class CheckMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResourceServer:
-    """A party that accepts our tokens. ``staleness_ms`` is the bound beyond which a strict feed
-    verifier refuses everything; ``cache_ms`` how long an introspecting one may remember a yes."""
+    """A party that accepts our tokens.
+
+    ``staleness_ms`` is the bound beyond which a strict feed verifier refuses everything;
+    ``cache_ms`` how long an introspecting one may remember a yes.
+    """
 
     audience: str
     check: CheckMode

@@ -13,8 +13,11 @@ from broker.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
-    """Open a named task. With neither ``instance`` nor a claim, nobody can use it: when
-    ``instance`` is empty the answer carries a claim handle for whoever shall run it."""
+    """Open a named task.
+
+    With neither ``instance`` nor a claim, nobody can use it: when ``instance`` is empty the
+    answer carries a claim handle for whoever shall run it.
+    """
 
     name: str
     agent: str
@@ -73,8 +76,11 @@ class LeasePage:
 
 @dataclass(frozen=True, slots=True)
 class IssueCredential:
-    """Ask for a credential within a task. ``ttl_ms`` 0 means the capability's default. ``labels``
-    are the caller's own assertions; policy sees them as the set of strings ``key=value``."""
+    """Ask for a credential within a task.
+
+    ``ttl_ms`` 0 means the capability's default. ``labels`` are the caller's own assertions;
+    policy sees them as the set of strings ``key=value``.
+    """
 
     capability: str
     scopes: frozenset[str]
@@ -117,8 +123,11 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """An operator's order. ``pending_buckets`` names where a cut does not stand yet: until it is
-    empty the order is not acknowledged (DESIGN §4)."""
+    """An operator's order.
+
+    ``pending_buckets`` names where a cut does not stand yet: until it is empty the order is not
+    acknowledged (DESIGN §4).
+    """
 
     id: RevocationId
     selector: Selector

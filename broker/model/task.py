@@ -47,7 +47,9 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as the ledger has it now. ``ended_by`` is a word: done, idle, deadline, parent, cut …
+    """A task as the ledger has it now.
+
+    ``ended_by`` is a word: done, failed, cancelled, idle, deadline, parent, revoked.
 
     ``is_alive`` is the ledger's own judgement, ancestors and cuts included; ``state`` is only this
     node's.

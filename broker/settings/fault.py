@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+Path = tuple[str | int, ...]
+"""The way from a document's root to a value: ``("issuers", 0, "audience")``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -12,6 +15,16 @@ class Fault:
     ``faults() -> Iterator[Fault]`` with paths relative to itself.
     """
 
-    path: tuple[str | int, ...]
+    path: Path
     message: str
     remedy: str
+
+    def under(self, *prefix: str | int) -> "Fault":
+        """Return the same fault as seen from further up the document."""
+        return Fault((*prefix, *self.path), self.message, self.remedy)
+
+
+def dotted(path: Path) -> str:
+    """Write a path for people: ``issuers[0].audience``."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")

@@ -37,7 +37,7 @@ def parse_store_url(url: str) -> StoreUrl:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port or DEFAULT_PORT
+        port = DEFAULT_PORT if parts.port is None else parts.port
     except ValueError as error:
         raise StoreUrlError("it is not a URL", f"write {FORMS}") from error
     for message, remedy in _complaints(parts):
@@ -73,8 +73,8 @@ def _complaints_unix(parts: SplitResult) -> Iterator[tuple[str, str]]:
 
 
 def _complaints_tcp(parts: SplitResult) -> Iterator[tuple[str, str]]:
-    if not parts.hostname:
-        yield "it names no host", f"write {FORMS}"
+    if not parts.hostname or parts.port == 0:
+        yield "it names no host, or no port of it", f"write {FORMS}"
     database = parts.path.strip("/")
     if database and not (database.isascii() and database.isdigit() and len(database) <= 4):  # noqa: PLR2004 - databases are few
         yield "its path is not a database number", "write redis://host:6379/0"

@@ -10,8 +10,9 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import NoScriptError
 
 from broker.errors import StoreUnavailableError
+from broker.store.deadlines import Deadlines
 from broker.store.link import Reply, Script, Value
-from broker.store.servers import FOREIGN_ERRORS, servers_of
+from broker.store.servers import FOREIGN_ERRORS, reason, servers_of
 from broker.store.stream import Entries, parse_entries, tail_command
 
 DEADLINE_MS: Final = 2000
@@ -35,7 +36,7 @@ class ClientLink:
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(CALLS_PER_SERVER)
         )
-        self._closed = False
+        self._deadlines = Deadlines()
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Value] = ()) -> Reply:
         """Run a script once, at the server of its first key."""
@@ -67,7 +68,8 @@ class ClientLink:
 
     async def close(self) -> None:
         """Close every connection. Calls under way fail as unavailable."""
-        self._closed = True
+        # Before the connections: a call that still runs would open new ones.
+        await self._deadlines.end()
         await self._servers.close()
 
     async def _call(self, key: str, *command: Value) -> Reply:
@@ -78,14 +80,12 @@ class ClientLink:
 
     @asynccontextmanager
     async def _limit(self, key: str, deadline_ms: int) -> AsyncIterator[None]:
-        if self._closed:
-            raise StoreUnavailableError("the link to Redis is closed")
         try:
-            async with asyncio.timeout(deadline_ms / 1000):
+            async with self._deadlines.within(deadline_ms / 1000):
                 yield
         except TimeoutError as error:
             self._servers.silent(key)
             message = f"Redis did not answer within {deadline_ms} ms"
             raise StoreUnavailableError(message) from error
         except FOREIGN_ERRORS as error:
-            raise StoreUnavailableError(f"Redis: {error}") from error
+            raise StoreUnavailableError(f"Redis: {reason(error)}") from error

@@ -11,7 +11,7 @@ from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocket
 from broker.errors import ConfigurationError
 from broker.secret import Secret
 from broker.settings.store import StoreSettings
-from broker.settings.store_url import StoreUrl, parse_store_url
+from broker.settings.store_url import parse_store_url
 from broker.store.client_link import ClientLink
 from broker.store.dialing import Dial
 from broker.store.link import Link
@@ -30,9 +30,8 @@ async def connect(settings: StoreSettings) -> Link:
     Raises:
         ConfigurationError: a file that the settings name cannot be used.
     """
-    url = parse_store_url(settings.url)
     if settings.cluster:
-        return ClientLink(_cluster_client(settings, url), deadline_ms=settings.deadline_ms)
+        return ClientLink(cluster_client(settings), deadline_ms=settings.deadline_ms)
     link = MuxLink(dialler(settings), deadline_ms=settings.deadline_ms)
     await link.open()
     return link
@@ -54,6 +53,21 @@ def dialler(settings: StoreSettings) -> Dial:
     return partial(Connection, **options)
 
 
+def cluster_client(settings: StoreSettings) -> RedisCluster:
+    """Build a client for the cluster of which the settings name one node.
+
+    Raises:
+        ConfigurationError: a file that the settings name cannot be used.
+    """
+    url = parse_store_url(settings.url)
+    options = client_options(settings.deadline_ms) | _login(settings)
+    # A slot that nobody serves must not keep us from the others.
+    client = RedisCluster(host=url.host, port=url.port, require_full_coverage=False, **options)
+    if url.is_tls:
+        _secure(client, _trust(settings))
+    return client
+
+
 class _TrustingConnection(SSLConnection):
     """redis-py would trust the system's authorities besides ours; this one has its own context."""
 
@@ -62,19 +76,12 @@ class _TrustingConnection(SSLConnection):
         self.ssl_context.context = trust
 
 
-def _cluster_client(settings: StoreSettings, url: StoreUrl) -> RedisCluster:
-    options = client_options(settings.deadline_ms) | _login(settings)
-    if url.is_tls:
-        _trust(settings)  # finds faults now
-        options |= {
-            "ssl": True,
-            "ssl_ca_certs": settings.ca_file or None,
-            "ssl_certfile": settings.cert_file or None,
-            "ssl_keyfile": settings.key_file or None,
-            "ssl_min_version": ssl.TLSVersion.TLSv1_2,
-        }
-    # A slot that nobody serves must not keep us from the others.
-    return RedisCluster(host=url.host, port=url.port, require_full_coverage=False, **options)
+def _secure(client: RedisCluster, trust: ssl.SSLContext) -> None:
+    """Give every node, known or yet to be found, our own kind of TLS connection."""
+    client.connection_kwargs |= {"connection_class": _TrustingConnection, "trust": trust}
+    for node in client.nodes_manager.startup_nodes.values():
+        node.connection_class = _TrustingConnection
+        node.connection_kwargs["trust"] = trust
 
 
 def _connection_options(settings: StoreSettings) -> dict[str, Any]:

@@ -93,7 +93,8 @@ class ControlStore:
             )
         if record.schema != SCHEMA:
             raise ConfigurationError(
-                f"this ledger has schema {record.schema}, this broker speaks {SCHEMA}: run matching versions"
+                f"this ledger has schema {record.schema}, this broker speaks {SCHEMA}: "
+                "run matching versions"
             )
 
     async def publish(self, bundle: str, digest: str, by: str) -> ControlRecord:

@@ -21,8 +21,10 @@ from broker.store.link import Link
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What is cut: all of it, or one agent's, capability's, issuer's or tenant's; ``tenant``
-    confines an agent, capability or issuer to one tenant (empty: everywhere)."""
+    """What is cut: all of it, or one agent's, capability's, issuer's or tenant's.
+
+    ``tenant`` confines an agent, capability or issuer to one tenant (empty: everywhere).
+    """
 
     of: SelectorKind
     name: str

@@ -31,8 +31,8 @@ class DecisionLog:
     ) -> DecisionId:
         """Record a refusal and return its id, to be quoted to an operator.
 
-        ``record`` goes to the audit trail and is kept; ``question`` (the whole query as JSON) is only
-        kept, for as long as an operator may ask.
+        ``record`` goes to the audit trail and is kept; ``question`` (the whole query as JSON) is
+        only kept, for as long as an operator may ask.
 
         A caller's refusals go to one bucket, where they are counted: a looping agent fills nobody's
         outbox.
@@ -47,10 +47,10 @@ class DecisionLog:
         args: list[str | int] = [
             self._ids.operation(),
             tenant,
-            text,
+            kept,
             self._limits.retention_ms,
             _PER_MINUTE,
-            text,
+            detail,
         ]
         await self._link.run(scripts.DECISION_NOTE, keys, args)
         return decision

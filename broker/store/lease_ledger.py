@@ -50,8 +50,10 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The dates that the ledger has set, to be signed exactly, by the key ``key_id``. ``is_new`` is false for the repeat
-    of an idempotent request."""
+    """The dates that the ledger has set, to be signed exactly, by the key ``key_id``.
+
+    ``is_new`` is false for the repeat of an idempotent request.
+    """
 
     lease: LeaseId
     generation: int
@@ -141,7 +143,8 @@ class LeaseLedger:
 
         Raises:
             LeaseNotRenewableError: it would not live longer.
-            TaskClosedError, NotFoundError, StaleFactsError, IdempotencyConflictError, UnavailableError.
+            TaskClosedError, NotFoundError, StaleFactsError, IdempotencyConflictError,
+            UnavailableError: as for :meth:`grant`.
         """
         spec = lease.spec
         bucket = self._keys.of(spec.id)
@@ -256,7 +259,7 @@ def _lease(reply: Reply) -> Lease:
         ended_by,
         end_n,
         key_id,
-        renewed,
+        _renewed,
     ) = reply
     if spec is None or ended == "absent":
         raise NotFoundError("not in the ledger")

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``outbox`` entries beyond which nothing is granted; ``children`` of one task; ``task_leases``
+    """Counts and lengths.
+
+    ``outbox``: entries beyond which nothing is granted; ``children`` of one task; ``task_leases``
     alive at once in one task; ``lease_ms``: no lease is ever longer; ``retention_ms``: how long
-    an ended record stays for reports (a tombstone also outlives its credential)."""
+    an ended record stays for reports (a tombstone also outlives its credential).
+    """
 
     outbox: int = 100_000
     children: int = 1_000

@@ -73,8 +73,9 @@ class Link(Protocol):
     async def tail(
         self, stream: str, after: str, *, block_ms: int, count: int
     ) -> list[tuple[str, dict[str, str]]]:
-        """Wait up to ``block_ms`` for entries of a stream beyond ``after``, on a connection of its
-        own so that it holds up nobody.
+        """Wait up to ``block_ms`` for entries of a stream beyond ``after``.
+
+        It has a connection of its own, so that it holds up nobody.
 
         Raises:
             StoreUnavailableError: the server is gone.

@@ -18,7 +18,7 @@ from broker.errors import StoreUnavailableError
 from broker.store.dialing import Dial, connect
 from broker.store.link import Reply, Script, Value
 from broker.store.own_connections import OwnConnections
-from broker.store.servers import FOREIGN_ERRORS
+from broker.store.servers import FOREIGN_ERRORS, reason
 from broker.store.stream import Entries, parse_entries, tail_command
 from broker.store.wire import Wire
 
@@ -50,7 +50,7 @@ class MuxLink:
         self._max_in_flight = max_in_flight
         self._own = OwnConnections(dial, connect_s=self._deadline_s)
         self._wire: Wire | None = None
-        self._absence: BaseException | str = "not opened"
+        self._absence = "not opened"
         self._attempted = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._loading: set[str] = set()
@@ -81,7 +81,7 @@ class MuxLink:
         try:
             return parse_entries(await self._own.ask(*command, within_s=within_s))
         except FOREIGN_ERRORS as error:
-            raise StoreUnavailableError(f"Redis: {error}") from error
+            raise StoreUnavailableError(f"Redis: {reason(error)}") from error
 
     async def each_server(self, *command: Value) -> list[Reply]:
         """Ask the only server."""
@@ -118,6 +118,11 @@ class MuxLink:
         while True:
             try:
                 failures = 0 if await self._connected_once() else failures + 1
+            except Exception as error:
+                # A link that gave up would need a restart of the broker, whatever the cause.
+                LOGGER.exception("the connection to Redis ended unexpectedly")
+                self._absence = reason(error)
+                failures += 1
             finally:
                 self._wire = None
                 self._attempted.set()
@@ -129,11 +134,11 @@ class MuxLink:
         try:
             await connect(connection, within_s=self._deadline_s)
         except FOREIGN_ERRORS as error:
-            self._absence = error
+            self._absence = reason(error)
             return False
         self._wire = Wire(connection, deadline_s=self._deadline_s, limit=self._max_in_flight)
         self._attempted.set()
-        self._absence = await self._wire.carry()
+        self._absence = reason(await self._wire.carry())
         return True
 
 

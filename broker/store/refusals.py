@@ -1,6 +1,6 @@
 """What a script's refusal means, as one table."""
 
-from typing import Final, NoReturn
+from typing import Final
 
 from broker.errors import (
     AccessDeniedError,
@@ -42,20 +42,20 @@ def accept(reply: Reply, *, quota: str = "task") -> list[str]:
     status = reply[0]
     if status in ("ok", "repeat", "already"):
         return reply
-    _refuse(status, reply, quota)
+    raise _refusal(status, reply, quota)
 
 
-def _refuse(status: str, reply: list[str], quota: str) -> NoReturn:
+def _refusal(status: str, reply: list[str], quota: str) -> BrokerError:
+    if status == "closed" and reply[1] == "absent":
+        return NotFoundError("not in the ledger")
     if status == "closed":
-        if reply[1] == "absent":
-            raise NotFoundError("not in the ledger")
-        raise TaskClosedError(f"not alive: {reply[1]}")
+        return TaskClosedError(f"not alive: {reply[1]}")
     if status == "quota":
-        raise QuotaExceededError(quota)
+        return QuotaExceededError(quota)
     known = _REFUSALS.get(status)
     if known is None:
-        raise StoreUnavailableError("unexpected status from a ledger script")
-    raise type(known)(*known.args, **_members(known))
+        return StoreUnavailableError("unexpected status from a ledger script")
+    return type(known)(*known.args, **_members(known))
 
 
 def _members(error: BrokerError) -> dict[str, str]:

@@ -18,8 +18,11 @@ from broker.store.link import Link
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an operator ordered. ``tenants`` are those it reaches; ``digest`` stands for the request,
-    so that a repeat under the same idempotency key is known."""
+    """What an operator ordered.
+
+    ``tenants`` are those it reaches; ``digest`` stands for the request, so that a repeat under the
+    same idempotency key is known.
+    """
 
     id: RevocationId
     selector: Selector

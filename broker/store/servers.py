@@ -17,10 +17,15 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from broker.store.link import Reply, Value
 
+LOGGER: Final = logging.getLogger(__name__)
+
 FOREIGN_ERRORS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
 """All that redis-py raises when a server is absent, slow or unwilling."""
 
-LOGGER: Final = logging.getLogger(__name__)
+
+def reason(error: BaseException) -> str:
+    """Say why there was no reply; a timeout has no words of its own."""
+    return str(error) or "no answer in time"
 
 
 def client_options(deadline_ms: int, *, connections: int = 128) -> dict[str, Any]:
@@ -135,6 +140,9 @@ class ClusterServers:
         if self._refreshing is not None:
             self._refreshing.cancel()
         await self._client.aclose()
+        # After a lost connection, redis-py takes itself for closed and closes nothing.
+        for nodes in ("nodes_cache", "startup_nodes"):
+            await self._client.nodes_manager.aclose(nodes)
 
     async def _node(self, key: str) -> ClusterNode:
         client = await self._client.initialize()
@@ -152,7 +160,7 @@ class ClusterServers:
                     last_failed_node_name=failed.name if failed else None
                 )
         except FOREIGN_ERRORS as error:
-            LOGGER.warning("cannot learn the topology of the Redis cluster: %s", error)
+            LOGGER.warning("cannot learn the topology of the Redis cluster: %s", reason(error))
 
 
 def servers_of(client: Redis | RedisCluster) -> Servers:

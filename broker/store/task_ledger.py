@@ -20,8 +20,11 @@ from broker.store.refusals import accept
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """What opening writes. ``key`` names the idempotency record (empty: none), ``digest`` the
-    request it stands for; ``facts`` is the revision that the decision read."""
+    """What opening writes.
+
+    ``key`` names the idempotency record (empty: none), ``digest`` the request it stands for;
+    ``facts`` is the revision that the decision read.
+    """
 
     spec: TaskSpec
     ttl_ms: int

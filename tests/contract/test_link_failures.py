@@ -4,9 +4,11 @@ The oracle is the server itself, asked past the link: how often did the script r
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+import signal
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from redis.asyncio import Redis, RedisCluster
@@ -17,13 +19,13 @@ from broker.store.client_link import ClientLink
 from broker.store.connect import connect
 from broker.store.link import HEADER, Link, Script
 from broker.store.servers import client_options
+from tests.fakes.patience import eventually
 from tests.fakes.redis_proxy import RedisProxy
 from tests.fakes.redis_servers import Cluster, SingleServer
 
-T = TypeVar("T")
-
 KEY = "{b07}:x"
 DEADLINE_MS = 300
+SHARDED = [f"{{b{bucket:02x}}}:shard" for bucket in range(16)]
 
 ECHO = Script("echo", HEADER + "return {KEYS[1], ARGV[1]}")
 COUNT = Script("count", HEADER + "return redis.call('INCR', KEYS[1])")
@@ -37,11 +39,9 @@ async def network(single: SingleServer, tmp_path: Path) -> AsyncIterator[RedisPr
 
 
 @pytest.fixture(params=["mux", "client"])
-async def far(
-    request: pytest.FixtureRequest, network: RedisProxy, tmp_path: Path
-) -> AsyncIterator[Link]:
+async def far(request: pytest.FixtureRequest, network: RedisProxy) -> AsyncIterator[Link]:
     """A warm link across that network, with a short deadline."""
-    path = str(tmp_path / "net.sock")
+    path = str(network.address)
     if request.param == "mux":
         link = await connect(StoreSettings(url=f"unix://{path}", deadline_ms=DEADLINE_MS))
     else:
@@ -51,15 +51,6 @@ async def far(
     await link.run(COUNT, ["{b07}:warm"])
     yield link
     await link.close()
-
-
-async def eventually(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeat until the link is available again; the test's own timeout is the bound."""
-    while True:
-        try:
-            return await attempt()
-        except StoreUnavailableError:
-            await asyncio.sleep(0.02)
 
 
 async def test_a_lost_reply_is_unavailable_and_the_script_ran_once(
@@ -217,6 +208,21 @@ async def test_a_server_that_turns_replica_is_not_used(far: Link, single: Single
     assert await eventually(lambda: far.run(COUNT, [KEY])) == 1
 
 
+@pytest.mark.parametrize("far", ["mux"], indirect=True)
+async def test_a_replica_is_not_read(far: Link, single: SingleServer) -> None:
+    """What a demoted primary still shows may have been revoked elsewhere: it is not asked."""
+    single.ask("REPLICAOF", "127.0.0.1", "1")
+    try:
+        with pytest.raises(StoreUnavailableError):
+            await far.run(COUNT, [KEY])
+        with pytest.raises(StoreUnavailableError):
+            await far.read("GET", KEY)
+    finally:
+        single.ask("REPLICAOF", "NO", "ONE")
+
+    assert await eventually(lambda: far.read("GET", KEY)) is None
+
+
 async def test_a_wait_for_news_ends_when_the_server_dies(far: Link, single: SingleServer) -> None:
     """Who blocks on a stream hears of the death at once, not after the wait."""
     waiting = asyncio.create_task(far.tail("{b07}:out", "0-0", block_ms=50_000, count=1))
@@ -252,3 +258,67 @@ async def test_a_lost_reply_from_a_cluster_runs_the_script_once(cluster: Cluster
         assert await eventually(lambda: link.run(COUNT, [KEY])) == 3
 
         await link.close()
+
+
+@pytest.fixture
+async def sharded(cluster: Cluster) -> AsyncIterator[Link]:
+    """A warm link to a cluster, with a short deadline."""
+    link = await connect(
+        StoreSettings(url=cluster.settings.url, cluster=True, deadline_ms=DEADLINE_MS)
+    )
+    await asyncio.gather(*(link.run(COUNT, [key]) for key in SHARDED))
+    yield link
+    await link.close()
+
+
+async def test_a_frozen_shard_holds_up_its_own_keys_only(cluster: Cluster, sharded: Link) -> None:
+    """However many wait for the frozen one, the others answer each time."""
+    frozen = cluster.node_of(SHARDED[0])
+    healthy = [key for key in SHARDED if cluster.node_of(key) is not frozen]
+    os.kill(frozen.pid, signal.SIGSTOP)
+    stuck = [asyncio.create_task(sharded.run(COUNT, [SHARDED[0]])) for _ in range(300)]
+    try:
+        for turn in (2, 3, 4):
+            assert {await sharded.run(COUNT, [key]) for key in healthy} == {turn}
+        outcomes = await asyncio.gather(*stuck, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {StoreUnavailableError}
+        assert {await sharded.run(COUNT, [key]) for key in healthy} == {5}
+    finally:
+        os.kill(frozen.pid, signal.SIGCONT)
+
+    assert await eventually(lambda: sharded.run(ECHO, [SHARDED[0]], ["a"])) == [SHARDED[0], "a"]
+    assert int(cluster.ask(frozen.address[1], "GET", SHARDED[0])) <= 301
+
+
+async def test_a_dead_shard_takes_its_own_keys_only(cluster: Cluster, sharded: Link) -> None:
+    """One shard of three is killed: its keys are unavailable until it is back."""
+    dead = cluster.node_of(SHARDED[0])
+    healthy = [key for key in SHARDED if cluster.node_of(key) is not dead]
+    dead.kill()
+
+    for turn in (2, 3, 4):
+        with pytest.raises(StoreUnavailableError):
+            await sharded.run(COUNT, [SHARDED[0]])
+        assert {await eventually(partial(sharded.run, COUNT, [key])) for key in healthy} == {turn}
+
+    dead.start()
+    assert await eventually(lambda: sharded.run(ECHO, [SHARDED[0]], ["a"])) == [SHARDED[0], "a"]
+
+
+async def test_a_slot_that_moved_is_followed_and_the_script_runs_once(
+    cluster: Cluster, sharded: Link
+) -> None:
+    """A redirect says that nothing was run, so the call goes where it was sent."""
+    source = cluster.node_of(KEY)
+    target = next(node for node in cluster.nodes if node is not source)
+    slot = cluster.ask(cluster.ports[0], "CLUSTER", "KEYSLOT", KEY)
+    cluster.ask(source.address[1], "DEL", *[key for key in SHARDED if key.startswith("{b07}")])
+
+    cluster.give_slot(slot, target)
+    try:
+        assert await sharded.run(COUNT, [KEY]) == 1
+        assert await sharded.run(COUNT, [KEY]) == 2
+        assert cluster.ask(target.address[1], "GET", KEY) == "2"
+        cluster.ask(target.address[1], "DEL", KEY)
+    finally:
+        cluster.give_slot(slot, source)

@@ -21,6 +21,7 @@ class RedisProxy:
     """Stands before ``upstream``; ``async with`` it.
 
     Attributes:
+        address: where it listens.
         seen: every command that a client sent, upper case, in order.
         lose_reply_of: the command (by name) whose next reply is lost, with its connection.
         lose_request_of: the command which is not passed on next time; its connection breaks too.
@@ -35,7 +36,7 @@ class RedisProxy:
         self.lose_request_of = ""
         self.delay_s = 0.0
         self._upstream = upstream
-        self._listen = listen
+        self.address = listen
         self._tls = tls
         self._gate = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -60,10 +61,10 @@ class RedisProxy:
 
     async def accept(self) -> None:
         """Let new connections in (again)."""
-        if isinstance(self._listen, str):
-            self._server = await asyncio.start_unix_server(self._serve, self._listen, ssl=self._tls)
+        if isinstance(self.address, str):
+            self._server = await asyncio.start_unix_server(self._serve, self.address, ssl=self._tls)
         else:
-            self._server = await asyncio.start_server(self._serve, *self._listen, ssl=self._tls)
+            self._server = await asyncio.start_server(self._serve, *self.address, ssl=self._tls)
 
     async def refuse(self) -> None:
         """Cut every connection and let none in."""

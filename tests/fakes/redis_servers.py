@@ -1,6 +1,7 @@
 """Real servers and fakeredis, for tests. Nothing here outlives the process that started it."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -14,7 +15,7 @@ import redis
 from broker.dev.embedded import EmbeddedServer, server_binary
 from broker.dev.guarded_server import GuardedServer
 from broker.settings.store import StoreSettings
-from broker.store.link import HEADER, Reply, Script, Value
+from broker.store.link import Reply, Script, Value
 from broker.store.servers import client_options
 
 
@@ -117,8 +118,34 @@ class Cluster:
             client.response_callbacks.clear()
             return client.execute_command(*command)
 
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting of all three."""
+        for port in self.ports:
+            self.ask(port, "CONFIG", "SET", name, value)
+
+    def node_of(self, key: str) -> GuardedServer:
+        """Find the node that serves a key."""
+        slot = self.ask(self.ports[0], "CLUSTER", "KEYSLOT", key)
+        return next(
+            self.nodes[self.ports.index(where[1])]
+            for first, last, where, *_ in self.ask(self.ports[0], "CLUSTER", "SLOTS")
+            if first <= slot <= last
+        )
+
+    def give_slot(self, slot: int, owner: GuardedServer) -> None:
+        """Move an empty slot, and tell every node."""
+        name = self.ask(_port(owner), "CLUSTER", "MYID")
+        for node in (owner, *self.nodes):
+            self.ask(_port(node), "CLUSTER", "SETSLOT", slot, "NODE", name)
+
     def make_fresh(self) -> None:
-        """Empty the three."""
+        """Undo what a test did: the three run, agree, and are empty."""
+        for node in self.nodes:
+            if node.is_running:
+                os.kill(node.pid, signal.SIGCONT)
+            else:
+                node.start()
+        self._await_agreement()
         for port in self.ports:
             self.ask(port, "FLUSHALL")
             self.ask(port, "SCRIPT", "FLUSH")
@@ -144,6 +171,9 @@ class Cluster:
         return "cluster_state:ok" in state and sum(b - a + 1 for a, b, *_ in slots) == 16384
 
 
+_HEADER_LINE = re.compile(r"\A#!lua[^\n]*\n")
+
+
 class HeaderlessFakeRedis(fakeredis.FakeAsyncRedis):
     """fakeredis does not know the header of our scripts; this one takes it off."""
 
@@ -155,7 +185,7 @@ class HeaderlessFakeRedis(fakeredis.FakeAsyncRedis):
         """Take the header off a script's text, and know the script by its former name too."""
         match command:
             case ("EVAL", text, *rest):
-                bare = Script("", text.removeprefix(HEADER))
+                bare = Script("", _HEADER_LINE.sub("", text))
                 self._known[Script("", text).sha] = bare.sha
                 command = ("EVAL", bare.text, *rest)
             case ("EVALSHA", sha, *rest):
@@ -185,6 +215,10 @@ def _free_ports(count: int) -> list[int]:
 
 def _here(port: int) -> tuple[str, int]:
     return ("127.0.0.1", port)
+
+
+def _port(node: GuardedServer) -> int:
+    return int(node.address[1])
 
 
 def _made(directory: Path) -> Path:

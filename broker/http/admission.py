@@ -17,7 +17,7 @@ LOCAL: Final = ""
 _IPV6_SITE: Final = 64
 
 
-class Gate:
+class Admission:
     """Counts places. One object serves all listeners of a process."""
 
     def __init__(self, limits: Limits) -> None:

@@ -1,0 +1,284 @@
+"""The composition root: the one place that builds every object, and owns every lifetime.
+
+Whatever starts here is stopped here, in the reverse order, also when a later start fails.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+
+from broker import logs
+from broker.attestation.assembly import build_attestation
+from broker.attestation.attestation import Attestation
+from broker.attestation.declaration import AttestationSettings
+from broker.attestation.key_source import open_key_session
+from broker.attestation.reasons import Reason
+from broker.audit.json_lines import JsonLinesSink
+from broker.clock import Clock, SystemClock
+from broker.endpoints import endpoint_of, http_limits
+from broker.errors import BrokerError
+from broker.faultpoints import FaultPoints
+from broker.feed.hub import Hub, HubLimits
+from broker.feed.shipper import Shipper
+from broker.gate import Gate, Hindrance
+from broker.governance.registry import SUSPENDED, UNREGISTERED
+from broker.http.feed_routes import routes as feed_routes
+from broker.http.limits import Limits as HttpLimits
+from broker.http.routes import build
+from broker.http.server import HttpServer
+from broker.http.services import Services
+from broker.metrics import Metrics
+from broker.model.principal import Principal
+from broker.observation import LoggingObserver
+from broker.policy.query import Action
+from broker.readiness import DRAIN, readiness
+from broker.replica import WATCHERS, Replica
+from broker.settings.load import load_document
+from broker.settings.settings import Settings
+from broker.store.connect import connect
+from broker.store.feed_log import FeedLog, LogLimits
+from broker.store.ledger import Ledger
+from broker.store.limits import Limits
+from broker.store.link import Link
+from broker.tasks import TaskLimits
+from broker.ticker import Ticker
+from broker.verbs import Parts, Verbs, build_verbs
+from broker.watch import CLOCK, FEED, STORE, ClockWatch, FeedWatch, StoreWatch
+
+_WATCH_MS: Final = 1_000
+_REFRESH_MS: Final = 500
+"""How soon a published revision is in force at every replica (I15 asks for two seconds)."""
+
+ARMED: Final = "BROKER_FAULT_POINT"
+"""Environment variable by which a test arms one fault point: the process kills itself there."""
+
+Look = Callable[[], Awaitable[None]]
+
+
+class Broker:
+    """One running broker. Built by :meth:`start` inside a stack that takes it down again."""
+
+    def __init__(self, settings: Settings, link: Link, clock: Clock) -> None:
+        self._settings = settings
+        self._link = link
+        self._clock = clock
+        self.gate = Gate([*WATCHERS, STORE, CLOCK, FEED])
+        self.metrics = Metrics(
+            durability=settings.store.durability,
+            reasons=[*Reason, UNREGISTERED, SUSPENDED],
+            actions=list(Action),
+        )
+        self._ticker = Ticker()
+        self._due_tasks: set[asyncio.Task[None]] = set()
+        self.ledger = Ledger.over(
+            link,
+            namespace=settings.store.namespace,
+            buckets=settings.store.buckets,
+            limits=ledger_limits(settings),
+        )
+        self._feed_log = FeedLog(
+            link,
+            settings.store.namespace,
+            limits=LogLimits(longest=settings.feed.log_max_entries),
+        )
+        self._shipper = Shipper(
+            self._feed_log,
+            settings.store.buckets,
+            clock=clock,
+            on_lag=lambda lag_ms: self.metrics.revoked_in_ledger(lag_ms / 1000),
+        )
+        self.replica = Replica(
+            control=self.ledger.control,
+            gate=self.gate,
+            key_directory=settings.keys.directory,
+            issuer=settings.issuer,
+            quotas=settings.quotas,
+        )
+        self._clock_watch = ClockWatch(
+            link, clock, self.gate, max_skew_ms=settings.clock.max_skew_ms
+        )
+        self._hub = Hub(
+            self._feed_log,
+            lambda: self.replica.published.resource_servers,
+            clock=clock,
+            limits=HubLimits(alive_ms=settings.feed.alive_ms),
+        )
+        self._sink = JsonLinesSink(settings.audit.file, self._feed_log, clock=clock)
+        self.verbs: Verbs = build_verbs(self._parts())
+
+    def _parts(self) -> Parts:
+        settings = self._settings
+        return Parts(
+            ledger=self.ledger,
+            feed_log=self._feed_log,
+            gate=self.gate,
+            replica=self.replica,
+            metrics=self.metrics,
+            clock=self._clock,
+            faults=FaultPoints(os.environ.get(ARMED, "")),
+            issuer=settings.issuer,
+            task_limits=TaskLimits(
+                max_ttl_ms=settings.tasks.max_ttl_seconds * 1000,
+                max_depth=settings.tasks.max_depth,
+            ),
+            retention_ms=settings.retention_seconds * 1000,
+            news=self._tell,
+            due=self._follow_up,
+            may_sweep=lambda: self._clock_watch.is_right,
+        )
+
+    def _tell(self, bucket: int, *, urgent: bool) -> None:
+        self._shipper.poke(bucket, urgent)
+
+    def _follow_up(self, buckets: Sequence[int]) -> None:
+        """Reap at once what a verb has made due; the next tick would, too."""
+        for bucket in buckets:
+            task = asyncio.create_task(self.verbs.reaper.reap(bucket))
+            self._due_tasks.add(task)
+            task.add_done_callback(self._due_tasks.discard)
+
+    async def start(self, stack: AsyncExitStack) -> HttpServer:
+        """Start everything; the stack stops it.
+
+        Raises:
+            ConfigurationError: something here is not as it must be; nothing is left running.
+        """
+        attestation = await self._start_attestation(stack)
+        await self._look_once()
+        await self._start_background(stack)
+        self._start_ticking(stack, attestation)
+        server = await self._start_http(attestation)
+        stack.push_async_callback(self._stop_http, server)
+        return server
+
+    async def _start_attestation(self, stack: AsyncExitStack) -> Attestation:
+        declared = load_document(self._settings.issuers, AttestationSettings)
+        session = await stack.enter_async_context(open_key_session())
+        attestation = build_attestation(
+            declared, session, clock=self._clock, observer=LoggingObserver()
+        )
+        stack.push_async_callback(attestation.close)
+        await attestation.start()
+        return attestation
+
+    async def _look_once(self) -> None:
+        """Let every watcher look before the first request comes."""
+        for look in self._looks():
+            await look()
+
+    def _looks(self) -> list[Look]:
+        store = StoreWatch(self._link, self._settings.store, self.gate, self.metrics)
+        feed = FeedWatch(self._shipper, self._sink, self.gate)
+        return [store.look, self._clock_watch.look, feed.look, self._refresh]
+
+    async def _refresh(self) -> None:
+        try:
+            await self.replica.refresh()
+        except BrokerError as error:
+            structlog.get_logger(__name__).warning("replica-refresh-failed", error=str(error))
+
+    async def _start_background(self, stack: AsyncExitStack) -> None:
+        for run in (self._shipper.run, self._hub.run, self._sink.run):
+            task = asyncio.create_task(run())
+            stack.push_async_callback(_end, task)
+
+    def _start_ticking(self, stack: AsyncExitStack, attestation: Attestation) -> None:
+        async def tick_attestation() -> None:
+            attestation.tick()
+
+        store, clock, feed, refresh = self._looks()
+        for look in (store, clock, feed, tick_attestation):
+            self._ticker.every(_WATCH_MS, look)
+        self._ticker.every(_REFRESH_MS, refresh)
+        self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
+        self._ticker.start()
+        stack.callback(self._ticker.stop)
+
+    async def _start_http(self, attestation: Attestation) -> HttpServer:
+        limits = http_limits(self._settings)
+        app = build(self._services(attestation, limits))
+        server = HttpServer(app, limits, structlog.get_logger("broker.http"))
+        await server.start(endpoint_of(self._settings.listen))
+        return server
+
+    async def _stop_http(self, server: HttpServer) -> None:
+        self._hub.close()
+        await server.stop()
+
+    def _jwks(self) -> Mapping[str, object]:
+        return self.replica.keyring.jwks()
+
+    def _services(self, attestation: Attestation, limits: HttpLimits) -> Services:
+        verbs = self.verbs
+
+        async def authenticate(token: str) -> Principal:
+            return self.replica.published.registry.resolve(await attestation.attest(token))
+
+        return Services(
+            tasks=verbs.tasks,
+            listing=verbs.listing,
+            issuance=verbs.issuance,
+            credentials=verbs.credentials,
+            revocations=verbs.revocations,
+            reports=verbs.reports,
+            introspection=verbs.introspection,
+            explain=verbs.explain,
+            authenticate=authenticate,
+            readiness=lambda: readiness(self.gate, self._settings.store.durability),
+            jwks=self._jwks,
+            metrics=self.metrics,
+            limits=limits,
+            clock=self._clock,
+            log=structlog.get_logger("broker.http"),
+            issuer=self._settings.issuer,
+            durability=self._settings.store.durability,
+            request_id=self.ledger.ids.operation,
+            extra_routes=feed_routes(
+                self._hub, self._feed_log, lambda: self.replica.published.resource_servers
+            ),
+        )
+
+
+def ledger_limits(settings: Settings) -> Limits:
+    """Return the bounds that the ledger's scripts enforce."""
+    return Limits(
+        outbox=settings.feed.outbox_max_entries,
+        children=settings.tasks.max_children,
+        task_leases=settings.tasks.max_live_credentials,
+        retention_ms=settings.retention_seconds * 1000,
+    )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def serve(settings: Settings) -> int:
+    """Run a broker until SIGTERM or SIGINT, then drain; return the exit code.
+
+    Raises:
+        ConfigurationError: it cannot start; the text says what, where and what to do.
+    """
+    logs.configure(settings.log.level, settings.log.format, sys.stderr)
+    log = structlog.get_logger(__name__)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        link = await connect(settings.store)
+        stack.push_async_callback(link.close)
+        broker = Broker(settings, link, SystemClock())
+        server = await broker.start(stack)
+        log.info("broker-listening", addresses=[f"{h}:{p}" for h, p in server.addresses])
+        await stopping.wait()
+        broker.gate.report(DRAIN, Hindrance("this broker is stopping", "use another one"))
+        log.info("broker-draining")
+    return 0

@@ -1,0 +1,33 @@
+"""From settings to what the HTTP server takes."""
+
+from broker.http.limits import Limits
+from broker.http.sockets import Endpoint, TcpEndpoint, UnixEndpoint, tls_context
+from broker.settings.listening import Listen
+from broker.settings.settings import Settings
+
+
+def endpoint_of(listen: Listen) -> Endpoint:
+    """Name where to listen.
+
+    Raises:
+        ConfigurationError: the TLS files cannot be used.
+    """
+    if listen.unix is not None:
+        return UnixEndpoint(listen.unix)
+    tls = tls_context(listen.tls.cert_file, listen.tls.key_file) if listen.tls else None
+    return TcpEndpoint(listen.address, listen.port, tls=tls, reuse_port=listen.reuse_port)
+
+
+def http_limits(settings: Settings) -> Limits:
+    """Return the bounds of the HTTP edge."""
+    return Limits(
+        header_seconds=settings.limits.header_seconds,
+        body_seconds=settings.limits.body_seconds,
+        drain_seconds=settings.drain_seconds,
+        max_connections=settings.limits.connections,
+        max_connections_per_peer=settings.limits.connections_per_peer,
+        max_body_bytes=settings.limits.body_bytes,
+        max_ttl_seconds=settings.tasks.max_ttl_seconds,
+        default_idle_seconds=settings.tasks.default_idle_seconds,
+        trusted_proxies=settings.listen.trusted_proxies,
+    )

@@ -1,0 +1,39 @@
+"""The forms that names and texts in the bundle have, as types."""
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from broker.model.principal import ALL_TENANTS
+
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
+        description="1 to 64 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+    ),
+]
+"""Without ``:`` and ``@``: they have a meaning in the ledger's keys and cuts."""
+
+TenantOrAll = Annotated[
+    str, Meta(pattern=rf"\A(?:\{ALL_TENANTS}|[A-Za-z0-9][A-Za-z0-9._-]{{0,63}})\Z")
+]
+"""A tenant's name, or ``*`` for every one."""
+
+Text = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f]+\Z", max_length=200)]
+"""One line for people."""
+
+Scope = Annotated[str, Meta(pattern=r"\A[\x21\x23-\x5b\x5d-\x7e]{1,128}\Z")]
+"""RFC 6749 §3.3, scope-token."""
+
+Audience = Annotated[str, Meta(pattern=r"\A(?!\*\Z)[\x21\x23-\x5b\x5d-\x7e]{1,256}\Z")]
+"""Without spaces, which part audiences in the outbox; ``*`` alone means all of them there."""
+
+Quota = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+"""Live credentials at one time."""
+
+TtlSeconds = Annotated[int, Meta(ge=1, le=31_622_400)]
+"""From one second to a year of 366 days."""
+
+OFFLINE_MAX_TTL_SECONDS: Final = 300
+"""How long a token may live that nothing can revoke. Default 300."""

@@ -1,0 +1,100 @@
+"""What a broker works with: everything of one published revision, built whole and swapped whole.
+
+A request takes :attr:`Current.published` once and uses only that: it never sees a mix of two
+revisions. While nothing is published there is nothing to permit by.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from broker.errors import ConfigurationError, UnavailableError
+from broker.governance.bundle import Bundle
+from broker.governance.document import BundleDocument
+from broker.governance.registry import Registry
+from broker.model.capability import Capability, ResourceServer
+from broker.policy.engine import Engine
+from broker.settings.limits import QuotaDefaults
+
+
+class Quotas:
+    """How many live credentials each agent and each tenant may have."""
+
+    def __init__(self, document: BundleDocument, defaults: QuotaDefaults) -> None:
+        self._agents = {agent.name: agent.quota for agent in document.agents}
+        self._tenants = {tenant.name: tenant.quota for tenant in document.tenants}
+        self._defaults = defaults
+
+    def of_agent(self, name: str) -> int:
+        """Return what the agent's record states, or the default."""
+        return self._agents.get(name) or self._defaults.agent
+
+    def of_tenant(self, name: str) -> int:
+        """Return what the tenant's record states, or the default."""
+        return self._tenants.get(name) or self._defaults.tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One revision of everything. ``digest`` is the bundle's."""
+
+    revision: int
+    digest: str
+    engine: Engine
+    registry: Registry
+    capabilities: Mapping[str, Capability]
+    resource_servers: Mapping[str, ResourceServer]
+    quotas: Quotas
+
+    @classmethod
+    def of(cls, bundle: Bundle, *, revision: int, quotas: QuotaDefaults) -> "Published":
+        """Build it. ``quotas`` are the defaults of the settings."""
+        document = bundle.document
+        return cls(
+            revision=revision,
+            digest=bundle.digest,
+            engine=bundle.engine(revision=revision),
+            registry=Registry(document),
+            capabilities=MappingProxyType(document.capabilities_by_name()),
+            resource_servers=MappingProxyType(document.servers_by_audience()),
+            quotas=Quotas(document, quotas),
+        )
+
+
+class Current:
+    """The revision in force in this process. Replacing it is one assignment."""
+
+    def __init__(self) -> None:
+        self._published: Published | None = None
+
+    @property
+    def published(self) -> Published:
+        """The revision in force.
+
+        Raises:
+            UnavailableError: none is, so the broker only revokes.
+        """
+        if self._published is None:
+            raise UnavailableError("no policies are published: run `broker apply`")
+        return self._published
+
+    @property
+    def revision(self) -> int:
+        """The number of the revision in force, 0 when there is none."""
+        return 0 if self._published is None else self._published.revision
+
+    def replace(self, published: Published) -> bool:
+        """Put a newer revision in force; tell whether it was newer.
+
+        A late reader of an older revision changes nothing: a decision never goes back.
+
+        Raises:
+            ConfigurationError: the same revision with other content: two were published as one.
+        """
+        in_force = self._published
+        if in_force is not None and published.revision <= in_force.revision:
+            if published.revision == in_force.revision and published.digest != in_force.digest:
+                raise ConfigurationError(f"revision {published.revision} exists with other content")
+            return False
+        self._published = published
+        return True

@@ -1,0 +1,170 @@
+"""The registered, as their files state them."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+import msgspec
+
+from broker.governance.names import (
+    OFFLINE_MAX_TTL_SECONDS,
+    Audience,
+    Name,
+    Quota,
+    Scope,
+    TenantOrAll,
+    Text,
+    TtlSeconds,
+)
+from broker.model.capability import Capability, CheckMode, ResourceServer
+from broker.settings.fault import Fault
+
+
+class Status(StrEnum):
+    """Where an agent stands. Only an active one can show who it is."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+
+
+class Risk(StrEnum):
+    """What harm an agent could do, as judged by its owner's security people."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class TenantRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tenant: the border that nothing crosses."""
+
+    name: Name
+    quota: Quota | None = None
+
+
+class TeamRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group of agents. Membership may be stated here, at the agent, or both."""
+
+    name: Name
+    members: tuple[Name, ...] = ()
+
+
+class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agent: an identity of its own, with somebody who answers for it."""
+
+    name: Name
+    tenant: Name
+    owner: Text
+    purpose: Text
+    status: Status
+    teams: tuple[Name, ...] = ()
+    risk: Risk | None = None
+    quota: Quota | None = None
+
+
+class OrchestratorRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who opens tasks, and in which tenants."""
+
+    name: Name
+    tenants: tuple[Name, ...]
+
+
+class OperatorRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who looks and pulls the plug, and in which tenants."""
+
+    name: Name
+    tenants: tuple[TenantOrAll, ...]
+
+
+class AgentsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``agents.yaml``."""
+
+    tenants: tuple[TenantRecord, ...]
+    agents: tuple[AgentRecord, ...]
+    teams: tuple[TeamRecord, ...] = ()
+    orchestrators: tuple[OrchestratorRecord, ...] = ()
+    operators: tuple[OperatorRecord, ...] = ()
+
+
+class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be asked for, and its ceilings."""
+
+    name: Name
+    backend: Name
+    audience: Audience
+    scopes: tuple[Scope, ...]
+    tenants: tuple[Name, ...]
+    max_ttl_seconds: TtlSeconds
+    default_ttl_seconds: TtlSeconds
+    data_class: Name | None = None
+    renewable: bool = True
+
+    def faults(self) -> Iterator[Fault]:
+        """Find what is well-typed and still wrong."""
+        if self.default_ttl_seconds > self.max_ttl_seconds:
+            yield Fault(
+                ("default_ttl_seconds",), "above max_ttl_seconds", "write at most max_ttl_seconds"
+            )
+        for name, stated in (("scopes", self.scopes), ("tenants", self.tenants)):
+            if not stated:
+                yield Fault((name,), "empty, so nobody could use it", "name at least one")
+
+    def capability(self) -> Capability:
+        """Return it in the broker's words."""
+        return Capability(
+            name=self.name,
+            backend=self.backend,
+            audience=self.audience,
+            scopes=frozenset(self.scopes),
+            max_ttl_ms=self.max_ttl_seconds * 1000,
+            default_ttl_ms=self.default_ttl_seconds * 1000,
+            tenants=frozenset(self.tenants),
+            data_class=self.data_class or "",
+            renewable=self.renewable,
+        )
+
+
+class CapabilitiesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``capabilities.yaml``."""
+
+    capabilities: tuple[CapabilityRecord, ...]
+    offline_max_ttl_seconds: TtlSeconds = OFFLINE_MAX_TTL_SECONDS
+
+
+class ResourceServerRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who accepts our tokens, and how it learns that one is dead."""
+
+    audience: Audience
+    check: CheckMode
+    tenants: tuple[TenantOrAll, ...]
+    staleness_ms: int = 5_000
+    cache_ms: int = 0
+    strict: bool = True
+
+    def faults(self) -> Iterator[Fault]:
+        """Find what is well-typed and still wrong."""
+        if self.staleness_ms < 1:
+            yield Fault(
+                ("staleness_ms",), "no bound at all", "write how stale a feed may be, in ms"
+            )
+        if self.cache_ms < 0:
+            yield Fault(("cache_ms",), "negative", "write 0 for no cache")
+        if self.cache_ms and self.check is not CheckMode.INTROSPECT:
+            yield Fault(("cache_ms",), "only what is introspected is cached", "remove it")
+
+    def resource_server(self) -> ResourceServer:
+        """Return it in the broker's words."""
+        return ResourceServer(
+            audience=self.audience,
+            check=self.check,
+            tenants=frozenset(self.tenants),
+            staleness_ms=self.staleness_ms,
+            cache_ms=self.cache_ms,
+            strict=self.strict,
+        )
+
+
+class ResourceServersFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``resource_servers.yaml``."""
+
+    resource_servers: tuple[ResourceServerRecord, ...]

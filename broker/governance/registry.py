@@ -1,0 +1,119 @@
+"""From what was attested to who it is here: only the registered are anybody.
+
+- Tenants come from the registry, never from the evidence; evidence that names a tenant must agree.
+- Unknown, suspended and retired are refused, with a reason for audit and none for the caller.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from broker.errors import AttestationError
+from broker.governance.document import BundleDocument
+from broker.governance.records import AgentRecord, Status
+from broker.model.principal import ALL_TENANTS, Kind, Principal
+
+UNREGISTERED: Final = "unregistered"
+"""Nobody by that name, of that kind, in that tenant."""
+
+SUSPENDED: Final = "suspended"
+"""Registered, and not allowed to act now."""
+
+
+class Attested(Protocol):
+    """What attestation shows. ``tenant`` is empty when the evidence does not say."""
+
+    @property
+    def kind(self) -> Kind:
+        """What part the caller plays."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Its name; for a resource server, its audience."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that the evidence names, or empty."""
+        ...
+
+    @property
+    def instance(self) -> str:
+        """Which running copy it is."""
+        ...
+
+    @property
+    def issuer(self) -> str:
+        """Who vouches."""
+        ...
+
+    @property
+    def subject(self) -> str:
+        """The ``sub`` of the evidence."""
+        ...
+
+    @property
+    def expires_at_ms(self) -> int:
+        """The end of the evidence itself."""
+        ...
+
+    @property
+    def claims(self) -> Mapping[str, str | int | bool]:
+        """The claims that the issuer's declaration lets through."""
+        ...
+
+
+class Registry:
+    """The registered of one published bundle. Immutable."""
+
+    def __init__(self, document: BundleDocument) -> None:
+        self._agents = {agent.name: agent for agent in document.agents}
+        self._tenants: dict[Kind, dict[str, tuple[str, ...]]] = {
+            Kind.AGENT: {agent.name: (agent.tenant,) for agent in document.agents},
+            Kind.ORCHESTRATOR: {each.name: each.tenants for each in document.orchestrators},
+            Kind.OPERATOR: {each.name: each.tenants for each in document.operators},
+            Kind.RESOURCE: {each.audience: each.tenants for each in document.resource_servers},
+        }
+
+    def agent(self, name: str) -> AgentRecord | None:
+        """Return an agent's record, whatever its status."""
+        return self._agents.get(name)
+
+    def resolve(self, attested: Attested) -> Principal:
+        """Say who this is.
+
+        Raises:
+            AttestationError: nobody who may act, with reason ``unregistered`` or ``suspended``.
+        """
+        tenants = self._tenants[attested.kind].get(attested.name)
+        if tenants is None:
+            raise AttestationError(UNREGISTERED, f"no {attested.kind} is called {attested.name!r}")
+        if attested.kind is Kind.AGENT:
+            _refuse_inactive(self._agents[attested.name])
+        return Principal(
+            kind=attested.kind,
+            name=attested.name,
+            tenants=_confined(attested, tenants),
+            instance=attested.instance,
+            issuer=attested.issuer,
+            subject=attested.subject,
+            expires_at_ms=attested.expires_at_ms,
+            claims=dict(attested.claims),
+        )
+
+
+def _refuse_inactive(agent: AgentRecord) -> None:
+    if agent.status is Status.SUSPENDED:
+        raise AttestationError(SUSPENDED, f"agent {agent.name} is suspended")
+    if agent.status is not Status.ACTIVE:
+        raise AttestationError(UNREGISTERED, f"agent {agent.name} is {agent.status}")
+
+
+def _confined(attested: Attested, tenants: tuple[str, ...]) -> frozenset[str]:
+    """Hold the caller to the tenant that its evidence names, if it names one."""
+    if not attested.tenant:
+        return frozenset(tenants)
+    if attested.tenant not in tenants and ALL_TENANTS not in tenants:
+        message = f"{attested.kind} {attested.name} is not registered in {attested.tenant!r}"
+        raise AttestationError(UNREGISTERED, message)
+    return frozenset({attested.tenant})

@@ -1,0 +1,135 @@
+"""The verbs, as the edge calls them. ``broker.app`` hands the real ones in."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
+from broker.model.lease import Lease
+from broker.model.principal import Principal
+from broker.model.receipt import ReportPage
+from broker.model.requests import (
+    ExtendTask,
+    Introspected,
+    IssueCredential,
+    IssuedCredential,
+    LeasePage,
+    OpenedTask,
+    OpenTask,
+    Revocation,
+    Selector,
+    TaskFilter,
+    TaskPage,
+)
+from broker.model.task import Task, TaskState
+
+
+class Tasks(Protocol):
+    """:class:`broker.tasks.Tasks`."""
+
+    async def open(self, caller: Principal, request: OpenTask, idempotency_key: str) -> OpenedTask:
+        """Open a task."""
+        ...
+
+    async def claim(self, caller: Principal, task: TaskId, handle: str) -> Task:
+        """Bind the caller's instance."""
+        ...
+
+    async def show(self, caller: Principal, task: TaskId) -> Task:
+        """Show a task."""
+        ...
+
+    async def heartbeat(self, caller: Principal, task: TaskId) -> Task:
+        """Note that the caller is there."""
+        ...
+
+    async def extend(self, caller: Principal, task: TaskId, request: ExtendTask) -> Task:
+        """Move the deadline."""
+        ...
+
+    async def close(self, caller: Principal, task: TaskId, outcome: TaskState, reason: str) -> Task:
+        """End a task."""
+        ...
+
+
+class Listing(Protocol):
+    """:class:`broker.listing.Listing`."""
+
+    async def find(self, caller: Principal, which: TaskFilter, cursor: str, limit: int) -> TaskPage:
+        """Page through tasks."""
+        ...
+
+
+class Issuance(Protocol):
+    """:class:`broker.issuance.Issuance`."""
+
+    async def issue(
+        self, caller: Principal, task: TaskId, request: IssueCredential, idempotency_key: str
+    ) -> IssuedCredential:
+        """Issue a credential."""
+        ...
+
+    async def renew(
+        self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
+    ) -> IssuedCredential:
+        """Prolong a credential; 0 asks for the default."""
+        ...
+
+
+class Credentials(Protocol):
+    """:class:`broker.credentials.Credentials`."""
+
+    async def show(self, caller: Principal, lease: LeaseId) -> Lease:
+        """Show a credential's record."""
+        ...
+
+    async def find(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> LeasePage:
+        """Page through a task's credentials."""
+        ...
+
+    async def give_back(self, caller: Principal, lease: LeaseId) -> Lease:
+        """End a credential that is no longer needed."""
+        ...
+
+
+class Revocations(Protocol):
+    """:class:`broker.revocation.Revocations`."""
+
+    async def order(
+        self, caller: Principal, selector: Selector, reason: str, idempotency_key: str
+    ) -> Revocation:
+        """Take access away."""
+        ...
+
+    async def show(self, caller: Principal, revocation: RevocationId) -> Revocation:
+        """Show an order."""
+        ...
+
+
+class Reports(Protocol):
+    """:class:`broker.reports.Reports`."""
+
+    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
+        """Page through the receipts of a task's end."""
+        ...
+
+    async def of_revocation(
+        self, caller: Principal, revocation: RevocationId, cursor: str, limit: int
+    ) -> ReportPage:
+        """Page through the receipts of an order."""
+        ...
+
+
+class Introspection(Protocol):
+    """:class:`broker.introspection.Introspection`."""
+
+    async def introspect(self, caller: Principal, token: str) -> Introspected | None:
+        """Judge a token; None says nothing about it at all."""
+        ...
+
+
+class Explain(Protocol):
+    """:class:`broker.explain.Explain`."""
+
+    async def decision(self, caller: Principal, decision: DecisionId) -> Mapping[str, object]:
+        """Show a recorded decision."""
+        ...

@@ -1,0 +1,133 @@
+"""Cedar behind the engine's port.
+
+- It allows only on Cedar's own Allow, from named permits, with not one evaluation error: Cedar
+  skips a forbid whose condition errs and would answer Allow.
+- Every request is checked against the schema. Policies, schema and entities are parsed when the
+  engine is made and never again (``parses`` stays the same).
+- Whatever is raised while deciding, a panic in Cedar's own code included, is a Deny.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from cedarpy import AuthzResult, Entities, PolicySet, Schema, is_authorized
+from cedarpy import Decision as Answer
+
+from broker.errors import ConfigurationError
+from broker.model.decision import Decision, Deny, NeedsApproval, Permit, Trace
+from broker.policy.cedar_request import CedarRequest, cedar_request
+from broker.policy.compiled import CompiledPolicies
+from broker.policy.engine import DenyReason
+from broker.policy.entity import Entity
+from broker.policy.explain import MAX_LINES, explanation_of, missing_lines
+from broker.policy.explanation import Explanation, PolicyFinding, shortened
+from broker.policy.handles import Handles
+from broker.policy.probes import Probes
+from broker.policy.query import Query
+from broker.policy.terms import approvers, narrowest
+
+Authorize = Callable[[dict[str, object], PolicySet, Entities, Schema], AuthzResult]
+
+
+class CedarEngine:
+    """One set of policies over one set of facts. Immutable: a new bundle makes a new engine."""
+
+    def __init__(
+        self,
+        policies: CompiledPolicies,
+        entities: Sequence[Entity],
+        *,
+        revision: int,
+        authorize: Authorize = is_authorized,
+    ) -> None:
+        if policies.faults or policies.schema is None:
+            raise ConfigurationError(faults=policies.faults)
+        handles = policies.handles
+        self._handles = handles
+        self._schema = policies.schema
+        self._policies = handles.policy_set([policy.template for policy in policies.policies])
+        self._entities = _entities(handles, entities, policies.schema)
+        self._probes = Probes(policies.policies, handles)
+        self._terms = {policy.name: policy.terms for policy in policies.policies}
+        self._parents = {entity.name: entity.parents for entity in entities}
+        self._blank = Trace(policies.digest, revision)
+        self._authorize = authorize
+
+    @property
+    def version(self) -> str:
+        """The SHA-256 of policies and schema, in hexadecimal."""
+        return self._blank.policy_version
+
+    @property
+    def parses(self) -> int:
+        """How often Cedar was made to parse something for this engine."""
+        return self._handles.parses
+
+    def decide(self, query: Query) -> Decision:
+        """Answer one query. Never raises."""
+        try:
+            request = cedar_request(query)
+            return self._judge(request, self._ask(request, self._policies))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        # A panic in Cedar's own code is no Exception but a BaseException; it, too, means no.
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is no permission
+            what = shortened(f"{type(error).__name__}: {error}")
+            return Deny(DenyReason.ENGINE_ERROR, replace(self._blank, errors=(what,)))
+
+    def explain(self, query: Query) -> Explanation:
+        """Say why a query is answered as it is, policy by policy and condition by condition."""
+        decision = self.decide(query)
+        if isinstance(decision, Deny) and decision.reason == DenyReason.ENGINE_ERROR:
+            return explanation_of(decision, ())
+        return explanation_of(decision, self._findings(cedar_request(query)))
+
+    def _ask(self, request: CedarRequest, policies: PolicySet) -> AuthzResult:
+        return self._authorize(request.to_json(), policies, self._entities, self._schema)
+
+    def _findings(self, request: CedarRequest) -> tuple[PolicyFinding, ...]:
+        return self._probes.findings(partial(self._ask, request))
+
+    def _judge(self, request: CedarRequest, result: AuthzResult) -> Decision:
+        names = tuple(sorted(result.diagnostics.reasons))
+        errors = tuple(map(shortened, result.diagnostics.errors[:MAX_LINES]))
+        trace = replace(self._blank, policies=names, errors=errors, facts=self._facts(request))
+        refusal = _refusal(result.decision, names, errors)
+        if refusal is None:
+            return self._permitted(names, trace)
+        if refusal in {DenyReason.NO_PERMIT, DenyReason.EVALUATION_ERROR}:
+            missing = missing_lines(request, self._findings(request))
+            trace = replace(trace, missing=missing)
+        return Deny(refusal, trace)
+
+    def _permitted(self, names: tuple[str, ...], trace: Trace) -> Decision:
+        terms = tuple(self._terms[name] for name in names)
+        if groups := approvers(terms):
+            return NeedsApproval(groups, trace)
+        return Permit(narrowest(terms), trace)
+
+    def _facts(self, request: CedarRequest) -> tuple[str, ...]:
+        shown = (request.principal, request.resource)
+        known = [name for name in shown if name in self._parents]
+        groups = [parent for name in known for parent in self._parents[name]]
+        return tuple(map(str, dict.fromkeys([*known, *groups])))
+
+
+def _entities(handles: Handles, entities: Sequence[Entity], schema: Schema) -> Entities:
+    try:
+        return handles.entities(entities, schema)
+    except ValueError as error:
+        raise ConfigurationError(f"the registered do not fit the schema: {error}") from error
+
+
+def _refusal(
+    answer: object, policies: tuple[str, ...], errors: tuple[str, ...]
+) -> DenyReason | None:
+    if answer is not Answer.Allow and answer is not Answer.Deny:
+        return DenyReason.ENGINE_ERROR
+    if errors:
+        return DenyReason.EVALUATION_ERROR
+    if answer is Answer.Deny:
+        return DenyReason.FORBIDDEN if policies else DenyReason.NO_PERMIT
+    return None if policies else DenyReason.ENGINE_ERROR

@@ -1,0 +1,132 @@
+"""From a query to what Cedar is asked: field by field, each with one type.
+
+Nothing of the caller's is passed on as it came: texts go where texts are expected, uids are
+dictionaries (text forms would go through Cedar's parser), numbers are whole and fit in 64 bits.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from broker.model.principal import Kind
+from broker.policy.caller_map import flatten
+from broker.policy.entity import EntityName
+from broker.policy.query import Action, Query, TaskFacts
+
+ENTITY_TYPES: Final = {
+    Kind.AGENT: "Agent",
+    Kind.ORCHESTRATOR: "Orchestrator",
+    Kind.OPERATOR: "Operator",
+    Kind.RESOURCE: "ResourceServer",
+}
+
+_LARGEST_LONG: Final = 2**63 - 1
+
+
+class UnfitFactError(Exception):
+    """A fact is not of its type: the question cannot be put, and is answered with a Deny."""
+
+
+@dataclass(frozen=True, slots=True)
+class CedarRequest:
+    """Who wants to do what to what, and everything else there is to say."""
+
+    principal: EntityName
+    action: EntityName
+    resource: EntityName
+    context: dict[str, object]
+
+    def to_json(self) -> dict[str, object]:
+        """Return what Cedar takes."""
+        return {
+            "principal": self.principal.to_json(),
+            "action": self.action.to_json(),
+            "resource": self.resource.to_json(),
+            "context": self.context,
+        }
+
+
+def cedar_request(query: Query) -> CedarRequest:
+    """Build the request.
+
+    Raises:
+        UnfitFactError: a value is not of the type that its place has.
+    """
+    principal = query.principal
+    return CedarRequest(
+        principal=EntityName(ENTITY_TYPES[principal.kind], _text(principal.name)),
+        action=EntityName("Action", Action(query.action).value),
+        resource=_resource(query),
+        context=_context(query),
+    )
+
+
+def _resource(query: Query) -> EntityName:
+    if not query.action.is_about_credential:
+        return EntityName("Agent", _text(query.task.agent))
+    if query.capability is None:
+        raise UnfitFactError("a credential is asked for without a capability")
+    return EntityName("Capability", _text(query.capability.name))
+
+
+def _context(query: Query) -> dict[str, object]:
+    grants = {f"{line.capability} {scope}" for line in query.ceiling for scope in line.scopes}
+    return {
+        "task": _task(query.task),
+        "caller": _caller(query),
+        "ceiling": {
+            "capabilities": _texts({line.capability for line in query.ceiling}),
+            "grants": _texts(grants),
+        },
+        "scopes": _texts(query.scopes),
+        # Rounded up: a request never looks shorter to policy than it is.
+        "ttlSeconds": -(-_whole(query.ttl_ms) // 1000),
+        "labels": _texts(flatten(query.labels, field="labels")),
+    }
+
+
+def _task(task: TaskFacts) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "id": _text(task.id),
+        "name": _text(task.name),
+        "tenant": _text(task.tenant),
+        "agent": _text(task.agent),
+        "opener": _text(task.opener),
+        "tickets": _texts(task.tickets),
+        "resources": _texts(task.resources),
+        "depth": _whole(task.depth),
+    }
+    return facts | _present("onBehalfOf", task.on_behalf_of)
+
+
+def _caller(query: Query) -> dict[str, object]:
+    principal = query.principal
+    facts: dict[str, object] = {
+        "issuer": _text(principal.issuer),
+        "subject": _text(principal.subject),
+        "claims": _texts(flatten(principal.claims, field="claims")),
+    }
+    return facts | _present("instance", principal.instance)
+
+
+def _present(name: str, text: str) -> dict[str, object]:
+    """Leave out what is not known: policies then ask with ``has``."""
+    return {name: _text(text)} if text else {}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise UnfitFactError(f"expected a text, got {type(value).__name__}")
+    return str(value)
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    if isinstance(values, str):
+        raise UnfitFactError("expected a set of texts, got one text")
+    return sorted(_text(value) for value in values)
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= _LARGEST_LONG:
+        raise UnfitFactError("expected a whole number that fits in 64 bits")
+    return value

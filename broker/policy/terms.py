@@ -1,0 +1,86 @@
+"""What a policy's annotations say: its name, and what its permit is bound to.
+
+========================= =========================================================================
+``@id("name")``           required, unique: how traces, explanations and faults call the policy
+``@description("…")``     for people
+``@max_ttl_seconds("n")`` the credential or task lives at most so long
+``@scopes("a b")``        at most these scopes
+``@approval("group")``    a human of one of these groups has to agree first
+========================= =========================================================================
+
+Anything else is refused: a mistyped obligation would otherwise bind nobody.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from broker.model.decision import Obligations
+
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_SCOPES: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
+_GROUPS: Final = re.compile(r"[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*", re.ASCII)
+
+_FORMS: Final = {
+    "id": (_ID, "name it with 1 to 64 of a-z 0-9 . _ -"),
+    "description": (re.compile(r".*", re.DOTALL), ""),
+    "max_ttl_seconds": (_SECONDS, 'write a whole number of seconds: @max_ttl_seconds("120")'),
+    "scopes": (_SCOPES, 'write scopes with one space between: @scopes("orders:read")'),
+    "approval": (_GROUPS, 'write names with one space between: @approval("oncall")'),
+}
+_BINDING: Final = ("max_ttl_seconds", "scopes", "approval")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one permit is bound to."""
+
+    max_ttl_ms: int | None = None
+    scopes: frozenset[str] | None = None
+    approval: tuple[str, ...] = ()
+
+
+def term_faults(annotations: Mapping[str, str], effect: str) -> Iterator[tuple[str, str]]:
+    """Find what is wrong with a policy's annotations, as pairs of message and remedy."""
+    if "id" not in annotations:
+        yield "a policy without a name", 'begin it with @id("what-it-is-for")'
+    for name, text in annotations.items():
+        if name not in _FORMS:
+            yield f"@{name} means nothing", _did_you_mean(name)
+        elif _FORMS[name][0].fullmatch(text) is None:
+            yield f"@{name} is malformed", _FORMS[name][1]
+        elif name in _BINDING and effect != "permit":
+            yield f"@{name} on a forbid binds nobody", "put it on the permits it should narrow"
+
+
+def _did_you_mean(name: str) -> str:
+    near = difflib.get_close_matches(name, _FORMS, n=1)
+    return f"did you mean @{near[0]}?" if near else f"known are @{', @'.join(_FORMS)}"
+
+
+def terms_of(annotations: Mapping[str, str]) -> Terms:
+    """Read annotations in which :func:`term_faults` finds nothing."""
+    seconds, scopes = annotations.get("max_ttl_seconds"), annotations.get("scopes")
+    return Terms(
+        max_ttl_ms=None if seconds is None else int(seconds) * 1000,
+        scopes=None if scopes is None else frozenset(scopes.split()),
+        approval=tuple(annotations.get("approval", "").split()),
+    )
+
+
+def narrowest(terms: tuple[Terms, ...]) -> Obligations:
+    """Combine the terms of all permits that apply: the shortest life, and only common scopes."""
+    lives = [each.max_ttl_ms for each in terms if each.max_ttl_ms is not None]
+    scopes = [each.scopes for each in terms if each.scopes is not None]
+    return Obligations(
+        max_ttl_ms=min(lives, default=None),
+        scopes=frozenset.intersection(*scopes) if scopes else None,
+    )
+
+
+def approvers(terms: tuple[Terms, ...]) -> tuple[str, ...]:
+    """Name, once each and in order, who has to agree by any of the permits that apply."""
+    return tuple(sorted({group for each in terms for group in each.approval}))

@@ -1,0 +1,95 @@
+"""How much, how long, how often: every bound of the service, with its unit and default."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from broker.ids import MAX_DEPTH
+from broker.settings.fault import Fault
+from broker.settings.ranges import Count, Milliseconds, Seconds
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one peer may take of the HTTP server."""
+
+    body_bytes: Annotated[int, Meta(ge=1_024, le=1_048_576)] = 65_536
+    """The largest request body, in bytes. Default 65536."""
+    header_seconds: Seconds = 5
+    """How long a peer may take to send its headers. Default 5."""
+    body_seconds: Seconds = 10
+    """How long a peer may take to send its body. Default 10."""
+    connections_per_peer: Count = 64
+    """Open connections from one address. Default 64."""
+    connections: Count = 1_024
+    """Open connections in all. Default 1024."""
+
+
+class TaskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a task may at most be."""
+
+    max_ttl_seconds: Seconds = 28_800
+    """How long after its opening a task's deadline may lie. Default 28800, eight hours."""
+    default_idle_seconds: Seconds = 300
+    """How long an agent may stay silent when the task does not say. Default 300."""
+    max_depth: Annotated[int, Meta(ge=1, le=MAX_DEPTH)] = MAX_DEPTH
+    """How many tasks a path may hold, the root included. Default and most: 8."""
+    max_live_credentials: Count = 100
+    """Live credentials of one task tree. Default 100."""
+    max_children: Count = 32
+    """Open child tasks of one task. Default 32."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Find what is well-typed and still wrong."""
+        if self.default_idle_seconds > self.max_ttl_seconds:
+            yield Fault(
+                ("default_idle_seconds",),
+                "longer than any task may live",
+                "write at most max_ttl_seconds",
+            )
+
+
+class QuotaDefaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Live credentials at one time, where the registered agent or tenant states no number."""
+
+    agent: Count = 500
+    """Of one agent. Default 500."""
+    tenant: Count = 5_000
+    """Of one tenant. Default 5000."""
+
+
+class Reaper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often what is due is looked for, and how much of it is taken at once."""
+
+    interval_ms: Milliseconds = 500
+    """Default 500."""
+    batch: Annotated[int, Meta(ge=1, le=200)] = 100
+    """Entries of one bucket at a time. Default 100, at most 200: no command holds Redis long."""
+
+
+class ClockLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far clocks may stray."""
+
+    max_skew_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5_000
+    """Between this machine and the ledger; beyond it the broker only revokes. Default 5000."""
+
+
+class FeedLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The revocation feed."""
+
+    alive_ms: Annotated[int, Meta(ge=100, le=30_000)] = 1_000
+    """Between two keep-alives. Default 1000."""
+    log_max_entries: Count = 1_000_000
+    """How far back a subscriber can resume without a snapshot. Default 1000000."""
+    outbox_max_entries: Count = 100_000
+    """Events of one bucket waiting to be moved. Default 100000; at that nothing is minted."""
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The service's own log, on standard error. The audit trail is another thing."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Default info."""
+    format: Literal["json", "console"] = "json"
+    """Default json; console is for reading at a terminal."""

@@ -1,0 +1,109 @@
+"""A revocation event: what a resource server must refuse from now on.
+
+The ledger's scripts write it as JSON without ``exp``; subscribers read it with ``exp``, in whole
+seconds rounded up, so that nobody forgets it early.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from broker.errors import InvalidRequestError
+from broker.ids import lease_of, parse_task_id
+from broker.model.capability import ResourceServer
+from broker.model.principal import ALL_TENANTS
+from broker.store.feed_entry import OutboxEntry
+
+ALL: Final = "*"
+"""Every audience, or every tenant."""
+
+CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "tenant"})
+"""Of what a cut can be (DESIGN §2)."""
+
+
+class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing of this agent, capability, issuer, tenant or all, issued before then, is alive."""
+
+    of: str
+    name: str
+    tenant: str
+    issued_before: int
+
+    def __post_init__(self) -> None:
+        if self.of not in CUT_KINDS or (self.of == "all") == bool(self.name):
+            raise ValueError("a cut is of all, or of something by name")
+
+
+class FeedEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Exactly one of a token, a task or a cut. ``exp`` is 0 until it is sent."""
+
+    jti: str = ""
+    task: str = ""
+    cut: Cut | None = None
+    exp: int = 0
+
+    def __post_init__(self) -> None:
+        if bool(self.jti) + bool(self.task) + bool(self.cut) != 1:
+            raise ValueError("an event names exactly one of jti, task and cut")
+        if self.jti:
+            lease_of(self.jti)
+        if self.task:
+            parse_task_id(self.task)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A revocation event with whom it concerns, ready to be sent. ``body`` is its JSON."""
+
+    seq: int
+    tenant: str
+    audiences: frozenset[str]
+    body: bytes
+
+    def reaches(self, server: ResourceServer) -> bool:
+        """Tell whether a resource server must hear it: it concerns its tokens, and a tenant of its.
+
+        What happens in one tenant is nothing that a server of others may see (I16).
+        """
+        is_named = server.audience in self.audiences or ALL in self.audiences
+        is_everybodys = self.tenant in ("", ALL) or ALL_TENANTS in server.tenants
+        return is_named and (is_everybodys or self.tenant in server.tenants)
+
+
+def announcement(seq: int, change: OutboxEntry) -> Announcement | None:
+    """Read the event that a state change announces; None when it has none that can be read."""
+    if not is_readable(change):
+        return None
+    return _announcement(seq, change.tenant, change.audiences, change.exp_ms, change.feed)
+
+
+def is_readable(change: OutboxEntry) -> bool:
+    """Tell whether subscribers can be told of this change as it is written."""
+    words = (change.tenant, change.audiences, change.feed)
+    if not change.feed or change.exp_ms == 0 or any("\n" in word for word in words):
+        return False
+    return _decode(change.feed) is not None
+
+
+def in_force(member: str) -> Announcement | None:
+    """Read one member of the set of events in force: seq, exp, tenant, audiences, event."""
+    seq, exp_ms, tenant, audiences, feed = member.split("\n")
+    return _announcement(int(seq), tenant, audiences, int(exp_ms), feed)
+
+
+def _announcement(
+    seq: int, tenant: str, audiences: str, exp_ms: int, feed: str
+) -> Announcement | None:
+    event = _decode(feed)
+    if event is None:
+        return None
+    body = msgspec.json.encode(msgspec.structs.replace(event, exp=-(-exp_ms // 1000)))
+    return Announcement(seq, tenant, frozenset(audiences.split()), body)
+
+
+def _decode(feed: str) -> FeedEvent | None:
+    try:
+        return msgspec.json.decode(feed, type=FeedEvent)
+    except (msgspec.MsgspecError, InvalidRequestError, UnicodeEncodeError):
+        return None

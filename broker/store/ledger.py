@@ -1,0 +1,56 @@
+"""The whole ledger, as one value: built once over one link."""
+
+from dataclasses import dataclass
+
+from broker.ids import IdFactory
+from broker.store.control import ControlStore
+from broker.store.cut_ledger import CutLedger
+from broker.store.decision_log import DecisionLog
+from broker.store.due_queue import DueQueue
+from broker.store.keyspace import Keyspace
+from broker.store.lease_ledger import LeaseLedger
+from broker.store.limits import Limits
+from broker.store.link import Link
+from broker.store.paths import Paths
+from broker.store.quotas import QuotaLedger
+from broker.store.revocation_ledger import RevocationLedger
+from broker.store.task_ledger import TaskLedger
+from broker.store.task_tree import TaskTree
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Every part of it."""
+
+    keys: Keyspace
+    ids: IdFactory
+    paths: Paths
+    tasks: TaskLedger
+    tree: TaskTree
+    leases: LeaseLedger
+    cuts: CutLedger
+    orders: RevocationLedger
+    due: DueQueue
+    quotas: QuotaLedger
+    decisions: DecisionLog
+    control: ControlStore
+
+    @classmethod
+    def over(cls, link: Link, *, namespace: str, buckets: int, limits: Limits) -> "Ledger":
+        """Build it."""
+        keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
+        paths = Paths(link, keys)
+        return cls(
+            keys=keys,
+            ids=ids,
+            paths=paths,
+            tasks=TaskLedger(link, keys, ids, paths, limits),
+            tree=TaskTree(link, keys, ids),
+            leases=LeaseLedger(link, keys, ids, paths, limits),
+            cuts=CutLedger(link, keys, ids, limits),
+            orders=RevocationLedger(link, keys, limits),
+            due=DueQueue(link, keys),
+            quotas=QuotaLedger(link, keys),
+            decisions=DecisionLog(link, keys, ids, limits),
+            control=ControlStore(link, keys, ids),
+        )

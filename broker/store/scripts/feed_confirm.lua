@@ -1,0 +1,42 @@
+-- Judges whether a revocation event has reached all of an audience.
+-- KEYS: meta, seqs, subs
+-- ARGV: bucket, n, strict (1 or 0), staleness ms, forgotten after ms
+-- Answers {verdict, now, acknowledged, subscribers, bound}; verdicts:
+--   before it is in the feed: unshipped; it is none that subscribers hear: unheard, unreadable;
+--   confirmed: acknowledged, bound, earlier, expired; else waiting.
+local meta, seqs, subs = KEYS[1], KEYS[2], KEYS[3]
+local bucket, n, is_strict = ARGV[1], ARGV[2], ARGV[3] == '1'
+local staleness, forgotten = tonumber(ARGV[4]), tonumber(ARGV[5])
+require_type(meta, 'hash')
+require_type(seqs, 'hash')
+require_type(subs, 'hash')
+local now = read_clock(meta)
+
+if tonumber(n) > tonumber(redis.call('HGET', meta, 'n:' .. bucket) or '0') then
+  return { 'unshipped', now, 0, 0, 0 }
+end
+local known = redis.call('HGET', seqs, bucket .. ':' .. n) or ''
+local seq, shipped, mark = string.match(known, '^(%d+) (%d+) (%d)')
+-- An event's place is forgotten only when the event has expired.
+if not seq or mark == '3' then return { 'expired', now, 0, 0, 0 } end
+if mark == '0' then return { 'unheard', now, 0, 0, 0 } end
+if mark == '2' then return { 'unreadable', now, 0, 0, 0 } end
+
+seq = tonumber(seq)
+local confirmed = tonumber(redis.call('HGET', subs, CONFIRMED) or '0')
+if seq <= confirmed then return { 'earlier', now, 0, 0, 0 } end
+
+local bound = is_strict and tonumber(shipped) + staleness or 0
+local acknowledged, total = 0, 0
+for _, it in pairs((subscribers_of(subs, now - forgotten))) do
+  total = total + 1
+  if it.acked >= seq then acknowledged = acknowledged + 1 end
+end
+local verdict = 'waiting'
+-- A feed that was just born, on an empty server, does not know yet who listens.
+local is_mature = now > tonumber(redis.call('HGET', meta, 'born') or now) + staleness
+if total > 0 and acknowledged == total and is_mature then verdict = 'acknowledged' end
+if is_strict and now > bound then verdict = 'bound' end
+-- Kept, because a subscriber that comes later must not undo it.
+if verdict ~= 'waiting' then redis.call('HSET', subs, CONFIRMED, int(seq)) end
+return { verdict, now, acknowledged, total, bound }

@@ -1,0 +1,213 @@
+"""Builds the verbs over a ledger: the inner half of the composition root."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from broker.clock import Clock
+from broker.credentials import Credentials
+from broker.explain import Explain
+from broker.faultpoints import FaultPoints
+from broker.gate import Gate
+from broker.ids import LeaseId, TaskId, bucket_of
+from broker.introspection import Introspection
+from broker.issuance import Issuance
+from broker.judgement import Judgement
+from broker.listing import Listing
+from broker.metrics import Metrics
+from broker.minting import Minting
+from broker.order_walk import OrderWalk
+from broker.populations import Populations
+from broker.reaper import Reaper, Worker
+from broker.receipts import Receipts
+from broker.replica import Replica
+from broker.reports import Reports
+from broker.revocation import Revocations
+from broker.store.feed_log import FeedLog
+from broker.store.ledger import Ledger
+from broker.tasks import TaskLimits, Tasks
+from broker.tree_walk import TreeWalk
+from broker.workers import CleanUp, Forget, Look, TakeDown
+
+
+class News(Protocol):
+    """Who moves a bucket's outbox on: at once when somebody's access ended."""
+
+    def __call__(self, bucket: int, *, urgent: bool) -> None:
+        """Say that a bucket's outbox has something."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the verbs stand on.
+
+    ``news`` is called with a bucket whose outbox has something, and whether somebody's access
+    ended; ``due`` with buckets that have work.
+    """
+
+    ledger: Ledger
+    feed_log: FeedLog
+    gate: Gate
+    replica: Replica
+    metrics: Metrics
+    clock: Clock
+    faults: FaultPoints
+    issuer: str
+    task_limits: TaskLimits
+    retention_ms: int
+    news: News
+    due: Callable[[Sequence[int]], None]
+    may_sweep: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verbs:
+    """Everything that callers and the due queue can set in motion."""
+
+    tasks: Tasks
+    listing: Listing
+    issuance: Issuance
+    credentials: Credentials
+    revocations: Revocations
+    reports: Reports
+    introspection: Introspection
+    explain: Explain
+    reaper: Reaper
+
+
+def build_verbs(parts: Parts) -> Verbs:
+    """Build them."""
+    ledger, judgement = parts.ledger, _judgement(parts)
+    populations = Populations(ledger.tree)
+    revocations = _revocations(parts)
+    return Verbs(
+        tasks=_tasks(parts, judgement),
+        listing=Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets)),
+        issuance=_issuance(parts, judgement),
+        credentials=Credentials(
+            tasks=ledger.tasks,
+            leases=ledger.leases,
+            faults=parts.faults,
+            told=lambda lease: parts.news(bucket_of(lease), urgent=True),
+        ),
+        revocations=revocations,
+        reports=_reports(parts, populations),
+        introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
+        explain=Explain(ledger.decisions, lambda: parts.replica.published),
+        reaper=_reaper(parts, populations, revocations),
+    )
+
+
+def _judgement(parts: Parts) -> Judgement:
+    return Judgement(parts.gate, parts.replica, parts.ledger.decisions, parts.metrics)
+
+
+def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
+    def wake(task: TaskId) -> None:
+        parts.news(bucket_of(task), urgent=True)
+        parts.due([bucket_of(task)])
+
+    return Tasks(
+        ledger=parts.ledger.tasks,
+        judgement=judgement,
+        ids=parts.ledger.ids,
+        limits=parts.task_limits,
+        faults=parts.faults,
+        wake=wake,
+    )
+
+
+def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
+    def told(lease: LeaseId) -> None:
+        parts.news(bucket_of(lease), urgent=False)
+
+    ledger = parts.ledger
+    return Issuance(
+        tree=ledger.tree,
+        leases=ledger.leases,
+        quotas=ledger.quotas,
+        judgement=judgement,
+        minting=Minting(parts.issuer, parts.replica),
+        ids=ledger.ids,
+        clock=parts.clock,
+        faults=parts.faults,
+        told=told,
+    )
+
+
+def _revocations(parts: Parts) -> Revocations:
+    def wake(buckets: Sequence[int]) -> None:
+        for bucket in buckets:
+            parts.news(bucket, urgent=True)
+        parts.due(buckets)
+
+    ledger = parts.ledger
+    return Revocations(
+        tasks=ledger.tasks,
+        leases=ledger.leases,
+        cuts=ledger.cuts,
+        orders=ledger.orders,
+        ids=ledger.ids,
+        buckets=len(ledger.keys.buckets),
+        faults=parts.faults,
+        wake=wake,
+    )
+
+
+def _reports(parts: Parts, populations: Populations) -> Reports:
+    ledger = parts.ledger
+    tree_walk = TreeWalk(ledger.leases, ledger.tree, ledger.paths)
+    return Reports(
+        tasks=ledger.tasks,
+        leases=ledger.leases,
+        paths=ledger.paths,
+        orders=ledger.orders,
+        tree_walk=tree_walk,
+        order_walk=OrderWalk(
+            populations=populations,
+            tree=ledger.tree,
+            leases=ledger.leases,
+            tree_walk=tree_walk,
+            buckets=len(ledger.keys.buckets),
+        ),
+        receipts=Receipts(parts.feed_log.subscribers),
+        servers=lambda: parts.replica.published.resource_servers,
+    )
+
+
+def _reaper(parts: Parts, populations: Populations, revocations: Revocations) -> Reaper:
+    ledger = parts.ledger
+    take_down = TakeDown(
+        tasks=ledger.tasks,
+        leases=ledger.leases,
+        tree=ledger.tree,
+        quotas=ledger.quotas,
+        faults=parts.faults,
+        retention_ms=parts.retention_ms,
+    )
+    clean_up = CleanUp(
+        tasks=ledger.tasks,
+        leases=ledger.leases,
+        tree=ledger.tree,
+        orders=ledger.orders,
+        revocations=revocations,
+        populations=populations,
+        buckets=len(ledger.keys.buckets),
+    )
+    workers: dict[str, Worker] = {
+        "t": Look(ledger.tree, ledger.paths),
+        "k": take_down,
+        "x": clean_up,
+        "g": Forget(ledger.tree),
+    }
+    return Reaper(
+        due=ledger.due,
+        leases=ledger.leases,
+        workers=workers,
+        buckets=len(ledger.keys.buckets),
+        metrics=parts.metrics,
+        faults=parts.faults,
+        told=lambda bucket: parts.news(bucket, urgent=True),
+        may_sweep=parts.may_sweep,
+    )

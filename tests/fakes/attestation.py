@@ -1,0 +1,116 @@
+"""A trusted issuer, ready for a test: its declaration, its honest claims, and a watcher."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from broker.attestation.attestation import Attestation
+from broker.attestation.declaration import IssuerDeclaration
+from broker.attestation.issuer_keys import IssuerKeys, KeyTiming
+from broker.attestation.key_source import KeySource
+from broker.attestation.keyset import SkippedKey
+from broker.attestation.proof_cache import ProofCache
+from broker.attestation.trusted_issuer import TrustedIssuer
+from tests.fakes.clock import FakeClock
+
+ISSUER = "https://issuer.example"
+AUDIENCE = "https://broker.example"
+TIMING = KeyTiming(refresh_ms=300_000, max_stale_ms=3_600_000, cooldown_ms=10_000)
+
+DECLARED: Mapping[str, Any] = {
+    "name": "example",
+    "issuer": ISSUER,
+    "audience": AUDIENCE,
+    "algorithms": ["ES256"],
+    "keys": {"url": "https://issuer.example/jwks"},
+    "claims": {
+        "required": ["sub", "kind", "instance"],
+        "optional": ["tenant", "run", "admin"],
+        "ignored": ["jti"],
+    },
+    "map": {
+        "kind": {"claim": "kind", "values": {"agent": "agent", "boss": "operator"}},
+        "name": {"claim": "sub"},
+        "tenant": {"claim": "tenant"},
+        "instance": {"claim": "instance"},
+    },
+}
+
+
+def declare(**changes: object) -> IssuerDeclaration:
+    """Read a declaration as the loader does, with some members changed."""
+    return msgspec.convert({**DECLARED, **changes}, IssuerDeclaration)
+
+
+def honest_claims(clock: FakeClock, **changes: object) -> dict[str, object]:
+    """Say what an honest token says; a change to ``...`` leaves a claim out."""
+    now = clock.now_ms() // 1000
+    claims = {
+        "iss": ISSUER,
+        "sub": "invoice-bot",
+        "aud": AUDIENCE,
+        "exp": now + 300,
+        "iat": now,
+        "jti": "j-1",
+        "kind": "agent",
+        "tenant": "acme",
+        "instance": "pod-1",
+        **changes,
+    }
+    return {name: value for name, value in claims.items() if value is not ...}
+
+
+class Watcher:
+    """An ``Observer`` that remembers."""
+
+    def __init__(self) -> None:
+        self.unknown: list[tuple[str, str]] = []
+        self.changes: list[tuple[str, ...]] = []
+        self.skipped: list[SkippedKey] = []
+        self.failures: list[str] = []
+
+    def unknown_claim(self, issuer: str, claim: str) -> None:
+        """Remember a claim."""
+        self.unknown.append((issuer, claim))
+
+    def keys_changed(
+        self, issuer: str, key_ids: Sequence[str], skipped: Sequence[SkippedKey]
+    ) -> None:
+        """Remember a new key set."""
+        assert issuer
+        self.changes.append(tuple(key_ids))
+        self.skipped.extend(skipped)
+
+    def keys_unreachable(self, issuer: str, why: str) -> None:
+        """Remember a failed look."""
+        assert issuer
+        self.failures.append(why)
+
+
+def trust(
+    source: KeySource,
+    clock: FakeClock,
+    *,
+    watcher: Watcher | None = None,
+    timing: KeyTiming = TIMING,
+    **changes: object,
+) -> TrustedIssuer:
+    """Make a trusted issuer whose keys come from a source."""
+    declaration = declare(**changes)
+    assert not list(declaration.faults())
+    watcher = watcher or Watcher()
+    keys = IssuerKeys(
+        source,
+        timing,
+        issuer=declaration.name,
+        algorithms=declaration.algorithms,
+        clock=clock,
+        observer=watcher,
+    )
+    return TrustedIssuer(declaration, keys, clock=clock, observer=watcher)
+
+
+def attest_with(*issuers: TrustedIssuer, clock: FakeClock) -> Attestation:
+    """Make the entry for some issuers."""
+    return Attestation(issuers, ProofCache(clock))

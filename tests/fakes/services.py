@@ -1,0 +1,414 @@
+"""The verbs as doubles that record what reaches them, and fail or wait where a test says so."""
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import structlog
+from structlog.testing import LogCapture
+
+from broker.errors import AttestationError
+from broker.http.limits import Limits
+from broker.http.services import Readiness, Services
+from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
+from broker.metrics import Metrics
+from broker.model.capability import Ceiling
+from broker.model.decision import Trace
+from broker.model.lease import Lease, LeaseSpec, LeaseState
+from broker.model.principal import Kind, Principal
+from broker.model.receipt import Receipt, ReceiptState, ReportPage
+from broker.model.requests import (
+    ExtendTask,
+    Introspected,
+    IssueCredential,
+    IssuedCredential,
+    LeasePage,
+    OpenedTask,
+    OpenTask,
+    Revocation,
+    Selector,
+    SelectorKind,
+    TaskFilter,
+    TaskPage,
+)
+from broker.model.task import Task, TaskSpec, TaskState
+from broker.secret import Secret
+
+NOW_MS = 1_800_000_000_000
+TASK = TaskId("t_07_" + "a" * 26)
+CHILD = TaskId("c_07_" + "b" * 26)
+LEASE = LeaseId("l_07_" + "c" * 26)
+REVOCATION = RevocationId("r_07_" + "d" * 26)
+DECISION = DecisionId("d_07_" + "e" * 26)
+CREDENTIAL = "canary.credential.value"
+HANDLE = "canary-claim-handle"
+AUDIENCE = "https://orders.example"
+ISSUER = "https://broker.example"
+
+
+def principal(kind: Kind, name: str) -> Principal:
+    """Make a caller of tenant acme."""
+    return Principal(
+        kind=kind,
+        name=name,
+        tenants=frozenset({"acme"}),
+        instance="pod-1",
+        issuer="https://issuer.example",
+        subject=f"subject-of-{name}",
+        expires_at_ms=NOW_MS + 3_600_000,
+    )
+
+
+CALLERS = {
+    "token-of-agent": principal(Kind.AGENT, "invoice-bot"),
+    "token-of-orchestrator": principal(Kind.ORCHESTRATOR, "ci"),
+    "token-of-operator": principal(Kind.OPERATOR, "olga"),
+    "token-of-resource": principal(Kind.RESOURCE, AUDIENCE),
+}
+"""Whom :meth:`Stage.authenticate` knows, by bearer token."""
+
+
+def a_task(task: TaskId = TASK) -> Task:
+    """Make an open task."""
+    spec = TaskSpec(
+        id=task,
+        path=(TASK,) if task == TASK else (TASK, task),
+        actors=("invoice-bot",),
+        issuers=("https://issuer.example",),
+        name="reconcile-invoices",
+        tenant="acme",
+        agent="invoice-bot",
+        opener="orchestrator:ci",
+        opener_issuer="https://issuer.example",
+        opener_instance="run-1",
+        on_behalf_of="alice",
+        ceiling=(Ceiling("orders-api", frozenset({"orders:read", "orders:list"})),),
+        tickets=("OPS-1",),
+        resources=("dataset:orders",),
+        idle_ms=30_000,
+        opener_timeout_ms=0,
+        max_deadline_ms=3_600_000,
+    )
+    return Task(
+        spec=spec,
+        instance="pod-1",
+        state=TaskState.OPEN,
+        is_alive=True,
+        opened_at_ms=NOW_MS,
+        deadline_ms=NOW_MS + 600_000,
+        agent_seen_ms=NOW_MS + 1_500,
+        opener_seen_ms=NOW_MS,
+    )
+
+
+def a_lease() -> Lease:
+    """Make a living lease, in its first generation."""
+    spec = LeaseSpec(
+        id=LEASE,
+        task=TASK,
+        path=(TASK,),
+        actors=("planner", "invoice-bot"),
+        agent="invoice-bot",
+        instance="pod-1",
+        tenant="acme",
+        on_behalf_of="alice",
+        capability="orders-api",
+        backend="jwt",
+        audience=AUDIENCE,
+        scopes=("orders:list", "orders:read"),
+        evidence_issuer="https://issuer.example",
+        locator=LEASE,
+        key_id="k1",
+        trace=Trace(policy_version="p1", facts_revision=4, policies=("base.0",)),
+    )
+    return Lease(
+        spec=spec,
+        state=LeaseState.ACTIVE,
+        is_alive=True,
+        generation=1,
+        issued_at_ms=NOW_MS,
+        expires_at_ms=NOW_MS + 300_000,
+        max_expires_at_ms=NOW_MS + 600_000,
+    )
+
+
+def a_receipt() -> Receipt:
+    """Make a receipt of a confirmed death."""
+    return Receipt(
+        lease=LEASE,
+        task=TASK,
+        capability="orders-api",
+        kind="jwt",
+        audience=AUDIENCE,
+        state=ReceiptState.CONFIRMED,
+        detail="",
+        revoked_at_ms=NOW_MS + 1_000,
+        expires_at_ms=NOW_MS + 300_000,
+    )
+
+
+def a_revocation(selector: Selector) -> Revocation:
+    """Make an order that stands everywhere."""
+    return Revocation(REVOCATION, selector, "compromised", "operator:olga", NOW_MS, ())
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a verb."""
+
+    verb: str
+    caller: Principal
+    arguments: tuple[Any, ...]
+
+
+@dataclass
+class Stage:
+    """What all doubles share: the record of calls, and what a test wants to happen."""
+
+    calls: list[Call] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    errors: dict[str, BaseException] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    held: asyncio.Event | None = None
+    ready: Readiness = field(
+        default_factory=lambda: Readiness(is_ready=True, mode="full", durability="os")
+    )
+    logs: LogCapture = field(default_factory=LogCapture)
+
+    async def authenticate(self, token: str) -> Principal:
+        """Attest: the tokens of CALLERS stand, no other does."""
+        if token not in CALLERS:
+            raise AttestationError("signature", "kid k7: the signature does not hold")
+        return CALLERS[token]
+
+    async def play(self, verb: str, caller: Principal, *arguments: object, answer: T) -> T:
+        """Record a call; then wait, fail or answer."""
+        self.calls.append(Call(verb, caller, arguments))
+        self.entered.set()
+        if self.held is not None:
+            await self.held.wait()
+        if verb in self.errors:
+            raise self.errors[verb]
+        self.ended.append(verb)
+        return self.answers.get(verb, answer)
+
+    def verbs(self) -> list[str]:
+        """Name the verbs that were called, in order."""
+        return [call.verb for call in self.calls]
+
+    def events(self) -> list[str]:
+        """Name the events that were logged, in order."""
+        return [str(entry["event"]) for entry in self.logs.entries]
+
+
+@dataclass
+class FakeTasks:
+    """Verbs on tasks."""
+
+    stage: Stage
+
+    async def open(self, caller: Principal, request: OpenTask, idempotency_key: str) -> OpenedTask:
+        """Open."""
+        handle = None if request.instance else Secret(HANDLE)
+        answer = OpenedTask(a_task(), handle, is_new=True)
+        return await self.stage.play("tasks.open", caller, request, idempotency_key, answer=answer)
+
+    async def claim(self, caller: Principal, task: TaskId, handle: str) -> Task:
+        """Claim."""
+        return await self.stage.play("tasks.claim", caller, task, handle, answer=a_task(task))
+
+    async def show(self, caller: Principal, task: TaskId) -> Task:
+        """Show."""
+        return await self.stage.play("tasks.show", caller, task, answer=a_task(task))
+
+    async def heartbeat(self, caller: Principal, task: TaskId) -> Task:
+        """Beat."""
+        return await self.stage.play("tasks.heartbeat", caller, task, answer=a_task(task))
+
+    async def extend(self, caller: Principal, task: TaskId, request: ExtendTask) -> Task:
+        """Extend."""
+        return await self.stage.play("tasks.extend", caller, task, request, answer=a_task(task))
+
+    async def close(self, caller: Principal, task: TaskId, outcome: TaskState, reason: str) -> Task:
+        """Close."""
+        closed = replace(
+            a_task(task),
+            state=outcome,
+            is_alive=False,
+            closed_at_ms=NOW_MS + 1_000,
+            ended_by="done",
+            closed_by=caller.ref,
+        )
+        return await self.stage.play("tasks.close", caller, task, outcome, reason, answer=closed)
+
+
+@dataclass
+class FakeListing:
+    """Looking at many tasks."""
+
+    stage: Stage
+
+    async def find(self, caller: Principal, which: TaskFilter, cursor: str, limit: int) -> TaskPage:
+        """List."""
+        page = TaskPage((a_task(), a_task(CHILD)), "3.17")
+        return await self.stage.play("listing.find", caller, which, cursor, limit, answer=page)
+
+
+@dataclass
+class FakeIssuance:
+    """Issuing and renewing."""
+
+    stage: Stage
+
+    async def issue(
+        self, caller: Principal, task: TaskId, request: IssueCredential, idempotency_key: str
+    ) -> IssuedCredential:
+        """Issue."""
+        answer = IssuedCredential(a_lease(), Secret(CREDENTIAL))
+        arguments = (task, request, idempotency_key)
+        return await self.stage.play("issuance.issue", caller, *arguments, answer=answer)
+
+    async def renew(
+        self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
+    ) -> IssuedCredential:
+        """Renew."""
+        answer = IssuedCredential(replace(a_lease(), generation=2), Secret(CREDENTIAL))
+        arguments = (lease, ttl_ms, idempotency_key)
+        return await self.stage.play("issuance.renew", caller, *arguments, answer=answer)
+
+
+@dataclass
+class FakeCredentials:
+    """Looking at leases, and giving them back."""
+
+    stage: Stage
+
+    async def show(self, caller: Principal, lease: LeaseId) -> Lease:
+        """Show."""
+        return await self.stage.play("credentials.show", caller, lease, answer=a_lease())
+
+    async def find(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> LeasePage:
+        """List."""
+        page = LeasePage((a_lease(),), "")
+        return await self.stage.play("credentials.find", caller, task, cursor, limit, answer=page)
+
+    async def give_back(self, caller: Principal, lease: LeaseId) -> Lease:
+        """Give back."""
+        ended = replace(
+            a_lease(),
+            state=LeaseState.ENDED,
+            is_alive=False,
+            ended_at_ms=NOW_MS + 2_000,
+            ended_by="given-back",
+        )
+        return await self.stage.play("credentials.give_back", caller, lease, answer=ended)
+
+
+@dataclass
+class FakeRevocations:
+    """Orders of operators."""
+
+    stage: Stage
+
+    async def order(
+        self, caller: Principal, selector: Selector, reason: str, idempotency_key: str
+    ) -> Revocation:
+        """Order."""
+        arguments = (selector, reason, idempotency_key)
+        answer = a_revocation(selector)
+        return await self.stage.play("revocations.order", caller, *arguments, answer=answer)
+
+    async def show(self, caller: Principal, revocation: RevocationId) -> Revocation:
+        """Show."""
+        answer = a_revocation(Selector(SelectorKind.AGENT, "invoice-bot", "acme"))
+        return await self.stage.play("revocations.show", caller, revocation, answer=answer)
+
+
+@dataclass
+class FakeReports:
+    """Receipts."""
+
+    stage: Stage
+
+    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
+        """Report of a task."""
+        page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "p.2/x")
+        return await self.stage.play("reports.of_task", caller, task, cursor, limit, answer=page)
+
+    async def of_revocation(
+        self, caller: Principal, revocation: RevocationId, cursor: str, limit: int
+    ) -> ReportPage:
+        """Report of an order."""
+        page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "")
+        arguments = (revocation, cursor, limit)
+        return await self.stage.play("reports.of_revocation", caller, *arguments, answer=page)
+
+
+@dataclass
+class FakeIntrospection:
+    """Introspection: nothing is active unless the test says so."""
+
+    stage: Stage
+
+    async def introspect(self, caller: Principal, token: str) -> Introspected | None:
+        """Introspect."""
+        return await self.stage.play("introspection.introspect", caller, token, answer=None)
+
+
+@dataclass
+class FakeExplain:
+    """Explaining decisions."""
+
+    stage: Stage
+
+    async def decision(self, caller: Principal, decision: DecisionId) -> Mapping[str, object]:
+        """Explain."""
+        answer = {"id": decision, "outcome": "deny", "policies": ["base.1"]}
+        return await self.stage.play("explain.decision", caller, decision, answer=answer)
+
+
+class StoppedClock:
+    """Clocks that stand still."""
+
+    def now_ms(self) -> int:
+        """Return the instant at which everything here happens."""
+        return NOW_MS
+
+    def monotonic_ms(self) -> int:
+        """Return the same moment on the other clock."""
+        return 0
+
+
+def make_services(stage: Stage, **changes: object) -> Services:
+    """Put the doubles together. ``changes`` replaces members of the result."""
+    numbers = itertools.count(1)
+    log = structlog.wrap_logger(
+        None, processors=[stage.logs], wrapper_class=structlog.make_filtering_bound_logger(0)
+    )
+    services = Services(
+        tasks=FakeTasks(stage),
+        listing=FakeListing(stage),
+        issuance=FakeIssuance(stage),
+        credentials=FakeCredentials(stage),
+        revocations=FakeRevocations(stage),
+        reports=FakeReports(stage),
+        introspection=FakeIntrospection(stage),
+        explain=FakeExplain(stage),
+        authenticate=stage.authenticate,
+        readiness=lambda: stage.ready,
+        jwks=lambda: {"keys": [{"kty": "OKP", "kid": "k1"}]},
+        metrics=Metrics(durability="os", reasons=("signature",), actions=("OpenTask",)),
+        limits=Limits(),
+        clock=StoppedClock(),
+        log=log,
+        issuer=ISSUER,
+        durability="os",
+        request_id=lambda: f"q{next(numbers)}",
+    )
+    return replace(services, **changes)

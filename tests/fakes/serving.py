@@ -1,0 +1,26 @@
+"""A server of a test's own making."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from broker.http.limits import Limits
+from broker.http.routes import build
+from broker.http.server import HttpServer
+from broker.http.sockets import Endpoint, TcpEndpoint
+from tests.fakes.services import Stage, make_services
+
+LOOPBACK = TcpEndpoint("127.0.0.1", 0)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    stage: Stage, limits: Limits, endpoint: Endpoint = LOOPBACK, **changes: object
+) -> AsyncIterator[HttpServer]:
+    """Serve the doubles within these limits until the block ends."""
+    services = make_services(stage, limits=limits, **changes)
+    server = HttpServer(build(services), limits, services.log)
+    await server.start(endpoint)
+    try:
+        yield server
+    finally:
+        await server.stop()
