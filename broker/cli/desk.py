@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from broker.cli.failure import CommandFailedError, NoAccessNowError
 from broker.cli.screen import Document, Screen
@@ -91,7 +91,7 @@ def at_desk(command: Callable[Concatenate[Desk, P], None]) -> Callable[..., None
     @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
     @functools.wraps(command)
     def with_desk(*args: Any, url: str, token_file: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - the command's own
-        screen = Screen(Console(file=sys.stdout), as_json=as_json)
+        screen = Screen(sys.stdout, as_json=as_json)
         command(Desk(url, token_file, screen), *args, **options)
 
     return with_desk

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -29,11 +29,15 @@ STATE_STYLES = {
 }
 
 
+PIPE_WIDTH = 1000
+"""A pipe has no width: nothing is folded, so that what is printed can be searched and cut."""
+
+
 class Screen:
     """Prints answers in one of two ways."""
 
-    def __init__(self, console: Console, *, as_json: bool) -> None:
-        self._console = console
+    def __init__(self, output: TextIO, *, as_json: bool) -> None:
+        self._console = Console(file=output, width=None if output.isatty() else PIPE_WIDTH)
         self._as_json = as_json
 
     def answer(self, document: Document, view: Callable[[Document], RenderableType]) -> None:

@@ -1,4 +1,4 @@
-"""What the command line understands besides words: durations and lines of a ceiling."""
+"""What the command line understands besides words: durations, ceilings, identities."""
 
 import re
 from typing import Final
@@ -6,6 +6,8 @@ from typing import Final
 import click
 
 from broker.client.results import Ceiling
+from broker.dev.passports import Identity
+from broker.model.principal import Kind
 
 _DURATION: Final = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)", re.ASCII)
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -51,5 +53,24 @@ class CeilingLine(click.ParamType[Ceiling]):
         return Ceiling(capability, tuple(named))
 
 
+class IdentityType(click.ParamType[Identity]):
+    """``KIND:NAME``: who a workload token is for."""
+
+    name = "kind:name"
+
+    def convert(
+        self, value: str | Identity, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Identity:
+        """Read the identity."""
+        if isinstance(value, Identity):
+            return value
+        kind, _, name = value.partition(":")
+        if kind not in list(Kind) or not name:
+            kinds = ", ".join(Kind)
+            self.fail(f"{value!r} is nobody; write KIND:NAME, the kind one of {kinds}", param, ctx)
+        return Identity(Kind(kind), name)
+
+
 DURATION: Final = Duration()
 CEILING_LINE: Final = CeilingLine()
+IDENTITY: Final = IdentityType()

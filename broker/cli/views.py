@@ -17,7 +17,7 @@ CREDENTIAL_FIELDS = (
     *("id", "task", "kind", "capability", "audience", "scope", "state", "alive", "generation"),
     *("renewable", "issued_at", "expires_at", "max_expires_at", "ended_at", "ended_by", "decision"),
 )
-RECEIPT_COLUMNS = ("credential", "task", "capability", "audience", "state", "revoked_at")
+RECEIPT_COLUMNS = ("credential", "task", "capability", "state", "detail", "revoked_at")
 REVOCATION_FIELDS = (
     *("id", "selector", "reason", "ordered_by", "issued_before", "acknowledged"),
     "pending_buckets",
@@ -38,7 +38,7 @@ def opened(document: Document) -> RenderableType:
     handle = document.get("claim_handle")
     if not handle:
         return task(document)
-    hint = Text("claim handle (shown once; give it to the agent that shall run the task): ")
+    hint = Text("claim handle, shown once; give it to the agent that shall do the job:  ")
     return stacked(task(document), hint.append(shown(handle), style="bold"))
 
 

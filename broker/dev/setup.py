@@ -16,18 +16,14 @@ import aiohttp
 from broker.dev.commands import Commands
 from broker.dev.configure import Addresses, shipped, write
 from broker.dev.embedded import EmbeddedServer
-from broker.dev.passports import Identity, Passports
+from broker.dev.passports import Identity, Passports, at_counter
 from broker.dev.processes import Child, Processes
 from broker.dev.step import Step, expect
 from broker.model.principal import Kind
-from broker.secret import Secret
 
 CHAPTER: Final = "Setting up"
 AUDIENCE: Final = "https://orders.example"
 """The resource server of the shipped configuration that follows the feed."""
-
-BROKER_AUDIENCE: Final = "jit-broker"
-"""What workload tokens must be addressed to, as ``config/issuers.yaml`` declares."""
 
 RESOURCE: Final = Identity(Kind.RESOURCE, AUDIENCE, instance="orders-1")
 
@@ -70,11 +66,8 @@ class Setup:
             "issuer", [*self._commands.issuer, "--state", str(folder)]
         )
         told = await self._processes.when_ready(child, partial(_announced, folder / "issuer.json"))
-        self._issuer = told["issuer"]
-        secret = Secret((folder / "secret").read_text(encoding="ascii").strip())
-        self.passports = Passports(
-            self._session, issuer=self._issuer, secret=secret, audience=BROKER_AUDIENCE
-        )
+        self.passports = at_counter(folder, self._session)
+        self._issuer = str(told["issuer"])
         return self._issuer
 
     async def configure(self) -> str:
@@ -104,7 +97,7 @@ class Setup:
         """Start the resource server, following the feed of the last broker."""
         folder = _private(self.state / "resource")
         token = folder / "token"
-        await self.renew_resource_token(token)
+        await self.renew_resource_token()
         argv = [
             *self._commands.resource_server,
             *("--broker", self.addresses.brokers[-1], "--issuer", self.addresses.brokers[0]),
@@ -118,9 +111,10 @@ class Setup:
         self.resource = told["url"]
         return self.resource
 
-    async def renew_resource_token(self, file: Path) -> None:
+    async def renew_resource_token(self) -> None:
         """Write a fresh workload token for the resource server."""
         token = await self.passports.token(RESOURCE)
+        file = self.state / "resource" / "token"
         draft = file.with_suffix(".new")
         draft.touch(mode=0o600)
         draft.write_text(token.reveal(), encoding="ascii")

@@ -56,7 +56,7 @@ def test_json_is_the_answer_itself() -> None:
     document = {"id": "t_1", "name": "a\x1b[2J"}
     out = io.StringIO()
 
-    Screen(Console(file=out), as_json=True).answer(document, lambda _: "a view")
+    Screen(out, as_json=True).answer(document, lambda _: "a view")
 
     assert json.loads(out.getvalue()) == document
 
@@ -65,6 +65,6 @@ def test_people_get_the_view() -> None:
     """Without --json the view is printed."""
     out = io.StringIO()
 
-    Screen(Console(file=out), as_json=False).answer({"id": "t_1"}, lambda doc: f"task {doc['id']}")
+    Screen(out, as_json=False).answer({"id": "t_1"}, lambda doc: f"task {doc['id']}")
 
     assert out.getvalue() == "task t_1\n"
