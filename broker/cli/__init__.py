@@ -1,1 +1,1 @@
-"""cli"""
+"""The `broker` command: one file per group of commands; each parses, calls and renders."""

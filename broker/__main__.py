@@ -1,0 +1,23 @@
+"""`python -m broker`, and the `broker` command itself.
+
+The base installation is the client library alone; whoever runs the command without the rest is told
+what to install.
+"""
+
+import sys
+from importlib.util import find_spec
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    missing = [name for name in ("click", "rich") if find_spec(name) is None]
+    if missing:
+        sys.stderr.write("The broker command is not installed: pip install 'jit-broker[server]'\n")
+        return 1
+    from broker.cli.main import main as run  # noqa: PLC0415 - only after the check above
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""`broker config`: look at the configuration without touching anything."""
+
+from pathlib import Path
+
+import click
+
+from broker.attestation.declaration import AttestationSettings
+from broker.cli.plain import plain_answer
+from broker.cli.settings import config_option, settings_file
+from broker.errors import ConfigurationError
+from broker.governance.bundle import Bundle
+from broker.settings.load import Reading
+from broker.settings.settings import Settings
+
+
+@click.group(short_help="Look at the configuration.")
+def config() -> None:
+    """Look at the configuration."""
+
+
+@config.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def check(config: Path, *, as_json: bool) -> None:
+    """Check every file of the configuration, and run the policies' own tests.
+
+    All faults are printed, each with its file, line, key and remedy. Nothing is published, and no
+    server is needed.
+    """
+    file = settings_file(config)
+    bundle = _check(file)
+    told = {
+        "agents": len(bundle.document.agents),
+        "capabilities": len(bundle.document.capabilities),
+        "policy_files": len(bundle.document.policies),
+        "digest": bundle.digest,
+    }
+    found = ", ".join(f"{told[name]} {name.replace('_', ' ')}" for name in list(told)[:3])
+    plain_answer(told, f"{file} is good: {found}.", as_json)
+
+
+def _check(file: Path) -> Bundle:
+    reading = Reading()
+    settings = reading.read(file, Settings)
+    bundle = None if settings is None else _read_rest(settings.value, reading)
+    reading.finish()
+    if bundle is None:
+        raise ConfigurationError(f"{file}: nothing could be read")
+    return bundle
+
+
+def _read_rest(settings: Settings, reading: Reading) -> Bundle | None:
+    reading.read(settings.issuers, AttestationSettings)
+    return Bundle.read(settings.bundle, reading)

@@ -1,0 +1,120 @@
+"""What every command that talks to a broker has: where it is, who calls, how to print answers."""
+
+import asyncio
+import functools
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import click
+import msgspec
+from rich.console import RenderableType
+
+from broker.cli.failure import CommandFailedError, NoAccessNowError
+from broker.cli.screen import Document, Screen
+from broker.client.api import BrokerClient
+from broker.client.api_errors import AccessRefusedError, ApiError, BrokerUnavailableError
+from broker.client.endpoint import open_session, token_file
+from broker.client.errors import BrokerUnreachableError, ClientError, TokenSourceError
+from broker.secret import Secret
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Ask = Callable[[BrokerClient], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One broker, one caller, one screen."""
+
+    url: str
+    token: Path
+    screen: Screen
+
+    def ask(self, question: Ask[T]) -> T:
+        """Call the broker.
+
+        Raises:
+            CommandFailedError: it refused, or did not answer.
+        """
+        try:
+            return asyncio.run(self._ask(question))
+        except ClientError as error:
+            raise _kind_of(error)(self._sentence(error)) from error
+
+    def answer(self, question: Ask[object], view: Callable[[Document], RenderableType]) -> None:
+        """Call the broker and print what it answers."""
+        self.print(self.ask(question), view)
+
+    def print(self, answer: object, view: Callable[[Document], RenderableType]) -> None:
+        """Print an answer."""
+        self.screen.answer(document(answer), view)
+
+    async def _ask(self, question: Ask[T]) -> T:
+        async with open_session() as session:
+            try:
+                client = BrokerClient(self.url, token_file(self.token), session)
+            except ValueError as error:
+                raise click.UsageError(f"--broker {self.url!r}: {error}") from error
+            return await question(client)
+
+    def _sentence(self, error: ClientError) -> str:
+        match error:
+            case TokenSourceError():
+                return f"No workload token can be read from {self.token}: check --token-file."
+            case BrokerUnreachableError():
+                return f"No broker answers at {self.url}: check --broker, or try again later."
+            case AccessRefusedError(decision=decision) if decision:
+                return f"{error}\nAn operator can see why: broker explain {decision}"
+            case ApiError(problem=problem) if problem.field:
+                return f"{error} (field {problem.field})"
+            case _:
+                return str(error)
+
+
+def at_desk(command: Callable[Concatenate[Desk, P], None]) -> Callable[..., None]:
+    """Give a command the options of the desk, and the desk itself as its first argument."""
+
+    @click.option("--broker", "url", envvar="BROKER_URL", required=True, help="The broker's URL.")
+    @click.option(
+        "--token-file",
+        envvar="BROKER_TOKEN_FILE",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="A file with your workload token; it is read for each request.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+    @functools.wraps(command)
+    def with_desk(*args: Any, url: str, token_file: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - the command's own
+        screen = Screen(sys.stdout, as_json=as_json)
+        command(Desk(url, token_file, screen), *args, **options)
+
+    return with_desk
+
+
+def document(answer: object) -> Document:
+    """Turn a typed answer into the API's own JSON; instants with milliseconds, as it sends them."""
+    plain = msgspec.to_builtins(answer, builtin_types=(datetime,), enc_hook=_reveal)
+    read: Document = json.loads(json.dumps(plain, default=_instant))
+    return read
+
+
+def _reveal(value: object) -> object:
+    """Deliver a secret to whoever ran the command: the answer was for them."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise NotImplementedError(f"an answer has no {type(value).__name__}")
+
+
+def _instant(value: datetime) -> str:
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _kind_of(error: ClientError) -> type[CommandFailedError]:
+    is_passing = isinstance(error, (BrokerUnreachableError, BrokerUnavailableError))
+    return NoAccessNowError if is_passing else CommandFailedError

@@ -1,0 +1,24 @@
+"""How the `broker` command ends. Scripts may rely on these numbers."""
+
+from typing import Final
+
+OK: Final = 0
+"""It was done."""
+
+REFUSED: Final = 1
+"""The broker refused, the thing does not exist, or what was checked is not as it must be."""
+
+USAGE: Final = 2
+"""The command line is wrong; nothing was sent."""
+
+UNAVAILABLE: Final = 3
+"""No broker answered, or it gives no access now; try again later."""
+
+CONFIGURATION: Final = 78
+"""The configuration is wrong; every fault was printed (EX_CONFIG of sysexits.h)."""
+
+INTERRUPTED: Final = 130
+"""Ctrl-C (128 + SIGINT, as shells count)."""
+
+TERMINATED: Final = 143
+"""SIGTERM (128 + SIGTERM)."""

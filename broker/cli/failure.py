@@ -1,0 +1,25 @@
+"""A command that ends badly for a reason that its user can act on."""
+
+from typing import IO, Any
+
+import click
+
+from broker.cli import exits
+from broker.terminal import shown
+
+
+class CommandFailedError(click.ClickException):
+    """Printed as one sentence on standard error; ends the command with :data:`exits.REFUSED`."""
+
+    exit_code = exits.REFUSED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentence; what a server said in it stays harmless text."""
+        lines = [shown(line) for line in self.message.splitlines()]
+        click.echo("\n".join(lines), file=file, err=file is None)
+
+
+class NoAccessNowError(CommandFailedError):
+    """No broker answered, or it gives no access now: the same command may work later."""
+
+    exit_code = exits.UNAVAILABLE

@@ -1,0 +1,69 @@
+"""The `broker` command: the table of its commands, and how each ending becomes an exit code.
+
+A user's mistake is a sentence on standard error, never a traceback.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from broker.cli import exits
+from broker.cli.lazy import Entry, LazyGroup
+from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, UnavailableError
+
+COMMANDS: Final = {
+    "demo": Entry("broker.cli.demo", "demo", "Tell the whole story on this machine, and check it."),
+    "dev": Entry("broker.cli.dev", "dev", "Keep a broker for experiments up on this machine."),
+    "serve": Entry("broker.cli.serve", "serve", "Run a broker."),
+    "apply": Entry("broker.cli.publish", "apply", "Check the configuration and publish it."),
+    "config": Entry("broker.cli.config", "config", "Look at the configuration."),
+    "keys": Entry("broker.cli.keys", "keys", "Make and rotate signing keys."),
+    "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
+    "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
+    "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
+    "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
+    "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
+    "completion": Entry(
+        "broker.cli.completion", "completion", "Print a shell's completion script."
+    ),
+}
+
+EPILOGUE: Final = """\
+Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 no broker answered or it gives no
+access now, 78 wrong configuration, 130 and 143 interrupted.
+"""
+
+ROOT: Final = LazyGroup(
+    "broker", COMMANDS, "Just-in-time, task-scoped, provably revocable credentials for AI agents."
+)
+ROOT.epilog = EPILOGUE
+click.version_option(package_name="jit-broker")(ROOT)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        result = ROOT.main(arguments, prog_name="broker", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return exits.INTERRUPTED
+    except BrokerError as error:
+        return _tell(str(error), _code_of(error))
+    return result if isinstance(result, int) else exits.OK
+
+
+def _code_of(error: BrokerError) -> int:
+    if isinstance(error, ConfigurationError):
+        return exits.CONFIGURATION
+    if isinstance(error, InvalidRequestError):
+        return exits.USAGE
+    return exits.UNAVAILABLE if isinstance(error, UnavailableError) else exits.REFUSED
+
+
+def _tell(message: str, code: int) -> int:
+    click.echo(message, file=sys.stderr)
+    return code

@@ -1,0 +1,125 @@
+"""`broker task`: open, look at and end tasks."""
+
+from collections.abc import Awaitable
+from functools import partial
+from typing import Any, Protocol
+
+import click
+
+from broker.cli import views
+from broker.cli.desk import Desk, at_desk
+from broker.cli.reports import whole
+from broker.cli.types import CEILING_LINE, DURATION
+from broker.client.api import BrokerClient
+from broker.client.results import Ceiling, Report
+
+TASK = click.argument("task_id", metavar="TASK")
+REASON = click.option("--reason", default="", help="Why, for the audit trail.")
+
+
+class _Verb(Protocol):
+    def __call__(self, task: str, *, reason: str) -> Awaitable[Report]: ...
+
+
+@click.group(short_help="Open, look at and end tasks.")
+def task() -> None:
+    """Open, look at and end tasks."""
+
+
+@task.command(name="open")
+@click.option("--name", required=True, help="What the job is.")
+@click.option("--agent", required=True, help="Who shall do it.")
+@click.option("--tenant", required=True, help="Whose job it is.")
+@click.option(
+    *("--capability", "ceiling"),
+    type=CEILING_LINE,
+    multiple=True,
+    required=True,
+    help="The most it can get: CAPABILITY=SCOPE[,SCOPE]. Repeatable.",
+)
+@click.option("--ttl", "ttl_seconds", type=DURATION, required=True, help="Its deadline: 10m, 8h.")
+@click.option("--idle", "idle_timeout_seconds", type=DURATION, help="How long its agent may idle.")
+@click.option("--opener-timeout", "opener_timeout_seconds", type=DURATION, help="The same for you.")
+@click.option("--instance", default="", help="Which copy of the agent; else a claim handle.")
+@click.option("--on-behalf-of", default="", help="For whom.")
+@click.option("--ticket", "tickets", multiple=True, help="What it is about. Repeatable.")
+@click.option("--resource", "resources", multiple=True, help="What it touches. Repeatable.")
+@click.option("--parent", default="", help="The task that it is a part of.")
+@click.option("--idempotency-key", default="", help="Makes a repeated command harmless.")
+@at_desk
+def open_task(desk: Desk, /, ceiling: tuple[Ceiling, ...], **members: Any) -> None:  # noqa: ANN401 - the keywords of TaskCalls.open
+    """Open a task.
+
+    Without --instance the answer has a claim handle: give it to the copy of the agent that shall
+    do the job.
+    """
+    desk.answer(lambda broker: broker.tasks.open(ceiling=ceiling, **members), views.opened)
+
+
+@task.command()
+@TASK
+@at_desk
+def show(desk: Desk, /, task_id: str) -> None:
+    """Show a task."""
+    desk.answer(lambda broker: broker.tasks.show(task_id), views.task)
+
+
+@task.command(name="list")
+@click.option("--tenant", default="", help="Only this tenant's.")
+@click.option("--agent", default="", help="Only this agent's.")
+@click.option("--state", default="", help="Only those: open, completed, failed, cancelled.")
+@click.option("--cursor", default="", help="Where the page begins; the page before names it.")
+@click.option("--limit", type=click.IntRange(1), help="How many to a page.")
+@at_desk
+def find(desk: Desk, /, **which: Any) -> None:  # noqa: ANN401 - the keywords of TaskCalls.find
+    """List the tasks that you may see."""
+    desk.answer(lambda broker: broker.tasks.find(**which), views.tasks)
+
+
+@task.command()
+@TASK
+@at_desk
+def report(desk: Desk, /, task_id: str) -> None:
+    """Show what became of every credential of a task."""
+    desk.answer(lambda broker: _report(broker, task_id), views.report)
+
+
+@task.command()
+@TASK
+@REASON
+@at_desk
+def complete(desk: Desk, /, task_id: str, reason: str) -> None:
+    """End a task well; every credential of it dies."""
+    desk.answer(lambda broker: _end(broker, broker.tasks.complete, task_id, reason), views.report)
+
+
+@task.command()
+@TASK
+@REASON
+@at_desk
+def fail(desk: Desk, /, task_id: str, reason: str) -> None:
+    """End a task badly; every credential of it dies."""
+    desk.answer(lambda broker: _end(broker, broker.tasks.fail, task_id, reason), views.report)
+
+
+@task.command()
+@TASK
+@REASON
+@at_desk
+def cancel(desk: Desk, /, task_id: str, reason: str) -> None:
+    """Stop a task; every credential of it dies."""
+    desk.answer(lambda broker: _end(broker, broker.tasks.cancel, task_id, reason), views.report)
+
+
+async def _end(broker: BrokerClient, verb: _Verb, task_id: str, reason: str) -> Report:
+    first = await verb(task_id, reason=reason)
+    return await whole(first, partial(_page, broker, task_id))
+
+
+async def _report(broker: BrokerClient, task_id: str) -> Report:
+    first = await broker.tasks.report(task_id)
+    return await whole(first, partial(_page, broker, task_id))
+
+
+async def _page(broker: BrokerClient, task_id: str, cursor: str) -> Report:
+    return await broker.tasks.report(task_id, cursor=cursor)

@@ -1,0 +1,76 @@
+"""What the command line understands besides words: durations, ceilings, identities."""
+
+import re
+from typing import Final
+
+import click
+
+from broker.client.results import Ceiling
+from broker.dev.passports import Identity
+from broker.model.principal import Kind
+
+_DURATION: Final = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>[smhd]?)", re.ASCII)
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Duration(click.ParamType[int]):
+    """``90``, ``90s``, ``15m``, ``8h`` or ``1d``, as whole seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read the duration."""
+        if isinstance(value, int):
+            return value
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is no duration; write 90s, 15m, 8h or 1d", param, ctx)
+        return int(match["number"]) * _SECONDS[match["unit"]]
+
+
+class CeilingLine(click.ParamType[Ceiling]):
+    """``CAPABILITY=SCOPE[,SCOPE…]``: one line of a task's ceiling."""
+
+    name = "capability=scope[,scope]"
+
+    def convert(
+        self,
+        value: str | Ceiling,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Ceiling:
+        """Read the line into the client's form."""
+        if isinstance(value, Ceiling):
+            return value
+        capability, _, scopes = value.partition("=")
+        named = [scope for scope in scopes.split(",") if scope]
+        if not capability or not named:
+            self.fail(
+                f"{value!r} names no scopes; write for example orders-api=orders:read", param, ctx
+            )
+        return Ceiling(capability, tuple(named))
+
+
+class IdentityType(click.ParamType[Identity]):
+    """``KIND:NAME``: who a workload token is for."""
+
+    name = "kind:name"
+
+    def convert(
+        self, value: str | Identity, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Identity:
+        """Read the identity."""
+        if isinstance(value, Identity):
+            return value
+        kind, _, name = value.partition(":")
+        if kind not in list(Kind) or not name:
+            kinds = ", ".join(Kind)
+            self.fail(f"{value!r} is nobody; write KIND:NAME, the kind one of {kinds}", param, ctx)
+        return Identity(Kind(kind), name)
+
+
+DURATION: Final = Duration()
+CEILING_LINE: Final = CeilingLine()
+IDENTITY: Final = IdentityType()

@@ -1,0 +1,85 @@
+"""How each kind of answer looks in a terminal. Pure: a document in, something to print out."""
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from broker.cli.screen import Document, fields, rows, stacked
+from broker.terminal import shown
+
+TASK_FIELDS = (
+    *("id", "name", "state", "alive", "tenant", "agent", "instance", "opener", "on_behalf_of"),
+    *("tickets", "resources", "parent", "opened_at", "deadline", "idle_timeout_seconds"),
+    *("agent_seen_at", "opener_seen_at", "closed_at", "ended_by", "closed_by"),
+)
+TASK_COLUMNS = ("id", "name", "agent", "state", "alive", "deadline")
+CREDENTIAL_COLUMNS = ("id", "capability", "scope", "state", "alive", "expires_at", "ended_by")
+CREDENTIAL_FIELDS = (
+    *("id", "task", "kind", "capability", "audience", "scope", "state", "alive", "generation"),
+    *("renewable", "issued_at", "expires_at", "max_expires_at", "ended_at", "ended_by", "decision"),
+)
+RECEIPT_COLUMNS = ("credential", "task", "capability", "state", "detail", "revoked_at")
+REVOCATION_FIELDS = (
+    *("id", "selector", "reason", "ordered_by", "issued_before", "acknowledged"),
+    "pending_buckets",
+)
+DECISION_FIRST = ("id", "outcome", "reason", "policies", "missing", "errors")
+
+
+def task(document: Document) -> RenderableType:
+    """Show one task, with its ceiling below."""
+    ceiling = rows(
+        document.get("ceiling", []), ("capability", "scopes"), empty="an empty ceiling: no access"
+    )
+    return stacked(fields(document, TASK_FIELDS), ceiling)
+
+
+def opened(document: Document) -> RenderableType:
+    """Show a task just opened; the handle is what its agent claims it with."""
+    handle = document.get("claim_handle")
+    if not handle:
+        return task(document)
+    hint = Text("claim handle, shown once; give it to the agent that shall do the job:  ")
+    return stacked(task(document), hint.append(shown(handle), style="bold"))
+
+
+def tasks(document: Document) -> RenderableType:
+    """Show a list of tasks."""
+    return rows(
+        document["tasks"], TASK_COLUMNS, empty="No such tasks. Open one: broker task open --help"
+    )
+
+
+def credentials(document: Document) -> RenderableType:
+    """Show a list of credentials."""
+    return rows(
+        document["credentials"],
+        CREDENTIAL_COLUMNS,
+        empty="This task never asked for a credential.",
+    )
+
+
+def credential(document: Document) -> RenderableType:
+    """Show one credential."""
+    return fields(document, CREDENTIAL_FIELDS)
+
+
+def report(document: Document) -> RenderableType:
+    """Show receipts, and how many of which kind."""
+    receipts = rows(
+        document["receipts"], RECEIPT_COLUMNS, empty="No credentials: there was nothing to revoke."
+    )
+    counts = [f"{shown(count)} {shown(state)}" for state, count in document["counts"].items()]
+    durability = f"durability {shown(document.get('durability'))}"
+    return stacked(receipts, Text(" · ".join([*counts, durability]), style="dim"))
+
+
+def revoked(document: Document) -> RenderableType:
+    """Show an operator's order, and what has come of it below."""
+    order = fields(document["revocation"], REVOCATION_FIELDS)
+    return stacked(order, report(document["report"]))
+
+
+def decision(document: Document) -> RenderableType:
+    """Show why a decision fell as it did: the answer first, what it rests on after it."""
+    rest = [name for name in document if name not in DECISION_FIRST]
+    return fields(document, [*DECISION_FIRST, *rest])

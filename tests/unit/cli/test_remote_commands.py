@@ -1,0 +1,288 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.cli import exits
+from broker.cli.main import main
+from tests.fakes import api_answers as api
+from tests.fakes.scripted_broker import ScriptedBroker
+
+GOLDEN = Path(__file__).parent / "golden"
+TASK = f"/v1/tasks/{api.TASK_ID}"
+ORDER = f"/v1/revocations/{api.REVOCATION_ID}"
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ScriptedBroker]:
+    """A scripted broker that the environment points the command at."""
+    token = tmp_path / "token"
+    token.write_text("workload.token.of-alice\n")
+    monkeypatch.setenv("BROKER_TOKEN_FILE", str(token))
+    with ScriptedBroker() as scripted:
+        monkeypatch.setenv("BROKER_URL", scripted.url)
+        yield scripted
+
+
+OPEN = [
+    *("task", "open", "--name", "reconcile-invoices", "--agent", "invoice-bot"),
+    *("--tenant", "acme", "--capability", "orders-api=orders:read", "--ttl", "10m"),
+]
+
+
+def test_opening_sends_what_was_said_and_nothing_else(broker: ScriptedBroker) -> None:
+    """What the command line leaves out is left to the broker's own defaults."""
+    broker.answers["POST /v1/tasks"] = (201, api.task())
+
+    code = main([*OPEN, "--idle", "30s", "--ticket", "OPS-1", "--idempotency-key", "k1"])
+
+    assert code == exits.OK
+    [asked] = broker.asked
+    assert asked.body == {
+        "name": "reconcile-invoices",
+        "agent": "invoice-bot",
+        "tenant": "acme",
+        "ceiling": [{"capability": "orders-api", "scopes": ["orders:read"]}],
+        "ttl_seconds": 600,
+        "idle_timeout_seconds": 30,
+        "tickets": ["OPS-1"],
+    }
+    assert asked.headers["Idempotency-Key"] == "k1"
+    assert asked.headers["Authorization"] == "Bearer workload.token.of-alice"
+
+
+GOLDEN_CASES = {
+    "task-open": (OPEN, {"POST /v1/tasks": (201, api.task(instance="") | {"claim_handle": "h4"})}),
+    "task-show": (["task", "show", api.TASK_ID], {f"GET {TASK}": (200, api.task())}),
+    "task-list": (
+        ["task", "list", "--tenant", "acme"],
+        {
+            "GET /v1/tasks?tenant=acme": (
+                200,
+                {"tasks": [api.task(), api.task(name="x\x1b[2Jy", state="failed")], "next": None},
+            )
+        },
+    ),
+    "task-list-empty": (["task", "list"], {"GET /v1/tasks": (200, {"tasks": [], "next": None})}),
+    "task-complete": (
+        ["task", "complete", api.TASK_ID],
+        {f"POST {TASK}/complete": (200, api.report(api.receipt()))},
+    ),
+    "task-report-empty": (
+        ["task", "report", api.TASK_ID],
+        {f"GET {TASK}/report": (200, api.report())},
+    ),
+    "credential-list": (
+        ["credential", "list", api.TASK_ID],
+        {f"GET {TASK}/credentials": (200, {"credentials": [api.credential()], "next": None})},
+    ),
+    "revoke-agent": (
+        ["revoke", "--agent", "invoice-bot", "--reason", "leaked in a log"],
+        {
+            "POST /v1/revocations": (200, api.revocation()),
+            f"GET {ORDER}/report": (200, api.report(api.receipt())),
+        },
+    ),
+    "explain": (
+        ["explain", api.DECISION_ID],
+        {
+            f"GET /v1/decisions/{api.DECISION_ID}": (
+                200,
+                {
+                    "decision": api.DECISION_ID,
+                    "tenant": "acme",
+                    "outcome": "deny",
+                    "reason": "beyond-ceiling",
+                    "trace": {"policies": [], "missing": ["the task's ceiling covers these"]},
+                    "request": {"action": "RequestCredential", "principal": "agent:invoice-bot"},
+                },
+            )
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN_CASES)
+def test_answers_look_as_they_should(
+    name: str, broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What people see of each answer is fixed, to the letter."""
+    arguments, answers = GOLDEN_CASES[name]
+    broker.answers.update(answers)
+
+    assert main(arguments) == exits.OK
+
+    assert capsys.readouterr().out == (GOLDEN / f"{name}.txt").read_text()
+
+
+@pytest.mark.parametrize("name", GOLDEN_CASES)
+def test_json_is_the_api_s_own_answer(
+    name: str, broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--json prints what the broker said, member by member."""
+    arguments, answers = GOLDEN_CASES[name]
+    broker.answers.update(answers)
+
+    assert main([*arguments, "--json"]) == exits.OK
+
+    printed = json.loads(capsys.readouterr().out)
+    said = next(iter(answers.values()))[1]
+    assert (printed.get("revocation") or printed).items() >= said.items()
+
+
+def test_a_report_is_followed_to_its_end(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report of many pages comes as one, and its counts are those of all pages."""
+    second = api.CREDENTIAL_ID.replace("bbbb", "eeee", 1)
+    broker.answers[f"GET {TASK}/report"] = (
+        200,
+        api.report(api.receipt(), following=f"{TASK}/report?cursor=p2"),
+    )
+    broker.answers[f"GET {TASK}/report?cursor=p2"] = (
+        200,
+        api.report(api.receipt(credential=second, state="pending")),
+    )
+
+    assert main(["task", "report", api.TASK_ID, "--json"]) == exits.OK
+
+    printed = json.loads(capsys.readouterr().out)
+    assert [each["credential"] for each in printed["receipts"]] == [api.CREDENTIAL_ID, second]
+    assert printed["counts"] == {"confirmed": 1, "pending": 1}
+    assert printed["next"] is None
+
+
+@pytest.mark.parametrize("verb", ["complete", "fail", "cancel"])
+def test_ends_carry_their_reason(verb: str, broker: ScriptedBroker) -> None:
+    """Each end is its own call, with the reason for the audit trail."""
+    broker.answers[f"POST {TASK}/{verb}"] = (200, api.report())
+
+    assert main(["task", verb, api.TASK_ID, "--reason", "as planned"]) == exits.OK
+
+    assert broker.asked[0].body == {"reason": "as planned"}
+
+
+def test_a_refusal_names_the_decision(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever is refused knows what to tell the operator."""
+    broker.answers["POST /v1/tasks"] = (
+        403,
+        api.problem(403, "access-denied", decision=api.DECISION_ID),
+    )
+
+    assert main(OPEN) == exits.REFUSED
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"An operator can see why: broker explain {api.DECISION_ID}" in told.err
+
+
+def test_a_bad_field_is_named(broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the broker says of a field reaches the user."""
+    broker.answers["POST /v1/tasks"] = (
+        400,
+        api.problem(400, "invalid-request", detail="at most 28800 here", field="ttl_seconds"),
+    )
+
+    assert main(OPEN) == exits.REFUSED
+
+    assert "at most 28800 here (field ttl_seconds)" in capsys.readouterr().err
+
+
+def test_a_server_s_words_cannot_act_on_the_terminal(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error text with control sequences is shown, not obeyed."""
+    broker.answers["POST /v1/tasks"] = (400, api.problem(400, "x", detail="a\x1b[2Jb"))
+
+    main(OPEN)
+
+    assert "a\\u001b[2Jb" in capsys.readouterr().err
+
+
+def test_no_access_now_is_another_code_than_no_access(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script can tell when it is worth to try again."""
+    broker.answers[f"POST {TASK}/complete"] = (503, api.problem(503, "unavailable"))
+
+    assert main(["task", "complete", api.TASK_ID]) == exits.UNAVAILABLE
+
+    assert "unavailable" in capsys.readouterr().err
+
+
+def test_a_broker_that_is_not_there_is_named(
+    broker: ScriptedBroker,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A connection that is refused is a sentence with the address."""
+    del broker
+    monkeypatch.setenv("BROKER_URL", "http://127.0.0.1:9")
+
+    assert main(["task", "complete", api.TASK_ID]) == exits.UNAVAILABLE
+
+    assert "No broker answers at http://127.0.0.1:9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["task", "show", "t_7"], "not a well-formed id"),
+        (["task", "show", api.TASK_ID, "--broker", "http://broker.example"], "must be https"),
+        (["task", "show", api.TASK_ID, "--broker", "broker"], "must be absolute"),
+        (["revoke", "--reason", "x"], "exactly one of --credential, --task"),
+        (["revoke", "--task", api.TASK_ID, "--agent", "a", "--reason", "x"], "exactly one of"),
+        (["revoke", "--all", "--reason", "x"], "--all without a terminal needs --yes"),
+        (["revoke", "--agent", "a"], "Missing option '--reason'"),
+        ([*OPEN, "--ttl", "soon"], "is no duration; write 90s"),
+    ],
+)
+def test_a_wrong_command_line_sends_nothing(
+    arguments: list[str],
+    words: str,
+    broker: ScriptedBroker,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Usage errors are found before anybody is asked."""
+    assert main(arguments) == exits.USAGE
+
+    assert words in capsys.readouterr().err
+    assert broker.asked == []
+
+
+def test_a_token_comes_from_a_file_only(
+    broker: ScriptedBroker,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A missing file is named, and nothing is sent without a token."""
+    monkeypatch.setenv("BROKER_TOKEN_FILE", str(tmp_path / "nowhere"))
+
+    assert main(["task", "list"]) == exits.REFUSED
+
+    assert "No workload token can be read from" in capsys.readouterr().err
+    assert broker.asked == []
+
+
+def test_everything_can_be_revoked_by_a_script(broker: ScriptedBroker) -> None:
+    """--all with --yes asks nobody."""
+    broker.answers["POST /v1/revocations"] = (200, api.revocation(selector={"all": True}))
+    broker.answers[f"GET {ORDER}/report"] = (200, api.report())
+
+    code = main(["revoke", "--all", "--yes", "--in-tenant", "acme", "--reason", "breach"])
+
+    assert code == exits.OK
+    assert broker.asked[0].body == {"all": True, "reason": "breach", "in_tenant": "acme"}
+
+
+def test_an_order_that_does_not_stand_yet_is_not_a_success(broker: ScriptedBroker) -> None:
+    """While a part of the ledger has not taken the order, the exit code says so."""
+    pending = api.revocation(acknowledged=False, pending_buckets=[3])
+    broker.answers["POST /v1/revocations"] = (202, pending)
+    broker.answers[f"GET {ORDER}/report"] = (200, api.report())
+
+    assert main(["revoke", "--agent", "a", "--reason", "x"]) == exits.UNAVAILABLE

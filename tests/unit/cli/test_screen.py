@@ -1,0 +1,70 @@
+import io
+import json
+
+from rich.console import Console
+
+from broker.cli.screen import Document, Screen, cell, fields, rows, stacked
+
+
+def painted(*parts: object, width: int = 80) -> str:
+    """Print to a pipe and return what came out."""
+    console = Console(file=(out := io.StringIO()), width=width)
+    console.print(*parts)
+    return out.getvalue()
+
+
+def test_a_cell_is_harmless_text() -> None:
+    """A control sequence in a name is shown, not obeyed."""
+    assert cell("a\x1b[2Jb").plain == "a\\u001b[2Jb"
+
+
+def test_markup_in_a_name_stays_text() -> None:
+    """What looks like markup of the library is printed as it is."""
+    assert "[red]x[/red]" in painted(rows([{"name": "[red]x[/red]"}], ["name"], empty="none"))
+
+
+def test_an_empty_list_says_what_that_means() -> None:
+    """Nobody is left in front of an empty screen."""
+    assert painted(rows([], ["id"], empty="No such tasks.")) == "No such tasks.\n"
+
+
+def test_rows_keep_their_columns() -> None:
+    """A list is a table with one line an item."""
+    table = rows([{"id": "t_1", "agent_seen": 3}, {"id": "t_2"}], ["id", "agent_seen"], empty="")
+
+    lines = [line.split() for line in painted(table).splitlines()]
+
+    assert lines == [["id", "agent", "seen"], ["t_1", "3"], ["t_2", "-"]]
+
+
+def test_absent_members_are_left_out() -> None:
+    """One answer shows what it has, in the order asked for."""
+    document: Document = {"closed_at": None, "state": "open", "id": "t_1", "tickets": []}
+
+    lines = painted(fields(document, ["id", "closed_at", "tickets", "state"])).splitlines()
+
+    assert [line.split() for line in lines] == [["id", "t_1"], ["state", "open"]]
+
+
+def test_parts_are_stacked_with_a_line_between() -> None:
+    """Two parts of an answer do not run into each other."""
+    assert painted(stacked("one", "two")) == "one\n\ntwo\n"
+
+
+def test_json_is_the_answer_itself() -> None:
+    """A program gets the document as it came, whatever it looks like to people."""
+    document = {"id": "t_1", "name": "a\x1b[2J"}
+    out = io.StringIO()
+
+    Screen(out, as_json=True).answer(document, lambda _: "a view")
+
+    assert json.loads(out.getvalue()) == document
+
+
+def test_people_get_the_view() -> None:
+    """Without --json the view is printed."""
+    out = io.StringIO()
+
+    Screen(out, as_json=False).answer({"id": "t_1"}, lambda doc: f"task {doc['id']}")
+
+    assert out.getvalue() == "task t_1\n"

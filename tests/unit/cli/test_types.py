@@ -1,0 +1,35 @@
+import click
+import pytest
+
+from broker.cli.types import CEILING_LINE, DURATION
+from broker.client.results import Ceiling
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("15m", 900), ("8h", 28_800), ("1d", 86_400), ("0", 0)],
+)
+def test_durations_are_read(text: str, seconds: int) -> None:
+    """People write 15m, programs write 900."""
+    assert DURATION.convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "-1", "1.5h", "1 h", "1w", "٣s", "9999999999"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    """A guess about a lifetime would be a wrong lifetime."""
+    with pytest.raises(click.BadParameter, match="write 90s, 15m, 8h or 1d"):
+        DURATION.convert(text, None, None)
+
+
+def test_a_line_of_a_ceiling_is_read() -> None:
+    """One option holds a capability and its scopes."""
+    line = CEILING_LINE.convert("orders-api=orders:read,orders:list", None, None)
+
+    assert line == Ceiling("orders-api", ("orders:read", "orders:list"))
+
+
+@pytest.mark.parametrize("text", ["orders-api", "orders-api=", "=orders:read", "", "x=,"])
+def test_a_ceiling_without_scopes_is_refused(text: str) -> None:
+    """A capability without scopes grants nothing; it is a mistake to be told of."""
+    with pytest.raises(click.BadParameter, match="write for example orders-api=orders:read"):
+        CEILING_LINE.convert(text, None, None)
