@@ -239,9 +239,7 @@ class Broker:
             issuer=self._settings.issuer,
             durability=self._settings.store.durability,
             request_id=self.ledger.ids.operation,
-            extra_routes=feed_routes(
-                self._hub, self._feed_log, lambda: self.replica.published.resource_servers
-            ),
+            extra_routes=feed_routes(self._hub, limits=limits),
         )
 
 

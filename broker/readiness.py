@@ -1,5 +1,7 @@
 """What ``/readyz`` says: whether access is given, and if not, why and what to do."""
 
+from typing import Literal
+
 from broker.gate import Gate
 from broker.http.services import Readiness, Reason
 
@@ -11,7 +13,7 @@ def readiness(gate: Gate, durability: str) -> Readiness:
     """Read the gate."""
     hindrances = gate.hindrances()
     draining = any(word == DRAIN for word, _, _ in hindrances)
-    shut = "draining" if draining else "revoke-only"
+    shut: Literal["draining", "revoke-only"] = "draining" if draining else "revoke-only"
     return Readiness(
         is_ready=gate.is_open,
         mode="full" if gate.is_open else shut,

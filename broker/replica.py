@@ -106,7 +106,8 @@ class Replica:
             if record.revision != self._current.revision:
                 text = await self._control.bundle(record.revision)
                 # Parsing and self-testing take tens of milliseconds: not on the event loop.
-                self._current.replace(await asyncio.to_thread(self._build, text, record.revision))
+                built = await asyncio.to_thread(self._build, text, record.revision)
+                self._put_in_force(built)
         except (ConfigurationError, UnavailableError) as error:
             self._gate.report(
                 "policy",
@@ -117,6 +118,13 @@ class Replica:
             )
             return
         self._gate.report("policy")
+
+    def _put_in_force(self, built: Published) -> None:
+        if not self._current.replace(built):
+            # An older revision under the same epoch: the ledger was rolled back.
+            raise UnavailableError(
+                f"this broker has seen revision {self._current.revision} of this ledger already"
+            )
 
     def _build(self, text: str, revision: int) -> Published:
         return Published.of(
