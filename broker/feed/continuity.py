@@ -16,6 +16,8 @@ class Continuity:
         self.seq = position.seq
         self._shipped = dict(position.shipped)
         self._is_forked = False
+        self.last: LogEntry | None = None
+        """The entry at ``seq``, if it was read."""
 
     def follow(self, entry: LogEntry) -> bool:
         """Go on to an entry; False when it does not follow from the last one."""
@@ -26,8 +28,13 @@ class Continuity:
             self._is_forked = True
             return False
         self.seq = entry.seq
+        self.last = entry
         self._shipped[bucket] = n
         return True
+
+    def refute(self) -> None:
+        """Take in that the log has another entry where this reader stands."""
+        self._is_forked = True
 
     def is_refuted_by(self, position: Position) -> bool:
         """Tell whether the log went back, within the epoch, behind what this reader has read."""

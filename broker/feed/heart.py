@@ -54,9 +54,10 @@ class Heart:
         started_ms = self._clock.monotonic_ms()
         epoch, seq = self._reader.epoch, self._reader.seq
         try:
-            pulse = await self._subscribers.pulse(audience, [one.connection for one in page])
-            if pulse.epoch != epoch or pulse.seq < seq:
-                self._reader.doubt()
+            pulse = await self._subscribers.pulse(
+                audience, [one.connection for one in page], last=self._reader.last_read
+            )
+            if not self._is_credible(pulse, epoch, seq):
                 return
             async with asyncio.timeout(LATE_MS / 1000):
                 await self._reader.reach(pulse.epoch, pulse.seq)
@@ -64,6 +65,15 @@ class Heart:
             return
         if self._clock.monotonic_ms() - started_ms <= LATE_MS:
             self._say(page, pulse)
+
+    def _is_credible(self, pulse: Pulse, epoch: str, seq: int) -> bool:
+        """Compare with what the reader knew when it was asked for."""
+        if pulse.epoch != epoch or pulse.seq < seq:
+            self._reader.doubt()
+            return False
+        if not pulse.agrees:
+            self._reader.refute()
+        return pulse.agrees
 
     def _say(self, page: Sequence[Subscriber], pulse: Pulse) -> None:
         # The reader may be further by now, and a subscriber's position never goes back.

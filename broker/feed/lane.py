@@ -53,7 +53,8 @@ class Lane:
         self._on_lag = on_lag
         self._is_due = False
         self._is_busy = False
-        self._failures = 0
+        self.failures = 0
+        """How many attempts in a row have failed."""
         self._rests_until_ms = 0
         self._refused: Refused | None = None
 
@@ -97,7 +98,7 @@ class Lane:
                 return f"{name} gave outbox number {number} twice: an operator must accept it"
             case Refused(Refusal.FULL, length):
                 return f"{name} is not shipped: the feed log is full with {length} entries"
-            case _ if self._failures >= TROUBLED:
+            case _ if self.failures >= TROUBLED:
                 return f"{name} is not shipped: the store does not answer"
         return ""
 
@@ -111,7 +112,7 @@ class Lane:
         if self._refused is not None:
             self._rest()
         else:
-            self._failures = 0
+            self.failures = 0
 
     async def _ship_pages(self) -> Refused | None:
         after = 0
@@ -128,7 +129,7 @@ class Lane:
         return None
 
     def _rest(self) -> None:
-        rest_ms = min(self._pace.rest_ms << min(self._failures, 16), self._pace.longest_rest_ms)
+        rest_ms = min(self._pace.rest_ms << min(self.failures, 16), self._pace.longest_rest_ms)
         self._rests_until_ms = self._clock.monotonic_ms() + rest_ms
-        self._failures += 1
+        self.failures += 1
         self._is_due = True

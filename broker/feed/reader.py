@@ -57,6 +57,11 @@ class Reader:
         return self._at.seq if self._at else 0
 
     @property
+    def last_read(self) -> LogEntry | None:
+        """The entry at ``seq``; None before any was read."""
+        return self._at.last if self._at else None
+
+    @property
     def floor(self) -> int:
         """Beyond where :meth:`after` knows everything."""
         return self._recent.floor
@@ -72,6 +77,12 @@ class Reader:
     def doubt(self) -> None:
         """Say that the log seems to be another one: it is looked at before anything is passed."""
         self._is_in_doubt = True
+
+    def refute(self) -> None:
+        """Say that the log no longer has what was read of it last."""
+        if self._at is not None:
+            self._at.refute()
+        self.doubt()
 
     async def reach(self, epoch: str, seq: int) -> None:
         """Wait until everything up to ``seq`` of an epoch has been passed on."""
@@ -99,7 +110,11 @@ class Reader:
         self._is_in_doubt = False
         while not self._is_in_doubt:
             at = self._at or self._begin(position)
-            self._take(at, await self._log.tail(at.seq, block_ms=BLOCK_MS))
+            entries = await self._log.tail(at.seq, block_ms=BLOCK_MS)
+            # Looked at after the reading: what went back before it shows now, what later at the next.
+            if entries and at.last is not None and not await self._log.still_has(at.last):
+                self.refute()
+            self._take(at, entries)
 
     def _begin(self, position: Position) -> Continuity:
         self._at = Continuity(position)

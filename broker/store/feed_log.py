@@ -201,10 +201,25 @@ class FeedLog:
         found = await self._link.tail(self._keys.log, f"{seq}-0", block_ms=block_ms, count=PAGE)
         return [log_entry(name, fields) for name, fields in found]
 
-    async def in_force(self, *, after: int, up_to: int) -> tuple[list[Announcement], int]:
+    async def still_has(self, entry: LogEntry) -> bool:
+        """Tell whether the log has this entry in its place; one that was trimmed counts as there.
+
+        A log that lost its newest entries in a failover gives their numbers to others.
+
+        Raises:
+            StoreUnavailableError: the feed cannot be reached.
+        """
+        log, name = self._keys.log, f"{entry.seq}-0"
+        found = stream_page(await self._link.read("XRANGE", log, name, name))
+        if found:
+            return log_entry(*found[0]) == entry
+        oldest = stream_page(await self._link.read("XRANGE", log, "-", "+", "COUNT", 1))
+        return bool(oldest) and log_entry(*oldest[0]).seq > entry.seq
+
+    async def in_force(self, *, after: int, up_to: int) -> tuple[list[Announcement], int | None]:
         """Read a page of the events in force with ``after`` < seq <= ``up_to``.
 
-        Returns them and the seq to go on after; 0 when this was the last page.
+        Returns them and the seq to go on after; None when this was the last page.
 
         Raises:
             StoreUnavailableError: the feed cannot be reached.
@@ -212,7 +227,7 @@ class FeedLog:
         span = (f"({after}", up_to)
         reply = await self._link.read("ZRANGEBYSCORE", self._keys.live, *span, "LIMIT", 0, PAGE)
         events = [event for member in reply if (event := in_force(member)) is not None]
-        last = int(reply[-1].partition("\n")[0]) if len(reply) == PAGE else 0
+        last = int(reply[-1].partition("\n")[0]) if len(reply) == PAGE else None
         return events, last
 
     async def tidy(self) -> Housekeeping:

@@ -16,6 +16,7 @@ from typing import Final
 
 from broker.model.capability import ResourceServer
 from broker.model.receipt import ReceiptState
+from broker.store.feed_entry import LogEntry
 from broker.store.feed_keys import FeedKeys, bucket_tag
 from broker.store.link import ENDING, Link, Reply, Value, load_script
 
@@ -55,12 +56,14 @@ class Joined:
 class Pulse:
     """What the next alive message may say.
 
-    ``replaced`` subscribers are connected anew elsewhere and must not hear it.
+    It may say nothing when the log no longer ``agrees`` with what was read of it. ``replaced``
+    subscribers are connected anew elsewhere and must not hear it.
     """
 
     now_ms: int
     epoch: str
     seq: int
+    agrees: bool
     replaced: frozenset[str]
 
 
@@ -118,18 +121,22 @@ class FeedSubscribers:
         )
         return Joined(*where) if verdict == "ok" else None
 
-    async def pulse(self, audience: str, connections: Sequence[Connection]) -> Pulse:
-        """Note that these connections are about to hear an alive message, and what it may say.
+    async def pulse(
+        self, audience: str, connections: Sequence[Connection], *, last: LogEntry | None = None
+    ) -> Pulse:
+        """Note that these connections will hear an alive message now, and learn what it may say.
+
+        ``last`` is the last entry that was read of the log, to be compared.
 
         Raises:
             StoreUnavailableError: send none.
         """
-        keys = [self._keys.meta, self._keys.subs(audience)]
-        args = [word for one in connections for word in (one.subscriber, one.nonce)]
-        now_ms, epoch, seq, replaced = await self._link.run(
-            _ALIVE, keys, [self._new_epoch(), *args]
-        )
-        return Pulse(now_ms, epoch, seq, frozenset(replaced))
+        keys = [self._keys.meta, self._keys.log, self._keys.subs(audience)]
+        args: list[Value] = [self._new_epoch(), *_place(last)]
+        for one in connections:
+            args += one.subscriber, one.nonce
+        now_ms, epoch, seq, agrees, replaced = await self._link.run(_ALIVE, keys, args)
+        return Pulse(now_ms, epoch, seq, bool(agrees), frozenset(replaced))
 
     async def acknowledge(
         self, audience: str, subscriber: str, seq: int, *, epoch: str = ""
@@ -161,6 +168,10 @@ class FeedSubscribers:
         memory_ms = _memory_ms(staleness_ms, strict=strict)
         args: list[Value] = [bucket_tag(bucket), n, int(strict), staleness_ms, memory_ms]
         return _confirmation(await self._link.run(_CONFIRM, keys, args), at_ms)
+
+
+def _place(entry: LogEntry | None) -> tuple[Value, ...]:
+    return (entry.seq, bucket_tag(entry.change.bucket), entry.change.n) if entry else (0, "", 0)
 
 
 def _memory_ms(staleness_ms: int, *, strict: bool) -> int:

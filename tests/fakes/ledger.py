@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from broker.store.feed_entry import OutboxEntry
 from broker.store.feed_keys import FeedKeys
@@ -41,7 +42,7 @@ class FakeLedger:
         keys = [outbox, outbox.replace(":out", ":meta")]
         flat = [word for pair in fields_of(entry).items() for word in pair]
         n = await self._link.run(_SAY, keys, flat)
-        entry = entry_of(bucket, n, **words)
+        entry = replace(entry, n=n)
         self.said.append(entry)
         return entry
 
