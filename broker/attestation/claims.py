@@ -27,6 +27,18 @@ def check_audience(claims: SignedClaims, audience: str) -> None:
         raise AttestationError(Reason.AUDIENCE, f"aud is not {audience!r} alone")
 
 
+def check_unbound(claims: SignedClaims, declared: ClaimsDeclaration) -> None:
+    """Check that the token is not bound to a key whose possession we would have to check (B21).
+
+    A declaration that ignores ``cnf`` (RFC 7800) takes such tokens as mere bearer tokens.
+
+    Raises:
+        AttestationError: ``bound``.
+    """
+    if "cnf" in claims and "cnf" not in declared.ignored:
+        raise AttestationError(Reason.BOUND, "bound to a key (cnf), which is not checked here")
+
+
 def select(claims: SignedClaims, declared: ClaimsDeclaration) -> dict[str, Scalar]:
     """Check the declared claims and return those that are strings, integers or booleans.
 

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     NOT_YET_VALID = "not-yet-valid"
     LIFETIME = "lifetime"
+    BOUND = "bound"
     CLAIM_MISSING = "claim-missing"
     CLAIM_MISMATCH = "claim-mismatch"
     CLAIM_MALFORMED = "claim-malformed"

@@ -12,7 +12,7 @@ from typing import Final
 
 from broker import text
 from broker.attestation.attested import Attested
-from broker.attestation.claims import SignedClaims, check_audience, select
+from broker.attestation.claims import SignedClaims, check_audience, check_unbound, select
 from broker.attestation.compact import UnverifiedToken
 from broker.attestation.dates import DateRules, Validity, read_validity
 from broker.attestation.declaration import IssuerDeclaration
@@ -66,6 +66,7 @@ class TrustedIssuer:
         if claims.get("iss") != self.issuer:
             raise AttestationError(Reason.UNTRUSTED_ISSUER, "iss is another issuer's")
         check_audience(claims, self._declaration.audience)
+        check_unbound(claims, self._declaration.claims)
         validity = read_validity(claims, self._rules)
         validity.check(self._clock.now_ms())
         attested = self._identify(claims, validity)

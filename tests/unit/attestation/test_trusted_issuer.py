@@ -45,6 +45,8 @@ REFUSED: dict[str, tuple[dict[str, object], Reason]] = {
     "B15 endless": ({"exp": 1_900_000_000}, Reason.LIFETIME),
     "B16 from the future": ({"iat": 1_800_000_031}, Reason.NOT_YET_VALID),
     "B16 not yet": ({"nbf": 1_800_000_031}, Reason.NOT_YET_VALID),
+    "B21 bound to a key": ({"cnf": {"jkt": "x"}}, Reason.BOUND),
+    "B21 bound to nothing": ({"cnf": None}, Reason.BOUND),
     "no subject": ({"sub": ...}, Reason.CLAIM_MISSING),
     "null subject": ({"sub": None}, Reason.CLAIM_MISSING),
     "numeric subject": ({"sub": 1}, Reason.CLAIM_MISSING),
@@ -72,6 +74,19 @@ async def test_b11_the_issuer_is_checked_again_behind_the_signature(bench: Bench
     with pytest.raises(AttestationError) as caught:
         await bench.issuer.verify(parse_compact(bench.token(iss="https://other.example")))
     assert caught.value.reason == Reason.UNTRUSTED_ISSUER
+
+
+async def test_b21_a_bound_token_passes_only_where_the_binding_is_declared_ignored() -> None:
+    """An operator may decide so; it is never the default."""
+    bench = Bench(
+        claims={
+            "required": ["sub", "kind", "instance"],
+            "optional": ["tenant"],
+            "ignored": ["cnf", "jti"],
+        }
+    )
+    attested = await bench.attestation.attest(bench.token(cnf={"jkt": "x"}))
+    assert "cnf" not in attested.claims
 
 
 HEADERS: dict[str, tuple[dict[str, object], Reason]] = {
