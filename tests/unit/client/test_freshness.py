@@ -97,6 +97,20 @@ def test_a_new_connection_learns_the_clocks_anew_and_keeps_the_age() -> None:
     assert freshness.age_ms() == 0
 
 
+def test_a_reading_that_turned_out_incomplete_has_no_age() -> None:
+    """The next complete one begins anew; the clocks' difference stays known."""
+    clock = FakeClock()
+    freshness = Freshness(clock)
+    freshness.note(LEDGER_MS, is_complete=True)
+
+    freshness.forget()
+    assert freshness.age_ms() is None
+
+    clock.advance(1_200)
+    freshness.note(LEDGER_MS + 1_000, is_complete=True)
+    assert freshness.age_ms() == 200
+
+
 def test_a_machine_that_slept_knows_that_its_view_is_old() -> None:
     """The monotonic clock stands still during sleep; the wall clock then has the say."""
     clock = FakeClock()

@@ -165,6 +165,9 @@ def test_after_a_gap_only_a_whole_snapshot_and_a_sign_of_life_help(
     with pytest.raises(ViewStaleError):
         view.is_denied(TOKEN)
     view.apply(snapshot(13, more=False))
+    with pytest.raises(ViewStaleError):
+        view.is_denied(TOKEN)
+    view.apply(alive(13, clock.now_ms()))
 
     assert view.position == Position("e1", 13)
     assert view.is_denied(TOKEN) is False
@@ -241,6 +244,26 @@ def test_a_delayed_sign_of_life_is_as_old_as_its_reading(view: View, clock: Fake
     assert view.age_ms() == MAX_AGE_MS + 1
     with pytest.raises(ViewStaleError):
         view.is_denied(TOKEN)
+
+
+def test_half_a_snapshot_of_another_life_is_no_place_to_resume(view: View) -> None:
+    """When the connection breaks within it, the next one begins without a position."""
+    view.apply(snapshot(3, OTHER, more=True, epoch="e2"))
+
+    view.connected()
+
+    assert view.position is None
+    assert not view.is_current()
+
+
+def test_a_new_connection_learns_the_ledgers_clock_anew(view: View, clock: FakeClock) -> None:
+    """After a failover it may be behind, which is no delay."""
+    clock.advance(1_000)
+
+    view.connected()
+    view.apply(alive(10, mint.NOW_MS - 60_000))
+
+    assert view.age_ms() == 0
 
 
 def test_denials_are_forgotten_after_every_token_that_they_cover(
