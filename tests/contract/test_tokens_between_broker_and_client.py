@@ -36,7 +36,7 @@ class Grant:
         Grant("agent:helper", ("helper",)),
         Grant("agent:helper", ("planner", "helper"), scopes=()),
         Grant("user:alice", ("planner", "planner", "helper"), generation=2),
-        Grant("user:älïce@corp", tuple("abcdefg") + ("helper",), generation=17),
+        Grant("user:älïce@corp", (*"abcdefg", "helper"), generation=17),
     ],
 )
 async def test_every_shape_of_token_that_the_broker_makes_is_verified(
