@@ -172,7 +172,7 @@ def _reports(parts: Parts, populations: Populations) -> Reports:
             buckets=len(ledger.keys.buckets),
         ),
         receipts=Receipts(parts.feed_log.subscribers),
-        servers=lambda: parts.replica.published.resource_servers,
+        servers=lambda: parts.replica.registered.resource_servers,
     )
 
 
