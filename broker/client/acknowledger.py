@@ -22,14 +22,14 @@ class Acknowledger:
     def __init__(
         self,
         newest: Callable[[], Position | None],
-        send: Callable[[int], Awaitable[None]],
+        send: Callable[[Position], Awaitable[None]],
         backoff: Backoff,
     ) -> None:
         """Fix where positions come from and go to.
 
         Args:
             newest: returns the last applied position.
-            send: tells the broker a number; raises when that failed.
+            send: tells the broker a position; raises when that failed.
             backoff: the delays after failures.
         """
         self._newest = newest
@@ -55,7 +55,7 @@ class Acknowledger:
             if position is None or position == self._told:
                 continue
             try:
-                await self._send(position.seq)
+                await self._send(position)
             except Exception as error:  # noqa: BLE001  a dead acknowledger would leave receipts pending for ever
                 _LOG.warning("a position could not be acknowledged: %s", type(error).__name__)
                 await asyncio.sleep(self._backoff.next_seconds())

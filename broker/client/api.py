@@ -71,9 +71,9 @@ class BrokerClient:
         call = Call("POST", ("oauth", "introspect"), form=form)
         return await self._transport.fetch(call, Introspected)
 
-    async def acknowledge(self, subscriber: str, seq: int) -> None:
+    async def acknowledge(self, subscriber: str, seq: int, *, epoch: str) -> None:
         """Tell the feed that everything up to a position is applied."""
-        body = {"subscriber": subscriber, "seq": seq}
+        body = {"subscriber": subscriber, "seq": seq, "epoch": epoch}
         await self._transport.done(Call("POST", ("v1", "feed", "ack"), json=body))
 
     async def key_set(self) -> dict[str, Any]:

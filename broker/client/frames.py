@@ -167,7 +167,6 @@ def _denial(event: _WireEvent) -> Denial:
 
 
 def _cut(cut: _WireCut, exp: int) -> CutDenial:
-    is_named = bool(cut.name) and cut.name.isprintable()
-    if cut.of not in CUT_KINDS or (cut.of != "all") != is_named:
+    if cut.of not in CUT_KINDS or (cut.of == "all") == bool(cut.name):
         raise FeedError("a cut's kind or name is not understood")
     return CutDenial(cut.of, cut.name, cut.tenant, cut.issued_before, exp)

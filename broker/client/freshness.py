@@ -24,6 +24,10 @@ class Freshness:
         """Forget the clocks' difference: a new connection may lead to another ledger clock."""
         self._offset_ms = None
 
+    def forget(self) -> None:
+        """Forget what was read: something in it is missing."""
+        self._as_of = None
+
     def note(self, read_at_ms: int, *, is_complete: bool) -> None:
         """Take in one reading; only a complete one makes the view younger."""
         received_ms = self._clock.monotonic_ms()

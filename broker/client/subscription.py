@@ -18,7 +18,7 @@ import aiohttp
 from broker.client.acknowledger import Acknowledger
 from broker.client.backoff import Backoff
 from broker.client.endpoint import Endpoint
-from broker.client.frames import MAX_MESSAGE_BYTES, Alive, FeedError, parse_message
+from broker.client.frames import MAX_MESSAGE_BYTES, Alive, FeedError, Position, parse_message
 from broker.client.sse import SseEvent, SseOverflowError, SseParser
 from broker.client.transport import Call, Transport
 from broker.client.view import View
@@ -144,6 +144,7 @@ class Subscription:
             where |= {"after": str(position.seq), "epoch": str(position.epoch)}
         return where
 
-    async def _acknowledge(self, seq: int) -> None:
-        body = {"subscriber": self._subscriber, "seq": seq}
+    async def _acknowledge(self, position: Position) -> None:
+        where = {"seq": position.seq, "epoch": str(position.epoch)}
+        body = {"subscriber": self._subscriber, **where}
         await self._transport.done(Call("POST", ("v1", "feed", "ack"), json=body))

@@ -15,6 +15,7 @@ import msgspec
 from broker.client.errors import TokenMalformedError
 from broker.errors import InvalidRequestError
 from broker.ids import MAX_DEPTH, LeaseId, TaskId, is_root, lease_of, parse_task_id
+from broker.text import parse_text
 
 LAST_SECOND: Final = 253_402_300_799
 """The end of the year 9999: RFC 3339 has no later one."""
@@ -99,6 +100,8 @@ def read_claims(signed: Mapping[str, object]) -> VerifiedToken:
     try:
         claims = msgspec.convert(signed, _Claims)
         token = _token(claims)
+        for field, name in _names(token):
+            parse_text(name, field=field, max_length=MAX_NAME_CHARS)
     except (msgspec.ValidationError, InvalidRequestError) as error:
         raise TokenMalformedError(str(error)) from error
     for problem in _contradictions(claims, token):
@@ -140,8 +143,6 @@ def _contradictions(claims: _Claims, token: VerifiedToken) -> Iterator[str]:
         yield "iat and iat_ms differ"
     if _GENERATION.fullmatch(token.jti.removeprefix(token.lease)) is None:
         yield "the jti names no generation of its lease"
-    if not all(map(_is_name, _names(token))):
-        yield "a name is empty, too long or not printable"
 
 
 def _is_path(path: tuple[TaskId, ...]) -> bool:
@@ -152,13 +153,11 @@ def _is_path(path: tuple[TaskId, ...]) -> bool:
     )
 
 
-def _names(token: VerifiedToken) -> Iterator[str]:
-    yield from (token.agent, token.instance, token.tenant, token.capability)
-    yield from (token.subject, token.evidence_issuer, *token.actors)
-
-
-def _is_name(text: str) -> bool:
-    return 0 < len(text) <= MAX_NAME_CHARS and text.isprintable()
+def _names(token: VerifiedToken) -> Iterator[tuple[str, str]]:
+    for field in ("agent", "instance", "tenant", "capability", "subject", "evidence_issuer"):
+        yield field, getattr(token, field)
+    for actor in token.actors:
+        yield "act", actor
 
 
 def _actors(actor: _Actor) -> Iterator[str]:

@@ -54,18 +54,17 @@ class View:
         self._freshness = Freshness(clock)
         self._position: Position | None = None
         self._loading: Position | None = None
-        self._is_complete = False
         self._was_complete = False
 
     @property
     def position(self) -> Position | None:
-        """The last number that was applied; None while a snapshot is needed."""
+        """The last number that was applied; None until a snapshot is complete, or again needed."""
         return self._position
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether everything up to ``position`` is in the set."""
-        return self._is_complete
+        """Tell whether there is a position, everything up to which is in the set."""
+        return self._position is not None
 
     def age_ms(self) -> int | None:
         """Return how long ago the ledger was last read completely; None if it never was."""
@@ -74,7 +73,7 @@ class View:
     def is_current(self) -> bool:
         """Tell whether the view is complete and within its bound, whatever the mode."""
         age_ms = self.age_ms()
-        return self._is_complete and age_ms is not None and age_ms <= self._max_age_ms
+        return self.is_complete and age_ms is not None and age_ms <= self._max_age_ms
 
     def is_denied(self, token: VerifiedToken) -> bool:
         """Tell whether the token is dead.
@@ -126,12 +125,12 @@ class View:
         if self._loading is not None and self._loading != page.at:
             self._lose("a snapshot changed its position midway")
         if self._position is not None and self._position.epoch != page.at.epoch:
-            self._is_complete = False
+            self._drop()
         self._loading = page.at
         self._add(page.denials)
         if not page.more:
             self._loading, self._position = None, page.at
-            self._is_complete = self._was_complete = True
+            self._was_complete = True
 
     def _apply_frame(self, frame: Frame) -> None:
         position = self._position
@@ -154,7 +153,7 @@ class View:
             self._lose("the ledger has begun another life")
         if alive.at.seq < position.seq:
             self._lose("the ledger's feed went back")
-        self._freshness.note(alive.read_at_ms, is_complete=self._is_complete)
+        self._freshness.note(alive.read_at_ms, is_complete=True)
         self._forget()
 
     def _add(self, denials: tuple[Denial, ...]) -> None:
@@ -162,14 +161,18 @@ class View:
             self._denials.add(denial)
         self._forget()
         if len(self._denials) > self._max_denials:
-            self._is_complete = self._was_complete = False
-            self._position = self._loading = None
+            self._was_complete = False
+            self._drop()
             raise FeedError("the deny set has outgrown max_denials: raise the bound")
 
     def _forget(self) -> None:
         self._denials.forget(self._clock.now_ms() - FORGET_AFTER_MS)
 
     def _lose(self, reason: str) -> NoReturn:
-        self._is_complete = False
-        self._position = self._loading = None
+        self._drop()
         raise FeedGapError(reason)
+
+    def _drop(self) -> None:
+        # The age goes too: it spoke of a set that has turned out to be incomplete.
+        self._position = self._loading = None
+        self._freshness.forget()

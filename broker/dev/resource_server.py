@@ -31,11 +31,11 @@ from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
 from broker.clock import SystemClock
+from broker.dev import parent as parent_process
 from broker.errors import InvalidRequestError
 
 MAX_ORDER_BYTES: Final = 4_096
 MAX_ORDERS: Final = 1_000
-PARENT_POLL_SECONDS: Final = 0.25
 
 _CLOCK: Final = SystemClock()
 
@@ -79,11 +79,13 @@ def application(verifier: Verifier) -> web.Application:
 async def serve(options: argparse.Namespace) -> None:
     """Run until told to stop, or until the parent is gone; both also end the start."""
     running = asyncio.create_task(_run(options))
-    over = asyncio.create_task(_until_over(os.getppid()))
+    over = asyncio.create_task(parent_process.until_gone(options.parent))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, over.cancel)
     await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
-    if over.done():
-        running.cancel()
     over.cancel()
+    if not running.done():
+        running.cancel()
     with suppress(asyncio.CancelledError):
         await running
 
@@ -140,16 +142,6 @@ def _announce(state: Path, host: str, port: int) -> None:
     draft.replace(state / "resource.json")  # a reader sees the whole file or none
 
 
-async def _until_over(parent: int) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signal_number, stop.set)
-    while os.getppid() == parent and not stop.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PARENT_POLL_SECONDS)
-
-
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m broker.dev.resource_server")
     parser.add_argument("--broker", required=True, help="base URL of the broker")
@@ -159,12 +151,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--state", required=True, type=Path, help="where resource.json goes")
     parser.add_argument("--check", choices=("feed", "introspect", "offline"), default="feed")
     parser.add_argument("--staleness-ms", type=int, default=5_000, help="bound of the feed's age")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="who started it")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the server from the command line."""
-    asyncio.run(serve(_options(arguments)))
+    options = _options(arguments)
+    parent_process.ask_for_signal()
+    asyncio.run(serve(options))
 
 
 if __name__ == "__main__":

@@ -112,6 +112,16 @@ class Connection(web.RequestHandler):
         elif self._head_timer is not None:
             self._stop_head_timer()
 
+    def close(self) -> None:
+        """Take no more requests: an idle connection ends at once, a busy one after its answer.
+
+        aiohttp's own version ends the task of an idle connection and leaves its socket open.
+        """
+        is_idle = self._waiter is not None
+        super().close()
+        if is_idle:
+            self.force_close()
+
     def pause_writing(self) -> None:
         """Give a client that does not read its answers some time, and then no more."""
         super().pause_writing()

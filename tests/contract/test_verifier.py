@@ -34,7 +34,7 @@ from broker.client.view import View
 from tests.fakes import broker_server
 from tests.fakes import token_mint as mint
 from tests.fakes.broker_server import BrokerServer
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 INTROSPECT = "POST /oauth/introspect"
 EXP_MS = (mint.NOW_MS // 1000 + 300) * 1000
@@ -48,17 +48,17 @@ class Subject:
     name: str
     liveness: Liveness
     deny: Callable[[Denial], None] | None
-    lose_broker: Callable[[ManualClock], None] | None
+    lose_broker: Callable[[FakeClock], None] | None
 
 
 @pytest.fixture
-def clock() -> ManualClock:
+def clock() -> FakeClock:
     """Return clocks at the time of the tokens."""
-    return ManualClock(now_ms=mint.NOW_MS)
+    return FakeClock(now_ms=mint.NOW_MS)
 
 
 @pytest.fixture(params=["feed", "introspect", "offline"])
-async def subject(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[Subject]:
+async def subject(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Subject]:
     """Return each way of knowing in turn."""
     if request.param == "offline":
         yield Subject("offline", OfflineLiveness(), None, None)
@@ -74,7 +74,7 @@ async def subject(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIt
             yield _by_introspection(broker, Introspection(transport, clock))
 
 
-def _by_feed(clock: ManualClock) -> Subject:
+def _by_feed(clock: FakeClock) -> Subject:
     view = View(clock, max_age_ms=10**9)
     view.apply(Snapshot(Position("e", 1), (), more=False))
     view.apply(Alive(Position("e", 1), clock.now_ms()))
@@ -97,7 +97,7 @@ def _by_introspection(broker: BrokerServer, introspection: Introspection) -> Sub
     )
 
 
-def verifier_of(subject: Subject, clock: ManualClock, *, leeway_ms: int = 0) -> Verifier:
+def verifier_of(subject: Subject, clock: FakeClock, *, leeway_ms: int = 0) -> Verifier:
     """Return a verifier that knows in this way."""
     return Verifier(
         mint.ISSUER,
@@ -110,7 +110,7 @@ def verifier_of(subject: Subject, clock: ManualClock, *, leeway_ms: int = 0) -> 
 
 
 @pytest.fixture
-def verifier(subject: Subject, clock: ManualClock) -> Verifier:
+def verifier(subject: Subject, clock: FakeClock) -> Verifier:
     """Return a verifier without leeway."""
     return verifier_of(subject, clock)
 
@@ -159,7 +159,7 @@ async def test_a_token_belongs_to_one_task(verifier: Verifier, task: str, *, is_
 @pytest.mark.parametrize("leeway_ms", [0, 1, MAX_LEEWAY_MS])
 @pytest.mark.parametrize("offset_ms", [-1, 0, 1])
 async def test_a_token_dies_at_its_exp(
-    subject: Subject, clock: ManualClock, leeway_ms: int, offset_ms: int
+    subject: Subject, clock: FakeClock, leeway_ms: int, offset_ms: int
 ) -> None:
     """A millisecond before exp (and the leeway) it lives; at that instant it is dead."""
     verifier = verifier_of(subject, clock, leeway_ms=leeway_ms)
@@ -174,7 +174,7 @@ async def test_a_token_dies_at_its_exp(
 
 @pytest.mark.parametrize(("offset_ms", "is_good"), [(-1, True), (0, True), (1, False)])
 async def test_a_token_of_the_far_future_is_refused(
-    verifier: Verifier, clock: ManualClock, offset_ms: int, *, is_good: bool
+    verifier: Verifier, clock: FakeClock, offset_ms: int, *, is_good: bool
 ) -> None:
     """A little skew is forgiven, at most the bound."""
     issued_ms = clock.now_ms() + MAX_SKEW_MS + offset_ms
@@ -188,16 +188,14 @@ async def test_a_token_of_the_far_future_is_refused(
 
 
 @pytest.mark.parametrize("leeway_ms", [-1, MAX_LEEWAY_MS + 1])
-async def test_a_leeway_is_small(subject: Subject, clock: ManualClock, leeway_ms: int) -> None:
+async def test_a_leeway_is_small(subject: Subject, clock: FakeClock, leeway_ms: int) -> None:
     """It would prolong every token."""
     with pytest.raises(ValueError, match="leeway_ms"):
         verifier_of(subject, clock, leeway_ms=leeway_ms)
 
 
 @pytest.mark.parametrize(("issuer", "audience"), [("", "a"), ("i", "")])
-async def test_what_is_trusted_must_be_named(
-    clock: ManualClock, issuer: str, audience: str
-) -> None:
+async def test_what_is_trusted_must_be_named(clock: FakeClock, issuer: str, audience: str) -> None:
     """An empty setting must not match an empty claim."""
     with pytest.raises(ValueError, match="issuer and audience"):
         Verifier(
@@ -365,7 +363,7 @@ async def test_a_token_that_verifies_elsewhere_and_here_is_read_alike(verifier: 
     ],
 )
 async def test_a_revoked_token_is_refused(
-    subject: Subject, clock: ManualClock, denial: Denial
+    subject: Subject, clock: FakeClock, denial: Denial
 ) -> None:
     """As soon as the way of knowing knows; offline it is not known, which the broker reports."""
     verifier = verifier_of(subject, clock)
@@ -381,7 +379,7 @@ async def test_a_revoked_token_is_refused(
         await verifier.verify(mint.token())
 
 
-async def test_without_the_broker_nothing_is_let_in(subject: Subject, clock: ManualClock) -> None:
+async def test_without_the_broker_nothing_is_let_in(subject: Subject, clock: FakeClock) -> None:
     """Not knowing is refused with an error that says whose failure it is (I5)."""
     verifier = verifier_of(subject, clock)
     await verifier.verify(mint.token())
@@ -395,7 +393,7 @@ async def test_without_the_broker_nothing_is_let_in(subject: Subject, clock: Man
         await verifier.verify(mint.token(exp=exp))
 
 
-async def test_a_dead_signature_never_reaches_the_broker(clock: ManualClock) -> None:
+async def test_a_dead_signature_never_reaches_the_broker(clock: FakeClock) -> None:
     """Strangers cannot make a resource server ask questions."""
     async with broker_server.running(BrokerServer()) as broker, open_session() as session:
 
@@ -412,7 +410,7 @@ async def test_a_dead_signature_never_reaches_the_broker(clock: ManualClock) -> 
 
 
 async def test_unavailable_keys_are_an_error_of_their_own(
-    subject: Subject, clock: ManualClock
+    subject: Subject, clock: FakeClock
 ) -> None:
     """The token may be good; this server cannot tell."""
 
@@ -457,7 +455,7 @@ def test_no_header_is_an_error_of_the_server(header: object, payload: object) ->
 
 
 def _never_breaks(text: str) -> None:
-    clock = ManualClock(now_ms=mint.NOW_MS)
+    clock = FakeClock(now_ms=mint.NOW_MS)
     verifier = verifier_of(Subject("offline", OfflineLiveness(), None, None), clock)
 
     async def verify() -> None:

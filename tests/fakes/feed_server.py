@@ -121,6 +121,8 @@ class FeedServer:
         self.authorizations.append(request.headers["Authorization"])
         body = await request.json()
         assert body["seq"] <= self.seq, "nobody can have applied what does not exist"
+        if body["epoch"] not in (self.epoch, "a lie"):
+            return web.Response(status=400)
         if self.faults.refuse_acks:
             self.faults.refuse_acks -= 1
             return web.Response(status=503)

@@ -137,8 +137,8 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
     (
         "POST /v1/feed/ack",
         None,
-        lambda c: c.acknowledge("orders-pod-1", 7),
-        {"subscriber": "orders-pod-1", "seq": 7},
+        lambda c: c.acknowledge("orders-pod-1", 7, epoch="e1"),
+        {"subscriber": "orders-pod-1", "seq": 7, "epoch": "e1"},
     ),
     ("GET /.well-known/jwks.json", mint.key_set(), lambda c: c.key_set(), None),
     ("GET /.well-known/oauth-authorization-server", {}, lambda c: c.metadata(), None),
@@ -331,7 +331,7 @@ async def test_an_acknowledgement_that_was_not_taken_is_an_error(
     broker.answer("POST /v1/feed/ack", status=503)
 
     with pytest.raises(BrokerUnavailableError):
-        await client.acknowledge("orders-pod-1", 7)
+        await client.acknowledge("orders-pod-1", 7, epoch="e1")
 
 
 async def test_a_client_does_not_send_tokens_in_clear_text() -> None:

@@ -13,7 +13,7 @@ from broker.secret import Secret
 from tests.fakes import broker_server
 from tests.fakes import token_mint as mint
 from tests.fakes.broker_server import BrokerServer
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 ROUTE = "POST /oauth/introspect"
 TOKEN = read_claims(mint.claims())
@@ -29,9 +29,9 @@ async def broker() -> AsyncIterator[BrokerServer]:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
+def clock() -> FakeClock:
     """Return clocks that stand still."""
-    return ManualClock()
+    return FakeClock()
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def transport(broker: BrokerServer) -> AsyncIterator[Transport]:
 
 
 async def test_the_broker_is_asked_as_rfc_7662_says(
-    broker: BrokerServer, transport: Transport, clock: ManualClock
+    broker: BrokerServer, transport: Transport, clock: FakeClock
 ) -> None:
     """A form with the token, authorized as this resource server."""
     broker.answer(ROUTE, YES)
@@ -61,7 +61,7 @@ async def test_the_broker_is_asked_as_rfc_7662_says(
 
 
 async def test_a_dead_token_is_revoked(
-    broker: BrokerServer, transport: Transport, clock: ManualClock
+    broker: BrokerServer, transport: Transport, clock: FakeClock
 ) -> None:
     """Inactive is the broker's word for all that is dead."""
     broker.answer(ROUTE, {"active": False})
@@ -93,7 +93,7 @@ async def test_a_dead_token_is_revoked(
 async def test_whatever_is_no_plain_yes_is_refused(
     broker: BrokerServer,
     transport: Transport,
-    clock: ManualClock,
+    clock: FakeClock,
     *,
     status: int,
     body: object,
@@ -111,7 +111,7 @@ async def test_whatever_is_no_plain_yes_is_refused(
 
 @pytest.mark.parametrize("fault", ["vanish", "hang"])
 async def test_a_silent_broker_is_no_yes(
-    broker: BrokerServer, transport: Transport, clock: ManualClock, fault: str
+    broker: BrokerServer, transport: Transport, clock: FakeClock, fault: str
 ) -> None:
     """A broken and an endless request fail closed."""
     broker.vanish(ROUTE) if fault == "vanish" else broker.hang(ROUTE)
@@ -122,7 +122,7 @@ async def test_a_silent_broker_is_no_yes(
 
 @pytest.mark.parametrize(("passed_ms", "requests"), [(1_999, 1), (2_000, 2), (2_001, 2)])
 async def test_a_yes_is_remembered_for_the_stated_time(
-    broker: BrokerServer, transport: Transport, clock: ManualClock, passed_ms: int, requests: int
+    broker: BrokerServer, transport: Transport, clock: FakeClock, passed_ms: int, requests: int
 ) -> None:
     """At the end of that time the broker is asked again."""
     broker.answer(ROUTE, YES)
@@ -136,7 +136,7 @@ async def test_a_yes_is_remembered_for_the_stated_time(
 
 
 async def test_the_time_counts_from_before_the_question(
-    broker: BrokerServer, transport: Transport, clock: ManualClock
+    broker: BrokerServer, transport: Transport, clock: FakeClock
 ) -> None:
     """A slow answer may be as old as its question."""
     released = broker.hang(ROUTE)
@@ -156,7 +156,7 @@ async def test_the_time_counts_from_before_the_question(
 
 
 async def test_a_no_is_not_remembered(
-    broker: BrokerServer, transport: Transport, clock: ManualClock
+    broker: BrokerServer, transport: Transport, clock: FakeClock
 ) -> None:
     """Refusing costs nothing to repeat, and memory is for those who may come in."""
     broker.answer(ROUTE, {"active": False})
@@ -170,7 +170,7 @@ async def test_a_no_is_not_remembered(
 
 
 async def test_without_a_stated_time_every_use_is_asked(
-    broker: BrokerServer, transport: Transport, clock: ManualClock
+    broker: BrokerServer, transport: Transport, clock: FakeClock
 ) -> None:
     """Zero is the default."""
     broker.answer(ROUTE, YES)
@@ -183,7 +183,7 @@ async def test_without_a_stated_time_every_use_is_asked(
 
 
 async def test_tokens_are_remembered_apart(
-    broker: BrokerServer, transport: Transport, clock: ManualClock
+    broker: BrokerServer, transport: Transport, clock: FakeClock
 ) -> None:
     """One token's yes is not another's."""
     broker.answer(ROUTE, YES)
@@ -196,7 +196,7 @@ async def test_tokens_are_remembered_apart(
 
 
 async def test_memory_has_an_end(
-    broker: BrokerServer, transport: Transport, clock: ManualClock
+    broker: BrokerServer, transport: Transport, clock: FakeClock
 ) -> None:
     """The oldest answer goes first; the newest stay."""
     broker.answer(ROUTE, YES)
@@ -212,7 +212,7 @@ async def test_memory_has_an_end(
     assert len(introspection._asked_ms) == MAX_REMEMBERED  # noqa: SLF001  see above
 
 
-async def test_a_negative_time_is_refused(transport: Transport, clock: ManualClock) -> None:
+async def test_a_negative_time_is_refused(transport: Transport, clock: FakeClock) -> None:
     """It would mean nothing."""
     with pytest.raises(ValueError, match="cache_ms"):
         Introspection(transport, clock, cache_ms=-1)

@@ -12,7 +12,7 @@ from broker.client.jwks import MAX_SET_BYTES, RETRY_MS, JwksKeys
 from tests.fakes import broker_server
 from tests.fakes import token_mint as mint
 from tests.fakes.broker_server import BrokerServer, Seen
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 ROUTE = "GET /.well-known/jwks.json"
 ED, P256 = mint.key_set()["keys"]
@@ -35,13 +35,13 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
+def clock() -> FakeClock:
     """Return clocks that stand still."""
-    return ManualClock()
+    return FakeClock()
 
 
 @pytest.fixture
-def keys(broker: BrokerServer, session: aiohttp.ClientSession, clock: ManualClock) -> JwksKeys:
+def keys(broker: BrokerServer, session: aiohttp.ClientSession, clock: FakeClock) -> JwksKeys:
     """Return keys that have not been fetched."""
     return JwksKeys(
         f"{broker.url}/.well-known/jwks.json",
@@ -95,7 +95,7 @@ async def test_a_caller_that_goes_away_does_not_take_the_fetch_along(
 
 @pytest.mark.parametrize(("passed_ms", "requests"), [(9_999, 1), (10_000, 2), (10_001, 2)])
 async def test_unknown_names_fetch_once_per_cool_down(
-    broker: BrokerServer, keys: JwksKeys, clock: ManualClock, passed_ms: int, requests: int
+    broker: BrokerServer, keys: JwksKeys, clock: FakeClock, passed_ms: int, requests: int
 ) -> None:
     """A thousand invented names are no thousand requests, and known names never wait."""
     broker.answer(ROUTE, mint.key_set())
@@ -110,7 +110,7 @@ async def test_unknown_names_fetch_once_per_cool_down(
 
 
 async def test_a_new_key_is_found_after_the_cool_down(
-    broker: BrokerServer, keys: JwksKeys, clock: ManualClock
+    broker: BrokerServer, keys: JwksKeys, clock: FakeClock
 ) -> None:
     """Rotation needs nobody's help."""
     broker.answer(ROUTE, {"keys": [ED]})
@@ -123,7 +123,7 @@ async def test_a_new_key_is_found_after_the_cool_down(
 
 
 async def test_a_removed_key_is_gone_with_the_next_set(
-    broker: BrokerServer, keys: JwksKeys, clock: ManualClock
+    broker: BrokerServer, keys: JwksKeys, clock: FakeClock
 ) -> None:
     """A key that the broker no longer shows verifies nothing."""
     broker.answer(ROUTE, {"keys": [ED, P256]})
@@ -176,7 +176,7 @@ FAULTS = ["vanish", "redirect", "endless", "500", "empty", "twice", "html"]
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_the_last_good_set_outlives_a_failed_fetch(
-    broker: BrokerServer, keys: JwksKeys, clock: ManualClock, fault: str
+    broker: BrokerServer, keys: JwksKeys, clock: FakeClock, fault: str
 ) -> None:
     """Known keys serve until they are too old, and not a millisecond longer."""
     broker.answer(ROUTE, mint.key_set())
@@ -193,7 +193,7 @@ async def test_the_last_good_set_outlives_a_failed_fetch(
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_without_a_set_nothing_can_be_verified(
-    broker: BrokerServer, keys: JwksKeys, clock: ManualClock, fault: str
+    broker: BrokerServer, keys: JwksKeys, clock: FakeClock, fault: str
 ) -> None:
     """It is refused with its own reason, tried again soon, and then works."""
     lay(broker, fault)
@@ -219,7 +219,7 @@ async def test_a_task_of_its_own_keeps_the_set_fresh(
     before = asyncio.all_tasks()
     url = f"{broker.url}/.well-known/jwks.json"
 
-    async with JwksKeys(url, session, ManualClock()) as keys:
+    async with JwksKeys(url, session, FakeClock()) as keys:
         await keys.wait_current()
         assert await keys.find(mint.ED_KID) is not None
 
@@ -233,7 +233,7 @@ async def test_leaving_ends_a_fetch_that_hangs(
     """Who waits for a key then learns that there is none."""
     broker.hang(ROUTE)
     url = f"{broker.url}/.well-known/jwks.json"
-    async with JwksKeys(url, session, ManualClock()) as keys:
+    async with JwksKeys(url, session, FakeClock()) as keys:
         waiting = asyncio.create_task(keys.find(mint.ED_KID))
         while not broker.seen:  # noqa: ASYNC110  the fake knows no events
             await asyncio.sleep(0.001)
@@ -245,4 +245,4 @@ async def test_leaving_ends_a_fetch_that_hangs(
 async def test_keys_are_not_fetched_in_clear_text(session: aiohttp.ClientSession) -> None:
     """Whoever changes a key set on its way owns every token."""
     with pytest.raises(ValueError, match="https"):
-        JwksKeys("http://broker.example/jwks.json", session, ManualClock())
+        JwksKeys("http://broker.example/jwks.json", session, FakeClock())

@@ -20,7 +20,7 @@ from broker.client.token import VerifiedToken
 from broker.client.verifier import Verifier
 from broker.secret import Secret
 from tests.fakes import token_mint as mint
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 Client = TestClient[web.Request, web.Application]
 
@@ -73,7 +73,7 @@ def application(liveness: Switch | OfflineLiveness) -> web.Application:
         mint.AUDIENCE,
         keys=mint.fixed_keys(),
         liveness=liveness,
-        clock=ManualClock(now_ms=mint.NOW_MS),
+        clock=FakeClock(now_ms=mint.NOW_MS),
     )
     app = web.Application(middlewares=[bearer(verifier, realm="orders")])
     app.router.add_get("/me", whoami)
@@ -253,9 +253,7 @@ def test_a_realm_must_fit_into_a_challenge(realm: str) -> None:
 
 
 def _verifier() -> Verifier:
-    return Verifier(
-        "i", "a", keys=mint.fixed_keys(), liveness=OfflineLiveness(), clock=ManualClock()
-    )
+    return Verifier("i", "a", keys=mint.fixed_keys(), liveness=OfflineLiveness(), clock=FakeClock())
 
 
 def _subclasses(kind: type[RefusalError]) -> list[type[RefusalError]]:

@@ -173,12 +173,16 @@ async def test_every_request_carries_a_fresh_token(server: FeedServer, view: Vie
 async def test_a_broken_connection_resumes_where_the_view_stands(
     server: FeedServer, view: View
 ) -> None:
-    """No second snapshot is needed, and nothing that died meanwhile is missed."""
+    """No second snapshot is needed, nothing that died meanwhile is missed, and it says so again."""
     async with following(server, view) as subscription:
         await subscription.wait_current()
         server.faults.cut_after = 0
         server.kill({"jti": mint.LEASE, "exp": LATER})
         await until(lambda: view.is_denied(TOKEN))
+
+        await until(lambda: server.acknowledged.count((SUBSCRIBER, 251)) == 1)
+        server.faults.cut_after = 0
+        await until(lambda: server.acknowledged.count((SUBSCRIBER, 251)) == 2)
 
     assert server.snapshots == 1
     assert server.requests[1] == {"subscriber": SUBSCRIBER, "after": "250", "epoch": "e1"}

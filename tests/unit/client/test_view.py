@@ -7,7 +7,7 @@ from broker.client.token import read_claims
 from broker.client.view import FORGET_AFTER_MS, View
 from broker.secret import Secret
 from tests.fakes import token_mint as mint
-from tests.fakes.manual_clock import ManualClock
+from tests.fakes.clock import FakeClock
 
 TOKEN = read_claims(mint.claims())
 LATER = mint.NOW_MS // 1000 + 3600
@@ -17,13 +17,13 @@ MAX_AGE_MS = 5_000
 
 
 @pytest.fixture
-def clock() -> ManualClock:
+def clock() -> FakeClock:
     """Return clocks at the time of the token."""
-    return ManualClock(now_ms=mint.NOW_MS)
+    return FakeClock(now_ms=mint.NOW_MS)
 
 
 @pytest.fixture
-def view(clock: ManualClock) -> View:
+def view(clock: FakeClock) -> View:
     """Return a strict view that has seen a snapshot at 10 and a sign of life."""
     view = View(clock, max_age_ms=MAX_AGE_MS)
     view.connected()
@@ -48,7 +48,7 @@ def alive(seq: int, read_at_ms: int, epoch: str = "e1") -> Alive:
 
 
 def test_a_view_refuses_everything_before_the_first_snapshot_is_complete(
-    clock: ManualClock,
+    clock: FakeClock,
 ) -> None:
     """Empty, half loaded, loaded but without a sign of life: each refuses; then it answers."""
     view = View(clock)
@@ -68,7 +68,7 @@ def test_a_view_refuses_everything_before_the_first_snapshot_is_complete(
     ("passed_ms", "is_current"), [(4_999, True), (5_000, True), (5_001, False)]
 )
 def test_a_strict_view_refuses_everything_beyond_its_bound(
-    view: View, clock: ManualClock, passed_ms: int, *, is_current: bool
+    view: View, clock: FakeClock, passed_ms: int, *, is_current: bool
 ) -> None:
     """At the bound it still answers; a millisecond later it does not, until it hears again."""
     clock.advance(passed_ms)
@@ -81,7 +81,7 @@ def test_a_strict_view_refuses_everything_beyond_its_bound(
     assert view.is_denied(TOKEN) is False
 
 
-def test_what_is_known_dead_is_revoked_however_old_the_view(view: View, clock: ManualClock) -> None:
+def test_what_is_known_dead_is_revoked_however_old_the_view(view: View, clock: FakeClock) -> None:
     """Staleness never turns a revocation into a maybe."""
     view.apply(frame(10, 11, DEAD))
     clock.advance(60_000)
@@ -89,7 +89,7 @@ def test_what_is_known_dead_is_revoked_however_old_the_view(view: View, clock: M
     assert view.is_denied(TOKEN) is True
 
 
-async def test_liveness_is_an_answer_or_a_refusal(view: View, clock: ManualClock) -> None:
+async def test_liveness_is_an_answer_or_a_refusal(view: View, clock: FakeClock) -> None:
     """Alive returns, dead and stale raise what the verifier passes on."""
     await view.ensure_alive(TOKEN, Secret("raw"))
 
@@ -102,7 +102,7 @@ async def test_liveness_is_an_answer_or_a_refusal(view: View, clock: ManualClock
         await view.ensure_alive(TOKEN, Secret("raw"))
 
 
-def test_a_lenient_view_goes_on_by_what_it_knows(clock: ManualClock) -> None:
+def test_a_lenient_view_goes_on_by_what_it_knows(clock: FakeClock) -> None:
     """It outlives its bound and a gap, but never answers before its first snapshot."""
     view = View(clock, is_strict=False)
     with pytest.raises(ViewStaleError):
@@ -153,7 +153,7 @@ def test_a_gap_is_a_prev_beyond_what_was_seen(view: View, prev: int, *, is_gap: 
 
 
 def test_after_a_gap_only_a_whole_snapshot_and_a_sign_of_life_help(
-    view: View, clock: ManualClock
+    view: View, clock: FakeClock
 ) -> None:
     """Until then everything is refused, though the last sign of life is young."""
     with pytest.raises(FeedGapError):
@@ -165,6 +165,9 @@ def test_after_a_gap_only_a_whole_snapshot_and_a_sign_of_life_help(
     with pytest.raises(ViewStaleError):
         view.is_denied(TOKEN)
     view.apply(snapshot(13, more=False))
+    with pytest.raises(ViewStaleError):
+        view.is_denied(TOKEN)
+    view.apply(alive(13, clock.now_ms()))
 
     assert view.position == Position("e1", 13)
     assert view.is_denied(TOKEN) is False
@@ -181,7 +184,7 @@ def test_another_life_of_the_ledger_needs_a_snapshot(view: View, message: Frame 
 
 
 def test_a_snapshot_of_another_life_is_incomplete_until_its_last_page(
-    view: View, clock: ManualClock
+    view: View, clock: FakeClock
 ) -> None:
     """A restored ledger may know what we never heard; what we heard stays denied."""
     view.apply(frame(10, 11, DEAD))
@@ -196,7 +199,7 @@ def test_a_snapshot_of_another_life_is_incomplete_until_its_last_page(
     assert view.is_denied(TOKEN)
 
 
-def test_a_feed_that_goes_back_needs_a_snapshot(view: View, clock: ManualClock) -> None:
+def test_a_feed_that_goes_back_needs_a_snapshot(view: View, clock: FakeClock) -> None:
     """The same epoch with a lower number means that something was lost or lags."""
     view.apply(frame(10, 20))
 
@@ -233,7 +236,7 @@ def test_a_new_connection_forgets_half_a_snapshot(view: View) -> None:
     assert view.position == Position("e1", 40)
 
 
-def test_a_delayed_sign_of_life_is_as_old_as_its_reading(view: View, clock: ManualClock) -> None:
+def test_a_delayed_sign_of_life_is_as_old_as_its_reading(view: View, clock: FakeClock) -> None:
     """Being delivered late does not make news of it."""
     clock.advance(MAX_AGE_MS + 1)
     view.apply(alive(10, mint.NOW_MS))
@@ -243,8 +246,28 @@ def test_a_delayed_sign_of_life_is_as_old_as_its_reading(view: View, clock: Manu
         view.is_denied(TOKEN)
 
 
+def test_half_a_snapshot_of_another_life_is_no_place_to_resume(view: View) -> None:
+    """When the connection breaks within it, the next one begins without a position."""
+    view.apply(snapshot(3, OTHER, more=True, epoch="e2"))
+
+    view.connected()
+
+    assert view.position is None
+    assert not view.is_current()
+
+
+def test_a_new_connection_learns_the_ledgers_clock_anew(view: View, clock: FakeClock) -> None:
+    """After a failover it may be behind, which is no delay."""
+    clock.advance(1_000)
+
+    view.connected()
+    view.apply(alive(10, mint.NOW_MS - 60_000))
+
+    assert view.age_ms() == 0
+
+
 def test_denials_are_forgotten_after_every_token_that_they_cover(
-    view: View, clock: ManualClock
+    view: View, clock: FakeClock
 ) -> None:
     """They stay for the largest leeway of a verifier beyond their end, and then go."""
     ends = mint.NOW_MS // 1000 + 60
@@ -260,7 +283,7 @@ def test_denials_are_forgotten_after_every_token_that_they_cover(
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
-def test_a_set_beyond_its_bound_refuses_everything(clock: ManualClock, count: int) -> None:
+def test_a_set_beyond_its_bound_refuses_everything(clock: FakeClock, count: int) -> None:
     """Memory has an end; what does not fit must not be let in."""
     view = View(clock, max_denials=3, is_strict=False)
     denials = [IdDenial(f"l_03_{'abcd'[number] * 26}", LATER) for number in range(count)]
@@ -277,7 +300,7 @@ def test_a_set_beyond_its_bound_refuses_everything(clock: ManualClock, count: in
 
 
 @pytest.mark.parametrize("bounds", [{"max_age_ms": 0}, {"max_age_ms": -1}, {"max_denials": 0}])
-def test_a_bound_must_bound(clock: ManualClock, bounds: dict[str, int]) -> None:
+def test_a_bound_must_bound(clock: FakeClock, bounds: dict[str, int]) -> None:
     """Nothing can be said by a view that may not be any age."""
     with pytest.raises(ValueError, match="positive"):
         View(clock, **bounds)
