@@ -106,5 +106,7 @@ def _policy(finding: Document) -> RenderableType:
     for each in finding["conditions"]:
         verdict = Text("holds", style="green") if each["holds"] else Text("fails", style="red")
         condition = f"{each['kind']} {each['text']}"
-        lines.add_row(verdict, Text(shown(f"{condition}  ({each['error']})" if each["error"] else condition)))
+        lines.add_row(
+            verdict, Text(shown(f"{condition}  ({each['error']})" if each["error"] else condition))
+        )
     return lines

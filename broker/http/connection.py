@@ -89,16 +89,6 @@ class Connection(web.RequestHandler):
             self._admission.leave(self._address)
         super().connection_lost(exc)
 
-    def close(self) -> None:
-        """Take no more requests. Without one under way there is nothing to wait for.
-
-        aiohttp ends its own task here but leaves the transport open until the drain is over.
-        """
-        is_idle = self._waiter is not None
-        super().close()
-        if is_idle and self.transport is not None:
-            self.transport.close()
-
     def data_received(self, data: bytes) -> None:
         """Feed the parser. Bytes that leave it waiting for a head start or drain the head's time.
 
