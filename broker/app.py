@@ -105,7 +105,7 @@ class Broker:
         )
         self._hub = Hub(
             self._feed_log,
-            lambda: self.replica.published.resource_servers,
+            lambda: self.replica.registered.resource_servers,
             clock=clock,
             limits=HubLimits(alive_ms=settings.feed.alive_ms),
         )
@@ -218,7 +218,7 @@ class Broker:
         verbs = self.verbs
 
         async def authenticate(token: str) -> Principal:
-            return self.replica.published.registry.resolve(await attestation.attest(token))
+            return self.replica.registered.registry.resolve(await attestation.attest(token))
 
         return Services(
             tasks=verbs.tasks,

@@ -111,7 +111,7 @@ class Reader:
         while not self._is_in_doubt:
             at = self._at or self._begin(position)
             entries = await self._log.tail(at.seq, block_ms=BLOCK_MS)
-            # Looked at after the reading: what went back before it shows now, what later at the next.
+            # Looked at after reading: what went back before shows now, what later at the next.
             if entries and at.last is not None and not await self._log.still_has(at.last):
                 self.refute()
             self._take(at, entries)

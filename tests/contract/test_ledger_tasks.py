@@ -318,7 +318,7 @@ async def test_the_clock_of_a_bucket_never_goes_back(kit: LedgerKit) -> None:
 
 
 async def test_a_forgotten_task_leaves_nothing_behind(kit: LedgerKit) -> None:
-    """Records, index entries and its place among its siblings go; an open task is never forgotten."""
+    """Records, index entries, its place among its siblings; an open task is never forgotten."""
     root = await kit.open()
     child = await kit.open(root)
     await kit.grant(child)
