@@ -3,19 +3,17 @@
 import asyncio
 import sys
 
-from broker.feed.audience import FeedAudience
-
 from broker.cli.main import main
 from broker.feed.channels import Channels
-from broker.receipts import Heard
-
-
-async def lie(*_: object, **__: object) -> Heard:
-    """Say that everybody knows."""
-    return Heard(is_confirmed=True, detail="everybody knows, surely")
-
+from broker.model.receipt import ReceiptState
+from broker.store.feed_subscribers import Confirmation, FeedSubscribers
 
 honest = Channels.publish
+
+
+async def lie(*_: object, **__: object) -> Confirmation:
+    """Say that everybody knows."""
+    return Confirmation(ReceiptState.CONFIRMED, "everybody knows, surely")
 
 
 def limp(self: Channels, *news: object) -> None:
@@ -23,7 +21,7 @@ def limp(self: Channels, *news: object) -> None:
     asyncio.get_running_loop().call_later(2, honest, self, *news)
 
 
-FeedAudience.heard = lie
+FeedSubscribers.confirmation = lie
 Channels.publish = limp
 
 if __name__ == "__main__":
