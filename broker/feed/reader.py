@@ -105,11 +105,11 @@ class Reader:
             LOGGER.error("the feed log lost what was read of it: a new epoch begins")
             await self._log.rotate(self._at.epoch)
             position = await self._log.position()
-        if self._at is None or not self._at.goes_on_at(position):
-            self._begin(position)
+        at = self._at
+        if at is None or not at.goes_on_at(position):
+            at = self._begin(position)
         self._is_in_doubt = False
         while not self._is_in_doubt:
-            at = self._at or self._begin(position)
             entries = await self._log.tail(at.seq, block_ms=BLOCK_MS)
             # Looked at after reading: what went back before shows now, what later at the next.
             if entries and at.last is not None and not await self._log.still_has(at.last):
