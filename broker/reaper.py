@@ -32,6 +32,9 @@ BATCH: Final = 100
 _BY_AGE: Final = frozenset("ltg")
 """Kinds of work that are due because time has passed."""
 
+_QUIET: Final = frozenset("lg")
+"""Kinds of work whose outcome no verifier waits for: what dies of age says so itself."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -43,12 +46,21 @@ class Worker(Protocol):
         ...
 
 
+class News(Protocol):
+    """Who moves a bucket's outbox on: at once when somebody's access ended."""
+
+    def __call__(self, bucket: int, *, urgent: bool) -> None:
+        """Say that a bucket's outbox has something."""
+        ...
+
+
 class Reaper:
     """Works through the due queue, bucket by bucket.
 
     ``workers`` by kind of work (the letter before the colon); ``told`` is called with the buckets
-    whose outbox has news. While ``may_sweep`` says no (the clocks disagree) nothing dies of age or
-    silence; what was ordered is carried out all the same.
+    whose outbox has news, urgent when somebody's access may have been taken. While ``may_sweep``
+    says no (the clocks disagree) nothing dies of age or silence; what was ordered is carried out
+    all the same.
     """
 
     def __init__(
@@ -60,7 +72,7 @@ class Reaper:
         buckets: int,
         metrics: Metrics,
         faults: FaultPoints,
-        told: Callable[[int], None],
+        told: News,
         may_sweep: Callable[[], bool],
     ) -> None:
         self._due = due
@@ -101,7 +113,7 @@ class Reaper:
         for work in ordered:
             if work.kind != "l":
                 await self._one(work)
-        self._told(bucket)
+        self._told(bucket, urgent=any(work.kind not in _QUIET for work in ordered))
         return len(taken) == BATCH
 
     async def _expire(self, works: Sequence[Work]) -> None:

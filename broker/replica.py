@@ -132,8 +132,9 @@ class Replica:
 
     async def _load_revision(self, revision: int) -> None:
         raw = (await self._control.bundle(revision)).encode()
-        # First, so that operators can act whatever the policies are worth.
-        self._registered = Registered.read(raw)
+        if revision > self._current.revision:
+            # First, so that operators can act whatever the policies are worth.
+            self._registered = Registered.read(raw)
         # Parsing and self-testing take tens of milliseconds: not on the event loop.
         self._put_in_force(await asyncio.to_thread(self._build, raw, revision))
 

@@ -254,6 +254,21 @@ class Tasks:
         return await self._ledger.view(task)
 
 
+def _wider(request: OpenTask, parent: TaskSpec) -> str:
+    """Return in what a child would be wider than its parent, or nothing (I7).
+
+    Tickets and resources count: policy may permit for their sake what the parent was never
+    permitted.
+    """
+    if not is_within(request.ceiling, parent.ceiling):
+        return "ceiling"
+    if not set(request.tickets) <= set(parent.tickets):
+        return "tickets"
+    if not set(request.resources) <= set(parent.resources):
+        return "resources"
+    return ""
+
+
 def _check_names(request: OpenTask, published: Published) -> None:
     """Refuse what names nothing of this tenant; absent and another tenant's look the same (I16)."""
     for position, line in enumerate(request.ceiling):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from broker.clock import Clock
 from broker.credentials import Credentials
@@ -18,7 +17,7 @@ from broker.metrics import Metrics
 from broker.minting import Minting
 from broker.order_walk import OrderWalk
 from broker.populations import Populations
-from broker.reaper import Reaper, Worker
+from broker.reaper import News, Reaper, Worker
 from broker.receipts import Receipts
 from broker.replica import Replica
 from broker.reports import Reports
@@ -28,14 +27,6 @@ from broker.store.ledger import Ledger
 from broker.tasks import TaskLimits, Tasks
 from broker.tree_walk import TreeWalk
 from broker.workers import CleanUp, Forget, Look, TakeDown
-
-
-class News(Protocol):
-    """Who moves a bucket's outbox on: at once when somebody's access ended."""
-
-    def __call__(self, bucket: int, *, urgent: bool) -> None:
-        """Say that a bucket's outbox has something."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +199,6 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         buckets=len(ledger.keys.buckets),
         metrics=parts.metrics,
         faults=parts.faults,
-        told=lambda bucket: parts.news(bucket, urgent=True),
+        told=parts.news,
         may_sweep=parts.may_sweep,
     )

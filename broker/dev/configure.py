@@ -12,8 +12,8 @@ import broker
 from broker.errors import ConfigurationError
 
 _PACKAGE: Final = Path(broker.__file__).parent
-PLACES: Final = (_PACKAGE.parent / "config", _PACKAGE / "shipped_config")
-"""Where the shipped configuration is: in a checkout, and in an installed wheel."""
+PLACES: Final = (_PACKAGE / "shipped_config", _PACKAGE.parent / "config")
+"""Where the shipped configuration is: in an installed wheel, and in a checkout."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """How the story is told: to a terminal, to a file or pipe, or as one JSON document."""
 
 import json
+import re
 from collections.abc import Sequence
-from typing import Any, Protocol, TextIO
+from typing import Any, Final, Protocol, TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -12,6 +13,8 @@ from rich.text import Text
 
 from broker.dev.step import Death, Outcome
 from broker.terminal import shown
+
+_ID: Final = re.compile(r"\b([tclrd]_[0-9a-f]{2}_[a-z2-7]{4})[a-z2-7]{22}\b")
 
 PLAIN_WIDTH = 100
 """A pipe has no width of its own."""
@@ -82,7 +85,7 @@ class PrintedReporter:
         line.add_column(justify="right", style="dim", no_wrap=True)
         text = Text(outcome.title)
         if outcome.failure is None and outcome.seen:
-            text.append(f"  {shown(outcome.seen)}", style="cyan")
+            text.append(f"  {_short(shown(outcome.seen))}", style="cyan")
         mark = "FAIL" if outcome.failure else "ok"
         line.add_row(mark, text, f"{outcome.took_ms} ms")
         return line
@@ -131,6 +134,11 @@ class JsonReporter:
         self._document |= {"ok": not failure, "failure": failure}
         json.dump(self._document, self._output, indent=2)
         self._output.write("\n")
+
+
+def _short(text: str) -> str:
+    """Cut ids down to what tells them apart: the receipts have them whole."""
+    return _ID.sub(r"\1…", text)
 
 
 def receipts_table(deaths: Sequence[Death]) -> Table:

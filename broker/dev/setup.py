@@ -56,7 +56,8 @@ class Setup:
 
     async def start_ledger(self) -> str:
         """Start the embedded server. It dies with this process."""
-        await self.ledger.__aenter__()
+        # Not in a thread: it could not be interrupted, and would start a server for nobody.
+        self.ledger.start()
         return f"pid {self.ledger.pid}"
 
     async def start_issuer(self) -> str:
@@ -134,7 +135,7 @@ class Setup:
     async def close(self) -> None:
         """Stop whatever still runs, the ledger last."""
         await self._processes.stop_all()
-        await self.ledger.__aexit__(None, None, None)
+        self.ledger.stop()
 
     def _with_config(self, number: int) -> tuple[str, str]:
         return ("--config", str(self.config[number]))

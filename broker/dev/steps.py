@@ -43,7 +43,7 @@ def _prologue(chapter: str, plan: Plan) -> tuple[Step[Stage], ...]:
         Step(
             f"{plan.key}-issue",
             chapter,
-            f"{agent} shows its workload token and gets {READ}",
+            f"{agent} gets {READ} for its workload token",
             partial(acts.get_credential, plan=plan),
         ),
         Step(
@@ -78,21 +78,21 @@ STEPS: Final[tuple[Step[Stage], ...]] = (
     Step(
         "done-closed",
         _DONE,
-        "another credential under the closed task is refused",
+        "another credential for the closed task is refused",
         partial(acts.ask_when_closed, plan=DONE),
     ),
     *_prologue(_SILENT, SILENT),
     Step(
         "silent-end",
         _SILENT,
-        "two seconds of silence: the reaper ends it",
+        "two seconds of silence: the token is refused",
         partial(endings.fall_silent, plan=SILENT),
     ),
     *_prologue(_FORCED, FORCED),
     Step(
         "forced-end",
         _FORCED,
-        "the operator pulls the plug",
+        "the operator pulls the plug: the token is refused",
         partial(endings.revoke, plan=FORCED),
     ),
     *_prologue(_FAMILY, PARENT),
@@ -119,7 +119,7 @@ STEPS: Final[tuple[Step[Stage], ...]] = (
     Step(
         "aged-end",
         _AGED,
-        "three seconds later it is refused, and its task goes on",
+        "at its deadline it is refused; its task goes on",
         partial(endings.grow_old, plan=AGED),
     ),
     Step(
