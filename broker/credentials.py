@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from broker.endings import Endings
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId
 from broker.model.lease import Lease
@@ -21,11 +22,13 @@ class Credentials:
         *,
         tasks: TaskLedger,
         leases: LeaseLedger,
+        endings: Endings,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
     ) -> None:
         self._tasks = tasks
         self._leases = leases
+        self._endings = endings
         self._faults = faults
         self._told = told
 
@@ -59,7 +62,10 @@ class Credentials:
         """
         held = await self._leases.view(lease)
         require_holder(caller, held.spec)
-        await self._leases.end([(lease, held.spec.task)], "given-back")
+        spec = held.spec
+        await self._endings.end(
+            spec.task, [lease], "given-back", actors=spec.actors, tenant=spec.tenant
+        )
         self._faults.reach("give-back.written")
         self._told(lease)
-        return await self._leases.view(lease, held.spec.path)
+        return await self._leases.view(lease, spec.path)

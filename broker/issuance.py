@@ -8,20 +8,12 @@
 - Quotas are taken beside the ledger; whichever refuses undoes the other.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
 
-from broker.clock import Clock
-from broker.errors import (
-    BrokerError,
-    InvalidRequestError,
-    LeaseEndedError,
-    LeaseNotRenewableError,
-    NotFoundError,
-    QuotaExceededError,
-)
+from broker.errors import InvalidRequestError, LeaseNotRenewableError, NotFoundError
 from broker.faultpoints import FaultPoints
 from broker.governance.published import Published
+from broker.granting import Granting
 from broker.idempotency import Repeatable, repeatable
 from broker.ids import IdFactory, LeaseId, TaskId
 from broker.judgement import Judgement
@@ -33,40 +25,34 @@ from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
 from broker.model.task import TaskSpec
 from broker.ownership import require_holder, require_owner
+from broker.places import counted
+from broker.policy.query import Query
 from broker.questions import about_issue, about_renewal
-from broker.store.lease_ledger import Granted, LeaseLedger, NewLease, Renewal
-from broker.store.quotas import Quota, QuotaLedger
+from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
 from broker.store.task_tree import TaskTree
-
-Result = TypeVar("Result")
-
-OFFLINE_TTL_MS = 5 * 60 * 1000
-"""A token that nobody can take back lives this long at most (DESIGN §5)."""
 
 
 class Issuance:
     """Issues and renews. ``told`` is called with the bucket whose outbox has news."""
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    def __init__(
         self,
         *,
         tree: TaskTree,
         leases: LeaseLedger,
-        quotas: QuotaLedger,
+        granting: Granting,
         judgement: Judgement,
         minting: Minting,
         ids: IdFactory,
-        clock: Clock,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
     ) -> None:
         self._tree = tree
         self._leases = leases
-        self._quotas = quotas
+        self._granting = granting
         self._judgement = judgement
         self._minting = minting
         self._ids = ids
-        self._clock = clock
         self._faults = faults
         self._told = told
 
@@ -104,11 +90,14 @@ class Issuance:
         published: Published,
     ) -> IssuedCredential:
         capability = _capability(published, request.capability, spec.tenant)
+        if capability is None:
+            raise InvalidRequestError("no such capability in this tenant", field="capability")
         query = about_issue(caller, spec, capability, request)
         if not request.scopes or not covers(spec.ceiling, capability.name, request.scopes):
             raise await self._judgement.refuse(
                 published, query, "beyond-ceiling", "the task's ceiling covers these scopes"
             )
+        await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
         self._faults.reach("issue.decided")
         narrowed = permit.obligations.scopes
@@ -128,11 +117,22 @@ class Issuance:
             key=same.key,
             digest=same.digest,
         )
-        granted = await self._grant(new, _quotas(published, spec))
+        quotas = counted(spec.actors, spec.tenant, published.quotas)
+        lease = await self._granting.grant(new, quotas)
         self._faults.reach("issue.granted")
-        issued = await self._deliver(new.spec, granted)
+        self._told(lease.spec.id)
+        issued = IssuedCredential(lease, self._minting.sign(lease))
         self._faults.reach("issue.signed")
         return issued
+
+    async def _check_scopes(
+        self, published: Published, query: Query, capability: Capability
+    ) -> None:
+        """Hold old ceilings and old leases to what the capability is now."""
+        if not query.scopes <= capability.scopes:
+            raise await self._judgement.refuse(
+                published, query, "beyond-capability", "the capability has these scopes"
+            )
 
     def _spec(
         self,
@@ -160,48 +160,8 @@ class Issuance:
             locator=lease,
             key_id=self._minting.active_key_id(),
             trace=trace,
+            renewable=capability.renewable,
         )
-
-    async def _grant(self, new: NewLease, quotas: Sequence[Quota]) -> Granted:
-        lease = new.spec.id
-        taking = self._quotas.begin(quotas, lease, self._clock.now_ms() + new.ttl_ms)
-        granted = await _outcome(self._leases.grant(new))
-        full = await _outcome(taking.refused_by())
-        if isinstance(granted, Granted) and not granted.is_new:
-            # The repeat of an earlier request holds its own place already.
-            await self._quotas.give(quotas, [lease])
-            return granted
-        if isinstance(granted, Granted) and full is None:
-            self._told(lease)
-            return granted
-        await self._undo(new, granted, quotas)
-        if isinstance(granted, BrokerError):
-            raise granted
-        if isinstance(full, BrokerError):
-            raise full
-        raise QuotaExceededError(full.kind if full else "unknown")
-
-    async def _undo(self, new: NewLease, granted: object, quotas: Sequence[Quota]) -> None:
-        """Take back what one side gave when the other refused.
-
-        Nothing was signed; should this fail too, the lease dies of age unseen.
-        """
-        lease, task = new.spec.id, new.spec.task
-        try:
-            if isinstance(granted, Granted):
-                await self._leases.end([(lease, task)], "undone")
-            await self._quotas.give(quotas, [lease])
-        except BrokerError:
-            return
-
-    async def _deliver(self, spec: LeaseSpec, granted: Granted) -> IssuedCredential:
-        if granted.is_new and granted.lease == spec.id:
-            lease = _fresh(spec, granted)
-        else:
-            lease = await self._leases.view(granted.lease)
-            if not lease.is_alive:
-                raise LeaseEndedError("the credential of this idempotency key has ended")
-        return IssuedCredential(lease, self._minting.sign(lease.spec, granted))
 
     async def renew(
         self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
@@ -231,9 +191,10 @@ class Issuance:
         if spec is None:
             raise NotFoundError("no such credential")
         capability = _capability(published, held.spec.capability, spec.tenant)
-        if not capability.renewable:
+        if capability is None or not capability.renewable:
             raise LeaseNotRenewableError("this capability is not renewable")
         query = about_renewal(caller, spec, capability, held.spec, ttl_ms)
+        await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
         narrowed = permit.obligations.scopes
         if narrowed is not None and not set(held.spec.scopes) <= narrowed:
@@ -251,28 +212,19 @@ class Issuance:
             digest=same.digest,
             key_id=self._minting.active_key_id(),
         )
-        granted = await self._leases.renew(held, renewal)
+        quotas = counted(spec.actors, spec.tenant, published.quotas)
+        lease = await self._granting.renew(held, renewal, quotas)
         self._faults.reach("renew.granted")
         self._told(held.spec.id)
-        lease = await self._leases.view(held.spec.id, held.spec.path)
-        issued = IssuedCredential(lease, self._minting.sign(lease.spec, granted))
+        issued = IssuedCredential(lease, self._minting.sign(lease))
         self._faults.reach("renew.signed")
         return issued
 
 
-async def _outcome(call: Awaitable[Result]) -> Result | BrokerError:
-    """Await a call whose failure must not keep another's outcome from being known."""
-    try:
-        return await call
-    except BrokerError as error:
-        return error
-
-
-def _capability(published: Published, name: str, tenant: str) -> Capability:
+def _capability(published: Published, name: str, tenant: str) -> Capability | None:
+    """Find a capability; absent and another tenant's look the same (I16)."""
     capability = published.capabilities.get(name)
-    if capability is None or tenant not in capability.tenants:
-        raise InvalidRequestError("no such capability in this tenant", field="capability")
-    return capability
+    return capability if capability is not None and tenant in capability.tenants else None
 
 
 def _longest(published: Published, capability: Capability, obliged_ms: int | None) -> int:
@@ -282,26 +234,5 @@ def _longest(published: Published, capability: Capability, obliged_ms: int | Non
         bounds.append(obliged_ms)
     server = published.resource_servers.get(capability.audience)
     if server is None or server.check is CheckMode.OFFLINE:
-        bounds.append(OFFLINE_TTL_MS)
+        bounds.append(published.offline_ttl_ms)
     return min(bounds)
-
-
-def _quotas(published: Published, spec: TaskSpec) -> list[Quota]:
-    """Name whose places a lease takes: its agent's, the root task's agent's, and the tenant's."""
-    agents = dict.fromkeys((spec.agent, spec.actors[0]))
-    return [
-        *(Quota("agent", name, published.quotas.of_agent(name)) for name in agents),
-        Quota("tenant", spec.tenant, published.quotas.of_tenant(spec.tenant)),
-    ]
-
-
-def _fresh(spec: LeaseSpec, granted: Granted) -> Lease:
-    return Lease(
-        spec=spec,
-        state=LeaseState.ACTIVE,
-        is_alive=True,
-        generation=granted.generation,
-        issued_at_ms=granted.issued_at_ms,
-        expires_at_ms=granted.expires_at_ms,
-        max_expires_at_ms=granted.max_expires_at_ms,
-    )

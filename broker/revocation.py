@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from broker.endings import Endings
 from broker.errors import AccessDeniedError, IdempotencyConflictError, NotFoundError
 from broker.faultpoints import FaultPoints
 from broker.idempotency import Repeatable, repeatable
@@ -34,11 +35,12 @@ _SINGLE: Final = (SelectorKind.CREDENTIAL, SelectorKind.TASK)
 class Revocations:
     """Carries out what operators order. ``wake`` is told the buckets that have work."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
         self,
         *,
         tasks: TaskLedger,
         leases: LeaseLedger,
+        endings: Endings,
         cuts: CutLedger,
         orders: RevocationLedger,
         ids: IdFactory,
@@ -48,6 +50,7 @@ class Revocations:
     ) -> None:
         self._tasks = tasks
         self._leases = leases
+        self._endings = endings
         self._cuts = cuts
         self._orders = orders
         self._ids = ids
@@ -83,7 +86,10 @@ class Revocations:
         """Do what an order says, as far as it is not done yet."""
         if order.selector.kind is SelectorKind.CREDENTIAL:
             lease = await self._leases.view(parse_lease_id(order.selector.value))
-            await self._leases.end([(lease.spec.id, lease.spec.task)], "revoked")
+            spec = lease.spec
+            await self._endings.end(
+                spec.task, [spec.id], "revoked", actors=spec.actors, tenant=spec.tenant
+            )
             self._wake([int(order.selector.value[2:4], 16)])
         elif order.selector.kind is SelectorKind.TASK:
             await self._close(parse_task_id(order.selector.value), order)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from broker.clock import Clock
 from broker.credentials import Credentials
+from broker.endings import Endings
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
+from broker.granting import Granting
 from broker.ids import LeaseId, TaskId, bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
@@ -42,7 +43,6 @@ class Parts:
     gate: Gate
     replica: Replica
     metrics: Metrics
-    clock: Clock
     faults: FaultPoints
     issuer: str
     task_limits: TaskLimits
@@ -79,6 +79,7 @@ def build_verbs(parts: Parts) -> Verbs:
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
+            endings=_endings(parts),
             faults=parts.faults,
             told=lambda lease: parts.news(bucket_of(lease), urgent=True),
         ),
@@ -88,6 +89,10 @@ def build_verbs(parts: Parts) -> Verbs:
         explain=Explain(ledger.decisions, lambda: parts.replica.published),
         reaper=_reaper(parts, populations, revocations),
     )
+
+
+def _endings(parts: Parts) -> Endings:
+    return Endings(parts.ledger.leases, parts.ledger.quotas)
 
 
 def _judgement(parts: Parts) -> Judgement:
@@ -117,11 +122,10 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
     return Issuance(
         tree=ledger.tree,
         leases=ledger.leases,
-        quotas=ledger.quotas,
+        granting=Granting(ledger.leases, ledger.quotas),
         judgement=judgement,
         minting=Minting(parts.issuer, parts.replica),
         ids=ledger.ids,
-        clock=parts.clock,
         faults=parts.faults,
         told=told,
     )
@@ -137,6 +141,7 @@ def _revocations(parts: Parts) -> Revocations:
     return Revocations(
         tasks=ledger.tasks,
         leases=ledger.leases,
+        endings=_endings(parts),
         cuts=ledger.cuts,
         orders=ledger.orders,
         ids=ledger.ids,
@@ -173,13 +178,14 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         tasks=ledger.tasks,
         leases=ledger.leases,
         tree=ledger.tree,
-        quotas=ledger.quotas,
+        endings=_endings(parts),
         faults=parts.faults,
         retention_ms=parts.retention_ms,
     )
     clean_up = CleanUp(
         tasks=ledger.tasks,
         leases=ledger.leases,
+        endings=_endings(parts),
         tree=ledger.tree,
         orders=ledger.orders,
         revocations=revocations,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from broker.endings import Endings
 from broker.errors import NotFoundError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
@@ -13,7 +14,6 @@ from broker.store.cut_ledger import Cut, Standing
 from broker.store.due_queue import Work
 from broker.store.lease_ledger import END_BATCH, LeaseLedger
 from broker.store.paths import Paths
-from broker.store.quotas import Quota, QuotaLedger
 from broker.store.revocation_ledger import Order, RevocationLedger
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
@@ -50,14 +50,14 @@ class TakeDown:
         tasks: TaskLedger,
         leases: LeaseLedger,
         tree: TaskTree,
-        quotas: QuotaLedger,
+        endings: Endings,
         faults: FaultPoints,
         retention_ms: int,
     ) -> None:
         self._tasks = tasks
         self._leases = leases
         self._tree = tree
-        self._quotas = quotas
+        self._endings = endings
         self._faults = faults
         self._retention_ms = retention_ms
 
@@ -75,9 +75,10 @@ class TakeDown:
 
     async def _end_leases(self, spec: TaskSpec) -> None:
         while names := await self._leases.live(spec.id, END_BATCH):
-            await self._leases.end([(name, spec.id) for name in names], "task-ended")
+            await self._endings.end(
+                spec.id, names, "task-ended", actors=spec.actors, tenant=spec.tenant
+            )
             self._faults.reach("reap.batch-ended")
-            await self._quotas.give(_places(spec), names)
 
     async def _close_children(self, spec: TaskSpec) -> None:
         start = 0
@@ -105,6 +106,7 @@ class CleanUp:
         *,
         tasks: TaskLedger,
         leases: LeaseLedger,
+        endings: Endings,
         tree: TaskTree,
         orders: RevocationLedger,
         revocations: Revocations,
@@ -113,6 +115,7 @@ class CleanUp:
     ) -> None:
         self._tasks = tasks
         self._leases = leases
+        self._endings = endings
         self._tree = tree
         self._orders = orders
         self._revocations = revocations
@@ -165,7 +168,9 @@ class CleanUp:
         for start in range(0, len(names), END_BATCH):
             covered = await self._covered(cut, spec, before_ms, names[start : start + END_BATCH])
             if covered:
-                await self._leases.end([(name, spec.id) for name in covered], "revoked")
+                await self._endings.end(
+                    spec.id, covered, "revoked", actors=spec.actors, tenant=spec.tenant
+                )
 
     async def _covered(
         self, cut: Cut, spec: TaskSpec, before_ms: int, names: Sequence[LeaseId]
@@ -186,9 +191,3 @@ class Forget:
         if spec is not None:
             await self._tree.forget(spec)
         return None
-
-
-def _places(spec: TaskSpec) -> list[Quota]:
-    """Name the quotas in which the leases of a task hold places (see ``issuance``)."""
-    agents = dict.fromkeys((spec.agent, spec.actors[0]))
-    return [*(Quota("agent", name, 0) for name in agents), Quota("tenant", spec.tenant, 0)]

@@ -57,8 +57,10 @@ class QuotaLedger:
         self._link = link
         self._keys = keys
 
-    def begin(self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int) -> Taking:
+    def begin(self, quotas: Sequence[Quota], lease: LeaseId, ttl_ms: int) -> Taking:
         """Begin to count a lease against every quota, so that other calls run beside it.
+
+        A lease that is counted already stays counted, at least for so long from now on.
 
         Raises:
             StoreUnavailableError: the store is gone.
@@ -67,11 +69,21 @@ class QuotaLedger:
             self._link.start(
                 scripts.QUOTA_TAKE,
                 [self._keys.quota(quota.kind, quota.name)],
-                [lease, expires_at_ms, quota.limit],
+                [lease, ttl_ms, quota.limit],
             )
             for quota in quotas
         ]
         return Taking(quotas, replies)
+
+    async def until(self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int) -> None:
+        """Let a lease be counted until an instant, if it is counted at all.
+
+        Raises:
+            StoreUnavailableError: some of them still count it for as long as before.
+        """
+        keys = [self._keys.quota(quota.kind, quota.name) for quota in quotas]
+        args: list[str | int] = [lease, expires_at_ms]
+        await asyncio.gather(*(self._link.start(scripts.QUOTA_UNTIL, [key], args) for key in keys))
 
     async def give(self, quotas: Sequence[Quota], leases: Sequence[LeaseId]) -> None:
         """Free the places of leases that have ended.

@@ -36,6 +36,8 @@ async def _everything(kit: LedgerKit) -> None:
     await kit.tasks.extend(await kit.tasks.view(child.id), 60_000, 1, "x")
     await kit.cuts.lay(kit.ids.revocation(0), Cut(SelectorKind.AGENT, "somebody"))
     await kit.take([Quota("agent", "a", 1)], granted.lease, FAR)
+    await kit.quotas.until([Quota("agent", "a", 1)], granted.lease, FAR)
+    await kit.leases.undo(kit.new_lease(child, key="k2", digest="d"), granted.lease)
     await kit.quotas.give([Quota("agent", "a", 1)], [granted.lease])
     await kit.decisions.note("agent:a", "acme", {"reason": "x"}, question="{}")
     await kit.leases.end([(granted.lease, child.id)], "revoked")
