@@ -8,7 +8,8 @@ import pytest
 from broker.http.limits import Limits
 from broker.http.routes import ADMISSION
 from broker.http.server import HttpServer
-from tests.fakes.services import TASK, Stage
+from tests.fakes.samples import TASK
+from tests.fakes.services import Stage
 from tests.fakes.serving import serving
 from tests.fakes.until import until
 from tests.fakes.wire import Wire

@@ -12,7 +12,8 @@ from broker.http.limits import Limits
 from broker.http.routes import ADMISSION
 from broker.http.server import HttpServer
 from broker.model.requests import TaskPage
-from tests.fakes.services import TASK, Stage, a_task
+from tests.fakes.samples import TASK, a_task
+from tests.fakes.services import Stage
 from tests.fakes.serving import serving
 from tests.fakes.until import PATIENCE_S, until
 from tests.fakes.wire import Wire
