@@ -4,7 +4,7 @@ The ledger's scripts write it as JSON without ``exp``; subscribers read it with 
 seconds rounded up, so that nobody forgets it early.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -60,7 +60,7 @@ class Announcement:
     tenant: str
     audiences: frozenset[str]
     body: bytes
-    at_ms: int = 0
+    at_ms: int = field(default=0, compare=False)
     """When the ledger made it true; 0 when that is not known any more."""
 
     def reaches(self, server: ResourceServer) -> bool:
