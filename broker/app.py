@@ -22,7 +22,7 @@ from broker.attestation.reasons import Reason
 from broker.audit.json_lines import JsonLinesSink
 from broker.clock import Clock, SystemClock
 from broker.endpoints import endpoint_of, http_limits
-from broker.errors import BrokerError
+from broker.errors import BrokerError, UnavailableError
 from broker.faultpoints import FaultPoints
 from broker.feed.hub import Hub, HubLimits
 from broker.feed.shipper import Shipper
@@ -41,6 +41,7 @@ from broker.readiness import DRAIN, readiness
 from broker.replica import WATCHERS, Replica
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
+from broker.store.census import Counting
 from broker.store.connect import connect
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
@@ -52,6 +53,7 @@ from broker.verbs import Parts, Verbs, build_verbs
 from broker.watch import CLOCK, FEED, STORE, ClockWatch, FeedWatch, StoreWatch
 
 _WATCH_MS: Final = 1_000
+_CENSUS_MS: Final = 5_000
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
 
@@ -82,6 +84,7 @@ class Broker:
             buckets=settings.store.buckets,
             limits=ledger_limits(settings),
         )
+        self._counting = Counting(link, self.ledger.keys)
         self._feed_log = FeedLog(
             link,
             settings.store.namespace,
@@ -91,7 +94,7 @@ class Broker:
             self._feed_log,
             settings.store.buckets,
             clock=clock,
-            on_lag=lambda lag_ms: self.metrics.revoked_in_ledger(lag_ms / 1000),
+            on_lag=lambda lag_ms: self.metrics.shipped(lag_ms / 1000),
         )
         self.replica = Replica(
             control=self.ledger.control,
@@ -108,6 +111,7 @@ class Broker:
             lambda: self.replica.registered.resource_servers,
             clock=clock,
             limits=HubLimits(alive_ms=settings.feed.alive_ms),
+            on_acknowledged=lambda lag_ms: self.metrics.acknowledged(lag_ms / 1000),
         )
         self._sink = JsonLinesSink(settings.audit.file, self._feed_log, clock=clock)
         self.verbs: Verbs = build_verbs(self._parts())
@@ -177,6 +181,18 @@ class Broker:
         feed = FeedWatch(self._shipper, self._sink, self.gate)
         return [store.look, self._clock_watch.look, feed.look, self._refresh]
 
+    async def _count(self) -> None:
+        """Bring the metrics of what is in the ledger up to date."""
+        try:
+            census = await self._counting.take(
+                self.replica.registered.tenants, self._clock.now_ms()
+            )
+        except UnavailableError:
+            return  # the watchers report it
+        self.metrics.outbox(census.outbox)
+        self.metrics.stuck(census.stuck)
+        self.metrics.live(census.credentials)
+
     async def _refresh(self) -> None:
         try:
             await self.replica.refresh()
@@ -196,6 +212,7 @@ class Broker:
         for look in (store, clock, feed, tick_attestation):
             self._ticker.every(_WATCH_MS, look)
         self._ticker.every(_REFRESH_MS, refresh)
+        self._ticker.every(_CENSUS_MS, self._count)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.start()
         stack.callback(self._ticker.stop)

@@ -87,21 +87,20 @@ class Metrics:
         known = action if action in self._actions else _OTHER
         self._decisions.labels(known, outcome if outcome in OUTCOMES else _OTHER).inc()
 
-    def revoked_in_ledger(self, seconds: float) -> None:
-        """Note how long an order took until the ledger held it."""
-        self._ledger_lag.observe(seconds)
+    def shipped(self, seconds: float) -> None:
+        """Note how long an event took from the ledger into the feed log."""
+        self._shipping_lag.observe(seconds)
 
-    def revoked_at_subscribers(self, seconds: float) -> None:
-        """Note how long an order took until its subscribers had acknowledged it."""
-        self._feed_lag.observe(seconds)
+    def acknowledged(self, seconds: float) -> None:
+        """Note how long an end took from the ledger to a subscriber's acknowledgement."""
+        self._acknowledged_lag.observe(seconds)
 
     def stuck(self, revocations: int) -> None:
         """Show how many revocations do not get through to their target."""
         self._stuck.set(revocations)
 
-    def live(self, *, tasks: int, credentials: int) -> None:
-        """Show how many tasks and credentials are alive."""
-        self._live_tasks.set(tasks)
+    def live(self, credentials: int) -> None:
+        """Show how many credentials are alive."""
         self._live_credentials.set(credentials)
 
     def outbox(self, entries: int) -> None:
@@ -155,18 +154,18 @@ class Metrics:
     def _make_revocations(self) -> None:
         lag = Histogram(
             "jit_revocation_lag_seconds",
-            "From the order until the ledger held it, and until the feed's subscribers knew.",
+            "From the ledger's end of an access into the feed, and until a subscriber refused it.",
             ("stage",),
             buckets=_LAG_BUCKETS,
             registry=self._registry,
         )
-        self._ledger_lag, self._feed_lag = lag.labels("ledger"), lag.labels("feed")
+        self._shipping_lag = lag.labels("shipped")
+        self._acknowledged_lag = lag.labels("acknowledged")
         self._stuck = self._gauge(
             "jit_revocations_stuck", "Revocations that do not get through to their target."
         )
 
     def _make_states(self, durability: str) -> None:
-        self._live_tasks = self._gauge("jit_live_tasks", "Tasks that are alive.")
         self._live_credentials = self._gauge("jit_live_credentials", "Credentials that are alive.")
         self._outbox = self._gauge("jit_outbox_entries", "Outbox entries not yet in the feed.")
         self._reaper_lag = self._gauge("jit_reaper_lag_seconds", "How late the oldest due work is.")

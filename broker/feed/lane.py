@@ -9,7 +9,7 @@ from broker.clock import Clock
 from broker.errors import StoreUnavailableError
 from broker.store.feed_keys import bucket_tag
 from broker.store.feed_log import FeedLog, Refusal, Refused
-from broker.store.feed_outbox import PAGE
+from broker.store.feed_outbox import BATCH
 
 LOGGER: Final = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Lane:
             if outcome.fresh:
                 self._on_lag(max(0, outcome.now_ms - page[-outcome.fresh].at_ms))
             after = page[-1].n
-            if len(page) < PAGE:
+            if len(page) < BATCH:
                 break
         return None
 

@@ -7,6 +7,8 @@ adds these bounds. It costs nothing for a request whose head comes in one piece.
 """
 
 import asyncio
+import socket
+import struct
 from http import HTTPStatus
 from typing import Final, cast
 
@@ -37,6 +39,10 @@ _FAILED: Final = (
     b"HTTP/1.1 500 Internal Server Error\r\n"
     b"Cache-Control: no-store\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 )
+
+
+_RESET: Final = struct.pack("ii", 1, 0)
+"""``struct linger``: close by a reset, and drop what is unsent."""
 
 
 class Connection(web.RequestHandler):
@@ -177,5 +183,12 @@ class Connection(web.RequestHandler):
 
 
 def _abort(transport: asyncio.BaseTransport) -> None:
-    """Close at once. ``close`` would wait for the peer to read, or to say goodbye in TLS."""
+    """Close at once, by a reset.
+
+    ``close`` would wait for the peer to read, or to say goodbye in TLS; and the kernel would go on
+    holding what it has not sent.
+    """
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     cast("asyncio.WriteTransport", transport).abort()

@@ -4,7 +4,7 @@ The ledger's scripts write it as JSON without ``exp``; subscribers read it with 
 seconds rounded up, so that nobody forgets it early.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -60,6 +60,8 @@ class Announcement:
     tenant: str
     audiences: frozenset[str]
     body: bytes
+    at_ms: int = 0
+    """When the ledger made it true; 0 when that is not known any more."""
 
     def reaches(self, server: ResourceServer) -> bool:
         """Tell whether a resource server must hear it: it concerns its tokens, and a tenant of its.
@@ -75,7 +77,8 @@ def announcement(seq: int, change: OutboxEntry) -> Announcement | None:
     """Read the event that a state change announces; None when it has none that can be read."""
     if not is_readable(change):
         return None
-    return _announcement(seq, change.tenant, change.audiences, change.exp_ms, change.feed)
+    found = _announcement(seq, change.tenant, change.audiences, change.exp_ms, change.feed)
+    return None if found is None else replace(found, at_ms=change.at_ms)
 
 
 def is_readable(change: OutboxEntry) -> bool:

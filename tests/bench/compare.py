@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -12,6 +13,7 @@ from tests.bench.stage import Plan, Side, Stage, set_up
 from tests.bench.workload import (
     Callers,
     FloorDialect,
+    Habits,
     ProductDialect,
     Workload,
     jobs,
@@ -28,7 +30,7 @@ _FASTEST: Final = {"product": 6_000, "floor": 14_000}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """How much to measure. ``callers`` 0 stands for another caller with every task."""
+    """How much to measure, and of what."""
 
     workers: tuple[int, ...]
     connections: tuple[int, ...]
@@ -36,9 +38,10 @@ class Scope:
     seconds: float
     rounds: int
     tasks: int
-    callers: int
+    habits: Habits
     loop: str
     alg: str
+    profile: Path | None = None
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -84,7 +87,7 @@ async def compare(scope: Scope, say: Callable[[str], None]) -> list[Result]:
 async def _with_workers(
     scope: Scope, workers: int, say: Callable[[str], None]
 ) -> AsyncIterator[Result]:
-    async with set_up(Plan(workers, scope.loop, scope.alg)) as stage:
+    async with set_up(Plan(workers, scope.loop, scope.alg, scope.profile)) as stage:
         say(f"{workers} worker(s): preparing {scope.tasks} tasks")
         pair = await prepare(stage, scope)
         for verb in (verb for verb in VERBS if verb in scope.verbs):
@@ -96,12 +99,13 @@ async def _with_workers(
 async def prepare(stage: Stage, scope: Scope) -> Pair:
     """Open the tasks, and warm both sides up by having some credentials issued."""
     meter = Meter(stage)
-    callers = Callers(stage.badges, scope.callers or scope.tasks)
+    callers = Callers(stage.badges, scope.habits.callers or scope.tasks)
     asked = openings(stage.badges, callers, scope.tasks)
     opened = jobs(await meter.ask(stage.product, asked), callers)
     resource = stage.badges.resource()
-    product = Workload(ProductDialect(), opened, resource)
-    floor = Workload(FloorDialect(), opened, resource)
+    is_familiar = scope.habits.is_familiar
+    product = Workload(ProductDialect(), opened, resource, is_familiar=is_familiar)
+    floor = Workload(FloorDialect(), opened, resource, is_familiar=is_familiar)
     for side, workload in ((stage.product, product), (stage.floor, floor)):
         issued = await meter.ask(side, workload.issue(len(opened)))
         workload.learn(tokens(issued))

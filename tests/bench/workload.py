@@ -1,8 +1,9 @@
 """What is asked of both sides, byte by byte, before any clock runs.
 
-Every issue request is for another task with other labels, and, unless callers are told to repeat,
-by another caller: neither policy nor attestation has seen any of it before. Introspection is of
-other live tokens each time, completion of other tasks.
+Every issue request is a question that policy has not been asked before: for another task, with other
+labels, and when the tasks begin anew, for another lifetime. Introspection is of other live tokens
+each time, completion of other tasks. How often a caller comes back, and with it a workload token
+that was verified a moment ago, is :attr:`Habits.callers`.
 """
 
 import itertools
@@ -15,8 +16,9 @@ import msgspec
 
 from tests.bench.badges import AGENT, TENANT, Badges
 
-TTL_SECONDS: Final = 900
-"""Nothing expires while it is measured."""
+SHORTEST_SECONDS: Final = 500
+LONGEST_SECONDS: Final = 900
+"""Nothing expires while it is measured; more is not granted by the shipped capability."""
 
 _TASK_SECONDS: Final = 6_000
 _encode: Final = msgspec.json.encode
@@ -28,6 +30,18 @@ class Job:
 
     task: str
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How callers behave.
+
+    ``callers`` take turns; 0 stands for one that is never seen again for each task. Who is
+    ``familiar`` asks, for each task, always the same: policy may remember its answer.
+    """
+
+    callers: int = 64
+    is_familiar: bool = False
 
 
 class Opened(msgspec.Struct):
@@ -145,11 +159,15 @@ class Workload:
     Only completing comes to an end: each task can be completed once.
     """
 
-    def __init__(self, dialect: Dialect, jobs: Sequence[Job], resource: str) -> None:
+    def __init__(
+        self, dialect: Dialect, jobs: Sequence[Job], resource: str, *, is_familiar: bool
+    ) -> None:
         self._dialect = dialect
         self._jobs = itertools.cycle(jobs)
         self._not_completed = iter(jobs)
         self._runs = itertools.count()
+        self._tasks = len(jobs)
+        self._is_familiar = is_familiar
         self._resource = resource
         self._live: Iterator[str] = iter(())
 
@@ -160,7 +178,7 @@ class Workload:
     def issue(self, count: int) -> list[bytes]:
         """Ask for credentials, each within another task, with a label of its own."""
         jobs = itertools.islice(self._jobs, count)
-        return [self._dialect.issue(job, _wish(next(self._runs))) for job in jobs]
+        return [self._dialect.issue(job, self._wish(next(self._runs))) for job in jobs]
 
     def introspect(self, count: int) -> list[bytes]:
         """Ask whether tokens are alive."""
@@ -170,6 +188,15 @@ class Workload:
     def complete(self, count: int) -> list[bytes]:
         """End tasks."""
         return [self._dialect.complete(job) for job in itertools.islice(self._not_completed, count)]
+
+    def _wish(self, run: int) -> dict[str, object]:
+        again = 0 if self._is_familiar else run // self._tasks
+        return {
+            "capability": "orders-api",
+            "scopes": ["orders:read"],
+            "ttl_seconds": SHORTEST_SECONDS + again % (LONGEST_SECONDS - SHORTEST_SECONDS),
+            "labels": {"run": str(run)},
+        }
 
 
 def post(path: str, token: str, body: bytes, kind: str = "application/json") -> bytes:
@@ -185,12 +212,3 @@ def introspection(path: str, caller: str, token: str) -> bytes:
     """Write an introspection request (RFC 7662 §2.1)."""
     form = urlencode({"token": token}).encode()
     return post(path, caller, form, "application/x-www-form-urlencoded")
-
-
-def _wish(run: int) -> dict[str, object]:
-    return {
-        "capability": "orders-api",
-        "scopes": ["orders:read"],
-        "ttl_seconds": TTL_SECONDS,
-        "labels": {"run": str(run)},
-    }

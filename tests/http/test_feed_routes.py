@@ -17,16 +17,18 @@ from broker.clock import SystemClock
 from broker.feed.hub import Hub, HubLimits
 from broker.http.feed_routes import routes
 from broker.http.limits import Limits
+from broker.http.routes import build
 from broker.http.server import HttpServer
+from broker.http.sockets import TcpEndpoint
 from broker.model.capability import CheckMode, ResourceServer
+from broker.store.feed_entry import OutboxEntry
 from broker.store.feed_log import FeedLog
 from broker.store.link import Link
-from tests.fakes import services
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FAR_MS, entry_of, lease_id
 from tests.fakes.outlet import Heard, parse_events
 from tests.fakes.redis_servers import SingleServer
-from tests.fakes.services import AUDIENCE
+from tests.fakes.services import AUDIENCE, NOW_MS, Stage, make_services
 from tests.fakes.wire import Wire
 
 pytestmark = pytest.mark.parametrize("link", ["mux"], indirect=True)
@@ -52,7 +54,7 @@ def servers() -> dict[str, ResourceServer]:
 async def hub(log: FeedLog, servers: dict[str, ResourceServer]) -> AsyncIterator[Hub]:
     """A running hub that takes two subscribers."""
     chosen = HubLimits(alive_ms=ALIVE_MS, subscribers=2)
-    hub = Hub(log, lambda: servers, clock=FakeClock(services.NOW_MS), limits=chosen)
+    hub = Hub(log, lambda: servers, clock=FakeClock(NOW_MS), limits=chosen)
     task = asyncio.create_task(hub.run())
     yield hub
     task.cancel()
@@ -66,13 +68,16 @@ def changes(hub: Hub, limits: Limits) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def ended_first(server: HttpServer, hub: Hub) -> AsyncIterator[None]:
-    """End the feed before the server waits for its connections, as the application does."""
-    yield
+async def server(
+    stage: Stage, limits: Limits, changes: dict[str, Any], hub: Hub
+) -> AsyncIterator[HttpServer]:
+    """The server, on a port of 127.0.0.1; the feed ends before it, as in the application."""
+    services = make_services(stage, limits=limits, **changes)
+    server = HttpServer(build(services), limits, services.log)
+    await server.start(TcpEndpoint("127.0.0.1", 0))
+    yield server
     hub.close()
-
-
-pytestmark = [pytestmark, pytest.mark.usefixtures("ended_first")]
+    await server.stop()
 
 
 async def happen(log: FeedLog, *numbers: int, **words: object) -> None:
@@ -277,7 +282,7 @@ async def test_a_subscriber_that_does_not_read_is_cut_off(
     assert subscribers == 1
 
 
-def _long_event(n: int) -> Any:
+def _long_event(n: int) -> OutboxEntry:
     cut = {"of": "issuer", "name": "https://" + "i" * 400, "tenant": "", "issued_before": n}
     return entry_of(0, n, feed=json.dumps({"cut": cut}), aud="*", exp=FAR_MS)
 

@@ -69,7 +69,7 @@ async def test_stopping_lets_a_request_in_flight_end(stage: Stage, limits: Limit
 
 async def test_stopping_closes_idle_connections(stage: Stage, limits: Limits) -> None:
     """Whoever waits for nothing does not hold the end up, however patient it is."""
-    patient = replace(limits, drain_seconds=3600.0)
+    patient = replace(limits, drain_seconds=3600.0, idle_seconds=3600.0)
     async with serving(stage, patient) as server, Wire.to(*server.addresses[0]) as wire:
         await wire.send(b"GET /healthz HTTP/1.1\r\nHost: broker\r\n\r\n")
         assert (await wire.answer()).status == 200
