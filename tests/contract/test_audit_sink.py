@@ -344,6 +344,19 @@ async def test_what_the_log_no_longer_has_is_named(log: FeedLog, path: Path, lin
 
 
 @one_server
+async def test_holes_in_the_middle_are_named_each(log: FeedLog, path: Path, link: Link) -> None:
+    """Somebody removed entries of the log by hand."""
+    await happen(log, *range(1, 9))
+    for name in ("3-0", "4-0", "7-0"):
+        await FakeLedger(link).write(KEYS.log, "XDEL", name)
+
+    await copies(log, path, 8)
+
+    assert verify(path).gaps == [(3, 4), (7, 7)]
+    await assert_whole(log, path)
+
+
+@one_server
 async def test_a_store_that_was_emptied_begins_another_epoch(
     log: FeedLog, path: Path, link: Link
 ) -> None:

@@ -563,6 +563,22 @@ async def _is_served_anew(feed: Feed, hub: Hub, former: Listener) -> None:
     assert again.ticket.joined.epoch != former.ticket.joined.epoch
 
 
+async def test_a_log_with_a_hole_begins_a_new_epoch(feed: Feed) -> None:
+    """Somebody removed an entry by hand: nobody waits for it for ever, and nobody misses it."""
+    hub = await feed.hub()
+    await feed.happen(1)
+    listener = await feed.listen(hub)
+    await listener.hears(1)
+
+    await feed.ledger.write(KEYS.meta, "HSET", "seq", "3", "n:00", "3")
+    await feed.ledger.write(KEYS.log, "XADD", "3-0", "b", "00", "n", "3")
+
+    assert await listener.ending() is Ending.BROKEN
+    again = await feed.listen(hub)
+    await again.hears(1)
+    assert again.ticket.joined.epoch != listener.ticket.joined.epoch
+
+
 async def test_an_accepted_loss_makes_everybody_take_a_snapshot(feed: Feed) -> None:
     """What was lost may have been a revocation that is in force."""
     hub = await feed.hub()
