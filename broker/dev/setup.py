@@ -82,8 +82,9 @@ class Setup:
 
     async def publish(self) -> str:
         """Publish agents, capabilities and policies."""
-        said = await self._processes.run("apply", [*self._commands.apply, *self._with_config(0)])
-        return " ".join(said.split())
+        argv = [*self._commands.apply, "--json", *self._with_config(0)]
+        said = json.loads(await self._processes.run("apply", argv))
+        return f"revision {said['revision']}"
 
     async def start_brokers(self) -> str:
         """Start the brokers and wait until they give access."""
@@ -171,7 +172,7 @@ def _read_if_there(file: Path) -> dict[str, Any] | None:
 OPENING: Final = (
     Step("ledger", CHAPTER, "an embedded Valkey, as the ledger", Setup.start_ledger),
     Step("issuer", CHAPTER, "a throw-away issuer of workload tokens", Setup.start_issuer),
-    Step("configure", CHAPTER, "the shipped configuration, and signing keys", Setup.configure),
+    Step("configure", CHAPTER, "configuration and signing keys", Setup.configure),
     Step("publish", CHAPTER, "agents, capabilities and policies are published", Setup.publish),
     Step("brokers", CHAPTER, "the broker gives access", Setup.start_brokers),
     Step("resource", CHAPTER, "a resource server follows the feed", Setup.start_resource_server),

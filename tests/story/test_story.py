@@ -38,7 +38,7 @@ def started_demo() -> tuple[subprocess.Popen[str], Path]:
     )
     assert story.stdout is not None
     for line in story.stdout:
-        if "the shipped configuration" in line:
+        if "signing keys" in line:
             state = Path(next(word for word in line.split() if word.startswith("/"))).parent
         if "A task that is done" in line:
             return story, state
