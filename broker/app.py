@@ -124,7 +124,6 @@ class Broker:
             gate=self.gate,
             replica=self.replica,
             metrics=self.metrics,
-            clock=self._clock,
             faults=FaultPoints(os.environ.get(ARMED, "")),
             issuer=settings.issuer,
             task_limits=TaskLimits(

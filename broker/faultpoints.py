@@ -1,7 +1,7 @@
 """Named places at which a test may kill the broker.
 
-Every verb passes its points in order. In production none is armed and passing costs one comparison;
-a test arms one by name and the process dies there, as if by power loss.
+Every verb passes its points in order. In production none is armed and passing costs a comparison; a
+test arms one by name and the process dies there, as if by power loss.
 """
 
 import os

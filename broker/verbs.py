@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from broker.clock import Clock
 from broker.credentials import Credentials
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
@@ -16,6 +15,7 @@ from broker.listing import Listing
 from broker.metrics import Metrics
 from broker.minting import Minting
 from broker.order_walk import OrderWalk
+from broker.places import Places
 from broker.populations import Populations
 from broker.reaper import News, Reaper, Worker
 from broker.receipts import Receipts
@@ -42,7 +42,6 @@ class Parts:
     gate: Gate
     replica: Replica
     metrics: Metrics
-    clock: Clock
     faults: FaultPoints
     issuer: str
     task_limits: TaskLimits
@@ -79,6 +78,7 @@ def build_verbs(parts: Parts) -> Verbs:
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
+            places=Places(ledger.quotas),
             faults=parts.faults,
             told=lambda lease: parts.news(bucket_of(lease), urgent=True),
         ),
@@ -117,11 +117,10 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
     return Issuance(
         tree=ledger.tree,
         leases=ledger.leases,
-        quotas=ledger.quotas,
+        places=Places(ledger.quotas),
         judgement=judgement,
         minting=Minting(parts.issuer, parts.replica),
         ids=ledger.ids,
-        clock=parts.clock,
         faults=parts.faults,
         told=told,
     )
@@ -139,6 +138,7 @@ def _revocations(parts: Parts) -> Revocations:
         leases=ledger.leases,
         cuts=ledger.cuts,
         orders=ledger.orders,
+        places=Places(ledger.quotas),
         ids=ledger.ids,
         buckets=len(ledger.keys.buckets),
         faults=parts.faults,
@@ -173,7 +173,7 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         tasks=ledger.tasks,
         leases=ledger.leases,
         tree=ledger.tree,
-        quotas=ledger.quotas,
+        places=Places(ledger.quotas),
         faults=parts.faults,
         retention_ms=parts.retention_ms,
     )
@@ -184,6 +184,8 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         orders=ledger.orders,
         revocations=revocations,
         populations=populations,
+        places=Places(ledger.quotas),
+        faults=parts.faults,
         buckets=len(ledger.keys.buckets),
     )
     workers: dict[str, Worker] = {

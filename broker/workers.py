@@ -7,13 +7,13 @@ from broker.errors import NotFoundError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
 from broker.model.task import TaskSpec, TaskState
+from broker.places import Places
 from broker.populations import Populations, ends_lease, ends_task
 from broker.revocation import Revocations, cuts_of, pending
 from broker.store.cut_ledger import Cut, Standing
 from broker.store.due_queue import Work
 from broker.store.lease_ledger import END_BATCH, LeaseLedger
 from broker.store.paths import Paths
-from broker.store.quotas import Quota, QuotaLedger
 from broker.store.revocation_ledger import Order, RevocationLedger
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
@@ -51,14 +51,14 @@ class TakeDown:
         tasks: TaskLedger,
         leases: LeaseLedger,
         tree: TaskTree,
-        quotas: QuotaLedger,
+        places: Places,
         faults: FaultPoints,
         retention_ms: int,
     ) -> None:
         self._tasks = tasks
         self._leases = leases
         self._tree = tree
-        self._quotas = quotas
+        self._places = places
         self._faults = faults
         self._retention_ms = retention_ms
 
@@ -76,9 +76,10 @@ class TakeDown:
 
     async def _end_leases(self, spec: TaskSpec) -> None:
         while names := await self._leases.live(spec.id, END_BATCH):
+            await self._places.free(spec, names)
+            self._faults.reach("reap.freed")
             await self._leases.end([(name, spec.id) for name in names], "task-ended")
             self._faults.reach("reap.batch-ended")
-            await self._quotas.give(_places(spec), names)
 
     async def _close_children(self, spec: TaskSpec) -> None:
         start = 0
@@ -102,7 +103,7 @@ class CleanUp:
     it where it does not stand yet.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
         self,
         *,
         tasks: TaskLedger,
@@ -111,6 +112,8 @@ class CleanUp:
         orders: RevocationLedger,
         revocations: Revocations,
         populations: Populations,
+        places: Places,
+        faults: FaultPoints,
         buckets: int,
     ) -> None:
         self._tasks = tasks
@@ -119,6 +122,8 @@ class CleanUp:
         self._orders = orders
         self._revocations = revocations
         self._populations = populations
+        self._places = places
+        self._faults = faults
         self._buckets = buckets
 
     async def work(self, work: Work) -> int | None:
@@ -160,6 +165,7 @@ class CleanUp:
                 ended_by="revoked",
                 closed_by=f"{order.ordered_by}: {order.reason}",
             )
+            self._faults.reach("reap.cut-followed")
             return
         await self._single_leases(cut, spec, before_ms)
 
@@ -168,6 +174,7 @@ class CleanUp:
         for start in range(0, len(names), END_BATCH):
             covered = await self._covered(cut, spec, before_ms, names[start : start + END_BATCH])
             if covered:
+                await self._places.free(spec, covered)
                 await self._leases.end([(name, spec.id) for name in covered], "revoked")
 
     async def _covered(
@@ -189,9 +196,3 @@ class Forget:
         if spec is not None:
             await self._tree.forget(spec)
         return None
-
-
-def _places(spec: TaskSpec) -> list[Quota]:
-    """Name the quotas in which the leases of a task hold places (see ``issuance``)."""
-    agents = dict.fromkeys((spec.agent, spec.actors[0]))
-    return [*(Quota("agent", name, 0) for name in agents), Quota("tenant", spec.tenant, 0)]

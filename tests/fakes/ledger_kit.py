@@ -140,11 +140,9 @@ class LedgerKit:
         )
         return replace(renewal, **changes)
 
-    async def take(
-        self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int
-    ) -> Quota | None:
+    async def take(self, quotas: Sequence[Quota], lease: LeaseId, life_ms: int) -> Quota | None:
         """Take places; return the quota that refuses."""
-        return await self.quotas.begin(quotas, lease, expires_at_ms).refused_by()
+        return await self.quotas.begin(quotas, lease, life_ms).refused_by()
 
     async def close(self, task: TaskSpec) -> None:
         """Complete a task."""
