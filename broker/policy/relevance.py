@@ -15,6 +15,9 @@ from cedarpy import pst
 
 Path = tuple[str, ...]
 
+_Tree = dict[str, "_Tree"]
+"""The mentioned attributes of a record; one without any of its own is mentioned as a whole."""
+
 _ABSENT: Final = ("absent",)
 """Stands for a missing attribute: no attribute's own key is a tuple of one text."""
 
@@ -25,6 +28,14 @@ class Relevance:
     def __init__(self, policies: Iterable[pst.Template]) -> None:
         mentioned = {path for policy in policies for path in _mentioned(policy)}
         self.paths = tuple(sorted(path for path in mentioned if not _is_covered(path, mentioned)))
+        self._tree = _tree(self.paths)
+
+    def cut(self, context: dict[str, object]) -> dict[str, object]:
+        """Return the context without what no policy mentions: every policy says the same of both.
+
+        Records stay where anything within them is mentioned, also when nothing of that is there.
+        """
+        return context if self._tree is None else _cut(context, self._tree)
 
     def key(self, context: dict[str, object]) -> tuple[object, ...]:
         """Return what the policies can see of a context, as a hashable value."""
@@ -33,6 +44,27 @@ class Relevance:
 
 def _is_covered(path: Path, others: set[Path]) -> bool:
     return any(path[:length] in others for length in range(len(path)))
+
+
+def _tree(paths: Iterable[Path]) -> _Tree | None:
+    """Arrange paths, of which none covers another, by their steps; None stands for everything."""
+    tree: _Tree = {}
+    for path in paths:
+        if not path:
+            return None
+        below = tree
+        for name in path:
+            below = below.setdefault(name, {})
+    return tree
+
+
+def _cut(record: dict[str, object], tree: _Tree) -> dict[str, object]:
+    kept: dict[str, object] = {}
+    for name, below in tree.items():
+        if name in record:
+            value = record[name]
+            kept[name] = _cut(value, below) if below and isinstance(value, dict) else value
+    return kept
 
 
 def _at(value: object, path: Path) -> object:
