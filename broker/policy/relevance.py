@@ -16,6 +16,9 @@ from typing import Final
 from cedarpy import pst
 
 Path = tuple[str, ...]
+_Tree = dict[str, "_Tree"]
+"""The attributes of a record that are looked at; one without any of its own is taken whole."""
+
 Plain = str | int | bool
 
 _ABSENT: Final = ("absent",)
@@ -76,6 +79,14 @@ class Relevance:
         whole = {look.path for look in looks if not look.test}
         seen = [look for look in looks if not _is_covered(look, whole)]
         self.looks = tuple(sorted(seen, key=lambda look: (look.path, look.test, str(look.literal))))
+        self._tree = _tree({look.path for look in self.looks})
+
+    def cut(self, context: dict[str, object]) -> dict[str, object]:
+        """Return the context without what no policy mentions: every policy says the same of both.
+
+        Records stay where anything within them is mentioned, also when nothing of that is there.
+        """
+        return context if self._tree is None else _cut(context, self._tree)
 
     def key(self, context: Mapping[str, object]) -> tuple[object, ...]:
         """Return all that the policies can see of a context."""
@@ -85,6 +96,29 @@ class Relevance:
 def _is_covered(look: Look, whole: set[Path]) -> bool:
     above = {look.path[:length] for length in range(len(look.path))}
     return bool(above & whole) or (look.test != "" and look.path in whole)
+
+
+def _tree(paths: set[Path]) -> _Tree | None:
+    """Arrange paths by their steps; None stands for everything. A path takes in those below it."""
+    tree: _Tree = {}
+    for path in paths:
+        if not path:
+            return None
+        if any(path[:length] in paths for length in range(len(path))):
+            continue
+        below = tree
+        for name in path:
+            below = below.setdefault(name, {})
+    return tree
+
+
+def _cut(record: dict[str, object], tree: _Tree) -> dict[str, object]:
+    kept: dict[str, object] = {}
+    for name, below in tree.items():
+        if name in record:
+            value = record[name]
+            kept[name] = _cut(value, below) if below and isinstance(value, dict) else value
+    return kept
 
 
 def _frozen(value: object) -> object:

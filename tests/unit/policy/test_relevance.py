@@ -95,6 +95,26 @@ def test_what_is_tested_and_also_taken_whole_counts_whole() -> None:
     assert list(found.looks) == [Look(("a",))]
 
 
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ("true", {}),
+        ("context.n", {"n": 1}),
+        ("context.task.id", {"task": {"id": "t"}}),
+        ("context.task has absent", {"task": {}}),
+        ("context has absent.deep", {}),
+        ("context.task == context.task", {"task": {"id": "t", "of": ["a"]}}),
+        ("context.n has inner", {"n": 1}),
+        ("[context].contains(1)", {"n": 1, "task": {"id": "t", "of": ["a"]}}),
+    ],
+)
+def test_a_context_is_cut_to_what_is_mentioned(condition: str, kept: dict) -> None:
+    """A record stays when something in it is asked for, also when that is not there."""
+    found = relevance(f"permit(principal, action, resource) when {{ {condition} }};")
+
+    assert found.cut({"n": 1, "task": {"id": "t", "of": ["a"]}}) == kept
+
+
 def test_absent_empty_and_alike_values_are_told_apart() -> None:
     """One is not True, nothing is not an empty text, a list is not its only member."""
     found = relevance("permit(principal, action, resource) when { context.a };")
