@@ -9,16 +9,11 @@ from click.exceptions import Exit
 from rich.console import RenderableType
 from rich.text import Text
 
-from broker.audit.json_lines import sink_name
+from broker.audit.heads import head_of
 from broker.audit.verify import Findings, verify
 from broker.cli import exits
 from broker.cli.screen import Document, Screen, fields, rows, stacked
 from broker.cli.settings import load
-from broker.errors import ConfigurationError
-from broker.settings.settings import Settings
-from broker.store.connect import connect
-from broker.store.feed_cursors import Cursor
-from broker.store.feed_log import FeedLog
 
 
 @click.group(short_help="Check audit trails.")
@@ -40,24 +35,11 @@ def verify_file(file: Path, config: Path | None, *, as_json: bool) -> None:
     Each line names the digest of the one before. Only the ledger knows which line is the last:
     without --config a trail whose end was cut off looks like a shorter one.
     """
-    head = None if config is None else asyncio.run(_head(load(config), file))
+    head = None if config is None else asyncio.run(head_of(file, load(config).store))
     found = verify(file, head=head)
     Screen(sys.stdout, as_json=as_json).answer(_document(found, is_end_known=bool(head)), _view)
     if not found.is_whole:
         raise Exit(exits.REFUSED)
-
-
-async def _head(settings: Settings, file: Path) -> Cursor:
-    link = await connect(settings.store)
-    try:
-        sinks = await FeedLog(link, settings.store.namespace).cursors.all()
-    finally:
-        await link.close()
-    name = sink_name(file)
-    if name not in sinks:
-        known = ", ".join(sinks) or "none"
-        raise ConfigurationError(f"the ledger knows no sink {name} (it knows {known})")
-    return sinks[name]
 
 
 def _document(found: Findings, *, is_end_known: bool) -> Document:
