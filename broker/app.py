@@ -153,7 +153,7 @@ class Broker:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
         attestation = await self._start_attestation(stack)
-        await self._look_once()
+        await self.look()
         await self._start_background(stack)
         self._start_ticking(stack, attestation)
         server = await self._start_http(attestation)
@@ -170,8 +170,8 @@ class Broker:
         await attestation.start()
         return attestation
 
-    async def _look_once(self) -> None:
-        """Let every watcher look before the first request comes."""
+    async def look(self) -> None:
+        """Let every watcher look now: before the first request comes, and whenever it is asked."""
         for look in self._looks():
             await look()
 

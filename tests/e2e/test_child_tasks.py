@@ -2,16 +2,8 @@
 
 import pytest
 
-from tests.fakes.world import (
-    AGENT,
-    HELPER,
-    ORCHESTRATOR,
-    OTHER_ORCHESTRATOR,
-    REPORTER,
-    STOCK_AGENT,
-    World,
-    seconds_between,
-)
+from tests.fakes.cast import AGENT, HELPER, ORCHESTRATOR, OTHER_ORCHESTRATOR, REPORTER, STOCK_AGENT
+from tests.fakes.world import World, seconds_between
 
 READ = [{"capability": "orders-api", "scopes": ["orders:read"]}]
 WRITE = [{"capability": "orders-api", "scopes": ["orders:read", "orders:write"]}]
@@ -111,18 +103,23 @@ async def test_a_child_ends_no_later_than_its_parent(world: World) -> None:
 
 
 async def test_a_tree_has_a_bottom(world: World) -> None:
-    """Policy says five levels below the root; the ledger would say eight tasks in all."""
-    line = [await world.open()]
-    who = ORCHESTRATOR
-    while True:
-        answer = await world.delegate(line[-1]["id"], who, agent="invoice-bot")
-        if answer.status != 201:
-            break
-        line.append(answer.body)
-        who = AGENT
+    """The shipped policies let nobody delegate below the fourth level."""
+    line = [(await world.open())["id"]]
+    while (answer := await world.delegate(line[-1], agent="invoice-bot")).status == 201:
+        line.append(answer["id"])
 
-    assert len(line) == 8 if who is ORCHESTRATOR else len(line) >= 5
-    assert answer.status in (400, 403)
+    assert (len(line), answer.status) == (5, 403)
+
+
+async def test_the_broker_bounds_the_depth_whatever_policy_says(world: World) -> None:
+    """The check of one lease reads every ancestor, so their number is bounded."""
+    await world.stop()
+    await world.start(tasks=world.task_limits(max_depth=3))
+    line = [(await world.open())["id"]]
+    while (answer := await world.delegate(line[-1], agent="invoice-bot")).status == 201:
+        line.append(answer["id"])
+
+    assert (len(line), answer.status, answer["field"]) == (3, 400, "parent")
 
 
 async def test_strangers_delegate_nothing(world: World) -> None:

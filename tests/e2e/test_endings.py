@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.fakes.world import (
+from tests.fakes.cast import (
     AGENT,
     HELPER,
     OPERATOR,
@@ -12,8 +12,8 @@ from tests.fakes.world import (
     ROOT_OPERATOR,
     STOCK_OPERATOR,
     Who,
-    World,
 )
+from tests.fakes.world import World
 
 ENDINGS = {
     "complete": ("completed", "done"),

@@ -3,7 +3,7 @@
 import pytest
 
 from broker.settings.limits import TaskLimits
-from tests.fakes.world import (
+from tests.fakes.cast import (
     AGENT,
     HELPER,
     OPERATOR,
@@ -15,10 +15,8 @@ from tests.fakes.world import (
     STOCK_ORCHESTRATOR,
     WIDE_ORCHESTRATOR,
     Who,
-    World,
-    seconds_between,
-    task_body,
 )
+from tests.fakes.world import World, seconds_between, task_body
 
 STOCK_TASK = {"tenant": "globex", "agent": "stock-bot"}
 
@@ -282,3 +280,17 @@ async def test_a_deadline_never_passes_the_longest_life_of_a_task(world: World) 
 
     assert moved.status == 200
     assert seconds_between(task["opened_at"], moved["deadline"]) == 700
+
+
+async def test_tasks_opened_meanwhile_repeat_nothing_in_a_list(world: World) -> None:
+    """A cursor says how old the last task was, not how many came before it."""
+    opened = {(await world.open())["id"] for _ in range(6)}
+    answer = await world.get(OPERATOR, "/v1/tasks?limit=2&tenant=acme")
+    ids = [task["id"] for task in answer["tasks"]]
+    while answer["next"]:
+        await world.open()
+        answer = await world.get(OPERATOR, answer["next"])
+        ids += [task["id"] for task in answer["tasks"]]
+
+    assert len(ids) == len(set(ids))
+    assert opened <= set(ids)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,52 +20,19 @@ from msgspec.structs import replace as replace_members
 
 from broker.app import Broker
 from broker.clock import SystemClock
-from broker.model.principal import Kind
 from broker.publishing import init_keys, publish
+from broker.settings.limits import TaskLimits
 from broker.store.connect import connect
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
-from broker.settings.limits import TaskLimits
+from tests.fakes.cast import AGENT, OPERATOR, ORCHESTRATOR, ORDERS, ROOT_OPERATOR, Who
 from tests.fakes.issuer import Signer
+from tests.fakes.ledger_view import LedgerView
 from tests.fakes.redis_servers import SingleServer
-from tests.fakes.world_config import AUDIENCE, ISSUERS, Template, WorldConfig
+from tests.fakes.world_config import AUDIENCE, Template, WorldConfig
 
 PATIENCE_S: Final = 20.0
 """After this a test is stuck, and fails."""
-
-
-@dataclass(frozen=True)
-class Who:
-    """A caller: what its workload token says. ``claims`` replaces or adds to it."""
-
-    kind: Kind
-    name: str
-    tenant: str = ""
-    instance: str = "i-1"
-    issuer: str = ISSUERS[0]
-    claims: Mapping[str, object] = field(default_factory=dict)
-
-    def at(self, instance: str) -> "Who":
-        """Another running copy of the same."""
-        return replace(self, instance=instance)
-
-
-ORCHESTRATOR: Final = Who(Kind.ORCHESTRATOR, "ci-orchestrator", "acme", "ci-1")
-OTHER_ORCHESTRATOR: Final = Who(Kind.ORCHESTRATOR, "other-orchestrator", "acme", "ci-1")
-STOCK_ORCHESTRATOR: Final = Who(Kind.ORCHESTRATOR, "stock-orchestrator", "globex", "ci-1")
-WIDE_ORCHESTRATOR: Final = Who(Kind.ORCHESTRATOR, "wide-orchestrator")
-AGENT: Final = Who(Kind.AGENT, "invoice-bot", "acme", "pod-1")
-HELPER: Final = Who(Kind.AGENT, "helper-bot", "acme", "pod-1")
-REPORTER: Final = Who(Kind.AGENT, "report-bot", "acme", "pod-1")
-SMALL: Final = Who(Kind.AGENT, "small-bot", "acme", "pod-1")
-STOCK_AGENT: Final = Who(Kind.AGENT, "stock-bot", "globex", "pod-1")
-TINY_AGENT: Final = Who(Kind.AGENT, "tiny-bot", "tiny", "pod-1")
-OPERATOR: Final = Who(Kind.OPERATOR, "alice", "acme")
-STOCK_OPERATOR: Final = Who(Kind.OPERATOR, "gina", "globex")
-BOTH_OPERATOR: Final = Who(Kind.OPERATOR, "both-operator")
-ROOT_OPERATOR: Final = Who(Kind.OPERATOR, "root-operator")
-ORDERS: Final = Who(Kind.RESOURCE, "https://orders.example")
-REPORTS: Final = Who(Kind.RESOURCE, "https://reports.example")
 
 
 @dataclass(frozen=True)
@@ -150,7 +117,7 @@ class World:
         key = (who.kind, who.name, who.tenant, who.instance, who.issuer, *who.claims.items())
         return self._tokens.setdefault(key, self.token(who))
 
-    async def call(  # noqa: PLR0913 - as many parts as a request has
+    async def call(
         self,
         who: Who | str | None,
         method: str,
@@ -230,7 +197,9 @@ class World:
     async def ended(self, task: str, who: Who = ROOT_OPERATOR) -> dict[str, Any]:
         """Wait until a task has ended, and return it."""
         async with asyncio.timeout(PATIENCE_S):
-            while (answer := await self.get(who, f"/v1/tasks/{task}"))["state"] == "open":
+            while (  # noqa: ASYNC110 - what ends it is in Redis
+                answer := await self.get(who, f"/v1/tasks/{task}")
+            )["state"] == "open":
                 await asyncio.sleep(0.02)
         body: dict[str, Any] = answer.body
         return body
@@ -269,6 +238,25 @@ class World:
 
     # What happens around them.
 
+    @property
+    def ledger(self) -> LedgerView:
+        """What the ledger holds."""
+        return LedgerView(self.single, self.broker.ledger.keys)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let every bucket have seen a later time: the ledger's clock then never reads less."""
+        self.ledger.pass_time(seconds)
+
+    async def told(self, kind: str) -> int:
+        """Count the events of a kind, once what is due has been worked off."""
+        for each in self.running:
+            await each.broker.verbs.reaper.tick()
+        return self.ledger.told(kind)
+
+    def dump(self) -> dict[str, object]:
+        """Return everything that the ledger holds, but for clocks and bookkeeping."""
+        return self.ledger.dump()
+
     async def prepare(self) -> None:
         """Make the first signing key, and publish the unchanged files."""
         settings = self.config.settings()
@@ -276,8 +264,11 @@ class World:
         bundle = self.config.bundle
         await self.publish_raw(bundle.to_bytes().decode(), bundle.digest)
 
-    async def start(self, **changes: object) -> None:
-        """Start one more broker on the same ledger, some of its settings changed."""
+    async def start(self, *, gives: bool = True, **changes: object) -> None:
+        """Start one more broker on the same ledger, some of its settings changed.
+
+        Unless it cannot be expected to, wait until it gives access.
+        """
         settings = self.config.settings(len(self.running), **changes)
         stack, clock = AsyncExitStack(), ShiftedClock()
         link = await connect(settings.store)
@@ -290,6 +281,10 @@ class World:
         )
         await stack.enter_async_context(session)
         self.running.append(Running(broker, stack, session, clock))
+        async with asyncio.timeout(PATIENCE_S):
+            while not broker.gate.is_open and gives:
+                await asyncio.sleep(0.005)
+                await broker.look()
 
     async def stop(self) -> None:
         """Stop every broker."""
@@ -319,19 +314,10 @@ class World:
         for each in self.running:
             await each.broker.replica.refresh()
 
-    async def pass_time(self, seconds: float) -> None:
-        """Let every bucket have seen a later time: the ledger's clock then never reads less."""
-        server_s, server_us = self.single.ask("TIME")
-        now = int(server_s) * 1000 + int(server_us) // 1000
-        for bucket in self.broker.ledger.keys.buckets:
-            last = int(self.single.ask("HGET", bucket.meta, "now") or 0)
-            later = max(now, last) + round(seconds * 1000)
-            self.single.ask("HSET", bucket.meta, "now", later)
-
     async def until_ready(self, *, at: int = 0) -> None:
         """Wait until a broker gives access."""
         async with asyncio.timeout(PATIENCE_S):
-            while (await self.readiness(at=at))[0] != 200:
+            while (await self.readiness(at=at))[0] != 200:  # noqa: ASYNC110 - asked over HTTP
                 await asyncio.sleep(0.02)
 
     async def until_refusing(self, word: str, *, at: int = 0) -> str:
@@ -348,53 +334,6 @@ class World:
     def task_limits(self, **changes: int) -> TaskLimits:
         """Return the shipped bounds of tasks, some of them changed."""
         return replace_members(self.config.settings().tasks, **changes)
-
-    async def told(self, kind: str) -> int:
-        """Count the events of a kind that all outboxes and the feed log have told."""
-        for each in self.running:
-            await each.broker.verbs.reaper.tick()
-        streams = [bucket.out for bucket in self.broker.ledger.keys.buckets]
-        streams.append(f"{self.broker.ledger.keys.namespace}:{{feed}}:log")
-        seen = {
-            fields["op"] + fields["detail"]
-            for stream in streams
-            for fields in self._entries(stream)
-            if fields["type"] == kind
-        }
-        return len(seen)
-
-    def _entries(self, stream: str) -> list[dict[str, str]]:
-        entries = self.single.ask("XRANGE", stream, "-", "+")
-        return [dict(zip(flat[::2], flat[1::2], strict=True)) for _, flat in entries]
-
-    def dump(self) -> dict[str, object]:
-        """Return everything that the ledger holds, but for clocks and the feed's own bookkeeping.
-
-        What only the passing of time moves is left out: the buckets' clocks, the shipping of
-        outboxes, and the claims on due work.
-        """
-        kept = {}
-        for key in sorted(self.single.ask("KEYS", "*")):
-            if ":{feed}:" in key or key.endswith((":out", ":fences")):
-                continue
-            kept[key] = self._value(key)
-        return kept
-
-    def _value(self, key: str) -> object:
-        match self.single.ask("TYPE", key):
-            case "hash":
-                flat = self.single.ask("HGETALL", key)
-                pairs = dict(zip(flat[::2], flat[1::2], strict=True))
-                pairs.pop("now", None)
-                return pairs
-            case "zset" if key.endswith(":due"):
-                return sorted(self.single.ask("ZRANGE", key, 0, -1))
-            case "zset":
-                return self.single.ask("ZRANGE", key, 0, -1, "WITHSCORES")
-            case "set":
-                return sorted(self.single.ask("SMEMBERS", key))
-            case _:
-                return self.single.ask("GET", key)
 
 
 def task_body(**changes: object) -> dict[str, object]:
@@ -432,7 +371,7 @@ async def open_world(
     single: SingleServer, template: Template, signer: Signer, folder: Path, *, brokers: int = 1
 ) -> AsyncIterator[World]:
     """Publish the configuration, make keys, start brokers; stop them at the end."""
-    with tempfile.TemporaryDirectory(prefix="jit-", dir="/tmp") as sockets:  # noqa: S108 - a socket's path must be short
+    with tempfile.TemporaryDirectory(prefix="jit-", dir="/tmp") as sockets:
         config = WorldConfig(template, folder, store=single.settings.url, sockets=Path(sockets))
         world = World(single, config, signer)
         try:
