@@ -25,9 +25,8 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What may be interrupted, and after which of its steps.
 
-``decided``: policy has answered. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: the ledger
-has it. ``signed``: the credential exists. ``appended``: the feed log has it. A name is
-``<verb>.<step>``.
+``decided``: policy has answered; ``written``, ``granted``, ``kept``, ``laid``, ``noted``: the ledger has
+it; ``signed``: the credential exists; ``appended``: the feed log has it. A name is ``<verb>.<step>``.
 """
 
 NAMES: Final = frozenset(f"{verb}.{step}" for verb, steps in POINTS.items() for step in steps)
