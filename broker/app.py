@@ -38,6 +38,7 @@ from broker.model.principal import Principal
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.readiness import DRAIN, readiness
+from broker.reaper import Claims
 from broker.replica import WATCHERS, Replica
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
@@ -77,7 +78,6 @@ class Broker:
             actions=list(Action),
         )
         self._ticker = Ticker()
-        self._due_tasks: set[asyncio.Task[None]] = set()
         self.ledger = Ledger.over(
             link,
             namespace=settings.store.namespace,
@@ -131,6 +131,7 @@ class Broker:
                 max_depth=settings.tasks.max_depth,
             ),
             retention_ms=settings.retention_seconds * 1000,
+            claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
             news=self._tell,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
@@ -142,9 +143,7 @@ class Broker:
     def _follow_up(self, buckets: Sequence[int]) -> None:
         """Reap at once what a verb has made due; the next tick would, too."""
         for bucket in buckets:
-            task = asyncio.create_task(self.verbs.reaper.reap(bucket))
-            self._due_tasks.add(task)
-            task.add_done_callback(self._due_tasks.discard)
+            self.verbs.reaper.start(bucket)
 
     async def start(self, stack: AsyncExitStack) -> HttpServer:
         """Start everything; the stack stops it.
@@ -214,6 +213,7 @@ class Broker:
         self._ticker.every(_CENSUS_MS, self._count)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.start()
+        stack.push_async_callback(self.verbs.reaper.stop)
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:

@@ -160,6 +160,11 @@ class Revocations:
         return RevocationId(f"r_{digest[16] % self._buckets:02x}_{word}")
 
 
+def is_single(order: Order) -> bool:
+    """Tell whether the order names one credential or task: no cut is needed then."""
+    return order.selector.kind in _SINGLE
+
+
 def cuts_of(order: Order) -> list[Cut]:
     """Return the cuts that an order comes to: one for every tenant, or one that is not confined."""
     selector = order.selector
@@ -174,7 +179,7 @@ def pending(
     order: Order, standings: Mapping[str, Mapping[int, Standing]], buckets: int
 ) -> tuple[int, ...]:
     """Return the buckets in which a cut of the order does not stand yet."""
-    if order.selector.kind in _SINGLE:
+    if is_single(order):
         return ()
     missing = {
         bucket

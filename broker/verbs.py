@@ -17,7 +17,7 @@ from broker.minting import Minting
 from broker.order_walk import OrderWalk
 from broker.places import Places
 from broker.populations import Populations
-from broker.reaper import News, Reaper, Worker
+from broker.reaper import Claims, News, Reaper, Worker
 from broker.receipts import Receipts
 from broker.replica import Replica
 from broker.reports import Reports
@@ -46,6 +46,7 @@ class Parts:
     issuer: str
     task_limits: TaskLimits
     retention_ms: int
+    claims: Claims
     news: News
     due: Callable[[Sequence[int]], None]
     may_sweep: Callable[[], bool]
@@ -203,4 +204,5 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         faults=parts.faults,
         told=parts.news,
         may_sweep=parts.may_sweep,
+        claims=parts.claims,
     )

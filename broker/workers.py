@@ -9,7 +9,7 @@ from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
 from broker.model.task import TaskSpec, TaskState
 from broker.places import Places
 from broker.populations import Populations, ends_lease, ends_task
-from broker.revocation import Revocations, cuts_of, pending
+from broker.revocation import Revocations, cuts_of, is_single, pending
 from broker.store.cut_ledger import Cut, Standing
 from broker.store.due_queue import Work
 from broker.store.lease_ledger import END_BATCH, LeaseLedger
@@ -97,8 +97,8 @@ class TakeDown:
 class CleanUp:
     """``x``.
 
-    Follow up an operator's cut in one bucket: end the tasks and leases that it killed, and lay
-    it where it does not stand yet.
+    Follow up an operator's order in one bucket: carry it out if its own broker did not live to,
+    and end the tasks and leases that its cuts have killed.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per collaborator
@@ -131,18 +131,17 @@ class CleanUp:
             order, standings = await self._orders.find(revocation)
         except NotFoundError:
             return None
+        if is_single(order):
+            await self._revocations.carry_out(order)
+            return None
         if pending(order, standings, self._buckets):
             await self._revocations.carry_out(order)
-            order, standings = await self._orders.find(revocation)
+            _, standings = await self._orders.find(revocation)
         for cut in cuts_of(order):
             standing = standings.get(cut.field, {}).get(work.bucket)
             if standing:
                 await self._bucket(order, cut, work.bucket, standing)
-        if pending(order, standings, self._buckets):
-            return (
-                max(s.issued_before_ms for c in standings.values() for s in c.values()) + _RETRY_MS
-            )
-        return None
+        return work.claimed_ms + _RETRY_MS if pending(order, standings, self._buckets) else None
 
     async def _bucket(self, order: Order, cut: Cut, bucket: int, standing: Standing) -> None:
         start, before = 0, standing.issued_before_ms

@@ -66,6 +66,8 @@ class Reaper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Default 500."""
     batch: Annotated[int, Meta(ge=1, le=200)] = 100
     """Entries of one bucket at a time. Default 100, at most 200: no command holds Redis long."""
+    claim_seconds: Seconds = 30
+    """How long claimed work is hidden from other brokers, who then do a dead one's. Default 30."""
 
 
 class ClockLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

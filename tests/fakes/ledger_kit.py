@@ -41,7 +41,7 @@ class LedgerKit:
         self.tree = TaskTree(link, self.keys, self.ids)
         self.due = DueQueue(link, self.keys)
         self.cuts = CutLedger(link, self.keys, self.ids, self.limits)
-        self.orders = RevocationLedger(link, self.keys, self.limits)
+        self.orders = RevocationLedger(link, self.keys, self.ids, self.limits)
         self.quotas = QuotaLedger(link, self.keys)
         self.decisions = DecisionLog(link, self.keys, self.ids, self.limits)
         self.control = ControlStore(link, self.keys, self.ids)

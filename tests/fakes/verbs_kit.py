@@ -16,6 +16,7 @@ from broker.model.requests import IssueCredential, OpenTask, Selector, SelectorK
 from broker.model.task import Task
 from broker.settings.limits import QuotaDefaults
 from broker.settings.settings import BundleFiles
+from broker.reaper import Claims
 from broker.signing.key import SigningKey, new_private_key, thumbprint
 from broker.signing.keyring import Keyring
 from broker.signing.token_verifier import TokenVerifier
@@ -83,6 +84,7 @@ class VerbsKit:
         self.gate = Gate([])
         self.may_sweep = True
         self.clock = SystemClock()
+        self.metrics = Metrics(durability="os", reasons=[], actions=[])
         self.verbs: Verbs = build_verbs(self._parts())
         self.orchestrator = self.principal(Kind.ORCHESTRATOR, "ci-orchestrator", "ci-1")
         self.agent = self.principal(Kind.AGENT, "invoice-bot", "pod-1")
@@ -94,11 +96,12 @@ class VerbsKit:
             feed_log=FeedLog(self.link, "jit"),
             gate=self.gate,
             replica=self.replica,
-            metrics=Metrics(durability="os", reasons=[], actions=[]),
+            metrics=self.metrics,
             faults=FaultPoints(),
             issuer=ISSUER,
             task_limits=TaskLimits(max_ttl_ms=8 * HOUR_MS),
             retention_ms=HOUR_MS,
+            claims=Claims(),
             news=lambda bucket, *, urgent: None,  # noqa: ARG005 - nobody ships here
             due=lambda buckets: None,  # noqa: ARG005 - a test reaps when it wants
             may_sweep=lambda: self.may_sweep,
@@ -145,6 +148,10 @@ class VerbsKit:
             self.operator, Selector(of, value), "a test says so", key
         )
         return ordered.id
+
+    def exposition(self) -> str:
+        """Return the metrics as a scrape sees them."""
+        return self.metrics.exposition().body.decode()
 
     async def reap(self) -> None:
         """Do what is due."""
