@@ -82,11 +82,11 @@ async def catch_up(
 async def test_what_the_reader_has_not_read_is_not_sent_from_the_log() -> None:
     """Else the reader's next frame would be news of the past, and its position behind."""
     log = FakeLog([entry(seq) for seq in range(1, 9)])
-    reader = FakeReader(log, seq=4, floor=4)
+    reader = FakeReader(log, seq=5, floor=5)
 
-    outlet, last = await catch_up(reader, log, after=0, joined_at=4)
+    outlet, last = await catch_up(reader, log, after=0, joined_at=5)
 
-    assert outlet.leases == [lease_id(seq) for seq in (1, 2, 3, 4)]
+    assert outlet.leases == [lease_id(seq) for seq in (1, 2, 3, 4, 5)]
     assert last == b""
 
 
