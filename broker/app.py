@@ -88,7 +88,9 @@ class Broker:
         self._feed_log = FeedLog(
             link,
             settings.store.namespace,
-            limits=LogLimits(longest=settings.feed.log_max_entries),
+            limits=LogLimits(
+                keep=settings.feed.log_keep_entries, longest=settings.feed.log_max_entries
+            ),
         )
         self._shipper = Shipper(
             self._feed_log,
@@ -113,7 +115,9 @@ class Broker:
             limits=HubLimits(alive_ms=settings.feed.alive_ms),
             on_acknowledged=lambda lag_ms: self.metrics.acknowledged(lag_ms / 1000),
         )
-        self._sink = JsonLinesSink(settings.audit.file, self._feed_log, clock=clock)
+        self._sink = JsonLinesSink(
+            settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
+        )
         self.verbs: Verbs = build_verbs(self._parts())
 
     def _parts(self) -> Parts:

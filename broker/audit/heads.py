@@ -10,8 +10,10 @@ from broker.store.feed_cursors import Cursor
 from broker.store.feed_log import FeedLog
 
 
-async def head_of(file: Path, settings: StoreSettings) -> Cursor:
+async def head_of(file: Path, settings: StoreSettings, *, name: str = "") -> Cursor:
     """Ask the ledger for the last line that it was told to be stored in a trail.
+
+    ``name`` is what the settings call the trail, if they name it.
 
     Raises:
         ConfigurationError: the ledger knows no such trail.
@@ -22,7 +24,7 @@ async def head_of(file: Path, settings: StoreSettings) -> Cursor:
         sinks = await FeedLog(link, settings.namespace).cursors.all()
     finally:
         await link.close()
-    name = sink_name(file)
+    name = name or sink_name(file)
     if name not in sinks:
         known = ", ".join(sinks) or "none"
         raise ConfigurationError(f"the ledger knows no trail {name} of {file} (it knows {known})")

@@ -14,6 +14,8 @@ from broker.audit.verify import Findings, verify
 from broker.cli import exits
 from broker.cli.screen import Document, Screen, fields, rows, stacked
 from broker.cli.settings import load
+from broker.settings.settings import Settings
+from broker.store.feed_cursors import Cursor
 
 
 @click.group(short_help="Check audit trails.")
@@ -35,11 +37,16 @@ def verify_file(file: Path, config: Path | None, *, as_json: bool) -> None:
     Each line names the digest of the one before. Only the ledger knows which line is the last:
     without --config a trail whose end was cut off looks like a shorter one.
     """
-    head = None if config is None else asyncio.run(head_of(file, load(config).store))
+    head = None if config is None else _head(file, load(config))
     found = verify(file, head=head)
     Screen(sys.stdout, as_json=as_json).answer(_document(found, is_end_known=bool(head)), _view)
     if not found.is_whole:
         raise Exit(exits.REFUSED)
+
+
+def _head(file: Path, settings: Settings) -> Cursor:
+    name = settings.audit.name if settings.audit.file.resolve() == file.resolve() else ""
+    return asyncio.run(head_of(file, settings.store, name=name))
 
 
 def _document(found: Findings, *, is_end_known: bool) -> Document:
