@@ -38,6 +38,7 @@ from broker.model.principal import Principal
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.readiness import DRAIN, readiness
+from broker.reaper import Claims
 from broker.replica import WATCHERS, Replica
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
@@ -77,7 +78,6 @@ class Broker:
             actions=list(Action),
         )
         self._ticker = Ticker()
-        self._due_tasks: set[asyncio.Task[None]] = set()
         self.ledger = Ledger.over(
             link,
             namespace=settings.store.namespace,
@@ -88,7 +88,9 @@ class Broker:
         self._feed_log = FeedLog(
             link,
             settings.store.namespace,
-            limits=LogLimits(longest=settings.feed.log_max_entries),
+            limits=LogLimits(
+                keep=settings.feed.log_keep_entries, longest=settings.feed.log_max_entries
+            ),
         )
         self._shipper = Shipper(
             self._feed_log,
@@ -113,7 +115,9 @@ class Broker:
             limits=HubLimits(alive_ms=settings.feed.alive_ms),
             on_acknowledged=lambda lag_ms: self.metrics.acknowledged(lag_ms / 1000),
         )
-        self._sink = JsonLinesSink(settings.audit.file, self._feed_log, clock=clock)
+        self._sink = JsonLinesSink(
+            settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
+        )
         self.verbs: Verbs = build_verbs(self._parts())
 
     def _parts(self) -> Parts:
@@ -131,6 +135,7 @@ class Broker:
                 max_depth=settings.tasks.max_depth,
             ),
             retention_ms=settings.retention_seconds * 1000,
+            claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
             news=self._tell,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
@@ -142,9 +147,7 @@ class Broker:
     def _follow_up(self, buckets: Sequence[int]) -> None:
         """Reap at once what a verb has made due; the next tick would, too."""
         for bucket in buckets:
-            task = asyncio.create_task(self.verbs.reaper.reap(bucket))
-            self._due_tasks.add(task)
-            task.add_done_callback(self._due_tasks.discard)
+            self.verbs.reaper.start(bucket)
 
     async def start(self, stack: AsyncExitStack) -> HttpServer:
         """Start everything; the stack stops it.
@@ -214,6 +217,7 @@ class Broker:
         self._ticker.every(_CENSUS_MS, self._count)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.start()
+        stack.push_async_callback(self.verbs.reaper.stop)
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable
 
-from broker.endings import Endings
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId
 from broker.model.lease import Lease
 from broker.model.principal import Principal
 from broker.model.requests import LeasePage
 from broker.ownership import require_holder, require_visible
+from broker.places import Places
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.task_ledger import TaskLedger
 
@@ -22,13 +22,13 @@ class Credentials:
         *,
         tasks: TaskLedger,
         leases: LeaseLedger,
-        endings: Endings,
+        places: Places,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
     ) -> None:
         self._tasks = tasks
         self._leases = leases
-        self._endings = endings
+        self._places = places
         self._faults = faults
         self._told = told
 
@@ -62,10 +62,9 @@ class Credentials:
         """
         held = await self._leases.view(lease)
         require_holder(caller, held.spec)
-        spec = held.spec
-        await self._endings.end(
-            spec.task, [lease], "given-back", actors=spec.actors, tenant=spec.tenant
-        )
+        await self._leases.end([(lease, held.spec.task)], "given-back")
         self._faults.reach("give-back.written")
+        await self._places.free(held.spec, [lease])
+        self._faults.reach("give-back.freed")
         self._told(lease)
-        return await self._leases.view(lease, spec.path)
+        return await self._leases.view(lease, held.spec.path)

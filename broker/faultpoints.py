@@ -1,7 +1,7 @@
 """Named places at which a test may kill the broker.
 
-Every verb passes its points in order. In production none is armed and passing costs one comparison;
-a test arms one by name and the process dies there, as if by power loss.
+Every verb passes its points in order. In production none is armed and passing costs a comparison; a
+test arms one by name and the process dies there, as if by power loss.
 """
 
 import os
@@ -23,11 +23,10 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "reap": ("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "settled"),
     "ship": ("appended", "trimmed"),
 }
-"""What may be interrupted, and after which of its steps.
+"""What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 
-``decided``: policy has answered. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: the ledger
-has it. ``signed``: the credential exists. ``appended``: the feed log has it. A name is
-``<verb>.<step>``.
+``decided``: policy has answered. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is in
+the ledger. ``signed``: the credential exists. ``appended``: it is in the feed log.
 """
 
 NAMES: Final = frozenset(f"{verb}.{step}" for verb, steps in POINTS.items() for step in steps)

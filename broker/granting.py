@@ -6,7 +6,8 @@
 - A repeat under the same idempotency key finds the first grant, and counts as that one (I10).
 """
 
-from collections.abc import Awaitable, Sequence
+import contextlib
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -18,10 +19,12 @@ from broker.errors import (
     StoreUnavailableError,
     TaskClosedError,
 )
+from broker.governance.published import Quotas
 from broker.ids import LeaseId
-from broker.model.lease import Lease, LeaseState
+from broker.model.lease import Lease, LeaseSpec, LeaseState
+from broker.places import Places
 from broker.store.lease_ledger import Granted, LeaseLedger, NewLease, Renewal
-from broker.store.quotas import Quota, QuotaLedger
+from broker.store.quotas import Quota
 
 Result = TypeVar("Result")
 
@@ -35,11 +38,11 @@ _CLAMPED_MS: Final = 2_000
 class Granting:
     """Grants and prolongs leases. The leases it returns are dated as the token to be signed."""
 
-    def __init__(self, leases: LeaseLedger, quotas: QuotaLedger) -> None:
+    def __init__(self, leases: LeaseLedger, places: Places) -> None:
         self._leases = leases
-        self._quotas = quotas
+        self._places = places
 
-    async def grant(self, new: NewLease, quotas: Sequence[Quota]) -> Lease:
+    async def grant(self, new: NewLease, limits: Quotas) -> Lease:
         """Grant a lease.
 
         Raises:
@@ -48,45 +51,45 @@ class Granting:
             BrokerError: as :meth:`~broker.store.lease_ledger.LeaseLedger.grant`.
         """
         if new.key:
-            return await self._grant_once(new, quotas)
-        taking = self._quotas.begin(quotas, new.spec.id, new.ttl_ms + _MARGIN_MS)
+            return await self._grant_once(new, limits)
+        taking = self._places.begin(new.spec.id, new.spec, limits, new.ttl_ms + _MARGIN_MS)
         granted = await _outcome(self._leases.grant(new))
         full = await _outcome(taking.refused_by())
         if isinstance(granted, Granted) and full is None:
-            await self._shorten(quotas, granted, new.ttl_ms)
+            await self._shorten(new.spec, granted, new.ttl_ms)
             return _dated(_fresh(new, granted), granted)
-        await self._undo(new, new.spec.id, quotas)
+        await self._undo(new, new.spec.id)
         raise granted if isinstance(granted, BrokerError) else _refusal(full)
 
-    async def _grant_once(self, new: NewLease, quotas: Sequence[Quota]) -> Lease:
+    async def _grant_once(self, new: NewLease, limits: Quotas) -> Lease:
         """Grant under a key: all repeats share the one lease, and its place."""
         granted = await self._leases.grant(new)
         lease = _fresh(new, granted) if granted.is_new else await self._living(granted)
         left_ms = granted.expires_at_ms - max(lease.judged_at_ms, granted.issued_at_ms)
-        taking = self._quotas.begin(quotas, granted.lease, left_ms + _MARGIN_MS)
+        taking = self._places.begin(granted.lease, new.spec, limits, left_ms + _MARGIN_MS)
         full = await _outcome(taking.refused_by())
         if full is not None:
-            await self._undo(new, granted.lease, quotas)
+            await self._undo(new, granted.lease)
             raise _refusal(full)
         return _dated(lease, granted)
 
-    async def renew(self, held: Lease, renewal: Renewal, quotas: Sequence[Quota]) -> Lease:
+    async def renew(self, held: Lease, renewal: Renewal, limits: Quotas) -> Lease:
         """Add a generation to a lease.
 
         Raises:
             LeaseEndedError: what the idempotency key once granted has ended.
             BrokerError: as :meth:`~broker.store.lease_ledger.LeaseLedger.renew`.
         """
-        lease = held.spec.id
-        taking = self._quotas.begin(quotas, lease, renewal.ttl_ms + _MARGIN_MS)
+        spec = held.spec
+        taking = self._places.begin(spec.id, spec, limits, renewal.ttl_ms + _MARGIN_MS)
         if full := await taking.refused_by():
             raise _refusal(full)
         try:
             granted = await self._leases.renew(held, renewal)
         except (LeaseEndedError, TaskClosedError, NotFoundError):
-            await self._quotas.give(quotas, [lease])
+            await self._places.free(spec, [spec.id])
             raise
-        await self._shorten(quotas, granted, renewal.ttl_ms)
+        await self._shorten(spec, granted, renewal.ttl_ms)
         return _dated(await self._living(granted), granted)
 
     async def _living(self, granted: Granted) -> Lease:
@@ -100,22 +103,20 @@ class Granting:
             raise LeaseEndedError("what was granted has ended")
         return lease
 
-    async def _shorten(self, quotas: Sequence[Quota], granted: Granted, ttl_ms: int) -> None:
+    async def _shorten(self, spec: LeaseSpec, granted: Granted, ttl_ms: int) -> None:
         """Let places end with a lease that got much less than was asked for."""
         if ttl_ms - (granted.expires_at_ms - granted.issued_at_ms) > _CLAMPED_MS:
-            await self._quotas.until(quotas, granted.lease, granted.expires_at_ms + _MARGIN_MS)
+            await self._places.until(spec, granted.lease, granted.expires_at_ms + _MARGIN_MS)
 
-    async def _undo(self, new: NewLease, lease: LeaseId, quotas: Sequence[Quota]) -> None:
+    async def _undo(self, new: NewLease, lease: LeaseId) -> None:
         """Take back what one side gave when the other refused.
 
         Nothing was signed. Should this fail too, the lease dies of age unseen; and a repeat under
         its key has to get a place before it is given anything.
         """
-        try:
+        with contextlib.suppress(StoreUnavailableError):
             await self._leases.undo(new, lease)
-            await self._quotas.give(quotas, [lease])
-        except StoreUnavailableError:
-            return
+            await self._places.free(new.spec, [lease])
 
 
 async def _outcome(call: Awaitable[Result]) -> Result | BrokerError:

@@ -25,7 +25,6 @@ from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
 from broker.model.task import TaskSpec
 from broker.ownership import require_holder, require_owner
-from broker.places import counted
 from broker.policy.query import Query
 from broker.questions import about_issue, about_renewal
 from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
@@ -117,8 +116,7 @@ class Issuance:
             key=same.key,
             digest=same.digest,
         )
-        quotas = counted(spec.actors, spec.tenant, published.quotas)
-        lease = await self._granting.grant(new, quotas)
+        lease = await self._granting.grant(new, published.quotas)
         self._faults.reach("issue.granted")
         self._told(lease.spec.id)
         issued = IssuedCredential(lease, self._minting.sign(lease))
@@ -212,8 +210,7 @@ class Issuance:
             digest=same.digest,
             key_id=self._minting.active_key_id(),
         )
-        quotas = counted(spec.actors, spec.tenant, published.quotas)
-        lease = await self._granting.renew(held, renewal, quotas)
+        lease = await self._granting.renew(held, renewal, published.quotas)
         self._faults.reach("renew.granted")
         self._told(held.spec.id)
         issued = IssuedCredential(lease, self._minting.sign(lease))

@@ -18,6 +18,9 @@ ATTESTED: Final = "ok"
 NO_TOKEN: Final = "no-token"  # noqa: S105 - a label, not a secret
 """The reason of a request without evidence."""
 
+CUTS: Final = ("no-place", "head-too-slow", "head-too-long", "answer-unread", "unreadable")
+"""Why the server ends a connection on its own account."""
+
 OUTCOMES: Final = ("permit", "deny", "needsapproval")
 """The decisions of :mod:`broker.model.decision`, in lower case."""
 
@@ -67,6 +70,10 @@ class Metrics:
             name = f"{method} {route}" if route else _UNMATCHED
             counter = self._requests[key] = self._request_counts.labels(name, str(status))
         counter.inc()
+
+    def cut(self, reason: str) -> None:
+        """Count one connection that the server ended, by one of :data:`CUTS`."""
+        self._cuts.labels(reason if reason in CUTS else _OTHER).inc()
 
     def issued(self, seconds: float) -> None:
         """Note how long issuing one credential took, from the request to the answer."""
@@ -128,6 +135,12 @@ class Metrics:
             "jit_requests_total",
             "Requests by route and status.",
             ("route", "status"),
+            registry=self._registry,
+        )
+        self._cuts = Counter(
+            "jit_connections_cut_total",
+            "Connections that the server ended on its own account.",
+            ("reason",),
             registry=self._registry,
         )
         self._issue_seconds = Histogram(

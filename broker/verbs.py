@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from broker.credentials import Credentials
-from broker.endings import Endings
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
@@ -17,8 +16,9 @@ from broker.listing import Listing
 from broker.metrics import Metrics
 from broker.minting import Minting
 from broker.order_walk import OrderWalk
+from broker.places import Places
 from broker.populations import Populations
-from broker.reaper import News, Reaper, Worker
+from broker.reaper import Claims, News, Reaper, Worker
 from broker.receipts import Receipts
 from broker.replica import Replica
 from broker.reports import Reports
@@ -47,6 +47,7 @@ class Parts:
     issuer: str
     task_limits: TaskLimits
     retention_ms: int
+    claims: Claims
     news: News
     due: Callable[[Sequence[int]], None]
     may_sweep: Callable[[], bool]
@@ -79,7 +80,7 @@ def build_verbs(parts: Parts) -> Verbs:
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
-            endings=_endings(parts),
+            places=Places(ledger.quotas),
             faults=parts.faults,
             told=lambda lease: parts.news(bucket_of(lease), urgent=True),
         ),
@@ -89,10 +90,6 @@ def build_verbs(parts: Parts) -> Verbs:
         explain=Explain(ledger.decisions, lambda: parts.replica.published),
         reaper=_reaper(parts, populations, revocations),
     )
-
-
-def _endings(parts: Parts) -> Endings:
-    return Endings(parts.ledger.leases, parts.ledger.quotas)
 
 
 def _judgement(parts: Parts) -> Judgement:
@@ -122,7 +119,7 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
     return Issuance(
         tree=ledger.tree,
         leases=ledger.leases,
-        granting=Granting(ledger.leases, ledger.quotas),
+        granting=Granting(ledger.leases, Places(ledger.quotas)),
         judgement=judgement,
         minting=Minting(parts.issuer, parts.replica),
         ids=ledger.ids,
@@ -141,9 +138,9 @@ def _revocations(parts: Parts) -> Revocations:
     return Revocations(
         tasks=ledger.tasks,
         leases=ledger.leases,
-        endings=_endings(parts),
         cuts=ledger.cuts,
         orders=ledger.orders,
+        places=Places(ledger.quotas),
         ids=ledger.ids,
         buckets=len(ledger.keys.buckets),
         faults=parts.faults,
@@ -178,18 +175,19 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         tasks=ledger.tasks,
         leases=ledger.leases,
         tree=ledger.tree,
-        endings=_endings(parts),
+        places=Places(ledger.quotas),
         faults=parts.faults,
         retention_ms=parts.retention_ms,
     )
     clean_up = CleanUp(
         tasks=ledger.tasks,
         leases=ledger.leases,
-        endings=_endings(parts),
         tree=ledger.tree,
         orders=ledger.orders,
         revocations=revocations,
         populations=populations,
+        places=Places(ledger.quotas),
+        faults=parts.faults,
         buckets=len(ledger.keys.buckets),
     )
     workers: dict[str, Worker] = {
@@ -207,4 +205,5 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         faults=parts.faults,
         told=parts.news,
         may_sweep=parts.may_sweep,
+        claims=parts.claims,
     )

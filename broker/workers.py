@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-from broker.endings import Endings
 from broker.errors import NotFoundError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
 from broker.model.task import TaskSpec, TaskState
+from broker.places import Places
 from broker.populations import Populations, ends_lease, ends_task
-from broker.revocation import Revocations, cuts_of, pending
+from broker.revocation import Revocations, cuts_of, is_single, pending
 from broker.store.cut_ledger import Cut, Standing
 from broker.store.due_queue import Work
 from broker.store.lease_ledger import END_BATCH, LeaseLedger
@@ -50,14 +50,14 @@ class TakeDown:
         tasks: TaskLedger,
         leases: LeaseLedger,
         tree: TaskTree,
-        endings: Endings,
+        places: Places,
         faults: FaultPoints,
         retention_ms: int,
     ) -> None:
         self._tasks = tasks
         self._leases = leases
         self._tree = tree
-        self._endings = endings
+        self._places = places
         self._faults = faults
         self._retention_ms = retention_ms
 
@@ -75,9 +75,9 @@ class TakeDown:
 
     async def _end_leases(self, spec: TaskSpec) -> None:
         while names := await self._leases.live(spec.id, END_BATCH):
-            await self._endings.end(
-                spec.id, names, "task-ended", actors=spec.actors, tenant=spec.tenant
-            )
+            await self._places.free(spec, names)
+            self._faults.reach("reap.freed")
+            await self._leases.end([(name, spec.id) for name in names], "task-ended")
             self._faults.reach("reap.batch-ended")
 
     async def _close_children(self, spec: TaskSpec) -> None:
@@ -97,29 +97,31 @@ class TakeDown:
 class CleanUp:
     """``x``.
 
-    Follow up an operator's cut in one bucket: end the tasks and leases that it killed, and lay
-    it where it does not stand yet.
+    Follow up an operator's order in one bucket: carry it out if its own broker did not live to,
+    and end the tasks and leases that its cuts have killed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
         self,
         *,
         tasks: TaskLedger,
         leases: LeaseLedger,
-        endings: Endings,
         tree: TaskTree,
         orders: RevocationLedger,
         revocations: Revocations,
         populations: Populations,
+        places: Places,
+        faults: FaultPoints,
         buckets: int,
     ) -> None:
         self._tasks = tasks
         self._leases = leases
-        self._endings = endings
         self._tree = tree
         self._orders = orders
         self._revocations = revocations
         self._populations = populations
+        self._places = places
+        self._faults = faults
         self._buckets = buckets
 
     async def work(self, work: Work) -> int | None:
@@ -129,18 +131,17 @@ class CleanUp:
             order, standings = await self._orders.find(revocation)
         except NotFoundError:
             return None
+        if is_single(order):
+            await self._revocations.carry_out(order)
+            return None
         if pending(order, standings, self._buckets):
             await self._revocations.carry_out(order)
-            order, standings = await self._orders.find(revocation)
+            _, standings = await self._orders.find(revocation)
         for cut in cuts_of(order):
             standing = standings.get(cut.field, {}).get(work.bucket)
             if standing:
                 await self._bucket(order, cut, work.bucket, standing)
-        if pending(order, standings, self._buckets):
-            return (
-                max(s.issued_before_ms for c in standings.values() for s in c.values()) + _RETRY_MS
-            )
-        return None
+        return work.claimed_ms + _RETRY_MS if pending(order, standings, self._buckets) else None
 
     async def _bucket(self, order: Order, cut: Cut, bucket: int, standing: Standing) -> None:
         start, before = 0, standing.issued_before_ms
@@ -160,6 +161,7 @@ class CleanUp:
                 ended_by="revoked",
                 closed_by=f"{order.ordered_by}: {order.reason}",
             )
+            self._faults.reach("reap.cut-followed")
             return
         await self._single_leases(cut, spec, before_ms)
 
@@ -168,9 +170,8 @@ class CleanUp:
         for start in range(0, len(names), END_BATCH):
             covered = await self._covered(cut, spec, before_ms, names[start : start + END_BATCH])
             if covered:
-                await self._endings.end(
-                    spec.id, covered, "revoked", actors=spec.actors, tenant=spec.tenant
-                )
+                await self._places.free(spec, covered)
+                await self._leases.end([(name, spec.id) for name in covered], "revoked")
 
     async def _covered(
         self, cut: Cut, spec: TaskSpec, before_ms: int, names: Sequence[LeaseId]

@@ -70,7 +70,10 @@ FIELDS: Final[Mapping[str, Members]] = {
         | _members(text, "decision", "outcome", "reason")
     ),
     "cut.made": {"cut": Member("cut", _CUT)} | _members(text, "revocation"),
-    "revocation.ordered": _members(text, "revocation", "ordered_by", "reason"),
+    "revocation.ordered": (
+        _members(text, "revocation", "ordered_by", "reason", "of", "value")
+        | _members(_WORDS, "tenants")
+    ),
     "policy.published": _members(text, "digest", "by") | _members(number, "revision"),
 }
 """By event type. An event of another type is recorded without its detail."""

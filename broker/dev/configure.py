@@ -42,6 +42,11 @@ def shipped() -> Path:
     raise ConfigurationError(f"no configuration in {PLACES[0]} or {PLACES[1]}: install again")
 
 
+def trail_file(state: Path, number: int) -> Path:
+    """Return where a broker writes its audit trail: no two brokers share a file."""
+    return state / f"audit-{number}.jsonl"
+
+
 def write(source: Path, state: Path, addresses: Addresses) -> list[Path]:
     """Copy the configuration into the state directory; return one ``broker.yaml`` a broker.
 
@@ -67,7 +72,7 @@ def _changes(
         "listen": settings["listen"] | {"port": port},
         "store": settings["store"] | {"url": addresses.store},
         "keys": settings["keys"] | {"directory": str(state / "keys")},
-        "audit": settings["audit"] | {"file": str(state / f"audit-{number}.jsonl")},
+        "audit": settings["audit"] | {"file": str(trail_file(state, number))},
     }
 
 

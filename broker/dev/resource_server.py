@@ -155,7 +155,9 @@ def parser() -> argparse.ArgumentParser:
     described.add_argument("--token-file", required=True, type=Path, help="its workload token")
     described.add_argument("--state", required=True, type=Path, help="where resource.json goes")
     described.add_argument("--check", choices=("feed", "introspect", "offline"), default="feed")
-    described.add_argument("--staleness-ms", type=int, default=5_000, help="bound of the feed's age")
+    described.add_argument(
+        "--staleness-ms", type=int, default=5_000, help="bound of the feed's age"
+    )
     described.add_argument("--parent", type=int, default=os.getppid(), help="who started it")
     return described
 

@@ -2,8 +2,9 @@
 
 - It allows only on Cedar's own Allow, from named permits, with not one evaluation error: Cedar
   skips a forbid whose condition errs and would answer Allow.
-- Every request is checked against the schema. Policies, schema and entities are parsed when the
-  engine is made and never again (``parses`` stays the same).
+- Every request fits the schema: the first one of each shape is checked in full, and the others are
+  built of the same types (:data:`broker.policy.cedar_request.Shape`). Policies, schema and entities
+  are parsed when the engine is made and never again (``parses`` stays the same).
 - Whatever is raised while deciding, a panic in Cedar's own code included, is a Deny.
 """
 
@@ -16,7 +17,7 @@ from cedarpy import Decision as Answer
 
 from broker.errors import ConfigurationError
 from broker.model.decision import Decision, Deny, NeedsApproval, Permit, Trace
-from broker.policy.cedar_request import CedarRequest, cedar_request
+from broker.policy.cedar_request import CedarRequest, Shape, cedar_request
 from broker.policy.compiled import CompiledPolicies
 from broker.policy.engine import DenyReason
 from broker.policy.entity import Entity
@@ -29,7 +30,7 @@ from broker.policy.query import Query
 from broker.policy.relevance import Relevance
 from broker.policy.terms import approvers, narrowest
 
-Authorize = Callable[[dict[str, object], PolicySet, Entities, Schema], AuthzResult]
+Authorize = Callable[[dict[str, object], PolicySet, Entities, Schema | None], AuthzResult]
 
 
 class CedarEngine:
@@ -52,7 +53,9 @@ class CedarEngine:
         self._entities = _entities(handles, entities, policies.schema)
         self._probes = Probes(policies.policies, handles)
         self._terms = {policy.name: policy.terms for policy in policies.policies}
-        self._memory = Memory(Relevance(policy.template for policy in policies.policies))
+        self._relevance = Relevance(policy.template for policy in policies.policies)
+        self._memory = Memory(self._relevance)
+        self._fitting: set[Shape] = set()
         self._parents = {entity.name: entity.parents for entity in entities}
         self._blank = Trace(policies.digest, revision)
         self._authorize = authorize
@@ -91,7 +94,15 @@ class CedarEngine:
         return explanation_of(decision, self._findings(cedar_request(query)))
 
     def _ask(self, request: CedarRequest, policies: PolicySet) -> AuthzResult:
-        return self._authorize(request.to_json(), policies, self._entities, self._schema)
+        if request.shape in self._fitting:
+            # What no policy mentions is not shown: most of the price of an evaluation is to read
+            # the context and to check it against the schema.
+            seen = self._relevance.cut(request.context)
+            return self._authorize(request.showing(seen), policies, self._entities, None)
+        result = self._authorize(request.to_json(), policies, self._entities, self._schema)
+        if result.decision is Answer.Allow or result.decision is Answer.Deny:
+            self._fitting.add(request.shape)
+        return result
 
     def _findings(self, request: CedarRequest) -> tuple[PolicyFinding, ...]:
         return self._probes.findings(partial(self._ask, request))

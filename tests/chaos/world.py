@@ -28,6 +28,7 @@ from broker.dev.passports import Identity
 from broker.dev.processes import Child, Processes
 from broker.dev.setup import Setup
 from broker.model.principal import Kind
+from broker.signing.private_files import write_private
 from tests.chaos.witness_log import Visit, read_visits
 from tests.fakes import witness
 
@@ -201,7 +202,7 @@ class World:
         """Make a caller."""
         return Caller(self, identity, timeout_s)
 
-    def ask(self, *command: str | int) -> Any:  # noqa: ANN401 - whatever Redis answers
+    def ask(self, *command: str | int) -> Any:
         """Ask the ledger's server, past every broker: to steer a test, never to judge it."""
         with redis.Redis(
             unix_socket_path=str(self.ledger.socket), decode_responses=True, protocol=2
@@ -237,8 +238,7 @@ class World:
 
     async def _write_token(self, file: Path, audience: str, name: str) -> None:
         token = await self.setup.passports.token(Identity(Kind.RESOURCE, audience, instance=name))
-        file.touch(mode=0o600)
-        file.write_text(token.reveal(), encoding="ascii")
+        await asyncio.to_thread(write_private, file, token.reveal().encode())
 
     def configure(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
         """Change sections of every broker's settings; it counts from their next start."""

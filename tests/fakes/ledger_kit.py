@@ -41,7 +41,7 @@ class LedgerKit:
         self.tree = TaskTree(link, self.keys, self.ids)
         self.due = DueQueue(link, self.keys)
         self.cuts = CutLedger(link, self.keys, self.ids, self.limits)
-        self.orders = RevocationLedger(link, self.keys, self.limits)
+        self.orders = RevocationLedger(link, self.keys, self.ids, self.limits)
         self.quotas = QuotaLedger(link, self.keys)
         self.decisions = DecisionLog(link, self.keys, self.ids, self.limits)
         self.control = ControlStore(link, self.keys, self.ids)
@@ -140,9 +140,9 @@ class LedgerKit:
         )
         return replace(renewal, **changes)
 
-    async def take(self, quotas: Sequence[Quota], lease: LeaseId, ttl_ms: int) -> Quota | None:
+    async def take(self, quotas: Sequence[Quota], lease: LeaseId, life_ms: int) -> Quota | None:
         """Take places; return the quota that refuses."""
-        return await self.quotas.begin(quotas, lease, ttl_ms).refused_by()
+        return await self.quotas.begin(quotas, lease, life_ms).refused_by()
 
     async def close(self, task: TaskSpec) -> None:
         """Complete a task."""

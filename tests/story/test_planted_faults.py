@@ -82,6 +82,17 @@ async def test_a_bad_end_of_the_broker_is_found() -> None:
 
 
 @pytest.mark.slow
+async def test_a_line_that_is_missing_in_the_audit_trail_is_found() -> None:
+    """What the broker wrote down is checked when it has stopped."""
+    commands = replace(HONEST, serve=planted("trail_cut", "serve"))
+
+    told = await tell(commands, steps=chapter_of("forced-end"))
+
+    assert told.last_step == "audit"
+    assert "expected audit-1.jsonl to be whole" in told.failure
+
+
+@pytest.mark.slow
 async def test_a_setting_up_that_fails_is_told_like_a_step() -> None:
     """A broken `apply` names the step and shows what the command printed."""
     broken = (sys.executable, "-c", "raise SystemExit('policies/10-tasks.cedar:3: no')")

@@ -28,6 +28,7 @@ def test_everything_counts_what_it_says() -> None:
     metrics.requested("GET", "/v1/tasks", 200)
     metrics.requested("GET", "/v1/tasks", 200)
     metrics.requested("", "", 404)
+    metrics.cut("no-place")
     metrics.issued(0.004)
     metrics.attested("ok")
     metrics.decided("OpenTask", "deny")
@@ -46,6 +47,7 @@ def test_everything_counts_what_it_says() -> None:
 EXPECTED = {
     "jit_requests_total|GET /v1/tasks|200": 2,
     "jit_requests_total|unmatched|404": 1,
+    "jit_connections_cut_total|no-place": 1,
     "jit_issue_seconds_count": 1,
     "jit_issue_seconds_bucket|0.0025": 0,
     "jit_issue_seconds_bucket|0.005": 1,
@@ -67,6 +69,7 @@ def test_no_word_from_outside_makes_a_series() -> None:
     """Ten thousand of them are one (F14)."""
     metrics = make()
     for number in range(10_000):
+        metrics.cut(f"cut-{number}")
         metrics.attested(f"reason-{number}")
         metrics.decided(f"action-{number}", f"outcome-{number}")
 
