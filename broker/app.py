@@ -87,10 +87,12 @@ class Broker:
             settings.store.namespace,
             limits=LogLimits(longest=settings.feed.log_max_entries),
         )
+        self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self._shipper = Shipper(
             self._feed_log,
             settings.store.buckets,
             clock=clock,
+            faults=self._faults,
             on_lag=lambda lag_ms: self.metrics.revoked_in_ledger(lag_ms / 1000),
         )
         self.replica = Replica(
@@ -120,7 +122,7 @@ class Broker:
             gate=self.gate,
             replica=self.replica,
             metrics=self.metrics,
-            faults=FaultPoints(os.environ.get(ARMED, "")),
+            faults=self._faults,
             issuer=settings.issuer,
             task_limits=TaskLimits(
                 max_ttl_ms=settings.tasks.max_ttl_seconds * 1000,
