@@ -102,8 +102,7 @@ class Revocations:
     async def _close(self, task: TaskId, order: Order) -> None:
         found = await self._tasks.view(task)
         await self._tasks.close(
-            task,
-            found.spec.path[0],
+            found.spec.path,
             TaskState.CANCELLED,
             ended_by="revoked",
             closed_by=f"{order.ordered_by}: {order.reason}",

@@ -33,8 +33,7 @@ class Look:
     async def work(self, work: Work) -> int | None:
         """Let the ledger judge the task, and end it or say when to look again."""
         task = parse_task_id(work.subject)
-        path = await self._paths.of_task(task)
-        await self._tree.sweep(task, path[0])
+        await self._tree.sweep(await self._paths.of_task(task))
         return None
 
 
@@ -86,8 +85,7 @@ class TakeDown:
         while children := await self._tree.children(spec.id, start, _PAGE):
             for child in children:
                 await self._tasks.close(
-                    child,
-                    spec.path[0],
+                    (*spec.path, child),
                     TaskState.CANCELLED,
                     ended_by="parent",
                     closed_by="broker",
@@ -158,8 +156,7 @@ class CleanUp:
             return
         if ends_task(cut, spec):
             await self._tasks.close(
-                task,
-                spec.path[0],
+                spec.path,
                 TaskState.CANCELLED,
                 ended_by="revoked",
                 closed_by=f"{order.ordered_by}: {order.reason}",

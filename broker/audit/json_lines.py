@@ -189,11 +189,11 @@ class JsonLinesSink:
     async def _record(self, entries: Sequence[LogEntry], now_ms: int) -> None:
         lines: list[Line] = []
         at = self._at
-        if entries[0].seq > at.seq + 1:
-            LOGGER.error("entries %d to %d were lost", at.seq + 1, entries[0].seq - 1)
-            lines.append(gap_line(entries[0].seq - 1, at, now_ms))
-            at = lines[-1].at
         for entry in entries:
+            if entry.seq > at.seq + 1:
+                LOGGER.error("entries %d to %d were lost", at.seq + 1, entry.seq - 1)
+                lines.append(gap_line(entry.seq - 1, at, now_ms))
+                at = lines[-1].at
             lines.append(line_of(entry, at))
             at = lines[-1].at
         data = b"".join(line.data + b"\n" for line in lines)

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
+    "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
     "completion": Entry(
         "broker.cli.completion", "completion", "Print a shell's completion script."
     ),

@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, Protocol, TextIO
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.status import Status
 from rich.table import Table
@@ -143,10 +142,16 @@ def _short(text: str) -> str:
 
 def receipts_table(deaths: Sequence[Death]) -> Table:
     """Lay out the receipts: one row a credential."""
-    table = Table(title="Receipts", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(
+        box=None,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+        caption="ms: from what ended it to the first refusal by the resource server",
+        caption_justify="left",
+    )
     for heading in ("task", "credential", "ended by", "state"):
         table.add_column(heading, overflow="fold")
-    table.add_column("ms to refusal", justify="right")
+    table.add_column("ms", justify="right")
     for death in deaths:
         words = (death.task_name, death.credential, death.cause, death.state)
         table.add_row(*(Text(shown(word)) for word in words), str(death.took_ms))

@@ -37,13 +37,13 @@ def _prologue(chapter: str, plan: Plan) -> tuple[Step[Stage], ...]:
         Step(
             f"{plan.key}-open",
             chapter,
-            f'{opener} opens "{plan.name}" for {agent}',
+            f'{opener} opens "{plan.name}"{" for " + agent if plan.parent else ""}',
             partial(acts.open_task, plan=plan),
         ),
         Step(
             f"{plan.key}-issue",
             chapter,
-            f"{agent} gets {READ} for its workload token",
+            f"{agent} shows its token, gets {READ}",
             partial(acts.get_credential, plan=plan),
         ),
         Step(
@@ -100,7 +100,7 @@ STEPS: Final[tuple[Step[Stage], ...]] = (
     Step(
         "child-forbidden",
         _FAMILY,
-        "restricted data, within the ceiling, is refused by policy",
+        "restricted data is refused by policy",
         partial(acts.ask_for_more, plan=CHILD, ask=FORBIDDEN),
     ),
     Step(
@@ -125,7 +125,7 @@ STEPS: Final[tuple[Step[Stage], ...]] = (
     Step(
         "receipts",
         "Receipts",
-        "the operator reads what became of every credential",
+        "the operator reads the receipts",
         receipts.collect,
     ),
 )

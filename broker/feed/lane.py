@@ -95,11 +95,12 @@ class Lane:
     def reason(self) -> str:
         """Say why the bucket is not shipped; empty when it is."""
         name = f"bucket {self._tag}"
+        remedy = f"`broker feed accept-loss {self._bucket}`"
         match self._refused:
             case Refused(Refusal.GAP, number):
-                return f"{name} lost outbox entries from {number} on: an operator must accept it"
+                return f"{name} lost outbox entries from {number} on: {remedy}"
             case Refused(Refusal.FORK, number):
-                return f"{name} gave outbox number {number} twice: an operator must accept it"
+                return f"{name} gave outbox number {number} twice: {remedy}"
             case Refused(Refusal.FULL, length):
                 return f"{name} is not shipped: the feed log is full with {length} entries"
             case _ if self.failures >= TROUBLED:

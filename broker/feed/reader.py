@@ -70,6 +70,10 @@ class Reader:
         """List what a resource server must hear beyond ``seq`` (at least ``floor``)."""
         return self._recent.after(seq, server)
 
+    def at(self, seq: int) -> Announcement | None:
+        """Return the event with this number, if it is remembered."""
+        return self._recent.at(seq)
+
     def last(self, server: ResourceServer) -> int:
         """Return the seq of the last event for a resource server, or what it cannot be beyond."""
         return self._recent.last(server)

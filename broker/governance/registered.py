@@ -12,22 +12,17 @@ import msgspec
 
 from broker.errors import ConfigurationError
 from broker.governance.document import BundleDocument
-from broker.governance.published import Published
 from broker.governance.registry import Registry
 from broker.model.capability import ResourceServer
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The registered identities and resource servers of one bundle."""
+    """The registered identities, resource servers and tenants of one bundle."""
 
     registry: Registry
     resource_servers: Mapping[str, ResourceServer]
-
-    @classmethod
-    def of(cls, published: Published) -> "Registered":
-        """Take them from a revision that is in force."""
-        return cls(published.registry, published.resource_servers)
+    tenants: tuple[str, ...]
 
     @classmethod
     def read(cls, raw: bytes) -> "Registered":
@@ -40,4 +35,8 @@ class Registered:
             document = msgspec.json.decode(raw, type=BundleDocument)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigurationError(f"published bundle: not a bundle: {error}") from error
-        return cls(Registry(document), MappingProxyType(document.servers_by_audience()))
+        return cls(
+            registry=Registry(document),
+            resource_servers=MappingProxyType(document.servers_by_audience()),
+            tenants=tuple(tenant.name for tenant in document.tenants),
+        )

@@ -158,8 +158,8 @@ class FeedLog:
         Raises:
             StoreUnavailableError: the outcome is unknown; repeat it.
         """
-        args: list[Value] = [self._new_epoch(), bucket_tag(bucket), next_n, WINDOW]
-        return int(await self._link.run(_ADOPT, [self._keys.meta, self._keys.seqs], args))
+        args: list[Value] = [self._new_epoch(), bucket_tag(bucket), next_n]
+        return int(await self._link.run(_ADOPT, [self._keys.meta], args))
 
     async def position(self) -> Position:
         """Read where the log stands. An empty feed gets its epoch here.

@@ -563,6 +563,51 @@ async def _is_served_anew(feed: Feed, hub: Hub, former: Listener) -> None:
     assert again.ticket.joined.epoch != former.ticket.joined.epoch
 
 
+async def test_a_log_that_went_back_to_where_it_was_begins_a_new_epoch(feed: Feed) -> None:
+    """As long as before, with another entry at its end, and nothing new to read."""
+    hub = await feed.hub()
+    await feed.happen(1, 2)
+    listener = await feed.listen(hub)
+    await listener.hears(1, 2)
+
+    await _lose_lease_two(feed)
+    await feed.log.append(1, [entry_of(1, 1)])
+
+    assert await listener.ending() is Ending.BROKEN
+    await _is_served_anew(feed, hub, listener)
+
+
+async def test_who_comes_before_anything_was_read_waits_for_it(feed: Feed) -> None:
+    """A broker that has just started reads first, and then serves."""
+    await feed.happen(1)
+    hub = Hub(feed.log, feed.registered, clock=feed.clock, limits=HubLimits(alive_ms=ALIVE_MS))
+    listener = await feed.listen(hub)
+    await asyncio.sleep(0.05)
+    early = list(listener.outlet.heard)
+
+    running = asyncio.create_task(hub.run())
+    await listener.hears(1)
+    await _cancelled(running)
+
+    assert early == []
+
+
+async def test_a_log_with_a_hole_begins_a_new_epoch(feed: Feed) -> None:
+    """Somebody removed an entry by hand: nobody waits for it for ever, and nobody misses it."""
+    hub = await feed.hub()
+    await feed.happen(1)
+    listener = await feed.listen(hub)
+    await listener.hears(1)
+
+    await feed.ledger.write(KEYS.meta, "HSET", "seq", "3", "n:00", "3")
+    await feed.ledger.write(KEYS.log, "XADD", "3-0", "b", "00", "n", "3")
+
+    assert await listener.ending() is Ending.BROKEN
+    again = await feed.listen(hub)
+    await again.hears(1)
+    assert again.ticket.joined.epoch != listener.ticket.joined.epoch
+
+
 async def test_an_accepted_loss_makes_everybody_take_a_snapshot(feed: Feed) -> None:
     """What was lost may have been a revocation that is in force."""
     hub = await feed.hub()

@@ -226,7 +226,7 @@ async def test_an_outbox_that_lost_entries_stops_and_says_so(link: Link) -> None
     await FeedLog(link, "jit").accept_loss(0, 2)
     await shipper.drain()
 
-    assert stopped == ("bucket 00 lost outbox entries from 1 on: an operator must accept it",)
+    assert stopped == ("bucket 00 lost outbox entries from 1 on: `broker feed accept-loss 0`",)
     assert before == 1
     assert len(await whole_log(link)) == 2
     assert shipper.reasons() == ()
@@ -246,7 +246,7 @@ async def test_a_bucket_that_numbers_anew_stops_and_says_so(link: Link) -> None:
     await shipper.drain()
 
     assert shipper.reasons() == (
-        "bucket 00 gave outbox number 1 twice: an operator must accept it",
+        "bucket 00 gave outbox number 1 twice: `broker feed accept-loss 0`",
     )
     assert len(await FeedLog(link, "jit").outboxes.page(0)) == 1
 

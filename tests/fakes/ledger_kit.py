@@ -146,9 +146,7 @@ class LedgerKit:
 
     async def close(self, task: TaskSpec) -> None:
         """Complete a task."""
-        await self.tasks.close(
-            task.id, task.path[0], TaskState.COMPLETED, ended_by="done", closed_by="test"
-        )
+        await self.tasks.close(task.path, TaskState.COMPLETED, ended_by="done", closed_by="test")
 
     async def is_alive(self, lease: LeaseId) -> bool:
         """Ask the judge."""

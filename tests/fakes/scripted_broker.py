@@ -47,7 +47,7 @@ class ScriptedBroker:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            do_GET = do_POST = do_DELETE = handle_any  # noqa: N815 - http.server's names
+            do_GET = do_POST = do_DELETE = handle_any
 
             def log_message(self, *args: object) -> None:
                 """Stay silent."""

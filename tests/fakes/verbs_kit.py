@@ -14,9 +14,9 @@ from broker.model.capability import Ceiling
 from broker.model.principal import Kind, Principal
 from broker.model.requests import IssueCredential, OpenTask, Selector, SelectorKind
 from broker.model.task import Task
+from broker.reaper import Claims
 from broker.settings.limits import QuotaDefaults
 from broker.settings.settings import BundleFiles
-from broker.reaper import Claims
 from broker.signing.key import SigningKey, new_private_key, thumbprint
 from broker.signing.keyring import Keyring
 from broker.signing.token_verifier import TokenVerifier

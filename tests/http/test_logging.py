@@ -14,7 +14,8 @@ from aiohttp import ClientSession
 from broker.http.limits import Limits
 from broker.logs import configure
 from tests.fakes.clock import FakeClock
-from tests.fakes.services import CREDENTIAL, TASK, Stage
+from tests.fakes.samples import CREDENTIAL, TASK
+from tests.fakes.services import Stage
 from tests.fakes.wire import Wire
 from tests.http.conftest import Dial
 

@@ -12,7 +12,8 @@ from broker.http.limits import Limits
 from broker.http.routes import ADMISSION
 from broker.http.server import HttpServer
 from broker.model.requests import TaskPage
-from tests.fakes.services import TASK, Stage, a_task
+from tests.fakes.samples import TASK, a_task
+from tests.fakes.services import Stage
 from tests.fakes.serving import serving
 from tests.fakes.until import PATIENCE_S, until
 from tests.fakes.wire import Wire
@@ -60,7 +61,7 @@ async def test_a_head_that_drips_is_cut_at_its_deadline(dial: Dial, stage: Stage
     await drip(wire)
 
     assert await wire.rest() == b""
-    assert cuts(stage) == ["head too slow"]
+    assert cuts(stage) == ["head-too-slow"]
 
 
 async def test_a_head_that_drips_whole_lines_is_cut_at_its_deadline(
@@ -73,7 +74,7 @@ async def test_a_head_that_drips_whole_lines_is_cut_at_its_deadline(
     await drip(wire, b"X-Drip: 1\r\n")
 
     assert await wire.rest() == b""
-    assert cuts(stage) == ["head too slow"]
+    assert cuts(stage) == ["head-too-slow"]
 
 
 async def test_a_silent_connection_is_cut_at_the_head_deadline(dial: Dial, stage: Stage) -> None:
@@ -81,7 +82,7 @@ async def test_a_silent_connection_is_cut_at_the_head_deadline(dial: Dial, stage
     wire = await dial()
 
     assert await wire.rest() == b""
-    assert cuts(stage) == ["head too slow"]
+    assert cuts(stage) == ["head-too-slow"]
 
 
 async def test_the_next_head_of_a_connection_has_the_same_deadline(
@@ -96,7 +97,7 @@ async def test_the_next_head_of_a_connection_has_the_same_deadline(
     await drip(wire)
 
     assert await wire.rest() == b""
-    assert cuts(stage) == ["head too slow"]
+    assert cuts(stage) == ["head-too-slow"]
 
 
 async def test_a_head_begun_behind_another_request_has_the_same_deadline(
@@ -110,7 +111,7 @@ async def test_a_head_begun_behind_another_request_has_the_same_deadline(
     await drip(wire)
 
     assert await wire.rest() == b""
-    assert cuts(stage) == ["head too slow"]
+    assert cuts(stage) == ["head-too-slow"]
 
 
 async def test_a_head_in_pieces_is_served_within_its_deadline(dial: Dial) -> None:
@@ -145,7 +146,7 @@ async def test_a_head_beyond_its_length_is_cut(dial: Dial, stage: Stage) -> None
             await asyncio.sleep(0)
 
     assert b"200" not in await wire.rest()
-    assert cuts(stage) == ["head too long"]
+    assert cuts(stage) == ["head-too-long"]
 
 
 async def test_a_body_that_drips_is_refused_at_its_deadline(dial: Dial, stage: Stage) -> None:

@@ -52,6 +52,27 @@ def test_all_faults_of_all_files_are_told_at_once(
     assert "broker.yaml:" in told
 
 
+def test_a_broken_settings_file_does_not_hide_the_faults_of_others(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it points to is looked at in the same run."""
+    for file, good, bad in (
+        ("broker.yaml", "durability: os", "durability: maybe"),
+        ("issuers.yaml", "[ES256]", "[HS256]"),
+        ("capabilities.yaml", "[orders:read, orders:write]", "[orders read]"),
+    ):
+        text = (config / file).read_text()
+        assert good in text
+        (config / file).write_text(text.replace(good, bad))
+
+    assert main(["config", "check", "--config", str(config)]) == exits.CONFIGURATION
+
+    told = capsys.readouterr().err
+    assert "broker.yaml:" in told
+    assert "issuers.yaml:" in told
+    assert "capabilities.yaml:" in told
+
+
 @pytest.mark.parametrize("command", [["serve"], ["apply"], ["keys", "init"], ["config", "check"]])
 def test_a_missing_configuration_is_named(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

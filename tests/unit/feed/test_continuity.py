@@ -27,12 +27,13 @@ def test_entries_follow_by_seq_and_by_their_buckets_number() -> None:
 
 
 def test_a_hole_does_not_follow_and_leaves_the_reader_where_it_was() -> None:
-    """It is no proof that the log went back: it may have been trimmed."""
+    """It refutes the reader unless the log was trimmed: then the reader was only slow."""
     reader = Continuity(position(5, b0=5))
 
     assert not reader.follow(entry(7, 0, 6))
     assert reader.seq == 5
-    assert not reader.is_refuted_by(position(9, b0=9))
+    assert not reader.is_refuted_by(position(9, first=7, b0=9))
+    assert reader.is_refuted_by(position(9, first=6, b0=9))
 
 
 def test_another_number_of_a_bucket_refutes_the_reader() -> None:
