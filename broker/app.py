@@ -92,10 +92,12 @@ class Broker:
                 keep=settings.feed.log_keep_entries, longest=settings.feed.log_max_entries
             ),
         )
+        self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self._shipper = Shipper(
             self._feed_log,
             settings.store.buckets,
             clock=clock,
+            faults=self._faults,
             on_lag=lambda lag_ms: self.metrics.shipped(lag_ms / 1000),
         )
         self.replica = Replica(
@@ -128,7 +130,7 @@ class Broker:
             gate=self.gate,
             replica=self.replica,
             metrics=self.metrics,
-            faults=FaultPoints(os.environ.get(ARMED, "")),
+            faults=self._faults,
             issuer=settings.issuer,
             task_limits=TaskLimits(
                 max_ttl_ms=settings.tasks.max_ttl_seconds * 1000,

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
 from broker.errors import AccessDeniedError, StaleFactsError, StoreUnavailableError
+from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.governance.published import Published
 from broker.metrics import Metrics
@@ -45,11 +46,20 @@ class Replica(Protocol):
 class Judgement:
     """Decides, and keeps what operators need to understand a refusal."""
 
-    def __init__(self, gate: Gate, replica: Replica, log: DecisionLog, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        replica: Replica,
+        *,
+        log: DecisionLog,
+        metrics: Metrics,
+        faults: FaultPoints,
+    ) -> None:
         self._gate = gate
         self._replica = replica
         self._log = log
         self._metrics = metrics
+        self._faults = faults
 
     async def on_fresh_facts(self, attempt: Callable[[Published], Awaitable[Result]]) -> Result:
         """Run a giving verb on the published revision, again if the facts moved meanwhile.
@@ -91,6 +101,7 @@ class Judgement:
         except StoreUnavailableError:
             # Not recorded, still refused: what is asked for is not given in either case.
             return AccessDeniedError(reason)
+        self._faults.reach("refuse.noted")
         return AccessDeniedError(reason, decision_id=decision)
 
     async def refuse(

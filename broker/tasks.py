@@ -109,8 +109,10 @@ class Tasks:
         task_id, is_new = await self._ledger.open(new)
         self._faults.reach("open.written")
         task = await self._ledger.view(task_id)
-        if handle and not is_new and not await self._ledger.replace_handle(task, new.claim_hash):
-            handle = None
+        if handle and not is_new:
+            is_unclaimed = await self._ledger.replace_handle(task, new.claim_hash)
+            self._faults.reach("open.handed")
+            handle = handle if is_unclaimed else None
         return OpenedTask(task, handle, is_new)
 
     def _spec(

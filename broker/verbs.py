@@ -93,7 +93,13 @@ def build_verbs(parts: Parts) -> Verbs:
 
 
 def _judgement(parts: Parts) -> Judgement:
-    return Judgement(parts.gate, parts.replica, parts.ledger.decisions, parts.metrics)
+    return Judgement(
+        parts.gate,
+        parts.replica,
+        log=parts.ledger.decisions,
+        metrics=parts.metrics,
+        faults=parts.faults,
+    )
 
 
 def _tasks(parts: Parts, judgement: Judgement) -> Tasks:

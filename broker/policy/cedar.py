@@ -56,7 +56,8 @@ class CedarEngine:
         self._relevance = Relevance(policy.template for policy in policies.policies)
         self._memory = Memory(self._relevance)
         self._fitting: set[Shape] = set()
-        self._parents = {entity.name: entity.parents for entity in entities}
+        self._texts = {entity.name: str(entity.name) for entity in entities}
+        self._groups = {entity.name: tuple(map(str, entity.parents)) for entity in entities}
         self._blank = Trace(policies.digest, revision)
         self._authorize = authorize
 
@@ -97,8 +98,8 @@ class CedarEngine:
         if request.shape in self._fitting:
             # What no policy mentions is not shown: most of the price of an evaluation is to read
             # the context and to check it against the schema.
-            seen = self._relevance.cut(request.context)
-            return self._authorize(request.showing(seen), policies, self._entities, None)
+            seen = request.showing(self._relevance.cut(request.context))
+            return self._authorize(seen, policies, self._entities, None)
         result = self._authorize(request.to_json(), policies, self._entities, self._schema)
         if result.decision is Answer.Allow or result.decision is Answer.Deny:
             self._fitting.add(request.shape)
@@ -110,7 +111,7 @@ class CedarEngine:
     def _judge(self, request: CedarRequest, result: AuthzResult) -> Decision:
         names = tuple(sorted(result.diagnostics.reasons))
         errors = tuple(map(shortened, result.diagnostics.errors[:MAX_LINES]))
-        trace = replace(self._blank, policies=names, errors=errors, facts=self._facts(request))
+        trace = Trace(self.version, self._blank.facts_revision, names, self._facts(request), errors)
         refusal = _refusal(result.decision, names, errors)
         if refusal is None:
             return self._permitted(names, trace)
@@ -127,9 +128,9 @@ class CedarEngine:
 
     def _facts(self, request: CedarRequest) -> tuple[str, ...]:
         shown = (request.principal, request.resource)
-        known = [name for name in shown if name in self._parents]
-        groups = [parent for name in known for parent in self._parents[name]]
-        return tuple(map(str, dict.fromkeys([*known, *groups])))
+        known = [name for name in shown if name in self._texts]
+        groups = [group for name in known for group in self._groups[name]]
+        return tuple(dict.fromkeys([*(self._texts[name] for name in known), *groups]))
 
 
 def _entities(handles: Handles, entities: Sequence[Entity], schema: Schema) -> Entities:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from broker.model.principal import Kind
 from broker.policy.caller_map import flatten
 from broker.policy.entity import EntityName
@@ -45,15 +47,17 @@ class CedarRequest:
 
     def to_json(self) -> dict[str, object]:
         """Return what Cedar takes."""
-        return self.showing(self.context)
+        return self._about() | {"context": self.context}
 
     def showing(self, context: dict[str, object]) -> dict[str, object]:
-        """Return the same question with another context."""
+        """Return the same question with another context, written out, as Cedar takes it too."""
+        return self._about() | {"context": msgspec.json.encode(context).decode()}
+
+    def _about(self) -> dict[str, object]:
         return {
             "principal": self.principal.to_json(),
             "action": self.action.to_json(),
             "resource": self.resource.to_json(),
-            "context": context,
         }
 
 
