@@ -86,11 +86,19 @@ class Granting:
             raise _refusal(full)
         try:
             granted = await self._leases.renew(held, renewal)
-        except (LeaseEndedError, TaskClosedError, NotFoundError):
-            await self._places.free(spec, [spec.id])
+        except BrokerError as error:
+            await self._resettle(held, error)
             raise
         await self._shorten(spec, granted, renewal.ttl_ms)
         return _dated(await self._living(granted), granted)
+
+    async def _resettle(self, held: Lease, error: BrokerError) -> None:
+        """Count a lease as before its renewal was refused: not at all if it has ended."""
+        spec = held.spec
+        if isinstance(error, LeaseEndedError | TaskClosedError | NotFoundError):
+            await self._places.free(spec, [spec.id])
+        elif not isinstance(error, StoreUnavailableError):
+            await self._places.until(spec, spec.id, held.expires_at_ms + _MARGIN_MS)
 
     async def _living(self, granted: Granted) -> Lease:
         """Look again: nothing is delivered for what has ended meanwhile.

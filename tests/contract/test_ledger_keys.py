@@ -26,7 +26,7 @@ async def _everything(kit: LedgerKit) -> None:
     view = await kit.tasks.view(root.id)
     await kit.tasks.replace_handle(view, "h2")
     await kit.tasks.claim(view, "h2", "pod-1")
-    child = await kit.open(root, facts=1)
+    child = await kit.open(root, facts=1, key="k5", digest="d")
     granted = await kit.grant(child, facts=1, key="k2", digest="d")
     lease = await kit.leases.view(granted.lease)
     await kit.leases.activate(lease.spec, 1)
