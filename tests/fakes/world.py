@@ -20,7 +20,7 @@ from msgspec.structs import replace as replace_members
 
 from broker.app import Broker
 from broker.clock import SystemClock
-from broker.publishing import init_keys, publish
+from broker.publishing import init_keys, publish, rotate_keys
 from broker.settings.limits import TaskLimits
 from broker.store.connect import connect
 from broker.store.ledger import Ledger
@@ -231,6 +231,14 @@ class World:
         """Return every receipt of a report."""
         return [receipt for page in await self.pages(who, path) for receipt in page["receipts"]]
 
+    async def until_state(self, who: Who, path: str, state: str) -> None:
+        """Wait until every receipt of a report has come so far."""
+        async with asyncio.timeout(PATIENCE_S):
+            while {  # noqa: ASYNC110 - asked over HTTP
+                receipt["state"] for receipt in await self.receipts(who, path)
+            } != {state}:
+                await asyncio.sleep(0.1)
+
     async def readiness(self, *, at: int = 0) -> tuple[int, list[str]]:
         """Return the status of ``/readyz`` and what stands in the way."""
         answer = await self.get(None, "/readyz", at=at)
@@ -301,6 +309,11 @@ class World:
         record = await publish(self.config.settings(), by="operator:test")
         await self.refresh()
         return record.revision
+
+    async def rotate(self) -> None:
+        """Take one step of a rotation of the signing key."""
+        await rotate_keys(self.config.settings(), alg="EdDSA")
+        await self.refresh()
 
     async def publish_raw(self, bundle: str, digest: str) -> None:
         """Publish any text as the bundle, past every check of it."""
