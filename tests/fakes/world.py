@@ -20,6 +20,7 @@ from msgspec.structs import replace as replace_members
 
 from broker.app import Broker
 from broker.clock import SystemClock
+from broker.http.server import HttpServer
 from broker.publishing import init_keys, publish, rotate_keys
 from broker.settings.limits import TaskLimits
 from broker.store.connect import connect
@@ -70,9 +71,10 @@ class ShiftedClock(SystemClock):
 
 @dataclass
 class Running:
-    """One broker that runs: itself, what stops it, how to reach it, and its clock."""
+    """One broker that runs: itself, its server, what stops it, how to reach it, and its clock."""
 
     broker: Broker
+    server: HttpServer
     stack: AsyncExitStack
     session: aiohttp.ClientSession
     clock: ShiftedClock
@@ -244,6 +246,14 @@ class World:
         answer = await self.get(None, "/readyz", at=at)
         return answer.status, [reason["what"] for reason in answer["reasons"]]
 
+    def routes(self) -> list[tuple[str, str]]:
+        """List every method and path template that the first broker answers."""
+        return [
+            (route.method, route.resource.canonical)
+            for route in self.running[0].server.app.router.routes()
+            if route.resource is not None
+        ]
+
     # What happens around them.
 
     @property
@@ -287,13 +297,13 @@ class World:
         link = await connect(settings.store)
         stack.push_async_callback(link.close)
         broker = Broker(settings, link, clock)
-        await broker.start(stack)
+        server = await broker.start(stack)
         session = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(str(settings.listen.unix), limit=0),
             timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
         )
         await stack.enter_async_context(session)
-        self.running.append(Running(broker, stack, session, clock))
+        self.running.append(Running(broker, server, stack, session, clock))
         async with asyncio.timeout(PATIENCE_S):
             while not broker.gate.is_open and gives:
                 await asyncio.sleep(0.005)
