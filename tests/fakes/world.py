@@ -314,10 +314,11 @@ class World:
         while self.running:
             await self.running.pop().stack.aclose()
 
-    async def publish(self) -> int:
-        """Publish what the files say, and wait until every broker follows; return the revision."""
+    async def publish(self, *, wait: bool = True) -> int:
+        """Publish what the files say; return the revision, which every broker then follows."""
         record = await publish(self.config.settings(), by="operator:test")
-        await self.refresh()
+        if wait:
+            await self.refresh()
         return record.revision
 
     async def rotate(self) -> None:
