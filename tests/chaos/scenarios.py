@@ -258,7 +258,6 @@ REVOKE_AGENT: Final = Scenario(_report_bot_in_use, _revoke_agent, _check_revoked
 REFUSE: Final = Scenario(_task, _ask_too_much, _check_refused)
 
 
-
 @dataclass(frozen=True, slots=True)
 class Case:
     """A scenario interrupted at a point; repeated by its caller or left to the survivors."""
