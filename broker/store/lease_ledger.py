@@ -217,6 +217,17 @@ class LeaseLedger:
             ended += await self._link.run(scripts.LEASE_END, keys, args)
         return ended
 
+    async def undo(self, new: NewLease, lease: LeaseId) -> None:
+        """End a lease that nobody got, and let its idempotency key be used again.
+
+        Raises:
+            StoreUnavailableError: it may be alive until it expires.
+        """
+        await self.end([(lease, new.spec.task)], "undone")
+        if new.key:
+            key = self._keys.of(lease).idempotency(new.key)
+            await self._link.run(scripts.IDEM_FORGET, [key], [lease])
+
     async def live(self, task: TaskId, limit: int) -> list[LeaseId]:
         """Return some of the task's leases that have not been ended yet (limit 0: all)."""
         key = self._keys.of(task).live(task)

@@ -249,9 +249,14 @@ class World:
 
     async def told(self, kind: str) -> int:
         """Count the events of a kind, once what is due has been worked off."""
-        for each in self.running:
-            await each.broker.verbs.reaper.tick()
+        await self.settle()
         return self.ledger.told(kind)
+
+    async def settle(self) -> None:
+        """Work off everything that is due."""
+        reaper = self.broker.verbs.reaper
+        for bucket in range(len(self.broker.ledger.keys.buckets)):
+            await reaper.reap(bucket)
 
     def dump(self) -> dict[str, object]:
         """Return everything that the ledger holds, but for clocks and bookkeeping."""
