@@ -251,6 +251,7 @@ class World:
         """Count the events of a kind, once what is due has been worked off."""
         for each in self.running:
             await each.broker.verbs.reaper.tick()
+            await each.broker.verbs.reaper.rested()
         return self.ledger.told(kind)
 
     def dump(self) -> dict[str, object]:
