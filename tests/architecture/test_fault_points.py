@@ -33,5 +33,5 @@ def test_every_verb_has_points() -> None:
 
 def test_an_unknown_point_is_a_mistake() -> None:
     """Rather than a broker that never dies."""
-    with pytest.raises(ValueError, match="issue.dreamt"):
+    with pytest.raises(ValueError, match="no such fault point"):
         FaultPoints("issue.dreamt")

@@ -35,13 +35,10 @@ class Stages:
             self._waiting.put_nowait(case)
         loop = asyncio.get_running_loop()
         self.outcomes: Outcomes = {case.id: loop.create_future() for case in wanted}
-        self._over = asyncio.Event()
-        self.endings = [asyncio.create_task(self._play()) for _ in range(WORLDS)]
+        self.endings = [asyncio.create_task(self._play()) for _ in wanted[:WORLDS]]
 
     async def close(self) -> None:
-        """Take everything down."""
-        for ending in self.endings:
-            ending.cancel()
+        """Let everything come to its end."""
         await asyncio.gather(*self.endings, return_exceptions=True)
 
     async def _play(self) -> None:
