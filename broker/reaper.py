@@ -114,6 +114,11 @@ class Reaper:
         self.start(bucket)
         await asyncio.wait([self._at_work[bucket]])
 
+    async def rested(self) -> None:
+        """Wait until nothing is under way."""
+        while self._at_work:
+            await asyncio.wait(list(self._at_work.values()))
+
     async def stop(self) -> None:
         """End what is under way; other brokers find it when its claims run out."""
         tasks = list(self._at_work.values())

@@ -102,7 +102,6 @@ class LeaseLedger:
 
     def _grant_args(self, new: NewLease) -> list[str | int]:
         spec = new.spec
-        encoded = codec.encode(spec)
         return [
             spec.id,
             self._ids.operation(),
@@ -124,8 +123,7 @@ class LeaseLedger:
             new.digest if new.key else "",
             self._limits.retention_ms,
             spec.key_id,
-            encoded,
-            encoded,
+            codec.encode(spec),
         ]
 
     async def activate(self, spec: LeaseSpec, facts: int) -> None:

@@ -93,7 +93,6 @@ class TaskLedger:
 
     def _open_args(self, new: NewTask) -> list[str | int]:
         spec = new.spec
-        encoded = codec.encode(spec)
         return [
             spec.id,
             self._ids.operation(),
@@ -112,8 +111,7 @@ class TaskLedger:
             self._limits.children,
             new.digest if new.key else "",
             self._limits.retention_ms,
-            encoded,
-            encoded,
+            codec.encode(spec),
         ]
 
     async def view(self, task: TaskId) -> Task:

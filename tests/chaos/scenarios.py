@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import pytest
+
 from broker.client.api_errors import AbsentError, AccessRefusedError
 from broker.secret import Secret
 from tests.chaos.cast import Cast, Held, unique
@@ -94,12 +96,8 @@ async def _claim(play: Play) -> str:
 async def _check_claimed(play: Play, instance: str) -> None:
     """The handle is spent: it binds nobody else."""
     assert instance == play.cast.agent.identity.instance
-    try:
+    with pytest.raises(AbsentError):
         await play.cast.twin.client.tasks.claim(play.task, Secret(play.handle))
-    except AbsentError:
-        pass
-    else:
-        raise AssertionError("the handle was used twice")
     await play.cast.expect(alive=await play.cast.issue_both(play.task))
 
 
@@ -226,15 +224,12 @@ async def _check_revoked(play: Play, order: str) -> None:
 
 
 async def _ask_too_much(play: Play) -> str:
-    try:
+    with pytest.raises(AccessRefusedError) as refused:
         await play.cast.agent.client.credentials.issue(
             play.task, "orders-api", scopes=("orders:write",), idempotency_key=play.key
         )
-    except AccessRefusedError as refused:
-        assert refused.decision
-        told = await play.cast.operator.client.operator.explain(refused.decision)
-        return str(told["reason"])
-    raise AssertionError("granted beyond the ceiling")
+    told = await play.cast.operator.client.operator.explain(refused.value.decision)
+    return str(told["reason"])
 
 
 async def _check_refused(play: Play, reason: str) -> None:
@@ -256,7 +251,6 @@ REVOKE_CREDENTIAL: Final = Scenario(_two_tokens, _revoke_credential, _check_revo
 REVOKE_TASK: Final = Scenario(_family_in_use, _revoke_task, _check_revoked)
 REVOKE_AGENT: Final = Scenario(_report_bot_in_use, _revoke_agent, _check_revoked)
 REFUSE: Final = Scenario(_task, _ask_too_much, _check_refused)
-
 
 
 @dataclass(frozen=True, slots=True)

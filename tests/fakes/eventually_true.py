@@ -17,7 +17,7 @@ async def eventually_true(
     """
     try:
         async with asyncio.timeout(within_s):
-            while not await holds():
+            while not await holds():  # noqa: ASYNC110 - other processes have no event to offer
                 await asyncio.sleep(0.05)
     except TimeoutError as error:
         raise TimeoutError(f"did not come: {what}") from error

@@ -272,9 +272,9 @@ class World:
 
     async def settle(self) -> None:
         """Work off everything that is due."""
-        reaper = self.broker.verbs.reaper
-        for bucket in range(len(self.broker.ledger.keys.buckets)):
-            await reaper.reap(bucket)
+        for each in self.running:
+            await each.broker.verbs.reaper.tick()
+            await each.broker.verbs.reaper.rested()
 
     def dump(self) -> dict[str, object]:
         """Return everything that the ledger holds, but for clocks and bookkeeping."""
