@@ -23,6 +23,7 @@ from broker.clock import SystemClock
 from broker.http.server import HttpServer
 from broker.publishing import init_keys, publish, rotate_keys
 from broker.settings.limits import TaskLimits
+from broker.settings.store import StoreSettings
 from broker.store.connect import connect
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
@@ -360,6 +361,16 @@ class World:
                     return told[0]
                 await asyncio.sleep(0.02)
 
+    def store(self, **changes: int) -> StoreSettings:
+        """Return how the ledger is reached, some of it changed."""
+        return replace_members(self.config.settings().store, **changes)
+
+    async def until_logged(self, file: Path, kind: str) -> None:
+        """Wait until an audit trail tells of an event."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not _holds(file, kind):  # noqa: ASYNC110 - what ends it is in a file
+                await asyncio.sleep(0.05)
+
     def task_limits(self, **changes: int) -> TaskLimits:
         """Return the shipped bounds of tasks, some of them changed."""
         return replace_members(self.config.settings().tasks, **changes)
@@ -387,6 +398,10 @@ def issue_body(**changes: object) -> dict[str, object]:
         **changes,
     }
     return {name: value for name, value in body.items() if value is not ...}
+
+
+def _holds(file: Path, word: str) -> bool:
+    return file.exists() and word in file.read_text()
 
 
 def seconds_between(earlier: str, later: str) -> float:
