@@ -8,14 +8,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from broker.settings.limits import FeedLimits
 from broker.settings.settings import Audit
 from broker.signing.private_files import write_private
-from tests.fakes.cast import AGENT, HELPER, OPERATOR, ORCHESTRATOR, ORDERS
+from tests.fakes.cast import AGENT, HELPER, OPERATOR, ORCHESTRATOR, ORDERS, Who
 from tests.fakes.world import World, task_body
+from tests.fakes.world_config import ISSUERS
 
 
 @dataclass
@@ -351,14 +354,69 @@ async def test_redis_is_stuck(world: World) -> None:
     await recovers(world)
 
 
-async def test_keys_of_an_issuer_that_cannot_be_had(world: World) -> None:
-    """Its tokens are refused, the other issuer's are not; nobody is told which it was."""
-    stranger = world.token(AGENT, iss="http://127.0.0.1:9")
+SECOND_AGENT = Who(AGENT.kind, AGENT.name, "acme", "pod-1", ISSUERS[1])
 
-    answer = await world.call(stranger, "GET", "/v1/tasks")
 
+async def test_an_issuer_whose_keys_cannot_be_had(world: World) -> None:
+    """Its tokens are refused and readiness names it; the other issuer's go on."""
+    keys = world.config.folder / "second.json"
+    await restart_with_own_keys(world, keys)
+
+    refused = await world.get(SECOND_AGENT, "/v1/tasks")
+    accepted = await world.get(AGENT, "/v1/tasks")
+    ready = await world.get(None, "/readyz")
+    keys.write_bytes(world.signer.jwks())
+
+    assert (refused.status, accepted.status) == (401, 200)
+    assert (ready.status, ready["mode"]) == (200, "full")
+    assert ["second" in reason["what"] for reason in ready["reasons"]] == [True]
+    await world.until_no_reason()
+    assert (await world.get(SECOND_AGENT, "/v1/tasks")).status == 200
+
+
+async def test_an_issuer_whose_keys_are_too_old(world: World) -> None:
+    """They were good once; beyond the stated age they vouch for nothing."""
+    keys = world.config.folder / "second.json"
+    keys.write_bytes(world.signer.jwks())
+    await restart_with_own_keys(world, keys)
+    assert (await world.get(SECOND_AGENT, "/v1/tasks")).status == 200
+    keys.unlink()
+
+    async with asyncio.timeout(20):
+        while (await world.get(SECOND_AGENT, "/v1/tasks")).status == 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+    status, told = await world.until_told("issuers")
+    assert (status, "second" in told) == (200, True)
+
+
+async def test_no_issuer_has_keys(world: World) -> None:
+    """Nobody can show who it is: the broker is not ready, and says of whom it waits for keys."""
+    (world.config.folder / "jwks.json").unlink()
+    world.config.edit("issuers.yaml", lambda file: _keys_of(file, 0, world, "jwks.json"))
+    await restart_with_own_keys(world, world.config.folder / "second.json", gives=False)
+
+    told = await world.until_refusing("issuers")
+    answer = await world.get(AGENT, "/v1/tasks")
+
+    assert "dev" in told
     assert answer.status == 401
-    assert (await world.get(AGENT, "/v1/tasks")).status == 200
+
+
+async def restart_with_own_keys(world: World, keys: Path, *, gives: bool = True) -> None:
+    """Let the second issuer have a file of its own, looked at every other second."""
+    world.config.edit("issuers.yaml", lambda file: _keys_of(file, 1, world, keys.name))
+    await world.stop()
+    await world.start(gives=gives)
+
+
+def _keys_of(file: Any, position: int, world: World, name: str) -> None:
+    file["issuers"][position]["keys"] = {
+        "file": str(world.config.folder / name),
+        "refresh_seconds": 2,
+        "cooldown_seconds": 1,
+        "max_stale_seconds": 3,
+    }
 
 
 async def test_reasons_are_told_together(world: World) -> None:

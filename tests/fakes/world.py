@@ -350,15 +350,26 @@ class World:
             while (await self.readiness(at=at))[0] != 200:  # noqa: ASYNC110 - asked over HTTP
                 await asyncio.sleep(0.02)
 
+    async def until_no_reason(self, *, at: int = 0) -> None:
+        """Wait until a broker gives access and has nothing to complain of."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.readiness(at=at)) != (200, []):  # noqa: ASYNC110 - asked over HTTP
+                await asyncio.sleep(0.02)
+
     async def until_refusing(self, word: str, *, at: int = 0) -> str:
         """Wait until readiness names a reason that begins with the word, and return it."""
+        status, told = await self.until_told(word, at=at)
+        assert status == 503
+        return told
+
+    async def until_told(self, word: str, *, at: int = 0) -> tuple[int, str]:
+        """Wait until readiness names such a reason, whether the broker gives access or not."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 status, reasons = await self.readiness(at=at)
                 told = [reason for reason in reasons if reason.startswith(word)]
                 if told:
-                    assert status == 503
-                    return told[0]
+                    return status, told[0]
                 await asyncio.sleep(0.02)
 
     def store(self, **changes: int) -> StoreSettings:
