@@ -1,8 +1,8 @@
 """RFC 7662 for registered resource servers.
 
-A token is active only if its signature is ours, its audience is the caller's own, and the ledger's
-judge says that its lease is alive. Everything else, whatever it is, gets the same answer (RFC 7662
-§2.2): an oracle would tell strangers which tokens exist.
+A token is active only if its signature is ours, its audience is the caller's own, its tenant one of
+the caller's, and the ledger's judge says that its lease is alive. Everything else, whatever it is,
+gets the same answer (RFC 7662 §2.2): an oracle would tell strangers which tokens exist.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,6 +47,7 @@ class Introspection:
         lease = await self._leases.view(lease_of(token_id), _path(claims))
         is_live = (
             claims["aud"] == caller.name == lease.spec.audience
+            and caller.answers_for(lease.spec.tenant)
             and lease.judged_at_ms < expires_at_s * 1000
             and lease.is_alive
         )

@@ -70,15 +70,15 @@ class Issuance:
         """
         same = repeatable(caller, f"issue {task}", idempotency_key, request)
 
-        async def attempt(published: Published) -> IssuedCredential:
+        async def attempt(published: Published, known: Principal) -> IssuedCredential:
             found = await self._tree.bound(task)
             if found is None:
                 raise NotFoundError("no such task")
             spec, instance = found
-            require_owner(caller, spec, instance)
-            return await self._issue(caller, spec, request, same, published)
+            require_owner(known, spec, instance)
+            return await self._issue(known, spec, request, same, published)
 
-        return await self._judgement.on_fresh_facts(attempt)
+        return await self._judgement.on_fresh_facts(caller, attempt)
 
     async def _issue(
         self,
@@ -175,12 +175,12 @@ class Issuance:
         """
         same = repeatable(caller, f"renew {lease}", idempotency_key, ttl_ms)
 
-        async def attempt(published: Published) -> IssuedCredential:
+        async def attempt(published: Published, known: Principal) -> IssuedCredential:
             held = await self._leases.view(lease)
-            require_holder(caller, held.spec)
-            return await self._renew(caller, held, ttl_ms, same, published)
+            require_holder(known, held.spec)
+            return await self._renew(known, held, ttl_ms, same, published)
 
-        return await self._judgement.on_fresh_facts(attempt)
+        return await self._judgement.on_fresh_facts(caller, attempt)
 
     async def _renew(
         self, caller: Principal, held: Lease, ttl_ms: int, same: Repeatable, published: Published

@@ -233,12 +233,14 @@ class LeaseLedger:
         key = self._keys.of(task).live(task)
         return [LeaseId(name) for name in await self._link.read("ZRANGE", key, 0, limit - 1)]
 
-    async def page(self, task: TaskId, after: str, limit: int) -> tuple[list[LeaseId], str]:
-        """Page through a task's leases, whatever their state; the cursor is empty at the end."""
+    async def page(self, task: TaskId, after: int, limit: int) -> tuple[list[LeaseId], int]:
+        """Page through a task's leases, whatever their state.
+
+        Return some and how many have been seen then: 0 when these were the last.
+        """
         key = self._keys.of(task).leases(task)
-        offset = int(after or 0)
-        found = await self._link.read("ZRANGE", key, offset, offset + limit - 1)
-        return [LeaseId(name) for name in found], str(offset + limit) if len(found) == limit else ""
+        found = await self._link.read("ZRANGE", key, after, after + limit - 1)
+        return [LeaseId(name) for name in found], after + limit if len(found) == limit else 0
 
 
 def _granted(reply: Reply) -> Granted:
