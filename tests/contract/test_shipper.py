@@ -297,9 +297,8 @@ async def test_the_lag_of_what_was_shipped_is_measured(link: Link) -> None:
 async def test_a_failing_bucket_rests_longer_each_time(link: Link, single: SingleServer) -> None:
     """A store that is gone is not hammered: attempts are spaced out, up to a bound."""
     clock, pace = FakeClock(), Pace(rest_ms=100, longest_rest_ms=300)
-    lane = Lane(
-        FeedLog(link, "jit"), 0, clock=clock, pace=pace, on_lag=lambda _: None, faults=FaultPoints()
-    )
+    log = FeedLog(link, "jit")
+    lane = Lane(log, 0, clock=clock, pace=pace, on_lag=lambda _: None, faults=FaultPoints())
     single.kill()
     counts = []
     for wait_ms in (0, 99, 1, 199, 1, 299, 1, 300):
