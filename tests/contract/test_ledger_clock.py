@@ -104,6 +104,7 @@ async def test_access_is_taken_away_whatever_the_clocks_say(
     await kit.verbs.tasks.close(kit.orchestrator, tasks[1].spec.id, TaskState.CANCELLED, "")
     await kit.revoke(SelectorKind.AGENT, "invoice-bot")
     await kit.reap()
+    await kit.reap()
 
     assert not any([(await kit.ledger.leases.view(lease)).is_alive for lease in leases])
     assert await kit.counted("agent", "invoice-bot") == []
@@ -202,5 +203,3 @@ async def test_deadlines_and_expiry_wait_for_nobody(kit: VerbsKit) -> None:
 
     assert (await kit.ledger.tasks.view(late.spec.id)).ended_by == "deadline"
     assert not (await kit.ledger.leases.view(lease)).is_alive
-
-
