@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -204,7 +205,15 @@ class Issuance:
         except QuotaExceededError:
             await self._undo(lease.spec, is_granted=True)
             raise
+        await self._free_if_dead(lease)
         return self._signed(lease, granted)
+
+    async def _free_if_dead(self, lease: Lease) -> None:
+        """Free what was counted a moment after the lease's own end had freed it."""
+        with suppress(BrokerError):
+            seen = await self._leases.view(lease.spec.id, lease.spec.path)
+            if not seen.is_alive:
+                await self._places.free(lease.spec, [lease.spec.id])
 
     async def _count(self, spec: LeaseSpec, life_ms: int, published: Published) -> None:
         """Count a lease that is alive; one that is counted already then counts for longer."""
@@ -267,7 +276,11 @@ class Issuance:
         )
         # First the places, which must outlast the lease: a crash in between counts for too long.
         await self._count(held.spec, renewal.ttl_ms, published)
-        granted = await self._leases.renew(held, renewal)
+        try:
+            granted = await self._leases.renew(held, renewal)
+        except BrokerError:
+            await self._free_if_dead(held)
+            raise
         self._faults.reach("renew.granted")
         self._told(held.spec.id)
         lease = await self._leases.view(held.spec.id, held.spec.path)
