@@ -43,9 +43,11 @@ from broker.replica import WATCHERS, Replica
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
 from broker.store.census import Counting
+from broker.store.clock_bounds import ClockBounds
 from broker.store.connect import connect
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
+from broker.store.ledger_clock import LedgerClock
 from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.tasks import TaskLimits
@@ -83,6 +85,7 @@ class Broker:
             namespace=settings.store.namespace,
             buckets=settings.store.buckets,
             limits=ledger_limits(settings),
+            bounds=ClockBounds(clock, settings.clock.max_skew_ms, settings.store.deadline_ms),
         )
         self._counting = Counting(link, self.ledger.keys)
         self._feed_log = FeedLog(
@@ -108,7 +111,10 @@ class Broker:
             quotas=settings.quotas,
         )
         self._clock_watch = ClockWatch(
-            link, clock, self.gate, max_skew_ms=settings.clock.max_skew_ms
+            LedgerClock(link, self.ledger.keys),
+            clock,
+            self.gate,
+            max_skew_ms=settings.clock.max_skew_ms,
         )
         self._hub = Hub(
             self._feed_log,

@@ -12,6 +12,7 @@ from broker.errors import NotFoundError
 from broker.ids import IdFactory, LeaseId, TaskId
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.store import codec, scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.limits import Limits
 from broker.store.link import Link, Reply
@@ -68,13 +69,21 @@ class LeaseLedger:
     """State changes of leases."""
 
     def __init__(
-        self, link: Link, keys: Keyspace, ids: IdFactory, paths: Paths, limits: Limits
+        self,
+        link: Link,
+        keys: Keyspace,
+        ids: IdFactory,
+        paths: Paths,
+        limits: Limits,
+        *,
+        bounds: ClockBounds = ANY_TIME,
     ) -> None:
         self._link = link
         self._keys = keys
         self._ids = ids
         self._paths = paths
         self._limits = limits
+        self._bounds = bounds
 
     async def grant(self, new: NewLease) -> Granted:
         """Reserve a lease, or grant it at once.
@@ -124,6 +133,7 @@ class LeaseLedger:
             self._limits.retention_ms,
             spec.key_id,
             codec.encode(spec),
+            *self._bounds.around_now(),
         ]
 
     async def activate(self, spec: LeaseSpec, facts: int) -> None:
@@ -178,6 +188,7 @@ class LeaseLedger:
             self._limits.retention_ms,
             renewal.key_id,
             codec.encode(detail),
+            *self._bounds.around_now(),
         ]
 
     async def view(self, lease: LeaseId, path: tuple[TaskId, ...] | None = None) -> Lease:

@@ -21,6 +21,7 @@ _REFUSALS: Final[dict[str, BrokerError]] = {
     "absent": NotFoundError("not in the ledger"),
     "cut": TaskClosedError("an operator has cut this off: cut"),
     "stale": StaleFactsError("the decision read older facts than the ledger holds"),
+    "clock": UnavailableError("the ledger's clock and this broker's disagree: see /readyz"),
     "full": UnavailableError("the outbox is full: audit or feed shipping lags behind"),
     "conflict": IdempotencyConflictError(
         "the idempotency key was used for another request: use a new key",

@@ -11,6 +11,7 @@ from broker.errors import NotFoundError
 from broker.ids import IdFactory, TaskId
 from broker.model.task import Task, TaskSpec, TaskState
 from broker.store import codec, scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.limits import Limits
 from broker.store.link import Link, Reply
@@ -39,13 +40,21 @@ class TaskLedger:
     """State changes of tasks."""
 
     def __init__(
-        self, link: Link, keys: Keyspace, ids: IdFactory, paths: Paths, limits: Limits
+        self,
+        link: Link,
+        keys: Keyspace,
+        ids: IdFactory,
+        paths: Paths,
+        limits: Limits,
+        *,
+        bounds: ClockBounds = ANY_TIME,
     ) -> None:
         self._link = link
         self._keys = keys
         self._ids = ids
         self._paths = paths
         self._limits = limits
+        self._bounds = bounds
 
     async def open(self, new: NewTask) -> tuple[TaskId, bool]:
         """Open a task; return its id and whether it is new.
@@ -112,6 +121,7 @@ class TaskLedger:
             new.digest if new.key else "",
             self._limits.retention_ms,
             codec.encode(spec),
+            *self._bounds.around_now(),
         ]
 
     async def view(self, task: TaskId) -> Task:
@@ -182,6 +192,7 @@ class TaskLedger:
         bucket = self._keys.of(spec.id)
         detail = codec.encode({"task": spec.id, "ttl_ms": ttl_ms, "by": by})
         args: list[str | int] = [spec.id, self._ids.operation(), ttl_ms, facts, spec.tenant, detail]
+        args += self._bounds.around_now()
         siblings = bucket.open_children(spec.path[-2] if len(spec.path) > 1 else spec.id)
         keys = [*bucket.head, siblings, *bucket.path(spec.path)]
         accept(await self._link.run(scripts.TASK_EXTEND, keys, args))

@@ -17,7 +17,6 @@ from tests.bench import report
 from tests.bench.compare import VERBS, Result, Scope, compare
 from tests.bench.loops import LOOPS
 from tests.bench.meter import BenchFailedError
-from tests.bench.workload import Habits
 
 WIDTH: Final = 112
 """Columns of a terminal that the table needs; where the output is no terminal it is this wide."""
@@ -78,7 +77,7 @@ def _scope(options: argparse.Namespace) -> Scope:
         seconds=options.seconds or (1.0 if quick else 3.0),
         rounds=options.rounds or 3,
         tasks=options.tasks or (2_400 if quick else 9_000),
-        habits=Habits(0 if options.strangers else options.callers, options.familiar),
+        callers=0 if options.strangers else options.callers,
         loop=options.loop,
         alg=options.alg,
         profile=options.profile,
@@ -103,7 +102,6 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=int, help="opened beforehand")
     parser.add_argument("--callers", type=int, default=64, help="instances that take turns")
     parser.add_argument("--strangers", action="store_true", help="every caller is seen once only")
-    parser.add_argument("--familiar", action="store_true", help="policy is asked the same again")
     parser.add_argument("--loop", choices=LOOPS, default="asyncio")
     parser.add_argument("--alg", choices=("EdDSA", "ES256"), default="EdDSA")
     parser.add_argument(

@@ -13,7 +13,6 @@ from tests.bench.stage import Plan, Side, Stage, set_up
 from tests.bench.workload import (
     Callers,
     FloorDialect,
-    Habits,
     ProductDialect,
     Workload,
     jobs,
@@ -21,8 +20,9 @@ from tests.bench.workload import (
     tokens,
 )
 
-VERBS: Final = ("issue", "introspect", "complete")
-"""In this order: completing ends what the others need."""
+VERBS: Final = ("issue", "evaluate", "introspect", "complete")
+"""``evaluate`` is issuing under a policy that looks at what differs with every request, so that no
+decision can be remembered. Once it is published it stays, so issuing comes first."""
 
 _FASTEST: Final = {"product": 6_000, "floor": 14_000}
 """More requests in a second than one side answers: that many are prepared."""
@@ -30,7 +30,11 @@ _FASTEST: Final = {"product": 6_000, "floor": 14_000}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """How much to measure, and of what."""
+    """How much to measure, and of what.
+
+    ``callers`` take turns: their workload tokens are verified, then remembered for some seconds. 0
+    stands for a caller of its own with every task, which is never seen again.
+    """
 
     workers: tuple[int, ...]
     connections: tuple[int, ...]
@@ -38,10 +42,20 @@ class Scope:
     seconds: float
     rounds: int
     tasks: int
-    habits: Habits
+    callers: int
     loop: str
     alg: str
     profile: Path | None = None
+
+    @property
+    def complete_each(self) -> int:
+        """How many tasks one run completes."""
+        return self.tasks // 4 if "complete" in self.verbs else 0
+
+    @property
+    def to_complete(self) -> int:
+        """How many tasks are opened to be completed: each can be completed once."""
+        return self.complete_each * self.rounds * len(self.connections)
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -92,24 +106,24 @@ async def _with_workers(
         pair = await prepare(stage, scope)
         for verb in (verb for verb in VERBS if verb in scope.verbs):
             say(f"{workers} worker(s): {verb}")
+            if verb == "evaluate":
+                await stage.let_policy_look_at_everything()
             for result in await _verb(pair, scope, workers, verb):
                 yield result
 
 
 async def prepare(stage: Stage, scope: Scope) -> Pair:
-    """Open the tasks, and warm both sides up by having some credentials issued."""
+    """Open the tasks, and warm both sides up by having a credential issued within each."""
     meter = Meter(stage)
-    callers = Callers(stage.badges, scope.habits.callers or scope.tasks)
-    asked = openings(stage.badges, callers, scope.tasks)
+    callers = Callers(stage.badges, scope.callers or scope.tasks)
+    asked = openings(stage.badges, callers, scope.tasks + scope.to_complete)
     opened = jobs(await meter.ask(stage.product, asked), callers)
-    resource = stage.badges.resource()
-    is_familiar = scope.habits.is_familiar
-    product = Workload(ProductDialect(), opened, resource, is_familiar=is_familiar)
-    floor = Workload(FloorDialect(), opened, resource, is_familiar=is_familiar)
-    for side, workload in ((stage.product, product), (stage.floor, floor)):
-        issued = await meter.ask(side, workload.issue(len(opened)))
-        workload.learn(tokens(issued))
-    return Pair(stage, meter, product, floor)
+    parts = (opened[scope.to_complete :], opened[: scope.to_complete], stage.badges.resource())
+    pair = Pair(stage, meter, Workload(ProductDialect(), *parts), Workload(FloorDialect(), *parts))
+    for side, workload in ((stage.product, pair.product), (stage.floor, pair.floor)):
+        issued = tokens(await meter.ask(side, workload.begin(opened)))
+        workload.learn(issued)
+    return pair
 
 
 async def _verb(pair: Pair, scope: Scope, workers: int, verb: str) -> list[Result]:
@@ -135,10 +149,9 @@ async def _verb(pair: Pair, scope: Scope, workers: int, verb: str) -> list[Resul
 def _requests(workload: Workload, verb: str, side: Side, scope: Scope) -> Sequence[bytes]:
     most = round(_FASTEST[side.name] * scope.seconds)
     match verb:
-        case "issue":
+        case "issue" | "evaluate":
             return workload.issue(most)
         case "introspect":
             return workload.introspect(most)
         case _:
-            # Both sides get as many, for the tasks have to last for all rounds.
-            return workload.complete(scope.tasks // (scope.rounds * len(scope.connections)))
+            return workload.complete(scope.complete_each)

@@ -5,6 +5,7 @@ durability (append-only file, fsync every second), but each a server of its own,
 whose work it does.
 """
 
+import asyncio
 import json
 import socket
 import sys
@@ -21,11 +22,14 @@ from broker.dev.processes import Child, Processes
 from broker.signing.key import new_private_key
 from broker.signing.key_files import write_private_key
 from tests.bench.badges import Badges
-from tests.bench.installation import Addresses, install
+from tests.bench.installation import Addresses, install, look_at_everything
 from tests.bench.usage import listens
 
 _ASKED: Final = 24
 """How often a port that several workers share is asked whether it is ready: each will have been."""
+
+_FOLLOWED_S: Final = 2.0
+"""Within it a published revision is in force everywhere (I15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,11 @@ class Stage:
     processes: Processes
     store_url: str
     config: Path
+
+    async def let_policy_look_at_everything(self) -> None:
+        """Publish another policy, and wait until every worker has it."""
+        await look_at_everything(self.config)
+        await asyncio.sleep(_FOLLOWED_S)
 
     @property
     def directory(self) -> Path:

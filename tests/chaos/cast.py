@@ -149,11 +149,15 @@ class Part:
         self._cast = cast
         self._at = at
 
+    def at(self, url: str) -> BrokerClient:
+        """Return the client of a broker."""
+        client: BrokerClient = self._at(url)
+        return client
+
     @property
     def client(self) -> BrokerClient:
         """The client of the broker whose turn it is."""
-        client: BrokerClient = self._at(self._cast.url)
-        return client
+        return self.at(self._cast.url)
 
 
 AUDIENCES: Final = (ORDERS, REPORTS)

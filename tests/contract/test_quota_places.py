@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.errors import LeaseEndedError, QuotaExceededError
+from broker.errors import LeaseEndedError, QuotaExceededError, TaskClosedError
 from broker.idempotency import repeatable
 from broker.ids import LeaseId
 from broker.model.lease import LeaseState
@@ -152,6 +152,21 @@ async def test_a_renewal_is_not_delivered_again_after_the_end(kit: VerbsKit) -> 
 
     with pytest.raises(LeaseEndedError):
         await kit.verbs.issuance.renew(kit.agent, lease, 120_000, "one")
+
+
+async def test_renewing_what_has_ended_takes_no_place(kit: VerbsKit) -> None:
+    """Neither a credential that was given back nor one whose task was taken down is counted."""
+    task = await kit.open()
+    given, left = await kit.issue(task), await kit.issue(task)
+    await kit.verbs.credentials.give_back(kit.agent, given)
+    await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
+    await kit.reap()
+
+    for lease in (given, left):
+        with pytest.raises((LeaseEndedError, TaskClosedError)):
+            await kit.verbs.issuance.renew(kit.agent, lease, 120_000, "")
+
+    assert await counted(kit) == [[], []]
 
 
 async def test_a_repeat_after_the_end_takes_no_place(kit: VerbsKit) -> None:

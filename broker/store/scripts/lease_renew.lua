@@ -1,7 +1,9 @@
 -- Prolong a lease by a new generation, never beyond its first maximum.
 -- KEYS: meta cuts due out live lease idem path…
--- ARGV: id, op, task, path, instance, ttl, evidence_exp, facts, outbox_max, digest, retention, key_id, detail
-local now = advance_clock()
+-- ARGV: id, op, task, path, instance, ttl, evidence_exp, facts, outbox_max, digest, retention, key_id, detail,
+--       earliest, latest
+local now, told = believed_clock(ARGV[14], ARGV[15])
+if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
 if known[1] then
   if known[1] ~= ARGV[10] then return {'conflict'} end

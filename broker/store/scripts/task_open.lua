@@ -1,8 +1,9 @@
 -- Open a task, once. KEYS: meta cuts due out node idem ix-agent ix-tenant ix-issuer ix-all,
 -- then for a child: siblings open-siblings path…
 -- ARGV: id, op, path, tenant, agent, issuer, instance, claim, ttl, idle, opener_timeout, max_ttl,
---       facts, outbox_max, children_max, digest, idem_ttl, spec
-local now = advance_clock()
+--       facts, outbox_max, children_max, digest, idem_ttl, spec, earliest, latest
+local now, told = believed_clock(ARGV[19], ARGV[20])
+if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[6], 'digest', 'id')
 if known[1] then
   if known[1] ~= ARGV[16] then return {'conflict'} end
