@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from multidict import CIMultiDict
 
 from tests.fakes.cast import AGENT, OPERATOR, ORCHESTRATOR, ORDERS, Who
 from tests.fakes.world import Answer, World, issue_body, task_body
@@ -489,3 +490,18 @@ async def test_evidence_that_is_not_as_declared_gets_the_same_answer(
 
     assert (answer.status, answer.raw) == (401, nothing.raw)
     assert world.dump() == before
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Idempotency-Key"])
+async def test_a_header_that_says_who_or_which_comes_once(world: World, name: str) -> None:
+    """Two of them are two requests in one (M6, C13); the same twice is refused as well."""
+    one = {"Authorization": f"Bearer {world.remembered(ORCHESTRATOR)}", "Idempotency-Key": "k-1"}
+    headers = CIMultiDict([*one.items(), (name, one[name])])
+
+    async with world.running[0].session.post(
+        "http://broker/v1/tasks", json=task_body(), headers=headers
+    ) as answer:
+        body = await answer.json(content_type=None)
+
+    assert (answer.status, body["field"]) == (400, name)
+    assert await world.told("task.opened") == 0

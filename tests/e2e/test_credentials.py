@@ -1,5 +1,7 @@
 """Credentials from issue to end, through the API."""
 
+import asyncio
+
 import jwt
 import pytest
 
@@ -14,7 +16,7 @@ from tests.fakes.cast import (
     STOCK_ORCHESTRATOR,
     Who,
 )
-from tests.fakes.world import World, seconds_between
+from tests.fakes.world import Answer, World, seconds_between
 from tests.fakes.world_config import BROKER, ISSUERS, LEGACY
 
 WRITE = [{"capability": "orders-api", "scopes": ["orders:read", "orders:write"]}]
@@ -375,3 +377,29 @@ async def test_a_capability_that_is_gone_is_not_renewed(world: World) -> None:
     renewed = await world.post(AGENT, f"/v1/credentials/{held['id']}/renew")
 
     assert (renewed.status, renewed.code) == (409, "credential-not-renewable")
+
+
+async def test_renewal_and_end_race_leaves_nothing_alive(worlds: World) -> None:
+    """Whichever comes first, over two brokers: after the end no generation lives (E19)."""
+    for ending in ("back", "task", "revoked"):
+        task = await worlds.open()
+        issued = await worlds.issue(task["id"], ttl_seconds=30)
+        renew = f"/v1/credentials/{issued['id']}/renew"
+
+        answers = await asyncio.gather(
+            *(worlds.post(AGENT, renew, {"ttl_seconds": 60 + n}, at=n % 2) for n in range(4)),
+            _end(worlds, ending, task["id"], issued["id"]),
+            *(worlds.post(AGENT, renew, {"ttl_seconds": 90 + n}, at=n % 2) for n in range(4)),
+        )
+
+        tokens = [a["access_token"] for a in answers if a.status == 201]
+        assert answers[4].status == 200
+        assert not any([await worlds.is_active(t) for t in (*tokens, issued["access_token"])])
+
+
+async def _end(world: World, how: str, task: str, lease: str) -> Answer:
+    if how == "back":
+        return await world.call(AGENT, "DELETE", f"/v1/credentials/{lease}", at=1)
+    if how == "task":
+        return await world.post(AGENT, f"/v1/tasks/{task}/complete", at=1)
+    return await world.revoke(OPERATOR, credential=lease)

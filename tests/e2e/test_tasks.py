@@ -1,5 +1,7 @@
 """Tasks from opening to end, through the API."""
 
+import asyncio
+
 import pytest
 
 from broker.settings.limits import TaskLimits
@@ -294,3 +296,16 @@ async def test_tasks_opened_meanwhile_repeat_nothing_in_a_list(world: World) -> 
 
     assert len(ids) == len(set(ids))
     assert opened <= set(ids)
+
+
+async def test_many_instances_race_for_one_handle(worlds: World) -> None:
+    """Sixty-four over two brokers: one owner (A14)."""
+    task = await worlds.open(instance=...)
+    claim, handle = f"/v1/tasks/{task['id']}/claim", {"handle": task["claim_handle"]}
+
+    answers = await asyncio.gather(
+        *(worlds.post(AGENT.at(f"pod-{n}"), claim, handle, at=n % 2) for n in range(64))
+    )
+
+    assert sorted(answer.status for answer in answers) == [200] + [404] * 63
+    assert await worlds.told("task.claimed") == 1

@@ -326,9 +326,9 @@ class World:
             await self.refresh()
         return record.revision
 
-    async def rotate(self) -> None:
+    async def rotate(self, *, alg: str = "EdDSA") -> None:
         """Take one step of a rotation of the signing key."""
-        await rotate_keys(self.config.settings(), alg="EdDSA")
+        await rotate_keys(self.config.settings(), alg=alg)
         await self.refresh()
 
     async def publish_raw(self, bundle: str, digest: str) -> None:
