@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from broker.cursor import number
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId
 from broker.model.lease import Lease
@@ -46,13 +47,15 @@ class Credentials:
         """Page through a task's credentials, oldest first.
 
         Raises:
+            InvalidRequestError: the cursor is none of this list.
             NotFoundError: the caller may not see the task.
         """
         found = await self._tasks.view(task)
         require_visible(caller, found)
-        names, after = await self._leases.page(task, cursor, limit)
+        offset = number(cursor, "list") if cursor else 0
+        names, after = await self._leases.page(task, offset, limit)
         views = await asyncio.gather(*(self._leases.find(name, found.spec.path) for name in names))
-        return LeasePage(tuple(view for view in views if view), after)
+        return LeasePage(tuple(view for view in views if view), str(after or ""))
 
     async def give_back(self, caller: Principal, lease: LeaseId) -> Lease:
         """End a credential that is no longer needed; doing it twice is the same as once.

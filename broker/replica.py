@@ -45,6 +45,7 @@ class Replica:
         self._quotas = quotas
         self._current = Current()
         self._record: ControlRecord | None = None
+        self._announced = 0
         self._registered: Registered | None = None
         self._loaded_keys: tuple[PublicKey, ...] | None = None
         self._keyring: Keyring | None = None
@@ -128,7 +129,12 @@ class Replica:
                 ),
             )
             return
-        self._gate.report("policy")
+        announced = await self._control.announced()
+        if announced > record.revision and announced == self._announced:
+            self._gate.report("policy", _half_published(announced))
+        else:
+            self._gate.report("policy")
+        self._announced = announced
 
     async def _load_revision(self, revision: int) -> None:
         raw = (await self._control.bundle(revision)).encode()
@@ -180,6 +186,13 @@ class Replica:
         return Keyring(
             load_keys(self._key_directory), [dataclasses.asdict(key) for key in published]
         )
+
+
+def _half_published(revision: int) -> Hindrance:
+    return Hindrance(
+        f"revision {revision} was announced and never published, so no decision is new enough",
+        "run `broker apply` again: its last run died halfway",
+    )
 
 
 def _lost(former: ControlRecord | None) -> Hindrance:

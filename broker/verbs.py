@@ -7,6 +7,7 @@ from broker.credentials import Credentials
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
+from broker.granting import Granting
 from broker.ids import LeaseId, TaskId, bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
@@ -124,7 +125,7 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
     return Issuance(
         tree=ledger.tree,
         leases=ledger.leases,
-        places=Places(ledger.quotas),
+        granting=Granting(ledger.leases, Places(ledger.quotas)),
         judgement=judgement,
         minting=Minting(parts.issuer, parts.replica),
         ids=ledger.ids,

@@ -111,7 +111,6 @@ class LeaseLedger:
 
     def _grant_args(self, new: NewLease) -> list[str | int]:
         spec = new.spec
-        encoded = codec.encode(spec)
         return [
             spec.id,
             self._ids.operation(),
@@ -133,8 +132,7 @@ class LeaseLedger:
             new.digest if new.key else "",
             self._limits.retention_ms,
             spec.key_id,
-            encoded,
-            encoded,
+            codec.encode(spec),
             *self._bounds.around_now(),
         ]
 
@@ -230,17 +228,30 @@ class LeaseLedger:
             ended += await self._link.run(scripts.LEASE_END, keys, args)
         return ended
 
+    async def undo(self, new: NewLease, lease: LeaseId) -> None:
+        """End a lease that nobody got, and let its idempotency key be used again.
+
+        Raises:
+            StoreUnavailableError: it may be alive until it expires.
+        """
+        await self.end([(lease, new.spec.task)], "undone")
+        if new.key:
+            key = self._keys.of(lease).idempotency(new.key)
+            await self._link.run(scripts.IDEM_FORGET, [key], [lease])
+
     async def live(self, task: TaskId, limit: int) -> list[LeaseId]:
         """Return some of the task's leases that have not been ended yet (limit 0: all)."""
         key = self._keys.of(task).live(task)
         return [LeaseId(name) for name in await self._link.read("ZRANGE", key, 0, limit - 1)]
 
-    async def page(self, task: TaskId, after: str, limit: int) -> tuple[list[LeaseId], str]:
-        """Page through a task's leases, whatever their state; the cursor is empty at the end."""
+    async def page(self, task: TaskId, after: int, limit: int) -> tuple[list[LeaseId], int]:
+        """Page through a task's leases, whatever their state.
+
+        Return some and how many have been seen then: 0 when these were the last.
+        """
         key = self._keys.of(task).leases(task)
-        offset = int(after or 0)
-        found = await self._link.read("ZRANGE", key, offset, offset + limit - 1)
-        return [LeaseId(name) for name in found], str(offset + limit) if len(found) == limit else ""
+        found = await self._link.read("ZRANGE", key, after, after + limit - 1)
+        return [LeaseId(name) for name in found], after + limit if len(found) == limit else 0
 
 
 def _granted(reply: Reply) -> Granted:

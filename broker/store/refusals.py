@@ -6,6 +6,7 @@ from broker.errors import (
     AccessDeniedError,
     BrokerError,
     IdempotencyConflictError,
+    LeaseEndedError,
     LeaseNotRenewableError,
     NotFoundError,
     QuotaExceededError,
@@ -49,6 +50,8 @@ def accept(reply: Reply, *, quota: str = "task") -> list[str]:
 def _refusal(status: str, reply: list[str], quota: str) -> BrokerError:
     if status == "closed" and reply[1] == "absent":
         return NotFoundError("not in the ledger")
+    if status == "closed" and reply[1] in ("ended", "expired"):
+        return LeaseEndedError(f"not alive: {reply[1]}")
     if status == "closed":
         return TaskClosedError(f"not alive: {reply[1]}")
     if status == "quota":

@@ -80,6 +80,7 @@ class TaskLedger:
             bucket.index("all", ""),
         ]
         if len(spec.path) > 1:
+            await self._bind(new)
             parent = spec.path[-2]
             keys += [bucket.children(parent), bucket.open_children(parent)]
             keys += bucket.path(spec.path[:-1])
@@ -88,9 +89,19 @@ class TaskLedger:
         )
         return TaskId(reply[1]), reply[0] == "ok"
 
+    async def _bind(self, new: NewTask) -> None:
+        """Let a child's key stand for this request alone.
+
+        The child lives in its parent's bucket, and the same key with another parent, or with none,
+        is asked for in another one: so all of them meet in the bucket that follows from the key.
+        """
+        if new.key:
+            home = self._keys.buckets[self._ids.bucket_for(new.key)]
+            args: list[str | int] = [new.digest, self._limits.retention_ms]
+            accept(await self._link.run(scripts.IDEM_BIND, [home.idempotency(new.key)], args))
+
     def _open_args(self, new: NewTask) -> list[str | int]:
         spec = new.spec
-        encoded = codec.encode(spec)
         return [
             spec.id,
             self._ids.operation(),
@@ -109,8 +120,7 @@ class TaskLedger:
             self._limits.children,
             new.digest if new.key else "",
             self._limits.retention_ms,
-            encoded,
-            encoded,
+            codec.encode(spec),
             *self._bounds.around_now(),
         ]
 

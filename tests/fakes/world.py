@@ -20,7 +20,8 @@ from msgspec.structs import replace as replace_members
 
 from broker.app import Broker
 from broker.clock import SystemClock
-from broker.publishing import init_keys, publish
+from broker.http.server import HttpServer
+from broker.publishing import init_keys, publish, rotate_keys
 from broker.settings.limits import TaskLimits
 from broker.store.connect import connect
 from broker.store.ledger import Ledger
@@ -70,9 +71,10 @@ class ShiftedClock(SystemClock):
 
 @dataclass
 class Running:
-    """One broker that runs: itself, what stops it, how to reach it, and its clock."""
+    """One broker that runs: itself, its server, what stops it, how to reach it, and its clock."""
 
     broker: Broker
+    server: HttpServer
     stack: AsyncExitStack
     session: aiohttp.ClientSession
     clock: ShiftedClock
@@ -231,10 +233,26 @@ class World:
         """Return every receipt of a report."""
         return [receipt for page in await self.pages(who, path) for receipt in page["receipts"]]
 
+    async def until_state(self, who: Who, path: str, state: str) -> None:
+        """Wait until every receipt of a report has come so far."""
+        async with asyncio.timeout(PATIENCE_S):
+            while {  # noqa: ASYNC110 - asked over HTTP
+                receipt["state"] for receipt in await self.receipts(who, path)
+            } != {state}:
+                await asyncio.sleep(0.1)
+
     async def readiness(self, *, at: int = 0) -> tuple[int, list[str]]:
         """Return the status of ``/readyz`` and what stands in the way."""
         answer = await self.get(None, "/readyz", at=at)
         return answer.status, [reason["what"] for reason in answer["reasons"]]
+
+    def routes(self) -> list[tuple[str, str]]:
+        """List every method and path template that the first broker answers."""
+        return [
+            (route.method, route.resource.canonical)
+            for route in self.running[0].server.app.router.routes()
+            if route.resource is not None
+        ]
 
     # What happens around them.
 
@@ -249,10 +267,14 @@ class World:
 
     async def told(self, kind: str) -> int:
         """Count the events of a kind, once what is due has been worked off."""
+        await self.settle()
+        return self.ledger.told(kind)
+
+    async def settle(self) -> None:
+        """Work off everything that is due."""
         for each in self.running:
             await each.broker.verbs.reaper.tick()
             await each.broker.verbs.reaper.rested()
-        return self.ledger.told(kind)
 
     def dump(self) -> dict[str, object]:
         """Return everything that the ledger holds, but for clocks and bookkeeping."""
@@ -275,13 +297,13 @@ class World:
         link = await connect(settings.store)
         stack.push_async_callback(link.close)
         broker = Broker(settings, link, clock)
-        await broker.start(stack)
+        server = await broker.start(stack)
         session = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(str(settings.listen.unix), limit=0),
             timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
         )
         await stack.enter_async_context(session)
-        self.running.append(Running(broker, stack, session, clock))
+        self.running.append(Running(broker, server, stack, session, clock))
         async with asyncio.timeout(PATIENCE_S):
             while not broker.gate.is_open and gives:
                 await asyncio.sleep(0.005)
@@ -292,11 +314,17 @@ class World:
         while self.running:
             await self.running.pop().stack.aclose()
 
-    async def publish(self) -> int:
-        """Publish what the files say, and wait until every broker follows; return the revision."""
+    async def publish(self, *, wait: bool = True) -> int:
+        """Publish what the files say; return the revision, which every broker then follows."""
         record = await publish(self.config.settings(), by="operator:test")
-        await self.refresh()
+        if wait:
+            await self.refresh()
         return record.revision
+
+    async def rotate(self) -> None:
+        """Take one step of a rotation of the signing key."""
+        await rotate_keys(self.config.settings(), alg="EdDSA")
+        await self.refresh()
 
     async def publish_raw(self, bundle: str, digest: str) -> None:
         """Publish any text as the bundle, past every check of it."""

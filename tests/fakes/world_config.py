@@ -76,6 +76,8 @@ class Template:
         self.folder = folder / "config"
         shutil.copytree(CONFIG, self.folder)
         (self.folder / "jwks.json").write_bytes(signer.jwks())
+        # What the shipped policies are meant to do is no business of policies that a test writes.
+        (self.folder / "policies" / "tests.yaml").write_text("tests: []\n")
         edit(self.folder / "agents.yaml", _add_cast)
         edit(
             self.folder / "capabilities.yaml",

@@ -1,9 +1,8 @@
 -- Reserve a lease, and for a local mint activate it in the same breath: judged by one clock, which
 -- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
---       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec, detail,
---       earliest, latest
-local now, told = believed_clock(ARGV[23], ARGV[24])
+--       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec, earliest, latest
+local now, told = believed_clock(ARGV[22], ARGV[23])
 if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
 if known[1] then
@@ -43,5 +42,5 @@ if ARGV[18] ~= '' then
   redis.call('HSET', KEYS[7], 'digest', ARGV[18], 'id', ARGV[1], 'generation', 1, 'issued', issued, 'expires', ends, 'most', text(most), 'key_id', ARGV[20])
   redis.call('PEXPIREAT', KEYS[7], text(most + tonumber(ARGV[19])))
 end
-tell('lease.issued', now, ARGV[2], ARGV[11], '', '', 0, dated(ARGV[22], issued, ends))
+tell('lease.issued', now, ARGV[2], ARGV[11], '', '', 0, dated(ARGV[21], issued, ends))
 return {'ok', ARGV[1], '1', issued, ends, text(most), ARGV[20]}

@@ -1,8 +1,8 @@
 -- Open a task, once. KEYS: meta cuts due out node idem ix-agent ix-tenant ix-issuer ix-all,
 -- then for a child: siblings open-siblings path…
 -- ARGV: id, op, path, tenant, agent, issuer, instance, claim, ttl, idle, opener_timeout, max_ttl,
---       facts, outbox_max, children_max, digest, idem_ttl, spec, detail, earliest, latest
-local now, told = believed_clock(ARGV[20], ARGV[21])
+--       facts, outbox_max, children_max, digest, idem_ttl, spec, earliest, latest
+local now, told = believed_clock(ARGV[19], ARGV[20])
 if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[6], 'digest', 'id')
 if known[1] then
@@ -38,5 +38,5 @@ if ARGV[16] ~= '' then
   redis.call('HSET', KEYS[6], 'digest', ARGV[16], 'id', ARGV[1])
   redis.call('PEXPIRE', KEYS[6], ARGV[17])
 end
-tell('task.opened', now, ARGV[2], ARGV[4], '', '', 0, ARGV[19])
+tell('task.opened', now, ARGV[2], ARGV[4], '', '', 0, ARGV[18])
 return {'ok', ARGV[1]}
