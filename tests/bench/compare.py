@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from tests.bench.meter import Meter, Sample
-from tests.bench.stage import Plan, Side, Stage, set_up
+from tests.bench.stage import Plan, Side, Stage, brokers, floor_beside
 from tests.bench.workload import (
     Callers,
     FloorDialect,
@@ -78,13 +78,20 @@ class Result(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Both sides with what they are asked."""
+class Asked:
+    """One side, and what it is asked."""
 
-    stage: Stage
+    side: Side
+    workload: Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both sides."""
+
     meter: Meter
-    product: Workload
-    floor: Workload
+    product: Asked
+    floor: Asked
 
 
 async def compare(scope: Scope, say: Callable[[str], None]) -> list[Result]:
@@ -101,9 +108,10 @@ async def compare(scope: Scope, say: Callable[[str], None]) -> list[Result]:
 async def _with_workers(
     scope: Scope, workers: int, say: Callable[[str], None]
 ) -> AsyncIterator[Result]:
-    async with set_up(Plan(workers, scope.loop, scope.alg, scope.profile)) as stage:
-        say(f"{workers} worker(s): preparing {scope.tasks} tasks")
-        pair = await prepare(stage, scope)
+    plan = Plan(workers, scope.loop, scope.alg, scope.profile)
+    async with brokers(plan) as stage, floor_beside(stage, plan) as floor:
+        say(f"{workers} worker(s): preparing {scope.tasks + scope.to_complete} tasks")
+        pair = await prepare(stage, floor, scope)
         for verb in (verb for verb in VERBS if verb in scope.verbs):
             say(f"{workers} worker(s): {verb}")
             if verb == "evaluate":
@@ -112,18 +120,19 @@ async def _with_workers(
                 yield result
 
 
-async def prepare(stage: Stage, scope: Scope) -> Pair:
+async def prepare(stage: Stage, floor: Side, scope: Scope) -> Pair:
     """Open the tasks, and warm both sides up by having a credential issued within each."""
     meter = Meter(stage)
     callers = Callers(stage.badges, scope.callers or scope.tasks)
-    asked = openings(stage.badges, callers, scope.tasks + scope.to_complete)
-    opened = jobs(await meter.ask(stage.product, asked), callers)
+    wanted = openings(stage.badges, callers, scope.tasks + scope.to_complete)
+    opened = jobs(await meter.ask(stage.product, wanted), callers)
     parts = (opened[scope.to_complete :], opened[: scope.to_complete], stage.badges.resource())
-    pair = Pair(stage, meter, Workload(ProductDialect(), *parts), Workload(FloorDialect(), *parts))
-    for side, workload in ((stage.product, pair.product), (stage.floor, pair.floor)):
-        issued = tokens(await meter.ask(side, workload.begin(opened)))
-        workload.learn(issued)
-    return pair
+    product = Asked(stage.product, Workload(ProductDialect(), *parts))
+    least = Asked(floor, Workload(FloorDialect(), *parts))
+    for asked in (product, least):
+        issued = tokens(await meter.ask(asked.side, asked.workload.begin(opened)))
+        asked.workload.learn(issued)
+    return Pair(meter, product, least)
 
 
 async def _verb(pair: Pair, scope: Scope, workers: int, verb: str) -> list[Result]:
@@ -133,25 +142,21 @@ async def _verb(pair: Pair, scope: Scope, workers: int, verb: str) -> list[Resul
     ]
     for _ in range(scope.rounds):
         for result in results:
-            for side, workload, samples in (
-                (pair.stage.product, pair.product, result.product),
-                (pair.stage.floor, pair.floor, result.floor),
-            ):
-                asked = _requests(workload, verb, side, scope)
-                samples.append(
-                    await pair.meter.measure(
-                        side, asked, connections=result.connections, seconds=scope.seconds
-                    )
+            for asked, samples in ((pair.product, result.product), (pair.floor, result.floor)):
+                requests = _requests(asked, verb, scope)
+                sample = await pair.meter.measure(
+                    asked.side, requests, connections=result.connections, seconds=scope.seconds
                 )
+                samples.append(sample)
     return results
 
 
-def _requests(workload: Workload, verb: str, side: Side, scope: Scope) -> Sequence[bytes]:
-    most = round(_FASTEST[side.name] * scope.seconds)
+def _requests(asked: Asked, verb: str, scope: Scope) -> Sequence[bytes]:
+    most = round(_FASTEST[asked.side.name] * scope.seconds)
     match verb:
         case "issue" | "evaluate":
-            return workload.issue(most)
+            return asked.workload.issue(most)
         case "introspect":
-            return workload.introspect(most)
+            return asked.workload.introspect(most)
         case _:
-            return workload.complete(scope.complete_each)
+            return asked.workload.complete(scope.complete_each)

@@ -18,7 +18,7 @@ def show(console: Console, results: Sequence[Result], scope: Scope) -> None:
     for name in ("verb", "workers", "conns", "side"):
         table.add_column(name)
     for name in ("req/s", "p50 ms", "p99 ms", "server µs", "Redis µs", "of the floor", "CPU"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         _add(table, result)
     console.print(table)

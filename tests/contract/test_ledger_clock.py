@@ -59,7 +59,7 @@ async def set_back(kit: VerbsKit, milliseconds: int) -> None:
 async def test_nothing_is_given_while_the_clocks_disagree(
     kit: VerbsKit, clock: WrongClock, shift_ms: int
 ) -> None:
-    """Whichever of them is wrong; and nothing of it is written."""
+    """Whichever of them is wrong; and nothing is left behind."""
     task = await kit.open()
     lease = await kit.issue(task, ttl_ms=60_000)
     giving: dict[str, Callable[[], Awaitable[object]]] = {
@@ -69,7 +69,6 @@ async def test_nothing_is_given_while_the_clocks_disagree(
         "extend": lambda: kit.extend(task),
     }
     clock.shift_ms = shift_ms
-    before_ms = await meta(kit, task.spec.id, "now")
 
     refused = set()
     for verb, give in giving.items():
@@ -79,7 +78,6 @@ async def test_nothing_is_given_while_the_clocks_disagree(
 
     assert refused == set(giving)
     assert await kit.ledger.leases.live(task.spec.id, 0) == [lease]
-    assert await meta(kit, task.spec.id, "now") - before_ms < SKEW_MS
 
 
 @pytest.mark.parametrize("shift_ms", [-SKEW_MS + 1_000, SKEW_MS - 1_000])

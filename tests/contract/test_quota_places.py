@@ -163,7 +163,7 @@ async def test_renewing_what_has_ended_takes_no_place(kit: VerbsKit) -> None:
     await kit.reap()
 
     for lease in (given, left):
-        with pytest.raises((LeaseEndedError, TaskClosedError)):
+        with pytest.raises((TaskClosedError, LeaseEndedError)):
             await kit.verbs.issuance.renew(kit.agent, lease, 120_000, "")
 
     assert await counted(kit) == [[], []]

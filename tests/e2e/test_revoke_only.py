@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from broker.settings.limits import FeedLimits
+from broker.settings.limits import ClockLimits, FeedLimits
 from broker.settings.settings import Audit
 from broker.signing.private_files import write_private
 from tests.fakes.cast import AGENT, HELPER, OPERATOR, ORCHESTRATOR, ORDERS, Who
@@ -126,9 +126,16 @@ async def test_a_server_that_forgets(world: World) -> None:
     await recovers(world)
 
 
+async def judge_clocks(world: World) -> None:
+    """Give the broker a bound on clocks: most tests push the ledger's by hours."""
+    await world.stop()
+    await world.start(clock=ClockLimits(max_skew_ms=5_000))
+
+
 @pytest.mark.parametrize("shift_ms", [20_000, -20_000])
 async def test_a_clock_that_is_wrong(world: World, shift_ms: int) -> None:
     """Beyond the bound, in either direction (E12)."""
+    await judge_clocks(world)
     async with revoke_only(world, "clock", "ms away"):
         world.running[0].clock.shift_ms = shift_ms
     world.running[0].clock.shift_ms = 0
@@ -137,6 +144,7 @@ async def test_a_clock_that_is_wrong(world: World, shift_ms: int) -> None:
 
 async def test_a_clock_within_the_bound_is_no_reason(world: World) -> None:
     """Four seconds of five."""
+    await judge_clocks(world)
     world.running[0].clock.shift_ms = 4_000
     await world.broker.look()
 
@@ -145,6 +153,7 @@ async def test_a_clock_within_the_bound_is_no_reason(world: World) -> None:
 
 async def test_nothing_falls_silent_while_clocks_disagree(world: World) -> None:
     """Age is not to be judged by anybody then; what is ordered is carried out all the same."""
+    await judge_clocks(world)
     task = await world.open(idle_timeout_seconds=1)
     world.running[0].clock.shift_ms = 60_000
     await world.until_refusing("clock")
@@ -421,6 +430,7 @@ def _keys_of(file: Any, position: int, world: World, name: str) -> None:
 
 async def test_reasons_are_told_together(world: World) -> None:
     """Not one after the other, each mended in vain."""
+    await judge_clocks(world)
     try:
         world.single.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
         world.running[0].clock.shift_ms = 60_000
