@@ -15,7 +15,7 @@ from tests.fakes.census import all_gone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SMALL = ("--seconds", "0.2", "--rounds", "1", "--tasks", "60")
 ALONE = ("--workers", "1", "--connections", "4", "--json")
 EVERYTHING = 9
