@@ -23,7 +23,7 @@ from tests.bench.compare import VERBS, Result, Scope, compare
 from tests.bench.loops import LOOPS
 from tests.bench.meter import BenchFailedError
 
-WIDTH: Final = 112
+WIDTH: Final = 120
 """Columns of a terminal that the table needs; where the output is no terminal it is this wide."""
 
 
@@ -38,7 +38,7 @@ class Desk:
 
     def say(self, text: str) -> None:
         """Tell how it goes."""
-        self._progress.print(text, style="dim", markup=False, highlight=False)
+        self._progress.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
     def show(self, value: object, table: Callable[[Console], None]) -> None:
         """Show a result."""

@@ -116,6 +116,10 @@ class Floor:
         body = {"task": {"id": task, "state": "completed", "closed_by": who["sub"]}, "at": now}
         return web.Response(body=_encode(body), content_type="application/json")
 
+    async def close(self, _app: web.Application) -> None:
+        """Close the connection to Redis."""
+        self._wire.close()
+
 
 def _bearer(request: web.Request) -> bytes:
     return request.headers["Authorization"][7:].encode()
@@ -183,22 +187,25 @@ def _issued(of: Grant, token: str) -> dict[str, object]:
     }
 
 
+async def application(redis: str, jose: Jose) -> web.Application:
+    """Connect, and build the application."""
+    _, wire = await asyncio.get_running_loop().create_unix_connection(Wire, redis)
+    scripts = (RECORD, LOOK, CLOSE)
+    floor = Floor(jose, wire, [await wire.call("SCRIPT", "LOAD", text) for text in scripts])
+    app = web.Application()
+    app.router.add_post("/issue", floor.issue)
+    app.router.add_post("/introspect", floor.introspect)
+    app.router.add_post("/complete", floor.complete)
+    app.on_cleanup.append(floor.close)
+    return app
+
+
 async def serve(port: int, redis: str, jose: Jose) -> None:
     """Serve until SIGTERM or SIGINT."""
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    _, wire = await loop.create_unix_connection(Wire, redis)
-    scripts = (RECORD, LOOK, CLOSE)
-    floor = Floor(jose, wire, [await wire.call("SCRIPT", "LOAD", text) for text in scripts])
-    app = web.Application()
-    for path, handler in (
-        ("/issue", floor.issue),
-        ("/introspect", floor.introspect),
-        ("/complete", floor.complete),
-    ):
-        app.router.add_post(path, handler)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(await application(redis, jose), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port, reuse_port=True, backlog=1024).start()

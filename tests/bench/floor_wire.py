@@ -27,6 +27,8 @@ class Wire(asyncio.Protocol):
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False:
             future = self._waiting.popleft()
+            if future.done():
+                continue
             if isinstance(reply, Exception):
                 future.set_exception(reply)
             else:
@@ -40,6 +42,10 @@ class Wire(asyncio.Protocol):
             self._loop.call_soon(self._flush)
         self._unsent.append(hiredis.pack_command(words))  # type: ignore[arg-type]  # stub: 1-tuple
         return future
+
+    def close(self) -> None:
+        """Hang up."""
+        self._transport.close()
 
     def _flush(self) -> None:
         self._transport.write(b"".join(self._unsent))

@@ -278,8 +278,8 @@ def show(console: Console, of: Felled) -> None:
     """Print it."""
     table = Table(
         title=f"Closing a tree with {of.leases:,} leases",
-        caption="Redis waited: while it was ready to run and other processes had the CPUs. A command "
-        "that is interrupted so looks longer than it is.",
+        caption="Redis waited: was ready to run while other processes had the CPUs. "
+        "A command that is interrupted so looks longer than it is.",
     )
     names = ("call ms", "taken down s", "leases/s", "longest command ms", "over 5 ms")
     for name in (*names, "Redis waited s", "PING ms: p50, p99, max"):
