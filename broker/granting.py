@@ -71,7 +71,16 @@ class Granting:
         if full is not None:
             await self._undo(new, granted.lease)
             raise _refusal(full)
+        if not granted.is_new:
+            await self._free_if_dead(lease)
         return _dated(lease, granted)
+
+    async def _free_if_dead(self, lease: Lease) -> None:
+        """Free what was counted a moment after the lease's own end had freed it."""
+        with contextlib.suppress(BrokerError):
+            seen = await self._leases.view(lease.spec.id, lease.spec.path)
+            if not seen.is_alive:
+                await self._places.free(lease.spec, [lease.spec.id])
 
     async def renew(self, held: Lease, renewal: Renewal, limits: Quotas) -> Lease:
         """Add a generation to a lease.

@@ -25,6 +25,9 @@ from broker.store.control import ControlRecord, ControlStore, PublicKey
 WATCHERS: Final = ("ledger", "policy", "keys")
 """The words under which this object reports to the gate."""
 
+_LOOK_BACK: Final = 10
+"""Revisions looked at for who was registered, when a broker starts on one that is no bundle."""
+
 
 class Replica:
     """Follows the control record."""
@@ -140,9 +143,26 @@ class Replica:
         raw = (await self._control.bundle(revision)).encode()
         if revision > self._current.revision:
             # First, so that operators can act whatever the policies are worth.
-            self._registered = Registered.read(raw)
+            await self._register(raw, revision)
         # Parsing and self-testing take tens of milliseconds: not on the event loop.
         self._put_in_force(await asyncio.to_thread(self._build, raw, revision))
+
+    async def _register(self, raw: bytes, revision: int) -> None:
+        try:
+            self._registered = Registered.read(raw)
+        except ConfigurationError:
+            if self._registered is None:
+                self._registered = await self._formerly_registered(revision)
+            raise
+
+    async def _formerly_registered(self, revision: int) -> Registered | None:
+        """Find out who was registered last: enough to let them take access away, and no more."""
+        for former in range(revision - 1, max(0, revision - 1 - _LOOK_BACK), -1):
+            try:
+                return Registered.read((await self._control.bundle(former)).encode())
+            except (ConfigurationError, UnavailableError):
+                continue
+        return None
 
     def _put_in_force(self, built: Published) -> None:
         if not self._current.replace(built):

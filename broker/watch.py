@@ -1,7 +1,8 @@
-"""The watchers of store and clock: each looks every second and reports to the gate."""
+"""The watchers of store, clock, issuers and feed: each looks often and reports to the gate."""
 
 from typing import Final
 
+from broker.attestation.attestation import Attestation
 from broker.audit.json_lines import JsonLinesSink
 from broker.clock import Clock, rfc3339
 from broker.errors import StoreUnavailableError
@@ -16,6 +17,7 @@ from broker.store.server_guard import inspect
 STORE: Final = "store"
 CLOCK: Final = "clock"
 FEED: Final = "feed"
+ISSUERS: Final = "issuers"
 
 
 class StoreWatch:
@@ -100,6 +102,28 @@ def _ahead(bucket: int, furthest_ms: int) -> Hindrance:
         f"the ledger's own clock has run ahead in bucket {bucket:02x}: its server's was wrong",
         f"wait until {rfc3339(furthest_ms)}: it never goes back, so that nothing lives too long",
     )
+
+
+class IssuerWatch:
+    """Says whose workload tokens cannot be verified, and shuts the gate when nobody's can."""
+
+    def __init__(self, attestation: Attestation, gate: Gate) -> None:
+        self._attestation = attestation
+        self._gate = gate
+
+    async def look(self) -> None:
+        """Start every refresh that is due, and see whose keys are missing."""
+        self._attestation.tick()
+        missing = [
+            Hindrance(
+                f"no usable keys of issuer {name}: its tokens are refused",
+                "bring its key set back; see the log for what failed",
+            )
+            for name in self._attestation.without_keys()
+        ]
+        is_all = len(missing) == self._attestation.issuer_count
+        self._gate.report(ISSUERS, *(missing if is_all else ()))
+        self._gate.remark(ISSUERS, *(() if is_all else missing))
 
 
 class FeedWatch:

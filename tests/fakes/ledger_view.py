@@ -33,6 +33,8 @@ class LedgerView:
         return len(seen)
 
     def _entries(self, stream: str) -> list[dict[str, str]]:
+        if self._server.ask("TYPE", stream) != "stream":
+            return []
         entries = self._server.ask("XRANGE", stream, "-", "+")
         return [dict(zip(flat[::2], flat[1::2], strict=True)) for _, flat in entries]
 

@@ -23,6 +23,7 @@ from broker.clock import SystemClock
 from broker.http.server import HttpServer
 from broker.publishing import init_keys, publish, rotate_keys
 from broker.settings.limits import TaskLimits
+from broker.settings.store import StoreSettings
 from broker.store.connect import connect
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
@@ -98,9 +99,13 @@ class World:
 
     # Who calls.
 
+    def now(self) -> int:
+        """Return the time as the issuer of workload tokens has it, in seconds."""
+        return time.time_ns() // 1_000_000_000  # noqa: TID251 - it has a clock of its own
+
     def token(self, who: Who, **changes: object) -> str:
         """Sign a workload token; a claim changed to ``...`` is left out."""
-        now = time.time_ns() // 1_000_000_000  # noqa: TID251 - the issuer has its own clock
+        now = self.now()
         claims: dict[str, object] = {
             "iss": who.issuer,
             "sub": who.name,
@@ -349,16 +354,37 @@ class World:
             while (await self.readiness(at=at))[0] != 200:  # noqa: ASYNC110 - asked over HTTP
                 await asyncio.sleep(0.02)
 
+    async def until_no_reason(self, *, at: int = 0) -> None:
+        """Wait until a broker gives access and has nothing to complain of."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.readiness(at=at)) != (200, []):  # noqa: ASYNC110 - asked over HTTP
+                await asyncio.sleep(0.02)
+
     async def until_refusing(self, word: str, *, at: int = 0) -> str:
         """Wait until readiness names a reason that begins with the word, and return it."""
+        status, told = await self.until_told(word, at=at)
+        assert status == 503
+        return told
+
+    async def until_told(self, word: str, *, at: int = 0) -> tuple[int, str]:
+        """Wait until readiness names such a reason, whether the broker gives access or not."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 status, reasons = await self.readiness(at=at)
                 told = [reason for reason in reasons if reason.startswith(word)]
                 if told:
-                    assert status == 503
-                    return told[0]
+                    return status, told[0]
                 await asyncio.sleep(0.02)
+
+    def store(self, **changes: int) -> StoreSettings:
+        """Return how the ledger is reached, some of it changed."""
+        return replace_members(self.config.settings().store, **changes)
+
+    async def until_logged(self, file: Path, kind: str) -> None:
+        """Wait until an audit trail tells of an event."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not _holds(file, kind):  # noqa: ASYNC110 - what ends it is in a file
+                await asyncio.sleep(0.05)
 
     def task_limits(self, **changes: int) -> TaskLimits:
         """Return the shipped bounds of tasks, some of them changed."""
@@ -387,6 +413,10 @@ def issue_body(**changes: object) -> dict[str, object]:
         **changes,
     }
     return {name: value for name, value in body.items() if value is not ...}
+
+
+def _holds(file: Path, word: str) -> bool:
+    return file.exists() and word in file.read_text()
 
 
 def seconds_between(earlier: str, later: str) -> float:

@@ -132,9 +132,11 @@ class WorldConfig:
 
     def settings(self, number: int = 0, **changes: object) -> Settings:
         """Return the settings of the broker with this number, some of them changed."""
-        audit = Audit(file=self.folder.parent / f"audit-{number}.jsonl")
-        listen = Listen(unix=self._sockets / f"{number}.sock")
-        return replace(self._settings, listen=listen, audit=audit, **changes)
+        own = {
+            "audit": Audit(file=self.folder.parent / f"audit-{number}.jsonl"),
+            "listen": Listen(unix=self._sockets / f"{number}.sock"),
+        }
+        return replace(self._settings, **{**own, **changes})
 
     def edit(self, name: str, change: Callable[[Any], object]) -> None:
         """Change one YAML file."""

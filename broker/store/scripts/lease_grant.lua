@@ -1,7 +1,8 @@
 -- Reserve a lease, and for a local mint activate it in the same breath: judged by one clock, which
 -- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
---       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec, earliest, latest
+--       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec, earliest,
+--       latest
 local now, told = believed_clock(ARGV[22], ARGV[23])
 if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
