@@ -57,6 +57,7 @@ class Stages:
         try:
             await _play(a_play(cast), case)
         except Exception as error:  # noqa: BLE001 - the case's own test raises it
+            error.add_note(cast.world.slots[0].log_text()[-2_000:])
             self.outcomes[case.id].set_exception(error)
         else:
             self.outcomes[case.id].set_result(None)

@@ -1,6 +1,7 @@
 """Tasks in the ledger, over every way to reach a Redis."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -341,3 +342,20 @@ async def test_outbox_numbers_are_dense(kit: LedgerKit) -> None:
     entries = await kit.link.read("XRANGE", kit.keys.of(line[0].id).out, "-", "+")
 
     assert [entry for entry, _ in entries] == [f"{n}-0" for n in range(1, 7)]
+
+
+async def test_a_childs_key_that_lives_where_its_parent_does_opens_the_child_once(
+    kit: LedgerKit,
+) -> None:
+    """One key in several is bound in the very bucket that the child is opened in."""
+    parent = await kit.open()
+    bucket = bucket_of(parent.id)
+    keys = (f"key-{number}" for number in itertools.count())
+    key = next(key for key in keys if kit.ids.bucket_for(key) == bucket)
+    child = kit.new_task(parent, key=key, digest="same")
+
+    opened = await kit.tasks.open(child)
+    again = await kit.tasks.open(kit.new_task(parent, key=key, digest="same"))
+
+    assert opened == (child.spec.id, True)
+    assert again == (child.spec.id, False)

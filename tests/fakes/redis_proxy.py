@@ -26,6 +26,8 @@ class RedisProxy:
         lose_reply_of: the command (by name) whose next reply is lost, with its connection.
         lose_request_of: the command which is not passed on next time; its connection breaks too.
         delay_s: how much later every reply arrives.
+        loses: asked with the command of each reply, whether this one is lost, with its connection.
+        shift_s: by how much the server's clock is told to be wrong (``TIME``).
     """
 
     def __init__(
@@ -35,6 +37,8 @@ class RedisProxy:
         self.lose_reply_of = ""
         self.lose_request_of = ""
         self.delay_s = 0.0
+        self.loses: Callable[[str], bool] = lambda _: False
+        self.shift_s = 0
         self._upstream = upstream
         self.address = listen
         self._tls = tls
@@ -116,7 +120,7 @@ class RedisProxy:
         self,
         source: asyncio.StreamReader,
         sink: asyncio.StreamWriter,
-        passes: Callable[[bytes], Awaitable[bool]],
+        passes: Callable[[bytes], Awaitable[bytes]],
     ) -> None:
         buffer, gate = b"", self._gate
         try:
@@ -125,28 +129,41 @@ class RedisProxy:
                 while length := message_length(buffer):
                     message, buffer = buffer[:length], buffer[length:]
                     await gate.wait()
-                    if not await passes(message):
+                    passed = await passes(message)
+                    if not passed:
                         return
-                    sink.write(message)
+                    sink.write(passed)
         except ConnectionError:
             return
 
-    async def _request(self, asked: deque[str], message: bytes) -> bool:
+    async def _request(self, asked: deque[str], message: bytes) -> bytes:
         name = command_name(message)
         self.seen.append(name)
         asked.append(name)
         if name == self.lose_request_of:
             self.lose_request_of = ""
-            return False
-        return True
+            return b""
+        return message
 
-    async def _reply(self, asked: deque[str], _message: bytes) -> bool:
+    async def _reply(self, asked: deque[str], message: bytes) -> bytes:
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
-        if asked.popleft() == self.lose_reply_of:
+        name = asked.popleft()
+        if name == self.lose_reply_of:
             self.lose_reply_of = ""
-            return False
-        return True
+            return b""
+        if self.loses(name):
+            return b""
+        if name == "TIME" and self.shift_s:
+            return _shifted_time(message, self.shift_s)
+        return message
+
+
+def _shifted_time(message: bytes, seconds: int) -> bytes:
+    """Write the reply of ``TIME`` as a server whose clock is wrong would."""
+    _, _, told, *rest = message.split(b"\r\n")
+    moved = str(int(told) + seconds).encode()
+    return b"\r\n".join([b"*2", b"$%d" % len(moved), moved, *rest])
 
 
 def command_name(message: bytes) -> str:

@@ -7,7 +7,8 @@ if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[6], 'digest', 'id')
 if known[1] then
   if known[1] ~= ARGV[16] then return {'conflict'} end
-  return {'repeat', known[2]}
+  -- Without an id the key is only bound so far (idem_bind), and lives in this very bucket.
+  if known[2] then return {'repeat', known[2]} end
 end
 if redis.call('EXISTS', KEYS[5]) == 1 then return {'repeat', ARGV[1]} end
 local ended, deadline = path_ended(13, #KEYS, now)
