@@ -1,0 +1,87 @@
+"""Rules about time, and about the reaper, alone, interrupted, and beside another."""
+
+import asyncio
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from broker.reaper import HIDE_MS
+from broker.verbs import Verbs
+from tests.stateful.base import PICKS, Stage
+from tests.stateful.faults import Fault, PausingLink
+from tests.stateful.people import MINUTE, SECOND
+from tests.stateful.world import LIMITS
+
+STEPS = st.sampled_from([1, 2, 999, SECOND, 5 * SECOND, 20 * SECOND, MINUTE, 3 * MINUTE])
+SIDES = st.sampled_from([-1, 0, 1])
+"""Just before an instant, at it, just after it."""
+
+STRIKES = st.builds(Fault, at=st.integers(0, 12), after=st.booleans(), for_good=st.booleans())
+
+
+class TimeRules(Stage):
+    """What time does."""
+
+    @rule(step=STEPS, only=st.sampled_from([None, None, 0, 1]))
+    def advance(self, step: int, only: int | None) -> None:
+        """Time passes, everywhere or in one bucket."""
+        self._pass([step if only in (None, number) else 0 for number in range(self.world.buckets)])
+
+    @precondition(lambda self: self.model.leases)
+    @rule(pick=PICKS, side=SIDES)
+    def advance_to_an_expiry(self, pick: int, side: int) -> None:
+        """Time passes to the edge of a credential's life."""
+        lease = self.a_lease(pick)
+        self._reach(lease.expires + side, lease.task.bucket)
+
+    @precondition(lambda self: self.model.tasks)
+    @rule(pick=PICKS, side=SIDES, is_idle=st.booleans())
+    def advance_to_an_end(self, pick: int, side: int, is_idle: bool) -> None:  # noqa: FBT001
+        """Time passes to the edge of a task's life, or of its patience."""
+        task = self.a_task(pick)
+        end = task.seen + task.idle if is_idle and task.idle else task.deadline
+        self._reach(end + side, task.bucket)
+
+    def _reach(self, instant: int, bucket: int) -> None:
+        missing = max(0, instant - self.model.now[bucket])
+        self._pass([missing] * self.world.buckets)
+
+    def _pass(self, steps: list[int]) -> None:
+        self.model.now = [now + step for now, step in zip(self.model.now, steps, strict=True)]
+        self.run(self.world.set_clocks(self.model.now))
+
+    @rule()
+    def reap(self) -> None:
+        """A broker follows up everything that is due."""
+        self.run(self.world.reap())
+        self.model.reaped(LIMITS.retention_ms)
+
+    @rule(fault=STRIKES)
+    def reap_interrupted(self, fault: Fault) -> None:
+        """A broker dies over it; when its claims have run out, the next one finishes."""
+        self.lose(self.world.verbs.reaper.tick, fault)
+        self._claims_run_out()
+
+    @rule(at=st.integers(1, 12))
+    def reap_twice_at_once(self, at: int) -> None:
+        """A broker stops in the middle, another does its work, and the first wakes up again."""
+        link = PausingLink(self.arena.link, at=at)
+        slow = self.world.another_broker(link)
+        self.run(self._overtake(link, slow))
+        self.is_exact = False
+        self._claims_run_out()
+
+    async def _overtake(self, link: PausingLink, slow: Verbs) -> None:
+        reaping = asyncio.create_task(slow.reaper.tick())
+        reached = asyncio.create_task(link.reached.wait())
+        await asyncio.wait([reaping, reached], return_when=asyncio.FIRST_COMPLETED)
+        reached.cancel()
+        self.model.now = [now + HIDE_MS + 1 for now in self.model.now]
+        await self.world.set_clocks(self.model.now)
+        await self.world.reap()
+        link.released.set()
+        await reaping
+
+    def _claims_run_out(self) -> None:
+        self._pass([HIDE_MS + 1] * self.world.buckets)
+        self.reap()
