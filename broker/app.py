@@ -22,7 +22,7 @@ from broker.attestation.reasons import Reason
 from broker.audit.json_lines import JsonLinesSink
 from broker.clock import Clock, SystemClock
 from broker.endpoints import endpoint_of, http_limits
-from broker.errors import BrokerError
+from broker.errors import BrokerError, UnavailableError
 from broker.faultpoints import FaultPoints
 from broker.feed.hub import Hub, HubLimits
 from broker.feed.shipper import Shipper
@@ -38,9 +38,11 @@ from broker.model.principal import Principal
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.readiness import DRAIN, readiness
+from broker.reaper import Claims
 from broker.replica import WATCHERS, Replica
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
+from broker.store.census import Counting
 from broker.store.connect import connect
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
@@ -52,6 +54,7 @@ from broker.verbs import Parts, Verbs, build_verbs
 from broker.watch import CLOCK, FEED, STORE, ClockWatch, FeedWatch, StoreWatch
 
 _WATCH_MS: Final = 1_000
+_CENSUS_MS: Final = 5_000
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
 
@@ -75,23 +78,25 @@ class Broker:
             actions=list(Action),
         )
         self._ticker = Ticker()
-        self._due_tasks: set[asyncio.Task[None]] = set()
         self.ledger = Ledger.over(
             link,
             namespace=settings.store.namespace,
             buckets=settings.store.buckets,
             limits=ledger_limits(settings),
         )
+        self._counting = Counting(link, self.ledger.keys)
         self._feed_log = FeedLog(
             link,
             settings.store.namespace,
-            limits=LogLimits(longest=settings.feed.log_max_entries),
+            limits=LogLimits(
+                keep=settings.feed.log_keep_entries, longest=settings.feed.log_max_entries
+            ),
         )
         self._shipper = Shipper(
             self._feed_log,
             settings.store.buckets,
             clock=clock,
-            on_lag=lambda lag_ms: self.metrics.revoked_in_ledger(lag_ms / 1000),
+            on_lag=lambda lag_ms: self.metrics.shipped(lag_ms / 1000),
         )
         self.replica = Replica(
             control=self.ledger.control,
@@ -105,11 +110,14 @@ class Broker:
         )
         self._hub = Hub(
             self._feed_log,
-            lambda: self.replica.published.resource_servers,
+            lambda: self.replica.registered.resource_servers,
             clock=clock,
             limits=HubLimits(alive_ms=settings.feed.alive_ms),
+            on_acknowledged=lambda lag_ms: self.metrics.acknowledged(lag_ms / 1000),
         )
-        self._sink = JsonLinesSink(settings.audit.file, self._feed_log, clock=clock)
+        self._sink = JsonLinesSink(
+            settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
+        )
         self.verbs: Verbs = build_verbs(self._parts())
 
     def _parts(self) -> Parts:
@@ -120,7 +128,6 @@ class Broker:
             gate=self.gate,
             replica=self.replica,
             metrics=self.metrics,
-            clock=self._clock,
             faults=FaultPoints(os.environ.get(ARMED, "")),
             issuer=settings.issuer,
             task_limits=TaskLimits(
@@ -128,6 +135,7 @@ class Broker:
                 max_depth=settings.tasks.max_depth,
             ),
             retention_ms=settings.retention_seconds * 1000,
+            claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
             news=self._tell,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
@@ -139,9 +147,7 @@ class Broker:
     def _follow_up(self, buckets: Sequence[int]) -> None:
         """Reap at once what a verb has made due; the next tick would, too."""
         for bucket in buckets:
-            task = asyncio.create_task(self.verbs.reaper.reap(bucket))
-            self._due_tasks.add(task)
-            task.add_done_callback(self._due_tasks.discard)
+            self.verbs.reaper.start(bucket)
 
     async def start(self, stack: AsyncExitStack) -> HttpServer:
         """Start everything; the stack stops it.
@@ -150,7 +156,7 @@ class Broker:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
         attestation = await self._start_attestation(stack)
-        await self._look_once()
+        await self.look()
         await self._start_background(stack)
         self._start_ticking(stack, attestation)
         server = await self._start_http(attestation)
@@ -167,8 +173,8 @@ class Broker:
         await attestation.start()
         return attestation
 
-    async def _look_once(self) -> None:
-        """Let every watcher look before the first request comes."""
+    async def look(self) -> None:
+        """Let every watcher look now: before the first request comes, and whenever it is asked."""
         for look in self._looks():
             await look()
 
@@ -176,6 +182,18 @@ class Broker:
         store = StoreWatch(self._link, self._settings.store, self.gate, self.metrics)
         feed = FeedWatch(self._shipper, self._sink, self.gate)
         return [store.look, self._clock_watch.look, feed.look, self._refresh]
+
+    async def _count(self) -> None:
+        """Bring the metrics of what is in the ledger up to date."""
+        try:
+            census = await self._counting.take(
+                self.replica.registered.tenants, self._clock.now_ms()
+            )
+        except UnavailableError:
+            return  # the watchers report it
+        self.metrics.outbox(census.outbox)
+        self.metrics.stuck(census.stuck)
+        self.metrics.live(census.credentials)
 
     async def _refresh(self) -> None:
         try:
@@ -196,8 +214,10 @@ class Broker:
         for look in (store, clock, feed, tick_attestation):
             self._ticker.every(_WATCH_MS, look)
         self._ticker.every(_REFRESH_MS, refresh)
+        self._ticker.every(_CENSUS_MS, self._count)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.start()
+        stack.push_async_callback(self.verbs.reaper.stop)
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:
@@ -218,7 +238,7 @@ class Broker:
         verbs = self.verbs
 
         async def authenticate(token: str) -> Principal:
-            return self.replica.published.registry.resolve(await attestation.attest(token))
+            return self.replica.registered.registry.resolve(await attestation.attest(token))
 
         return Services(
             tasks=verbs.tasks,

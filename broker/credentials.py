@@ -9,6 +9,7 @@ from broker.model.lease import Lease
 from broker.model.principal import Principal
 from broker.model.requests import LeasePage
 from broker.ownership import require_holder, require_visible
+from broker.places import Places
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.task_ledger import TaskLedger
 
@@ -21,11 +22,13 @@ class Credentials:
         *,
         tasks: TaskLedger,
         leases: LeaseLedger,
+        places: Places,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
     ) -> None:
         self._tasks = tasks
         self._leases = leases
+        self._places = places
         self._faults = faults
         self._told = told
 
@@ -61,5 +64,7 @@ class Credentials:
         require_holder(caller, held.spec)
         await self._leases.end([(lease, held.spec.task)], "given-back")
         self._faults.reach("give-back.written")
+        await self._places.free(held.spec, [lease])
+        self._faults.reach("give-back.freed")
         self._told(lease)
         return await self._leases.view(lease, held.spec.path)

@@ -1,39 +1,35 @@
 """Named places at which a test may kill the broker.
 
-Every verb passes its points in order. In production none is armed and passing costs one dictionary
-miss; a test arms one by name and the process dies there, as if by power loss.
+Every verb passes its points in order. In production none is armed and passing costs a comparison; a
+test arms one by name and the process dies there, as if by power loss.
 """
 
 import os
 import signal
+from collections.abc import Mapping
 from typing import Final
 
-NAMES: Final = frozenset(
-    {
-        "open.decided",
-        "open.written",
-        "claim.written",
-        "extend.decided",
-        "extend.written",
-        "heartbeat.written",
-        "close.written",
-        "close.shipped",
-        "issue.decided",
-        "issue.granted",
-        "issue.signed",
-        "renew.decided",
-        "renew.granted",
-        "renew.signed",
-        "give-back.written",
-        "revoke.kept",
-        "revoke.laid",
-        "revoke.noted",
-        "reap.claimed",
-        "reap.batch-ended",
-        "reap.child-closed",
-        "reap.settled",
-    }
-)
+POINTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "open": ("decided", "written", "handed"),
+    "claim": ("written",),
+    "heartbeat": ("written",),
+    "extend": ("decided", "written"),
+    "close": ("written",),
+    "issue": ("decided", "granted", "signed"),
+    "renew": ("decided", "granted", "signed"),
+    "give-back": ("written", "freed"),
+    "revoke": ("kept", "ended", "laid", "noted"),
+    "refuse": ("noted",),
+    "reap": ("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "settled"),
+    "ship": ("appended", "trimmed"),
+}
+"""What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
+
+``decided``: policy has answered. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is in
+the ledger. ``signed``: the credential exists. ``appended``: it is in the feed log.
+"""
+
+NAMES: Final = frozenset(f"{verb}.{step}" for verb, steps in POINTS.items() for step in steps)
 
 
 class FaultPoints:

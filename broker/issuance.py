@@ -8,10 +8,10 @@
 - Quotas are taken beside the ledger; whichever refuses undoes the other.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
-from broker.clock import Clock
 from broker.errors import (
     BrokerError,
     InvalidRequestError,
@@ -33,9 +33,10 @@ from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
 from broker.model.task import TaskSpec
 from broker.ownership import require_holder, require_owner
+from broker.places import Places
 from broker.questions import about_issue, about_renewal
 from broker.store.lease_ledger import Granted, LeaseLedger, NewLease, Renewal
-from broker.store.quotas import Quota, QuotaLedger
+from broker.store.quotas import Quota
 from broker.store.task_tree import TaskTree
 
 Result = TypeVar("Result")
@@ -47,26 +48,24 @@ OFFLINE_TTL_MS = 5 * 60 * 1000
 class Issuance:
     """Issues and renews. ``told`` is called with the bucket whose outbox has news."""
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
+    def __init__(
         self,
         *,
         tree: TaskTree,
         leases: LeaseLedger,
-        quotas: QuotaLedger,
+        places: Places,
         judgement: Judgement,
         minting: Minting,
         ids: IdFactory,
-        clock: Clock,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
     ) -> None:
         self._tree = tree
         self._leases = leases
-        self._quotas = quotas
+        self._places = places
         self._judgement = judgement
         self._minting = minting
         self._ids = ids
-        self._clock = clock
         self._faults = faults
         self._told = told
 
@@ -128,9 +127,9 @@ class Issuance:
             key=same.key,
             digest=same.digest,
         )
-        granted = await self._grant(new, _quotas(published, spec))
+        granted = await self._grant(new, published)
         self._faults.reach("issue.granted")
-        issued = await self._deliver(new.spec, granted)
+        issued = await self._deliver(new.spec, granted, published)
         self._faults.reach("issue.signed")
         return issued
 
@@ -162,46 +161,61 @@ class Issuance:
             trace=trace,
         )
 
-    async def _grant(self, new: NewLease, quotas: Sequence[Quota]) -> Granted:
+    async def _grant(self, new: NewLease, published: Published) -> Granted:
         lease = new.spec.id
-        taking = self._quotas.begin(quotas, lease, self._clock.now_ms() + new.ttl_ms)
+        taking = self._places.begin(lease, new.spec, published.quotas, new.ttl_ms)
         granted = await _outcome(self._leases.grant(new))
         full = await _outcome(taking.refused_by())
         if isinstance(granted, Granted) and not granted.is_new:
-            # The repeat of an earlier request holds its own place already.
-            await self._quotas.give(quotas, [lease])
+            # The repeat of an earlier request: that one's lease is counted, not this one.
+            await self._places.free(new.spec, [lease])
             return granted
         if isinstance(granted, Granted) and full is None:
             self._told(lease)
             return granted
-        await self._undo(new, granted, quotas)
+        await self._undo(new.spec, is_granted=isinstance(granted, Granted))
         if isinstance(granted, BrokerError):
             raise granted
-        if isinstance(full, BrokerError):
-            raise full
-        raise QuotaExceededError(full.kind if full else "unknown")
+        raise _refusal(full)
 
-    async def _undo(self, new: NewLease, granted: object, quotas: Sequence[Quota]) -> None:
+    async def _undo(self, spec: LeaseSpec, *, is_granted: bool) -> None:
         """Take back what one side gave when the other refused.
 
         Nothing was signed; should this fail too, the lease dies of age unseen.
         """
-        lease, task = new.spec.id, new.spec.task
         try:
-            if isinstance(granted, Granted):
-                await self._leases.end([(lease, task)], "undone")
-            await self._quotas.give(quotas, [lease])
+            if is_granted:
+                await self._leases.end([(spec.id, spec.task)], "undone")
         except BrokerError:
             return
+        await self._places.free(spec, [spec.id])
 
-    async def _deliver(self, spec: LeaseSpec, granted: Granted) -> IssuedCredential:
-        if granted.is_new and granted.lease == spec.id:
-            lease = _fresh(spec, granted)
-        else:
-            lease = await self._leases.view(granted.lease)
-            if not lease.is_alive:
-                raise LeaseEndedError("the credential of this idempotency key has ended")
-        return IssuedCredential(lease, self._minting.sign(lease.spec, granted))
+    async def _deliver(
+        self, spec: LeaseSpec, granted: Granted, published: Published
+    ) -> IssuedCredential:
+        if granted.is_new:
+            return self._signed(_fresh(spec, granted), granted)
+        lease = await self._leases.view(granted.lease)
+        _require_alive(lease)
+        try:
+            # The first request may have died before it was counted, or while a quota refused it.
+            left_ms = lease.expires_at_ms - lease.judged_at_ms
+            await self._count(lease.spec, left_ms, published)
+        except QuotaExceededError:
+            await self._undo(lease.spec, is_granted=True)
+            raise
+        return self._signed(lease, granted)
+
+    async def _count(self, spec: LeaseSpec, life_ms: int, published: Published) -> None:
+        """Count a lease that is alive; one that is counted already then counts for longer."""
+        full = await self._places.begin(spec.id, spec, published.quotas, life_ms).refused_by()
+        if full is not None:
+            raise _refusal(full)
+
+    def _signed(self, lease: Lease, granted: Granted) -> IssuedCredential:
+        """Sign what was granted, which for a repeat may not be the lease's last generation."""
+        shown = replace(lease, generation=granted.generation, expires_at_ms=granted.expires_at_ms)
+        return IssuedCredential(shown, self._minting.sign(lease.spec, granted))
 
     async def renew(
         self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
@@ -251,11 +265,14 @@ class Issuance:
             digest=same.digest,
             key_id=self._minting.active_key_id(),
         )
+        # First the places, which must outlast the lease: a crash in between counts for too long.
+        await self._count(held.spec, renewal.ttl_ms, published)
         granted = await self._leases.renew(held, renewal)
         self._faults.reach("renew.granted")
         self._told(held.spec.id)
         lease = await self._leases.view(held.spec.id, held.spec.path)
-        issued = IssuedCredential(lease, self._minting.sign(lease.spec, granted))
+        _require_alive(lease)
+        issued = self._signed(lease, granted)
         self._faults.reach("renew.signed")
         return issued
 
@@ -266,6 +283,22 @@ async def _outcome(call: Awaitable[Result]) -> Result | BrokerError:
         return await call
     except BrokerError as error:
         return error
+
+
+def _refusal(full: Quota | BrokerError | None) -> BrokerError:
+    if isinstance(full, BrokerError):
+        return full
+    return QuotaExceededError(full.kind if full else "unknown")
+
+
+def _require_alive(lease: Lease) -> None:
+    """Let nothing be delivered again that has ended since.
+
+    Raises:
+        LeaseEndedError: it has.
+    """
+    if not lease.is_alive:
+        raise LeaseEndedError("the credential of this idempotency key has ended")
 
 
 def _capability(published: Published, name: str, tenant: str) -> Capability:
@@ -284,15 +317,6 @@ def _longest(published: Published, capability: Capability, obliged_ms: int | Non
     if server is None or server.check is CheckMode.OFFLINE:
         bounds.append(OFFLINE_TTL_MS)
     return min(bounds)
-
-
-def _quotas(published: Published, spec: TaskSpec) -> list[Quota]:
-    """Name whose places a lease takes: its agent's, the root task's agent's, and the tenant's."""
-    agents = dict.fromkeys((spec.agent, spec.actors[0]))
-    return [
-        *(Quota("agent", name, published.quotas.of_agent(name)) for name in agents),
-        Quota("tenant", spec.tenant, published.quotas.of_tenant(spec.tenant)),
-    ]
 
 
 def _fresh(spec: LeaseSpec, granted: Granted) -> Lease:

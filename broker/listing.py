@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from broker.errors import InvalidRequestError, NotFoundError
 from broker.ids import TaskId
@@ -11,6 +13,32 @@ from broker.model.task import Task
 from broker.ownership import is_opener, is_operator_of, is_owner
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import Index, TaskTree
+
+_LOOKS: Final = 1_000
+"""Tasks looked at for one page: bounds its work when few of them are the caller's."""
+
+_DIGITS: Final = 15
+"""Of any number in a cursor: instants in milliseconds have 13."""
+
+_LEAST: Final = 20
+"""Tasks looked at together, however short the page: fewer round trips for short pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """How far a list has come: the bucket, the age of the last task seen, how many of that age.
+
+    An age, not an offset: tasks that are opened meanwhile move nothing.
+    """
+
+    bucket: int = 0
+    until_ms: int | None = None
+    skip: int = 0
+
+    def beyond(self, at_ms: int) -> "Spot":
+        """Return the spot after one more task."""
+        skip = self.skip + 1 if at_ms == self.until_ms else 1
+        return Spot(self.bucket, at_ms, skip)
 
 
 class Listing:
@@ -24,23 +52,30 @@ class Listing:
     async def find(self, caller: Principal, which: TaskFilter, cursor: str, limit: int) -> TaskPage:
         """Return a page of the tasks that the caller may see and the filter lets through.
 
-        The cursor says bucket and offset. A page can be short before the end: the cursor tells.
+        A page can be short before the end: the cursor tells.
+
+        Raises:
+            InvalidRequestError: the cursor is none of this list.
         """
-        bucket, offset = _parse(cursor, self._buckets)
+        spot = _parse(cursor, self._buckets) if cursor else Spot()
         index = _index(caller, which)
         found: list[Task] = []
-        while bucket < self._buckets and len(found) < limit:
-            wanted = limit - len(found)
-            ids = await self._tree.indexed(bucket, index, offset, wanted)
-            found += [task for task in await self._view(ids) if _matches(caller, which, task)]
-            offset += len(ids)
-            if len(ids) < wanted:
-                bucket, offset = bucket + 1, 0
-        return TaskPage(tuple(found), f"{bucket}.{offset}" if bucket < self._buckets else "")
+        looked, chunk = 0, max(limit, _LEAST)
+        while spot.bucket < self._buckets and len(found) < limit and looked < _LOOKS:
+            rows = await self._tree.newest(spot.bucket, index, spot.until_ms, spot.skip, chunk)
+            looked += len(rows)
+            for task, at_ms in zip(await self._view(rows), (at for _, at in rows), strict=True):
+                if len(found) == limit:
+                    break
+                spot = spot.beyond(at_ms)
+                if task and _matches(caller, which, task):
+                    found.append(task)
+            else:
+                spot = spot if len(rows) == chunk else Spot(spot.bucket + 1)
+        return TaskPage(tuple(found), _write(spot) if spot.bucket < self._buckets else "")
 
-    async def _view(self, ids: Sequence[TaskId]) -> list[Task]:
-        views = await asyncio.gather(*(self._one(task) for task in ids))
-        return [task for task in views if task is not None]
+    async def _view(self, rows: Sequence[tuple[TaskId, int]]) -> list[Task | None]:
+        return await asyncio.gather(*(self._one(task) for task, _ in rows))
 
     async def _one(self, task: TaskId) -> Task | None:
         try:
@@ -50,14 +85,14 @@ class Listing:
 
 
 def _index(caller: Principal, which: TaskFilter) -> Index:
+    """Choose the shortest index that holds everything that the caller could be shown."""
     if caller.kind is Kind.AGENT:
         return Index("agent", caller.name)
     if which.agent:
         return Index("agent", which.agent)
-    tenant = which.tenant or (next(iter(caller.tenants)) if len(caller.tenants) == 1 else "")
-    if not tenant or tenant == ALL_TENANTS:
-        raise InvalidRequestError("name the tenant or the agent to list", field="tenant")
-    return Index("tenant", tenant)
+    own = [tenant for tenant in caller.tenants if tenant != ALL_TENANTS]
+    tenant = which.tenant or (own[0] if len(caller.tenants) == len(own) == 1 else "")
+    return Index("tenant", tenant) if tenant else Index("all", "")
 
 
 def _matches(caller: Principal, which: TaskFilter, task: Task) -> bool:
@@ -73,13 +108,16 @@ def _matches(caller: Principal, which: TaskFilter, task: Task) -> bool:
     return visible and wanted
 
 
-def _parse(cursor: str, buckets: int) -> tuple[int, int]:
-    if not cursor:
-        return 0, 0
-    bucket, _, offset = cursor.partition(".")
-    if (
-        not (bucket.isdecimal() and offset.isdecimal() and cursor.isascii())
-        or int(bucket) >= buckets
-    ):
+def _parse(cursor: str, buckets: int) -> Spot:
+    parts = cursor.split(".")
+    if not cursor.isascii() or not all(part.isdecimal() and len(part) <= _DIGITS for part in parts):
         raise InvalidRequestError("not a cursor of this list", field="cursor")
-    return int(bucket), int(offset)
+    bucket, *rest = (int(part) for part in parts)
+    if bucket >= buckets or len(rest) not in (0, 2):
+        raise InvalidRequestError("not a cursor of this list", field="cursor")
+    return Spot(bucket, *rest)
+
+
+def _write(spot: Spot) -> str:
+    place = "" if spot.until_ms is None else f".{spot.until_ms}.{spot.skip}"
+    return f"{spot.bucket}{place}"

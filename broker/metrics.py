@@ -18,6 +18,9 @@ ATTESTED: Final = "ok"
 NO_TOKEN: Final = "no-token"  # noqa: S105 - a label, not a secret
 """The reason of a request without evidence."""
 
+CUTS: Final = ("no-place", "head-too-slow", "head-too-long", "answer-unread", "unreadable")
+"""Why the server ends a connection on its own account."""
+
 OUTCOMES: Final = ("permit", "deny", "needsapproval")
 """The decisions of :mod:`broker.model.decision`, in lower case."""
 
@@ -68,6 +71,10 @@ class Metrics:
             counter = self._requests[key] = self._request_counts.labels(name, str(status))
         counter.inc()
 
+    def cut(self, reason: str) -> None:
+        """Count one connection that the server ended, by one of :data:`CUTS`."""
+        self._cuts.labels(reason if reason in CUTS else _OTHER).inc()
+
     def issued(self, seconds: float) -> None:
         """Note how long issuing one credential took, from the request to the answer."""
         self._issue_seconds.observe(seconds)
@@ -87,21 +94,20 @@ class Metrics:
         known = action if action in self._actions else _OTHER
         self._decisions.labels(known, outcome if outcome in OUTCOMES else _OTHER).inc()
 
-    def revoked_in_ledger(self, seconds: float) -> None:
-        """Note how long an order took until the ledger held it."""
-        self._ledger_lag.observe(seconds)
+    def shipped(self, seconds: float) -> None:
+        """Note how long an event took from the ledger into the feed log."""
+        self._shipping_lag.observe(seconds)
 
-    def revoked_at_subscribers(self, seconds: float) -> None:
-        """Note how long an order took until its subscribers had acknowledged it."""
-        self._feed_lag.observe(seconds)
+    def acknowledged(self, seconds: float) -> None:
+        """Note how long an end took from the ledger to a subscriber's acknowledgement."""
+        self._acknowledged_lag.observe(seconds)
 
     def stuck(self, revocations: int) -> None:
         """Show how many revocations do not get through to their target."""
         self._stuck.set(revocations)
 
-    def live(self, *, tasks: int, credentials: int) -> None:
-        """Show how many tasks and credentials are alive."""
-        self._live_tasks.set(tasks)
+    def live(self, credentials: int) -> None:
+        """Show how many credentials are alive."""
         self._live_credentials.set(credentials)
 
     def outbox(self, entries: int) -> None:
@@ -131,6 +137,12 @@ class Metrics:
             ("route", "status"),
             registry=self._registry,
         )
+        self._cuts = Counter(
+            "jit_connections_cut_total",
+            "Connections that the server ended on its own account.",
+            ("reason",),
+            registry=self._registry,
+        )
         self._issue_seconds = Histogram(
             "jit_issue_seconds",
             "From the request for a credential to its answer.",
@@ -155,18 +167,18 @@ class Metrics:
     def _make_revocations(self) -> None:
         lag = Histogram(
             "jit_revocation_lag_seconds",
-            "From the order until the ledger held it, and until the feed's subscribers knew.",
+            "From the ledger's end of an access into the feed, and until a subscriber refused it.",
             ("stage",),
             buckets=_LAG_BUCKETS,
             registry=self._registry,
         )
-        self._ledger_lag, self._feed_lag = lag.labels("ledger"), lag.labels("feed")
+        self._shipping_lag = lag.labels("shipped")
+        self._acknowledged_lag = lag.labels("acknowledged")
         self._stuck = self._gauge(
             "jit_revocations_stuck", "Revocations that do not get through to their target."
         )
 
     def _make_states(self, durability: str) -> None:
-        self._live_tasks = self._gauge("jit_live_tasks", "Tasks that are alive.")
         self._live_credentials = self._gauge("jit_live_credentials", "Credentials that are alive.")
         self._outbox = self._gauge("jit_outbox_entries", "Outbox entries not yet in the feed.")
         self._reaper_lag = self._gauge("jit_reaper_lag_seconds", "How late the oldest due work is.")

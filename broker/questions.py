@@ -18,7 +18,7 @@ def about_opening(caller: Principal, request: OpenTask, parent: Task | None) -> 
         tenant=request.tenant,
         agent=request.agent,
         opener=caller.ref,
-        on_behalf_of=request.on_behalf_of,
+        on_behalf_of=parent.spec.on_behalf_of if parent else request.on_behalf_of,
         tickets=request.tickets,
         resources=request.resources,
         depth=len(parent.spec.path) if parent else 0,

@@ -11,28 +11,41 @@ retention has outlived.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
-from broker.errors import StoreUnavailableError
+from broker.errors import BrokerError, StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.ids import parse_lease_id, parse_task_id
 from broker.metrics import Metrics
 from broker.store.due_queue import DueQueue, Work
 from broker.store.lease_ledger import LeaseLedger
 
-HIDE_MS: Final = 30_000
-"""How long claimed work is hidden from other brokers: longer than one piece should take."""
-
-BATCH: Final = 100
-"""Pieces claimed of one bucket at a time: what one script ends in a few milliseconds."""
+_RETRY_MS: Final = 5_000
+"""How soon what was not done because the clocks disagree is looked at again."""
 
 _BY_AGE: Final = frozenset("ltg")
 """Kinds of work that are due because time has passed."""
 
+_QUIET: Final = frozenset("lg")
+"""Kinds of work whose outcome no verifier waits for: what dies of age says so itself."""
+
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """How much of a bucket is claimed at a time, and how long it is hidden from other brokers.
+
+    ``batch`` is what one script ends in a few milliseconds; ``hide_ms`` is longer than one piece
+    should take, and how long a dead broker's work waits.
+    """
+
+    batch: int = 100
+    hide_ms: int = 30_000
 
 
 class Worker(Protocol):
@@ -43,15 +56,24 @@ class Worker(Protocol):
         ...
 
 
+class News(Protocol):
+    """Who moves a bucket's outbox on: at once when somebody's access ended."""
+
+    def __call__(self, bucket: int, *, urgent: bool) -> None:
+        """Say that a bucket's outbox has something."""
+        ...
+
+
 class Reaper:
     """Works through the due queue, bucket by bucket.
 
     ``workers`` by kind of work (the letter before the colon); ``told`` is called with the buckets
-    whose outbox has news. While ``may_sweep`` says no (the clocks disagree) nothing dies of age or
-    silence; what was ordered is carried out all the same.
+    whose outbox has news, urgent when somebody's access may have been taken. While ``may_sweep``
+    says no (the clocks disagree) nothing dies of age or silence; what was ordered is carried out
+    all the same.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
         self,
         *,
         due: DueQueue,
@@ -60,8 +82,9 @@ class Reaper:
         buckets: int,
         metrics: Metrics,
         faults: FaultPoints,
-        told: Callable[[int], None],
+        told: News,
         may_sweep: Callable[[], bool],
+        claims: Claims,
     ) -> None:
         self._due = due
         self._leases = leases
@@ -71,60 +94,88 @@ class Reaper:
         self._faults = faults
         self._told = told
         self._may_sweep = may_sweep
-        self._busy: set[int] = set()
+        self._claims = claims
+        self._at_work: dict[int, asyncio.Task[None]] = {}
+        self._more: set[int] = set()
 
     async def tick(self) -> None:
-        """Work through everything that is due now."""
-        await asyncio.gather(*(self.reap(bucket) for bucket in range(self._buckets)))
+        """Begin to work through everything that is due now; a stuck bucket delays no other."""
+        for bucket in range(self._buckets):
+            self.start(bucket)
+
+    def start(self, bucket: int) -> None:
+        """Begin to work through a bucket, or have whoever is at it look once more."""
+        self._more.add(bucket)
+        if bucket not in self._at_work:
+            self._at_work[bucket] = asyncio.create_task(self._reap(bucket))
 
     async def reap(self, bucket: int) -> None:
-        """Work through one bucket until nothing in it is due; at once returns while it is at it."""
-        if bucket in self._busy:
-            return
-        self._busy.add(bucket)
+        """Work through a bucket until nothing in it is due."""
+        self.start(bucket)
+        await asyncio.wait([self._at_work[bucket]])
+
+    async def stop(self) -> None:
+        """End what is under way; other brokers find it when its claims run out."""
+        tasks = list(self._at_work.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _reap(self, bucket: int) -> None:
         try:
-            while await self._batch(bucket):
-                pass
+            while bucket in self._more:
+                self._more.discard(bucket)
+                while await self._batch(bucket):
+                    pass
         except StoreUnavailableError as error:
             _log.warning("reaper-store-unavailable", bucket=bucket, error=str(error))
         finally:
-            self._busy.discard(bucket)
+            del self._at_work[bucket]
 
     async def _batch(self, bucket: int) -> bool:
-        taken = await self._due.claim(bucket, limit=BATCH, hide_ms=HIDE_MS)
+        is_right = self._may_sweep()
+        hide_ms = self._claims.hide_ms if is_right else min(self._claims.hide_ms, _RETRY_MS)
+        taken = await self._due.claim(bucket, limit=self._claims.batch, hide_ms=hide_ms)
         if not taken:
             return False
         self._faults.reach("reap.claimed")
         self._metrics.reaper_lag(max(work.late_ms for work in taken) / 1000)
-        ordered = [work for work in taken if work.kind not in _BY_AGE or self._may_sweep()]
+        ordered = [work for work in taken if work.kind not in _BY_AGE or is_right]
         await self._expire([work for work in ordered if work.kind == "l"])
         for work in ordered:
             if work.kind != "l":
-                await self._one(work)
-        self._told(bucket)
-        return len(taken) == BATCH
+                await self._tried(work, self._one(work))
+        self._told(bucket, urgent=any(work.kind not in _QUIET for work in ordered))
+        return len(taken) == self._claims.batch
 
     async def _expire(self, works: Sequence[Work]) -> None:
-        pairs = []
-        for work in works:
-            lease, _, task = work.subject.partition(":")
-            pairs.append((parse_lease_id(lease), parse_task_id(task)))
-        if pairs:
-            await self._leases.end(pairs, "expired")
-            self._faults.reach("reap.batch-ended")
+        if not works:
+            return
+        try:
+            await self._end(works)
+        except BrokerError:
+            # One of them is poisoned, or the store is gone: alone it keeps no other from its end.
+            for work in works:
+                await self._tried(work, self._end([work]))
+        self._faults.reach("reap.batch-ended")
+
+    async def _end(self, works: Sequence[Work]) -> None:
+        parts = [work.subject.partition(":") for work in works]
+        pairs = [(parse_lease_id(lease), parse_task_id(task)) for lease, _, task in parts]
+        await self._leases.end(pairs, "expired")
 
     async def _one(self, work: Work) -> None:
-        try:
-            worker = self._workers[work.kind]
-            again_at_ms = await worker.work(work)
-        except StoreUnavailableError:
-            raise
-        except Exception:  # noqa: BLE001 - see below
-            # The reaper's loop is one of two places that catch everything: a poisoned record must
-            # not keep the others from dying on time. It stays hidden until its claim runs out.
-            _log.exception("reaper-work-failed", work=work.member)
-            self._metrics.reaper_failed()
-            return
+        again_at_ms = await self._workers[work.kind].work(work)
         if work.fence:
             await self._due.settle(work, again_at_ms=again_at_ms)
             self._faults.reach("reap.settled")
+
+    async def _tried(self, work: Work, doing: Awaitable[None]) -> None:
+        try:
+            await doing
+        except Exception as error:  # noqa: BLE001 - see below
+            # The reaper's loop is one of two places that catch everything: a poisoned record must
+            # not keep the others from dying on time. It stays hidden until its claim runs out.
+            is_store = isinstance(error, StoreUnavailableError)
+            _log.warning("reaper-work-failed", work=work.member, exc_info=not is_store)
+            self._metrics.reaper_failed()

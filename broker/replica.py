@@ -15,11 +15,12 @@ from broker.errors import BrokerError, ConfigurationError, UnavailableError
 from broker.gate import Gate, Hindrance
 from broker.governance.bundle import Bundle
 from broker.governance.published import Current, Published
+from broker.governance.registered import Registered
 from broker.settings.limits import QuotaDefaults
 from broker.signing.key_files import load_keys
 from broker.signing.keyring import Keyring
 from broker.signing.token_verifier import TokenVerifier
-from broker.store.control import ControlRecord, ControlStore
+from broker.store.control import ControlRecord, ControlStore, PublicKey
 
 WATCHERS: Final = ("ledger", "policy", "keys")
 """The words under which this object reports to the gate."""
@@ -44,6 +45,8 @@ class Replica:
         self._quotas = quotas
         self._current = Current()
         self._record: ControlRecord | None = None
+        self._registered: Registered | None = None
+        self._loaded_keys: tuple[PublicKey, ...] | None = None
         self._keyring: Keyring | None = None
         self._verifier: TokenVerifier | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -56,6 +59,17 @@ class Replica:
             UnavailableError: none is.
         """
         return self._current.published
+
+    @property
+    def registered(self) -> Registered:
+        """Who is registered: known even while the published policies cannot be loaded.
+
+        Raises:
+            UnavailableError: nothing readable was ever published.
+        """
+        if self._registered is None:
+            raise UnavailableError("nobody is registered: run `broker apply`")
+        return self._registered
 
     @property
     def keyring(self) -> Keyring:
@@ -104,10 +118,7 @@ class Replica:
             return
         try:
             if record.revision != self._current.revision:
-                text = await self._control.bundle(record.revision)
-                # Parsing and self-testing take tens of milliseconds: not on the event loop.
-                built = await asyncio.to_thread(self._build, text, record.revision)
-                self._put_in_force(built)
+                await self._load_revision(record.revision)
         except (ConfigurationError, UnavailableError) as error:
             self._gate.report(
                 "policy",
@@ -119,6 +130,14 @@ class Replica:
             return
         self._gate.report("policy")
 
+    async def _load_revision(self, revision: int) -> None:
+        raw = (await self._control.bundle(revision)).encode()
+        if revision > self._current.revision:
+            # First, so that operators can act whatever the policies are worth.
+            self._registered = Registered.read(raw)
+        # Parsing and self-testing take tens of milliseconds: not on the event loop.
+        self._put_in_force(await asyncio.to_thread(self._build, raw, revision))
+
     def _put_in_force(self, built: Published) -> None:
         if not self._current.replace(built):
             # An older revision under the same epoch: the ledger was rolled back.
@@ -126,17 +145,13 @@ class Replica:
                 f"this broker has seen revision {self._current.revision} of this ledger already"
             )
 
-    def _build(self, text: str, revision: int) -> Published:
-        return Published.of(
-            Bundle.from_bytes(text.encode()), revision=revision, quotas=self._quotas
-        )
+    def _build(self, raw: bytes, revision: int) -> Published:
+        return Published.of(Bundle.from_bytes(raw), revision=revision, quotas=self._quotas)
 
     async def _follow_keys(self, record: ControlRecord) -> None:
         try:
-            if self._keyring is None or self._record is None or record.keys != self._record.keys:
-                keyring = await asyncio.to_thread(self._load_keys, record)
-                self._keyring = keyring
-                self._verifier = TokenVerifier(keyring, issuer=self._issuer)
+            if self._loaded_keys != record.keys or not self._can_sign():
+                await self._load_keys(record.keys)
             self.keyring.active()
         except BrokerError as error:
             self._gate.report(
@@ -148,9 +163,22 @@ class Replica:
             return
         self._gate.report("keys")
 
-    def _load_keys(self, record: ControlRecord) -> Keyring:
+    def _can_sign(self) -> bool:
+        try:
+            self.keyring.active()
+        except UnavailableError:
+            return False
+        return True
+
+    async def _load_keys(self, published: tuple[PublicKey, ...]) -> None:
+        keyring = await asyncio.to_thread(self._read_keys, published)
+        self._keyring = keyring
+        self._verifier = TokenVerifier(keyring, issuer=self._issuer)
+        self._loaded_keys = published
+
+    def _read_keys(self, published: tuple[PublicKey, ...]) -> Keyring:
         return Keyring(
-            load_keys(self._key_directory), [dataclasses.asdict(key) for key in record.keys]
+            load_keys(self._key_directory), [dataclasses.asdict(key) for key in published]
         )
 
 

@@ -23,6 +23,7 @@ from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.model.requests import Revocation, Selector, SelectorKind
 from broker.model.task import TaskState
 from broker.ownership import is_operator_of
+from broker.places import Places
 from broker.store.cut_ledger import Cut, CutLedger, Standing
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.revocation_ledger import Order, RevocationLedger
@@ -34,13 +35,14 @@ _SINGLE: Final = (SelectorKind.CREDENTIAL, SelectorKind.TASK)
 class Revocations:
     """Carries out what operators order. ``wake`` is told the buckets that have work."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
         self,
         *,
         tasks: TaskLedger,
         leases: LeaseLedger,
         cuts: CutLedger,
         orders: RevocationLedger,
+        places: Places,
         ids: IdFactory,
         buckets: int,
         faults: FaultPoints,
@@ -50,6 +52,7 @@ class Revocations:
         self._leases = leases
         self._cuts = cuts
         self._orders = orders
+        self._places = places
         self._ids = ids
         self._buckets = buckets
         self._faults = faults
@@ -84,6 +87,8 @@ class Revocations:
         if order.selector.kind is SelectorKind.CREDENTIAL:
             lease = await self._leases.view(parse_lease_id(order.selector.value))
             await self._leases.end([(lease.spec.id, lease.spec.task)], "revoked")
+            self._faults.reach("revoke.ended")
+            await self._places.free(lease.spec, [lease.spec.id])
             self._wake([int(order.selector.value[2:4], 16)])
         elif order.selector.kind is SelectorKind.TASK:
             await self._close(parse_task_id(order.selector.value), order)
@@ -97,12 +102,12 @@ class Revocations:
     async def _close(self, task: TaskId, order: Order) -> None:
         found = await self._tasks.view(task)
         await self._tasks.close(
-            task,
-            found.spec.path[0],
+            found.spec.path,
             TaskState.CANCELLED,
             ended_by="revoked",
             closed_by=f"{order.ordered_by}: {order.reason}",
         )
+        self._faults.reach("revoke.ended")
         self._wake([int(task[2:4], 16)])
 
     async def show(self, caller: Principal, revocation: RevocationId) -> Revocation:
@@ -155,6 +160,11 @@ class Revocations:
         return RevocationId(f"r_{digest[16] % self._buckets:02x}_{word}")
 
 
+def is_single(order: Order) -> bool:
+    """Tell whether the order names one credential or task: no cut is needed then."""
+    return order.selector.kind in _SINGLE
+
+
 def cuts_of(order: Order) -> list[Cut]:
     """Return the cuts that an order comes to: one for every tenant, or one that is not confined."""
     selector = order.selector
@@ -169,7 +179,7 @@ def pending(
     order: Order, standings: Mapping[str, Mapping[int, Standing]], buckets: int
 ) -> tuple[int, ...]:
     """Return the buckets in which a cut of the order does not stand yet."""
-    if order.selector.kind in _SINGLE:
+    if is_single(order):
         return ()
     missing = {
         bucket

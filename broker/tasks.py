@@ -89,12 +89,9 @@ class Tasks:
     ) -> OpenedTask:
         _check_names(request, published)
         query = about_opening(caller, request, parent)
-        if parent and not is_within(request.ceiling, parent.spec.ceiling):
+        if parent and (beyond := _beyond(request, parent.spec)):
             raise await self._judgement.refuse(
-                published,
-                query,
-                "wider-than-parent",
-                "the ceiling lies within the parent's ceiling",
+                published, query, "wider-than-parent", f"{beyond} within the parent's"
             )
         permit = await self._judgement.permit(published, query)
         self._faults.reach("open.decided")
@@ -161,6 +158,8 @@ class Tasks:
             raise NotFoundError("no such task")
         if parent.spec.tenant != request.tenant:
             raise InvalidRequestError("must be the parent's tenant", field="tenant")
+        if request.on_behalf_of not in ("", parent.spec.on_behalf_of):
+            raise InvalidRequestError("must be the parent's, or left out", field="on_behalf_of")
         if len(parent.spec.path) >= self._limits.max_depth:
             raise InvalidRequestError(
                 f"a task tree is at most {self._limits.max_depth} deep", field="parent"
@@ -246,12 +245,37 @@ class Tasks:
             raise NotFoundError("no such task")
         ended_by = _ENDINGS[outcome]
         closed_by = f"{caller.ref}: {reason}" if reason else caller.ref
-        await self._ledger.close(
-            task, found.spec.path[0], outcome, ended_by=ended_by, closed_by=closed_by
-        )
+        await self._ledger.close(found.spec.path, outcome, ended_by=ended_by, closed_by=closed_by)
         self._faults.reach("close.written")
         self._wake(task)
         return await self._ledger.view(task)
+
+
+def _wider(request: OpenTask, parent: TaskSpec) -> str:
+    """Return in what a child would be wider than its parent, or nothing (I7).
+
+    Tickets and resources count: policy may permit for their sake what the parent was never
+    permitted.
+    """
+    if not is_within(request.ceiling, parent.ceiling):
+        return "ceiling"
+    if not set(request.tickets) <= set(parent.tickets):
+        return "tickets"
+    if not set(request.resources) <= set(parent.resources):
+        return "resources"
+    return ""
+
+
+def _beyond(request: OpenTask, parent: TaskSpec) -> str:
+    """Name what of a child is wider than its parent; empty when nothing is (I7).
+
+    Tickets and resources count: policies read them, so an agent that adds one widens its rights.
+    """
+    if not is_within(request.ceiling, parent.ceiling):
+        return "ceiling"
+    if not set(request.tickets) <= set(parent.tickets):
+        return "tickets"
+    return "" if set(request.resources) <= set(parent.resources) else "resources"
 
 
 def _check_names(request: OpenTask, published: Published) -> None:

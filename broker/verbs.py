@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from broker.clock import Clock
 from broker.credentials import Credentials
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
@@ -17,8 +15,9 @@ from broker.listing import Listing
 from broker.metrics import Metrics
 from broker.minting import Minting
 from broker.order_walk import OrderWalk
+from broker.places import Places
 from broker.populations import Populations
-from broker.reaper import Reaper, Worker
+from broker.reaper import Claims, News, Reaper, Worker
 from broker.receipts import Receipts
 from broker.replica import Replica
 from broker.reports import Reports
@@ -28,14 +27,6 @@ from broker.store.ledger import Ledger
 from broker.tasks import TaskLimits, Tasks
 from broker.tree_walk import TreeWalk
 from broker.workers import CleanUp, Forget, Look, TakeDown
-
-
-class News(Protocol):
-    """Who moves a bucket's outbox on: at once when somebody's access ended."""
-
-    def __call__(self, bucket: int, *, urgent: bool) -> None:
-        """Say that a bucket's outbox has something."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +42,11 @@ class Parts:
     gate: Gate
     replica: Replica
     metrics: Metrics
-    clock: Clock
     faults: FaultPoints
     issuer: str
     task_limits: TaskLimits
     retention_ms: int
+    claims: Claims
     news: News
     due: Callable[[Sequence[int]], None]
     may_sweep: Callable[[], bool]
@@ -88,6 +79,7 @@ def build_verbs(parts: Parts) -> Verbs:
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
+            places=Places(ledger.quotas),
             faults=parts.faults,
             told=lambda lease: parts.news(bucket_of(lease), urgent=True),
         ),
@@ -126,11 +118,10 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
     return Issuance(
         tree=ledger.tree,
         leases=ledger.leases,
-        quotas=ledger.quotas,
+        places=Places(ledger.quotas),
         judgement=judgement,
         minting=Minting(parts.issuer, parts.replica),
         ids=ledger.ids,
-        clock=parts.clock,
         faults=parts.faults,
         told=told,
     )
@@ -148,6 +139,7 @@ def _revocations(parts: Parts) -> Revocations:
         leases=ledger.leases,
         cuts=ledger.cuts,
         orders=ledger.orders,
+        places=Places(ledger.quotas),
         ids=ledger.ids,
         buckets=len(ledger.keys.buckets),
         faults=parts.faults,
@@ -172,7 +164,7 @@ def _reports(parts: Parts, populations: Populations) -> Reports:
             buckets=len(ledger.keys.buckets),
         ),
         receipts=Receipts(parts.feed_log.subscribers),
-        servers=lambda: parts.replica.published.resource_servers,
+        servers=lambda: parts.replica.registered.resource_servers,
     )
 
 
@@ -182,7 +174,7 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         tasks=ledger.tasks,
         leases=ledger.leases,
         tree=ledger.tree,
-        quotas=ledger.quotas,
+        places=Places(ledger.quotas),
         faults=parts.faults,
         retention_ms=parts.retention_ms,
     )
@@ -193,6 +185,8 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         orders=ledger.orders,
         revocations=revocations,
         populations=populations,
+        places=Places(ledger.quotas),
+        faults=parts.faults,
         buckets=len(ledger.keys.buckets),
     )
     workers: dict[str, Worker] = {
@@ -208,6 +202,7 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         buckets=len(ledger.keys.buckets),
         metrics=parts.metrics,
         faults=parts.faults,
-        told=lambda bucket: parts.news(bucket, urgent=True),
+        told=parts.news,
         may_sweep=parts.may_sweep,
+        claims=parts.claims,
     )

@@ -7,13 +7,13 @@ from broker.errors import NotFoundError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
 from broker.model.task import TaskSpec, TaskState
+from broker.places import Places
 from broker.populations import Populations, ends_lease, ends_task
-from broker.revocation import Revocations, cuts_of, pending
+from broker.revocation import Revocations, cuts_of, is_single, pending
 from broker.store.cut_ledger import Cut, Standing
 from broker.store.due_queue import Work
 from broker.store.lease_ledger import END_BATCH, LeaseLedger
 from broker.store.paths import Paths
-from broker.store.quotas import Quota, QuotaLedger
 from broker.store.revocation_ledger import Order, RevocationLedger
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
@@ -33,8 +33,7 @@ class Look:
     async def work(self, work: Work) -> int | None:
         """Let the ledger judge the task, and end it or say when to look again."""
         task = parse_task_id(work.subject)
-        path = await self._paths.of_task(task)
-        await self._tree.sweep(task, path[0])
+        await self._tree.sweep(await self._paths.of_task(task))
         return None
 
 
@@ -51,14 +50,14 @@ class TakeDown:
         tasks: TaskLedger,
         leases: LeaseLedger,
         tree: TaskTree,
-        quotas: QuotaLedger,
+        places: Places,
         faults: FaultPoints,
         retention_ms: int,
     ) -> None:
         self._tasks = tasks
         self._leases = leases
         self._tree = tree
-        self._quotas = quotas
+        self._places = places
         self._faults = faults
         self._retention_ms = retention_ms
 
@@ -76,17 +75,17 @@ class TakeDown:
 
     async def _end_leases(self, spec: TaskSpec) -> None:
         while names := await self._leases.live(spec.id, END_BATCH):
+            await self._places.free(spec, names)
+            self._faults.reach("reap.freed")
             await self._leases.end([(name, spec.id) for name in names], "task-ended")
             self._faults.reach("reap.batch-ended")
-            await self._quotas.give(_places(spec), names)
 
     async def _close_children(self, spec: TaskSpec) -> None:
         start = 0
         while children := await self._tree.children(spec.id, start, _PAGE):
             for child in children:
                 await self._tasks.close(
-                    child,
-                    spec.path[0],
+                    (*spec.path, child),
                     TaskState.CANCELLED,
                     ended_by="parent",
                     closed_by="broker",
@@ -98,11 +97,11 @@ class TakeDown:
 class CleanUp:
     """``x``.
 
-    Follow up an operator's cut in one bucket: end the tasks and leases that it killed, and lay
-    it where it does not stand yet.
+    Follow up an operator's order in one bucket: carry it out if its own broker did not live to,
+    and end the tasks and leases that its cuts have killed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
         self,
         *,
         tasks: TaskLedger,
@@ -111,6 +110,8 @@ class CleanUp:
         orders: RevocationLedger,
         revocations: Revocations,
         populations: Populations,
+        places: Places,
+        faults: FaultPoints,
         buckets: int,
     ) -> None:
         self._tasks = tasks
@@ -119,6 +120,8 @@ class CleanUp:
         self._orders = orders
         self._revocations = revocations
         self._populations = populations
+        self._places = places
+        self._faults = faults
         self._buckets = buckets
 
     async def work(self, work: Work) -> int | None:
@@ -128,18 +131,17 @@ class CleanUp:
             order, standings = await self._orders.find(revocation)
         except NotFoundError:
             return None
+        if is_single(order):
+            await self._revocations.carry_out(order)
+            return None
         if pending(order, standings, self._buckets):
             await self._revocations.carry_out(order)
-            order, standings = await self._orders.find(revocation)
+            _, standings = await self._orders.find(revocation)
         for cut in cuts_of(order):
             standing = standings.get(cut.field, {}).get(work.bucket)
             if standing:
                 await self._bucket(order, cut, work.bucket, standing)
-        if pending(order, standings, self._buckets):
-            return (
-                max(s.issued_before_ms for c in standings.values() for s in c.values()) + _RETRY_MS
-            )
-        return None
+        return work.claimed_ms + _RETRY_MS if pending(order, standings, self._buckets) else None
 
     async def _bucket(self, order: Order, cut: Cut, bucket: int, standing: Standing) -> None:
         start, before = 0, standing.issued_before_ms
@@ -154,12 +156,12 @@ class CleanUp:
             return
         if ends_task(cut, spec):
             await self._tasks.close(
-                task,
-                spec.path[0],
+                spec.path,
                 TaskState.CANCELLED,
                 ended_by="revoked",
                 closed_by=f"{order.ordered_by}: {order.reason}",
             )
+            self._faults.reach("reap.cut-followed")
             return
         await self._single_leases(cut, spec, before_ms)
 
@@ -168,6 +170,7 @@ class CleanUp:
         for start in range(0, len(names), END_BATCH):
             covered = await self._covered(cut, spec, before_ms, names[start : start + END_BATCH])
             if covered:
+                await self._places.free(spec, covered)
                 await self._leases.end([(name, spec.id) for name in covered], "revoked")
 
     async def _covered(
@@ -189,9 +192,3 @@ class Forget:
         if spec is not None:
             await self._tree.forget(spec)
         return None
-
-
-def _places(spec: TaskSpec) -> list[Quota]:
-    """Name the quotas in which the leases of a task hold places (see ``issuance``)."""
-    agents = dict.fromkeys((spec.agent, spec.actors[0]))
-    return [*(Quota("agent", name, 0) for name in agents), Quota("tenant", spec.tenant, 0)]

@@ -10,7 +10,7 @@ from broker.cli.settings import config_option, settings_file
 from broker.errors import ConfigurationError
 from broker.governance.bundle import Bundle
 from broker.settings.load import Reading
-from broker.settings.settings import Settings
+from broker.settings.settings import BundleFiles, Settings
 
 
 @click.group(short_help="Look at the configuration.")
@@ -42,13 +42,12 @@ def check(config: Path, *, as_json: bool) -> None:
 def _check(file: Path) -> Bundle:
     reading = Reading()
     settings = reading.read(file, Settings)
-    bundle = None if settings is None else _read_rest(settings.value, reading)
+    issuers = settings.value.issuers if settings else reading.part(file, "issuers", Path)
+    files = settings.value.bundle if settings else reading.part(file, "bundle", BundleFiles)
+    if issuers is not None:
+        reading.read(issuers, AttestationSettings)
+    bundle = None if files is None else Bundle.read(files, reading)
     reading.finish()
     if bundle is None:
         raise ConfigurationError(f"{file}: nothing could be read")
     return bundle
-
-
-def _read_rest(settings: Settings, reading: Reading) -> Bundle | None:
-    reading.read(settings.issuers, AttestationSettings)
-    return Bundle.read(settings.bundle, reading)

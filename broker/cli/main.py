@@ -15,7 +15,7 @@ from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, 
 
 COMMANDS: Final = {
     "demo": Entry("broker.cli.demo", "demo", "Tell the whole story on this machine, and check it."),
-    "dev": Entry("broker.cli.dev", "dev", "Keep a broker for experiments up on this machine."),
+    "dev": Entry("broker.cli.dev", "dev", "Keep a broker for experiments up."),
     "serve": Entry("broker.cli.serve", "serve", "Run a broker."),
     "apply": Entry("broker.cli.publish", "apply", "Check the configuration and publish it."),
     "config": Entry("broker.cli.config", "config", "Look at the configuration."),
@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
+    "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
     "completion": Entry(
         "broker.cli.completion", "completion", "Print a shell's completion script."
     ),

@@ -78,8 +78,9 @@ def rows(documents: Sequence[Document], columns: Sequence[str], *, empty: str) -
 
 
 def stacked(*parts: RenderableType) -> Group:
-    """Put parts below each other, with a line between."""
+    """Put parts below each other, with a line between; a part without lines is left out."""
     spaced: list[RenderableType] = []
     for part in parts:
-        spaced += [part, Text()]
+        if not (isinstance(part, Table) and part.row_count == 0):
+            spaced += [part, Text()]
     return Group(*spaced[:-1])

@@ -1,6 +1,7 @@
 """How each kind of answer looks in a terminal. Pure: a document in, something to print out."""
 
 from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from broker.cli.screen import Document, fields, rows, stacked
@@ -22,7 +23,11 @@ REVOCATION_FIELDS = (
     *("id", "selector", "reason", "ordered_by", "issued_before", "acknowledged"),
     "pending_buckets",
 )
-DECISION_FIRST = ("id", "outcome", "reason", "policies", "missing", "errors")
+DECISION_FIELDS = ("decision", "tenant", "outcome", "reason")
+REQUEST_FIELDS = (
+    *("action", "principal", "instance", "task", "task_name", "agent", "capability", "scopes"),
+    "ttl_ms",
+)
 
 
 def task(document: Document) -> RenderableType:
@@ -80,6 +85,28 @@ def revoked(document: Document) -> RenderableType:
 
 
 def decision(document: Document) -> RenderableType:
-    """Show why a decision fell as it did: the answer first, what it rests on after it."""
-    rest = [name for name in document if name not in DECISION_FIRST]
-    return fields(document, [*DECISION_FIRST, *rest])
+    """Show why a decision fell as it did: the answer, the question, then what was looked at."""
+    trace, explanation = document.get("trace", {}), document.get("explanation", {})
+    return stacked(
+        fields(document, DECISION_FIELDS),
+        fields(document.get("request", {}), REQUEST_FIELDS),
+        fields(trace, ("policies", "missing", "errors")),
+        *(_policy(finding) for finding in explanation.get("considered", ())),
+        Text(
+            f"decided by revision {shown(trace.get('facts_revision'))}, "
+            f"explained by revision {shown(document.get('explained_at_revision'))}",
+            style="dim",
+        ),
+    )
+
+
+def _policy(finding: Document) -> RenderableType:
+    lines = Table.grid(padding=(0, 1))
+    lines.add_row(Text(shown(finding["effect"]), style="bold"), Text(shown(finding["policy"])))
+    for each in finding["conditions"]:
+        verdict = Text("holds", style="green") if each["holds"] else Text("fails", style="red")
+        condition = f"{each['kind']} {each['text']}"
+        lines.add_row(
+            verdict, Text(shown(f"{condition}  ({each['error']})" if each["error"] else condition))
+        )
+    return lines

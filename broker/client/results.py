@@ -70,7 +70,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
     ended_at: datetime | None
     ended_by: str
-    decision: str
+    decision: dict[str, object]
+    """Which policies allowed it, of which version, on which revision of the facts."""
 
 
 class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):

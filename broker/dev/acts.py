@@ -89,9 +89,9 @@ async def explain(stage: Stage, plan: Plan, reason: str) -> str:
     trace = told.get("trace")
     trace = trace if isinstance(trace, dict) else {}
     expect(told.get("reason") == reason, expected=f"the reason {reason}", seen=told.get("reason"))
-    grounds = [*trace.get("policies", ()), *trace.get("missing", ())]
-    expect(bool(grounds), expected="a policy or a condition that is missing", seen=told)
-    return f"{reason}: {', '.join(map(str, grounds))}"
+    policies, missing = trace.get("policies", ()), trace.get("missing", ())
+    expect(bool(policies or missing), expected="a policy, or what was missing", seen=told)
+    return f"{reason} by {policies[0]}" if policies else f"{reason}; needed: {missing[0]}"
 
 
 async def ask_when_closed(stage: Stage, plan: Plan) -> str:

@@ -12,8 +12,8 @@ import broker
 from broker.errors import ConfigurationError
 
 _PACKAGE: Final = Path(broker.__file__).parent
-PLACES: Final = (_PACKAGE.parent / "config", _PACKAGE / "shipped_config")
-"""Where the shipped configuration is: in a checkout, and in an installed wheel."""
+PLACES: Final = (_PACKAGE / "shipped_config", _PACKAGE.parent / "config")
+"""Where the shipped configuration is: in an installed wheel, and in a checkout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ def shipped() -> Path:
     raise ConfigurationError(f"no configuration in {PLACES[0]} or {PLACES[1]}: install again")
 
 
+def trail_file(state: Path, number: int) -> Path:
+    """Return where a broker writes its audit trail: no two brokers share a file."""
+    return state / f"audit-{number}.jsonl"
+
+
 def write(source: Path, state: Path, addresses: Addresses) -> list[Path]:
     """Copy the configuration into the state directory; return one ``broker.yaml`` a broker.
 
@@ -67,7 +72,7 @@ def _changes(
         "listen": settings["listen"] | {"port": port},
         "store": settings["store"] | {"url": addresses.store},
         "keys": settings["keys"] | {"directory": str(state / "keys")},
-        "audit": settings["audit"] | {"file": str(state / f"audit-{number}.jsonl")},
+        "audit": settings["audit"] | {"file": str(trail_file(state, number))},
     }
 
 

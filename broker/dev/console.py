@@ -1,10 +1,10 @@
 """How the story is told: to a terminal, to a file or pipe, or as one JSON document."""
 
 import json
+import re
 from collections.abc import Sequence
-from typing import Any, Protocol, TextIO
+from typing import Any, Final, Protocol, TextIO
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.status import Status
 from rich.table import Table
@@ -12,6 +12,8 @@ from rich.text import Text
 
 from broker.dev.step import Death, Outcome
 from broker.terminal import shown
+
+_ID: Final = re.compile(r"\b([tclrd]_[0-9a-f]{2}_[a-z2-7]{4})[a-z2-7]{22}\b")
 
 PLAIN_WIDTH = 100
 """A pipe has no width of its own."""
@@ -82,7 +84,7 @@ class PrintedReporter:
         line.add_column(justify="right", style="dim", no_wrap=True)
         text = Text(outcome.title)
         if outcome.failure is None and outcome.seen:
-            text.append(f"  {shown(outcome.seen)}", style="cyan")
+            text.append(f"  {_short(shown(outcome.seen))}", style="cyan")
         mark = "FAIL" if outcome.failure else "ok"
         line.add_row(mark, text, f"{outcome.took_ms} ms")
         return line
@@ -133,12 +135,23 @@ class JsonReporter:
         self._output.write("\n")
 
 
+def _short(text: str) -> str:
+    """Cut ids down to what tells them apart: the receipts have them whole."""
+    return _ID.sub(r"\1…", text)
+
+
 def receipts_table(deaths: Sequence[Death]) -> Table:
     """Lay out the receipts: one row a credential."""
-    table = Table(title="Receipts", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(
+        box=None,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+        caption="ms: from what ended it to the first refusal by the resource server",
+        caption_justify="left",
+    )
     for heading in ("task", "credential", "ended by", "state"):
         table.add_column(heading, overflow="fold")
-    table.add_column("ms to refusal", justify="right")
+    table.add_column("ms", justify="right")
     for death in deaths:
         words = (death.task_name, death.credential, death.cause, death.state)
         table.add_row(*(Text(shown(word)) for word in words), str(death.took_ms))

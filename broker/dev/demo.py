@@ -1,5 +1,7 @@
 """The whole story, from the first process started to the last one gone."""
 
+from collections.abc import Sequence
+
 import aiohttp
 
 from broker.client.endpoint import open_session
@@ -9,6 +11,7 @@ from broker.dev.console import Reporter
 from broker.dev.processes import Processes
 from broker.dev.setup import CLOSING, OPENING, Setup
 from broker.dev.stage import Stage
+from broker.dev.step import Step
 from broker.dev.steps import STEPS
 from broker.dev.story import play
 
@@ -16,7 +19,12 @@ INTERRUPTED = "Interrupted."
 
 
 async def tell_story(
-    reporter: Reporter, commands: Commands, clock: Clock, *, brokers: int = 1
+    reporter: Reporter,
+    commands: Commands,
+    clock: Clock,
+    *,
+    brokers: int = 1,
+    steps: Sequence[Step[Stage]] = STEPS,
 ) -> str:
     """Tell it; return what went wrong, or nothing. However it ends, nothing is left running.
 
@@ -30,7 +38,7 @@ async def tell_story(
         async with Processes() as processes, open_session() as session:
             setup = Setup(processes, session, commands, brokers=brokers)
             try:
-                failure = await _tell(setup, session, reporter, clock)
+                failure = await _tell(setup, session, steps, reporter, clock)
             finally:
                 await setup.close()
     finally:
@@ -39,7 +47,11 @@ async def tell_story(
 
 
 async def _tell(
-    setup: Setup, session: aiohttp.ClientSession, reporter: Reporter, clock: Clock
+    setup: Setup,
+    session: aiohttp.ClientSession,
+    steps: Sequence[Step[Stage]],
+    reporter: Reporter,
+    clock: Clock,
 ) -> str:
     failure = await play(setup, OPENING, reporter, clock)
     if failure:
@@ -51,7 +63,7 @@ async def _tell(
         resource=setup.resource,
         clock=clock,
     )
-    failure = await play(stage, STEPS, reporter, clock)
+    failure = await play(stage, steps, reporter, clock)
     if failure:
         return "\n".join([failure, *setup.last_words()])
     reporter.receipts(stage.deaths)

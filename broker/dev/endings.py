@@ -6,7 +6,7 @@ from typing import Final
 
 from broker.client.results import Task
 from broker.dev.acts import Plan
-from broker.dev.receipts import all_final
+from broker.dev.receipts import states_of
 from broker.dev.stage import Job, Stage
 from broker.dev.step import expect
 
@@ -60,11 +60,7 @@ async def grow_old(stage: Stage, plan: Plan) -> str:
 async def _kill(
     stage: Stage, keys: Sequence[str], end: Callable[[], Awaitable[None]], *, cause: str
 ) -> str:
-    """End a task while its tokens are in use, and wait for the first refusal of each.
-
-    As soon as the receipts are confirmed each token is used once more: a receipt that speaks
-    before the resource server refuses is a lie.
-    """
+    """End a task while its tokens are in use, and wait for the first refusal of each."""
     jobs = [stage.jobs[key] for key in keys]
     watches = [
         asyncio.create_task(stage.visitor.first_refusal_ms(job.token, REVOKED)) for job in jobs
@@ -72,21 +68,34 @@ async def _kill(
     try:
         called_ms = stage.clock.monotonic_ms()
         await end()
-        await all_final(stage, jobs[0].task, [job.credential for job in jobs])
-        for job in jobs:
-            await stage.visitor.is_refused(job.token, REVOKED)
+        await _listen_for_lies(stage, jobs, watches)
         refused_ms = [await watch for watch in watches]
     finally:
         for watch in watches:
             watch.cancel()
-    ends = zip(jobs, refused_ms, strict=True)
-    return ", ".join(_died(job, cause, refused - called_ms) for job, refused in ends)
+    causes = [cause, *(["parent"] * (len(jobs) - 1))]
+    ends = zip(jobs, causes, refused_ms, strict=True)
+    return ", ".join(_died(job, why, refused - called_ms) for job, why, refused in ends)
+
+
+async def _listen_for_lies(
+    stage: Stage, jobs: Sequence[Job], watches: Sequence[asyncio.Task[int]]
+) -> None:
+    """Read the receipts until the tokens are refused.
+
+    One that says "confirmed" before its token is refused is a lie: the next use would show it.
+    """
+    while not all(watch.done() for watch in watches):
+        states = await states_of(stage, jobs[0].task)
+        for job in jobs:
+            if states.get(job.credential) == "confirmed":
+                await stage.visitor.is_refused(job.token, REVOKED)
 
 
 def _died(job: Job, cause: str, took_ms: int) -> str:
     expect(took_ms >= -ROUNDING_MS, expected="a death after its cause", seen=f"{took_ms} ms")
     job.cause, job.took_ms = cause, max(took_ms, 0)
-    return f"refused after {job.took_ms} ms"
+    return f"{job.took_ms} ms later"
 
 
 def _due_ms(task: Task) -> int:

@@ -23,7 +23,7 @@ from broker.dev import warden
 
 T = TypeVar("T")
 
-GRACE_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 20.0
 """How long a child may take to stop when asked: longer than a broker's drain."""
 
 START_SECONDS: Final = 30.0

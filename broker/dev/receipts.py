@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
-from broker.client.results import Receipt
 from broker.dev.stage import Stage
 from broker.dev.step import Death, StepFailedError, expect
 
@@ -26,12 +25,18 @@ async def all_final(stage: Stage, task: str, credentials: Collection[str]) -> di
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not _are_final(states, credentials):
-                states = {r.credential: r.state for r in await _read(stage, task)}
+                states = await states_of(stage, task)
                 await asyncio.sleep(PAUSE_SECONDS)
     except TimeoutError as error:
         seen = {name: states.get(name, "no receipt") for name in credentials}
         raise StepFailedError(expected="receipts that are final", seen=str(seen)) from error
     return states
+
+
+async def states_of(stage: Stage, task: str) -> dict[str, str]:
+    """Read the receipts of a task and all below it; return their states by credential."""
+    receipts = stage.operator.at_next().tasks.receipts(task)
+    return {receipt.credential: receipt.state async for receipt in receipts}
 
 
 async def collect(stage: Stage) -> str:
@@ -49,7 +54,3 @@ async def collect(stage: Stage) -> str:
 
 def _are_final(states: dict[str, str], credentials: Collection[str]) -> bool:
     return all(states.get(name) in FINAL for name in credentials)
-
-
-async def _read(stage: Stage, task: str) -> list[Receipt]:
-    return [receipt async for receipt in stage.operator.at_next().tasks.receipts(task)]

@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -76,9 +76,13 @@ def application(verifier: Verifier) -> web.Application:
     return app
 
 
-async def serve(options: argparse.Namespace) -> None:
+Build = Callable[[Verifier], web.Application]
+"""Makes what is served, given what judges the tokens."""
+
+
+async def serve(options: argparse.Namespace, build: Build = application) -> None:
     """Run until told to stop, or until the parent is gone; both also end the start."""
-    running = asyncio.create_task(_run(options))
+    running = asyncio.create_task(_run(options, build))
     over = asyncio.create_task(parent_process.until_gone(options.parent))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, over.cancel)
@@ -90,11 +94,11 @@ async def serve(options: argparse.Namespace) -> None:
         await running
 
 
-async def _run(options: argparse.Namespace) -> None:
+async def _run(options: argparse.Namespace, build: Build) -> None:
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session())
         verifier = await _verifier(options, session, stack)
-        runner = web.AppRunner(application(verifier), access_log=None)
+        runner = web.AppRunner(build(verifier), access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -142,22 +146,25 @@ def _announce(state: Path, host: str, port: int) -> None:
     draft.replace(state / "resource.json")  # a reader sees the whole file or none
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m broker.dev.resource_server")
-    parser.add_argument("--broker", required=True, help="base URL of the broker")
-    parser.add_argument("--issuer", required=True, help="the broker's iss, byte for byte")
-    parser.add_argument("--audience", required=True, help="this server, as registered")
-    parser.add_argument("--token-file", required=True, type=Path, help="its workload token")
-    parser.add_argument("--state", required=True, type=Path, help="where resource.json goes")
-    parser.add_argument("--check", choices=("feed", "introspect", "offline"), default="feed")
-    parser.add_argument("--staleness-ms", type=int, default=5_000, help="bound of the feed's age")
-    parser.add_argument("--parent", type=int, default=os.getppid(), help="who started it")
-    return parser.parse_args(arguments)
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    described = argparse.ArgumentParser(prog="python -m broker.dev.resource_server")
+    described.add_argument("--broker", required=True, help="base URL of the broker")
+    described.add_argument("--issuer", required=True, help="the broker's iss, byte for byte")
+    described.add_argument("--audience", required=True, help="this server, as registered")
+    described.add_argument("--token-file", required=True, type=Path, help="its workload token")
+    described.add_argument("--state", required=True, type=Path, help="where resource.json goes")
+    described.add_argument("--check", choices=("feed", "introspect", "offline"), default="feed")
+    described.add_argument(
+        "--staleness-ms", type=int, default=5_000, help="bound of the feed's age"
+    )
+    described.add_argument("--parent", type=int, default=os.getppid(), help="who started it")
+    return described
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the server from the command line."""
-    options = _options(arguments)
+    options = parser().parse_args(arguments)
     parent_process.ask_for_signal()
     asyncio.run(serve(options))
 

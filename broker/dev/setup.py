@@ -14,12 +14,14 @@ from typing import Any, Final
 import aiohttp
 
 from broker.dev.commands import Commands
-from broker.dev.configure import Addresses, shipped, write
+from broker.dev.configure import Addresses, shipped, trail_file, write
 from broker.dev.embedded import EmbeddedServer
 from broker.dev.passports import Identity, Passports, at_counter
 from broker.dev.processes import Child, Processes
 from broker.dev.step import Step, expect
+from broker.dev.trails import check_trails
 from broker.model.principal import Kind
+from broker.settings.store import StoreSettings
 
 CHAPTER: Final = "Setting up"
 AUDIENCE: Final = "https://orders.example"
@@ -56,7 +58,8 @@ class Setup:
 
     async def start_ledger(self) -> str:
         """Start the embedded server. It dies with this process."""
-        await self.ledger.__aenter__()
+        # Not in a thread: it could not be interrupted, and would start a server for nobody.
+        self.ledger.start()
         return f"pid {self.ledger.pid}"
 
     async def start_issuer(self) -> str:
@@ -81,8 +84,9 @@ class Setup:
 
     async def publish(self) -> str:
         """Publish agents, capabilities and policies."""
-        said = await self._processes.run("apply", [*self._commands.apply, *self._with_config(0)])
-        return " ".join(said.split())
+        argv = [*self._commands.apply, "--json", *self._with_config(0)]
+        said = json.loads(await self._processes.run("apply", argv))
+        return f"revision {said['revision']}"
 
     async def start_brokers(self) -> str:
         """Start the brokers and wait until they give access."""
@@ -127,6 +131,11 @@ class Setup:
             expect(code == 0, expected=f"{child.name} to end with 0", seen=code)
         return "drained"
 
+    async def check_trails(self) -> str:
+        """Check what the brokers wrote down."""
+        files = [trail_file(self.state, number) for number in range(1, self._count + 1)]
+        return await check_trails(files, StoreSettings(url=self.ledger.url))
+
     def last_words(self) -> list[str]:
         """Return the ends of the brokers' logs, for whoever has to find out what went wrong."""
         return [str(child.failed("said last:")) for child in self._brokers]
@@ -134,7 +143,7 @@ class Setup:
     async def close(self) -> None:
         """Stop whatever still runs, the ledger last."""
         await self._processes.stop_all()
-        await self.ledger.__aexit__(None, None, None)
+        self.ledger.stop()
 
     def _with_config(self, number: int) -> tuple[str, str]:
         return ("--config", str(self.config[number]))
@@ -170,11 +179,12 @@ def _read_if_there(file: Path) -> dict[str, Any] | None:
 OPENING: Final = (
     Step("ledger", CHAPTER, "an embedded Valkey, as the ledger", Setup.start_ledger),
     Step("issuer", CHAPTER, "a throw-away issuer of workload tokens", Setup.start_issuer),
-    Step("configure", CHAPTER, "the shipped configuration, and signing keys", Setup.configure),
+    Step("configure", CHAPTER, "configuration and signing keys", Setup.configure),
     Step("publish", CHAPTER, "agents, capabilities and policies are published", Setup.publish),
     Step("brokers", CHAPTER, "the broker gives access", Setup.start_brokers),
     Step("resource", CHAPTER, "a resource server follows the feed", Setup.start_resource_server),
 )
 CLOSING: Final = (
     Step("drain", "The end", "the broker finishes its work and stops", Setup.stop_brokers),
+    Step("audit", "The end", "the audit trail is whole", Setup.check_trails),
 )

@@ -37,13 +37,13 @@ def _prologue(chapter: str, plan: Plan) -> tuple[Step[Stage], ...]:
         Step(
             f"{plan.key}-open",
             chapter,
-            f'{opener} opens "{plan.name}" for {agent}',
+            f'{opener} opens "{plan.name}"{" for " + agent if plan.parent else ""}',
             partial(acts.open_task, plan=plan),
         ),
         Step(
             f"{plan.key}-issue",
             chapter,
-            f"{agent} shows its workload token and gets {READ}",
+            f"{agent} shows its token, gets {READ}",
             partial(acts.get_credential, plan=plan),
         ),
         Step(
@@ -78,21 +78,21 @@ STEPS: Final[tuple[Step[Stage], ...]] = (
     Step(
         "done-closed",
         _DONE,
-        "another credential under the closed task is refused",
+        "another credential for the closed task is refused",
         partial(acts.ask_when_closed, plan=DONE),
     ),
     *_prologue(_SILENT, SILENT),
     Step(
         "silent-end",
         _SILENT,
-        "two seconds of silence: the reaper ends it",
+        "two seconds of silence: the token is refused",
         partial(endings.fall_silent, plan=SILENT),
     ),
     *_prologue(_FORCED, FORCED),
     Step(
         "forced-end",
         _FORCED,
-        "the operator pulls the plug",
+        "the operator pulls the plug: the token is refused",
         partial(endings.revoke, plan=FORCED),
     ),
     *_prologue(_FAMILY, PARENT),
@@ -100,7 +100,7 @@ STEPS: Final[tuple[Step[Stage], ...]] = (
     Step(
         "child-forbidden",
         _FAMILY,
-        "restricted data, within the ceiling, is refused by policy",
+        "restricted data is refused by policy",
         partial(acts.ask_for_more, plan=CHILD, ask=FORBIDDEN),
     ),
     Step(
@@ -119,13 +119,13 @@ STEPS: Final[tuple[Step[Stage], ...]] = (
     Step(
         "aged-end",
         _AGED,
-        "three seconds later it is refused, and its task goes on",
+        "at its deadline it is refused; its task goes on",
         partial(endings.grow_old, plan=AGED),
     ),
     Step(
         "receipts",
         "Receipts",
-        "the operator reads what became of every credential",
+        "the operator reads the receipts",
         receipts.collect,
     ),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from broker.errors import AccessDeniedError
+from broker.errors import AccessDeniedError, UnavailableError
 from broker.feed.channel import Channel, Registration
 from broker.feed.subscriber import Ending
 from broker.model.capability import CheckMode, ResourceServer
@@ -11,7 +11,8 @@ from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.store.feed_event import Announcement
 
 Servers = Callable[[], Mapping[str, ResourceServer]]
-"""The resource servers that are registered at this moment, by audience."""
+"""The resource servers that are registered at this moment, by audience; raises UnavailableError
+while that is not known."""
 
 
 class Channels:
@@ -26,6 +27,7 @@ class Channels:
 
         Raises:
             AccessDeniedError: it is no resource server that is registered for the feed.
+            UnavailableError: nobody can say who is registered now.
         """
         if caller.kind is not Kind.RESOURCE:
             raise AccessDeniedError("resource-servers-only")
@@ -50,13 +52,22 @@ class Channels:
 
     def check(self, now_ms: int) -> None:
         """End what has no right to go on, and forget the channels that nobody listens to."""
-        registered = self._servers()
         for view, channel in list(self._channels.items()):
-            if registered.get(view.audience) != channel.registration.registered:
+            if not self._stands(channel.registration):
                 channel.end(Ending.CHANGED)
             channel.check(now_ms)
             if channel.is_silent:
                 del self._channels[view]
+
+    def _stands(self, registration: Registration) -> bool:
+        """Tell whether a registration is still as it was.
+
+        While nobody can say, the feed goes on: it takes access away, and shows nothing new.
+        """
+        try:
+            return self._servers().get(registration.audience) == registration.registered
+        except UnavailableError:
+            return True
 
     def end(self, ending: Ending) -> None:
         """End every connection."""

@@ -16,6 +16,7 @@ class Continuity:
         self.seq = position.seq
         self._shipped = dict(position.shipped)
         self._is_forked = False
+        self._has_hole = False
         self.last: LogEntry | None = None
         """The entry at ``seq``, if it was read."""
 
@@ -23,6 +24,7 @@ class Continuity:
         """Go on to an entry; False when it does not follow from the last one."""
         bucket, n = entry.change.bucket, entry.change.n
         if entry.seq != self.seq + 1:
+            self._has_hole = True
             return False
         if n != self._shipped.get(bucket, 0) + 1:
             self._is_forked = True
@@ -37,11 +39,15 @@ class Continuity:
         self._is_forked = True
 
     def is_refuted_by(self, position: Position) -> bool:
-        """Tell whether the log went back, within the epoch, behind what this reader has read."""
+        """Tell whether the log, within the epoch, is not the one that this reader has read.
+
+        It went back, or lacks an entry in its middle that was not trimmed.
+        """
         if position.epoch != self.epoch:
             return False
         went_back = any(n > position.shipped.get(b, 0) for b, n in self._shipped.items())
-        return self._is_forked or went_back or position.seq < self.seq
+        lacks_next = self._has_hole and position.first <= self.seq + 1
+        return self._is_forked or went_back or lacks_next or position.seq < self.seq
 
     def goes_on_at(self, position: Position) -> bool:
         """Tell whether the log still has what comes next for this reader."""

@@ -56,7 +56,11 @@ class Resume:
 
 
 class Hub:
-    """Serves subscribers. Call :meth:`run` in a task of its own."""
+    """Serves subscribers. Call :meth:`run` in a task of its own.
+
+    ``on_acknowledged`` hears how many milliseconds after the ledger's end of an access a subscriber
+    refused it.
+    """
 
     def __init__(
         self,
@@ -66,8 +70,11 @@ class Hub:
         clock: Clock,
         limits: HubLimits | None = None,
         new_nonce: Callable[[], str] = lambda: secrets.token_hex(8),
+        on_acknowledged: Callable[[int], None] = lambda _lag_ms: None,
     ) -> None:
         self._log = feed_log
+        self._clock = clock
+        self._on_acknowledged = on_acknowledged
         self._limits = limits or HubLimits()
         self._new_nonce = new_nonce
         self._is_closed = False
@@ -165,7 +172,12 @@ class Hub:
             case Acknowledged.AHEAD:
                 raise InvalidRequestError("the feed is not there yet", field="seq")
             case Acknowledged.OK:
-                return
+                self._measure(seq)
+
+    def _measure(self, seq: int) -> None:
+        event = self._reader.at(seq)
+        if event is not None and event.at_ms:
+            self._on_acknowledged(max(0, self._clock.now_ms() - event.at_ms))
 
     def _attach(self, subscriber: Subscriber, ticket: Ticket, last: bytes) -> Channel:
         channel = self._channels.of(ticket.registration, self._reader.last)

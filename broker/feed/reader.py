@@ -70,6 +70,10 @@ class Reader:
         """List what a resource server must hear beyond ``seq`` (at least ``floor``)."""
         return self._recent.after(seq, server)
 
+    def at(self, seq: int) -> Announcement | None:
+        """Return the event with this number, if it is remembered."""
+        return self._recent.at(seq)
+
     def last(self, server: ResourceServer) -> int:
         """Return the seq of the last event for a resource server, or what it cannot be beyond."""
         return self._recent.last(server)
@@ -105,13 +109,13 @@ class Reader:
             LOGGER.error("the feed log lost what was read of it: a new epoch begins")
             await self._log.rotate(self._at.epoch)
             position = await self._log.position()
-        if self._at is None or not self._at.goes_on_at(position):
-            self._begin(position)
+        at = self._at
+        if at is None or not at.goes_on_at(position):
+            at = self._begin(position)
         self._is_in_doubt = False
         while not self._is_in_doubt:
-            at = self._at or self._begin(position)
             entries = await self._log.tail(at.seq, block_ms=BLOCK_MS)
-            # Looked at after the reading: what went back before it shows now, what later at the next.
+            # Looked at after reading: what went back before shows now, what later at the next.
             if entries and at.last is not None and not await self._log.still_has(at.last):
                 self.refute()
             self._take(at, entries)

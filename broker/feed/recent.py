@@ -30,6 +30,13 @@ class Recent:
                 found.append(event)
         return found[::-1]
 
+    def at(self, seq: int) -> Announcement | None:
+        """Return the event with this number, if it is remembered."""
+        for event in reversed(self._events):
+            if event.seq <= seq:
+                return event if event.seq == seq else None
+        return None
+
     def last(self, server: ResourceServer) -> int:
         """Return the seq of the last event for a resource server, or what it cannot be beyond."""
         for event in reversed(self._events):

@@ -101,7 +101,8 @@ class Shipper:
         if kept.sink and kept.lag >= longest // 2:
             reasons.append(
                 f"audit sink {kept.sink} has not stored the last {kept.lag} records: "
-                f"let it catch up, or forget it; at {longest} shipping stops"
+                f"let it catch up, or `broker feed forget-trail {kept.sink}`; "
+                f"at {longest} shipping stops"
             )
         return tuple(reasons)
 

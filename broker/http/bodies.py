@@ -96,8 +96,6 @@ class Bodies:
                 return await request.read()
         except TimeoutError as error:
             raise RequestTimeoutError("the body did not arrive in time") from error
-        except web.RequestPayloadError as error:
-            raise InvalidRequestError("the body is not framed as its headers say") from error
 
 
 def _check_type(request: web.Request, expected: str) -> None:

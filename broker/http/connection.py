@@ -7,6 +7,8 @@ adds these bounds. It costs nothing for a request whose head comes in one piece.
 """
 
 import asyncio
+import socket
+import struct
 from http import HTTPStatus
 from typing import Final, cast
 
@@ -15,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from broker.http.admission import LOCAL, Admission
 from broker.http.limits import Limits
+from broker.metrics import Metrics
 
 _MAX_HEADERS: Final = 64
 _LINGER_SECONDS: Final = 2.0
@@ -39,16 +42,26 @@ _FAILED: Final = (
 )
 
 
+_RESET: Final = struct.pack("ii", 1, 0)
+"""``struct linger``: close by a reset, and drop what is unsent."""
+
+
 class Connection(web.RequestHandler):
     """aiohttp's connection handler, bounded. One per accepted connection."""
 
     __slots__ = (
         "_address", "_admission", "_head_bytes", "_head_timer", "_is_admitted", "_limits", "_log",
-        "_write_timer",
+        "_metrics", "_write_timer",
     )  # fmt: skip
 
     def __init__(
-        self, server: web.Server, *, admission: Admission, limits: Limits, log: FilteringBoundLogger
+        self,
+        server: web.Server,
+        *,
+        admission: Admission,
+        limits: Limits,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
     ) -> None:
         super().__init__(
             server,
@@ -61,6 +74,7 @@ class Connection(web.RequestHandler):
         )
         self._admission = admission
         self._limits = limits
+        self._metrics = metrics
         self._log = log
         self._address = LOCAL
         self._is_admitted = False
@@ -74,7 +88,9 @@ class Connection(web.RequestHandler):
         self._address = peer[0] if isinstance(peer, tuple) else LOCAL
         self._is_admitted = self._admission.admit(self._address)
         if not self._is_admitted:
-            self._log.warning("connection refused", reason="cap", peer=self._address)
+            # A flood must not become a flood of lines: the counter tells.
+            self._metrics.cut("no-place")
+            self._log.debug("connection refused", peer=self._address)
             _abort(transport)
             return
         super().connection_made(transport)
@@ -119,7 +135,7 @@ class Connection(web.RequestHandler):
             loop = asyncio.get_running_loop()
             seconds = self._limits.write_seconds
             # The transport itself: by then aiohttp may have let go of it, unflushed.
-            self._write_timer = loop.call_later(seconds, _abort, self.transport)
+            self._write_timer = loop.call_later(seconds, self._cut_unread, self.transport)
 
     def resume_writing(self) -> None:
         """Note that the client reads again."""
@@ -138,8 +154,11 @@ class Connection(web.RequestHandler):
         aiohttp's own version quotes the offending bytes in the answer and in the log, and names
         itself in a header. Nothing of ``exc`` or ``message`` leaves here but the error's class.
         """
+        if self.transport is None:
+            return web.Response(status=status)  # the client is gone
+        self._metrics.cut("unreadable")
         self._log.info("request unreadable", status=status, error=type(exc).__name__)
-        if self.transport is not None and request.writer.output_size == 0:
+        if request.writer.output_size == 0:
             is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
             self.transport.write(_FAILED if is_ours else _MALFORMED)
         self.force_close()
@@ -150,12 +169,12 @@ class Connection(web.RequestHandler):
             self._start_head_timer()
         self._head_bytes += count
         if self._head_bytes > self._limits.max_head_bytes:
-            self._cut("head too long")
+            self._cut("head-too-long")
 
     def _start_head_timer(self) -> None:
         loop = asyncio.get_running_loop()
         seconds = self._limits.header_seconds
-        self._head_timer = loop.call_later(seconds, self._cut, "head too slow")
+        self._head_timer = loop.call_later(seconds, self._cut, "head-too-slow")
 
     def _stop_head_timer(self) -> None:
         self._head_bytes = 0
@@ -169,13 +188,25 @@ class Connection(web.RequestHandler):
             self._write_timer = None
 
     def _cut(self, reason: str) -> None:
+        self._metrics.cut(reason)
         self._log.info("connection cut", reason=reason, peer=self._address)
         transport = self.transport
         self.force_close()
         if transport is not None:
             _abort(transport)
 
+    def _cut_unread(self, transport: asyncio.BaseTransport) -> None:
+        self._metrics.cut("answer-unread")
+        _abort(transport)
+
 
 def _abort(transport: asyncio.BaseTransport) -> None:
-    """Close at once. ``close`` would wait for the peer to read, or to say goodbye in TLS."""
+    """Close at once, by a reset.
+
+    ``close`` would wait for the peer to read, or to say goodbye in TLS; and the kernel would go on
+    holding what it has not sent.
+    """
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     cast("asyncio.WriteTransport", transport).abort()

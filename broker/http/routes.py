@@ -15,9 +15,13 @@ from broker.http.services import Services
 from broker.http.status_routes import StatusRoutes
 from broker.http.table import Table
 from broker.http.task_routes import TaskRoutes
+from broker.metrics import Metrics
 
 ADMISSION: Final = web.AppKey("ADMISSION", Admission)
 """Who holds how many places; the server asks it for each connection."""
+
+METRICS: Final = web.AppKey("METRICS", Metrics)
+"""Where the server counts the connections that it cut."""
 
 MUTATIONS: Final = web.AppKey("MUTATIONS", Mutations)
 """The changes under way; the server waits for them before it is done."""
@@ -30,7 +34,7 @@ def build(services: Services) -> web.Application:
         middlewares=[Edge(services, admission).guard],
         client_max_size=services.limits.max_body_bytes,
     )
-    app[ADMISSION], app[MUTATIONS] = admission, mutations
+    app[ADMISSION], app[MUTATIONS], app[METRICS] = admission, mutations, services.metrics
     app.on_response_prepare.append(seal)
     for route in (*_own_routes(services, mutations), *services.extra_routes):
         _guarded(route).register(app.router)

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from broker.errors import ConfigurationError
 from broker.http.connection import Connection
 from broker.http.limits import Limits
-from broker.http.routes import ADMISSION, MUTATIONS
+from broker.http.routes import ADMISSION, METRICS, MUTATIONS
 from broker.http.sockets import Endpoint, UnixEndpoint, open_tcp, open_unix
 
 _NATIVE_PARSER: Final = "aiohttp._http_parser"
@@ -53,12 +53,15 @@ class HttpServer:
             ConfigurationError: the machine or an endpoint is not as it must be. Nothing listens.
         """
         require_native_parser(HttpRequestParser)
-        require_descriptors(self._limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = descriptors(self._limits, soft=soft, hard=hard)
+        if wanted != soft:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         await self._runner.setup()
         try:
             for endpoint in endpoints:
                 await self._listen(endpoint)
-        except ConfigurationError:
+        except (ConfigurationError, OSError):
             await self.stop()
             raise
 
@@ -94,7 +97,12 @@ class HttpServer:
         if server is None:
             raise ConfigurationError("start() comes before listening")
         accept = partial(
-            Connection, server, admission=self.app[ADMISSION], limits=self._limits, log=self._log
+            Connection,
+            server,
+            admission=self.app[ADMISSION],
+            limits=self._limits,
+            metrics=self.app[METRICS],
+            log=self._log,
         )
         loop = asyncio.get_running_loop()
         if isinstance(endpoint, UnixEndpoint):
@@ -127,16 +135,21 @@ def require_native_parser(parser: type) -> None:
         )
 
 
-def require_descriptors(limits: Limits, available: int) -> None:
-    """Insist that the caps on connections are what runs out first, not file descriptors.
+def descriptors(limits: Limits, *, soft: int, hard: int) -> int:
+    """Return how many files this process should be allowed to open.
+
+    The caps on connections have to be what runs out first. The soft limit, often 1024, is raised
+    where the hard one permits it.
 
     Raises:
-        ConfigurationError: this process may not open enough files.
+        ConfigurationError: the hard limit is too low.
     """
     needed = limits.max_connections + _OTHER_FILES
-    if available != resource.RLIM_INFINITY and available < needed:
-        raise ConfigurationError(
-            f"this process may open {available} files, and needs {needed} for "
-            f"{limits.max_connections} connections: raise the limit (ulimit -n, LimitNOFILE=) or "
-            "lower http.max_connections"
-        )
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return soft
+    if hard == resource.RLIM_INFINITY or hard >= needed:
+        return needed
+    raise ConfigurationError(
+        f"this process may open {hard} files, and needs {needed} for {limits.max_connections} "
+        "connections: raise the hard limit (ulimit -Hn, LimitNOFILE=), or lower limits.connections"
+    )

@@ -25,7 +25,6 @@ def flatten(entries: Mapping[str, object], *, field: str) -> frozenset[str]:
         InvalidRequestError: a key is empty, reserved or holds ``=``, a value is not a text, a
             whole number or a boolean, or there are too many.
     """
-    _refuse_reserved(entries, field)
     if len(entries) > MAX_ENTRIES:
         raise InvalidRequestError(f"has more than {MAX_ENTRIES} entries: send fewer", field=field)
     return frozenset(_entry(key, value, field) for key, value in entries.items())
@@ -34,23 +33,34 @@ def flatten(entries: Mapping[str, object], *, field: str) -> frozenset[str]:
 def _entry(key: object, value: object, field: str) -> str:
     if not isinstance(key, str) or not key or "=" in key:
         raise InvalidRequestError("has a key that is empty or holds '=': rename it", field=field)
+    if key.startswith(RESERVED_PREFIX):
+        raise _reserved(field)
+    if isinstance(value, str):
+        return f"{key}={value}"
     if isinstance(value, bool):
         return f"{key}={str(value).lower()}"
-    if isinstance(value, str | int):
+    if isinstance(value, int):
         return f"{key}={value}"
+    if _holds_reserved(value):
+        raise _reserved(field)
     raise InvalidRequestError("has a value that is not a text: send texts", field=field)
 
 
-def _refuse_reserved(entries: Mapping[str, object], field: str) -> None:
+def _reserved(field: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"has a key that begins with {RESERVED_PREFIX!r}: rename it", field=field
+    )
+
+
+def _holds_reserved(nested: object) -> bool:
     """Look at every depth, without recursion: the depth is the caller's choice."""
-    waiting: list[object] = [entries]
+    waiting: list[object] = [nested]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Mapping):
             if any(str(key).startswith(RESERVED_PREFIX) for key in value):
-                raise InvalidRequestError(
-                    f"has a key that begins with {RESERVED_PREFIX!r}: rename it", field=field
-                )
+                return True
             waiting.extend(value.values())
         elif isinstance(value, list | tuple | AbstractSet):
             waiting.extend(value)
+    return False

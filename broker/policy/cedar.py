@@ -2,8 +2,9 @@
 
 - It allows only on Cedar's own Allow, from named permits, with not one evaluation error: Cedar
   skips a forbid whose condition errs and would answer Allow.
-- Every request is checked against the schema. Policies, schema and entities are parsed when the
-  engine is made and never again (``parses`` stays the same).
+- Every request fits the schema: the first one of each shape is checked in full, and the others are
+  built of the same types (:data:`broker.policy.cedar_request.Shape`). Policies, schema and entities
+  are parsed when the engine is made and never again (``parses`` stays the same).
 - Whatever is raised while deciding, a panic in Cedar's own code included, is a Deny.
 """
 
@@ -16,7 +17,7 @@ from cedarpy import Decision as Answer
 
 from broker.errors import ConfigurationError
 from broker.model.decision import Decision, Deny, NeedsApproval, Permit, Trace
-from broker.policy.cedar_request import CedarRequest, cedar_request
+from broker.policy.cedar_request import CedarRequest, Shape, cedar_request
 from broker.policy.compiled import CompiledPolicies
 from broker.policy.engine import DenyReason
 from broker.policy.entity import Entity
@@ -29,7 +30,7 @@ from broker.policy.query import Query
 from broker.policy.relevance import Relevance
 from broker.policy.terms import approvers, narrowest
 
-Authorize = Callable[[dict[str, object], PolicySet, Entities, Schema], AuthzResult]
+Authorize = Callable[[dict[str, object], PolicySet, Entities, Schema | None], AuthzResult]
 
 
 class CedarEngine:
@@ -52,8 +53,11 @@ class CedarEngine:
         self._entities = _entities(handles, entities, policies.schema)
         self._probes = Probes(policies.policies, handles)
         self._terms = {policy.name: policy.terms for policy in policies.policies}
-        self._memory = Memory(Relevance(policy.template for policy in policies.policies))
-        self._parents = {entity.name: entity.parents for entity in entities}
+        self._relevance = Relevance(policy.template for policy in policies.policies)
+        self._memory = Memory(self._relevance)
+        self._fitting: set[Shape] = set()
+        self._texts = {entity.name: str(entity.name) for entity in entities}
+        self._groups = {entity.name: tuple(map(str, entity.parents)) for entity in entities}
         self._blank = Trace(policies.digest, revision)
         self._authorize = authorize
 
@@ -91,7 +95,15 @@ class CedarEngine:
         return explanation_of(decision, self._findings(cedar_request(query)))
 
     def _ask(self, request: CedarRequest, policies: PolicySet) -> AuthzResult:
-        return self._authorize(request.to_json(), policies, self._entities, self._schema)
+        if request.shape in self._fitting:
+            # What no policy mentions is not shown: most of the price of an evaluation is to read
+            # the context and to check it against the schema.
+            seen = request.showing(self._relevance.cut(request.context))
+            return self._authorize(seen, policies, self._entities, None)
+        result = self._authorize(request.to_json(), policies, self._entities, self._schema)
+        if result.decision is Answer.Allow or result.decision is Answer.Deny:
+            self._fitting.add(request.shape)
+        return result
 
     def _findings(self, request: CedarRequest) -> tuple[PolicyFinding, ...]:
         return self._probes.findings(partial(self._ask, request))
@@ -99,7 +111,7 @@ class CedarEngine:
     def _judge(self, request: CedarRequest, result: AuthzResult) -> Decision:
         names = tuple(sorted(result.diagnostics.reasons))
         errors = tuple(map(shortened, result.diagnostics.errors[:MAX_LINES]))
-        trace = replace(self._blank, policies=names, errors=errors, facts=self._facts(request))
+        trace = Trace(self.version, self._blank.facts_revision, names, self._facts(request), errors)
         refusal = _refusal(result.decision, names, errors)
         if refusal is None:
             return self._permitted(names, trace)
@@ -116,9 +128,9 @@ class CedarEngine:
 
     def _facts(self, request: CedarRequest) -> tuple[str, ...]:
         shown = (request.principal, request.resource)
-        known = [name for name in shown if name in self._parents]
-        groups = [parent for name in known for parent in self._parents[name]]
-        return tuple(map(str, dict.fromkeys([*known, *groups])))
+        known = [name for name in shown if name in self._texts]
+        groups = [group for name in known for group in self._groups[name]]
+        return tuple(dict.fromkeys([*(self._texts[name] for name in known), *groups]))
 
 
 def _entities(handles: Handles, entities: Sequence[Entity], schema: Schema) -> Entities:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from broker.model.principal import Kind
 from broker.policy.caller_map import flatten
 from broker.policy.entity import EntityName
@@ -27,6 +29,12 @@ class UnfitFactError(Exception):
     """A fact is not of its type: the question cannot be put, and is answered with a Deny."""
 
 
+Shape = tuple[str, str, str, bool, bool]
+"""All that a schema can tell apart of the requests that are built here: the types of principal and
+resource, the action, and which of the facts that may be absent (on behalf of, instance) are there.
+Everything else is always there and always of its type."""
+
+
 @dataclass(frozen=True, slots=True)
 class CedarRequest:
     """Who wants to do what to what, and everything else there is to say."""
@@ -35,14 +43,21 @@ class CedarRequest:
     action: EntityName
     resource: EntityName
     context: dict[str, object]
+    shape: Shape
 
     def to_json(self) -> dict[str, object]:
         """Return what Cedar takes."""
+        return self._about() | {"context": self.context}
+
+    def showing(self, context: dict[str, object]) -> dict[str, object]:
+        """Return the same question with another context, written out, as Cedar takes it too."""
+        return self._about() | {"context": msgspec.json.encode(context).decode()}
+
+    def _about(self) -> dict[str, object]:
         return {
             "principal": self.principal.to_json(),
             "action": self.action.to_json(),
             "resource": self.resource.to_json(),
-            "context": self.context,
         }
 
 
@@ -52,12 +67,21 @@ def cedar_request(query: Query) -> CedarRequest:
     Raises:
         UnfitFactError: a value is not of the type that its place has.
     """
-    principal = query.principal
+    principal = EntityName(ENTITY_TYPES[query.principal.kind], _text(query.principal.name))
+    action = EntityName("Action", Action(query.action).value)
+    resource = _resource(query)
     return CedarRequest(
-        principal=EntityName(ENTITY_TYPES[principal.kind], _text(principal.name)),
-        action=EntityName("Action", Action(query.action).value),
-        resource=_resource(query),
+        principal=principal,
+        action=action,
+        resource=resource,
         context=_context(query),
+        shape=(
+            principal.type,
+            action.id,
+            resource.type,
+            bool(query.task.on_behalf_of),
+            bool(query.principal.instance),
+        ),
     )
 
 

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Attribute = str | int | bool | tuple[str, ...]
 """Nothing nests: a record could be taken for more than it is (see ``caller_map``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntityName:
-    """What an entity is called."""
+class EntityName(NamedTuple):
+    """What an entity is called. A tuple, because it is hashed several times for each decision."""
 
     type: str
     id: str

@@ -1,46 +1,124 @@
 """What of a request's context the policies can see at all.
 
 A Cedar policy is a pure function of principal, action, resource, entities and context. A part of
-the context that no policy mentions cannot change any answer; so two requests that agree in all that
-is mentioned have the same answer, and it may be remembered (``docs/adr/0010``).
+the context that no policy mentions cannot change any answer; and of a part that is only tested (is
+this set empty, is this number below 600) nothing but the outcome of the test can. So two requests
+that agree in all of this have the same answer, and it may be remembered (``docs/adr/0010``).
 
-The analysis errs on one side only: where a policy uses a record as a whole, all of it counts.
+The analysis errs on one side only: what it does not know counts as it is, in full.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from cedarpy import pst
 
 Path = tuple[str, ...]
+_Tree = dict[str, "_Tree"]
+"""The attributes of a record that are looked at; one without any of its own is taken whole."""
+
+Plain = str | int | bool
 
 _ABSENT: Final = ("absent",)
 """Stands for a missing attribute: no attribute's own key is a tuple of one text."""
 
+_NUMBER_TESTS: Final[dict[str, Callable[[int, int], bool]]] = {
+    "less": operator.lt,
+    "less_eq": operator.le,
+    "greater": operator.gt,
+    "greater_eq": operator.ge,
+}
+_MIRRORED: Final = {
+    "less": "greater",
+    "less_eq": "greater_eq",
+    "greater": "less",
+    "greater_eq": "less_eq",
+}
+_EMPTY: Final = "is_empty"
+_CONTAINS: Final = "contains"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """One way in which policies look at the context.
+
+    ``test`` is empty when they take the value at ``path`` as it is; otherwise they see only whether
+    the test, against ``literal``, holds.
+    """
+
+    path: Path
+    test: str = ""
+    literal: Plain = 0
+
+    def sees(self, context: Mapping[str, object]) -> object:
+        """Return what policies can see, as a hashable value."""
+        value: object = context
+        for name in self.path:
+            if not isinstance(value, Mapping) or name not in value:
+                return _ABSENT
+            value = value[name]
+        return self._outcome(value)
+
+    def _outcome(self, value: object) -> object:
+        if self.test == _EMPTY and isinstance(value, list):
+            return not value
+        if self.test == _CONTAINS and isinstance(value, list):
+            return any(type(item) is str and item == self.literal for item in value)
+        if self.test in _NUMBER_TESTS and type(value) is int and type(self.literal) is int:
+            return _NUMBER_TESTS[self.test](value, self.literal)
+        return _frozen(value)
+
 
 class Relevance:
-    """The mentioned parts of the context, and keys that tell requests apart by them alone."""
+    """The ways in which policies look, and keys that tell requests apart by what is seen."""
 
     def __init__(self, policies: Iterable[pst.Template]) -> None:
-        mentioned = {path for policy in policies for path in _mentioned(policy)}
-        self.paths = tuple(sorted(path for path in mentioned if not _is_covered(path, mentioned)))
+        looks = {look for policy in policies for look in _looks(policy)}
+        whole = {look.path for look in looks if not look.test}
+        seen = [look for look in looks if not _is_covered(look, whole)]
+        self.looks = tuple(sorted(seen, key=lambda look: (look.path, look.test, str(look.literal))))
+        self._tree = _tree({look.path for look in self.looks})
 
-    def key(self, context: dict[str, object]) -> tuple[object, ...]:
-        """Return what the policies can see of a context, as a hashable value."""
-        return tuple(_at(context, path) for path in self.paths)
+    def cut(self, context: dict[str, object]) -> dict[str, object]:
+        """Return the context without what no policy mentions: every policy says the same of both.
+
+        Records stay where anything within them is mentioned, also when nothing of that is there.
+        """
+        return context if self._tree is None else _cut(context, self._tree)
+
+    def key(self, context: Mapping[str, object]) -> tuple[object, ...]:
+        """Return all that the policies can see of a context."""
+        return tuple(look.sees(context) for look in self.looks)
 
 
-def _is_covered(path: Path, others: set[Path]) -> bool:
-    return any(path[:length] in others for length in range(len(path)))
+def _is_covered(look: Look, whole: set[Path]) -> bool:
+    above = {look.path[:length] for length in range(len(look.path))}
+    return bool(above & whole) or (look.test != "" and look.path in whole)
 
 
-def _at(value: object, path: Path) -> object:
-    for name in path:
-        if not isinstance(value, dict) or name not in value:
-            return _ABSENT
-        value = value[name]
-    return _frozen(value)
+def _tree(paths: set[Path]) -> _Tree | None:
+    """Arrange paths by their steps; None stands for everything. A path takes in those below it."""
+    tree: _Tree = {}
+    for path in paths:
+        if not path:
+            return None
+        if any(path[:length] in paths for length in range(len(path))):
+            continue
+        below = tree
+        for name in path:
+            below = below.setdefault(name, {})
+    return tree
+
+
+def _cut(record: dict[str, object], tree: _Tree) -> dict[str, object]:
+    kept: dict[str, object] = {}
+    for name, below in tree.items():
+        if name in record:
+            value = record[name]
+            kept[name] = _cut(value, below) if below and isinstance(value, dict) else value
+    return kept
 
 
 def _frozen(value: object) -> object:
@@ -52,16 +130,16 @@ def _frozen(value: object) -> object:
     return (type(value).__name__, value)
 
 
-def _mentioned(node: object) -> Iterator[Path]:
-    """Walk a policy's tree and yield each path into the context that it reads."""
-    path = _path(node)
-    if path is not None:
-        yield path
+def _looks(node: object) -> Iterator[Look]:
+    """Walk a policy's tree and yield each look at the context."""
+    look = _look(node)
+    if look is not None:
+        yield look
     elif isinstance(node, pst.GetAttr | pst.HasAttr):
-        yield from _mentioned(node.base)
+        yield from _looks(node.base)
     elif not isinstance(node, str | int | None):
         for part in _parts(node):
-            yield from _mentioned(part)
+            yield from _looks(part)
 
 
 def _parts(node: object) -> Iterable[object]:
@@ -71,8 +149,31 @@ def _parts(node: object) -> Iterable[object]:
         return node.values()
     if isinstance(node, Sequence):
         return node
-    # A node of a later Cedar that is not known here might hide a mention: all of it counts.
+    # A node of a later Cedar that is not known here might hide a look: all of it counts.
     return [pst.Var("context")]
+
+
+def _look(node: object) -> Look | None:
+    """Read an expression that looks at the context, or None if it is none by itself."""
+    path = _path(node)
+    if path is not None:
+        return Look(path)
+    match node:
+        case pst.UnaryOp(op="is_empty", arg=inner):
+            return _test(inner, _EMPTY, 0)
+        case pst.BinaryOp(op="contains", left=inner, right=pst.StringLit(value=text)):
+            return _test(inner, _CONTAINS, text)
+        case pst.BinaryOp(op=op, left=inner, right=pst.LongLit(value=number)) if op in _MIRRORED:
+            return _test(inner, op, number)
+        case pst.BinaryOp(op=op, left=pst.LongLit(value=number), right=inner) if op in _MIRRORED:
+            return _test(inner, _MIRRORED[op], number)
+        case _:
+            return None
+
+
+def _test(inner: object, test: str, literal: Plain) -> Look | None:
+    path = _path(inner)
+    return None if path is None else Look(path, test, literal)
 
 
 def _path(node: object) -> Path | None:

@@ -66,6 +66,8 @@ class Reaper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Default 500."""
     batch: Annotated[int, Meta(ge=1, le=200)] = 100
     """Entries of one bucket at a time. Default 100, at most 200: no command holds Redis long."""
+    claim_seconds: Seconds = 30
+    """How long claimed work is hidden from other brokers, who then do a dead one's. Default 30."""
 
 
 class ClockLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,10 +82,22 @@ class FeedLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     alive_ms: Annotated[int, Meta(ge=100, le=30_000)] = 1_000
     """Between two keep-alives. Default 1000."""
-    log_max_entries: Count = 1_000_000
-    """How far back a subscriber can resume without a snapshot. Default 1000000."""
+    log_keep_entries: Count = 20_000
+    """How far back a subscriber resumes without a snapshot. Default 20000."""
+    log_max_entries: Count = 200_000
+    """How long the log grows while an audit trail lacks what it holds. Default 200000; from half of
+    that on nothing is minted, at that shipping stops."""
     outbox_max_entries: Count = 100_000
     """Events of one bucket waiting to be moved. Default 100000; at that nothing is minted."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Find what is well-typed and still wrong."""
+        if self.log_max_entries < 2 * self.log_keep_entries:
+            yield Fault(
+                ("log_max_entries",),
+                "an audit trail would hold minting up as soon as it lags",
+                "write at least twice log_keep_entries",
+            )
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -50,6 +50,19 @@ class Reading:
         except msgspec.ValidationError:
             return None
 
+    def part(self, path: Path, name: str, type_: type[T]) -> T | None:
+        """Read one setting of a file whose faults :meth:`read` has noted; None when it is faulty.
+
+        So that what a broken file points to is looked at in the same run.
+        """
+        root = _read_document(path).root
+        entries = root.value if root is not None else None
+        node = entries.get(name) if isinstance(entries, dict) else None
+        try:
+            return None if node is None else Typing(path.parent).convert(node, type_)
+        except msgspec.ValidationError:
+            return None
+
     def read_text(self, path: Path) -> str | None:
         """Read a file that is not YAML, or note why it cannot be read and return None."""
         try:

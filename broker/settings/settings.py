@@ -4,6 +4,7 @@
 are relative to the file that names them.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -57,7 +58,15 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Where the audit trail goes."""
 
     file: Path
-    """Appended to, never rewritten."""
+    """Appended to, never rewritten. Each broker process has one of its own."""
+    name: str = ""
+    """What the ledger calls this trail: what it lacks is kept for it. Default: host name and path,
+    so give a name where host names change (pods)."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Find what is well-typed and still wrong."""
+        if self.name and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", self.name) is None:
+            yield Fault(("name",), "not a name", "write 1 to 64 of A-Z a-z 0-9 . _ -")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

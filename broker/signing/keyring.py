@@ -20,7 +20,10 @@ class Keyring:
         self, keys: Iterable[SigningKey], manifest: Iterable[Mapping[str, object]]
     ) -> None:
         self._published = {key.kid: key for key in read_manifest(manifest)}
-        self._private = {key.kid: key for key in keys}
+        self._active = next((key for key in self._published.values() if _is_active(key)), None)
+        here = {key.kid: key for key in keys}
+        # Compared once, here: every token asks for its key, twice.
+        self._halves = {kid: _half(key, here.get(kid)) for kid, key in self._published.items()}
 
     def active(self) -> SigningKey:
         """Return the key that signs new tokens.
@@ -28,10 +31,9 @@ class Keyring:
         Raises:
             UnavailableError: none is active, or its private half is not here.
         """
-        for published in self._published.values():
-            if published.state is KeyState.ACTIVE:
-                return self._private_half(published)
-        raise UnavailableError("no signing key is active: promote one in the manifest")
+        if self._active is None:
+            raise UnavailableError("no signing key is active: promote one in the manifest")
+        return self._half_of(self._active.kid)
 
     def by_id(self, kid: str) -> SigningKey:
         """Return a published key, to sign again what it has signed before.
@@ -39,10 +41,9 @@ class Keyring:
         Raises:
             UnavailableError: it is not published any more, or its private half is not here.
         """
-        published = self._published.get(kid)
-        if published is None:
+        if kid not in self._published:
             raise UnavailableError(f"signing key {kid} is not in the manifest")
-        return self._private_half(published)
+        return self._half_of(kid)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the JWK Set of all published keys, whatever their state."""
@@ -53,10 +54,21 @@ class Keyring:
         published = self._published.get(kid)
         return published.verification if published else None
 
-    def _private_half(self, published: PublishedKey) -> SigningKey:
-        key = self._private.get(published.kid)
-        if key is None:
-            raise UnavailableError(f"the private half of signing key {published.kid} is not here")
-        if thumbprint_of(key.jwk) != thumbprint_of(published.jwk):
-            raise UnavailableError(f"signing key {published.kid} here is not the published one")
-        return key
+    def _half_of(self, kid: str) -> SigningKey:
+        half = self._halves[kid]
+        if isinstance(half, str):
+            raise UnavailableError(half)
+        return half
+
+
+def _is_active(key: PublishedKey) -> bool:
+    return key.state is KeyState.ACTIVE
+
+
+def _half(published: PublishedKey, key: SigningKey | None) -> SigningKey | str:
+    """Return the private half of a published key, or why there is none."""
+    if key is None:
+        return f"the private half of signing key {published.kid} is not here"
+    if thumbprint_of(key.jwk) != thumbprint_of(published.jwk):
+        return f"signing key {published.kid} here is not the published one"
+    return key

@@ -13,12 +13,16 @@ from broker.store.link import Link
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One claimed piece: its ``kind`` (``l t k x g``), what follows it, and how late it is."""
+    """One claimed piece: its ``kind`` (``l t k x g``) and what follows it.
+
+    It was claimed at ``claimed_ms`` by the ledger's clock, ``late_ms`` after it was due.
+    """
 
     bucket: int
     member: str
     fence: int
     late_ms: int
+    claimed_ms: int
 
     @property
     def kind(self) -> str:
@@ -47,7 +51,7 @@ class DueQueue:
         now = int(taken[0])
         rows = zip(taken[1::3], taken[2::3], taken[3::3], strict=True)
         return [
-            Work(bucket, member, int(fence), max(0, now - int(float(due))))
+            Work(bucket, member, int(fence), max(0, now - int(float(due))), now)
             for member, due, fence in rows
         ]
 

@@ -4,7 +4,7 @@ The ledger's scripts write it as JSON without ``exp``; subscribers read it with 
 seconds rounded up, so that nobody forgets it early.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -60,6 +60,8 @@ class Announcement:
     tenant: str
     audiences: frozenset[str]
     body: bytes
+    at_ms: int = field(default=0, compare=False)
+    """When the ledger made it true; 0 when that is not known any more."""
 
     def reaches(self, server: ResourceServer) -> bool:
         """Tell whether a resource server must hear it: it concerns its tokens, and a tenant of its.
@@ -73,33 +75,37 @@ class Announcement:
 
 def announcement(seq: int, change: OutboxEntry) -> Announcement | None:
     """Read the event that a state change announces; None when it has none that can be read."""
-    if not is_readable(change):
+    event = _event_of(change)
+    if event is None:
         return None
-    return _announcement(seq, change.tenant, change.audiences, change.exp_ms, change.feed)
+    body = _body(event, change.exp_ms)
+    audiences = frozenset(change.audiences.split())
+    return Announcement(seq, change.tenant, audiences, body, change.at_ms)
 
 
 def is_readable(change: OutboxEntry) -> bool:
     """Tell whether subscribers can be told of this change as it is written."""
-    words = (change.tenant, change.audiences, change.feed)
-    if not change.feed or change.exp_ms == 0 or any("\n" in word for word in words):
-        return False
-    return _decode(change.feed) is not None
+    return _event_of(change) is not None
 
 
 def in_force(member: str) -> Announcement | None:
     """Read one member of the set of events in force: seq, exp, tenant, audiences, event."""
     seq, exp_ms, tenant, audiences, feed = member.split("\n")
-    return _announcement(int(seq), tenant, audiences, int(exp_ms), feed)
-
-
-def _announcement(
-    seq: int, tenant: str, audiences: str, exp_ms: int, feed: str
-) -> Announcement | None:
     event = _decode(feed)
     if event is None:
         return None
-    body = msgspec.json.encode(msgspec.structs.replace(event, exp=-(-exp_ms // 1000)))
-    return Announcement(seq, tenant, frozenset(audiences.split()), body)
+    return Announcement(int(seq), tenant, frozenset(audiences.split()), _body(event, int(exp_ms)))
+
+
+def _event_of(change: OutboxEntry) -> FeedEvent | None:
+    words = (change.tenant, change.audiences, change.feed)
+    if not change.feed or change.exp_ms == 0 or any("\n" in word for word in words):
+        return None
+    return _decode(change.feed)
+
+
+def _body(event: FeedEvent, exp_ms: int) -> bytes:
+    return msgspec.json.encode(msgspec.structs.replace(event, exp=-(-exp_ms // 1000)))
 
 
 def _decode(feed: str) -> FeedEvent | None:

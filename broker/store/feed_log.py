@@ -21,7 +21,7 @@ from broker.store.feed_cursors import FeedCursors
 from broker.store.feed_entry import LogEntry, OutboxEntry, log_entry, pairs, stream_page
 from broker.store.feed_event import Announcement, in_force, is_readable
 from broker.store.feed_keys import FeedKeys, bucket_tag
-from broker.store.feed_outbox import PAGE, FeedOutboxes
+from broker.store.feed_outbox import FeedOutboxes
 from broker.store.feed_subscribers import FeedSubscribers
 from broker.store.link import ENDING, Link, Value, load_script
 
@@ -32,9 +32,12 @@ _ADOPT: Final = load_script("feed_adopt", "feed_common", header=ENDING)
 _PRUNE: Final = load_script("feed_prune", "feed_common", header=ENDING)
 _TRIM: Final = load_script("feed_trim", "feed_common", header=ENDING)
 
+PAGE: Final = 200
+"""The most entries that are taken over, read, dropped or forgotten at once."""
+
 WINDOW: Final = 1_000
 """For how many entries of a bucket a repetition is recognised: brokers that died between append
-and trim leave at most a page of 200 each."""
+and trim leave at most a batch of 100 each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +133,17 @@ class FeedLog:
         """Take over up to a page of a bucket's entries. Repeating it is harmless.
 
         Raises:
+            ValueError: more than a page.
             StoreUnavailableError: the outcome is unknown; repeat it.
         """
+        if len(entries) > PAGE:
+            raise ValueError(f"at most {PAGE} entries at once")
         keys = self._keys
         names = [keys.meta, keys.log, keys.live, keys.expiry, keys.seqs]
         head: list[Value] = [self._new_epoch(), bucket_tag(bucket), WINDOW, self.limits.longest]
-        words = [word for entry in entries[:PAGE] for word in _words(entry)]
-        count = min(len(entries), PAGE)
+        words = [word for entry in entries for word in _words(entry)]
         now_ms, verdict, number, *seqs = await self._link.run(
-            _APPEND, names, [*head, count, *words]
+            _APPEND, names, [*head, len(entries), *words]
         )
         if verdict != "ok":
             return Refused(Refusal(verdict), number)
@@ -153,8 +158,8 @@ class FeedLog:
         Raises:
             StoreUnavailableError: the outcome is unknown; repeat it.
         """
-        args: list[Value] = [self._new_epoch(), bucket_tag(bucket), next_n, WINDOW]
-        return int(await self._link.run(_ADOPT, [self._keys.meta, self._keys.seqs], args))
+        args: list[Value] = [self._new_epoch(), bucket_tag(bucket), next_n]
+        return int(await self._link.run(_ADOPT, [self._keys.meta], args))
 
     async def position(self) -> Position:
         """Read where the log stands. An empty feed gets its epoch here.

@@ -61,6 +61,15 @@ class Bucket:
         """The children of a task, by opening time."""
         return f"{self.prefix}tc:{task}"
 
+    def open_children(self, task: TaskId) -> str:
+        """The children of a task that have not ended, by deadline: what is bounded."""
+        return f"{self.prefix}to:{task}"
+
+    def ending(self, path: tuple[TaskId, ...]) -> list[str]:
+        """What the scripts that may end the last task of a path begin with."""
+        siblings = [self.open_children(path[-2])] if len(path) > 1 else []
+        return [*self.head, self.task(path[-1]), self.audiences(path[0]), *siblings]
+
     def audiences(self, root: TaskId) -> str:
         """Every audience that a lease of this tree was ever made for."""
         return f"{self.prefix}ta:{root}"

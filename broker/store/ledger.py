@@ -48,7 +48,7 @@ class Ledger:
             tree=TaskTree(link, keys, ids),
             leases=LeaseLedger(link, keys, ids, paths, limits),
             cuts=CutLedger(link, keys, ids, limits),
-            orders=RevocationLedger(link, keys, limits),
+            orders=RevocationLedger(link, keys, ids, limits),
             due=DueQueue(link, keys),
             quotas=QuotaLedger(link, keys),
             decisions=DecisionLog(link, keys, ids, limits),

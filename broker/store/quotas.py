@@ -57,8 +57,11 @@ class QuotaLedger:
         self._link = link
         self._keys = keys
 
-    def begin(self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int) -> Taking:
+    def begin(self, quotas: Sequence[Quota], lease: LeaseId, life_ms: int) -> Taking:
         """Begin to count a lease against every quota, so that other calls run beside it.
+
+        It counts for ``life_ms`` from now by the ledger's clock; one that is counted already counts
+        for longer, and is never refused.
 
         Raises:
             StoreUnavailableError: the store is gone.
@@ -67,7 +70,7 @@ class QuotaLedger:
             self._link.start(
                 scripts.QUOTA_TAKE,
                 [self._keys.quota(quota.kind, quota.name)],
-                [lease, expires_at_ms, quota.limit],
+                [lease, life_ms, quota.limit],
             )
             for quota in quotas
         ]

@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from broker.errors import NotFoundError
-from broker.ids import RevocationId
+from broker.ids import IdFactory, RevocationId
+from broker.model.principal import ALL_TENANTS
 from broker.model.requests import Selector
 from broker.store import codec, scripts
 from broker.store.cut_ledger import Standing
@@ -34,31 +35,46 @@ class Order:
 
 _ORDER: Final = msgspec.json.Decoder(Order)
 
+COME_BACK_MS: Final = 2_000
+"""How soon the due queue looks after an order: later than its own broker needs to carry it out."""
+
 
 class RevocationLedger:
     """Keeps orders and where their cuts stand."""
 
-    def __init__(self, link: Link, keys: Keyspace, limits: Limits) -> None:
+    def __init__(self, link: Link, keys: Keyspace, ids: IdFactory, limits: Limits) -> None:
         self._link = link
         self._keys = keys
+        self._ids = ids
         self._limits = limits
 
     async def put(self, order: Order) -> Order:
-        """Keep an order; return the one that stands under its id (a repeat finds the first)."""
-        args: list[str | int] = [codec.encode(order), self._limits.retention_ms]
-        key = self._keys.of(order.id).revocation(order.id)
-        return _ORDER.decode(await self._link.run(scripts.REVOCATION_PUT, [key], args))
+        """Keep an order; return the one that stands under its id (a repeat finds the first).
+
+        From here on it is carried out, by the due queue if not by the caller.
+        """
+        bucket = self._keys.of(order.id)
+        args: list[str | int] = [
+            self._ids.operation(),
+            order.id,
+            codec.encode(order),
+            self._limits.retention_ms,
+            COME_BACK_MS,
+            _tenant(order),
+            codec.encode(_detail(order)),
+        ]
+        keys = [*bucket.head, bucket.revocation(order.id)]
+        return _ORDER.decode(await self._link.run(scripts.REVOCATION_PUT, keys, args))
 
     async def stands(
         self, revocation: RevocationId, cut: str, where: Mapping[int, Standing]
     ) -> None:
         """Note the buckets in which a cut of the order stands."""
-        args: list[str | int] = ["", self._limits.retention_ms]
+        args: list[str | int] = [self._limits.retention_ms]
         for bucket, standing in where.items():
             args += [f"{cut}|{bucket}", f"{standing.issued_before_ms} {standing.number}"]
-        await self._link.run(
-            scripts.REVOCATION_PUT, [self._keys.of(revocation).revocation(revocation)], args
-        )
+        key = self._keys.of(revocation).revocation(revocation)
+        await self._link.run(scripts.REVOCATION_NOTE, [key], args)
 
     async def find(
         self, revocation: RevocationId
@@ -81,3 +97,19 @@ class RevocationLedger:
                 before, number = value.split(" ")
                 standings.setdefault(cut, {})[int(bucket)] = Standing(int(before), int(number))
         return _ORDER.decode(fields["spec"]), standings
+
+
+def _tenant(order: Order) -> str:
+    """Name the only tenant that may hear of the order; empty when it reaches several."""
+    return order.tenants[0] if len(order.tenants) == 1 and ALL_TENANTS not in order.tenants else ""
+
+
+def _detail(order: Order) -> Mapping[str, object]:
+    return {
+        "revocation": order.id,
+        "ordered_by": order.ordered_by,
+        "reason": order.reason,
+        "of": order.selector.kind,
+        "value": order.selector.value,
+        "tenants": order.tenants,
+    }

@@ -71,7 +71,9 @@ class TaskLedger:
             bucket.index("all", ""),
         ]
         if len(spec.path) > 1:
-            keys += [bucket.children(spec.path[-2]), *bucket.path(spec.path[:-1])]
+            parent = spec.path[-2]
+            keys += [bucket.children(parent), bucket.open_children(parent)]
+            keys += bucket.path(spec.path[:-1])
         reply = accept(
             await self._link.run(scripts.TASK_OPEN, keys, self._open_args(new)), quota="children"
         )
@@ -170,20 +172,20 @@ class TaskLedger:
         bucket = self._keys.of(spec.id)
         detail = codec.encode({"task": spec.id, "ttl_ms": ttl_ms, "by": by})
         args: list[str | int] = [spec.id, self._ids.operation(), ttl_ms, facts, spec.tenant, detail]
-        accept(
-            await self._link.run(scripts.TASK_EXTEND, [*bucket.head, *bucket.path(spec.path)], args)
-        )
+        siblings = bucket.open_children(spec.path[-2] if len(spec.path) > 1 else spec.id)
+        keys = [*bucket.head, siblings, *bucket.path(spec.path)]
+        accept(await self._link.run(scripts.TASK_EXTEND, keys, args))
 
     async def close(
-        self, task: TaskId, root: TaskId, outcome: TaskState, *, ended_by: str, closed_by: str
+        self, path: tuple[TaskId, ...], outcome: TaskState, *, ended_by: str, closed_by: str
     ) -> None:
-        """End a task. What has already ended keeps its first ending.
+        """End the last task of a path. What has already ended keeps its first ending.
 
         Raises:
             NotFoundError: there is no such task.
         """
-        bucket = self._keys.of(task)
-        keys = [*bucket.head, bucket.task(task), bucket.audiences(root)]
+        task = path[-1]
+        keys = self._keys.of(task).ending(path)
         args: list[str | int] = [task, self._ids.operation(), str(outcome), ended_by, closed_by]
         accept(await self._link.run(scripts.TASK_CLOSE, keys, args))
 

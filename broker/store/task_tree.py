@@ -32,13 +32,19 @@ class TaskTree:
             TaskId(name) for name in await self._link.read("ZRANGE", key, start, start + limit - 1)
         ]
 
-    async def indexed(self, bucket: int, index: Index, start: int, limit: int) -> list[TaskId]:
-        """Return some tasks of an index in one bucket, newest first."""
+    async def newest(
+        self, bucket: int, index: Index, until_ms: int | None, skip: int, limit: int
+    ) -> list[tuple[TaskId, int]]:
+        """Return some tasks of an index in one bucket, newest first, and when they entered it.
+
+        They entered until an instant (None: at any time), and the first ``skip`` are left out.
+        """
         key = self._keys.buckets[bucket].index(index.kind, index.name)
-        return [
-            TaskId(name)
-            for name in await self._link.read("ZREVRANGE", key, start, start + limit - 1)
-        ]
+        until = "+inf" if until_ms is None else until_ms
+        window = (until, "-inf", "WITHSCORES", "LIMIT", skip, limit)
+        flat = await self._link.read("ZREVRANGEBYSCORE", key, *window)
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return [(TaskId(name), int(float(at))) for name, at in pairs]
 
     async def older(
         self, bucket: int, index: Index, until_ms: int, start: int, limit: int
@@ -48,10 +54,10 @@ class TaskTree:
         found = await self._link.read("ZRANGEBYSCORE", key, "-inf", until_ms, "LIMIT", start, limit)
         return [TaskId(name) for name in found]
 
-    async def sweep(self, task: TaskId, root: TaskId) -> bool:
-        """Look at a task that may be due; return whether that ended it."""
-        bucket = self._keys.of(task)
-        keys = [*bucket.head, bucket.task(task), bucket.audiences(root)]
+    async def sweep(self, path: tuple[TaskId, ...]) -> bool:
+        """Look at the last task of a path, which may be due; return whether that ended it."""
+        task = path[-1]
+        keys = self._keys.of(task).ending(path)
         reply = await self._link.run(scripts.TASK_SWEEP, keys, [task, self._ids.operation()])
         return bool(reply[0] == "closed")
 
@@ -83,6 +89,7 @@ class TaskTree:
             bucket.live(spec.id),
             bucket.children(spec.id),
             bucket.audiences(spec.id),
+            bucket.open_children(spec.id),
             bucket.index("agent", spec.agent),
             bucket.index("tenant", spec.tenant),
             bucket.index("issuer", spec.opener_issuer),

@@ -7,8 +7,8 @@ import pytest
 from broker.store.feed_cursors import Cursor
 from broker.store.feed_entry import OutboxEntry
 from broker.store.feed_keys import FeedKeys
-from broker.store.feed_log import WINDOW, Appended, FeedLog, LogLimits, Refusal, Refused
-from broker.store.feed_outbox import PAGE
+from broker.store.feed_log import PAGE, WINDOW, Appended, FeedLog, LogLimits, Refusal, Refused
+from broker.store.feed_outbox import BATCH
 from broker.store.link import Link
 from tests.fakes.ledger import FAR_MS, FakeLedger, entry_of, lease_id
 
@@ -162,16 +162,16 @@ async def test_an_accepted_fork_is_appended_anew(log: FeedLog) -> None:
 
 async def test_an_outbox_is_read_and_trimmed_by_page(log: FeedLog, ledger: FakeLedger) -> None:
     """A page at a time, from where one likes, and only up to the entry that was shipped."""
-    for _ in range(PAGE + 3):
+    for _ in range(BATCH + 3):
         await ledger.say(7)
 
     page = await log.outboxes.page(7)
     rest = await log.outboxes.page(7, after=page[-1].n)
     await log.outboxes.trim(page[-1])
 
-    assert [entry.n for entry in page] == list(range(1, PAGE + 1))
+    assert [entry.n for entry in page] == list(range(1, BATCH + 1))
     assert page[0].at_ms == ledger.said[0].at_ms
-    assert [entry.n for entry in rest] == [PAGE + 1, PAGE + 2, PAGE + 3]
+    assert [entry.n for entry in rest] == [BATCH + 1, BATCH + 2, BATCH + 3]
     assert await log.outboxes.page(7) == rest
 
 

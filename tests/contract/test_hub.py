@@ -9,13 +9,12 @@ from dataclasses import replace
 import pytest
 
 from broker.errors import AccessDeniedError, InvalidRequestError, NotFoundError, UnavailableError
-from broker.feed.audience import FeedAudience
 from broker.feed.catch_up import Ticket
 from broker.feed.hub import Hub, HubLimits, Resume
 from broker.feed.subscriber import BACKLOG_MAX, Ending
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.principal import Kind, Principal
-from broker.receipts import Heard
+from broker.model.receipt import ReceiptState
 from broker.store.feed_keys import FeedKeys
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.link import Link
@@ -53,11 +52,14 @@ class Feed:
         self.servers: dict[str, ResourceServer] = {
             one.audience: one for one in (server(ORDERS), server(REPORTS))
         }
+        self.is_published = True
         self._stack = stack
         self._shipped = 0
 
     def registered(self) -> Mapping[str, ResourceServer]:
         """What is registered now."""
+        if not self.is_published:
+            raise UnavailableError("nothing is published")
         return self.servers
 
     async def hub(self, log: FeedLog | None = None, **limits: int) -> Hub:
@@ -561,6 +563,51 @@ async def _is_served_anew(feed: Feed, hub: Hub, former: Listener) -> None:
     assert again.ticket.joined.epoch != former.ticket.joined.epoch
 
 
+async def test_a_log_that_went_back_to_where_it_was_begins_a_new_epoch(feed: Feed) -> None:
+    """As long as before, with another entry at its end, and nothing new to read."""
+    hub = await feed.hub()
+    await feed.happen(1, 2)
+    listener = await feed.listen(hub)
+    await listener.hears(1, 2)
+
+    await _lose_lease_two(feed)
+    await feed.log.append(1, [entry_of(1, 1)])
+
+    assert await listener.ending() is Ending.BROKEN
+    await _is_served_anew(feed, hub, listener)
+
+
+async def test_who_comes_before_anything_was_read_waits_for_it(feed: Feed) -> None:
+    """A broker that has just started reads first, and then serves."""
+    await feed.happen(1)
+    hub = Hub(feed.log, feed.registered, clock=feed.clock, limits=HubLimits(alive_ms=ALIVE_MS))
+    listener = await feed.listen(hub)
+    await asyncio.sleep(0.05)
+    early = list(listener.outlet.heard)
+
+    running = asyncio.create_task(hub.run())
+    await listener.hears(1)
+    await _cancelled(running)
+
+    assert early == []
+
+
+async def test_a_log_with_a_hole_begins_a_new_epoch(feed: Feed) -> None:
+    """Somebody removed an entry by hand: nobody waits for it for ever, and nobody misses it."""
+    hub = await feed.hub()
+    await feed.happen(1)
+    listener = await feed.listen(hub)
+    await listener.hears(1)
+
+    await feed.ledger.write(KEYS.meta, "HSET", "seq", "3", "n:00", "3")
+    await feed.ledger.write(KEYS.log, "XADD", "3-0", "b", "00", "n", "3")
+
+    assert await listener.ending() is Ending.BROKEN
+    again = await feed.listen(hub)
+    await again.hears(1)
+    assert again.ticket.joined.epoch != listener.ticket.joined.epoch
+
+
 async def test_an_accepted_loss_makes_everybody_take_a_snapshot(feed: Feed) -> None:
     """What was lost may have been a revocation that is in force."""
     hub = await feed.hub()
@@ -608,19 +655,38 @@ class StuckOutlet(FakeOutlet):
 async def test_a_waiting_event_is_confirmed_when_its_subscriber_has_acknowledged(
     feed: Feed,
 ) -> None:
-    """From the ledger's event over the feed to the receipt."""
+    """From the ledger's event over the feed to what a receipt says."""
     hub = await feed.hub()
     listener = await feed.listen(hub)
     await feed.happen(1)
     await listener.hears(1)
-    audience = FeedAudience(feed.log.subscribers)
-    lasting = replace(feed.servers[ORDERS], staleness_ms=3_600_000)
     old_ms = (await feed.log.position()).now_ms - 7_200_000
     await feed.ledger.write(KEYS.meta, "HSET", "born", old_ms)
 
-    before = await audience.heard(0, 1, lasting, since_ms=0)
-    await hub.acknowledge(caller(), "subscriber-1", 1, "")
-    after = await audience.heard(0, 1, lasting, since_ms=0)
+    async def judged() -> tuple[ReceiptState, str]:
+        found = await feed.log.subscribers.confirmation(
+            0, 1, ORDERS, 0, staleness_ms=3_600_000, strict=True
+        )
+        return found.state, found.detail
 
-    assert before == Heard(is_confirmed=False, detail="0 of 1 subscribers acknowledged")
-    assert after == Heard(is_confirmed=True, detail="1 of 1 subscribers acknowledged")
+    before = await judged()
+    await hub.acknowledge(caller(), "subscriber-1", 1, "")
+    after = await judged()
+
+    assert before == (ReceiptState.ACCEPTED, "0 of 1 subscribers acknowledged")
+    assert after == (ReceiptState.CONFIRMED, "1 of 1 subscribers acknowledged")
+
+
+async def test_the_feed_goes_on_while_nobody_knows_who_is_registered(feed: Feed) -> None:
+    """It takes access away, so those who listen go on; newcomers wait."""
+    hub = await feed.hub()
+    listener = await feed.listen(hub)
+    await listener.is_told_alive()
+
+    feed.is_published = False
+    await listener.is_told_alive(3)
+    await feed.happen(1)
+
+    await listener.hears(1)
+    with pytest.raises(UnavailableError):
+        await hub.join(caller(), "subscriber-2", Resume())

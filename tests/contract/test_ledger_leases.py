@@ -254,9 +254,10 @@ async def test_a_renewal_adds_a_generation_within_the_first_maximum(kit: LedgerK
 async def test_what_has_ended_is_not_renewed(kit: LedgerKit) -> None:
     """Not by anybody: expired, given back, or under a closed task."""
     expired_task, closed_task, back_task = await kit.open(), await kit.open(), await kit.open()
-    views = []
-    for task in (expired_task, closed_task, back_task):
-        views.append(await kit.leases.view((await kit.grant(task)).lease))
+    views = [
+        await kit.leases.view((await kit.grant(task)).lease)
+        for task in (expired_task, closed_task, back_task)
+    ]
     await kit.close(closed_task)
     await kit.leases.end([(views[2].spec.id, back_task.id)], "given-back")
     await kit.pass_time(expired_task.id, 2 * MINUTE)

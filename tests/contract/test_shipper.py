@@ -16,7 +16,7 @@ from broker.store.feed_cursors import Cursor
 from broker.store.feed_entry import LogEntry, OutboxEntry
 from broker.store.feed_keys import FeedKeys
 from broker.store.feed_log import FeedLog, LogLimits
-from broker.store.feed_outbox import PAGE
+from broker.store.feed_outbox import BATCH
 from broker.store.link import Link
 from tests.fakes.clock import FakeClock
 from tests.fakes.dying_link import DiedError, DyingLink
@@ -84,7 +84,7 @@ async def is_shipped(link: Link, count: int) -> bool:
 async def test_draining_ships_all_there_is(link: Link) -> None:
     """Every bucket, however many pages, over every way to reach a Redis."""
     ledger = FakeLedger(link)
-    for number in range(PAGE + 5):
+    for number in range(BATCH + 5):
         await ledger.say(number % 2)
     await ledger.revoke(1, bucket=3)
 
@@ -128,7 +128,7 @@ def _steps() -> list[tuple[int, bool]]:
 async def test_a_broker_may_die_at_every_step(link: Link, *, step: int, after: bool) -> None:
     """Before or after each call to the store: the next broker finishes the work exactly once."""
     ledger = FakeLedger(link)
-    for _ in range(PAGE + 1):
+    for _ in range(BATCH + 1):
         await ledger.say(0)
     lane = _lane(DyingLink(link, at=step, after=after))
 
@@ -145,7 +145,7 @@ async def test_a_broker_may_die_at_every_step(link: Link, *, step: int, after: b
 async def test_the_steps_above_are_all_there_are(link: Link) -> None:
     """Two pages take two reads, two appends and two trims."""
     ledger = FakeLedger(link)
-    for _ in range(PAGE + 1):
+    for _ in range(BATCH + 1):
         await ledger.say(0)
     counting = DyingLink(link)
 
@@ -225,7 +225,7 @@ async def test_an_outbox_that_lost_entries_stops_and_says_so(link: Link) -> None
     await FeedLog(link, "jit").accept_loss(0, 2)
     await shipper.drain()
 
-    assert stopped == ("bucket 00 lost outbox entries from 1 on: an operator must accept it",)
+    assert stopped == ("bucket 00 lost outbox entries from 1 on: `broker feed accept-loss 0`",)
     assert before == 1
     assert len(await whole_log(link)) == 2
     assert shipper.reasons() == ()
@@ -245,7 +245,7 @@ async def test_a_bucket_that_numbers_anew_stops_and_says_so(link: Link) -> None:
     await shipper.drain()
 
     assert shipper.reasons() == (
-        "bucket 00 gave outbox number 1 twice: an operator must accept it",
+        "bucket 00 gave outbox number 1 twice: `broker feed accept-loss 0`",
     )
     assert len(await FeedLog(link, "jit").outboxes.page(0)) == 1
 

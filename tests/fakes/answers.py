@@ -1,5 +1,8 @@
 """What the broker's API answers, as in ``docs/api.md``."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from tests.fakes import token_mint as mint
 
 TASK = mint.ROOT
@@ -54,7 +57,7 @@ def credential(**changes: object) -> dict[str, object]:
         "alive": True,
         "ended_at": None,
         "ended_by": "",
-        "decision": DECISION,
+        "decision": {"policies": ["agents-read"], "policy_version": "v1", "facts_revision": 3},
         **changes,
     }
 
@@ -86,18 +89,30 @@ def receipt(**changes: object) -> dict[str, object]:
     }
 
 
-def report(*, following: str | None = None, **of: object) -> dict[str, object]:
-    """Return one page of a report."""
+def report(
+    *,
+    receipts: Sequence[dict[str, object]] | None = None,
+    following: str | None = None,
+    **of: object,
+) -> dict[str, object]:
+    """Return one page of a report; without ``receipts`` with a confirmed one."""
+    shown = [receipt()] if receipts is None else list(receipts)
     return {
         **(of or {"task": task(state="completed", alive=False)}),
         "durability": "os",
-        "counts": {"confirmed": 1},
-        "receipts": [receipt()],
+        "counts": Counter(each["state"] for each in shown),
+        "receipts": shown,
         "next": following,
     }
 
 
-def revocation() -> dict[str, object]:
+def problem(status: int, code: str, **members: object) -> dict[str, object]:
+    """Return a problem."""
+    kind = f"https://jit-broker.example/problems/{code}"
+    return {"type": kind, "title": code.replace("-", " "), "status": status, **members}
+
+
+def revocation(**changes: object) -> dict[str, object]:
     """Return an operator's order."""
     return {
         "id": REVOCATION,
@@ -107,4 +122,5 @@ def revocation() -> dict[str, object]:
         "issued_before": "2026-11-24T05:01:00.000Z",
         "acknowledged": False,
         "pending_buckets": [7],
+        **changes,
     }

@@ -14,6 +14,20 @@ _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 _LIFE = timedelta(days=365 * 100)
 
 
+_MAY_SIGN = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""Without it Python 3.13 trusts no authority."""
+
+
 class Authority:
     """Issues certificates for 127.0.0.1 and writes them as PEM files below ``directory``."""
 
@@ -22,8 +36,10 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.ca_file = directory / f"{name}.ca.pem"
-        root = self._builder(self._name, self._key.public_key()).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        root = (
+            self._builder(self._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_MAY_SIGN, critical=True)
         )
         self._write(self.ca_file, root.sign(self._key, hashes.SHA256()))
 

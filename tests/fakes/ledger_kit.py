@@ -41,7 +41,7 @@ class LedgerKit:
         self.tree = TaskTree(link, self.keys, self.ids)
         self.due = DueQueue(link, self.keys)
         self.cuts = CutLedger(link, self.keys, self.ids, self.limits)
-        self.orders = RevocationLedger(link, self.keys, self.limits)
+        self.orders = RevocationLedger(link, self.keys, self.ids, self.limits)
         self.quotas = QuotaLedger(link, self.keys)
         self.decisions = DecisionLog(link, self.keys, self.ids, self.limits)
         self.control = ControlStore(link, self.keys, self.ids)
@@ -140,17 +140,13 @@ class LedgerKit:
         )
         return replace(renewal, **changes)
 
-    async def take(
-        self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int
-    ) -> Quota | None:
+    async def take(self, quotas: Sequence[Quota], lease: LeaseId, life_ms: int) -> Quota | None:
         """Take places; return the quota that refuses."""
-        return await self.quotas.begin(quotas, lease, expires_at_ms).refused_by()
+        return await self.quotas.begin(quotas, lease, life_ms).refused_by()
 
     async def close(self, task: TaskSpec) -> None:
         """Complete a task."""
-        await self.tasks.close(
-            task.id, task.path[0], TaskState.COMPLETED, ended_by="done", closed_by="test"
-        )
+        await self.tasks.close(task.path, TaskState.COMPLETED, ended_by="done", closed_by="test")
 
     async def is_alive(self, lease: LeaseId) -> bool:
         """Ask the judge."""

@@ -12,7 +12,8 @@ from broker.http.keys import PRINCIPAL
 from broker.http.limits import Limits
 from broker.http.routes import build
 from broker.http.server import HttpServer
-from tests.fakes.services import CALLERS, DECISION, LEASE, REVOCATION, TASK, Stage, make_services
+from tests.fakes.samples import DECISION, LEASE, REVOCATION, TASK
+from tests.fakes.services import CALLERS, Stage, make_services
 from tests.fakes.serving import serving
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"

@@ -6,7 +6,8 @@ import pytest
 from aiohttp import ClientSession
 
 from broker.http.limits import Limits
-from tests.fakes.services import LEASE, TASK, Stage
+from tests.fakes.samples import LEASE, TASK
+from tests.fakes.services import Stage
 
 AGENT = {"Authorization": "Bearer token-of-agent"}
 TASKS = "/v1/tasks"

@@ -8,7 +8,8 @@ import pytest
 from broker.http.limits import Limits
 from broker.http.routes import ADMISSION
 from broker.http.server import HttpServer
-from tests.fakes.services import TASK, Stage
+from tests.fakes.samples import TASK
+from tests.fakes.services import Stage
 from tests.fakes.serving import serving
 from tests.fakes.until import until
 from tests.fakes.wire import Wire
@@ -51,7 +52,8 @@ async def test_a_peer_beyond_its_share_is_cut(dial: Dial) -> None:
 
     assert not await is_served(third)
     assert await is_served(first)
-    assert await is_served(second)
+    await second.send(b"GET /metrics HTTP/1.1\r\nHost: broker\r\n\r\n")
+    assert b'jit_connections_cut_total{reason="no-place"} 1.0' in (await second.answer()).body
 
 
 async def test_a_closed_connection_gives_its_place_back(dial: Dial, server: HttpServer) -> None:

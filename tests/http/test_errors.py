@@ -7,7 +7,8 @@ import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
 from broker import errors
-from tests.fakes.services import TASK, Stage
+from tests.fakes.samples import TASK
+from tests.fakes.services import Stage
 
 AGENT = {"Authorization": "Bearer token-of-agent"}
 CANARY = "canary-of-the-broker"

@@ -7,7 +7,8 @@ import pytest
 
 from broker.http.edge import PUBLIC
 from broker.http.limits import Limits
-from tests.fakes.services import TASK, Stage
+from tests.fakes.samples import TASK
+from tests.fakes.services import Stage
 from tests.fakes.wire import Answer
 from tests.http.conftest import Dial
 

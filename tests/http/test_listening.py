@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from broker.errors import ConfigurationError
 from broker.http.limits import Limits
 from broker.http.routes import build
-from broker.http.server import HttpServer, require_descriptors, require_native_parser
+from broker.http.server import HttpServer, descriptors, require_native_parser
 from broker.http.sockets import TcpEndpoint, UnixEndpoint, tls_context
 from tests.fakes.services import Stage, make_services
 from tests.fakes.serving import serving
@@ -227,14 +227,26 @@ def test_a_parser_of_another_make_is_refused() -> None:
         require_native_parser(object)
 
 
-def test_descriptors_must_outnumber_connections() -> None:
+@pytest.mark.parametrize(
+    ("soft", "hard", "wanted"),
+    [
+        (164, 164, 164),
+        (200, 200, 200),
+        (163, 164, 164),
+        (100, 5_000, 164),
+        (100, resource.RLIM_INFINITY, 164),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, resource.RLIM_INFINITY),
+    ],
+)
+def test_descriptors_are_made_to_outnumber_connections(soft: int, hard: int, wanted: int) -> None:
     """The cap on connections has to be what runs out first."""
-    limits = Limits(max_connections=100)
+    assert descriptors(Limits(max_connections=100), soft=soft, hard=hard) == wanted
 
-    with pytest.raises(ConfigurationError, match=r"163 files.*needs 164.*max_connections"):
-        require_descriptors(limits, 163)
-    require_descriptors(limits, 164)
-    require_descriptors(limits, resource.RLIM_INFINITY)
+
+def test_too_few_descriptors_say_so() -> None:
+    """The error has both numbers and both ways out."""
+    with pytest.raises(ConfigurationError, match=r"163 files.*needs 164.*limits\.connections"):
+        descriptors(Limits(max_connections=100), soft=163, hard=163)
 
 
 async def test_a_server_that_cannot_start_leaves_nothing_behind(

@@ -10,7 +10,8 @@ import pytest
 from broker.http.limits import Limits
 from broker.http.routes import ADMISSION
 from broker.http.server import HttpServer
-from tests.fakes.services import TASK, Stage
+from tests.fakes.samples import TASK
+from tests.fakes.services import Stage
 from tests.fakes.serving import serving
 from tests.fakes.until import until
 from tests.fakes.wire import Wire
@@ -49,6 +50,21 @@ async def test_a_change_runs_to_its_end_although_its_client_is_gone(
     await ended(stage, "issuance.issue")
 
 
+async def test_a_client_that_vanishes_within_its_body_is_no_error(
+    dial: Dial, stage: Stage, server: HttpServer
+) -> None:
+    """Nothing is called, and nothing is said about it."""
+    wire = await dial()
+    await wire.send(ISSUE[:-10])
+    await asyncio.sleep(0.05)
+    await wire.close()
+    await until(lambda: server.app[ADMISSION].connections == 0)
+    await asyncio.sleep(0.05)
+
+    assert stage.calls == []
+    assert stage.logs.entries == []
+
+
 async def test_stopping_lets_a_request_in_flight_end(stage: Stage, limits: Limits) -> None:
     """Its client gets the answer; nobody new is let in."""
     stage.held = asyncio.Event()
@@ -69,7 +85,7 @@ async def test_stopping_lets_a_request_in_flight_end(stage: Stage, limits: Limit
 
 async def test_stopping_closes_idle_connections(stage: Stage, limits: Limits) -> None:
     """Whoever waits for nothing does not hold the end up, however patient it is."""
-    patient = replace(limits, drain_seconds=3600.0)
+    patient = replace(limits, drain_seconds=3600.0, idle_seconds=3600.0)
     async with serving(stage, patient) as server, Wire.to(*server.addresses[0]) as wire:
         await wire.send(b"GET /healthz HTTP/1.1\r\nHost: broker\r\n\r\n")
         assert (await wire.answer()).status == 200

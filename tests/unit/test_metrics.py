@@ -28,13 +28,14 @@ def test_everything_counts_what_it_says() -> None:
     metrics.requested("GET", "/v1/tasks", 200)
     metrics.requested("GET", "/v1/tasks", 200)
     metrics.requested("", "", 404)
+    metrics.cut("no-place")
     metrics.issued(0.004)
     metrics.attested("ok")
     metrics.decided("OpenTask", "deny")
-    metrics.revoked_in_ledger(0.2)
-    metrics.revoked_at_subscribers(3.0)
+    metrics.shipped(0.2)
+    metrics.acknowledged(3.0)
     metrics.stuck(2)
-    metrics.live(tasks=3, credentials=4)
+    metrics.live(4)
     metrics.outbox(5)
     metrics.reaper_lag(0.5)
     metrics.reaper_failed()
@@ -46,15 +47,15 @@ def test_everything_counts_what_it_says() -> None:
 EXPECTED = {
     "jit_requests_total|GET /v1/tasks|200": 2,
     "jit_requests_total|unmatched|404": 1,
+    "jit_connections_cut_total|no-place": 1,
     "jit_issue_seconds_count": 1,
     "jit_issue_seconds_bucket|0.0025": 0,
     "jit_issue_seconds_bucket|0.005": 1,
     "jit_attestations_total|ok": 1,
     "jit_decisions_total|OpenTask|deny": 1,
-    "jit_revocation_lag_seconds_sum|ledger": 0.2,
-    "jit_revocation_lag_seconds_sum|feed": 3.0,
+    "jit_revocation_lag_seconds_sum|shipped": 0.2,
+    "jit_revocation_lag_seconds_sum|acknowledged": 3.0,
     "jit_revocations_stuck": 2,
-    "jit_live_tasks": 3,
     "jit_live_credentials": 4,
     "jit_outbox_entries": 5,
     "jit_reaper_lag_seconds": 0.5,
@@ -68,6 +69,7 @@ def test_no_word_from_outside_makes_a_series() -> None:
     """Ten thousand of them are one (F14)."""
     metrics = make()
     for number in range(10_000):
+        metrics.cut(f"cut-{number}")
         metrics.attested(f"reason-{number}")
         metrics.decided(f"action-{number}", f"outcome-{number}")
 

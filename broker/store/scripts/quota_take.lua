@@ -1,9 +1,12 @@
--- Count a lease against a quota. The quota is the size of a set, never a counter that can drift.
--- KEYS: live. ARGV: lease, expires, limit
+-- Count a lease against a quota, or count it for longer. The quota is the size of a set, never a
+-- counter that can drift; the clock is the server's, as for the lease itself.
+-- KEYS: live. ARGV: lease, how long it will live at most, limit
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local until_ms = now + tonumber(ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
-if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 1 end
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not known and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+if known then until_ms = math.max(until_ms, tonumber(known)) end
+redis.call('ZADD', KEYS[1], string.format('%.0f', until_ms), ARGV[1])
 return 1

@@ -1,6 +1,10 @@
--- Keep an operator's order, once; and note where its cut stands. KEYS: record
--- ARGV: spec, retention, then bucket, "<issued_before> <number>" …
-if ARGV[1] ~= '' then redis.call('HSETNX', KEYS[1], 'spec', ARGV[1]) end
-for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return redis.call('HGET', KEYS[1], 'spec')
+-- Keep an operator's order, once, tell who gave it, and see to it that it is carried out whoever
+-- dies: the due queue comes back to it. KEYS: meta cuts due out record
+-- ARGV: op, id, spec, retention, how soon to come back, tenant, detail
+local now = advance_clock()
+if redis.call('HSETNX', KEYS[5], 'spec', ARGV[3]) == 1 then
+  redis.call('ZADD', KEYS[3], text(now + tonumber(ARGV[5])), 'x:' .. ARGV[2])
+  tell('revocation.ordered', now, ARGV[1], ARGV[6], '', '', 0, ARGV[7])
+end
+redis.call('PEXPIRE', KEYS[5], ARGV[4])
+return redis.call('HGET', KEYS[5], 'spec')

@@ -1,15 +1,14 @@
 -- Bind an instance to a task by its one-time handle. KEYS: meta cuts due out path…
 -- ARGV: id, op, hash of the handle, instance, tenant, detail
 local now = advance_clock()
+local node = redis.call('HMGET', KEYS[#KEYS], 'claim', 'instance')
+-- First, so that without the handle an ended task looks like one that never was.
+if not node[1] or node[1] == '' or node[1] ~= ARGV[3] then return {'absent'} end
+if node[2] ~= '' and node[2] ~= ARGV[4] then return {'absent'} end
 local ended = path_ended(5, #KEYS, now)
 if ended then return {'closed', ended} end
-local node = redis.call('HMGET', KEYS[#KEYS], 'claim', 'instance')
-if node[1] == '' or node[1] ~= ARGV[3] then return {'absent'} end
-if node[2] ~= '' then
-  -- A repeat by the winner (its answer was lost) succeeds; anybody else finds the handle spent.
-  if node[2] == ARGV[4] then return {'ok'} end
-  return {'absent'}
-end
+-- A repeat by the winner (its answer was lost) succeeds; anybody else finds the handle spent.
+if node[2] == ARGV[4] then return {'ok'} end
 redis.call('HSET', KEYS[#KEYS], 'instance', ARGV[4], 'seen', text(now))
 tell('task.claimed', now, ARGV[2], ARGV[5], '', '', 0, ARGV[6])
 return {'ok'}

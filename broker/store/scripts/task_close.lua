@@ -1,4 +1,4 @@
--- End a task. KEYS: meta cuts due out node audiences. ARGV: id, op, state, ended_by, closed_by
+-- End a task. KEYS: meta cuts due out node audiences [open-siblings]. ARGV: id, op, state, ended_by, closed_by
 -- A task that has already ended keeps its first ending: the repeat changes nothing.
 local now = advance_clock()
 local state = redis.call('HGET', KEYS[5], 'state')

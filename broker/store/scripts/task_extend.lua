@@ -1,13 +1,15 @@
--- Move a deadline, never past the task's last one nor an ancestor's. KEYS: meta cuts due out path…
+-- Move a deadline, never past the task's last one nor an ancestor's. KEYS: meta cuts due out open-siblings path…
+-- (a root has no siblings: it passes its own open children, among which it is not)
 -- ARGV: id, op, ttl, facts, tenant, detail
 local now = advance_clock()
-local ended = path_ended(5, #KEYS, now)
+local ended = path_ended(6, #KEYS, now)
 if ended then return {'closed', ended} end
 if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[4]) then return {'stale'} end
-local _, parents = path_ended(5, #KEYS - 1, now)
+local _, parents = path_ended(6, #KEYS - 1, now)
 local last = tonumber(redis.call('HGET', KEYS[#KEYS], 'last_deadline'))
 local ends = math.min(now + tonumber(ARGV[3]), last, parents)
 redis.call('HSET', KEYS[#KEYS], 'deadline', text(ends))
+redis.call('ZADD', KEYS[5], 'XX', text(ends), ARGV[1])
 -- The sweep looks at once and re-scores: one place computes when to look next.
 redis.call('ZADD', KEYS[3], text(now), 't:' .. ARGV[1])
 tell('task.extended', now, ARGV[2], ARGV[5], '', '', 0, ARGV[6])

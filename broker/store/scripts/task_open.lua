@@ -1,4 +1,5 @@
--- Open a task, once. KEYS: meta cuts due out node idem ix-agent ix-tenant ix-issuer ix-all siblings path…
+-- Open a task, once. KEYS: meta cuts due out node idem ix-agent ix-tenant ix-issuer ix-all,
+-- then for a child: siblings open-siblings path…
 -- ARGV: id, op, path, tenant, agent, issuer, instance, claim, ttl, idle, opener_timeout, max_ttl,
 --       facts, outbox_max, children_max, digest, idem_ttl, spec, detail
 local now = advance_clock()
@@ -8,12 +9,13 @@ if known[1] then
   return {'repeat', known[2]}
 end
 if redis.call('EXISTS', KEYS[5]) == 1 then return {'repeat', ARGV[1]} end
-local ended, deadline = path_ended(12, #KEYS, now)
+local ended, deadline = path_ended(13, #KEYS, now)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[4], ARGV[5], ARGV[6], nil) then return {'cut'} end
 if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[13]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[14])) then return {'full'} end
-if #KEYS > 11 and redis.call('ZCARD', KEYS[11]) >= tonumber(ARGV[15]) then return {'quota'} end
+local is_child = #KEYS > 10
+if is_child and redis.call('ZCOUNT', KEYS[12], '(' .. text(now), '+inf') >= tonumber(ARGV[15]) then return {'quota'} end
 local ends = math.min(now + tonumber(ARGV[9]), deadline)
 local first_look = ends
 local idle, opener_timeout = tonumber(ARGV[10]), tonumber(ARGV[11])
@@ -26,7 +28,11 @@ redis.call('HSET', KEYS[5], 'state', 'open', 'opened', text(now), 'deadline', te
   'seen', text(now), 'oseen', text(now), 'instance', ARGV[7], 'claim', ARGV[8], 'tenant', ARGV[4],
   'agent', ARGV[5], 'issuer', ARGV[6], 'path', ARGV[3], 'spec', ARGV[18])
 for i = 7, 10 do redis.call('ZADD', KEYS[i], text(now), ARGV[1]) end
-if #KEYS > 11 then redis.call('ZADD', KEYS[11], text(now), ARGV[1]) end
+if is_child then
+  redis.call('ZADD', KEYS[11], text(now), ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[12], '-inf', text(now))
+  redis.call('ZADD', KEYS[12], text(ends), ARGV[1])
+end
 if ARGV[16] ~= '' then
   redis.call('HSET', KEYS[6], 'digest', ARGV[16], 'id', ARGV[1])
   redis.call('PEXPIRE', KEYS[6], ARGV[17])

@@ -1,5 +1,5 @@
 -- Look at one task that may be due: past its deadline, or silent for too long. Otherwise say when
--- to look again. KEYS: meta cuts due out node audiences. ARGV: id, op
+-- to look again. KEYS: meta cuts due out node audiences [open-siblings]. ARGV: id, op
 -- A lost "seen" value is set to now and told: never read as silent since the beginning.
 local now = advance_clock()
 local node = redis.call('HMGET', KEYS[5], 'state', 'deadline', 'idle', 'seen', 'opener_timeout', 'oseen', 'tenant')

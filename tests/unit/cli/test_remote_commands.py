@@ -6,12 +6,14 @@ import pytest
 
 from broker.cli import exits
 from broker.cli.main import main
-from tests.fakes import api_answers as api
+from tests.fakes import answers
+from tests.fakes import token_mint as mint
 from tests.fakes.scripted_broker import ScriptedBroker
 
 GOLDEN = Path(__file__).parent / "golden"
-TASK = f"/v1/tasks/{api.TASK_ID}"
-ORDER = f"/v1/revocations/{api.REVOCATION_ID}"
+TASK = f"/v1/tasks/{answers.TASK}"
+ORDER = f"/v1/revocations/{answers.REVOCATION}"
+STANDS = answers.revocation(acknowledged=True, pending_buckets=[])
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ OPEN = [
 
 def test_opening_sends_what_was_said_and_nothing_else(broker: ScriptedBroker) -> None:
     """What the command line leaves out is left to the broker's own defaults."""
-    broker.answers["POST /v1/tasks"] = (201, api.task())
+    broker.answers["POST /v1/tasks"] = (201, answers.task())
 
     code = main([*OPEN, "--idle", "30s", "--ticket", "OPS-1", "--idempotency-key", "k1"])
 
@@ -52,50 +54,81 @@ def test_opening_sends_what_was_said_and_nothing_else(broker: ScriptedBroker) ->
     assert asked.headers["Authorization"] == "Bearer workload.token.of-alice"
 
 
+FINDING = {
+    "policy": "agents-write-with-ticket",
+    "effect": "permit",
+    "conditions": [
+        {
+            "kind": "when",
+            "text": "principal.tenant == context.task.tenant",
+            "holds": True,
+            "error": "",
+        },
+        {"kind": "unless", "text": "context.task.tickets.isEmpty()", "holds": False, "error": ""},
+        {
+            "kind": "when",
+            "text": "principal.risk == 1",
+            "holds": False,
+            "error": "no such attribute",
+        },
+    ],
+}
 GOLDEN_CASES = {
-    "task-open": (OPEN, {"POST /v1/tasks": (201, api.task(instance="") | {"claim_handle": "h4"})}),
-    "task-show": (["task", "show", api.TASK_ID], {f"GET {TASK}": (200, api.task())}),
+    "task-open": (
+        OPEN,
+        {"POST /v1/tasks": (201, answers.task(instance="") | {"claim_handle": "h4"})},
+    ),
+    "task-show": (["task", "show", answers.TASK], {f"GET {TASK}": (200, answers.task())}),
     "task-list": (
         ["task", "list", "--tenant", "acme"],
         {
             "GET /v1/tasks?tenant=acme": (
                 200,
-                {"tasks": [api.task(), api.task(name="x\x1b[2Jy", state="failed")], "next": None},
+                {
+                    "tasks": [answers.task(), answers.task(name="x\x1b[2Jy", state="failed")],
+                    "next": None,
+                },
             )
         },
     ),
     "task-list-empty": (["task", "list"], {"GET /v1/tasks": (200, {"tasks": [], "next": None})}),
     "task-complete": (
-        ["task", "complete", api.TASK_ID],
-        {f"POST {TASK}/complete": (200, api.report(api.receipt()))},
+        ["task", "complete", answers.TASK],
+        {f"POST {TASK}/complete": (200, answers.report())},
     ),
     "task-report-empty": (
-        ["task", "report", api.TASK_ID],
-        {f"GET {TASK}/report": (200, api.report())},
+        ["task", "report", answers.TASK],
+        {f"GET {TASK}/report": (200, answers.report(receipts=[]))},
     ),
     "credential-list": (
-        ["credential", "list", api.TASK_ID],
-        {f"GET {TASK}/credentials": (200, {"credentials": [api.credential()], "next": None})},
+        ["credential", "list", answers.TASK],
+        {f"GET {TASK}/credentials": (200, {"credentials": [answers.credential()], "next": None})},
     ),
     "revoke-agent": (
         ["revoke", "--agent", "invoice-bot", "--reason", "leaked in a log"],
         {
-            "POST /v1/revocations": (200, api.revocation()),
-            f"GET {ORDER}/report": (200, api.report(api.receipt())),
+            "POST /v1/revocations": (200, STANDS),
+            f"GET {ORDER}/report": (200, answers.report()),
         },
     ),
     "explain": (
-        ["explain", api.DECISION_ID],
+        ["explain", answers.DECISION],
         {
-            f"GET /v1/decisions/{api.DECISION_ID}": (
+            f"GET /v1/decisions/{answers.DECISION}": (
                 200,
                 {
-                    "decision": api.DECISION_ID,
+                    "decision": answers.DECISION,
                     "tenant": "acme",
                     "outcome": "deny",
                     "reason": "beyond-ceiling",
-                    "trace": {"policies": [], "missing": ["the task's ceiling covers these"]},
+                    "trace": {
+                        "facts_revision": 3,
+                        "policies": [],
+                        "missing": ["the task's ceiling covers these"],
+                    },
                     "request": {"action": "RequestCredential", "principal": "agent:invoice-bot"},
+                    "explained_at_revision": 4,
+                    "explanation": {"considered": [FINDING]},
                 },
             )
         },
@@ -135,20 +168,20 @@ def test_a_report_is_followed_to_its_end(
     broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A report of many pages comes as one, and its counts are those of all pages."""
-    second = api.CREDENTIAL_ID.replace("bbbb", "eeee", 1)
+    second = f"{mint.LEASE[:-1]}z"
     broker.answers[f"GET {TASK}/report"] = (
         200,
-        api.report(api.receipt(), following=f"{TASK}/report?cursor=p2"),
+        answers.report(following=f"{TASK}/report?cursor=p2"),
     )
     broker.answers[f"GET {TASK}/report?cursor=p2"] = (
         200,
-        api.report(api.receipt(credential=second, state="pending")),
+        answers.report(receipts=[answers.receipt(credential=second, state="pending")]),
     )
 
-    assert main(["task", "report", api.TASK_ID, "--json"]) == exits.OK
+    assert main(["task", "report", answers.TASK, "--json"]) == exits.OK
 
     printed = json.loads(capsys.readouterr().out)
-    assert [each["credential"] for each in printed["receipts"]] == [api.CREDENTIAL_ID, second]
+    assert [each["credential"] for each in printed["receipts"]] == [mint.LEASE, second]
     assert printed["counts"] == {"confirmed": 1, "pending": 1}
     assert printed["next"] is None
 
@@ -156,9 +189,9 @@ def test_a_report_is_followed_to_its_end(
 @pytest.mark.parametrize("verb", ["complete", "fail", "cancel"])
 def test_ends_carry_their_reason(verb: str, broker: ScriptedBroker) -> None:
     """Each end is its own call, with the reason for the audit trail."""
-    broker.answers[f"POST {TASK}/{verb}"] = (200, api.report())
+    broker.answers[f"POST {TASK}/{verb}"] = (200, answers.report(receipts=[]))
 
-    assert main(["task", verb, api.TASK_ID, "--reason", "as planned"]) == exits.OK
+    assert main(["task", verb, answers.TASK, "--reason", "as planned"]) == exits.OK
 
     assert broker.asked[0].body == {"reason": "as planned"}
 
@@ -169,21 +202,21 @@ def test_a_refusal_names_the_decision(
     """Whoever is refused knows what to tell the operator."""
     broker.answers["POST /v1/tasks"] = (
         403,
-        api.problem(403, "access-denied", decision=api.DECISION_ID),
+        answers.problem(403, "access-denied", decision=answers.DECISION),
     )
 
     assert main(OPEN) == exits.REFUSED
 
     told = capsys.readouterr()
     assert told.out == ""
-    assert f"An operator can see why: broker explain {api.DECISION_ID}" in told.err
+    assert f"An operator can see why: broker explain {answers.DECISION}" in told.err
 
 
 def test_a_bad_field_is_named(broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]) -> None:
     """What the broker says of a field reaches the user."""
     broker.answers["POST /v1/tasks"] = (
         400,
-        api.problem(400, "invalid-request", detail="at most 28800 here", field="ttl_seconds"),
+        answers.problem(400, "invalid-request", detail="at most 28800 here", field="ttl_seconds"),
     )
 
     assert main(OPEN) == exits.REFUSED
@@ -195,7 +228,7 @@ def test_a_server_s_words_cannot_act_on_the_terminal(
     broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An error text with control sequences is shown, not obeyed."""
-    broker.answers["POST /v1/tasks"] = (400, api.problem(400, "x", detail="a\x1b[2Jb"))
+    broker.answers["POST /v1/tasks"] = (400, answers.problem(400, "x", detail="a\x1b[2Jb"))
 
     main(OPEN)
 
@@ -206,9 +239,9 @@ def test_no_access_now_is_another_code_than_no_access(
     broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A script can tell when it is worth to try again."""
-    broker.answers[f"POST {TASK}/complete"] = (503, api.problem(503, "unavailable"))
+    broker.answers[f"POST {TASK}/complete"] = (503, answers.problem(503, "unavailable"))
 
-    assert main(["task", "complete", api.TASK_ID]) == exits.UNAVAILABLE
+    assert main(["task", "complete", answers.TASK]) == exits.UNAVAILABLE
 
     assert "unavailable" in capsys.readouterr().err
 
@@ -222,7 +255,7 @@ def test_a_broker_that_is_not_there_is_named(
     del broker
     monkeypatch.setenv("BROKER_URL", "http://127.0.0.1:9")
 
-    assert main(["task", "complete", api.TASK_ID]) == exits.UNAVAILABLE
+    assert main(["task", "complete", answers.TASK]) == exits.UNAVAILABLE
 
     assert "No broker answers at http://127.0.0.1:9" in capsys.readouterr().err
 
@@ -231,10 +264,10 @@ def test_a_broker_that_is_not_there_is_named(
     ("arguments", "words"),
     [
         (["task", "show", "t_7"], "not a well-formed id"),
-        (["task", "show", api.TASK_ID, "--broker", "http://broker.example"], "must be https"),
-        (["task", "show", api.TASK_ID, "--broker", "broker"], "must be absolute"),
+        (["task", "show", answers.TASK, "--broker", "http://broker.example"], "must be https"),
+        (["task", "show", answers.TASK, "--broker", "broker"], "must be absolute"),
         (["revoke", "--reason", "x"], "exactly one of --credential, --task"),
-        (["revoke", "--task", api.TASK_ID, "--agent", "a", "--reason", "x"], "exactly one of"),
+        (["revoke", "--task", answers.TASK, "--agent", "a", "--reason", "x"], "exactly one of"),
         (["revoke", "--all", "--reason", "x"], "--all without a terminal needs --yes"),
         (["revoke", "--agent", "a"], "Missing option '--reason'"),
         ([*OPEN, "--ttl", "soon"], "is no duration; write 90s"),
@@ -270,8 +303,11 @@ def test_a_token_comes_from_a_file_only(
 
 def test_everything_can_be_revoked_by_a_script(broker: ScriptedBroker) -> None:
     """--all with --yes asks nobody."""
-    broker.answers["POST /v1/revocations"] = (200, api.revocation(selector={"all": True}))
-    broker.answers[f"GET {ORDER}/report"] = (200, api.report())
+    broker.answers["POST /v1/revocations"] = (
+        200,
+        answers.revocation(acknowledged=True, pending_buckets=[]),
+    )
+    broker.answers[f"GET {ORDER}/report"] = (200, answers.report(receipts=[]))
 
     code = main(["revoke", "--all", "--yes", "--in-tenant", "acme", "--reason", "breach"])
 
@@ -281,8 +317,7 @@ def test_everything_can_be_revoked_by_a_script(broker: ScriptedBroker) -> None:
 
 def test_an_order_that_does_not_stand_yet_is_not_a_success(broker: ScriptedBroker) -> None:
     """While a part of the ledger has not taken the order, the exit code says so."""
-    pending = api.revocation(acknowledged=False, pending_buckets=[3])
-    broker.answers["POST /v1/revocations"] = (202, pending)
-    broker.answers[f"GET {ORDER}/report"] = (200, api.report())
+    broker.answers["POST /v1/revocations"] = (202, answers.revocation())
+    broker.answers[f"GET {ORDER}/report"] = (200, answers.report(receipts=[]))
 
     assert main(["revoke", "--agent", "a", "--reason", "x"]) == exits.UNAVAILABLE

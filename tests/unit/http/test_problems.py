@@ -29,10 +29,10 @@ def _below(kind: type[errors.BrokerError]) -> Iterator[type[errors.BrokerError]]
 
 
 def test_every_error_has_a_row_of_its_own_or_of_its_family() -> None:
-    """None falls through to the root, which would hide it behind a 500."""
-    orphans = [kind for kind in all_errors() if row_of(kind) is TABLE[errors.BrokerError]]
+    """None falls through to the root's 500, but for what comes up at the start, before requests."""
+    orphans = {kind for kind in all_errors() if row_of(kind) is TABLE[errors.BrokerError]}
 
-    assert orphans == [errors.ConfigurationError]
+    assert all(issubclass(kind, errors.ConfigurationError) for kind in orphans)
 
 
 def test_the_family_of_attestation_has_one_row() -> None:

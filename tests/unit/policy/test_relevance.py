@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from broker.model.decision import Deny, Obligations, Permit, Trace
 from broker.policy.memory import Memory
-from broker.policy.relevance import Relevance
+from broker.policy.relevance import Look, Relevance
 from tests.fakes.policy import QUERY, engine
 
 
@@ -42,7 +42,7 @@ def test_every_mention_of_the_context_is_found(condition: str, paths: list) -> N
     """In whatever place of an expression it stands."""
     found = relevance(f"permit(principal, action, resource) when {{ {condition} }};")
 
-    assert list(found.paths) == paths
+    assert list(found.looks) == [Look(path) for path in paths]
 
 
 def test_an_unless_is_read_as_well() -> None:
@@ -52,7 +52,67 @@ def test_an_unless_is_read_as_well() -> None:
         "forbid(principal, action, resource) when { context.b };"
     )
 
-    assert list(found.paths) == [("a",), ("b",)]
+    assert list(found.looks) == [Look(("a",)), Look(("b",))]
+
+
+@pytest.mark.parametrize(
+    ("condition", "look", "same", "other"),
+    [
+        ("context.a.isEmpty()", Look(("a",), "is_empty"), [["x"], ["y", "z"]], []),
+        ('context.a.contains("x")', Look(("a",), "contains", "x"), [["x"], ["x", "y"]], ["y"]),
+        ("context.a <= 60", Look(("a",), "less_eq", 60), [0, 60], 61),
+        ("context.a > 60", Look(("a",), "greater", 60), [0, 60], 61),
+        ("60 < context.a", Look(("a",), "greater", 60), [0, 60], 61),
+        ("60 >= context.a", Look(("a",), "less_eq", 60), [0, 60], 61),
+    ],
+)
+def test_of_what_is_only_tested_the_outcome_counts(
+    condition: str, look: Look, same: list, other: object
+) -> None:
+    """Values on the same side of a test are the same question, on both sides of it they are not."""
+    found = relevance(f"permit(principal, action, resource) when {{ {condition} }};")
+
+    assert list(found.looks) == [look]
+    assert found.key({"a": same[0]}) == found.key({"a": same[1]})
+    assert len({found.key({"a": same[0]}), found.key({"a": other}), found.key({})}) == 3
+
+
+@pytest.mark.parametrize("value", [True, "60", 60.0, [60], {"x": 60}])
+def test_a_value_of_another_type_counts_as_it_is(value: object) -> None:
+    """The test would be an error in Cedar; nothing is assumed of its outcome."""
+    found = relevance("permit(principal, action, resource) when { context.a <= 60 };")
+
+    assert found.key({"a": value}) not in (found.key({"a": 60}), found.key({"a": 61}))
+
+
+def test_what_is_tested_and_also_taken_whole_counts_whole() -> None:
+    """The coarser look does not hide the finer one."""
+    found = relevance(
+        "permit(principal, action, resource) when { context.a.isEmpty() };"
+        "forbid(principal, action, resource) when { principal.tags.containsAny(context.a) };"
+    )
+
+    assert list(found.looks) == [Look(("a",))]
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ("true", {}),
+        ("context.n", {"n": 1}),
+        ("context.task.id", {"task": {"id": "t"}}),
+        ("context.task has absent", {"task": {}}),
+        ("context has absent.deep", {}),
+        ("context.task == context.task", {"task": {"id": "t", "of": ["a"]}}),
+        ("context.n has inner", {"n": 1}),
+        ("[context].contains(1)", {"n": 1, "task": {"id": "t", "of": ["a"]}}),
+    ],
+)
+def test_a_context_is_cut_to_what_is_mentioned(condition: str, kept: dict) -> None:
+    """A record stays when something in it is asked for, also when that is not there."""
+    found = relevance(f"permit(principal, action, resource) when {{ {condition} }};")
+
+    assert found.cut({"n": 1, "task": {"id": "t", "of": ["a"]}}) == kept
 
 
 def test_absent_empty_and_alike_values_are_told_apart() -> None:
@@ -155,6 +215,10 @@ POLICIES = (
         '@id("tickets") permit (principal is Agent, action, resource is Capability)'
         " unless { context.task.tickets.isEmpty() };"
     ),
+    (
+        '@id("bad") forbid (principal, action, resource)'
+        ' when { context.task.tickets.contains("BAD") };'
+    ),
     '@id("long") forbid (principal, action, resource) when { context.ttlSeconds > 60 };',
     (
         '@id("whom") forbid (principal, action, resource) when {'
@@ -172,12 +236,12 @@ POLICIES = (
                 {
                     "id": st.sampled_from(["t_1", "t_2"]),
                     "tenant": st.sampled_from(["acme", "globex"]),
-                    "tickets": st.sampled_from([(), ("A",), ("B",)]),
+                    "tickets": st.sampled_from([(), ("A",), ("B",), ("A", "B"), ("BAD",)]),
                     "on_behalf_of": st.sampled_from(["", "alice", "mallory"]),
                 }
             ),
             scopes=st.sampled_from([frozenset({"orders:read"}), frozenset({"orders:write"})]),
-            ttl_ms=st.sampled_from([60_000, 60_001]),
+            ttl_ms=st.sampled_from([1_000, 60_000, 60_001, 900_000]),
             labels=st.sampled_from([{}, {"run": "7"}]),
         ),
         min_size=2,

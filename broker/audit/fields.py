@@ -1,0 +1,99 @@
+"""What of an event's detail may stand in the audit trail: a list of what may, not of what may not.
+
+So a secret that ever strays into a detail stays out of the trail (F11), whatever its name is.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from broker.audit.shapes import Member, Shape, each, instant, number, object_of, text
+
+Members = Mapping[str, Member]
+
+
+def _members(shape: Shape, *names: str) -> dict[str, Member]:
+    return {name: Member(name, shape) for name in names}
+
+
+def _instants(*names: str) -> dict[str, Member]:
+    return {f"{name}_ms": Member(name, instant) for name in names}
+
+
+_WORDS: Final = each(text)
+
+_TRACE: Final = object_of(
+    _members(text, "policy_version")
+    | _members(number, "facts_revision")
+    | _members(_WORDS, "policies", "errors", "missing")
+)
+"""Without the facts: they are many, and ``explain`` has them."""
+
+_REQUEST: Final = object_of(
+    _members(text, "action", "principal", "instance", "task", "task_name", "agent", "capability")
+    | _members(_WORDS, "scopes")
+    | _members(number, "ttl_ms")
+)
+
+_CUT: Final = object_of(_members(text, "of", "name", "tenant") | _instants("issued_before"))
+
+_CEILING: Final = each(object_of(_members(text, "capability") | _members(_WORDS, "scopes")))
+
+_LEASE: Final = _members(text, "credential", "task", "agent", "capability")
+
+FIELDS: Final[Mapping[str, Members]] = {
+    "task.opened": (
+        {"id": Member("task", text), "ceiling": Member("ceiling", _CEILING)}
+        | _members(
+            text, "name", "agent", "opener", "opener_issuer", "opener_instance", "on_behalf_of"
+        )
+        | _members(_WORDS, "path", "actors", "issuers", "tickets", "resources")
+        | _members(number, "idle_ms", "opener_timeout_ms", "max_deadline_ms")
+    ),
+    "task.claimed": _members(text, "task", "agent", "instance"),
+    "task.handle-replaced": _members(text, "task", "agent"),
+    "task.extended": _members(text, "task", "by") | _members(number, "ttl_ms"),
+    "task.activity-lost": _members(text, "task", "field"),
+    "task.closed": _members(text, "task", "state", "ended_by", "closed_by"),
+    "lease.issued": (
+        {"id": Member("credential", text), "trace": Member("trace", _TRACE)}
+        | _members(
+            text, "task", "agent", "instance", "on_behalf_of", "capability", "backend", "audience"
+        )
+        | _members(text, "evidence_issuer", "locator", "key_id")
+        | _members(_WORDS, "path", "actors", "scopes")
+        | _instants("issued_at", "expires_at")
+    ),
+    "lease.renewed": _LEASE | _instants("issued_at", "expires_at"),
+    "lease.ended": _LEASE | _members(text, "audience", "ended_by"),
+    "decision.denied": (
+        {"trace": Member("trace", _TRACE), "request": Member("request", _REQUEST)}
+        | _members(text, "decision", "outcome", "reason")
+    ),
+    "cut.made": {"cut": Member("cut", _CUT)} | _members(text, "revocation"),
+    "revocation.ordered": (
+        _members(text, "revocation", "ordered_by", "reason", "of", "value")
+        | _members(_WORDS, "tenants")
+    ),
+    "policy.published": _members(text, "digest", "by") | _members(number, "revision"),
+}
+"""By event type. An event of another type is recorded without its detail."""
+
+REPEATED: Final = frozenset({"tenant"})
+"""What details say although the event itself says it."""
+
+
+def allowed(kind: str, detail: Mapping[str, object]) -> tuple[dict[str, object], int]:
+    """Take out of a detail what may be written, and count what is withheld."""
+    members = FIELDS.get(kind, {})
+    shown: dict[str, object] = {}
+    withheld = 0
+    for key, value in detail.items():
+        member = members.get(key)
+        if member is None:
+            withheld += key not in REPEATED
+            continue
+        try:
+            shown[member.name] = member.shape(value)
+        except (TypeError, ValueError):
+            withheld += 1
+    return shown, withheld

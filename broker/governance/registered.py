@@ -1,0 +1,42 @@
+"""Who is registered, apart from what policy permits.
+
+Taking access away needs to know who an operator is, and nothing of policies: so this can be read
+from a published bundle whose policies this broker cannot load (I5).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
+
+from broker.errors import ConfigurationError
+from broker.governance.document import BundleDocument
+from broker.governance.registry import Registry
+from broker.model.capability import ResourceServer
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The registered identities, resource servers and tenants of one bundle."""
+
+    registry: Registry
+    resource_servers: Mapping[str, ResourceServer]
+    tenants: tuple[str, ...]
+
+    @classmethod
+    def read(cls, raw: bytes) -> "Registered":
+        """Read them from a bundle, whatever its policies are worth.
+
+        Raises:
+            ConfigurationError: it is no bundle at all.
+        """
+        try:
+            document = msgspec.json.decode(raw, type=BundleDocument)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ConfigurationError(f"published bundle: not a bundle: {error}") from error
+        return cls(
+            registry=Registry(document),
+            resource_servers=MappingProxyType(document.servers_by_audience()),
+            tenants=tuple(tenant.name for tenant in document.tenants),
+        )

@@ -1,0 +1,76 @@
+"""Who counts a lease against a quota: its agent, the agent of its root task, and its tenant.
+
+- A place is taken before or beside the lease's own script, and freed after the lease is dead: a
+  crash in between counts too many until the lease would have expired, never too few.
+- What is dead by the judge's word (its task has ended, a cut covers it) frees its places before its
+  record says so, so that whoever repeats the work after a crash frees them all.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from broker.errors import StoreUnavailableError
+from broker.governance.published import Quotas
+from broker.ids import LeaseId
+from broker.store.quotas import Quota, QuotaLedger, Taking
+
+_log = structlog.get_logger(__name__)
+
+
+class Counted(Protocol):
+    """What the quotas of a lease follow from: its own spec, or its task's."""
+
+    @property
+    def agent(self) -> str:
+        """Who uses it."""
+        ...
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """The agents from the root task to this one."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        ...
+
+
+class Places:
+    """Takes and frees the places of leases."""
+
+    def __init__(self, ledger: QuotaLedger) -> None:
+        self._ledger = ledger
+
+    def begin(self, lease: LeaseId, of: Counted, limits: Quotas, life_ms: int) -> Taking:
+        """Begin to count a lease, or to count it for longer.
+
+        Raises:
+            StoreUnavailableError: the store is gone.
+        """
+        quotas = [
+            *(Quota("agent", name, limits.of_agent(name)) for name in _agents(of)),
+            Quota("tenant", of.tenant, limits.of_tenant(of.tenant)),
+        ]
+        return self._ledger.begin(quotas, lease, life_ms)
+
+    async def free(self, of: Counted, leases: Sequence[LeaseId]) -> None:
+        """Free the places of leases that are dead.
+
+        A place that cannot be reached counts until its lease would have expired: that is no reason
+        to call what was taken away not taken.
+        """
+        quotas = [
+            *(Quota("agent", name, 0) for name in _agents(of)),
+            Quota("tenant", of.tenant, 0),
+        ]
+        try:
+            await self._ledger.give(quotas, leases)
+        except StoreUnavailableError as error:
+            _log.warning("places-not-freed", leases=len(leases), error=str(error))
+
+
+def _agents(of: Counted) -> list[str]:
+    return list(dict.fromkeys((of.agent, of.actors[0])))

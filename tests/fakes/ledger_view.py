@@ -1,0 +1,66 @@
+"""The ledger of a running installation, looked at and pushed past every broker."""
+
+from broker.store.keyspace import Keyspace
+from tests.fakes.redis_servers import SingleServer
+
+
+class LedgerView:
+    """Reads everything, and lets time pass."""
+
+    def __init__(self, server: SingleServer, keys: Keyspace) -> None:
+        self._server = server
+        self._keys = keys
+        self._log = f"{keys.namespace}:{{feed}}:log"
+
+    def pass_time(self, seconds: float) -> None:
+        """Let every bucket have seen a later time: the ledger's clock then never reads less."""
+        server_s, server_us = self._server.ask("TIME")
+        now = int(server_s) * 1000 + int(server_us) // 1000
+        for bucket in self._keys.buckets:
+            last = int(self._server.ask("HGET", bucket.meta, "now") or 0)
+            later = max(now, last) + round(seconds * 1000)
+            self._server.ask("HSET", bucket.meta, "now", later)
+
+    def told(self, kind: str) -> int:
+        """Count the events of a kind that all outboxes and the feed log have told."""
+        streams = [*(bucket.out for bucket in self._keys.buckets), self._log]
+        seen = {
+            fields["op"] + fields["detail"]
+            for stream in streams
+            for fields in self._entries(stream)
+            if fields["type"] == kind
+        }
+        return len(seen)
+
+    def _entries(self, stream: str) -> list[dict[str, str]]:
+        entries = self._server.ask("XRANGE", stream, "-", "+")
+        return [dict(zip(flat[::2], flat[1::2], strict=True)) for _, flat in entries]
+
+    def dump(self) -> dict[str, object]:
+        """Return everything that the ledger holds, but for clocks and the feed's own bookkeeping.
+
+        What only the passing of time moves is left out: the buckets' clocks, the shipping of
+        outboxes, and the claims on due work.
+        """
+        kept = {}
+        for key in sorted(self._server.ask("KEYS", "*")):
+            if ":{feed}:" in key or key.endswith((":out", ":fences")):
+                continue
+            kept[key] = self._value(key)
+        return kept
+
+    def _value(self, key: str) -> object:
+        match self._server.ask("TYPE", key):
+            case "hash":
+                flat = self._server.ask("HGETALL", key)
+                pairs = dict(zip(flat[::2], flat[1::2], strict=True))
+                pairs.pop("now", None)
+                return pairs
+            case "zset" if key.endswith(":due"):
+                return sorted(self._server.ask("ZRANGE", key, 0, -1))
+            case "zset":
+                return self._server.ask("ZRANGE", key, 0, -1, "WITHSCORES")
+            case "set":
+                return sorted(self._server.ask("SMEMBERS", key))
+            case _:
+                return self._server.ask("GET", key)

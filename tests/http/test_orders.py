@@ -1,0 +1,94 @@
+"""Orders and decisions, when all goes well."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from broker.model.requests import (
+    Selector,
+    SelectorKind,
+)
+from tests.fakes.samples import (
+    DECISION,
+    ISSUER,
+    LEASE,
+    REVOCATION,
+    TASK,
+    a_revocation,
+)
+from tests.fakes.services import Stage
+from tests.http.shown import (
+    OPERATOR,
+    RECEIPT_JSON,
+    REVOCATION_JSON,
+    call,
+)
+
+
+@pytest.mark.parametrize(
+    ("named", "selector"),
+    [
+        ({"credential": LEASE}, Selector(SelectorKind.CREDENTIAL, LEASE)),
+        ({"task": TASK}, Selector(SelectorKind.TASK, TASK)),
+        ({"agent": "bot"}, Selector(SelectorKind.AGENT, "bot")),
+        ({"agent": "bot", "in_tenant": "acme"}, Selector(SelectorKind.AGENT, "bot", "acme")),
+        ({"capability": "c", "in_tenant": "acme"}, Selector(SelectorKind.CAPABILITY, "c", "acme")),
+        ({"issuer": ISSUER}, Selector(SelectorKind.ISSUER, ISSUER)),
+        ({"tenant": "acme"}, Selector(SelectorKind.TENANT, "acme")),
+        ({"all": True}, Selector(SelectorKind.ALL)),
+    ],
+)
+async def test_ordering_a_revocation_names_exactly_what_dies(
+    client: ClientSession, stage: Stage, named: dict[str, Any], selector: Selector
+) -> None:
+    """The selector goes out as it came in."""
+    headers = OPERATOR | {"Idempotency-Key": "k"}
+
+    status, shown, got = await call(
+        client, "POST", "/v1/revocations", headers, named | {"reason": "leaked"}
+    )
+
+    assert (status, shown["selector"]) == (200, named)
+    assert got["Location"] == f"/v1/revocations/{REVOCATION}"
+    assert stage.calls[0].arguments == (selector, "leaked", "k")
+
+
+async def test_an_order_that_does_not_stand_everywhere_answers_202(
+    client: ClientSession, stage: Stage
+) -> None:
+    """And names the buckets where it does not."""
+    pending = replace(a_revocation(Selector(SelectorKind.ALL)), pending_buckets=(3, 9))
+    stage.answers["revocations.order"] = pending
+
+    body = {"all": True, "reason": "x"}
+    status, shown, _ = await call(client, "POST", "/v1/revocations", OPERATOR, body)
+
+    assert (status, shown["acknowledged"], shown["pending_buckets"]) == (202, False, [3, 9])
+
+
+async def test_an_order_can_be_looked_at(client: ClientSession, stage: Stage) -> None:
+    """And what came of it."""
+    path = f"/v1/revocations/{REVOCATION}"
+
+    assert (await call(client, "GET", path, OPERATOR))[:2] == (200, REVOCATION_JSON)
+    status, shown, _ = await call(client, "GET", f"{path}/report?cursor=9", OPERATOR)
+
+    assert status == 200
+    assert shown == {
+        "revocation": REVOCATION_JSON,
+        "durability": "os",
+        "counts": {"confirmed": 1},
+        "receipts": [RECEIPT_JSON],
+        "next": None,
+    }
+    assert stage.calls[2].arguments == (REVOCATION, "9", 100)
+
+
+async def test_a_decision_is_explained(client: ClientSession, stage: Stage) -> None:
+    """As the verb says it."""
+    status, shown, _ = await call(client, "GET", f"/v1/decisions/{DECISION}", OPERATOR)
+
+    assert (status, shown) == (200, {"id": DECISION, "outcome": "deny", "policies": ["base.1"]})
+    assert stage.calls[0].arguments == (DECISION,)

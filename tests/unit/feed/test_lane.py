@@ -1,0 +1,65 @@
+"""One bucket's shipping, where another broker is quicker."""
+
+from broker.feed.lane import Lane, Pace
+from broker.store.feed_entry import OutboxEntry
+from broker.store.feed_log import Appended, Refusal, Refused
+from tests.fakes.clock import FakeClock
+from tests.fakes.ledger import entry_of
+
+
+class FakeOutboxes:
+    """Says one page after the other."""
+
+    def __init__(self, pages: list[list[OutboxEntry]]) -> None:
+        self._pages = pages
+        self.trimmed: list[int] = []
+
+    async def page(self, _bucket: int, *, after: int = 0) -> list[OutboxEntry]:
+        """Read, whatever was asked for."""
+        del after
+        return self._pages.pop(0) if self._pages else []
+
+    async def trim(self, last: OutboxEntry) -> None:
+        """Note it."""
+        self.trimmed.append(last.n)
+
+
+class FakeLog:
+    """Refuses everything below ``expected``."""
+
+    def __init__(self, pages: list[list[OutboxEntry]], expected: int) -> None:
+        self.outboxes = FakeOutboxes(pages)
+        self._expected = expected
+
+    async def append(self, _bucket: int, entries: list[OutboxEntry]) -> Appended | Refused:
+        """Take over, or refuse."""
+        if entries[0].n < self._expected:
+            return Refused(Refusal.FORK, entries[0].n)
+        return Appended(tuple(entry.n for entry in entries), len(entries), 0)
+
+
+def lane(log: FakeLog) -> Lane:
+    """Make a lane over a double."""
+    return Lane(log, 0, clock=FakeClock(), pace=Pace(), on_lag=lambda _: None)  # type: ignore[arg-type]
+
+
+async def test_a_page_that_is_out_of_date_is_read_again() -> None:
+    """Another broker shipped and trimmed it since: that is no fork."""
+    log = FakeLog([[entry_of(0, 1)], [entry_of(0, 9)]], expected=9)
+    shipping = lane(log)
+
+    await shipping.ship()
+
+    assert shipping.reason() == ""
+    assert log.outboxes.trimmed == [9]
+
+
+async def test_a_fork_that_is_still_there_is_one() -> None:
+    """It is said, and nothing is trimmed."""
+    log = FakeLog([[entry_of(0, 1)], [entry_of(0, 1)]], expected=9)
+    shipping = lane(log)
+
+    await shipping.ship()
+
+    assert shipping.reason() != ""
+    assert log.outboxes.trimmed == []
