@@ -109,6 +109,7 @@ class TaskLedger:
 
         Raises:
             NotFoundError: there is no such task.
+            UnreadableRecordError: its record, or an ancestor's, is none of ours.
         """
         bucket = self._keys.of(task)
         path = await self._paths.of_task(task)
@@ -208,17 +209,18 @@ def _task(reply: Reply) -> Task:
     ) = reply
     if spec is None:
         raise NotFoundError("not in the ledger")
-    return Task(
-        spec=codec.task_spec(spec),
-        instance=instance,
-        state=TaskState(state),
-        is_alive=not ended,
-        opened_at_ms=int(opened),
-        deadline_ms=int(deadline),
-        agent_seen_ms=int(seen or opened),
-        opener_seen_ms=int(oseen or opened),
-        closed_at_ms=int(closed or 0),
-        ended_by=ended_by or ended or "",
-        closed_by=closed_by or "",
-        close_number=int(close_n or 0),
-    )
+    with codec.reading("a task in the ledger"):
+        return Task(
+            spec=codec.task_spec(spec),
+            instance=instance or "",
+            state=TaskState(state),
+            is_alive=not ended,
+            opened_at_ms=int(opened),
+            deadline_ms=int(deadline),
+            agent_seen_ms=int(seen or opened),
+            opener_seen_ms=int(oseen or opened),
+            closed_at_ms=int(closed or 0),
+            ended_by=ended_by or ended or "",
+            closed_by=closed_by or "",
+            close_number=int(close_n or 0),
+        )

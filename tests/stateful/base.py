@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 
 from broker.errors import BrokerError, StoreUnavailableError
+from broker.ids import bucket_of
 from broker.store.link import Link
 from tests.stateful.faults import Fault
 from tests.stateful.model import Model, ModelLease, ModelTask
 from tests.stateful.people import AGENTS, INSTANCES, ISSUERS, MINUTE, SECOND, TENANTS
-from tests.stateful.world import EPOCH_MS, World, bucket_number
+from tests.stateful.world import EPOCH_MS, World
 
 Result = TypeVar("Result")
 
@@ -109,7 +110,7 @@ class Stage(RuleBasedStateMachine):
 
     def now(self, any_id: str) -> int:
         """Return the time in the bucket of an id."""
-        return self.model.now[bucket_number(any_id)]
+        return self.model.now[bucket_of(any_id)]
 
     def a_task(self, pick: int) -> ModelTask:
         """Pick a task."""

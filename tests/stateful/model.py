@@ -166,15 +166,17 @@ class Model:
             for n in lease.task.path
         )
 
-    def unended(self, **of: str) -> list[ModelLease]:
-        """List the leases whose record has not ended, of an agent, a tenant or all."""
-        agent, tenant = of.get("agent"), of.get("tenant")
+    def unended(self) -> list[ModelLease]:
+        """List the leases whose record has not ended."""
+        return [lease for lease in self.leases if not lease.ended_by]
+
+    def leases_of(self, *, agent: str = "", tenant: str = "") -> list[ModelLease]:
+        """List the leases that count against an agent, or a tenant."""
         return [
             lease
             for lease in self.leases
-            if not lease.ended_by
-            and agent in (None, lease.task.agent, lease.task.root.agent)
-            and tenant in (None, lease.task.tenant)
+            if agent in ("", lease.task.agent, lease.task.root.agent)
+            and tenant in ("", lease.task.tenant)
         ]
 
     # What happens to it.

@@ -12,7 +12,7 @@ from broker.errors import (
     TaskClosedError,
 )
 from broker.idempotency import repeatable
-from broker.ids import TaskId
+from broker.ids import TaskId, bucket_of
 from broker.model.capability import Ceiling
 from broker.model.principal import Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
@@ -31,7 +31,7 @@ from tests.stateful.people import (
     operator,
     orchestrator,
 )
-from tests.stateful.world import LIMITS, TASK_LIMITS, bucket_number
+from tests.stateful.world import LIMITS, TASK_LIMITS
 
 IDLE = st.sampled_from([0, 20 * SECOND, MINUTE, 5 * MINUTE])
 CEILINGS = st.dictionaries(
@@ -125,7 +125,7 @@ class TaskRules(Stage):
 
     def _bucket_for(self, caller: Principal, key: str, request: OpenTask) -> int:
         same = repeatable(caller, "tasks", key, request)
-        return bucket_number(self.world.ledger.ids.root_task_for(same.key))
+        return bucket_of(self.world.ledger.ids.root_task_for(same.key))
 
     def _opening_refusals(
         self, caller: Principal, request: OpenTask, parent: ModelTask | None, bucket: int
@@ -147,7 +147,9 @@ class TaskRules(Stage):
             return {AccessDeniedError}
         if self.model.why_dead(parent):
             refusals.add(TaskClosedError)
-        if len([child for child in parent.children if not child.is_forgotten]) >= LIMITS.children:
+        now = self.now(parent.id)
+        open_ones = [c for c in parent.children if c.state == "open" and c.deadline > now]
+        if len(open_ones) >= LIMITS.children:
             refusals.add(QuotaExceededError)
         return refusals
 
@@ -168,8 +170,8 @@ class TaskRules(Stage):
         refusals: set[type[BrokerError]] = set()
         if task.is_forgotten or who != task.agent or handle == "wrong" or is_late:
             refusals.add(NotFoundError)
-        if self.model.why_dead(task) and not task.is_forgotten and who == task.agent:
-            refusals = {TaskClosedError}
+        elif self.model.why_dead(task):
+            refusals.add(TaskClosedError)
         caller = agent(who, which, ISSUERS[0])
         claimed = self.act(
             lambda: self.world.verbs.tasks.claim(caller, task.id, handle), refusals, fault
@@ -259,7 +261,7 @@ def _model_of(
     task_id: TaskId = opened.task.spec.id
     return ModelTask(
         id=task_id,
-        bucket=bucket_number(task_id),
+        bucket=bucket_of(task_id),
         parent=parent,
         tenant=request.tenant,
         agent=request.agent,

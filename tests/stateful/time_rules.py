@@ -5,12 +5,11 @@ import asyncio
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from broker.reaper import HIDE_MS
 from broker.verbs import Verbs
 from tests.stateful.base import PICKS, Stage
 from tests.stateful.faults import Fault, PausingLink
 from tests.stateful.people import MINUTE, SECOND
-from tests.stateful.world import LIMITS
+from tests.stateful.world import CLAIMS, LIMITS
 
 STEPS = st.sampled_from([1, 2, 999, SECOND, 5 * SECOND, 20 * SECOND, MINUTE, 3 * MINUTE])
 SIDES = st.sampled_from([-1, 0, 1])
@@ -59,29 +58,29 @@ class TimeRules(Stage):
     @rule(fault=STRIKES)
     def reap_interrupted(self, fault: Fault) -> None:
         """A broker dies over it; when its claims have run out, the next one finishes."""
-        self.lose(self.world.verbs.reaper.tick, fault)
+        self.lose(lambda: self.world.reap_once(self.world.verbs.reaper), fault)
         self._claims_run_out()
 
     @rule(at=st.integers(1, 12))
     def reap_twice_at_once(self, at: int) -> None:
         """A broker stops in the middle, another does its work, and the first wakes up again."""
-        link = PausingLink(self.arena.link, at=at)
+        link = PausingLink(self.world.places, at=at)
         slow = self.world.another_broker(link)
         self.run(self._overtake(link, slow))
         self.is_exact = False
         self._claims_run_out()
 
     async def _overtake(self, link: PausingLink, slow: Verbs) -> None:
-        reaping = asyncio.create_task(slow.reaper.tick())
+        reaping = asyncio.create_task(self.world.reap_once(slow.reaper))
         reached = asyncio.create_task(link.reached.wait())
         await asyncio.wait([reaping, reached], return_when=asyncio.FIRST_COMPLETED)
         reached.cancel()
-        self.model.now = [now + HIDE_MS + 1 for now in self.model.now]
+        self.model.now = [now + CLAIMS.hide_ms + 1 for now in self.model.now]
         await self.world.set_clocks(self.model.now)
         await self.world.reap()
         link.released.set()
         await reaping
 
     def _claims_run_out(self) -> None:
-        self._pass([HIDE_MS + 1] * self.world.buckets)
+        self._pass([CLAIMS.hide_ms + 1] * self.world.buckets)
         self.reap()

@@ -18,6 +18,7 @@ from broker.ids import TaskId, bucket_of
 from broker.metrics import Metrics
 from broker.model.receipt import Receipt
 from broker.policy.query import Action
+from broker.reaper import Claims, Reaper
 from broker.signing.key import SigningKey, new_private_key
 from broker.signing.keyring import Keyring
 from broker.store.feed_entry import LogEntry
@@ -30,6 +31,7 @@ from broker.verbs import Parts, Verbs, build_verbs
 from tests.fakes.clock import FakeClock
 from tests.stateful.faults import FaultyLink
 from tests.stateful.people import MINUTE, published
+from tests.stateful.quota_clock import QuotaClock
 
 EPOCH_MS: Final = 2_000_000_000_123
 """Where every clock begins: no whole second, so that rounding shows."""
@@ -38,10 +40,12 @@ LIMITS: Final = Limits(
     outbox=60,
     children=3,
     task_leases=4,
+    task_ms=10 * MINUTE,
     lease_ms=5 * MINUTE,
     retention_ms=12 * MINUTE,
 )
 TASK_LIMITS: Final = TaskLimits(max_ttl_ms=10 * MINUTE, max_depth=3)
+CLAIMS: Final = Claims()
 
 _KEY: Final = SigningKey("k1", new_private_key("EdDSA"))
 _KEYRING: Final = Keyring(
@@ -58,6 +62,11 @@ class LaggingReplica:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.published: Published = published(0)
+
+    @property
+    def registered(self) -> Published:
+        """Who there is: here the same in every revision."""
+        return self.published
 
     async def refresh(self) -> None:
         """Look the revision up."""
@@ -80,11 +89,17 @@ class World:
     def __init__(self, link: Link, *, buckets: int) -> None:
         self.link = link
         self.buckets = buckets
-        self.faults = FaultyLink(link)
+        self.places = QuotaClock(link, self.time_of)
+        self.faults = FaultyLink(self.places)
         self.ledger = Ledger.over(self.faults, namespace="jit", buckets=buckets, limits=LIMITS)
         self.clock = FakeClock(EPOCH_MS)
         self.feed = FeedLog(self.faults, "jit")
         self.verbs = self.broker(self.ledger, self.feed)
+        self.times = [EPOCH_MS] * buckets
+
+    def time_of(self, any_id: str) -> int:
+        """Return the time in the bucket of an id."""
+        return self.times[bucket_of(any_id)]
 
     def broker(self, ledger: Ledger, feed: FeedLog) -> Verbs:
         """Build the verbs of a broker."""
@@ -94,11 +109,11 @@ class World:
             gate=Gate([]),
             replica=LaggingReplica(ledger),  # type: ignore[arg-type]  # all that the verbs use
             metrics=Metrics(durability="os", reasons=[], actions=list(Action)),
-            clock=self.clock,
             faults=FaultPoints(),
             issuer="https://broker.example",
             task_limits=TASK_LIMITS,
             retention_ms=LIMITS.retention_ms,
+            claims=CLAIMS,
             news=_ignore_news,
             due=_ignore_due,
             may_sweep=lambda: True,
@@ -118,6 +133,8 @@ class World:
         for meta, at in times:
             await self.link.read("HSET", meta, "now", at)
         self.clock.advance(latest - self.clock.now_ms())
+        self.times = list(now_ms)
+        await self.places.run_out()
 
     async def ship(self) -> None:
         """Move all outboxes into the feed log."""
@@ -127,10 +144,14 @@ class World:
         """Reap until nothing is due any more."""
         reaper = (verbs or self.verbs).reaper
         for _ in range(40):
-            await reaper.tick()
+            await self.reap_once(reaper)
             if not await self._is_anything_due():
                 return
         raise AssertionError("the reaper does not come to an end")
+
+    async def reap_once(self, reaper: Reaper) -> None:
+        """Let a reaper work through every bucket, and wait for it."""
+        await asyncio.gather(*(reaper.reap(bucket) for bucket in range(self.buckets)))
 
     async def _is_anything_due(self) -> bool:
         for bucket in self.ledger.keys.buckets:
@@ -194,11 +215,6 @@ class World:
     async def lives_for_ever(self, key: str) -> bool:
         """Tell whether a key has no expiry."""
         return bool(await self.link.read("PTTL", key) == -1)
-
-
-def bucket_number(any_id: str) -> int:
-    """Return the bucket of an id."""
-    return bucket_of(any_id)
 
 
 def _event(flat: list[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 local function read_clock()
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
-  local last = tonumber(redis.call('HGET', KEYS[1], 'now') or '0')
+  local last = tonumber(redis.call('HGET', KEYS[1], 'now') or '') or 0
   if last > now then return last end
   return now
 end

@@ -8,9 +8,11 @@ if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[4]) the
 local _, parents = path_ended(6, #KEYS - 1, now)
 local last = tonumber(redis.call('HGET', KEYS[#KEYS], 'last_deadline'))
 local ends = math.min(now + tonumber(ARGV[3]), last, parents)
-redis.call('HSET', KEYS[#KEYS], 'deadline', text(ends))
-redis.call('ZADD', KEYS[5], 'XX', text(ends), ARGV[1])
+redis.call('ZCARD', KEYS[5])  -- stops here if it is not what it must be: nothing is written yet
+
 -- The sweep looks at once and re-scores: one place computes when to look next.
 redis.call('ZADD', KEYS[3], text(now), 't:' .. ARGV[1])
 tell('task.extended', now, ARGV[2], ARGV[5], '', '', 0, ARGV[6])
+redis.call('HSET', KEYS[#KEYS], 'deadline', text(ends))
+redis.call('ZADD', KEYS[5], 'XX', text(ends), ARGV[1])
 return {'ok', text(ends)}
