@@ -1,8 +1,11 @@
 """Looking at credentials (never at their secret), and giving them back."""
 
 import asyncio
+import re
 from collections.abc import Callable
+from typing import Final
 
+from broker.errors import InvalidRequestError, UnreadableRecordError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId
 from broker.model.lease import Lease
@@ -12,6 +15,9 @@ from broker.ownership import require_holder, require_visible
 from broker.places import Places
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.task_ledger import TaskLedger
+
+_CURSOR: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+"""How many credentials came before the page."""
 
 
 class Credentials:
@@ -47,12 +53,21 @@ class Credentials:
 
         Raises:
             NotFoundError: the caller may not see the task.
+            InvalidRequestError: the cursor is none of this list.
         """
         found = await self._tasks.view(task)
         require_visible(caller, found)
+        if cursor and not _CURSOR.fullmatch(cursor):
+            raise InvalidRequestError("not a cursor of this list", field="cursor")
         names, after = await self._leases.page(task, cursor, limit)
-        views = await asyncio.gather(*(self._leases.find(name, found.spec.path) for name in names))
+        views = await asyncio.gather(*(self._one(name, found.spec.path) for name in names))
         return LeasePage(tuple(view for view in views if view), after)
+
+    async def _one(self, lease: LeaseId, path: tuple[TaskId, ...]) -> Lease | None:
+        try:
+            return await self._leases.find(lease, path)
+        except UnreadableRecordError:
+            return None  # none of ours, which must not hide the others
 
     async def give_back(self, caller: Principal, lease: LeaseId) -> Lease:
         """End a credential that is no longer needed; doing it twice is the same as once.

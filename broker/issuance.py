@@ -19,6 +19,8 @@ from broker.errors import (
     LeaseNotRenewableError,
     NotFoundError,
     QuotaExceededError,
+    StoreUnavailableError,
+    TaskClosedError,
 )
 from broker.faultpoints import FaultPoints
 from broker.governance.published import Published
@@ -129,7 +131,7 @@ class Issuance:
         )
         granted = await self._grant(new, published)
         self._faults.reach("issue.granted")
-        issued = await self._deliver(new.spec, granted, published)
+        issued = await self._deliver(new, granted, published)
         self._faults.reach("issue.signed")
         return issued
 
@@ -173,28 +175,30 @@ class Issuance:
         if isinstance(granted, Granted) and full is None:
             self._told(lease)
             return granted
-        await self._undo(new.spec, is_granted=isinstance(granted, Granted))
+        if isinstance(granted, StoreUnavailableError):
+            raise granted  # perhaps it stands: then it counts, until it would have expired
+        await self._undo(new.spec, new.key, is_granted=isinstance(granted, Granted))
         if isinstance(granted, BrokerError):
             raise granted
         raise _refusal(full)
 
-    async def _undo(self, spec: LeaseSpec, *, is_granted: bool) -> None:
+    async def _undo(self, spec: LeaseSpec, key: str, *, is_granted: bool) -> None:
         """Take back what one side gave when the other refused.
 
         Nothing was signed; should this fail too, the lease dies of age unseen.
         """
         try:
             if is_granted:
-                await self._leases.end([(spec.id, spec.task)], "undone")
+                await self._leases.undo(spec, key)
         except BrokerError:
             return
         await self._places.free(spec, [spec.id])
 
     async def _deliver(
-        self, spec: LeaseSpec, granted: Granted, published: Published
+        self, new: NewLease, granted: Granted, published: Published
     ) -> IssuedCredential:
         if granted.is_new:
-            return self._signed(_fresh(spec, granted), granted)
+            return self._signed(_fresh(new.spec, granted), granted)
         lease = await self._leases.view(granted.lease)
         _require_alive(lease)
         try:
@@ -202,7 +206,7 @@ class Issuance:
             left_ms = lease.expires_at_ms - lease.judged_at_ms
             await self._count(lease.spec, left_ms, published)
         except QuotaExceededError:
-            await self._undo(lease.spec, is_granted=True)
+            await self._undo(lease.spec, new.key, is_granted=True)
             raise
         return self._signed(lease, granted)
 
@@ -226,6 +230,7 @@ class Issuance:
 
         Raises:
             NotFoundError: no such credential, or another instance's.
+            LeaseEndedError: it is dead already.
             LeaseNotRenewableError: its capability forbids it, or it would not live longer.
             AccessDeniedError, TaskClosedError, UnavailableError: as for :meth:`issue`.
         """
@@ -234,6 +239,7 @@ class Issuance:
         async def attempt(published: Published) -> IssuedCredential:
             held = await self._leases.view(lease)
             require_holder(caller, held.spec)
+            _require_alive(held)
             return await self._renew(caller, held, ttl_ms, same, published)
 
         return await self._judgement.on_fresh_facts(attempt)
@@ -292,13 +298,17 @@ def _refusal(full: Quota | BrokerError | None) -> BrokerError:
 
 
 def _require_alive(lease: Lease) -> None:
-    """Let nothing be delivered again that has ended since.
+    """Let nothing be prolonged, counted or delivered again that has ended.
 
     Raises:
         LeaseEndedError: it has.
+        TaskClosedError: its task has.
     """
-    if not lease.is_alive:
-        raise LeaseEndedError("the credential of this idempotency key has ended")
+    if lease.is_alive:
+        return
+    if lease.state is LeaseState.ENDED or lease.ended_by == "expired":
+        raise LeaseEndedError(f"the credential has ended: {lease.ended_by}")
+    raise TaskClosedError(f"not alive: {lease.ended_by}")
 
 
 def _capability(published: Published, name: str, tenant: str) -> Capability:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from broker.errors import InvalidRequestError, NotFoundError
+from broker.errors import InvalidRequestError, NotFoundError, UnreadableRecordError
 from broker.ids import TaskId
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.model.requests import TaskFilter, TaskPage
@@ -80,8 +80,8 @@ class Listing:
     async def _one(self, task: TaskId) -> Task | None:
         try:
             return await self._ledger.view(task)
-        except NotFoundError:
-            return None
+        except (NotFoundError, UnreadableRecordError):
+            return None  # forgotten in between; or none of ours, which must not hide the others
 
 
 def _index(caller: Principal, which: TaskFilter) -> Index:

@@ -1,5 +1,6 @@
 """Walking the leases that an operator's cuts have killed, a page at a time."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,6 +19,7 @@ from broker.tree_walk import Place, Places, TreeWalk, write
 Found = list[tuple[LeaseId, TaskId]]
 Standings = Mapping[str, Mapping[int, Standing]]
 
+_NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _LOOKS: Final = 50
 """Tasks looked at for one page: bounds its work when few of them are concerned."""
 
@@ -112,7 +114,7 @@ class OrderWalk:
     async def _parse(self, cursor: str, cuts: Sequence[Cut]) -> Spot:
         head, _, inside = cursor.partition("/")
         numbers = head.split(".")
-        if len(numbers) != 3 or not all(n.isascii() and n.isdecimal() for n in numbers):  # noqa: PLR2004 - cut, bucket, task
+        if len(numbers) != 3 or not all(_NUMBER.fullmatch(n) for n in numbers):  # noqa: PLR2004 - cut, bucket, task
             raise _foreign()
         cut, bucket, task = (int(n) for n in numbers)
         if bucket >= self._buckets or cut >= len(cuts):

@@ -5,12 +5,16 @@ be written into a cursor and taken up by any broker.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from broker.errors import InvalidRequestError
 from broker.ids import LeaseId, TaskId, parse_task_id
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.paths import Paths
 from broker.store.task_tree import TaskTree
+
+_STEPS: Final = 200
+"""Reads for one page: bounds its work in a tree of many tasks and few leases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,14 @@ class TreeWalk:
         self._paths = paths
 
     async def take(self, places: Places, limit: int) -> tuple[list[tuple[LeaseId, TaskId]], Places]:
-        """Return the next leases with their tasks, and the place after them: empty at the end."""
+        """Return the next leases with their tasks, and the place after them: empty at the end.
+
+        There may be fewer before the end, or none: only the place tells.
+        """
         found: list[tuple[LeaseId, TaskId]] = []
-        while places and len(found) < limit:
+        for _ in range(_STEPS):
+            if not places or len(found) >= limit:
+                break
             *above, here = places
             if here.leases >= 0:
                 names, after = await self._leases.page(

@@ -224,6 +224,16 @@ class LeaseLedger:
             ended += await self._link.run(scripts.LEASE_END, keys, args)
         return ended
 
+    async def undo(self, spec: LeaseSpec, key: str) -> None:
+        """End a lease of which nobody heard, as if its request had never come.
+
+        The request's idempotency key stands for nothing again, so that it can be made anew.
+        """
+        bucket = self._keys.of(spec.id)
+        if key:
+            await self._link.run(scripts.IDEMPOTENCY_DROP, [bucket.idempotency(key)], [spec.id])
+        await self.end([(spec.id, spec.task)], "undone")
+
     async def live(self, task: TaskId, limit: int, start: int = 0) -> list[LeaseId]:
         """Return some of the task's leases that have not been ended yet (limit 0: all)."""
         key = self._keys.of(task).live(task)

@@ -163,7 +163,10 @@ class TaskLedger:
         accept(await self._link.run(scripts.TASK_BEAT, keys, ["seen" if by_agent else "oseen"]))
 
     async def extend(self, task: Task, ttl_ms: int, facts: int, by: str) -> None:
-        """Move the deadline to ``ttl_ms`` from now, never past the task's last nor an ancestor's.
+        """Move the deadline to ``ttl_ms`` from now, if that is later.
+
+        Never past the task's last one nor an ancestor's; and never back, because children and
+        leases rest on it.
 
         Raises:
             TaskClosedError: the task has ended.

@@ -11,21 +11,24 @@ from hypothesis.stateful import RuleBasedStateMachine
 from broker.errors import BrokerError, StoreUnavailableError
 from broker.ids import bucket_of
 from broker.store.link import Link
-from tests.stateful.faults import Fault
+from tests.fakes.faulty_link import Fault
 from tests.stateful.model import Model, ModelLease, ModelTask
 from tests.stateful.people import AGENTS, INSTANCES, ISSUERS, MINUTE, SECOND, TENANTS
 from tests.stateful.world import EPOCH_MS, World
 
 Result = TypeVar("Result")
 
-PICKS = st.integers(0, 30)
+PICKS = st.integers(0, 60)
 """Which of the known ones, counted from the newest."""
 
 FAULTS = st.one_of(
-    st.none(), st.builds(Fault, at=st.integers(0, 9), after=st.booleans(), for_good=st.booleans())
+    st.none(),
+    st.none(),
+    st.builds(Fault, at=st.integers(0, 9), after=st.booleans(), for_good=st.booleans()),
 )
-SHORT = st.sampled_from([SECOND, 1_500, 10 * SECOND, MINUTE, 3 * MINUTE])
-LONG = st.sampled_from([MINUTE, 5 * MINUTE, 10 * MINUTE])
+SHORT = st.sampled_from([3 * MINUTE, MINUTE, 3 * MINUTE, 10 * SECOND, 1_500, SECOND])
+LONG = st.sampled_from([10 * MINUTE, 5 * MINUTE, 10 * MINUTE, MINUTE])
+MOSTLY = st.sampled_from([True, True, True, True, False])
 WHO = st.sampled_from(AGENTS)
 WHERE = st.sampled_from(TENANTS)
 WHICH = st.sampled_from(INSTANCES)
@@ -93,8 +96,8 @@ class Stage(RuleBasedStateMachine):
         self.is_sound = True
         return result
 
-    def lose(self, call: Callable[[], Awaitable[Any]], fault: Fault) -> bool:
-        """Do something while replies are lost, whatever becomes of it."""
+    def lose(self, call: Callable[[], Awaitable[Any]], fault: Fault) -> None:
+        """Do something while replies are lost, whatever becomes of it; perhaps it succeeds."""
         self.world.faults.arm(fault)
         try:
             self.run(_awaited(call))
@@ -102,28 +105,29 @@ class Stage(RuleBasedStateMachine):
             assert self.world.faults.struck
         except BrokerError:
             pass  # the attempt that counts is the one without a fault
-        struck = self.world.faults.struck
-        self.world.faults.arm(None)
-        if struck:
+        if self.world.faults.struck:
             self.is_exact = False
-        return struck
+        self.world.faults.arm(None)
 
     def now(self, any_id: str) -> int:
         """Return the time in the bucket of an id."""
         return self.model.now[bucket_of(any_id)]
 
     def a_task(self, pick: int) -> ModelTask:
-        """Pick a task."""
-        return _picked(self.model.tasks, pick)
+        """Pick a task, more often than not one that is alive."""
+        alive = [task for task in self.model.tasks if not self.model.why_dead(task)]
+        return _picked(self.model.tasks, alive, pick)
 
     def a_lease(self, pick: int) -> ModelLease:
-        """Pick a lease."""
-        return _picked(self.model.leases, pick)
+        """Pick a lease, more often than not one that is alive."""
+        alive = [lease for lease in self.model.leases if self.model.is_alive(lease)]
+        return _picked(self.model.leases, alive, pick)
 
 
 async def _awaited(call: Callable[[], Awaitable[Result]]) -> Result:
     return await call()
 
 
-def _picked(known: list[Result], pick: int) -> Result:
-    return known[-1 - pick % len(known)]
+def _picked(known: list[Result], alive: list[Result], pick: int) -> Result:
+    choice = alive if alive and pick % 5 else known
+    return choice[-1 - pick // 5 % len(choice)]

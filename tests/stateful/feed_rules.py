@@ -10,7 +10,7 @@ from broker.model.capability import ResourceServer
 from broker.store.feed_event import Announcement, FeedEvent
 from broker.store.feed_event import announcement as announced
 from broker.store.feed_subscribers import Acknowledged, Connection
-from tests.stateful.base import PICKS, Stage
+from tests.stateful.base import MOSTLY, Stage
 from tests.stateful.model import ModelLease
 from tests.stateful.people import SERVERS
 
@@ -84,23 +84,34 @@ class FeedRules(Stage):
         self.subscribers[audience, who] = one
 
     @precondition(lambda self: self.subscribers)
-    @rule(pick=PICKS, is_alive=st.booleans(), acknowledges=st.booleans())
-    def listen(self, pick: int, is_alive: bool, acknowledges: bool) -> None:  # noqa: FBT001
-        """A verifier hears what is new, perhaps that all is well, and perhaps says that it did."""
-        one = list(self.subscribers.values())[-1 - pick % len(self.subscribers)]
+    @rule(is_late=st.booleans(), is_alive=MOSTLY, acknowledges=MOSTLY)
+    def listen(self, is_late: bool, is_alive: bool, acknowledges: bool) -> None:  # noqa: FBT001
+        """The verifiers hear what is new, perhaps that all is well, perhaps say that they did."""
+        for one in list(self.subscribers.values())[is_late:]:
+            self._hear(one)
+            if is_alive:
+                pulse = self.run(
+                    self.world.feed.subscribers.pulse(one.server.audience, [one.connection])
+                )
+                assert pulse.seq == one.heard
+                one.alive_at = pulse.now_ms
+            if acknowledges:
+                self._acknowledge(one)
+
+    def _hear(self, one: Subscriber) -> None:
         entries = self.run(self.world.log_after(one.heard))
         found = [a for entry in entries if (a := announced(entry.seq, entry.change))]
         one.events += _events(found, one.server)
         one.heard = entries[-1].seq if entries else one.heard
-        feed, audience = self.world.feed.subscribers, one.server.audience
-        if is_alive:
-            pulse = self.run(feed.pulse(audience, [one.connection]))
-            assert pulse.seq == one.heard
-            one.alive_at = pulse.now_ms
-        if acknowledges:
-            noted = self.run(feed.acknowledge(audience, one.connection.subscriber, one.heard))
-            # A verifier that was silent for too long is known no more; it refuses everything.
-            assert noted is Acknowledged.OK or one.refuses_all(max(self.model.now))
+
+    def _acknowledge(self, one: Subscriber) -> None:
+        noted = self.run(
+            self.world.feed.subscribers.acknowledge(
+                one.server.audience, one.connection.subscriber, one.heard
+            )
+        )
+        # A verifier that was silent for too long is known no more; it refuses everything.
+        assert noted is Acknowledged.OK or one.refuses_all(max(self.model.now))
 
     def unaware(self, lease: ModelLease, audience: str) -> list[str]:
         """Name the verifiers of an audience that would still accept a token."""

@@ -18,16 +18,19 @@ from broker.errors import (
 from broker.model.lease import Lease
 from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
-from tests.stateful.base import FAULTS, ISSUER, PICKS, SHORT, WHICH, Stage
-from tests.stateful.faults import Fault
+from tests.fakes.faulty_link import Fault
+from tests.stateful.base import FAULTS, ISSUER, MOSTLY, PICKS, SHORT, Stage
 from tests.stateful.model import ModelLease, ModelTask
-from tests.stateful.people import CAPABILITIES, FAR, QUOTAS, SCOPES, SECOND, agent
+from tests.stateful.people import CAPABILITIES, FAR, MINUTE, QUOTAS, SCOPES, SECOND, agent
 from tests.stateful.world import LIMITS
 
 CAPABILITY = st.sampled_from(sorted(CAPABILITIES))
 ASKED = st.sampled_from([frozenset({"read"}), SCOPES])
-EVIDENCE = st.sampled_from([FAR, FAR, FAR, 1_700, 20 * SECOND])
-"""When the caller's own token ends; small ones count from now."""
+EVIDENCE = st.sampled_from([20 * SECOND, 1_700, 1_000, 999])
+"""How soon the caller's own token ends."""
+
+RENEWALS = st.sampled_from([4 * MINUTE, 9 * MINUTE, 4 * MINUTE, 200 * SECOND, 1_500])
+REQUESTS = st.builds(IssueCredential, CAPABILITY, ASKED, SHORT)
 
 has_leases = precondition(lambda self: self.model.leases)
 has_tasks = precondition(lambda self: self.model.tasks)
@@ -53,40 +56,54 @@ class LeaseRules(Stage):
         self.asked: list[Asked] = []
 
     @has_tasks
-    @rule(
-        pick=PICKS,
-        which=WHICH,
-        issuer=ISSUER,
-        request=st.builds(IssueCredential, CAPABILITY, ASKED, SHORT),
-        evidence=EVIDENCE,
-        fault=FAULTS,
-        is_patient=st.booleans(),
-    )
+    @rule(pick=PICKS, is_own=MOSTLY, issuer=ISSUER, request=REQUESTS, fault=FAULTS)
     def issue(
         self,
         pick: int,
-        which: str,
+        is_own: bool,  # noqa: FBT001 - hypothesis passes arguments by name
         issuer: str,
         request: IssueCredential,
-        evidence: int,
         fault: Fault | None,
-        is_patient: bool,  # noqa: FBT001
     ) -> None:
-        """An agent asks for a credential; when the answer is lost it asks again, or vanishes."""
+        """An agent asks for a credential, and again when the answer is lost."""
         task = self.a_task(pick)
-        ends = evidence if evidence == FAR else self.now(task.id) + evidence
-        caller, key = agent(task.agent, which, issuer, ends), self.fresh_key()
+        instance = task.instance if is_own and task.instance else "pod-9"
+        self.ask(task, agent(task.agent, instance, issuer), request, fault)
+
+    @has_tasks
+    @rule(pick=PICKS, issuer=ISSUER, request=REQUESTS, evidence=EVIDENCE, fault=FAULTS)
+    def issue_on_short_evidence(
+        self, pick: int, issuer: str, request: IssueCredential, evidence: int, fault: Fault | None
+    ) -> None:
+        """Its own token ends soon; and when the answer is lost the agent vanishes."""
+        task = self.a_task(pick)
+        ends = self.now(task.id) + evidence
+        caller = agent(task.agent, task.instance or "pod-9", issuer, ends)
+        self.ask(task, caller, request, fault, is_patient=False)
+
+    def ask(
+        self,
+        task: ModelTask,
+        caller: Principal,
+        request: IssueCredential,
+        fault: Fault | None = None,
+        *,
+        is_patient: bool = True,
+    ) -> None:
+        """Issue, and hold what comes of it against the model."""
+        key = self.fresh_key()
 
         async def call() -> IssuedCredential:
             return await self.world.verbs.issuance.issue(caller, task.id, request, key)
 
         orphans: list[ModelLease] = []
-        if fault is not None and self.lose(call, fault):
+        if fault is not None:
+            self.lose(call, fault)
             orphans = self.adopt(task, caller, request)
             if not is_patient:
                 return
         refusals = self.issue_refusals(caller, task, request)
-        issued = self.act(call, refusals, is_sure=not orphans)
+        issued = self.act(call, refusals, is_sure=all(lease.ended_by for lease in orphans))
         taken_in = self.adopt(task, caller, request)
         if issued is None:
             assert all(lease.ended_by for lease in taken_in), "refused, and granted all the same"
@@ -161,7 +178,7 @@ class LeaseRules(Stage):
         return self.model.is_cut(now, task.bucket, task.tenant, task.agent, issuer, capability)
 
     @precondition(lambda self: self.asked)
-    @rule(pick=PICKS, is_same=st.booleans())
+    @rule(pick=PICKS, is_same=MOSTLY)
     def ask_again(self, pick: int, is_same: bool) -> None:  # noqa: FBT001
         """The same request brings the same token, or none; another under its key is a conflict."""
         asked = self.asked[-1 - pick % len(self.asked)]
@@ -171,8 +188,10 @@ class LeaseRules(Stage):
             refusals = {NotFoundError}
         elif not is_same:
             refusals = {IdempotencyConflictError}
-        elif not self.model.is_alive(asked.lease):
+        elif asked.lease.ended_by or asked.lease.expires <= self.now(asked.lease.id):
             refusals = {LeaseEndedError}
+        elif not self.model.is_alive(asked.lease):
+            refusals = {TaskClosedError}
         again = self.act(
             lambda: self.world.verbs.issuance.issue(
                 asked.caller, asked.task.id, request, asked.key
@@ -183,22 +202,20 @@ class LeaseRules(Stage):
             assert again.credential.reveal() == asked.token
 
     @has_leases
-    @rule(pick=PICKS, is_holder=st.booleans(), ttl=SHORT, evidence=EVIDENCE, fault=FAULTS)
+    @rule(pick=PICKS, is_holder=MOSTLY, ttl=RENEWALS, is_fresh=MOSTLY, fault=FAULTS)
     def renew(
         self,
         pick: int,
         is_holder: bool,  # noqa: FBT001
         ttl: int,
-        evidence: int,
+        is_fresh: bool,  # noqa: FBT001
         fault: Fault | None,
     ) -> None:
         """The holder, or somebody else, prolongs a credential, twice under one key."""
         lease = self.a_lease(pick)
-        ends = evidence if evidence == FAR else self.now(lease.id) + evidence
-        caller, key = (
-            holder_of(lease, ends) if is_holder else self._stranger(lease),
-            self.fresh_key(),
-        )
+        ends = FAR if is_fresh else self.now(lease.id) + 90 * SECOND
+        caller = holder_of(lease, ends) if is_holder else self._stranger(lease)
+        key = self.fresh_key()
 
         async def call() -> IssuedCredential:
             return await self.world.verbs.issuance.renew(caller, lease.id, ttl, key)
@@ -228,6 +245,9 @@ class LeaseRules(Stage):
             return {NotFoundError}
         refusals = self.full_outbox(task.bucket)
         is_cut_now = self._is_cut_now(task, lease.issuer, lease.capability)
+        is_over = lease.ended_by or lease.expires <= self.now(lease.id)
+        if is_over:
+            return {LeaseEndedError}
         if not self.model.is_alive(lease) or is_cut_now:
             refusals.add(TaskClosedError)
         if expires <= lease.expires or lease.is_reserved:
@@ -238,7 +258,7 @@ class LeaseRules(Stage):
         return agent(lease.task.agent, "pod-9", lease.issuer)
 
     @has_leases
-    @rule(pick=PICKS, is_holder=st.booleans(), fault=FAULTS)
+    @rule(pick=PICKS, is_holder=MOSTLY, fault=FAULTS)
     def give_back(self, pick: int, is_holder: bool, fault: Fault | None) -> None:  # noqa: FBT001
         """The holder, or somebody else, ends a credential."""
         lease = self.a_lease(pick)

@@ -11,19 +11,19 @@ from broker.errors import BrokerError, NotFoundError, UnavailableError
 from broker.model.lease import Lease, LeaseState
 from broker.model.principal import ALL_TENANTS
 from broker.model.task import Task, TaskState
+from tests.stateful.beginnings import Beginnings
 from tests.stateful.model import ModelLease, ModelTask
 from tests.stateful.operator_rules import OperatorRules
 from tests.stateful.people import AGENTS, TENANTS, operator
 from tests.stateful.report_rules import ReportRules
 from tests.stateful.reservation_rules import ReservationRules
-from tests.stateful.task_rules import TaskRules
 from tests.stateful.time_rules import TimeRules
 from tests.stateful.world import LIMITS
 
 Result = TypeVar("Result")
 
 
-class LedgerMachine(TaskRules, ReservationRules, OperatorRules, ReportRules, TimeRules):
+class LedgerMachine(Beginnings, ReservationRules, OperatorRules, ReportRules, TimeRules):
     """Everything at once."""
 
     def __init__(self) -> None:

@@ -203,7 +203,8 @@ class Model:
     def extended(self, task: ModelTask, ttl: int) -> None:
         """Move a deadline."""
         now = self.now[task.bucket]
-        task.deadline = min(now + ttl, task.last_deadline, self.bound(task.path[:-1]))
+        later = min(now + ttl, task.last_deadline, self.bound(task.path[:-1]))
+        task.deadline = max(task.deadline, later)
 
     def dates(self, task: ModelTask, ttl: int, most: int, evidence: int) -> tuple[int, int]:
         """Return when a lease that is granted now would expire, now and at most."""
@@ -213,6 +214,9 @@ class Model:
 
     def reaped(self, retention: int) -> None:
         """Carry everything that is due to its end."""
+        for lease in self.leases:
+            if not lease.ended_by and lease.expires <= self.now[lease.task.bucket]:
+                lease.ended_by = "expired"
         before = -1
         while (after := self._unfinished()) != before:
             before = after
@@ -220,9 +224,6 @@ class Model:
                 self._sweep(task)
                 self._take_down(task)
             self._clean_up()
-        for lease in self.leases:
-            if not lease.ended_by and lease.expires <= self.now[lease.task.bucket]:
-                lease.ended_by = "expired"
         for task in self.tasks:
             if task.state != "open" and task.closed + retention <= self.now[task.bucket]:
                 task.is_forgotten = True

@@ -35,7 +35,7 @@ class ReservationRules(LeaseRules):
                 Quota("agent", name, QUOTAS["agent"]) for name in {task.agent, task.root.agent}
             ]
             assert (
-                await self.world.ledger.quotas.begin(quotas, new.spec.id, FAR).refused_by() is None
+                await self.world.ledger.quotas.begin(quotas, new.spec.id, ttl).refused_by() is None
             )
             return await self.world.ledger.leases.grant(new)
 

@@ -1,5 +1,7 @@
 """Rules about tasks: open, claim, beat, extend, end."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -17,8 +19,8 @@ from broker.model.capability import Ceiling
 from broker.model.principal import Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
 from broker.model.task import TaskState
-from tests.stateful.base import FAULTS, ISSUER, LONG, PICKS, WHERE, WHICH, WHO, Stage
-from tests.stateful.faults import Fault
+from tests.fakes.faulty_link import Fault
+from tests.stateful.base import FAULTS, ISSUER, LONG, MOSTLY, PICKS, WHERE, WHICH, WHO, Stage
 from tests.stateful.model import ModelTask
 from tests.stateful.people import (
     CAPABILITIES,
@@ -33,79 +35,66 @@ from tests.stateful.people import (
 )
 from tests.stateful.world import LIMITS, TASK_LIMITS
 
-IDLE = st.sampled_from([0, 20 * SECOND, MINUTE, 5 * MINUTE])
+IDLE = st.sampled_from([5 * MINUTE, 0, 5 * MINUTE, MINUTE, 20 * SECOND])
 CEILINGS = st.dictionaries(
     st.sampled_from(sorted(CAPABILITIES)),
-    st.sampled_from([frozenset({"read"}), SCOPES]),
-    min_size=1,
-)
+    st.sampled_from([SCOPES, SCOPES, frozenset({"read"})]),
+    min_size=2,
+).map(lambda lines: tuple(Ceiling(name, scopes) for name, scopes in lines.items()))
 OUTCOMES = st.sampled_from([TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED])
 
 has_tasks = precondition(lambda self: self.model.tasks)
 
 
+ROOTS = st.builds(
+    OpenTask,
+    name=st.just("root"),
+    agent=WHO,
+    tenant=WHERE,
+    ceiling=st.just(tuple(Ceiling(name, SCOPES) for name in CAPABILITIES)),
+    ttl_ms=LONG,
+    idle_ms=IDLE,
+    instance=st.sampled_from([*INSTANCES, *INSTANCES, ""]),
+    opener_timeout_ms=IDLE,
+)
+CHILDREN = st.builds(
+    OpenTask,
+    name=st.just("child"),
+    agent=WHO,
+    tenant=st.just(""),
+    ceiling=CEILINGS,
+    ttl_ms=LONG,
+    idle_ms=IDLE,
+    instance=WHICH,
+)
+
+
 class TaskRules(Stage):
     """What callers do with tasks."""
 
-    @rule(
-        who=WHO,
-        where=WHERE,
-        which=st.sampled_from(["", *INSTANCES]),
-        issuer=ISSUER,
-        ttl=LONG,
-        idles=st.tuples(IDLE, IDLE),
-        fault=FAULTS,
-    )
-    def open_root(
-        self,
-        who: str,
-        where: str,
-        which: str,
-        issuer: str,
-        ttl: int,
-        idles: tuple[int, int],
-        fault: Fault | None,
-    ) -> None:
+    @rule(request=ROOTS, issuer=ISSUER, fault=FAULTS)
+    def open_root(self, request: OpenTask, issuer: str, fault: Fault | None) -> None:
         """An orchestrator opens a task with every capability."""
-        ceiling = tuple(Ceiling(name, SCOPES) for name in CAPABILITIES)
-        request = OpenTask(
-            "root", who, where, ceiling, ttl, idles[0], instance=which, opener_timeout_ms=idles[1]
-        )
-        self._open(orchestrator(issuer), request, None, fault)
+        self.open(orchestrator(issuer), request, None, fault)
 
     @has_tasks
-    @rule(
-        pick=PICKS,
-        is_owner=st.booleans(),
-        who=WHO,
-        which=WHICH,
-        ceiling=CEILINGS,
-        ttl=LONG,
-        idle=IDLE,
-        fault=FAULTS,
-    )
+    @rule(pick=PICKS, is_owner=MOSTLY, request=CHILDREN, fault=FAULTS)
     def open_child(
         self,
         pick: int,
-        is_owner: bool,  # noqa: FBT001 - hypothesis passes by name
-        who: str,
-        which: str,
-        ceiling: dict[str, frozenset[str]],
-        ttl: int,
-        idle: int,
+        is_owner: bool,  # noqa: FBT001 - hypothesis passes arguments by name
+        request: OpenTask,
         fault: Fault | None,
     ) -> None:
         """The owner of a task, or its opener, hands on a part of it."""
         parent = self.a_task(pick)
-        lines = tuple(Ceiling(name, scopes) for name, scopes in ceiling.items())
-        request = OpenTask(
-            "child", who, parent.tenant, lines, ttl, idle, instance=which, parent=parent.id
-        )
-        self._open(owner_of(parent) if is_owner else parent.opener, request, parent, fault)
+        request = replace(request, tenant=parent.tenant, parent=parent.id)
+        self.open(owner_of(parent) if is_owner else parent.opener, request, parent, fault)
 
-    def _open(
+    def open(
         self, caller: Principal, request: OpenTask, parent: ModelTask | None, fault: Fault | None
     ) -> None:
+        """Open a task, once, however often it is asked for."""
         key = self.fresh_key()
 
         async def call() -> OpenedTask:
@@ -154,7 +143,7 @@ class TaskRules(Stage):
         return refusals
 
     @has_tasks
-    @rule(pick=PICKS, which=WHICH, who=WHO, is_right=st.booleans(), fault=FAULTS)
+    @rule(pick=PICKS, which=WHICH, who=WHO, is_right=MOSTLY, fault=FAULTS)
     def claim(
         self,
         pick: int,
@@ -181,7 +170,7 @@ class TaskRules(Stage):
             task.seen = self.now(task.id)
 
     @has_tasks
-    @rule(pick=PICKS, is_owner=st.booleans(), fault=FAULTS)
+    @rule(pick=PICKS, is_owner=MOSTLY, fault=FAULTS)
     def beat(self, pick: int, is_owner: bool, fault: Fault | None) -> None:  # noqa: FBT001
         """The agent, or the opener, shows that it is there."""
         task = self.a_task(pick)
@@ -195,7 +184,7 @@ class TaskRules(Stage):
                 task.oseen = self.now(task.id)
 
     @has_tasks
-    @rule(pick=PICKS, is_owner=st.booleans(), ttl=LONG, fault=FAULTS)
+    @rule(pick=PICKS, is_owner=MOSTLY, ttl=LONG, fault=FAULTS)
     def extend(self, pick: int, is_owner: bool, ttl: int, fault: Fault | None) -> None:  # noqa: FBT001
         """Somebody moves the deadline."""
         task = self.a_task(pick)

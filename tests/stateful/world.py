@@ -29,7 +29,7 @@ from broker.store.link import Link
 from broker.tasks import TaskLimits
 from broker.verbs import Parts, Verbs, build_verbs
 from tests.fakes.clock import FakeClock
-from tests.stateful.faults import FaultyLink
+from tests.fakes.faulty_link import FaultyLink
 from tests.stateful.people import MINUTE, published
 from tests.stateful.quota_clock import QuotaClock
 
@@ -37,7 +37,7 @@ EPOCH_MS: Final = 2_000_000_000_123
 """Where every clock begins: no whole second, so that rounding shows."""
 
 LIMITS: Final = Limits(
-    outbox=60,
+    outbox=30,
     children=3,
     task_leases=4,
     task_ms=10 * MINUTE,

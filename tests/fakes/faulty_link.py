@@ -22,17 +22,22 @@ class Fault:
 
 
 class FaultyLink:
-    """Passes calls on to a link, unless a fault is armed."""
+    """Passes calls on to a link, unless a fault is armed.
+
+    Attributes:
+        calls: how many came since :meth:`arm`.
+        struck: whether the fault did strike.
+    """
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._fault: Fault | None = None
-        self._calls = 0
+        self.calls = 0
         self.struck = False
 
     def arm(self, fault: Fault | None) -> None:
         """Let a fault strike at one of the next calls, or none."""
-        self._fault, self._calls, self.struck = fault, 0, False
+        self._fault, self.calls, self.struck = fault, 0, False
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Value] = ()) -> Reply:
         """Run a script."""
@@ -67,8 +72,8 @@ class FaultyLink:
 
     def _strikes(self) -> bool:
         """Tell whether this call's reply is lost; raise when the call itself is."""
-        fault, number = self._fault, self._calls
-        self._calls += 1
+        fault, number = self._fault, self.calls
+        self.calls += 1
         if fault is None or number < fault.at or (number > fault.at and not fault.for_good):
             return False
         self.struck = True
