@@ -43,15 +43,17 @@ from broker.replica import WATCHERS, Replica
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
 from broker.store.census import Counting
+from broker.store.clock_bounds import ClockBounds
 from broker.store.connect import connect
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
+from broker.store.ledger_clock import LedgerClock
 from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
 from broker.verbs import Parts, Verbs, build_verbs
-from broker.watch import CLOCK, FEED, STORE, ClockWatch, FeedWatch, StoreWatch
+from broker.watch import CLOCK, FEED, ISSUERS, STORE, ClockWatch, FeedWatch, IssuerWatch, StoreWatch
 
 _WATCH_MS: Final = 1_000
 _CENSUS_MS: Final = 5_000
@@ -71,7 +73,7 @@ class Broker:
         self._settings = settings
         self._link = link
         self._clock = clock
-        self.gate = Gate([*WATCHERS, STORE, CLOCK, FEED])
+        self.gate = Gate([*WATCHERS, STORE, CLOCK, FEED, ISSUERS])
         self.metrics = Metrics(
             durability=settings.store.durability,
             reasons=[*Reason, UNREGISTERED, SUSPENDED],
@@ -83,6 +85,7 @@ class Broker:
             namespace=settings.store.namespace,
             buckets=settings.store.buckets,
             limits=ledger_limits(settings),
+            bounds=ClockBounds(clock, settings.clock.max_skew_ms, settings.store.deadline_ms),
         )
         self._counting = Counting(link, self.ledger.keys)
         self._feed_log = FeedLog(
@@ -92,10 +95,12 @@ class Broker:
                 keep=settings.feed.log_keep_entries, longest=settings.feed.log_max_entries
             ),
         )
+        self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self._shipper = Shipper(
             self._feed_log,
             settings.store.buckets,
             clock=clock,
+            faults=self._faults,
             on_lag=lambda lag_ms: self.metrics.shipped(lag_ms / 1000),
         )
         self.replica = Replica(
@@ -106,7 +111,10 @@ class Broker:
             quotas=settings.quotas,
         )
         self._clock_watch = ClockWatch(
-            link, clock, self.gate, max_skew_ms=settings.clock.max_skew_ms
+            LedgerClock(link, self.ledger.keys),
+            clock,
+            self.gate,
+            max_skew_ms=settings.clock.max_skew_ms,
         )
         self._hub = Hub(
             self._feed_log,
@@ -118,6 +126,11 @@ class Broker:
         self._sink = JsonLinesSink(
             settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
         )
+        self._looks: list[Look] = [
+            StoreWatch(link, settings.store, self.gate, self.metrics).look,
+            self._clock_watch.look,
+            FeedWatch(self._shipper, self._sink, self.gate).look,
+        ]
         self.verbs: Verbs = build_verbs(self._parts())
 
     def _parts(self) -> Parts:
@@ -128,7 +141,7 @@ class Broker:
             gate=self.gate,
             replica=self.replica,
             metrics=self.metrics,
-            faults=FaultPoints(os.environ.get(ARMED, "")),
+            faults=self._faults,
             issuer=settings.issuer,
             task_limits=TaskLimits(
                 max_ttl_ms=settings.tasks.max_ttl_seconds * 1000,
@@ -156,9 +169,10 @@ class Broker:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
         attestation = await self._start_attestation(stack)
+        self._looks.append(IssuerWatch(attestation, self.gate).look)
         await self.look()
         await self._start_background(stack)
-        self._start_ticking(stack, attestation)
+        self._start_ticking(stack)
         server = await self._start_http(attestation)
         stack.push_async_callback(self._stop_http, server)
         return server
@@ -175,13 +189,8 @@ class Broker:
 
     async def look(self) -> None:
         """Let every watcher look now: before the first request comes, and whenever it is asked."""
-        for look in self._looks():
+        for look in (*self._looks, self._refresh):
             await look()
-
-    def _looks(self) -> list[Look]:
-        store = StoreWatch(self._link, self._settings.store, self.gate, self.metrics)
-        feed = FeedWatch(self._shipper, self._sink, self.gate)
-        return [store.look, self._clock_watch.look, feed.look, self._refresh]
 
     async def _count(self) -> None:
         """Bring the metrics of what is in the ledger up to date."""
@@ -206,14 +215,10 @@ class Broker:
             task = asyncio.create_task(run())
             stack.push_async_callback(_end, task)
 
-    def _start_ticking(self, stack: AsyncExitStack, attestation: Attestation) -> None:
-        async def tick_attestation() -> None:
-            attestation.tick()
-
-        store, clock, feed, refresh = self._looks()
-        for look in (store, clock, feed, tick_attestation):
+    def _start_ticking(self, stack: AsyncExitStack) -> None:
+        for look in self._looks:
             self._ticker.every(_WATCH_MS, look)
-        self._ticker.every(_REFRESH_MS, refresh)
+        self._ticker.every(_REFRESH_MS, self._refresh)
         self._ticker.every(_CENSUS_MS, self._count)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.start()

@@ -1,11 +1,10 @@
 """Looking at credentials (never at their secret), and giving them back."""
 
 import asyncio
-import re
 from collections.abc import Callable
-from typing import Final
 
-from broker.errors import InvalidRequestError, UnreadableRecordError
+from broker.cursor import number
+from broker.errors import UnreadableRecordError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId
 from broker.model.lease import Lease
@@ -15,9 +14,6 @@ from broker.ownership import require_holder, require_visible
 from broker.places import Places
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.task_ledger import TaskLedger
-
-_CURSOR: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
-"""How many credentials came before the page."""
 
 
 class Credentials:
@@ -52,16 +48,15 @@ class Credentials:
         """Page through a task's credentials, oldest first.
 
         Raises:
-            NotFoundError: the caller may not see the task.
             InvalidRequestError: the cursor is none of this list.
+            NotFoundError: the caller may not see the task.
         """
         found = await self._tasks.view(task)
         require_visible(caller, found)
-        if cursor and not _CURSOR.fullmatch(cursor):
-            raise InvalidRequestError("not a cursor of this list", field="cursor")
-        names, after = await self._leases.page(task, cursor, limit)
+        offset = number(cursor, "list") if cursor else 0
+        names, after = await self._leases.page(task, offset, limit)
         views = await asyncio.gather(*(self._one(name, found.spec.path) for name in names))
-        return LeasePage(tuple(view for view in views if view), after)
+        return LeasePage(tuple(view for view in views if view), str(after or ""))
 
     async def _one(self, lease: LeaseId, path: tuple[TaskId, ...]) -> Lease | None:
         try:

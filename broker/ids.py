@@ -125,8 +125,12 @@ class IdFactory:
 
     def root_task_for(self, scope: str) -> TaskId:
         """Name a new root task in the bucket that follows from an idempotency scope (DESIGN §4)."""
+        return TaskId(self._make("t", self.bucket_for(scope)))
+
+    def bucket_for(self, scope: str) -> int:
+        """Return the bucket that follows from an idempotency scope."""
         digest = hashlib.sha256(scope.encode()).digest()
-        return TaskId(self._make("t", int.from_bytes(digest[:2], "big") % self._buckets))
+        return int.from_bytes(digest[:2], "big") % self._buckets
 
     def child_task(self, parent: TaskId) -> TaskId:
         """Name a new child: it lives in its parent's bucket."""

@@ -1,12 +1,13 @@
 """RFC 7662 for registered resource servers.
 
-A token is active only if its signature is ours, its audience is the caller's own, and the ledger's
-judge says that its lease is alive. Everything else, whatever it is, gets the same answer (RFC 7662
-§2.2): an oracle would tell strangers which tokens exist.
+A token is active only if its signature is ours, its audience is the caller's own, its tenant one of
+the caller's, and the ledger's judge says that its lease is alive. Everything else, whatever it is,
+gets the same answer (RFC 7662 §2.2): an oracle would tell strangers which tokens exist.
 """
 
 from collections.abc import Callable, Mapping
 
+from broker.attestation.dates import read_date
 from broker.errors import AccessDeniedError, AttestationError, InvalidRequestError, NotFoundError
 from broker.ids import TaskId, lease_of, parse_task_id
 from broker.model.principal import Kind, Principal
@@ -41,15 +42,18 @@ class Introspection:
             return None
 
     async def _judge(self, caller: Principal, claims: Mapping[str, object]) -> Introspected | None:
-        token_id, expires_at_s = str(claims["jti"]), claims["exp"]
+        token_id = str(claims["jti"])
+        issued_at_s, expires_at_s = read_date(claims, "iat"), read_date(claims, "exp")
         lease = await self._leases.view(lease_of(token_id), _path(claims))
         is_live = (
             claims["aud"] == caller.name == lease.spec.audience
-            and isinstance(expires_at_s, int)
+            and caller.answers_for(lease.spec.tenant)
             and lease.judged_at_ms < expires_at_s * 1000
             and lease.is_alive
         )
-        return Introspected(lease, lease.spec.id, token_id) if is_live else None
+        if not is_live:
+            return None
+        return Introspected(lease, lease.spec.id, token_id, issued_at_s, expires_at_s)
 
 
 def _path(claims: Mapping[str, object]) -> tuple[TaskId, ...]:

@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
 from broker.errors import AccessDeniedError, StaleFactsError, StoreUnavailableError
+from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.governance.published import Published
 from broker.metrics import Metrics
 from broker.model.decision import Deny, NeedsApproval, Permit, Trace
+from broker.model.principal import Principal
 from broker.policy.query import Query
 from broker.questions import facts_of
 from broker.store import codec
@@ -23,6 +25,9 @@ _ATTEMPTS: Final = 5
 """Times that a decision is made again when facts move under it."""
 
 Result = TypeVar("Result")
+
+Attempt = Callable[[Published, Principal], Awaitable[Result]]
+"""What a giving verb does by one revision, for the caller as that revision knows it."""
 
 
 class Replica(Protocol):
@@ -45,25 +50,42 @@ class Replica(Protocol):
 class Judgement:
     """Decides, and keeps what operators need to understand a refusal."""
 
-    def __init__(self, gate: Gate, replica: Replica, log: DecisionLog, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        replica: Replica,
+        *,
+        log: DecisionLog,
+        metrics: Metrics,
+        faults: FaultPoints,
+    ) -> None:
         self._gate = gate
         self._replica = replica
         self._log = log
         self._metrics = metrics
+        self._faults = faults
 
-    async def on_fresh_facts(self, attempt: Callable[[Published], Awaitable[Result]]) -> Result:
+    async def on_fresh_facts(self, caller: Principal, attempt: Attempt[Result]) -> Result:
         """Run a giving verb on the published revision, again if the facts moved meanwhile.
 
+        The caller was resolved when its request came; each attempt resolves it anew, by the very
+        revision that decides: nobody is allowed by one what the other would not.
+
         Raises:
+            AttestationError: the caller is nobody any more.
             UnavailableError: revoke-only, or the facts did not come to rest.
         """
         self._gate.require()
         for _ in range(_ATTEMPTS):
             try:
-                return await attempt(self._replica.published)
+                return await self._on_current(caller, attempt)
             except StaleFactsError:
                 await self._replica.refresh()
-        return await attempt(self._replica.published)
+        return await self._on_current(caller, attempt)
+
+    async def _on_current(self, caller: Principal, attempt: Attempt[Result]) -> Result:
+        published = self._replica.published
+        return await attempt(published, published.registry.confirm(caller))
 
     async def permit(self, published: Published, query: Query) -> Permit:
         """Ask policy.
@@ -91,6 +113,7 @@ class Judgement:
         except StoreUnavailableError:
             # Not recorded, still refused: what is asked for is not given in either case.
             return AccessDeniedError(reason)
+        self._faults.reach("refuse.noted")
         return AccessDeniedError(reason, decision_id=decision)
 
     async def refuse(

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from broker.errors import InvalidRequestError, NotFoundError, UnreadableRecordError
+from broker.cursor import foreign, number
+from broker.errors import NotFoundError, UnreadableRecordError
 from broker.ids import TaskId
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.model.requests import TaskFilter, TaskPage
@@ -16,9 +17,6 @@ from broker.store.task_tree import Index, TaskTree
 
 _LOOKS: Final = 1_000
 """Tasks looked at for one page: bounds its work when few of them are the caller's."""
-
-_DIGITS: Final = 15
-"""Of any number in a cursor: instants in milliseconds have 13."""
 
 _LEAST: Final = 20
 """Tasks looked at together, however short the page: fewer round trips for short pages."""
@@ -109,12 +107,9 @@ def _matches(caller: Principal, which: TaskFilter, task: Task) -> bool:
 
 
 def _parse(cursor: str, buckets: int) -> Spot:
-    parts = cursor.split(".")
-    if not cursor.isascii() or not all(part.isdecimal() and len(part) <= _DIGITS for part in parts):
-        raise InvalidRequestError("not a cursor of this list", field="cursor")
-    bucket, *rest = (int(part) for part in parts)
+    bucket, *rest = (number(part, "list") for part in cursor.split("."))
     if bucket >= buckets or len(rest) not in (0, 2):
-        raise InvalidRequestError("not a cursor of this list", field="cursor")
+        raise foreign("list")
     return Spot(bucket, *rest)
 
 

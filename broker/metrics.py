@@ -53,6 +53,7 @@ class Metrics:
         self._actions = frozenset(actions)
         self._requests: dict[tuple[str, str, int], Counter] = {}
         self._attested: dict[str, Counter] = {}
+        self._decided: dict[tuple[str, str], Counter] = {}
         self._make_requests()
         self._make_decisions()
         self._make_revocations()
@@ -91,8 +92,14 @@ class Metrics:
 
     def decided(self, action: str, outcome: str) -> None:
         """Count one decision of policy."""
-        known = action if action in self._actions else _OTHER
-        self._decisions.labels(known, outcome if outcome in OUTCOMES else _OTHER).inc()
+        counter = self._decided.get((action, outcome))
+        if counter is None:
+            known = action if action in self._actions else _OTHER
+            named = outcome if outcome in OUTCOMES else _OTHER
+            counter = self._decisions.labels(known, named)
+            if (known, named) == (action, outcome):
+                self._decided[action, outcome] = counter
+        counter.inc()
 
     def shipped(self, seconds: float) -> None:
         """Note how long an event took from the ledger into the feed log."""

@@ -4,10 +4,9 @@ from typing import Protocol
 
 from backends.jwt import access_token_claims
 from broker.ids import jti
-from broker.model.lease import LeaseSpec
+from broker.model.lease import Lease
 from broker.secret import Secret
 from broker.signing.keyring import Keyring
-from broker.store.lease_ledger import Granted
 
 
 class KeyringSource(Protocol):
@@ -34,21 +33,22 @@ class Minting:
         """
         return self._source.keyring.active().kid
 
-    def sign(self, spec: LeaseSpec, granted: Granted) -> Secret:
-        """Sign one generation of a lease, by the key that its grant names.
+    def sign(self, lease: Lease) -> Secret:
+        """Sign the generation that a lease is dated as, by the key that its spec names.
 
         Raises:
             UnavailableError: that key's private half is not on this machine.
         """
+        spec = lease.spec
         claims = access_token_claims(
             issuer=self._issuer,
             audience=spec.audience,
             subject=f"user:{spec.on_behalf_of}" if spec.on_behalf_of else f"agent:{spec.agent}",
             client_id=spec.agent,
-            jti=jti(spec.id, granted.generation),
+            jti=jti(spec.id, lease.generation),
             scopes=spec.scopes,
-            issued_at_ms=granted.issued_at_ms,
-            expires_at_ms=granted.expires_at_ms,
+            issued_at_ms=lease.issued_at_ms,
+            expires_at_ms=lease.expires_at_ms,
             task=spec.task,
             path=spec.path,
             agent=spec.agent,
@@ -58,4 +58,4 @@ class Minting:
             evidence_issuer=spec.evidence_issuer,
             actors=spec.actors,
         )
-        return self._source.keyring.by_id(granted.key_id).sign(claims)
+        return self._source.keyring.by_id(spec.key_id).sign(claims)

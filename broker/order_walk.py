@@ -1,14 +1,13 @@
 """Walking the leases that an operator's cuts have killed, a page at a time."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from broker.errors import InvalidRequestError
+from broker.cursor import foreign, number
 from broker.ids import LeaseId, TaskId, parse_task_id
 from broker.model.task import TaskSpec
-from broker.populations import Populations, ends_ancestor, ends_lease, ends_task
+from broker.populations import Populations, ends_ancestor, ends_lease, ends_task, reaches
 from broker.revocation import cuts_of
 from broker.store.cut_ledger import Cut, Standing
 from broker.store.lease_ledger import LeaseLedger
@@ -19,7 +18,6 @@ from broker.tree_walk import Place, Places, TreeWalk, write
 Found = list[tuple[LeaseId, TaskId]]
 Standings = Mapping[str, Mapping[int, Standing]]
 
-_NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _LOOKS: Final = 50
 """Tasks looked at for one page: bounds its work when few of them are concerned."""
 
@@ -75,10 +73,10 @@ class OrderWalk:
     async def _step(
         self, cut: Cut, standing: Standing | None, spot: Spot, limit: int
     ) -> tuple[Found, Spot]:
-        if spot.inside:
-            names, inside = await self._tree_walk.take(spot.inside, limit)
-            return names, replace(spot, inside=inside, task=spot.task + (0 if inside else 1))
         before = standing.issued_before_ms if standing else 0
+        if spot.inside:
+            names, inside = await self._within(cut, before, spot.inside, limit)
+            return names, replace(spot, inside=inside, task=spot.task + (0 if inside else 1))
         task = (
             await self._populations.page(spot.bucket, cut, before, spot.task, 1) if before else []
         )
@@ -87,23 +85,25 @@ class OrderWalk:
         spec = await self._tree.spec(task[0])
         if spec is None or ends_ancestor(cut, spec):
             return [], replace(spot, task=spot.task + 1)
-        if ends_task(cut, spec):
-            return [], replace(spot, inside=(Place(spec.id),))
-        return await self._single(cut, before, spec), replace(spot, task=spot.task + 1)
+        return [], replace(spot, inside=(Place(spec.id),))
 
     def _next_bucket(self, spot: Spot) -> Spot:
         if spot.bucket + 1 < self._buckets:
             return Spot(spot.cut, spot.bucket + 1)
         return Spot(spot.cut + 1)
 
-    async def _single(self, cut: Cut, before_ms: int, spec: TaskSpec) -> Found:
-        """Return the leases of a task that the cut ends while the task stays open."""
-        found: Found = []
-        cursor = "0"
-        while cursor:
-            names, cursor = await self._leases.page(spec.id, cursor, 100)
-            found += [(n, spec.id) for n in await self._covered(cut, before_ms, spec, names)]
-        return found
+    async def _within(
+        self, cut: Cut, before_ms: int, places: Places, limit: int
+    ) -> tuple[Found, Places]:
+        """Return some leases of a task and all below it, or only those that the cut itself ends."""
+        spec = await self._tree.spec(places[0].task)
+        if spec is None:
+            return [], ()
+        if ends_task(cut, spec):
+            return await self._tree_walk.take(places, limit)
+        names, after = await self._leases.page(spec.id, max(places[0].leases, 0), limit)
+        found = [(name, spec.id) for name in await self._covered(cut, before_ms, spec, names)]
+        return found, (Place(spec.id, after),) if after else ()
 
     async def _covered(
         self, cut: Cut, before_ms: int, spec: TaskSpec, names: Sequence[LeaseId]
@@ -113,12 +113,12 @@ class OrderWalk:
 
     async def _parse(self, cursor: str, cuts: Sequence[Cut]) -> Spot:
         head, _, inside = cursor.partition("/")
-        numbers = head.split(".")
-        if len(numbers) != 3 or not all(_NUMBER.fullmatch(n) for n in numbers):  # noqa: PLR2004 - cut, bucket, task
-            raise _foreign()
-        cut, bucket, task = (int(n) for n in numbers)
+        numbers = [number(part, "report") for part in head.split(".")]
+        if len(numbers) != 3:  # noqa: PLR2004 - cut, bucket, task
+            raise foreign("report")
+        cut, bucket, task = numbers
         if bucket >= self._buckets or cut >= len(cuts):
-            raise _foreign()
+            raise foreign("report")
         return Spot(cut, bucket, task, await self._inside(inside, cuts[cut]))
 
     async def _inside(self, text: str, cut: Cut) -> Places:
@@ -127,13 +127,9 @@ class OrderWalk:
         top = parse_task_id(text.partition(".")[0], field="cursor")
         spec = await self._tree.spec(top)
         # A bent cursor must not lead out of what the order reaches.
-        if spec is None or not ends_task(cut, spec):
-            raise _foreign()
+        if spec is None or not reaches(cut, spec):
+            raise foreign("report")
         return await self._tree_walk.parse(text, top)
-
-
-def _foreign() -> InvalidRequestError:
-    return InvalidRequestError("not a cursor of this report", field="cursor")
 
 
 def _write(spot: Spot) -> str:

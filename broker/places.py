@@ -6,7 +6,8 @@
   record says so, so that whoever repeats the work after a crash frees them all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import structlog
@@ -52,20 +53,36 @@ class Places:
         ]
         return self._ledger.begin(quotas, lease, life_ms)
 
+    async def until(self, of: Counted, lease: LeaseId, expires_at_ms: int) -> None:
+        """Count a lease until an instant: it got less time than it was counted for.
+
+        Where that cannot be said, it counts for longer.
+        """
+        with _bearing("places-not-shortened", 1):
+            await self._ledger.until(_held(of), lease, expires_at_ms)
+
     async def free(self, of: Counted, leases: Sequence[LeaseId]) -> None:
         """Free the places of leases that are dead.
 
         A place that cannot be reached counts until its lease would have expired: that is no reason
         to call what was taken away not taken.
         """
-        quotas = [
-            *(Quota("agent", name, 0) for name in _agents(of)),
-            Quota("tenant", of.tenant, 0),
-        ]
-        try:
-            await self._ledger.give(quotas, leases)
-        except StoreUnavailableError as error:
-            _log.warning("places-not-freed", leases=len(leases), error=str(error))
+        with _bearing("places-not-freed", len(leases)):
+            await self._ledger.give(_held(of), leases)
+
+
+@contextmanager
+def _bearing(event: str, leases: int) -> Iterator[None]:
+    """Bear that too many are counted for a while."""
+    try:
+        yield
+    except StoreUnavailableError as error:
+        _log.warning(event, leases=leases, error=str(error))
+
+
+def _held(of: Counted) -> list[Quota]:
+    """Name the quotas of a lease, whatever they allow."""
+    return [*(Quota("agent", name, 0) for name in _agents(of)), Quota("tenant", of.tenant, 0)]
 
 
 def _agents(of: Counted) -> list[str]:

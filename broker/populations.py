@@ -35,6 +35,13 @@ class Populations:
         return await self._tree.older(bucket, index, before_ms, start, limit)
 
 
+def reaches(cut: Cut, spec: TaskSpec) -> bool:
+    """Tell whether the cut can concern the task at all, or leases in it."""
+    if cut.of in (SelectorKind.CAPABILITY, SelectorKind.ISSUER):
+        return cut.tenant in ("", spec.tenant)
+    return ends_task(cut, spec)
+
+
 def ends_task(cut: Cut, spec: TaskSpec) -> bool:
     """Tell whether the cut ends the whole task (given that the task is old enough)."""
     if cut.tenant and cut.tenant != spec.tenant:

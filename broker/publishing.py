@@ -8,9 +8,10 @@ from pathlib import Path
 from broker.errors import ConfigurationError
 from broker.governance.bundle import Bundle
 from broker.settings.settings import Settings
-from broker.signing.key_files import generate
+from broker.signing.key_files import generate, has_keys
 from broker.store.connect import connect
 from broker.store.control import ControlRecord, ControlStore, PublicKey
+from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
 from broker.store.link import Link
@@ -34,6 +35,9 @@ async def publish(settings: Settings, *, by: str) -> ControlRecord:
 async def init_keys(settings: Settings, *, alg: str) -> ControlRecord:
     """Make the first signing key and publish its public half as the active one.
 
+    With no key in the directory this is a new installation, and its feed knows that nobody listens
+    yet (``docs/adr/0011``).
+
     Raises:
         ConfigurationError: keys are published already; rotate them instead.
     """
@@ -45,6 +49,8 @@ async def init_keys(settings: Settings, *, alg: str) -> ControlRecord:
             raise ConfigurationError(
                 "signing keys are published already: run `broker keys rotate` for a new one"
             )
+        if not has_keys(settings.keys.directory):
+            await FeedLog(link, settings.store.namespace).found()
         return await control.put_keys(record, (_made(settings.keys.directory, alg, "active"),))
     finally:
         await link.close()

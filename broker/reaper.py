@@ -24,12 +24,6 @@ from broker.metrics import Metrics
 from broker.store.due_queue import DueQueue, Work
 from broker.store.lease_ledger import LeaseLedger
 
-_RETRY_MS: Final = 5_000
-"""How soon what was not done because the clocks disagree is looked at again."""
-
-_BY_AGE: Final = frozenset("ltg")
-"""Kinds of work that are due because time has passed."""
-
 _QUIET: Final = frozenset("lg")
 """Kinds of work whose outcome no verifier waits for: what dies of age says so itself."""
 
@@ -114,6 +108,11 @@ class Reaper:
         self.start(bucket)
         await asyncio.wait([self._at_work[bucket]])
 
+    async def rested(self) -> None:
+        """Wait until nothing is under way."""
+        while self._at_work:
+            await asyncio.wait(list(self._at_work.values()))
+
     async def stop(self) -> None:
         """End what is under way; other brokers find it when its claims run out."""
         tasks = list(self._at_work.values())
@@ -133,20 +132,20 @@ class Reaper:
             del self._at_work[bucket]
 
     async def _batch(self, bucket: int) -> bool:
-        is_right = self._may_sweep()
-        hide_ms = self._claims.hide_ms if is_right else min(self._claims.hide_ms, _RETRY_MS)
-        taken = await self._due.claim(bucket, limit=self._claims.batch, hide_ms=hide_ms)
+        claims = self._claims
+        taken = await self._due.claim(
+            bucket, limit=claims.batch, hide_ms=claims.hide_ms, by_age=self._may_sweep()
+        )
         if not taken:
             return False
         self._faults.reach("reap.claimed")
         self._metrics.reaper_lag(max(work.late_ms for work in taken) / 1000)
-        ordered = [work for work in taken if work.kind not in _BY_AGE or is_right]
-        await self._expire([work for work in ordered if work.kind == "l"])
-        for work in ordered:
+        await self._expire([work for work in taken if work.kind == "l"])
+        for work in taken:
             if work.kind != "l":
                 await self._tried(work, self._one(work))
-        self._told(bucket, urgent=any(work.kind not in _QUIET for work in ordered))
-        return len(taken) == self._claims.batch
+        self._told(bucket, urgent=any(work.kind not in _QUIET for work in taken))
+        return len(taken) == claims.batch
 
     async def _expire(self, works: Sequence[Work]) -> None:
         if not works:

@@ -25,6 +25,9 @@ from broker.store.control import ControlRecord, ControlStore, PublicKey
 WATCHERS: Final = ("ledger", "policy", "keys")
 """The words under which this object reports to the gate."""
 
+_LOOK_BACK: Final = 10
+"""Revisions looked at for who was registered, when a broker starts on one that is no bundle."""
+
 
 class Replica:
     """Follows the control record."""
@@ -45,6 +48,7 @@ class Replica:
         self._quotas = quotas
         self._current = Current()
         self._record: ControlRecord | None = None
+        self._announced = 0
         self._registered: Registered | None = None
         self._loaded_keys: tuple[PublicKey, ...] | None = None
         self._keyring: Keyring | None = None
@@ -128,15 +132,37 @@ class Replica:
                 ),
             )
             return
-        self._gate.report("policy")
+        announced = await self._control.announced()
+        if announced > record.revision and announced == self._announced:
+            self._gate.report("policy", _half_published(announced))
+        else:
+            self._gate.report("policy")
+        self._announced = announced
 
     async def _load_revision(self, revision: int) -> None:
         raw = (await self._control.bundle(revision)).encode()
         if revision > self._current.revision:
             # First, so that operators can act whatever the policies are worth.
-            self._registered = Registered.read(raw)
+            await self._register(raw, revision)
         # Parsing and self-testing take tens of milliseconds: not on the event loop.
         self._put_in_force(await asyncio.to_thread(self._build, raw, revision))
+
+    async def _register(self, raw: bytes, revision: int) -> None:
+        try:
+            self._registered = Registered.read(raw)
+        except ConfigurationError:
+            if self._registered is None:
+                self._registered = await self._formerly_registered(revision)
+            raise
+
+    async def _formerly_registered(self, revision: int) -> Registered | None:
+        """Find out who was registered last: enough to let them take access away, and no more."""
+        for former in range(revision - 1, max(0, revision - 1 - _LOOK_BACK), -1):
+            try:
+                return Registered.read((await self._control.bundle(former)).encode())
+            except (ConfigurationError, UnavailableError):
+                continue
+        return None
 
     def _put_in_force(self, built: Published) -> None:
         if not self._current.replace(built):
@@ -180,6 +206,13 @@ class Replica:
         return Keyring(
             load_keys(self._key_directory), [dataclasses.asdict(key) for key in published]
         )
+
+
+def _half_published(revision: int) -> Hindrance:
+    return Hindrance(
+        f"revision {revision} was announced and never published, so no decision is new enough",
+        "run `broker apply` again: its last run died halfway",
+    )
 
 
 def _lost(former: ControlRecord | None) -> Hindrance:

@@ -71,13 +71,13 @@ class Tasks:
             TaskClosedError: the parent has ended.
         """
         self._check_bounds(request)
-        parent = await self._parent(caller, request)
         same = repeatable(caller, "tasks", idempotency_key, request)
 
-        async def attempt(published: Published) -> OpenedTask:
-            return await self._open(caller, request, parent, same, published)
+        async def attempt(published: Published, known: Principal) -> OpenedTask:
+            parent = await self._parent(known, request)
+            return await self._open(known, request, parent, same, published)
 
-        return await self._judgement.on_fresh_facts(attempt)
+        return await self._judgement.on_fresh_facts(caller, attempt)
 
     async def _open(
         self,
@@ -109,8 +109,10 @@ class Tasks:
         task_id, is_new = await self._ledger.open(new)
         self._faults.reach("open.written")
         task = await self._ledger.view(task_id)
-        if handle and not is_new and not await self._ledger.replace_handle(task, new.claim_hash):
-            handle = None
+        if handle and not is_new:
+            is_unclaimed = await self._ledger.replace_handle(task, new.claim_hash)
+            self._faults.reach("open.handed")
+            handle = handle if is_unclaimed else None
         return OpenedTask(task, handle, is_new)
 
     def _spec(
@@ -213,21 +215,19 @@ class Tasks:
             AccessDeniedError: policy refuses.
             TaskClosedError: the task has ended.
         """
-        found = await self._ledger.view(task)
-        if not is_owner(caller, found) and not is_opener(caller, found.spec):
-            raise NotFoundError("no such task")
 
-        async def attempt(published: Published) -> Task:
-            permit = await self._judgement.permit(
-                published, about_extension(caller, found, request)
-            )
+        async def attempt(published: Published, known: Principal) -> Task:
+            found = await self._ledger.view(task)
+            if not is_owner(known, found) and not is_opener(known, found.spec):
+                raise NotFoundError("no such task")
+            permit = await self._judgement.permit(published, about_extension(known, found, request))
             self._faults.reach("extend.decided")
             ttl_ms = min(request.ttl_ms, permit.obligations.max_ttl_ms or request.ttl_ms)
-            await self._ledger.extend(found, ttl_ms, published.revision, caller.ref)
+            await self._ledger.extend(found, ttl_ms, published.revision, known.ref)
             self._faults.reach("extend.written")
             return await self._ledger.view(task)
 
-        return await self._judgement.on_fresh_facts(attempt)
+        return await self._judgement.on_fresh_facts(caller, attempt)
 
     async def close(self, caller: Principal, task: TaskId, outcome: TaskState, reason: str) -> Task:
         """End a task and everything under it; ending it twice keeps the first ending.

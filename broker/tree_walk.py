@@ -7,14 +7,12 @@ be written into a cursor and taken up by any broker.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from broker.errors import InvalidRequestError
+from broker.cursor import foreign, number
+from broker.errors import NotFoundError
 from broker.ids import LeaseId, TaskId, parse_task_id
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.paths import Paths
 from broker.store.task_tree import TaskTree
-
-_STEPS: Final = 200
-"""Reads for one page: bounds its work in a tree of many tasks and few leases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,9 @@ class Place:
 
 Places = tuple[Place, ...]
 
+_STEPS: Final = 100
+"""Looks at the ledger for one page: bounds its work in a tree of many tasks with few leases."""
+
 
 class TreeWalk:
     """Walks one tree, depth first."""
@@ -40,7 +41,7 @@ class TreeWalk:
     async def take(self, places: Places, limit: int) -> tuple[list[tuple[LeaseId, TaskId]], Places]:
         """Return the next leases with their tasks, and the place after them: empty at the end.
 
-        There may be fewer before the end, or none: only the place tells.
+        A page can be short before the end: only the place tells.
         """
         found: list[tuple[LeaseId, TaskId]] = []
         for _ in range(_STEPS):
@@ -48,11 +49,9 @@ class TreeWalk:
                 break
             *above, here = places
             if here.leases >= 0:
-                names, after = await self._leases.page(
-                    here.task, str(here.leases), limit - len(found)
-                )
+                names, after = await self._leases.page(here.task, here.leases, limit - len(found))
                 found += [(name, here.task) for name in names]
-                places = (*above, replace(here, leases=int(after) if after else -1))
+                places = (*above, replace(here, leases=after or -1))
             else:
                 places = (*above, *await self._descend(here))
         return found, places
@@ -72,9 +71,12 @@ class TreeWalk:
         """
         places = tuple(_place(part) for part in text.split("~"))
         tasks = tuple(place.task for place in places)
-        path = await self._paths.of_task(tasks[-1])
+        try:
+            path = await self._paths.of_task(tasks[-1])
+        except NotFoundError as error:
+            raise foreign("report") from error
         if tasks[0] != top or path[-len(tasks) :] != tasks:
-            raise InvalidRequestError("not a cursor of this report", field="cursor")
+            raise foreign("report")
         return places
 
 
@@ -86,10 +88,5 @@ def write(places: Places) -> str:
 def _place(text: str) -> Place:
     task, _, rest = text.partition(".")
     leases, _, children = rest.partition(".")
-    if not (leases == "-1" or _is_number(leases)) or not _is_number(children):
-        raise InvalidRequestError("not a cursor of this report", field="cursor")
-    return Place(parse_task_id(task, field="cursor"), int(leases), int(children))
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 9  # noqa: PLR2004 - offsets, not ids
+    seen = -1 if leases == "-1" else number(leases, "report")
+    return Place(parse_task_id(task, field="cursor"), seen, number(children, "report"))

@@ -7,6 +7,7 @@ from broker.credentials import Credentials
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
+from broker.granting import Granting
 from broker.ids import LeaseId, TaskId, bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
@@ -92,7 +93,13 @@ def build_verbs(parts: Parts) -> Verbs:
 
 
 def _judgement(parts: Parts) -> Judgement:
-    return Judgement(parts.gate, parts.replica, parts.ledger.decisions, parts.metrics)
+    return Judgement(
+        parts.gate,
+        parts.replica,
+        log=parts.ledger.decisions,
+        metrics=parts.metrics,
+        faults=parts.faults,
+    )
 
 
 def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
@@ -118,7 +125,7 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
     return Issuance(
         tree=ledger.tree,
         leases=ledger.leases,
-        places=Places(ledger.quotas),
+        granting=Granting(ledger.leases, Places(ledger.quotas)),
         judgement=judgement,
         minting=Minting(parts.issuer, parts.replica),
         ids=ledger.ids,

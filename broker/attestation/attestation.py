@@ -46,6 +46,11 @@ class Attestation:
         for issuer in self._issuers.values():
             issuer.keys.refresh_if_due()
 
+    @property
+    def issuer_count(self) -> int:
+        """How many issuers are trusted."""
+        return len(self._issuers)
+
     def without_keys(self) -> tuple[str, ...]:
         """Return the declared names of the issuers whose tokens cannot be verified now."""
         return tuple(issuer.name for issuer in self._issuers.values() if not issuer.keys.is_usable)

@@ -25,7 +25,7 @@ from broker.errors import StoreUnavailableError
 from broker.store.feed_cursors import Cursor
 from broker.store.feed_entry import LogEntry
 from broker.store.feed_keys import bucket_tag
-from broker.store.feed_log import FeedLog, Position
+from broker.store.feed_log import PAGE, FeedLog, Position
 
 DEADLINE_MS: Final = 2_000
 """How long one write may take. A sink that hangs longer is not healthy (F10)."""
@@ -35,6 +35,9 @@ REST_S: Final = 0.5
 
 BLOCK_MS: Final = 1_000
 """How long one wait for news lasts."""
+
+GATHER_S: Final = 0.1
+"""After less than a page: each page costs a write and a sync of the disk, however short it is."""
 
 LOGGER: Final = logging.getLogger(__name__)
 
@@ -126,7 +129,8 @@ class JsonLinesSink:
         # Only now: a full disk can be opened, and shows when there is something to write.
         self._trouble = ""
         while True:
-            await self._copy_page(block_ms=BLOCK_MS)
+            if await self._copy_page(block_ms=BLOCK_MS) < PAGE:
+                await asyncio.sleep(GATHER_S)
 
     async def _opened(self) -> Tail:
         return await self._timed(self._file.open)
@@ -171,7 +175,8 @@ class JsonLinesSink:
         self._at = Cursor(position.first - 1, position.epoch, self._at.head)
         self._last = None
 
-    async def _copy_page(self, *, block_ms: int) -> None:
+    async def _copy_page(self, *, block_ms: int) -> int:
+        """Copy what comes next; return how much that was."""
         entries = await self._log.tail(self._at.seq, block_ms=block_ms)
         # Looked at after reading: the entries are of this epoch, or of none that counts.
         position = await self._log.position()
@@ -182,6 +187,7 @@ class JsonLinesSink:
         elif entries:
             await self._record(entries, position.now_ms)
         await self._log.cursors.store(self.name, self._at)
+        return len(entries)
 
     async def _still_has_last(self) -> bool:
         return self._last is None or await self._log.still_has(self._last)

@@ -23,6 +23,8 @@ GENESIS: Final = "0" * 64
 GAP: Final = "audit.gap"
 """The type of a line that stands for entries that the feed log no longer had."""
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -63,7 +65,7 @@ def gap_line(up_to: int, before: Cursor, at_ms: int) -> Line:
 
 def encode(record: Mapping[str, object]) -> bytes:
     """Write a record in the one way in which it is written."""
-    return json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+    return _ENCODER.encode(record).encode("ascii")
 
 
 def digest(line: bytes) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from broker.clock import Clock
 from broker.errors import StoreUnavailableError
+from broker.faultpoints import FaultPoints
 from broker.store.feed_keys import bucket_tag
 from broker.store.feed_log import FeedLog, Refusal, Refused
 from broker.store.feed_outbox import BATCH
@@ -45,6 +46,7 @@ class Lane:
         clock: Clock,
         pace: Pace,
         on_lag: Callable[[int], None],
+        faults: FaultPoints,
     ) -> None:
         self._log = feed_log
         self._bucket = bucket
@@ -52,6 +54,7 @@ class Lane:
         self._clock = clock
         self._pace = pace
         self._on_lag = on_lag
+        self._faults = faults
         self._is_due = False
         self._is_busy = False
         self.failures = 0
@@ -122,7 +125,9 @@ class Lane:
             outcome = await self._log.append(self._bucket, page)
             if isinstance(outcome, Refused):
                 return outcome
+            self._faults.reach("ship.appended")
             await self._log.outboxes.trim(page[-1])
+            self._faults.reach("ship.trimmed")
             if outcome.fresh:
                 self._on_lag(max(0, outcome.now_ms - page[-outcome.fresh].at_ms))
             after = page[-1].n

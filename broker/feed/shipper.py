@@ -11,6 +11,7 @@ from typing import Final
 
 from broker.clock import Clock
 from broker.errors import StoreUnavailableError
+from broker.faultpoints import FaultPoints
 from broker.feed.lane import Lane, Pace
 from broker.store.feed_log import FeedLog, Housekeeping
 
@@ -55,11 +56,19 @@ class Shipper:
         clock: Clock,
         pace: Pace | None = None,
         on_lag: Callable[[int], None] = _ignore,
+        faults: FaultPoints | None = None,
     ) -> None:
         self._log = feed_log
         self._pace = pace or Pace()
         self._lanes = [
-            Lane(feed_log, bucket, clock=clock, pace=self._pace, on_lag=on_lag)
+            Lane(
+                feed_log,
+                bucket,
+                clock=clock,
+                pace=self._pace,
+                on_lag=on_lag,
+                faults=faults or FaultPoints(),
+            )
             for bucket in range(buckets)
         ]
         self._urgent = _Pokes()

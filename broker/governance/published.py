@@ -45,6 +45,8 @@ class Published:
     capabilities: Mapping[str, Capability]
     resource_servers: Mapping[str, ResourceServer]
     quotas: Quotas
+    offline_ttl_ms: int
+    """How long a token may live that nobody can take back."""
 
     @classmethod
     def of(cls, bundle: Bundle, *, revision: int, quotas: QuotaDefaults) -> "Published":
@@ -58,6 +60,7 @@ class Published:
             capabilities=MappingProxyType(document.capabilities_by_name()),
             resource_servers=MappingProxyType(document.servers_by_audience()),
             quotas=Quotas(document, quotas),
+            offline_ttl_ms=document.offline_max_ttl_seconds * 1000,
         )
 
 

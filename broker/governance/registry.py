@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 from broker.errors import AttestationError
@@ -85,11 +86,7 @@ class Registry:
         Raises:
             AttestationError: nobody who may act, with reason ``unregistered`` or ``suspended``.
         """
-        tenants = self._tenants[attested.kind].get(attested.name)
-        if tenants is None:
-            raise AttestationError(UNREGISTERED, f"no {attested.kind} is called {attested.name!r}")
-        if attested.kind is Kind.AGENT:
-            _refuse_inactive(self._agents[attested.name])
+        tenants = self._registered(attested.kind, attested.name)
         return Principal(
             kind=attested.kind,
             name=attested.name,
@@ -100,6 +97,31 @@ class Registry:
             expires_at_ms=attested.expires_at_ms,
             claims=dict(attested.claims),
         )
+
+    def confirm(self, caller: Principal) -> Principal:
+        """Say who a caller is here whom another revision has resolved: never more than there.
+
+        Raises:
+            AttestationError: nobody who may act, as :meth:`resolve`.
+        """
+        kept = _shared(caller.tenants, frozenset(self._registered(caller.kind, caller.name)))
+        if not kept:
+            raise AttestationError(UNREGISTERED, f"{caller.ref} has moved to other tenants")
+        return caller if kept == caller.tenants else replace(caller, tenants=kept)
+
+    def _registered(self, kind: Kind, name: str) -> tuple[str, ...]:
+        tenants = self._tenants[kind].get(name)
+        if tenants is None:
+            raise AttestationError(UNREGISTERED, f"no {kind} is called {name!r}")
+        if kind is Kind.AGENT:
+            _refuse_inactive(self._agents[name])
+        return tenants
+
+
+def _shared(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    if ALL_TENANTS in other:
+        return one
+    return other if ALL_TENANTS in one else one & other
 
 
 def _refuse_inactive(agent: AgentRecord) -> None:

@@ -149,8 +149,8 @@ def introspected(value: Introspected, *, issuer: str) -> Json:
         "scope": " ".join(spec.scopes),
         "client_id": spec.agent,
         "token_type": "Bearer",
-        "exp": value.lease.expires_at_ms // 1000,
-        "iat": value.lease.issued_at_ms // 1000,
+        "exp": value.expires_at_s,
+        "iat": value.issued_at_s,
         "sub": f"user:{spec.on_behalf_of}" if spec.on_behalf_of else f"agent:{spec.agent}",
         "aud": spec.audience,
         "iss": issuer,
@@ -203,7 +203,9 @@ def _lease(value: Lease) -> Json:
         "max_expires_at": rfc3339(value.max_expires_at_ms),
         "issued_at": rfc3339(value.issued_at_ms),
         "generation": value.generation,
-        "renewable": value.is_alive and value.expires_at_ms < value.max_expires_at_ms,
+        "renewable": spec.renewable
+        and value.is_alive
+        and value.expires_at_ms < value.max_expires_at_ms,
     }
 
 

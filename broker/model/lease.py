@@ -39,6 +39,8 @@ class LeaseSpec:
     locator: str
     key_id: str
     trace: Trace
+    renewable: bool = True
+    """Whether its capability could be renewed when it was granted."""
 
 
 @dataclass(frozen=True, slots=True)

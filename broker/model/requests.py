@@ -144,8 +144,13 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Introspected:
-    """What an introspecting resource server may learn of a live token."""
+    """What an introspecting resource server may learn of a live token.
+
+    The dates, in seconds, are the token's own: its lease may have been renewed since.
+    """
 
     lease: Lease
     lease_id: LeaseId
     token_id: str
+    issued_at_s: int
+    expires_at_s: int

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from broker.ids import MAX_DEPTH
 from broker.settings.fault import Fault
-from broker.settings.ranges import Count, Milliseconds, Seconds
+from broker.settings.ranges import Count, Seconds
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,8 +62,8 @@ class QuotaDefaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Reaper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often what is due is looked for, and how much of it is taken at once."""
 
-    interval_ms: Milliseconds = 500
-    """Default 500."""
+    interval_ms: Annotated[int, Meta(ge=10, le=2_000)] = 500
+    """Default 500, at most 2000: a bucket that nobody looks at for longer counts as abandoned."""
     batch: Annotated[int, Meta(ge=1, le=200)] = 100
     """Entries of one bucket at a time. Default 100, at most 200: no command holds Redis long."""
     claim_seconds: Seconds = 30

@@ -36,6 +36,11 @@ def load_keys(directory: Path) -> tuple[SigningKey, ...]:
     return tuple(keys)
 
 
+def has_keys(directory: Path) -> bool:
+    """Tell whether a directory holds any key: whether anything was ever signed from there."""
+    return any(directory.glob(f"[!.]*{_SUFFIX}"))
+
+
 def generate(directory: Path, alg: str) -> SigningKey:
     """Make a key and write it; its name is its RFC 7638 thumbprint.
 

@@ -100,12 +100,14 @@ class ControlStore:
     async def publish(self, bundle: str, digest: str, by: str) -> ControlRecord:
         """Publish a bundle as the next revision; publishing what stands already changes nothing.
 
+        Unless a publisher died halfway: then nothing is decided until a next revision follows.
+
         Raises:
             UnavailableError: somebody else changed the record meanwhile; try again.
             StoreUnavailableError: a bucket could not be told; nothing was published.
         """
         record = await self.create()
-        if record.digest == digest:
+        if record.digest == digest and await self.announced() <= record.revision:
             return record
         revision = record.revision + 1
         await self._raise_facts(revision, digest, by)
@@ -124,6 +126,16 @@ class ControlStore:
                 for number, bucket in enumerate(self._keys.buckets)
             )
         )
+
+    async def announced(self) -> int:
+        """Return the newest revision whose facts any bucket asks for.
+
+        Newer than the published one while somebody publishes, or when it died at that.
+        """
+        facts = await asyncio.gather(
+            *(self._link.read("HGET", bucket.meta, "facts") for bucket in self._keys.buckets)
+        )
+        return max(int(revision or 0) for revision in facts)
 
     async def bundle(self, revision: int) -> str:
         """Return the bundle of a revision.

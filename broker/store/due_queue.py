@@ -5,10 +5,15 @@ fencing number; who was too slow finds at settling that the work is no longer th
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from broker.store import scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link
+
+_NEVER: Final = (1, 0)
+"""Bounds that no clock is within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +43,26 @@ class Work:
 class DueQueue:
     """The queue of one ledger, bucket by bucket."""
 
-    def __init__(self, link: Link, keys: Keyspace) -> None:
+    def __init__(self, link: Link, keys: Keyspace, bounds: ClockBounds = ANY_TIME) -> None:
         self._link = link
         self._keys = keys
+        self._bounds = bounds
 
-    async def claim(self, bucket: int, *, limit: int, hide_ms: int) -> list[Work]:
-        """Take up to ``limit`` due pieces of a bucket."""
+    async def claim(
+        self, bucket: int, *, limit: int, hide_ms: int, by_age: bool = True
+    ) -> list[Work]:
+        """Take up to ``limit`` due pieces of a bucket.
+
+        None that is due by age while the clocks disagree, or when ``by_age`` is false.
+        """
         where = self._keys.buckets[bucket]
         taken = await self._link.run(
-            scripts.DUE_CLAIM, [*where.head, where.fences], [limit, hide_ms]
+            scripts.DUE_CLAIM,
+            [*where.head, where.fences],
+            [limit, hide_ms, *(self._bounds.around_now() if by_age else _NEVER)],
         )
         now = int(taken[0])
-        rows = zip(taken[1::3], taken[2::3], taken[3::3], strict=True)
+        rows = zip(taken[2::3], taken[3::3], taken[4::3], strict=True)
         return [
             Work(bucket, member, int(fence), max(0, now - int(float(due))), now)
             for member, due, fence in rows

@@ -6,8 +6,9 @@ What cannot be read is empty or 0 here, and its readers say so.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from broker.store.link import Reply
 
@@ -18,8 +19,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _BUCKET: Final = re.compile(r"[0-9a-f]{2}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxEntry:
+class OutboxEntry(msgspec.Struct, frozen=True):
     """One state change of one bucket. ``n`` is dense from 1; 0 is no number of ours.
 
     ``feed`` is the revocation event as JSON, or empty; ``audiences`` names who must hear it,
@@ -39,8 +39,7 @@ class OutboxEntry:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True):
     """One state change with its place in the log; ``seq`` is dense from 1."""
 
     seq: int

@@ -26,6 +26,7 @@ from broker.store.feed_subscribers import FeedSubscribers
 from broker.store.link import ENDING, Link, Value, load_script
 
 _APPEND: Final = load_script("feed_append", "feed_common", header=ENDING)
+_FOUND: Final = load_script("feed_found", "feed_common", header=ENDING)
 _POSITION: Final = load_script("feed_position", "feed_common", header=ENDING)
 _ROTATE: Final = load_script("feed_rotate", "feed_common", header=ENDING)
 _ADOPT: Final = load_script("feed_adopt", "feed_common", header=ENDING)
@@ -160,6 +161,17 @@ class FeedLog:
         """
         args: list[Value] = [self._new_epoch(), bucket_tag(bucket), next_n]
         return int(await self._link.run(_ADOPT, [self._keys.meta], args))
+
+    async def found(self) -> bool:
+        """Begin the feed of a ledger that is the first of its installation; say if it began here.
+
+        Any other feed waits, before it confirms, for subscribers that may still listen to a former
+        one; this one has none. So only who knows that there never was one may call it.
+
+        Raises:
+            StoreUnavailableError: the outcome is unknown; repeat it.
+        """
+        return bool(await self._link.run(_FOUND, [self._keys.meta], [self._new_epoch()]))
 
     async def position(self) -> Position:
         """Read where the log stands. An empty feed gets its epoch here.

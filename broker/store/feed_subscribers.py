@@ -196,6 +196,7 @@ _DETAILS: Final = {
     "unheard": "the event is none that resource servers are told of",
     "unreadable": "the event cannot be read, so nobody could be told of it",
     "waiting": "{acknowledged} of {total} subscribers acknowledged",
+    "young": "{acknowledged} of {total} acknowledged; the feed has just begun: there may be more",
     "acknowledged": "{acknowledged} of {total} subscribers acknowledged",
     "bound": "the staleness bound has passed: whoever did not hear it refuses everything",
     "earlier": "confirmed before",

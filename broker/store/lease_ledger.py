@@ -12,6 +12,7 @@ from broker.errors import NotFoundError
 from broker.ids import IdFactory, LeaseId, TaskId
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.store import codec, scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.limits import Limits
 from broker.store.link import Link, Reply
@@ -68,13 +69,21 @@ class LeaseLedger:
     """State changes of leases."""
 
     def __init__(
-        self, link: Link, keys: Keyspace, ids: IdFactory, paths: Paths, limits: Limits
+        self,
+        link: Link,
+        keys: Keyspace,
+        ids: IdFactory,
+        paths: Paths,
+        limits: Limits,
+        *,
+        bounds: ClockBounds = ANY_TIME,
     ) -> None:
         self._link = link
         self._keys = keys
         self._ids = ids
         self._paths = paths
         self._limits = limits
+        self._bounds = bounds
 
     async def grant(self, new: NewLease) -> Granted:
         """Reserve a lease, or grant it at once.
@@ -102,7 +111,6 @@ class LeaseLedger:
 
     def _grant_args(self, new: NewLease) -> list[str | int]:
         spec = new.spec
-        encoded = codec.encode(spec)
         return [
             spec.id,
             self._ids.operation(),
@@ -124,9 +132,9 @@ class LeaseLedger:
             new.digest if new.key else "",
             self._limits.retention_ms,
             spec.key_id,
-            encoded,
-            encoded,
+            codec.encode(spec),
             self._limits.lease_ms + self._limits.retention_ms,
+            *self._bounds.around_now(),
         ]
 
     async def activate(self, spec: LeaseSpec, facts: int) -> None:
@@ -181,6 +189,7 @@ class LeaseLedger:
             self._limits.retention_ms,
             renewal.key_id,
             codec.encode(detail),
+            *self._bounds.around_now(),
         ]
 
     async def view(self, lease: LeaseId, path: tuple[TaskId, ...] | None = None) -> Lease:
@@ -224,15 +233,16 @@ class LeaseLedger:
             ended += await self._link.run(scripts.LEASE_END, keys, args)
         return ended
 
-    async def undo(self, spec: LeaseSpec, key: str) -> None:
-        """End a lease of which nobody heard, as if its request had never come.
+    async def undo(self, new: NewLease, lease: LeaseId) -> None:
+        """End a lease that nobody got, and let its idempotency key be used again.
 
-        The request's idempotency key stands for nothing again, so that it can be made anew.
+        Raises:
+            StoreUnavailableError: it may be alive until it expires.
         """
-        bucket = self._keys.of(spec.id)
-        if key:
-            await self._link.run(scripts.IDEMPOTENCY_DROP, [bucket.idempotency(key)], [spec.id])
-        await self.end([(spec.id, spec.task)], "undone")
+        await self.end([(lease, new.spec.task)], "undone")
+        if new.key:
+            key = self._keys.of(lease).idempotency(new.key)
+            await self._link.run(scripts.IDEM_FORGET, [key], [lease])
 
     async def live(self, task: TaskId, limit: int, start: int = 0) -> list[LeaseId]:
         """Return some of the task's leases that have not been ended yet (limit 0: all)."""
@@ -240,12 +250,14 @@ class LeaseLedger:
         last = start + limit - 1 if limit else -1
         return [LeaseId(name) for name in await self._link.read("ZRANGE", key, start, last)]
 
-    async def page(self, task: TaskId, after: str, limit: int) -> tuple[list[LeaseId], str]:
-        """Page through a task's leases, whatever their state; the cursor is empty at the end."""
+    async def page(self, task: TaskId, after: int, limit: int) -> tuple[list[LeaseId], int]:
+        """Page through a task's leases, whatever their state.
+
+        Return some and how many have been seen then: 0 when these were the last.
+        """
         key = self._keys.of(task).leases(task)
-        offset = int(after or 0)
-        found = await self._link.read("ZRANGE", key, offset, offset + limit - 1)
-        return [LeaseId(name) for name in found], str(offset + limit) if len(found) == limit else ""
+        found = await self._link.read("ZRANGE", key, after, after + limit - 1)
+        return [LeaseId(name) for name in found], after + limit if len(found) == limit else 0
 
 
 def _granted(reply: Reply) -> Granted:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from broker.ids import IdFactory
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.control import ControlStore
 from broker.store.cut_ledger import CutLedger
 from broker.store.decision_log import DecisionLog
@@ -36,20 +37,28 @@ class Ledger:
     control: ControlStore
 
     @classmethod
-    def over(cls, link: Link, *, namespace: str, buckets: int, limits: Limits) -> "Ledger":
-        """Build it."""
+    def over(
+        cls,
+        link: Link,
+        *,
+        namespace: str,
+        buckets: int,
+        limits: Limits,
+        bounds: ClockBounds = ANY_TIME,
+    ) -> "Ledger":
+        """Build it. Whoever gives access says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
         paths = Paths(link, keys)
         return cls(
             keys=keys,
             ids=ids,
             paths=paths,
-            tasks=TaskLedger(link, keys, ids, paths, limits),
+            tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids),
-            leases=LeaseLedger(link, keys, ids, paths, limits),
+            leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
             cuts=CutLedger(link, keys, ids, limits),
             orders=RevocationLedger(link, keys, ids, limits),
-            due=DueQueue(link, keys),
+            due=DueQueue(link, keys, bounds),
             quotas=QuotaLedger(link, keys),
             decisions=DecisionLog(link, keys, ids, limits),
             control=ControlStore(link, keys, ids),

@@ -69,6 +69,16 @@ class QuotaLedger:
         ]
         return Taking(quotas, replies)
 
+    async def until(self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int) -> None:
+        """Let a lease be counted until an instant, if it is counted at all.
+
+        Raises:
+            StoreUnavailableError: some of them still count it for as long as before.
+        """
+        keys = [self._keys.quota(quota.kind, quota.name) for quota in quotas]
+        args: list[str | int] = [lease, expires_at_ms]
+        await asyncio.gather(*(self._link.start(scripts.QUOTA_UNTIL, [key], args) for key in keys))
+
     async def give(self, quotas: Sequence[Quota], leases: Sequence[LeaseId]) -> None:
         """Free the places of leases that have ended.
 

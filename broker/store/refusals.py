@@ -6,6 +6,7 @@ from broker.errors import (
     AccessDeniedError,
     BrokerError,
     IdempotencyConflictError,
+    LeaseEndedError,
     LeaseNotRenewableError,
     NotFoundError,
     QuotaExceededError,
@@ -20,6 +21,7 @@ _REFUSALS: Final[dict[str, BrokerError]] = {
     "absent": NotFoundError("not in the ledger"),
     "cut": TaskClosedError("an operator has cut this off: cut"),
     "stale": StaleFactsError("the decision read older facts than the ledger holds"),
+    "clock": UnavailableError("the ledger's clock and this broker's disagree: see /readyz"),
     "full": UnavailableError("the outbox is full: audit or feed shipping lags behind"),
     "conflict": IdempotencyConflictError(
         "the idempotency key was used for another request: use a new key",
@@ -48,6 +50,8 @@ def accept(reply: Reply, *, quota: str = "task") -> list[str]:
 def _refusal(status: str, reply: list[str], quota: str) -> BrokerError:
     if status == "closed" and reply[1] == "absent":
         return NotFoundError("not in the ledger")
+    if status == "closed" and reply[1] in ("ended", "expired"):
+        return LeaseEndedError(f"not alive: {reply[1]}")
     if status == "closed":
         return TaskClosedError(f"not alive: {reply[1]}")
     if status == "quota":

@@ -11,6 +11,7 @@ from broker.errors import NotFoundError
 from broker.ids import IdFactory, TaskId
 from broker.model.task import Task, TaskSpec, TaskState
 from broker.store import codec, scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.limits import Limits
 from broker.store.link import Link, Reply
@@ -39,13 +40,21 @@ class TaskLedger:
     """State changes of tasks."""
 
     def __init__(
-        self, link: Link, keys: Keyspace, ids: IdFactory, paths: Paths, limits: Limits
+        self,
+        link: Link,
+        keys: Keyspace,
+        ids: IdFactory,
+        paths: Paths,
+        limits: Limits,
+        *,
+        bounds: ClockBounds = ANY_TIME,
     ) -> None:
         self._link = link
         self._keys = keys
         self._ids = ids
         self._paths = paths
         self._limits = limits
+        self._bounds = bounds
 
     async def open(self, new: NewTask) -> tuple[TaskId, bool]:
         """Open a task; return its id and whether it is new.
@@ -71,6 +80,7 @@ class TaskLedger:
             bucket.index("all", ""),
         ]
         if len(spec.path) > 1:
+            await self._bind(new)
             parent = spec.path[-2]
             keys += [bucket.children(parent), bucket.open_children(parent)]
             keys += bucket.path(spec.path[:-1])
@@ -79,9 +89,19 @@ class TaskLedger:
         )
         return TaskId(reply[1]), reply[0] == "ok"
 
+    async def _bind(self, new: NewTask) -> None:
+        """Let a child's key stand for this request alone.
+
+        The child lives in its parent's bucket, and the same key with another parent, or with none,
+        is asked for in another one: so all of them meet in the bucket that follows from the key.
+        """
+        if new.key:
+            home = self._keys.buckets[self._ids.bucket_for(new.key)]
+            args: list[str | int] = [new.digest, self._limits.retention_ms]
+            accept(await self._link.run(scripts.IDEM_BIND, [home.idempotency(new.key)], args))
+
     def _open_args(self, new: NewTask) -> list[str | int]:
         spec = new.spec
-        encoded = codec.encode(spec)
         return [
             spec.id,
             self._ids.operation(),
@@ -100,8 +120,8 @@ class TaskLedger:
             self._limits.children,
             new.digest if new.key else "",
             self._limits.retention_ms,
-            encoded,
-            encoded,
+            codec.encode(spec),
+            *self._bounds.around_now(),
         ]
 
     async def view(self, task: TaskId) -> Task:
@@ -176,6 +196,7 @@ class TaskLedger:
         bucket = self._keys.of(spec.id)
         detail = codec.encode({"task": spec.id, "ttl_ms": ttl_ms, "by": by})
         args: list[str | int] = [spec.id, self._ids.operation(), ttl_ms, facts, spec.tenant, detail]
+        args += self._bounds.around_now()
         siblings = bucket.open_children(spec.path[-2] if len(spec.path) > 1 else spec.id)
         keys = [*bucket.head, siblings, *bucket.path(spec.path)]
         accept(await self._link.run(scripts.TASK_EXTEND, keys, args))

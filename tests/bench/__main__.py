@@ -1,10 +1,15 @@
-"""``python -m tests.bench``: run a benchmark and print what came of it."""
+"""``python -m tests.bench``: run a benchmark and print what came of it.
+
+Without a command it compares the broker with its physical floor. ``tree`` closes a tree with a
+hundred thousand leases, ``fanout`` measures how soon subscribers of the feed are told.
+"""
 
 import argparse
 import asyncio
+import math
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,32 +18,47 @@ from rich.console import Console
 
 from broker.dev.processes import ProcessFailedError
 from broker.errors import ConfigurationError
-from tests.bench import report
+from tests.bench import fanout, report, tree
 from tests.bench.compare import VERBS, Result, Scope, compare
 from tests.bench.loops import LOOPS
 from tests.bench.meter import BenchFailedError
-from tests.bench.workload import Habits
 
 WIDTH: Final = 112
 """Columns of a terminal that the table needs; where the output is no terminal it is this wide."""
 
 
+class Desk:
+    """Where results go, and where progress is told."""
+
+    def __init__(self, *, is_json: bool) -> None:
+        console = Console()
+        self._console = console if console.is_terminal else Console(width=WIDTH)
+        self._progress = Console(stderr=True)
+        self._is_json = is_json
+
+    def say(self, text: str) -> None:
+        """Tell how it goes."""
+        self._progress.print(text, style="dim", markup=False, highlight=False)
+
+    def show(self, value: object, table: Callable[[Console], None]) -> None:
+        """Show a result."""
+        if self._is_json:
+            self._console.print_json(msgspec.json.encode(value).decode())
+        else:
+            table(self._console)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; 0 when everything could be measured and was as it must be."""
-    console, progress = _console(), Console(stderr=True)
     options = _parser().parse_args(arguments)
+    desk = Desk(is_json=options.json)
     try:
-        return asyncio.run(_until_told(options.run(options, console, progress)))
+        return asyncio.run(_until_told(options.run(options, desk)))
     except (BenchFailedError, ProcessFailedError, ConfigurationError) as error:
-        progress.print(f"bench: {error}", markup=False, highlight=False)
+        desk.say(f"bench: {error}")
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)
 
 
 async def _until_told(work: Coroutine[object, object, int]) -> int:
@@ -48,25 +68,44 @@ async def _until_told(work: Coroutine[object, object, int]) -> int:
     return await task
 
 
-async def _compare(options: argparse.Namespace, console: Console, progress: Console) -> int:
+async def _compare(options: argparse.Namespace, desk: Desk) -> int:
     scope = _scope(options)
-    results = await compare(scope, lambda text: progress.print(text, style="dim"))
-    if options.json:
-        console.print_json(msgspec.json.encode(results).decode())
-    else:
-        report.show(console, results, scope)
-    return _verdict(results, options.require, progress)
+    results = await compare(scope, desk.say)
+    desk.show(results, lambda console: report.show(console, results, scope))
+    return _verdict(results, options.require, desk)
 
 
-def _verdict(results: Sequence[Result], required: float, progress: Console) -> int:
+def _verdict(results: Sequence[Result], required: float, desk: Desk) -> int:
     """Hold issuing to a share of the floor, if one is required."""
     poor = [result for result in results if result.verb == "issue" and result.ratio < required]
     for result in poor:
-        progress.print(
+        desk.say(
             f"issuing with {result.workers} worker(s) at {result.connections} connections reaches "
             f"{result.ratio:.2f} of the floor, {required:.2f} is required"
         )
     return 1 if poor else 0
+
+
+async def _tree(options: argparse.Namespace, desk: Desk) -> int:
+    leases = options.leases or (10_000 if options.quick else 100_000)
+    felled = await tree.fell(leases, options.loop, desk.say)
+    desk.show(felled, lambda console: tree.show(console, felled))
+    if felled.longest_ms <= options.at_most:
+        return 0
+    desk.say(f"{felled.slow[0].what} held Redis for {felled.longest_ms:.1f} ms")
+    return 1
+
+
+async def _fan_out(options: argparse.Namespace, desk: Desk) -> int:
+    audience = fanout.Audience(
+        subscribers=options.subscribers,
+        revocations=options.revocations or (60 if options.quick else 400),
+        per_second=options.per_second,
+        loop=options.loop,
+    )
+    lateness = await fanout.fan_out(audience, desk.say)
+    desk.show(lateness, lambda console: fanout.show(console, lateness))
+    return 0
 
 
 def _scope(options: argparse.Namespace) -> Scope:
@@ -77,8 +116,8 @@ def _scope(options: argparse.Namespace) -> Scope:
         verbs=tuple(options.verbs),
         seconds=options.seconds or (1.0 if quick else 3.0),
         rounds=options.rounds or 3,
-        tasks=options.tasks or (2_400 if quick else 9_000),
-        habits=Habits(0 if options.strangers else options.callers, options.familiar),
+        tasks=options.tasks or (2_000 if quick else 6_000),
+        callers=0 if options.strangers else options.callers,
         loop=options.loop,
         alg=options.alg,
         profile=options.profile,
@@ -86,30 +125,51 @@ def _scope(options: argparse.Namespace) -> Scope:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--quick", action="store_true", help="small and short")
+    common.add_argument("--json", action="store_true", help="print the result as JSON")
+    common.add_argument("--loop", choices=LOOPS, default="asyncio")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        parents=[common],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(run=_compare)
     _add_comparison(parser)
+    commands = parser.add_subparsers(title="commands", metavar="")
+    _add_tree(commands.add_parser("tree", parents=[common], help="close a large tree"))
+    _add_fanout(commands.add_parser("fanout", parents=[common], help="revoke before an audience"))
     return parser
 
 
 def _add_comparison(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quick", action="store_true", help="one size, short runs")
-    parser.add_argument("--json", action="store_true", help="print every sample as JSON")
     parser.add_argument("--verbs", nargs="+", choices=VERBS, default=VERBS)
     parser.add_argument("--workers", nargs="+", type=int, default=(1, 2))
     parser.add_argument("--connections", nargs="+", type=int)
     parser.add_argument("--seconds", type=float, help="of one run")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--tasks", type=int, help="opened beforehand")
+    parser.add_argument("--tasks", type=int, help="that credentials are issued for")
     parser.add_argument("--callers", type=int, default=64, help="instances that take turns")
     parser.add_argument("--strangers", action="store_true", help="every caller is seen once only")
-    parser.add_argument("--familiar", action="store_true", help="policy is asked the same again")
-    parser.add_argument("--loop", choices=LOOPS, default="asyncio")
     parser.add_argument("--alg", choices=("EdDSA", "ES256"), default="EdDSA")
+    parser.add_argument("--require", type=float, default=0.0, help="fail below this share")
     parser.add_argument(
         "--profile", type=Path, help="have the first broker write what took its time (it is slower)"
     )
-    parser.add_argument("--require", type=float, default=0.0, help="fail below this share")
+
+
+def _add_tree(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_tree)
+    parser.add_argument("--leases", type=int)
+    parser.add_argument("--at-most", type=float, default=math.inf, help="milliseconds, or fail")
+
+
+def _add_fanout(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_fan_out)
+    parser.add_argument("--subscribers", type=int, default=200)
+    parser.add_argument("--revocations", type=int)
+    parser.add_argument("--per-second", type=float, default=20.0)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,10 @@ from typing import Final
 import msgspec
 
 from tests.bench.meter import Meter, Sample
-from tests.bench.stage import Plan, Side, Stage, set_up
+from tests.bench.stage import Plan, Side, Stage, brokers, floor_beside
 from tests.bench.workload import (
     Callers,
     FloorDialect,
-    Habits,
     ProductDialect,
     Workload,
     jobs,
@@ -21,8 +20,9 @@ from tests.bench.workload import (
     tokens,
 )
 
-VERBS: Final = ("issue", "introspect", "complete")
-"""In this order: completing ends what the others need."""
+VERBS: Final = ("issue", "evaluate", "introspect", "complete")
+"""``evaluate`` is issuing under a policy that looks at what differs with every request, so that no
+decision can be remembered. Once it is published it stays, so issuing comes first."""
 
 _FASTEST: Final = {"product": 6_000, "floor": 14_000}
 """More requests in a second than one side answers: that many are prepared."""
@@ -30,7 +30,11 @@ _FASTEST: Final = {"product": 6_000, "floor": 14_000}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """How much to measure, and of what."""
+    """How much to measure, and of what.
+
+    ``callers`` take turns: their workload tokens are verified, then remembered for some seconds. 0
+    stands for a caller of its own with every task, which is never seen again.
+    """
 
     workers: tuple[int, ...]
     connections: tuple[int, ...]
@@ -38,10 +42,20 @@ class Scope:
     seconds: float
     rounds: int
     tasks: int
-    habits: Habits
+    callers: int
     loop: str
     alg: str
     profile: Path | None = None
+
+    @property
+    def complete_each(self) -> int:
+        """How many tasks one run completes."""
+        return self.tasks // 4 if "complete" in self.verbs else 0
+
+    @property
+    def to_complete(self) -> int:
+        """How many tasks are opened to be completed: each can be completed once."""
+        return self.complete_each * self.rounds * len(self.connections)
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -64,13 +78,20 @@ class Result(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Both sides with what they are asked."""
+class Asked:
+    """One side, and what it is asked."""
 
-    stage: Stage
+    side: Side
+    workload: Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both sides."""
+
     meter: Meter
-    product: Workload
-    floor: Workload
+    product: Asked
+    floor: Asked
 
 
 async def compare(scope: Scope, say: Callable[[str], None]) -> list[Result]:
@@ -87,29 +108,31 @@ async def compare(scope: Scope, say: Callable[[str], None]) -> list[Result]:
 async def _with_workers(
     scope: Scope, workers: int, say: Callable[[str], None]
 ) -> AsyncIterator[Result]:
-    async with set_up(Plan(workers, scope.loop, scope.alg, scope.profile)) as stage:
-        say(f"{workers} worker(s): preparing {scope.tasks} tasks")
-        pair = await prepare(stage, scope)
+    plan = Plan(workers, scope.loop, scope.alg, scope.profile)
+    async with brokers(plan) as stage, floor_beside(stage, plan) as floor:
+        say(f"{workers} worker(s): preparing {scope.tasks + scope.to_complete} tasks")
+        pair = await prepare(stage, floor, scope)
         for verb in (verb for verb in VERBS if verb in scope.verbs):
             say(f"{workers} worker(s): {verb}")
+            if verb == "evaluate":
+                await stage.let_policy_look_at_everything()
             for result in await _verb(pair, scope, workers, verb):
                 yield result
 
 
-async def prepare(stage: Stage, scope: Scope) -> Pair:
-    """Open the tasks, and warm both sides up by having some credentials issued."""
+async def prepare(stage: Stage, floor: Side, scope: Scope) -> Pair:
+    """Open the tasks, and warm both sides up by having a credential issued within each."""
     meter = Meter(stage)
-    callers = Callers(stage.badges, scope.habits.callers or scope.tasks)
-    asked = openings(stage.badges, callers, scope.tasks)
-    opened = jobs(await meter.ask(stage.product, asked), callers)
-    resource = stage.badges.resource()
-    is_familiar = scope.habits.is_familiar
-    product = Workload(ProductDialect(), opened, resource, is_familiar=is_familiar)
-    floor = Workload(FloorDialect(), opened, resource, is_familiar=is_familiar)
-    for side, workload in ((stage.product, product), (stage.floor, floor)):
-        issued = await meter.ask(side, workload.issue(len(opened)))
-        workload.learn(tokens(issued))
-    return Pair(stage, meter, product, floor)
+    callers = Callers(stage.badges, scope.callers or scope.tasks)
+    wanted = openings(stage.badges, callers, scope.tasks + scope.to_complete)
+    opened = jobs(await meter.ask(stage.product, wanted), callers)
+    parts = (opened[scope.to_complete :], opened[: scope.to_complete], stage.badges.resource())
+    product = Asked(stage.product, Workload(ProductDialect(), *parts))
+    least = Asked(floor, Workload(FloorDialect(), *parts))
+    for asked in (product, least):
+        issued = tokens(await meter.ask(asked.side, asked.workload.begin(opened)))
+        asked.workload.learn(issued)
+    return Pair(meter, product, least)
 
 
 async def _verb(pair: Pair, scope: Scope, workers: int, verb: str) -> list[Result]:
@@ -119,26 +142,21 @@ async def _verb(pair: Pair, scope: Scope, workers: int, verb: str) -> list[Resul
     ]
     for _ in range(scope.rounds):
         for result in results:
-            for side, workload, samples in (
-                (pair.stage.product, pair.product, result.product),
-                (pair.stage.floor, pair.floor, result.floor),
-            ):
-                asked = _requests(workload, verb, side, scope)
-                samples.append(
-                    await pair.meter.measure(
-                        side, asked, connections=result.connections, seconds=scope.seconds
-                    )
+            for asked, samples in ((pair.product, result.product), (pair.floor, result.floor)):
+                requests = _requests(asked, verb, scope)
+                sample = await pair.meter.measure(
+                    asked.side, requests, connections=result.connections, seconds=scope.seconds
                 )
+                samples.append(sample)
     return results
 
 
-def _requests(workload: Workload, verb: str, side: Side, scope: Scope) -> Sequence[bytes]:
-    most = round(_FASTEST[side.name] * scope.seconds)
+def _requests(asked: Asked, verb: str, scope: Scope) -> Sequence[bytes]:
+    most = round(_FASTEST[asked.side.name] * scope.seconds)
     match verb:
-        case "issue":
-            return workload.issue(most)
+        case "issue" | "evaluate":
+            return asked.workload.issue(most)
         case "introspect":
-            return workload.introspect(most)
+            return asked.workload.introspect(most)
         case _:
-            # Both sides get as many, for the tasks have to last for all rounds.
-            return workload.complete(scope.tasks // (scope.rounds * len(scope.connections)))
+            return asked.workload.complete(scope.complete_each)

@@ -25,6 +25,12 @@ CONNECTIONS: Final = 1_000
 TREE: Final = 200_000
 """Live credentials of one task: the tree benchmark holds a hundred thousand."""
 
+_LOOKS_AT_EVERYTHING: Final = """
+@id("bench-looks-at-everything")
+forbid (principal, action, resource) when { context.labels.containsAny(context.task.tickets) };
+"""
+"""Labels and tickets differ with every request, and are looked at as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -46,6 +52,13 @@ async def install(state: Path, addresses: Addresses, *, workers: int, alg: str) 
     await publishing.init_keys(settings, alg=alg)
     await publishing.publish(settings, by="bench")
     return files
+
+
+async def look_at_everything(file: Path) -> None:
+    """Publish one more policy: it refuses nothing, and leaves nothing to be remembered."""
+    settings = load_document(file, Settings)
+    (settings.bundle.policies / "99-bench.cedar").write_text(_LOOKS_AT_EVERYTHING, encoding="utf-8")
+    await publishing.publish(settings, by="bench")
 
 
 def write(state: Path, addresses: Addresses, *, workers: int) -> list[Path]:

@@ -12,7 +12,6 @@ answered for a while.
 import argparse
 import selectors
 import socket
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -209,12 +208,17 @@ def _outcome(tally: Tally, seconds: float, cpu_s: float) -> Outcome:
         answered=count,
         refused=tally.refused,
         seconds=seconds,
-        p50_ms=statistics.median(latencies) * 1000,
-        p99_ms=latencies[min(count - 1, int(count * 0.99))] * 1000,
+        p50_ms=at_share(latencies, 0.5) * 1000,
+        p99_ms=at_share(latencies, 0.99) * 1000,
         max_ms=latencies[-1] * 1000,
         cpu_us=cpu_s / count * 1e6,
         first_refusal=tally.first_refusal,
     )
+
+
+def at_share(ascending: Sequence[float], share: float) -> float:
+    """Return the value below which this share of the values lies."""
+    return ascending[min(len(ascending) - 1, int(len(ascending) * share))]
 
 
 def _text(data: bytes) -> str:

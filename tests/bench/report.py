@@ -10,7 +10,6 @@ from rich.table import Table
 
 from tests.bench.compare import Result, Scope
 from tests.bench.meter import Sample
-from tests.bench.workload import Habits
 
 
 def show(console: Console, results: Sequence[Result], scope: Scope) -> None:
@@ -19,24 +18,16 @@ def show(console: Console, results: Sequence[Result], scope: Scope) -> None:
     for name in ("verb", "workers", "conns", "side"):
         table.add_column(name)
     for name in ("req/s", "p50 ms", "p99 ms", "server µs", "Redis µs", "of the floor", "CPU"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         _add(table, result)
     console.print(table)
 
 
 def _title(scope: Scope) -> str:
-    return (
-        f"The broker beside its physical floor: {scope.rounds} rounds of {scope.seconds:g} s in turns, "
-        f"{habits(scope.habits)}"
-    )
-
-
-def habits(of: Habits) -> str:
-    """Say how callers behave."""
-    callers = f"{of.callers} callers" if of.callers else "a caller of its own for each task"
-    questions = "the same questions again" if of.is_familiar else "each question a new one"
-    return f"{callers}, {questions}"
+    callers = f"{scope.callers} callers" if scope.callers else "a caller of its own for each task"
+    rounds = f"{scope.rounds} rounds of {scope.seconds:g} s in turns"
+    return f"The broker beside its physical floor: {rounds}, {callers}"
 
 
 def _caption(scope: Scope) -> str:

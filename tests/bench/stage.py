@@ -5,6 +5,7 @@ durability (append-only file, fsync every second), but each a server of its own,
 whose work it does.
 """
 
+import asyncio
 import json
 import socket
 import sys
@@ -21,11 +22,14 @@ from broker.dev.processes import Child, Processes
 from broker.signing.key import new_private_key
 from broker.signing.key_files import write_private_key
 from tests.bench.badges import Badges
-from tests.bench.installation import Addresses, install
+from tests.bench.installation import Addresses, install, look_at_everything
 from tests.bench.usage import listens
 
 _ASKED: Final = 24
 """How often a port that several workers share is asked whether it is ready: each will have been."""
+
+_FOLLOWED_S: Final = 2.0
+"""Within it a published revision is in force everywhere (I15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two that are compared: its port, its workers and its Redis."""
+    """What is measured: a port, the workers that share it, and the Redis that works for them."""
 
     name: str
     port: int
@@ -50,14 +54,17 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What is up."""
+    """The product, and what it needs to run. ``config`` is the first worker's file."""
 
     product: Side
-    floor: Side
     badges: Badges
     processes: Processes
-    store_url: str
     config: Path
+
+    async def let_policy_look_at_everything(self) -> None:
+        """Publish another policy, and wait until every worker has it."""
+        await look_at_everything(self.config)
+        await asyncio.sleep(_FOLLOWED_S)
 
     @property
     def directory(self) -> Path:
@@ -66,8 +73,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_up(plan: Plan) -> AsyncIterator[Stage]:
-    """Start everything, and stop it at the end.
+async def brokers(plan: Plan) -> AsyncIterator[Stage]:
+    """Start the product on a server of its own, and stop everything at the end.
 
     Raises:
         ProcessFailedError, ConfigurationError: something does not start; nothing is left running.
@@ -76,15 +83,24 @@ async def set_up(plan: Plan) -> AsyncIterator[Stage]:
         processes = await stack.enter_async_context(Processes())
         state = processes.directory
         ledger = await stack.enter_async_context(EmbeddedServer(state / "ledger"))
-        other = await stack.enter_async_context(EmbeddedServer(state / "other"))
-        # What was entered last is left first: the servers outlive whoever uses them.
+        # What was entered last is left first: the server outlives whoever uses it.
         stack.push_async_callback(processes.stop_all)
         badges = await _start_issuer(processes, state / "issuer")
         addresses = Addresses(ledger.url, badges.issuer, free_port())
         files = await install(state, addresses, workers=plan.workers, alg=plan.alg)
         product = await _start_product(processes, plan, files, addresses.port, ledger.pid)
-        floor = await _start_floor(processes, plan, badges, other)
-        yield Stage(product, floor, badges, processes, ledger.url, files[0])
+        yield Stage(product, badges, processes, files[0])
+
+
+@asynccontextmanager
+async def floor_beside(stage: Stage, plan: Plan) -> AsyncIterator[Side]:
+    """Start the floor on another server of the same kind.
+
+    Raises:
+        ProcessFailedError, ConfigurationError: it does not start.
+    """
+    async with EmbeddedServer(stage.directory / "other") as server:
+        yield await _start_floor(stage.processes, plan, stage.badges, server)
 
 
 async def _start_issuer(processes: Processes, folder: Path) -> Badges:

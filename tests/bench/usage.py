@@ -20,10 +20,12 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mb(pids: Iterable[int]) -> float:
-    """Return the memory of these processes that is in RAM, in MiB; shared pages count for each."""
-    pages = sum(int((_PROC / str(pid) / "statm").read_text().split()[1]) for pid in pids)
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def waited_seconds(pid: int) -> float:
+    """Return how long a process's first thread was ready to run while others had the CPUs.
+
+    A command of Redis that is interrupted looks as long as one that works.
+    """
+    return int((_PROC / str(pid) / "schedstat").read_text().split()[1]) / 1e9
 
 
 def listens(pid: int, port: int) -> bool:

@@ -1,9 +1,8 @@
 """What is asked of both sides, byte by byte, before any clock runs.
 
-Every issue request is a question that policy has not been asked before: for another task, with other
-labels, and when the tasks begin anew, for another lifetime. Introspection is of other live tokens
-each time, completion of other tasks. How often a caller comes back, and with it a workload token
-that was verified a moment ago, is :attr:`Habits.callers`.
+Every issue request is for another task with other labels, and when the tasks begin anew, for
+another lifetime. Introspection is of other live tokens each time, completion of other tasks, each
+with one credential alive.
 """
 
 import itertools
@@ -30,18 +29,6 @@ class Job:
 
     task: str
     token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """How callers behave.
-
-    ``callers`` take turns; 0 stands for one that is never seen again for each task. Who is
-    ``familiar`` asks, for each task, always the same: policy may remember its answer.
-    """
-
-    callers: int = 64
-    is_familiar: bool = False
 
 
 class Opened(msgspec.Struct):
@@ -160,14 +147,13 @@ class Workload:
     """
 
     def __init__(
-        self, dialect: Dialect, jobs: Sequence[Job], resource: str, *, is_familiar: bool
+        self, dialect: Dialect, jobs: Sequence[Job], to_complete: Sequence[Job], resource: str
     ) -> None:
         self._dialect = dialect
         self._jobs = itertools.cycle(jobs)
-        self._not_completed = iter(jobs)
+        self._to_complete = iter(to_complete)
         self._runs = itertools.count()
         self._tasks = len(jobs)
-        self._is_familiar = is_familiar
         self._resource = resource
         self._live: Iterator[str] = iter(())
 
@@ -185,12 +171,16 @@ class Workload:
         live = itertools.islice(self._live, count)
         return [self._dialect.introspect(self._resource, token) for token in live]
 
+    def begin(self, jobs: Sequence[Job]) -> list[bytes]:
+        """Ask for the first credential of each of these tasks."""
+        return [self._dialect.issue(job, self._wish(next(self._runs))) for job in jobs]
+
     def complete(self, count: int) -> list[bytes]:
         """End tasks."""
-        return [self._dialect.complete(job) for job in itertools.islice(self._not_completed, count)]
+        return [self._dialect.complete(job) for job in itertools.islice(self._to_complete, count)]
 
     def _wish(self, run: int) -> dict[str, object]:
-        again = 0 if self._is_familiar else run // self._tasks
+        again = run // self._tasks
         return {
             "capability": "orders-api",
             "scopes": ["orders:read"],

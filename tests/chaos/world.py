@@ -5,10 +5,11 @@ child of :class:`broker.dev.processes.Processes`, so nothing outlives the test, 
 """
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -192,6 +193,8 @@ class World:
     setup: Setup
     slots: list[Slot] = field(default_factory=list)
     witnesses: list[Witness] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=partial(itertools.count, 1))
+    """For names that nobody else has."""
 
     @property
     def ledger(self) -> EmbeddedServer:
@@ -218,7 +221,7 @@ class World:
         self, audience: str, *, check: str, at: str = "", staleness_ms: int = STALENESS_MS
     ) -> Witness:
         """Start a resource server that follows (or asks) the broker at a URL (the first one's)."""
-        name = f"witness-{len(self.witnesses) + 1}"
+        name = f"witness-{next(self.numbers)}"
         state = self.setup.state / name
         state.mkdir(mode=0o700)
         await self._write_token(state / "token", audience, name)

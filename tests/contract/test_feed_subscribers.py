@@ -248,6 +248,48 @@ async def test_a_feed_that_was_just_born_waits_for_its_bound(link: Link) -> None
     assert await audience.state(n) is CONFIRMED
 
 
+async def test_a_young_feed_says_that_it_is_young(link: Link) -> None:
+    """Everybody who is known has acknowledged: the receipt must say what it waits for."""
+    audience = Audience(FeedLog(link, "jit"), FakeLedger(link), STRICT)
+    await audience.join("sub-one")
+    n = await audience.ship()
+    await audience.acknowledge("sub-one", 1)
+
+    confirmation = await audience.confirmation(n)
+
+    assert confirmation.state is ACCEPTED
+    assert "has just begun" in confirmation.detail
+
+
+async def test_the_feed_of_a_first_ledger_waits_for_nobody(link: Link) -> None:
+    """Nobody can have listened to a former one."""
+    log = FeedLog(link, "jit")
+    assert await log.found()
+    audience = Audience(log, FakeLedger(link), STRICT)
+    await audience.join("sub-one")
+    n = await audience.ship()
+    before = await audience.state(n)
+
+    await audience.acknowledge("sub-one", 1)
+
+    assert (before, await audience.state(n)) == (ACCEPTED, CONFIRMED)
+
+
+async def test_a_feed_that_is_there_is_not_founded(link: Link) -> None:
+    """A broker that runs has begun it: then others may have listened to a former one."""
+    log = FeedLog(link, "jit")
+    epoch = (await log.position()).epoch
+
+    assert not await log.found()
+
+    assert (await log.position()).epoch == epoch
+    audience = Audience(log, FakeLedger(link), STRICT)
+    await audience.join("sub-one")
+    n = await audience.ship()
+    await audience.acknowledge("sub-one", 1)
+    assert await audience.state(n) is ACCEPTED
+
+
 async def test_confirmed_by_everybody_stays_confirmed(strict: Audience) -> None:
     """Neither a newcomer, nor one that starts afresh, nor a longer bound takes it back."""
     await strict.join("sub-one")

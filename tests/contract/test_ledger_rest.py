@@ -216,6 +216,39 @@ async def test_a_quota_is_the_size_of_a_set(kit: LedgerKit) -> None:
     assert await kit.take(quota, two, FAR) is None
 
 
+async def test_a_place_is_prolonged_by_taking_and_shortened_only_on_purpose(
+    kit: LedgerKit,
+) -> None:
+    """A renewed lease counts on; one that got less than was asked for does not count for more."""
+    one, other = (kit.ids.lease(kit.ids.root_task()) for _ in range(2))
+    quota = [Quota("agent", "invoice-bot", 1)]
+    await kit.take(quota, one, 1_000)
+
+    await kit.take(quota, one, FAR)
+    await kit.take(quota, one, 1)
+    assert await kit.take(quota, other, FAR) == quota[0]
+
+    await kit.quotas.until(quota, one, 1)
+    await kit.quotas.until(quota, other, FAR)
+    assert await kit.take(quota, other, FAR) is None
+
+
+async def test_an_undone_grant_frees_its_idempotency_key(kit: LedgerKit) -> None:
+    """Nobody got it: the same request may be granted later, as another lease."""
+    task = await kit.open()
+    new = kit.new_lease(task, key="k", digest="d")
+    await kit.leases.grant(new)
+
+    await kit.leases.undo(new, new.spec.id)
+    await kit.leases.undo(new, new.spec.id)
+    again = await kit.grant(task, key="k", digest="d")
+    await kit.leases.undo(new, new.spec.id)
+
+    assert not await kit.is_alive(new.spec.id)
+    assert again.is_new
+    assert not (await kit.grant(task, key="k", digest="d")).is_new
+
+
 async def test_a_refusal_can_be_looked_up_by_its_id(kit: LedgerKit) -> None:
     """And it stands in the outbox, without the caller's own words."""
     decision = await kit.decisions.note(

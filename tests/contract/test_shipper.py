@@ -10,6 +10,7 @@ import pytest
 
 from broker.clock import SystemClock
 from broker.errors import StoreUnavailableError
+from broker.faultpoints import FaultPoints
 from broker.feed.lane import Lane, Pace
 from broker.feed.shipper import Shipper
 from broker.store.feed_cursors import Cursor
@@ -156,7 +157,9 @@ async def test_the_steps_above_are_all_there_are(link: Link) -> None:
 
 def _lane(link: Link) -> Lane:
     log = FeedLog(link, "jit")
-    return Lane(log, 0, clock=SystemClock(), pace=NEVER, on_lag=lambda _: None)
+    return Lane(
+        log, 0, clock=SystemClock(), pace=NEVER, on_lag=lambda _: None, faults=FaultPoints()
+    )
 
 
 @pytest.mark.parametrize("link", ["mux", "cluster"], indirect=True)
@@ -294,7 +297,8 @@ async def test_the_lag_of_what_was_shipped_is_measured(link: Link) -> None:
 async def test_a_failing_bucket_rests_longer_each_time(link: Link, single: SingleServer) -> None:
     """A store that is gone is not hammered: attempts are spaced out, up to a bound."""
     clock, pace = FakeClock(), Pace(rest_ms=100, longest_rest_ms=300)
-    lane = Lane(FeedLog(link, "jit"), 0, clock=clock, pace=pace, on_lag=lambda _: None)
+    log = FeedLog(link, "jit")
+    lane = Lane(log, 0, clock=clock, pace=pace, on_lag=lambda _: None, faults=FaultPoints())
     single.kill()
     counts = []
     for wait_ms in (0, 99, 1, 199, 1, 299, 1, 300):

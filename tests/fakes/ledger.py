@@ -3,7 +3,8 @@
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from broker.store.feed_entry import OutboxEntry
 from broker.store.feed_keys import FeedKeys

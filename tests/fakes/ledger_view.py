@@ -33,14 +33,20 @@ class LedgerView:
         return len(seen)
 
     def _entries(self, stream: str) -> list[dict[str, str]]:
+        if self._server.ask("TYPE", stream) != "stream":
+            return []
         entries = self._server.ask("XRANGE", stream, "-", "+")
         return [dict(zip(flat[::2], flat[1::2], strict=True)) for _, flat in entries]
+
+    def count(self, kind: str, name: str) -> int:
+        """Count whom a quota counts now."""
+        return int(self._server.ask("ZCARD", self._keys.quota(kind, name)))
 
     def dump(self) -> dict[str, object]:
         """Return everything that the ledger holds, but for clocks and the feed's own bookkeeping.
 
         What only the passing of time moves is left out: the buckets' clocks, the shipping of
-        outboxes, and the claims on due work.
+        outboxes, the claims on due work, and until when leases count against quotas.
         """
         kept = {}
         for key in sorted(self._server.ask("KEYS", "*")):
@@ -56,7 +62,7 @@ class LedgerView:
                 pairs = dict(zip(flat[::2], flat[1::2], strict=True))
                 pairs.pop("now", None)
                 return pairs
-            case "zset" if key.endswith(":due"):
+            case "zset" if key.endswith(":due") or ":{q:" in key:
                 return sorted(self._server.ask("ZRANGE", key, 0, -1))
             case "zset":
                 return self._server.ask("ZRANGE", key, 0, -1, "WITHSCORES")

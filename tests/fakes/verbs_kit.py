@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from broker.clock import SystemClock
+from broker.clock import Clock, SystemClock
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.governance.bundle import Bundle
@@ -12,7 +12,7 @@ from broker.governance.published import Published, Quotas
 from broker.metrics import Metrics
 from broker.model.capability import Ceiling
 from broker.model.principal import Kind, Principal
-from broker.model.requests import IssueCredential, OpenTask, Selector, SelectorKind
+from broker.model.requests import ExtendTask, IssueCredential, OpenTask, Selector, SelectorKind
 from broker.model.task import Task
 from broker.reaper import Claims
 from broker.settings.limits import QuotaDefaults
@@ -20,6 +20,7 @@ from broker.settings.settings import BundleFiles
 from broker.signing.key import SigningKey, new_private_key, thumbprint
 from broker.signing.keyring import Keyring
 from broker.signing.token_verifier import TokenVerifier
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
@@ -77,13 +78,17 @@ class _Allowance(Quotas):
 class VerbsKit:
     """The verbs, and short ways to the states that tests begin from."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(
+        self, link: Link, *, clock: Clock | None = None, bounds: ClockBounds = ANY_TIME
+    ) -> None:
         self.link = link
-        self.ledger = Ledger.over(link, namespace="jit", buckets=BUCKETS, limits=Limits())
+        self.ledger = Ledger.over(
+            link, namespace="jit", buckets=BUCKETS, limits=Limits(), bounds=bounds
+        )
         self.replica = FixedReplica()
         self.gate = Gate([])
         self.may_sweep = True
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.metrics = Metrics(durability="os", reasons=[], actions=[])
         self.verbs: Verbs = build_verbs(self._parts())
         self.orchestrator = self.principal(Kind.ORCHESTRATOR, "ci-orchestrator", "ci-1")
@@ -135,6 +140,10 @@ class VerbsKit:
         )
         opened = await self.verbs.tasks.open(self.orchestrator, replace(request, **changes), "")
         return opened.task
+
+    async def extend(self, task: Task) -> Task:
+        """Move a task's deadline a little."""
+        return await self.verbs.tasks.extend(self.agent, task.spec.id, ExtendTask(600_000))
 
     async def issue(self, task: Task, key: str = "", ttl_ms: int = 60_000) -> str:
         """Issue a credential for orders; return its id."""

@@ -20,8 +20,10 @@ from msgspec.structs import replace as replace_members
 
 from broker.app import Broker
 from broker.clock import SystemClock
-from broker.publishing import init_keys, publish
+from broker.http.server import HttpServer
+from broker.publishing import init_keys, publish, rotate_keys
 from broker.settings.limits import TaskLimits
+from broker.settings.store import StoreSettings
 from broker.store.connect import connect
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
@@ -70,9 +72,10 @@ class ShiftedClock(SystemClock):
 
 @dataclass
 class Running:
-    """One broker that runs: itself, what stops it, how to reach it, and its clock."""
+    """One broker that runs: itself, its server, what stops it, how to reach it, and its clock."""
 
     broker: Broker
+    server: HttpServer
     stack: AsyncExitStack
     session: aiohttp.ClientSession
     clock: ShiftedClock
@@ -96,9 +99,13 @@ class World:
 
     # Who calls.
 
+    def now(self) -> int:
+        """Return the time as the issuer of workload tokens has it, in seconds."""
+        return time.time_ns() // 1_000_000_000  # noqa: TID251 - it has a clock of its own
+
     def token(self, who: Who, **changes: object) -> str:
         """Sign a workload token; a claim changed to ``...`` is left out."""
-        now = time.time_ns() // 1_000_000_000  # noqa: TID251 - the issuer has its own clock
+        now = self.now()
         claims: dict[str, object] = {
             "iss": who.issuer,
             "sub": who.name,
@@ -231,10 +238,26 @@ class World:
         """Return every receipt of a report."""
         return [receipt for page in await self.pages(who, path) for receipt in page["receipts"]]
 
+    async def until_state(self, who: Who, path: str, state: str) -> None:
+        """Wait until every receipt of a report has come so far."""
+        async with asyncio.timeout(PATIENCE_S):
+            while {  # noqa: ASYNC110 - asked over HTTP
+                receipt["state"] for receipt in await self.receipts(who, path)
+            } != {state}:
+                await asyncio.sleep(0.1)
+
     async def readiness(self, *, at: int = 0) -> tuple[int, list[str]]:
         """Return the status of ``/readyz`` and what stands in the way."""
         answer = await self.get(None, "/readyz", at=at)
         return answer.status, [reason["what"] for reason in answer["reasons"]]
+
+    def routes(self) -> list[tuple[str, str]]:
+        """List every method and path template that the first broker answers."""
+        return [
+            (route.method, route.resource.canonical)
+            for route in self.running[0].server.app.router.routes()
+            if route.resource is not None
+        ]
 
     # What happens around them.
 
@@ -249,9 +272,14 @@ class World:
 
     async def told(self, kind: str) -> int:
         """Count the events of a kind, once what is due has been worked off."""
+        await self.settle()
+        return self.ledger.told(kind)
+
+    async def settle(self) -> None:
+        """Work off everything that is due."""
         for each in self.running:
             await each.broker.verbs.reaper.tick()
-        return self.ledger.told(kind)
+            await each.broker.verbs.reaper.rested()
 
     def dump(self) -> dict[str, object]:
         """Return everything that the ledger holds, but for clocks and bookkeeping."""
@@ -274,13 +302,13 @@ class World:
         link = await connect(settings.store)
         stack.push_async_callback(link.close)
         broker = Broker(settings, link, clock)
-        await broker.start(stack)
+        server = await broker.start(stack)
         session = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(str(settings.listen.unix), limit=0),
             timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
         )
         await stack.enter_async_context(session)
-        self.running.append(Running(broker, stack, session, clock))
+        self.running.append(Running(broker, server, stack, session, clock))
         async with asyncio.timeout(PATIENCE_S):
             while not broker.gate.is_open and gives:
                 await asyncio.sleep(0.005)
@@ -291,11 +319,17 @@ class World:
         while self.running:
             await self.running.pop().stack.aclose()
 
-    async def publish(self) -> int:
-        """Publish what the files say, and wait until every broker follows; return the revision."""
+    async def publish(self, *, wait: bool = True) -> int:
+        """Publish what the files say; return the revision, which every broker then follows."""
         record = await publish(self.config.settings(), by="operator:test")
-        await self.refresh()
+        if wait:
+            await self.refresh()
         return record.revision
+
+    async def rotate(self) -> None:
+        """Take one step of a rotation of the signing key."""
+        await rotate_keys(self.config.settings(), alg="EdDSA")
+        await self.refresh()
 
     async def publish_raw(self, bundle: str, digest: str) -> None:
         """Publish any text as the bundle, past every check of it."""
@@ -320,16 +354,37 @@ class World:
             while (await self.readiness(at=at))[0] != 200:  # noqa: ASYNC110 - asked over HTTP
                 await asyncio.sleep(0.02)
 
+    async def until_no_reason(self, *, at: int = 0) -> None:
+        """Wait until a broker gives access and has nothing to complain of."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.readiness(at=at)) != (200, []):  # noqa: ASYNC110 - asked over HTTP
+                await asyncio.sleep(0.02)
+
     async def until_refusing(self, word: str, *, at: int = 0) -> str:
         """Wait until readiness names a reason that begins with the word, and return it."""
+        status, told = await self.until_told(word, at=at)
+        assert status == 503
+        return told
+
+    async def until_told(self, word: str, *, at: int = 0) -> tuple[int, str]:
+        """Wait until readiness names such a reason, whether the broker gives access or not."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 status, reasons = await self.readiness(at=at)
                 told = [reason for reason in reasons if reason.startswith(word)]
                 if told:
-                    assert status == 503
-                    return told[0]
+                    return status, told[0]
                 await asyncio.sleep(0.02)
+
+    def store(self, **changes: int) -> StoreSettings:
+        """Return how the ledger is reached, some of it changed."""
+        return replace_members(self.config.settings().store, **changes)
+
+    async def until_logged(self, file: Path, kind: str) -> None:
+        """Wait until an audit trail tells of an event."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not _holds(file, kind):  # noqa: ASYNC110 - what ends it is in a file
+                await asyncio.sleep(0.05)
 
     def task_limits(self, **changes: int) -> TaskLimits:
         """Return the shipped bounds of tasks, some of them changed."""
@@ -358,6 +413,10 @@ def issue_body(**changes: object) -> dict[str, object]:
         **changes,
     }
     return {name: value for name, value in body.items() if value is not ...}
+
+
+def _holds(file: Path, word: str) -> bool:
+    return file.exists() and word in file.read_text()
 
 
 def seconds_between(earlier: str, later: str) -> float:

@@ -13,6 +13,7 @@ from broker.governance.bundle import Bundle
 from broker.settings.listening import Listen
 from broker.settings.load import load_document
 from broker.settings.settings import Audit, BundleFiles, KeyFiles, Settings
+from broker.store.clock_bounds import FAR_MS
 from tests.fakes.issuer import Signer
 from tests.fakes.policy import CONFIG
 
@@ -75,6 +76,8 @@ class Template:
         self.folder = folder / "config"
         shutil.copytree(CONFIG, self.folder)
         (self.folder / "jwks.json").write_bytes(signer.jwks())
+        # What the shipped policies are meant to do is no business of policies that a test writes.
+        (self.folder / "policies" / "tests.yaml").write_text("tests: []\n")
         edit(self.folder / "agents.yaml", _add_cast)
         edit(
             self.folder / "capabilities.yaml",
@@ -118,6 +121,8 @@ class WorldConfig:
                 policies=self.folder / "policies",
             ),
             audit=Audit(file=folder / "audit.jsonl"),
+            # Tests push the ledger's clock by hours; one that is about clocks says a bound.
+            clock=replace(shipped.clock, max_skew_ms=FAR_MS),
         )
 
     @property
@@ -127,9 +132,11 @@ class WorldConfig:
 
     def settings(self, number: int = 0, **changes: object) -> Settings:
         """Return the settings of the broker with this number, some of them changed."""
-        audit = Audit(file=self.folder.parent / f"audit-{number}.jsonl")
-        listen = Listen(unix=self._sockets / f"{number}.sock")
-        return replace(self._settings, listen=listen, audit=audit, **changes)
+        own = {
+            "audit": Audit(file=self.folder.parent / f"audit-{number}.jsonl"),
+            "listen": Listen(unix=self._sockets / f"{number}.sock"),
+        }
+        return replace(self._settings, **{**own, **changes})
 
     def edit(self, name: str, change: Callable[[Any], object]) -> None:
         """Change one YAML file."""

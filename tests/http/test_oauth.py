@@ -22,7 +22,9 @@ async def test_introspection_tells_all_that_rfc_7662_has(
     client: ClientSession, stage: Stage
 ) -> None:
     """And our own members: task, agent, capability, tenant."""
-    stage.answers["introspection.introspect"] = Introspected(a_lease(), LEASE, f"{LEASE}.2")
+    stage.answers["introspection.introspect"] = Introspected(
+        a_lease(), LEASE, f"{LEASE}.2", 1_800_000_000, 1_800_000_300
+    )
     headers = RESOURCE | {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
     async with client.post(

@@ -1,21 +1,35 @@
--- Take due work for a while. Whoever does not settle it in time loses it to the next, who has another
--- fencing number: no number is ever given twice in a bucket. Leases and looks at tasks need none:
--- their scripts judge afresh, and settle.
--- KEYS: meta cuts due out fences. ARGV: limit, visibility
-local now = advance_clock()
-local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', text(now), 'WITHSCORES', 'LIMIT', 0, ARGV[1])
-local taken = {text(now)}
-local fence = nil
-for i = 1, #due, 2 do
-  local kind, number = string.sub(due[i], 1, 1), 0
-  if kind ~= 'l' and kind ~= 't' then
-    fence = fence or redis.call('HINCRBY', KEYS[1], 'fence', 1)
-    redis.call('HSET', KEYS[5], due[i], fence)
-    number = fence
-  end
-  redis.call('ZADD', KEYS[3], text(now + tonumber(ARGV[2])), due[i])
-  taken[#taken + 1] = due[i]
-  taken[#taken + 1] = due[i + 1]
+-- Take due work for a while. Whoever does not settle it in time loses it to the next, who has a higher
+-- fencing number: none is ever given twice in a bucket. Leases and looks at tasks need no number: their
+-- scripts judge afresh, and settle.
+-- With a clock that is not believed, what is due by age (l t g) is left where it is.
+-- KEYS: meta cuts due out fences. ARGV: limit, visibility, earliest, latest
+local limit = tonumber(ARGV[1])
+local believed, now = believed_clock(ARGV[3], ARGV[4])
+local taken = {text(now), believed and '1' or '0'}
+local found, fence = 0, nil
+
+local function fenced(member)
+  fence = fence or redis.call('HINCRBY', KEYS[1], 'fence', 1)
+  redis.call('HSET', KEYS[5], member, fence)
+  return fence
+end
+
+local function take(member, score)
+  local kind = string.sub(member, 1, 1)
+  local number = (kind == 'l' or kind == 't') and 0 or fenced(member)
+  redis.call('ZADD', KEYS[3], text(now + tonumber(ARGV[2])), member)
+  taken[#taken + 1] = member
+  taken[#taken + 1] = score
   taken[#taken + 1] = number
+  found = found + 1
+end
+
+-- Enough to find orders among what may not age, and little enough to take a few milliseconds.
+local most = believed and limit or 5000
+local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', text(now), 'WITHSCORES', 'LIMIT', 0, most)
+for i = 1, #due, 2 do
+  local kind = string.sub(due[i], 1, 1)
+  local by_age = kind == 'l' or kind == 't' or kind == 'g'
+  if found < limit and (believed or not by_age) then take(due[i], due[i + 1]) end
 end
 return taken

@@ -3,7 +3,8 @@
 -- ARGV: bucket, n, strict (1 or 0), staleness ms, forgotten after ms
 -- Answers {verdict, now, acknowledged, subscribers, bound}; verdicts:
 --   before it is in the feed: unshipped; it is none that subscribers hear: unheard, unreadable;
---   confirmed: acknowledged, bound, earlier, expired; else waiting.
+--   confirmed: acknowledged, bound, earlier, expired; else waiting, or young when all that waits
+--   is the feed itself.
 local meta, seqs, subs = KEYS[1], KEYS[2], KEYS[3]
 local bucket, n, is_strict = ARGV[1], ARGV[2], ARGV[3] == '1'
 local staleness, forgotten = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -33,10 +34,14 @@ for _, it in pairs((subscribers_of(subs, now - forgotten))) do
   if it.acked >= seq then acknowledged = acknowledged + 1 end
 end
 local verdict = 'waiting'
--- A feed that was just born, on an empty server, does not know yet who listens.
-local is_mature = now > tonumber(redis.call('HGET', meta, 'born') or now) + staleness
-if total > 0 and acknowledged == total and is_mature then verdict = 'acknowledged' end
+if total > 0 and acknowledged == total then
+  -- A feed that began on an empty server does not know who still listens to a former one.
+  local born = tonumber(redis.call('HGET', meta, 'born') or now)
+  verdict = now > born + staleness and 'acknowledged' or 'young'
+end
 if is_strict and now > bound then verdict = 'bound' end
 -- Kept, because a subscriber that comes later must not undo it.
-if verdict ~= 'waiting' then redis.call('HSET', subs, CONFIRMED, int(seq)) end
+if verdict == 'acknowledged' or verdict == 'bound' then
+  redis.call('HSET', subs, CONFIRMED, int(seq))
+end
 return { verdict, now, acknowledged, total, bound }

@@ -1,7 +1,9 @@
 -- Prolong a lease by a new generation, never beyond its first maximum.
 -- KEYS: meta cuts due out live lease idem path…
--- ARGV: id, op, task, path, instance, ttl, evidence_exp, facts, outbox_max, digest, retention, key_id, detail
-local now = advance_clock()
+-- ARGV: id, op, task, path, instance, ttl, evidence_exp, facts, outbox_max, digest, retention, key_id, detail,
+--       earliest, latest
+local now, told = believed_clock(ARGV[14], ARGV[15])
+if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
 if known[1] then
   if known[1] ~= ARGV[10] then return {'conflict'} end
@@ -23,16 +25,15 @@ if expires <= tonumber(lease[2]) or lease[1] ~= 'active' then return {'not-renew
 local generation = tonumber(more[3]) + 1
 -- What has been written stays, so a key that is not what it must be stops the script here.
 redis.call('ZCARD', KEYS[5])
+local latest = {}
+for i = 8, #KEYS do latest[i] = math.max(tonumber(redis.call('HGET', KEYS[i], 'lx') or '0'), expires) end
 
 local issued, ends = text(now), text(expires)
 redis.call('ZADD', KEYS[3], ends, 'l:' .. ARGV[1] .. ':' .. ARGV[3])
 tell('lease.renewed', now, ARGV[2], lease[4], '', '', 0, dated(ARGV[13], issued, ends))
 redis.call('HSET', KEYS[6], 'expires', ends, 'renewed', issued, 'key_id', ARGV[12], 'generation', generation)
 redis.call('ZADD', KEYS[5], ends, ARGV[1])
-for i = 8, #KEYS do
-  local latest = tonumber(redis.call('HGET', KEYS[i], 'lx') or '0')
-  redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(math.max(latest, expires)))
-end
+for i = 8, #KEYS do redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(latest[i])) end
 if ARGV[10] ~= '' then
   redis.call('HSET', KEYS[7], 'digest', ARGV[10], 'id', ARGV[1], 'generation', generation, 'issued', issued, 'expires', ends, 'most', text(most), 'key_id', ARGV[12])
   redis.call('PEXPIREAT', KEYS[7], text(most + tonumber(ARGV[11])))

@@ -1,7 +1,9 @@
--- Move a deadline, never back (leases and children rest on it), and never past the task's last one nor an ancestor's. KEYS: meta cuts due out open-siblings path…
+-- Move a deadline: never back, because leases and children rest on it, and never past the task's last
+-- one nor an ancestor's. KEYS: meta cuts due out open-siblings path…
 -- (a root has no siblings: it passes its own open children, among which it is not)
--- ARGV: id, op, ttl, facts, tenant, detail
-local now = advance_clock()
+-- ARGV: id, op, ttl, facts, tenant, detail, earliest, latest
+local now, told = believed_clock(ARGV[7], ARGV[8])
+if not now then return {'clock', text(told)} end
 local ended = path_ended(6, #KEYS, now)
 if ended then return {'closed', ended} end
 if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[4]) then return {'stale'} end

@@ -1,8 +1,9 @@
 -- Open a task, once. KEYS: meta cuts due out node idem ix-agent ix-tenant ix-issuer ix-all,
 -- then for a child: siblings open-siblings path…
 -- ARGV: id, op, path, tenant, agent, issuer, instance, claim, ttl, idle, opener_timeout, max_ttl,
---       facts, outbox_max, children_max, digest, idem_ttl, spec, detail
-local now = advance_clock()
+--       facts, outbox_max, children_max, digest, idem_ttl, spec, earliest, latest
+local now, told = believed_clock(ARGV[19], ARGV[20])
+if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[6], 'digest', 'id')
 if known[1] then
   if known[1] ~= ARGV[16] then return {'conflict'} end
@@ -26,7 +27,7 @@ if opener_timeout > 0 then first_look = math.min(first_look, now + opener_timeou
 for i = 7, is_child and 11 or 10 do redis.call('ZCARD', KEYS[i]) end
 
 redis.call('ZADD', KEYS[3], text(first_look), 't:' .. ARGV[1])
-tell('task.opened', now, ARGV[2], ARGV[4], '', '', 0, ARGV[19])
+tell('task.opened', now, ARGV[2], ARGV[4], '', '', 0, ARGV[18])
 local last_deadline = math.min(now + tonumber(ARGV[12]), deadline)
 redis.call('HSET', KEYS[5], 'state', 'open', 'opened', text(now), 'deadline', text(ends),
   'last_deadline', text(last_deadline), 'idle', ARGV[10], 'opener_timeout', ARGV[11],

@@ -1,5 +1,6 @@
 -- Look at one task that may be due: past its deadline, or silent for too long. Otherwise say when
 -- to look again. KEYS: meta cuts due out node audiences [open-siblings]. ARGV: id, op
+-- Silence counts only while somebody listened: not before 'back'.
 -- A lost "seen" value is set to now and told: never read as silent since the beginning.
 local now = advance_clock()
 local node = redis.call('HMGET', KEYS[5], 'state', 'deadline', 'idle', 'seen', 'opener_timeout', 'oseen', 'tenant')
@@ -10,7 +11,7 @@ if not node[1] or node[1] ~= 'open' then
 end
 local function seen_at(field, value)
   local at = tonumber(value or '')
-  if at then return at end
+  if at then return math.max(at, tonumber(redis.call('HGET', KEYS[1], 'back') or '0')) end
   redis.call('HSET', KEYS[5], field, text(now))
   tell('task.activity-lost', now, ARGV[2], node[7], '', '', 0, cjson.encode({task = ARGV[1], field = field}))
   return now

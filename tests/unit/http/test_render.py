@@ -47,13 +47,13 @@ def test_an_instant_that_has_not_come_is_null() -> None:
     assert (shown["agent_seen_at"], shown["opener_seen_at"], shown["closed_at"]) == (None,) * 3
 
 
-def test_exp_is_rounded_down() -> None:
-    """A resource server must not believe in a token longer than the ledger does."""
-    lease = replace(a_lease(), expires_at_ms=NOW_MS + 999)
+def test_introspection_tells_the_dates_of_the_token() -> None:
+    """Not those of its lease, which may have been renewed since."""
+    renewed = replace(a_lease(), generation=2, expires_at_ms=NOW_MS + 999)
 
-    shown = render.introspected(Introspected(lease, LEASE, LEASE), issuer=ISSUER)
+    shown = render.introspected(Introspected(renewed, LEASE, LEASE, 1, 2), issuer=ISSUER)
 
-    assert shown["exp"] == NOW_MS // 1000
+    assert (shown["iat"], shown["exp"]) == (1, 2)
 
 
 def test_the_subject_is_the_agent_unless_it_works_for_somebody() -> None:
@@ -61,7 +61,7 @@ def test_the_subject_is_the_agent_unless_it_works_for_somebody() -> None:
     lease = a_lease()
     alone = replace(lease, spec=replace(lease.spec, on_behalf_of=""))
 
-    shown = render.introspected(Introspected(alone, LEASE, LEASE), issuer=ISSUER)
+    shown = render.introspected(Introspected(alone, LEASE, LEASE, 1, 2), issuer=ISSUER)
 
     assert shown["sub"] == "agent:invoice-bot"
 

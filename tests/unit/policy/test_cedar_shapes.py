@@ -54,10 +54,8 @@ def test_the_first_request_of_each_shape_is_checked_against_the_schema() -> None
     # The refusals look for what is missing, and so ask twice.
     checked = [is_checked is not None for _, is_checked in asked]
     assert checked == [True, False, True, False, False, False]
-    assert json.loads(asked[1][0]) == {
-        "ttlSeconds": 61,
-        "task": {"depth": 0, "onBehalfOf": "alice"},
-    }
+    shown = {"ttlSeconds": 61, "task": {"depth": 0, "onBehalfOf": "alice"}}
+    assert json.loads(asked[1][0]) == shown
     assert json.loads(asked[4][0]) == {"ttlSeconds": 61, "task": {"depth": 0}}
     assert asked[2][0].keys() >= {"task", "caller", "ceiling", "scopes", "ttlSeconds", "labels"}
 

@@ -1,0 +1,175 @@
+"""Granting in the ledger and in the quotas: both, or neither.
+
+- Nothing is signed before both have agreed; whichever refuses undoes the other (I14).
+- A place is counted before its lease is delivered and until it has ended: a crash in between counts
+  too many for a while, never too few.
+- A repeat under the same idempotency key finds the first grant, and counts as that one (I10).
+"""
+
+import contextlib
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from broker.errors import (
+    BrokerError,
+    LeaseEndedError,
+    NotFoundError,
+    QuotaExceededError,
+    StoreUnavailableError,
+    TaskClosedError,
+)
+from broker.governance.published import Quotas
+from broker.ids import LeaseId
+from broker.model.lease import Lease, LeaseSpec, LeaseState
+from broker.places import Places
+from broker.store.lease_ledger import Granted, LeaseLedger, NewLease, Renewal
+from broker.store.quotas import Quota
+
+Result = TypeVar("Result")
+
+_MARGIN_MS: Final = 1_000
+"""Longer than two scripts of one request are apart: no place ends before its lease."""
+
+_CLAMPED_MS: Final = 2_000
+"""More than rounding takes off: the lease ends sooner than was asked for, and so must its place."""
+
+
+class Granting:
+    """Grants and prolongs leases. The leases it returns are dated as the token to be signed."""
+
+    def __init__(self, leases: LeaseLedger, places: Places) -> None:
+        self._leases = leases
+        self._places = places
+
+    async def grant(self, new: NewLease, limits: Quotas) -> Lease:
+        """Grant a lease.
+
+        Raises:
+            LeaseEndedError: what the idempotency key once granted has ended.
+            QuotaExceededError: of the task, an agent at an end of its path, or the tenant.
+            BrokerError: as :meth:`~broker.store.lease_ledger.LeaseLedger.grant`.
+        """
+        if new.key:
+            return await self._grant_once(new, limits)
+        taking = self._places.begin(new.spec.id, new.spec, limits, new.ttl_ms + _MARGIN_MS)
+        granted = await _outcome(self._leases.grant(new))
+        full = await _outcome(taking.refused_by())
+        if isinstance(granted, Granted) and full is None:
+            await self._shorten(new.spec, granted, new.ttl_ms)
+            return _dated(_fresh(new, granted), granted)
+        await self._undo(new, new.spec.id)
+        raise granted if isinstance(granted, BrokerError) else _refusal(full)
+
+    async def _grant_once(self, new: NewLease, limits: Quotas) -> Lease:
+        """Grant under a key: all repeats share the one lease, and its place."""
+        granted = await self._leases.grant(new)
+        lease = _fresh(new, granted) if granted.is_new else await self._living(granted)
+        left_ms = granted.expires_at_ms - max(lease.judged_at_ms, granted.issued_at_ms)
+        taking = self._places.begin(granted.lease, new.spec, limits, left_ms + _MARGIN_MS)
+        full = await _outcome(taking.refused_by())
+        if full is not None:
+            await self._undo(new, granted.lease)
+            raise _refusal(full)
+        if not granted.is_new:
+            await self._free_if_dead(lease)
+        return _dated(lease, granted)
+
+    async def _free_if_dead(self, lease: Lease) -> None:
+        """Free what was counted a moment after the lease's own end had freed it."""
+        with contextlib.suppress(BrokerError):
+            seen = await self._leases.view(lease.spec.id, lease.spec.path)
+            if not seen.is_alive:
+                await self._places.free(lease.spec, [lease.spec.id])
+
+    async def renew(self, held: Lease, renewal: Renewal, limits: Quotas) -> Lease:
+        """Add a generation to a lease.
+
+        Raises:
+            LeaseEndedError: what the idempotency key once granted has ended.
+            BrokerError: as :meth:`~broker.store.lease_ledger.LeaseLedger.renew`.
+        """
+        spec = held.spec
+        taking = self._places.begin(spec.id, spec, limits, renewal.ttl_ms + _MARGIN_MS)
+        if full := await taking.refused_by():
+            raise _refusal(full)
+        try:
+            granted = await self._leases.renew(held, renewal)
+        except BrokerError as error:
+            await self._resettle(held, error)
+            raise
+        await self._shorten(spec, granted, renewal.ttl_ms)
+        return _dated(await self._living(granted), granted)
+
+    async def _resettle(self, held: Lease, error: BrokerError) -> None:
+        """Count a lease as before its renewal was refused: not at all if it has ended."""
+        spec = held.spec
+        if isinstance(error, LeaseEndedError | TaskClosedError | NotFoundError):
+            await self._places.free(spec, [spec.id])
+        elif not isinstance(error, StoreUnavailableError):
+            await self._places.until(spec, spec.id, held.expires_at_ms + _MARGIN_MS)
+
+    async def _living(self, granted: Granted) -> Lease:
+        """Look again: nothing is delivered for what has ended meanwhile.
+
+        Raises:
+            LeaseEndedError: it has, or the token that was granted has expired.
+        """
+        lease = await self._leases.view(granted.lease)
+        if not lease.is_alive or granted.expires_at_ms <= lease.judged_at_ms:
+            raise LeaseEndedError("what was granted has ended")
+        return lease
+
+    async def _shorten(self, spec: LeaseSpec, granted: Granted, ttl_ms: int) -> None:
+        """Let places end with a lease that got much less than was asked for."""
+        if ttl_ms - (granted.expires_at_ms - granted.issued_at_ms) > _CLAMPED_MS:
+            await self._places.until(spec, granted.lease, granted.expires_at_ms + _MARGIN_MS)
+
+    async def _undo(self, new: NewLease, lease: LeaseId) -> None:
+        """Take back what one side gave when the other refused.
+
+        Nothing was signed. Should this fail too, the lease dies of age unseen; and a repeat under
+        its key has to get a place before it is given anything.
+        """
+        with contextlib.suppress(StoreUnavailableError):
+            await self._leases.undo(new, lease)
+            await self._places.free(new.spec, [lease])
+
+
+async def _outcome(call: Awaitable[Result]) -> Result | BrokerError:
+    """Await a call whose failure must not keep another's outcome from being known."""
+    try:
+        return await call
+    except BrokerError as error:
+        return error
+
+
+def _refusal(full: Quota | BrokerError | None) -> BrokerError:
+    if isinstance(full, BrokerError):
+        return full
+    return QuotaExceededError(full.kind if full else "unknown")
+
+
+def _fresh(new: NewLease, granted: Granted) -> Lease:
+    return Lease(
+        spec=new.spec,
+        state=LeaseState.ACTIVE,
+        is_alive=True,
+        generation=granted.generation,
+        issued_at_ms=granted.issued_at_ms,
+        expires_at_ms=granted.expires_at_ms,
+        max_expires_at_ms=granted.max_expires_at_ms,
+        judged_at_ms=granted.issued_at_ms,
+    )
+
+
+def _dated(lease: Lease, granted: Granted) -> Lease:
+    """Show a lease as one of its grants made it: a later renewal changes no earlier answer."""
+    return replace(
+        lease,
+        spec=replace(lease.spec, key_id=granted.key_id),
+        generation=granted.generation,
+        issued_at_ms=granted.issued_at_ms,
+        expires_at_ms=granted.expires_at_ms,
+        max_expires_at_ms=granted.max_expires_at_ms,
+    )
