@@ -274,6 +274,7 @@ def ledger_limits(settings: Settings) -> Limits:
         outbox=settings.feed.outbox_max_entries,
         children=settings.tasks.max_children,
         task_leases=settings.tasks.max_live_credentials,
+        task_ms=settings.tasks.max_ttl_seconds * 1000,
         retention_ms=settings.retention_seconds * 1000,
     )
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from broker.cursor import number
+from broker.errors import UnreadableRecordError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId
 from broker.model.lease import Lease
@@ -54,8 +55,14 @@ class Credentials:
         require_visible(caller, found)
         offset = number(cursor, "list") if cursor else 0
         names, after = await self._leases.page(task, offset, limit)
-        views = await asyncio.gather(*(self._leases.find(name, found.spec.path) for name in names))
+        views = await asyncio.gather(*(self._one(name, found.spec.path) for name in names))
         return LeasePage(tuple(view for view in views if view), str(after or ""))
+
+    async def _one(self, lease: LeaseId, path: tuple[TaskId, ...]) -> Lease | None:
+        try:
+            return await self._leases.find(lease, path)
+        except UnreadableRecordError:
+            return None  # none of ours, which must not hide the others
 
     async def give_back(self, caller: Principal, lease: LeaseId) -> Lease:
         """End a credential that is no longer needed; doing it twice is the same as once.

@@ -151,6 +151,13 @@ class StoreUnavailableError(UnavailableError):
     code = "store-unavailable"
 
 
+class UnreadableRecordError(StoreUnavailableError):
+    """A record in the ledger is garbage, or of another type than it must be.
+
+    Repeating does not help before somebody mends or removes it; nothing else is affected.
+    """
+
+
 class StaleFactsError(UnavailableError):
     """The decision read facts older than the ledger's: decide again."""
 

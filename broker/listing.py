@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.cursor import foreign, number
-from broker.errors import NotFoundError
+from broker.errors import NotFoundError, UnreadableRecordError
 from broker.ids import TaskId
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.model.requests import TaskFilter, TaskPage
@@ -78,8 +78,8 @@ class Listing:
     async def _one(self, task: TaskId) -> Task | None:
         try:
             return await self._ledger.view(task)
-        except NotFoundError:
-            return None
+        except (NotFoundError, UnreadableRecordError):
+            return None  # forgotten in between; or none of ours, which must not hide the others
 
 
 def _index(caller: Principal, which: TaskFilter) -> Index:

@@ -46,11 +46,7 @@ class Places:
         self._ledger = ledger
 
     def begin(self, lease: LeaseId, of: Counted, limits: Quotas, life_ms: int) -> Taking:
-        """Begin to count a lease, or to count it for longer.
-
-        Raises:
-            StoreUnavailableError: the store is gone.
-        """
+        """Begin to count a lease, or to count it for longer."""
         quotas = [
             *(Quota("agent", name, limits.of_agent(name)) for name in _agents(of)),
             Quota("tenant", of.tenant, limits.of_tenant(of.tenant)),

@@ -9,7 +9,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from broker.ids import bucket_of
+from broker.ids import LeaseId, TaskId, bucket_of
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import Lease
 from broker.model.receipt import Receipt, ReceiptState
@@ -27,6 +27,21 @@ class Cause:
     at_ms: int
 
 
+def unreadable(lease: LeaseId, task: TaskId) -> Receipt:
+    """Return the receipt of a lease whose record is none of ours: nothing is known of its death."""
+    return Receipt(
+        lease=lease,
+        task=task,
+        capability="",
+        kind="",
+        audience="",
+        state=ReceiptState.PENDING,
+        detail="its record in the ledger cannot be read",
+        revoked_at_ms=0,
+        expires_at_ms=0,
+    )
+
+
 class Receipts:
     """Makes receipts."""
 
@@ -39,8 +54,8 @@ class Receipts:
         """Return the receipt of a lease that has ended, or None while it is alive."""
         if lease.is_alive:
             return None
-        told = _own(lease) or cause
-        if lease.ended_by == "expired" or told is None:
+        told = first(_own(lease), cause)
+        if told is None or told.at_ms >= lease.expires_at_ms:
             return _receipt(lease, *_without_event(lease))
         server = servers.get(lease.spec.audience)
         state, detail = await self._taken(lease, told, server)
@@ -73,6 +88,14 @@ def _own(lease: Lease) -> Cause | None:
     if lease.ended_by in _OWN_ENDS and lease.end_number:
         return Cause(lease.end_number, lease.ended_at_ms)
     return None
+
+
+def first(*causes: Cause | None) -> Cause | None:
+    """Return the first of several ends, which killed it: what came later is told as well, but changes nothing any more.
+
+    So a receipt never depends on what happens to a lease after its death.
+    """
+    return min((cause for cause in causes if cause), key=lambda cause: cause.number, default=None)
 
 
 def _without_event(lease: Lease) -> tuple[ReceiptState, str, int]:

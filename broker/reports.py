@@ -8,16 +8,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from broker.errors import InvalidRequestError
+from broker.errors import InvalidRequestError, NotFoundError, UnreadableRecordError
 from broker.ids import LeaseId, RevocationId, TaskId, parse_lease_id, parse_task_id
 from broker.model.capability import ResourceServer
 from broker.model.principal import Principal
 from broker.model.receipt import Receipt, ReportPage
 from broker.model.requests import SelectorKind
-from broker.model.task import Task, TaskState
+from broker.model.task import TaskState
 from broker.order_walk import OrderWalk
 from broker.ownership import require_visible
-from broker.receipts import Cause, Receipts
+from broker.receipts import Cause, Receipts, first, unreadable
 from broker.revocation import require_reach
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.paths import Paths
@@ -101,25 +101,31 @@ class Reports:
     async def _one(
         self, lease: LeaseId, task: TaskId, causes: Mapping[TaskId, Cause | None]
     ) -> Receipt | None:
-        seen = await self._leases.find(lease, await self._paths.of_task(task))
+        try:
+            seen = await self._leases.find(lease, await self._paths.of_task(task))
+        except UnreadableRecordError:
+            return unreadable(lease, task)
         if seen is None:
             return None
         return await self._receipts.of(seen, causes[task], self._servers())
 
     async def _causes(self, tasks: set[TaskId]) -> dict[TaskId, Cause | None]:
-        """Return for each task the end, nearest to the root, that took it down."""
+        """Return for each task the end, its own or an ancestor's, that took it down."""
         return {task: await self._cause(task) for task in tasks}
 
     async def _cause(self, task: TaskId) -> Cause | None:
-        for node in await self._paths.of_task(task):
-            seen = await self._tasks.view(node)
-            if seen.state is not TaskState.OPEN and seen.close_number:
-                return _cause_of(seen)
-        return None
+        ends = [await self._end_of(node) for node in await self._paths.of_task(task)]
+        return first(*ends)
 
-
-def _cause_of(task: Task) -> Cause:
-    return Cause(task.close_number, task.closed_at_ms)
+    async def _end_of(self, task: TaskId) -> Cause | None:
+        """Return a task's own end, if it is told and still known."""
+        try:
+            seen = await self._tasks.view(task)
+        except (NotFoundError, UnreadableRecordError):
+            return None
+        if seen.state is TaskState.OPEN or not seen.close_number:
+            return None
+        return Cause(seen.close_number, seen.closed_at_ms)
 
 
 def _page(receipts: Sequence[Receipt], cursor: str) -> ReportPage:

@@ -209,7 +209,7 @@ class Tasks:
         return await self._ledger.view(task)
 
     async def extend(self, caller: Principal, task: TaskId, request: ExtendTask) -> Task:
-        """Move the deadline; policy decides, and it never passes the last deadline set at opening.
+        """Move the deadline on; policy decides, and it never passes the last one, set at opening.
 
         Raises:
             AccessDeniedError: policy refuses.
@@ -249,21 +249,6 @@ class Tasks:
         self._faults.reach("close.written")
         self._wake(task)
         return await self._ledger.view(task)
-
-
-def _wider(request: OpenTask, parent: TaskSpec) -> str:
-    """Return in what a child would be wider than its parent, or nothing (I7).
-
-    Tickets and resources count: policy may permit for their sake what the parent was never
-    permitted.
-    """
-    if not is_within(request.ceiling, parent.ceiling):
-        return "ceiling"
-    if not set(request.tickets) <= set(parent.tickets):
-        return "tickets"
-    if not set(request.resources) <= set(parent.resources):
-        return "resources"
-    return ""
 
 
 def _beyond(request: OpenTask, parent: TaskSpec) -> str:

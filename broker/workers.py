@@ -1,9 +1,13 @@
-"""The kinds of due work. Each does its piece to the end, and may be repeated from any point."""
+"""The kinds of due work. Each does its piece to the end, and may be repeated from any point.
+
+A record that cannot be read keeps none of the others from its end: the work goes on around it, then
+says that it is not finished, so that it is told and comes back.
+"""
 
 from collections.abc import Sequence
 from typing import Final
 
-from broker.errors import NotFoundError
+from broker.errors import NotFoundError, UnreadableRecordError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
 from broker.model.task import TaskSpec, TaskState
@@ -33,7 +37,11 @@ class Look:
     async def work(self, work: Work) -> int | None:
         """Let the ledger judge the task, and end it or say when to look again."""
         task = parse_task_id(work.subject)
-        await self._tree.sweep(await self._paths.of_task(task))
+        try:
+            path = await self._paths.of_task(task)
+        except NotFoundError:
+            path = (task,)  # the ledger finds nothing there either, and takes it off the queue
+        await self._tree.sweep(path)
         return None
 
 
@@ -67,31 +75,57 @@ class TakeDown:
         spec = await self._tree.spec(task)
         if spec is None:
             return None
-        await self._end_leases(spec)
-        await self._close_children(spec)
         seen = await self._tasks.view(task)
+        if seen.state is TaskState.OPEN:
+            return None  # nobody has ended it: this is no work of ours
+        if not seen.close_number:
+            # Its end could not be told when it came.
+            await self._tasks.close(spec.path, seen.state, ended_by="", closed_by="")
+        unreadable = await self._end_leases(spec) + await self._close_children(spec)
+        _require_all(unreadable, "leases or children")
         await self._tree.forget_at(task, seen.closed_at_ms + self._retention_ms)
         return None
 
-    async def _end_leases(self, spec: TaskSpec) -> None:
-        while names := await self._leases.live(spec.id, END_BATCH):
+    async def _end_leases(self, spec: TaskSpec) -> int:
+        """End them; return how many cannot be read."""
+        unreadable = 0
+        while names := await self._leases.live(spec.id, END_BATCH, unreadable):
             await self._places.free(spec, names)
             self._faults.reach("reap.freed")
-            await self._leases.end([(name, spec.id) for name in names], "task-ended")
+            unreadable += await self._end(spec, names)
             self._faults.reach("reap.batch-ended")
+        return unreadable
 
-    async def _close_children(self, spec: TaskSpec) -> None:
-        start = 0
+    async def _end(self, spec: TaskSpec, names: Sequence[LeaseId]) -> int:
+        try:
+            await self._leases.end([(name, spec.id) for name in names], "task-ended")
+        except UnreadableRecordError:
+            if len(names) == 1:
+                return 1
+            return sum([await self._end(spec, [name]) for name in names])
+        return 0
+
+    async def _close_children(self, spec: TaskSpec) -> int:
+        """End them; return how many cannot be read."""
+        start = unreadable = 0
         while children := await self._tree.children(spec.id, start, _PAGE):
             for child in children:
-                await self._tasks.close(
-                    (*spec.path, child),
-                    TaskState.CANCELLED,
-                    ended_by="parent",
-                    closed_by="broker",
-                )
+                unreadable += await self._close(spec, child)
                 self._faults.reach("reap.child-closed")
             start += len(children)
+        return unreadable
+
+    async def _close(self, parent: TaskSpec, child: TaskId) -> int:
+        path = (*parent.path, child)
+        try:
+            await self._tasks.close(
+                path, TaskState.CANCELLED, ended_by="parent", closed_by="broker"
+            )
+        except NotFoundError:
+            return 0
+        except UnreadableRecordError:
+            return 1
+        return 0
 
 
 class CleanUp:
@@ -126,29 +160,38 @@ class CleanUp:
 
     async def work(self, work: Work) -> int | None:
         """Clean up the bucket that the work lies in."""
-        revocation = parse_revocation_id(work.subject)
         try:
-            order, standings = await self._orders.find(revocation)
+            order, standings = await self._orders.find(parse_revocation_id(work.subject))
+            if is_single(order):
+                await self._revocations.carry_out(order)
+                return None
         except NotFoundError:
-            return None
-        if is_single(order):
-            await self._revocations.carry_out(order)
-            return None
+            return None  # the order, or the one thing that it names, is no longer kept
         if pending(order, standings, self._buckets):
             await self._revocations.carry_out(order)
-            _, standings = await self._orders.find(revocation)
+            _, standings = await self._orders.find(order.id)
+        unreadable = 0
         for cut in cuts_of(order):
             standing = standings.get(cut.field, {}).get(work.bucket)
             if standing:
-                await self._bucket(order, cut, work.bucket, standing)
+                unreadable += await self._bucket(order, cut, work.bucket, standing)
+        _require_all(unreadable, "tasks")
         return work.claimed_ms + _RETRY_MS if pending(order, standings, self._buckets) else None
 
-    async def _bucket(self, order: Order, cut: Cut, bucket: int, standing: Standing) -> None:
-        start, before = 0, standing.issued_before_ms
+    async def _bucket(self, order: Order, cut: Cut, bucket: int, standing: Standing) -> int:
+        """Clean up; return how many tasks cannot be read, or have leases that cannot."""
+        start = unreadable = 0
+        before = standing.issued_before_ms
         while page := await self._populations.page(bucket, cut, before, start, _PAGE):
             for task in page:
-                await self._task(order, cut, task, before)
+                try:
+                    await self._task(order, cut, task, before)
+                except NotFoundError:
+                    pass  # forgotten in between
+                except UnreadableRecordError:
+                    unreadable += 1
             start += len(page)
+        return unreadable
 
     async def _task(self, order: Order, cut: Cut, task: TaskId, before_ms: int) -> None:
         spec = await self._tree.spec(task)
@@ -166,18 +209,26 @@ class CleanUp:
         await self._single_leases(cut, spec, before_ms)
 
     async def _single_leases(self, cut: Cut, spec: TaskSpec, before_ms: int) -> None:
-        names = await self._leases.live(spec.id, 0)
-        for start in range(0, len(names), END_BATCH):
-            covered = await self._covered(cut, spec, before_ms, names[start : start + END_BATCH])
+        start = unreadable = 0
+        while names := await self._leases.live(spec.id, END_BATCH, start):
+            answers = [await self._is_covered(cut, spec, before_ms, name) for name in names]
+            covered = [name for name, answer in zip(names, answers, strict=True) if answer]
             if covered:
                 await self._places.free(spec, covered)
                 await self._leases.end([(name, spec.id) for name in covered], "revoked")
+            unreadable += answers.count(None)
+            start += len(names) - len(covered)
+        _require_all(unreadable, "leases")
 
-    async def _covered(
-        self, cut: Cut, spec: TaskSpec, before_ms: int, names: Sequence[LeaseId]
-    ) -> list[LeaseId]:
-        views = [(name, await self._leases.find(name, spec.path)) for name in names]
-        return [name for name, view in views if view and ends_lease(cut, view, before_ms)]
+    async def _is_covered(
+        self, cut: Cut, spec: TaskSpec, before_ms: int, name: LeaseId
+    ) -> bool | None:
+        """Tell whether the cut ends a lease; None when its record cannot be read."""
+        try:
+            view = await self._leases.find(name, spec.path)
+        except UnreadableRecordError:
+            return None
+        return view is not None and ends_lease(cut, view, before_ms)
 
 
 class Forget:
@@ -192,3 +243,13 @@ class Forget:
         if spec is not None:
             await self._tree.forget(spec)
         return None
+
+
+def _require_all(unreadable: int, what: str) -> None:
+    """Say that a piece is not finished, although everything else of it is.
+
+    Raises:
+        UnreadableRecordError: there is something that cannot be read.
+    """
+    if unreadable:
+        raise UnreadableRecordError(f"{unreadable} {what} cannot be read")

@@ -12,7 +12,7 @@ from redis.exceptions import NoScriptError
 from broker.errors import StoreUnavailableError
 from broker.store.deadlines import Deadlines
 from broker.store.link import Reply, Script, Value
-from broker.store.servers import FOREIGN_ERRORS, reason, servers_of
+from broker.store.servers import FOREIGN_ERRORS, servers_of, unavailable
 from broker.store.stream import Entries, parse_entries, tail_command
 
 DEADLINE_MS: Final = 2000
@@ -94,4 +94,4 @@ class ClientLink:
             message = f"Redis did not answer within {deadline_ms} ms"
             raise StoreUnavailableError(message) from error
         except FOREIGN_ERRORS as error:
-            raise StoreUnavailableError(f"Redis: {reason(error)}") from error
+            raise unavailable(error) from error

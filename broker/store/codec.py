@@ -1,9 +1,12 @@
 """Specs to and from the JSON that the ledger keeps them in."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
 
+from broker.errors import UnreadableRecordError
 from broker.model.lease import LeaseSpec
 from broker.model.task import TaskSpec
 
@@ -17,11 +20,34 @@ def encode(value: object) -> str:
     return _ENCODER.encode(value).decode()
 
 
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Read a record; what it holds may be anything, for anybody may have written it.
+
+    Raises:
+        UnreadableRecordError: it is not what the broker wrote.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        raise UnreadableRecordError(f"{what} cannot be read") from error
+
+
 def task_spec(text: str) -> TaskSpec:
-    """Read a task's spec."""
-    return _TASK.decode(text)
+    """Read a task's spec.
+
+    Raises:
+        UnreadableRecordError: it is none.
+    """
+    with reading("a task in the ledger"):
+        return _TASK.decode(text)
 
 
 def lease_spec(text: str) -> LeaseSpec:
-    """Read a lease's spec."""
-    return _LEASE.decode(text)
+    """Read a lease's spec.
+
+    Raises:
+        UnreadableRecordError: it is none.
+    """
+    with reading("a lease in the ledger"):
+        return _LEASE.decode(text)

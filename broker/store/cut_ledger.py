@@ -97,7 +97,7 @@ class CutLedger:
             cut.field,
             mode,
             at_least,
-            self._limits.lease_ms,
+            max(self._limits.lease_ms, self._limits.task_ms),
             cut.visible_to,
             cut.of,
             cut.name,

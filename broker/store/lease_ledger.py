@@ -133,6 +133,7 @@ class LeaseLedger:
             self._limits.retention_ms,
             spec.key_id,
             codec.encode(spec),
+            self._limits.lease_ms + self._limits.retention_ms,
             *self._bounds.around_now(),
         ]
 
@@ -196,6 +197,7 @@ class LeaseLedger:
 
         Raises:
             NotFoundError: there is no such lease, or its path is another one.
+            UnreadableRecordError: its record, or one of its path, is none of ours.
         """
         if path is None:
             path = await self._paths.of_lease(lease)
@@ -215,6 +217,9 @@ class LeaseLedger:
 
         ``revoked``, ``given-back`` and ``undone`` are told to verifiers lease by lease; for other
         reasons the task's or cut's own event covers them.
+
+        Raises:
+            UnreadableRecordError: one of them is none of ours; what came before it has ended.
         """
         ended: list[LeaseId] = []
         for start in range(0, len(leases), END_BATCH):
@@ -239,10 +244,11 @@ class LeaseLedger:
             key = self._keys.of(lease).idempotency(new.key)
             await self._link.run(scripts.IDEM_FORGET, [key], [lease])
 
-    async def live(self, task: TaskId, limit: int) -> list[LeaseId]:
+    async def live(self, task: TaskId, limit: int, start: int = 0) -> list[LeaseId]:
         """Return some of the task's leases that have not been ended yet (limit 0: all)."""
         key = self._keys.of(task).live(task)
-        return [LeaseId(name) for name in await self._link.read("ZRANGE", key, 0, limit - 1)]
+        last = start + limit - 1 if limit else -1
+        return [LeaseId(name) for name in await self._link.read("ZRANGE", key, start, last)]
 
     async def page(self, task: TaskId, after: int, limit: int) -> tuple[list[LeaseId], int]:
         """Page through a task's leases, whatever their state.
@@ -285,16 +291,17 @@ def _lease(reply: Reply) -> Lease:
     ) = reply
     if spec is None or ended == "absent":
         raise NotFoundError("not in the ledger")
-    return Lease(
-        spec=replace(codec.lease_spec(spec), key_id=key_id),
-        state=LeaseState(state),
-        is_alive=not ended,
-        generation=int(generation),
-        issued_at_ms=int(issued),
-        expires_at_ms=int(expires),
-        max_expires_at_ms=int(most),
-        ended_at_ms=int(ended_at or 0),
-        ended_by=ended_by or ended or "",
-        end_number=int(end_n or 0),
-        judged_at_ms=int(now),
-    )
+    with codec.reading("a lease in the ledger"):
+        return Lease(
+            spec=replace(codec.lease_spec(spec), key_id=key_id),
+            state=LeaseState(state),
+            is_alive=not ended,
+            generation=int(generation),
+            issued_at_ms=int(issued),
+            expires_at_ms=int(expires),
+            max_expires_at_ms=int(most),
+            ended_at_ms=int(ended_at or 0),
+            ended_by=ended_by or ended or "",
+            end_number=int(end_n or 0),
+            judged_at_ms=int(now),
+        )

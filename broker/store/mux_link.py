@@ -19,7 +19,7 @@ from broker.errors import StoreUnavailableError
 from broker.store.dialing import Dial, connect
 from broker.store.link import Reply, Script, Value
 from broker.store.own_connections import OwnConnections
-from broker.store.servers import FOREIGN_ERRORS, reason
+from broker.store.servers import FOREIGN_ERRORS, reason, unavailable
 from broker.store.stream import Entries, parse_entries, tail_command
 from broker.store.wire import Wire
 
@@ -94,7 +94,7 @@ class MuxLink:
         try:
             return parse_entries(await self._own.ask(*command, within_s=within_s))
         except FOREIGN_ERRORS as error:
-            raise StoreUnavailableError(f"Redis: {reason(error)}") from error
+            raise unavailable(error) from error
 
     async def each_server(self, *command: Value) -> list[Reply]:
         """Ask the only server."""
@@ -174,5 +174,5 @@ def _pack(*command: Value) -> bytes:
 
 def _checked(reply: Reply) -> Reply:
     if isinstance(reply, BaseException):
-        raise StoreUnavailableError(f"Redis: {reply}") from reply
+        raise unavailable(reply) from reply
     return reply

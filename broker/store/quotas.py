@@ -12,7 +12,7 @@ from broker.errors import StoreUnavailableError
 from broker.ids import LeaseId
 from broker.store import scripts
 from broker.store.keyspace import Keyspace
-from broker.store.link import Link, Reply
+from broker.store.link import Link, Reply, Script, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,9 @@ class QuotaLedger:
 
         It counts for ``life_ms`` from now by the ledger's clock; one that is counted already counts
         for longer, and is never refused.
-
-        Raises:
-            StoreUnavailableError: the store is gone.
         """
         replies = [
-            self._link.start(
-                scripts.QUOTA_TAKE,
-                [self._keys.quota(quota.kind, quota.name)],
-                [lease, life_ms, quota.limit],
-            )
+            self._send(scripts.QUOTA_TAKE, quota, [lease, life_ms, quota.limit])
             for quota in quotas
         ]
         return Taking(quotas, replies)
@@ -94,8 +87,18 @@ class QuotaLedger:
         """
         if not leases:
             return
-        replies = [
-            self._link.start(scripts.QUOTA_GIVE, [self._keys.quota(quota.kind, quota.name)], leases)
-            for quota in quotas
-        ]
-        await asyncio.gather(*replies)
+        await asyncio.gather(*(self._send(scripts.QUOTA_GIVE, quota, leases) for quota in quotas))
+
+    def _send(self, script: Script, quota: Quota, args: Sequence[Value]) -> Awaitable[Reply]:
+        """Send a script; that it could not be sent is learned by awaiting, as any other failure.
+
+        So what was sent before it is awaited too.
+        """
+        try:
+            return self._link.start(script, [self._keys.quota(quota.kind, quota.name)], args)
+        except StoreUnavailableError as error:
+            return _fail(error)
+
+
+async def _fail(error: StoreUnavailableError) -> Reply:
+    raise error

@@ -83,6 +83,7 @@ class RevocationLedger:
 
         Raises:
             NotFoundError: there is no such order, or it is no longer kept.
+            UnreadableRecordError: its record is none of ours.
         """
         flat = await self._link.read("HGETALL", self._keys.of(revocation).revocation(revocation))
         fields = (
@@ -90,13 +91,18 @@ class RevocationLedger:
         )
         if "spec" not in fields:
             raise NotFoundError("no such revocation")
-        standings: dict[str, dict[int, Standing]] = {}
-        for name, value in fields.items():
-            cut, separator, bucket = name.rpartition("|")
-            if separator:
-                before, number = value.split(" ")
-                standings.setdefault(cut, {})[int(bucket)] = Standing(int(before), int(number))
-        return _ORDER.decode(fields["spec"]), standings
+        with codec.reading("an order in the ledger"):
+            return _ORDER.decode(fields["spec"]), _standings(fields)
+
+
+def _standings(fields: Mapping[str, str]) -> Mapping[str, Mapping[int, Standing]]:
+    standings: dict[str, dict[int, Standing]] = {}
+    for name, value in fields.items():
+        cut, separator, bucket = name.rpartition("|")
+        if separator:
+            before, number = value.split(" ")
+            standings.setdefault(cut, {})[int(bucket)] = Standing(int(before), int(number))
+    return standings
 
 
 def _tenant(order: Order) -> str:

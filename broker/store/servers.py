@@ -13,8 +13,9 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
+from broker.errors import StoreUnavailableError, UnreadableRecordError
 from broker.store.link import Reply, Value
 
 LOGGER: Final = logging.getLogger(__name__)
@@ -26,6 +27,17 @@ FOREIGN_ERRORS: Final = (RedisError, RedisClusterException, OSError, TimeoutErro
 def reason(error: BaseException) -> str:
     """Say why there was no reply; a timeout has no words of its own."""
     return str(error) or "no answer in time"
+
+
+def unavailable(error: BaseException) -> StoreUnavailableError:
+    """Say in the broker's words what a server's error, or its silence, means.
+
+    A server that complains of the data has answered: another record may be all right.
+    """
+    word = str(error).partition(" ")[0]
+    is_of_data = type(error) is ResponseError and (word == "WRONGTYPE" or not word.isupper())
+    kind = UnreadableRecordError if is_of_data else StoreUnavailableError
+    return kind(f"Redis: {reason(error)}")
 
 
 def client_options(deadline_ms: int, *, connections: int = 128) -> dict[str, Any]:

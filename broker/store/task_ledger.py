@@ -129,6 +129,7 @@ class TaskLedger:
 
         Raises:
             NotFoundError: there is no such task.
+            UnreadableRecordError: its record, or an ancestor's, is none of ours.
         """
         bucket = self._keys.of(task)
         path = await self._paths.of_task(task)
@@ -182,7 +183,10 @@ class TaskLedger:
         accept(await self._link.run(scripts.TASK_BEAT, keys, ["seen" if by_agent else "oseen"]))
 
     async def extend(self, task: Task, ttl_ms: int, facts: int, by: str) -> None:
-        """Move the deadline to ``ttl_ms`` from now, never past the task's last nor an ancestor's.
+        """Move the deadline to ``ttl_ms`` from now, if that is later.
+
+        Never past the task's last one nor an ancestor's; and never back, because children and
+        leases rest on it.
 
         Raises:
             TaskClosedError: the task has ended.
@@ -229,17 +233,18 @@ def _task(reply: Reply) -> Task:
     ) = reply
     if spec is None:
         raise NotFoundError("not in the ledger")
-    return Task(
-        spec=codec.task_spec(spec),
-        instance=instance,
-        state=TaskState(state),
-        is_alive=not ended,
-        opened_at_ms=int(opened),
-        deadline_ms=int(deadline),
-        agent_seen_ms=int(seen or opened),
-        opener_seen_ms=int(oseen or opened),
-        closed_at_ms=int(closed or 0),
-        ended_by=ended_by or ended or "",
-        closed_by=closed_by or "",
-        close_number=int(close_n or 0),
-    )
+    with codec.reading("a task in the ledger"):
+        return Task(
+            spec=codec.task_spec(spec),
+            instance=instance or "",
+            state=TaskState(state),
+            is_alive=not ended,
+            opened_at_ms=int(opened),
+            deadline_ms=int(deadline),
+            agent_seen_ms=int(seen or opened),
+            opener_seen_ms=int(oseen or opened),
+            closed_at_ms=int(closed or 0),
+            ended_by=ended_by or ended or "",
+            closed_by=closed_by or "",
+            close_number=int(close_n or 0),
+        )

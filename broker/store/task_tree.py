@@ -80,6 +80,8 @@ class TaskTree:
     async def forget(self, spec: TaskSpec) -> None:
         """Remove an ended task's records and index entries."""
         bucket = self._keys.of(spec.id)
+        lenders = await self._link.read("HGET", bucket.task(spec.id), "lenders")
+        issuers = [spec.opener_issuer, *(lenders.split("\n") if lenders else ())]
         capabilities = [bucket.index("capability", line.capability) for line in spec.ceiling]
         siblings = [bucket.children(spec.path[-2])] if len(spec.path) > 1 else []
         keys = [
@@ -92,8 +94,8 @@ class TaskTree:
             bucket.open_children(spec.id),
             bucket.index("agent", spec.agent),
             bucket.index("tenant", spec.tenant),
-            bucket.index("issuer", spec.opener_issuer),
             bucket.index("all", ""),
+            *(bucket.index("issuer", issuer) for issuer in issuers),
             *capabilities,
             *siblings,
         ]

@@ -256,6 +256,18 @@ async def test_an_extension_never_passes_the_last_deadline_nor_the_parents(kit: 
     assert (await kit.tasks.view(root.id)).deadline_ms == opened.opened_at_ms + 60 * MINUTE
 
 
+async def test_an_extension_never_takes_time_away(kit: LedgerKit) -> None:
+    """Children and leases rest on the deadline: ending it sooner is what ending is for (I7)."""
+    root = await kit.open(ttl_ms=30 * MINUTE)
+    child = await kit.open(root, ttl_ms=20 * MINUTE)
+
+    await kit.tasks.extend(await kit.tasks.view(root.id), MINUTE, 0, "x")
+
+    views = await kit.tasks.view(root.id), await kit.tasks.view(child.id)
+    assert views[0].deadline_ms - views[0].opened_at_ms == 30 * MINUTE
+    assert views[1].deadline_ms <= views[0].deadline_ms
+
+
 async def test_an_ended_task_neither_beats_nor_grows(kit: LedgerKit) -> None:
     """No verb brings it back."""
     task = await kit.open()

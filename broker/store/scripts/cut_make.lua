@@ -9,7 +9,7 @@ if told then
   return {'ok', before, n}
 end
 local standing = redis.call('HGET', KEYS[2], ARGV[3])
-local before = standing and tonumber(string.match(standing, '^(%d+)')) or 0
+local before = tonumber(string.match(standing or '', '^(%d+)') or '') or 0
 before = math.max(before, tonumber(ARGV[5]))
 if ARGV[4] == 'lay' then before = math.max(before, now) end
 local exp = before + tonumber(ARGV[6])
@@ -19,7 +19,7 @@ if ARGV[4] == 'lay' then return {'ok', text(before), '0'} end
 for i, value in ipairs(redis.call('HGETALL', KEYS[2])) do
   if i % 2 == 1 then
     standing = value
-  elseif tonumber(string.match(value, ' (%d+)$')) <= now then
+  elseif (tonumber(string.match(value, ' (%d+)$') or '') or math.huge) <= now then
     redis.call('HDEL', KEYS[2], standing)
   end
 end

@@ -1,18 +1,26 @@
--- Take due work for a while. Whoever does not settle it in time loses it to the next (a higher
--- fencing number). Leases and looks at tasks need no number: their scripts judge afresh, and settle.
+-- Take due work for a while. Whoever does not settle it in time loses it to the next, who has a higher
+-- fencing number: none is ever given twice in a bucket. Leases and looks at tasks need no number: their
+-- scripts judge afresh, and settle.
 -- With a clock that is not believed, what is due by age (l t g) is left where it is.
 -- KEYS: meta cuts due out fences. ARGV: limit, visibility, earliest, latest
 local limit = tonumber(ARGV[1])
 local believed, now = believed_clock(ARGV[3], ARGV[4])
 local taken = {text(now), believed and '1' or '0'}
-local found = 0
+local found, fence = 0, nil
+
+local function fenced(member)
+  fence = fence or redis.call('HINCRBY', KEYS[1], 'fence', 1)
+  redis.call('HSET', KEYS[5], member, fence)
+  return fence
+end
 
 local function take(member, score)
+  local kind = string.sub(member, 1, 1)
+  local number = (kind == 'l' or kind == 't') and 0 or fenced(member)
   redis.call('ZADD', KEYS[3], text(now + tonumber(ARGV[2])), member)
   taken[#taken + 1] = member
   taken[#taken + 1] = score
-  local kind = string.sub(member, 1, 1)
-  taken[#taken + 1] = (kind == 'l' or kind == 't') and 0 or redis.call('HINCRBY', KEYS[5], member, 1)
+  taken[#taken + 1] = number
   found = found + 1
 end
 

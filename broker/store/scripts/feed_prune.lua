@@ -22,8 +22,10 @@ end
 local over = redis.call('ZRANGEBYSCORE', expiry, '-inf', int(read_clock(meta)), 'LIMIT', 0, ARGV[2])
 for _, member in ipairs(over) do
   local place, seq = string.match(member, '^(%S+) (%d+)$')
-  redis.call('ZREMRANGEBYSCORE', live, seq, seq)
-  forget(place, seq)
+  if place then  -- else it is none of ours
+    redis.call('ZREMRANGEBYSCORE', live, seq, seq)
+    forget(place, seq)
+  end
   redis.call('ZREM', expiry, member)
 end
 return #over

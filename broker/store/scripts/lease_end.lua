@@ -1,36 +1,39 @@
 -- End up to 100 leases. KEYS: meta cuts due out, then for each: lease, live leases of its task
 -- ARGV: op, reason, retention, then for each: lease id, task id
--- reason 'expired' spares those that were renewed meanwhile. Each lease ends once: a repeat tells nothing.
+-- reason 'expired' spares those that were renewed meanwhile. Each lease ends once: a repeat tells
+-- nothing, unless the first could not. It leaves the due queue last, when nothing is left to do.
 local now = advance_clock()
 local reason, retention = ARGV[2], tonumber(ARGV[3])
+local TOLD_ALONE = {revoked = true, ['given-back'] = true, undone = true}
 local ended = {}
 for i = 1, (#KEYS - 4) / 2 do
   local lease_key, live_key = KEYS[3 + 2 * i], KEYS[4 + 2 * i]
   local id, task = ARGV[2 + 2 * i], ARGV[3 + 2 * i]
-  local lease = redis.call('HMGET', lease_key, 'state', 'expires', 'tenant', 'audience', 'capability', 'agent')
+  local lease = redis.call('HMGET', lease_key, 'state', 'expires', 'tenant', 'audience', 'capability', 'agent',
+    'ended_by', 'end_n')
   local member = 'l:' .. id .. ':' .. task
-  if not lease[1] or lease[1] == 'ended' then
-    redis.call('ZREM', KEYS[3], member)
+  if not lease[1] or lease[8] then
     redis.call('ZREM', live_key, id)
+    redis.call('ZREM', KEYS[3], member)
   else
     local expires = tonumber(lease[2])
-    local why = expires <= now and 'expired' or reason
+    local why = lease[7] or (expires <= now and 'expired') or reason
     if why == 'expired' and expires > now then
       redis.call('ZADD', KEYS[3], text(expires), member)
     else
       local at = why == 'expired' and expires or now
       local feed, audience = '', ''
-      if why == 'revoked' or why == 'given-back' or why == 'undone' then
-        feed, audience = cjson.encode({jti = id}), lease[4]
+      if TOLD_ALONE[why] then feed, audience = cjson.encode({jti = id}), lease[4] or '*' end
+      if not lease[7] then
+        redis.call('HSET', lease_key, 'state', 'ended', 'ended', text(at), 'ended_by', why)
+        redis.call('PEXPIREAT', lease_key, text(math.max(expires, now) + retention))
       end
-      redis.call('HSET', lease_key, 'state', 'ended', 'ended', text(at), 'ended_by', why)
-      redis.call('ZREM', live_key, id)
-      redis.call('ZREM', KEYS[3], member)
-      redis.call('PEXPIREAT', lease_key, text(math.max(expires, now) + retention))
       local detail = cjson.encode({credential = id, task = task, agent = lease[6], capability = lease[5],
         audience = lease[4], ended_by = why})
-      local n = tell('lease.ended', now, ARGV[1], lease[3], feed, audience, expires, detail)
+      local n = tell('lease.ended', now, ARGV[1], lease[3] or '', feed, audience, expires, detail)
       redis.call('HSET', lease_key, 'end_n', n)
+      redis.call('ZREM', live_key, id)
+      redis.call('ZREM', KEYS[3], member)
       ended[#ended + 1] = id
     end
   end

@@ -1,17 +1,19 @@
 -- Reserve a lease, and for a local mint activate it in the same breath: judged by one clock, which
 -- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
---       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec, earliest,
---       latest
-local now, told = believed_clock(ARGV[22], ARGV[23])
+--       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec,
+--       how long a task remembers its leases, earliest, latest
+local now, told = believed_clock(ARGV[23], ARGV[24])
 if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
 if known[1] then
   if known[1] ~= ARGV[18] then return {'conflict'} end
   return {'repeat', known[2], known[3], known[4], known[5], known[6], known[7]}
 end
+local mine = redis.call('HMGET', KEYS[6], 'generation', 'issued', 'expires', 'max_expires', 'key_id')
+if mine[1] then return {'repeat', ARGV[1], unpack(mine)} end
 local last = #KEYS
-local node = redis.call('HMGET', KEYS[last], 'path', 'instance')
+local node = redis.call('HMGET', KEYS[last], 'path', 'instance', 'issuer', 'lenders')
 if node[1] ~= ARGV[4] or node[2] ~= ARGV[5] then return {'absent'} end
 local ended, deadline = path_ended(12, last, now)
 if ended then return {'closed', ended} end
@@ -24,24 +26,34 @@ local most = math.floor(math.min(now + tonumber(ARGV[8]), deadline) / 1000) * 10
 local expires = math.floor(math.min(now + tonumber(ARGV[7]), most, tonumber(ARGV[9])) / 1000) * 1000
 if expires - now < 1000 then return {'too-short'} end
 
+-- What has been written stays, so a key that is not what it must be stops the script here.
+redis.call('SCARD', KEYS[8])
+for i = 9, 11 do redis.call('ZCARD', KEYS[i]) end
+local latest = {}
+for i = 12, last do latest[i] = math.max(tonumber(redis.call('HGET', KEYS[i], 'lx') or '0'), expires) end
+
 local issued, ends = text(now), text(expires)
 redis.call('ZADD', KEYS[3], ends, 'l:' .. ARGV[1] .. ':' .. ARGV[3])
+tell('lease.issued', now, ARGV[2], ARGV[11], '', '', 0, dated(ARGV[21], issued, ends))
 redis.call('HSET', KEYS[6], 'state', ARGV[6], 'issued', issued, 'expires', ends, 'max_expires', text(most),
   'generation', 1, 'path', ARGV[4], 'task', ARGV[3], 'instance', ARGV[5], 'tenant', ARGV[11], 'agent', ARGV[12],
   'issuer', ARGV[13], 'capability', ARGV[14], 'audience', ARGV[15], 'key_id', ARGV[20], 'spec', ARGV[21])
 redis.call('ZADD', KEYS[5], ends, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[10], '-inf', text(now - 2 * tonumber(ARGV[19])))
+local forgotten = redis.call('ZCOUNT', KEYS[10], '-inf', text(now - tonumber(ARGV[22])))
+-- A few at a time, however many there are: no script holds the server for long.
+if forgotten > 0 then redis.call('ZREMRANGEBYRANK', KEYS[10], 0, math.min(forgotten, 100) - 1) end
 redis.call('ZADD', KEYS[10], issued, ARGV[1])
 redis.call('SADD', KEYS[8], ARGV[15])
 redis.call('ZADD', KEYS[9], 'NX', issued, ARGV[3])
 redis.call('ZADD', KEYS[11], 'NX', issued, ARGV[3])
-for i = 12, last do
-  local latest = tonumber(redis.call('HGET', KEYS[i], 'lx') or '0')
-  redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(math.max(latest, expires)))
+-- The issuers whose index holds this task besides its opener's, to be cleared when it is forgotten.
+local lenders = '\n' .. (node[4] or '') .. '\n'
+if ARGV[13] ~= node[3] and not string.find(lenders, '\n' .. ARGV[13] .. '\n', 1, true) then
+  redis.call('HSET', KEYS[last], 'lenders', (node[4] and node[4] .. '\n' or '') .. ARGV[13])
 end
+for i = 12, last do redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(latest[i])) end
 if ARGV[18] ~= '' then
   redis.call('HSET', KEYS[7], 'digest', ARGV[18], 'id', ARGV[1], 'generation', 1, 'issued', issued, 'expires', ends, 'most', text(most), 'key_id', ARGV[20])
   redis.call('PEXPIREAT', KEYS[7], text(most + tonumber(ARGV[19])))
 end
-tell('lease.issued', now, ARGV[2], ARGV[11], '', '', 0, dated(ARGV[21], issued, ends))
 return {'ok', ARGV[1], '1', issued, ends, text(most), ARGV[20]}

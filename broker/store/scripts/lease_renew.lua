@@ -10,7 +10,7 @@ if known[1] then
   return {'repeat', known[2], known[3], known[4], known[5], known[6], known[7]}
 end
 local lease = redis.call('HMGET', KEYS[6], unpack(LEASE_FIELDS))
-local more = redis.call('HMGET', KEYS[6], 'max_expires', 'instance')
+local more = redis.call('HMGET', KEYS[6], 'max_expires', 'instance', 'generation')
 if not lease[1] or more[2] ~= ARGV[5] then return {'absent'} end
 local ended, deadline = lease_ended(lease, ARGV[4], 8, #KEYS, now)
 if ended then return {'closed', ended} end
@@ -20,20 +20,22 @@ if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[8]) the
 if outbox_is_full(tonumber(ARGV[9])) then return {'full'} end
 local most = tonumber(more[1])
 local expires = math.floor(math.min(now + tonumber(ARGV[6]), most, deadline, tonumber(ARGV[7])) / 1000) * 1000
-if expires <= tonumber(lease[2]) then return {'not-renewable'} end
+-- What is only reserved does not exist yet, so it cannot be prolonged.
+if expires <= tonumber(lease[2]) or lease[1] ~= 'active' then return {'not-renewable'} end
+local generation = tonumber(more[3]) + 1
+-- What has been written stays, so a key that is not what it must be stops the script here.
+redis.call('ZCARD', KEYS[5])
+local latest = {}
+for i = 8, #KEYS do latest[i] = math.max(tonumber(redis.call('HGET', KEYS[i], 'lx') or '0'), expires) end
 
 local issued, ends = text(now), text(expires)
 redis.call('ZADD', KEYS[3], ends, 'l:' .. ARGV[1] .. ':' .. ARGV[3])
-redis.call('HSET', KEYS[6], 'expires', ends, 'renewed', issued, 'key_id', ARGV[12])
-local generation = redis.call('HINCRBY', KEYS[6], 'generation', 1)
+tell('lease.renewed', now, ARGV[2], lease[4], '', '', 0, dated(ARGV[13], issued, ends))
+redis.call('HSET', KEYS[6], 'expires', ends, 'renewed', issued, 'key_id', ARGV[12], 'generation', generation)
 redis.call('ZADD', KEYS[5], ends, ARGV[1])
-for i = 8, #KEYS do
-  local latest = tonumber(redis.call('HGET', KEYS[i], 'lx') or '0')
-  redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(math.max(latest, expires)))
-end
+for i = 8, #KEYS do redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(latest[i])) end
 if ARGV[10] ~= '' then
   redis.call('HSET', KEYS[7], 'digest', ARGV[10], 'id', ARGV[1], 'generation', generation, 'issued', issued, 'expires', ends, 'most', text(most), 'key_id', ARGV[12])
   redis.call('PEXPIREAT', KEYS[7], text(most + tonumber(ARGV[11])))
 end
-tell('lease.renewed', now, ARGV[2], lease[4], '', '', 0, dated(ARGV[13], issued, ends))
 return {'ok', ARGV[1], tostring(generation), issued, ends, text(most), ARGV[12]}

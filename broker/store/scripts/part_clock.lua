@@ -6,7 +6,7 @@ local AWAY = 5000
 local function clocks()
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
-  local last = tonumber(redis.call('HGET', KEYS[1], 'now') or '0')
+  local last = tonumber(redis.call('HGET', KEYS[1], 'now') or '') or 0
   return math.max(now, last), last
 end
 

@@ -5,7 +5,8 @@ local has_cuts = nil
 local function cut_covers(name, born)
   local value = redis.call('HGET', KEYS[2], name)
   if not value then return false end
-  return born <= tonumber(string.match(value, '^(%d+)'))
+  local before = tonumber(string.match(value, '^(%d+)') or '')
+  return not before or born <= before  -- one that cannot be read covers everything of its name
 end
 
 -- Is something born at `born` for this agent, tenant, issuer (and capability) covered by a cut?

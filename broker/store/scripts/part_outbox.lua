@@ -5,9 +5,11 @@ local function outbox_is_full(limit)
 end
 
 local function tell(kind, now, op, tenant, feed, audiences, exp, detail)
-  local n = redis.call('HINCRBY', KEYS[1], 'out', 1)
-  redis.call('XADD', KEYS[4], n .. '-0', 'type', kind, 'at', text(now), 'op', op, 'tenant', tenant,
+  local n = tonumber(redis.call('HGET', KEYS[1], 'out') or '0') + 1
+  redis.call('XADD', KEYS[4], text(n) .. '-0', 'type', kind, 'at', text(now), 'op', op, 'tenant', tenant,
     'feed', feed, 'aud', audiences, 'exp', text(exp), 'detail', detail)
+  -- The number is taken last: an append that fails must leave no gap, at which shipping would stop.
+  redis.call('HSET', KEYS[1], 'out', text(n))
   return n
 end
 

@@ -4,9 +4,14 @@
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local until_ms = now + tonumber(ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+-- A few at a time, however many have expired together: no script holds the server for long.
+local expired = redis.call('ZCOUNT', KEYS[1], '-inf', string.format('%.0f', now))
+if expired > 0 then
+  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, math.min(expired, 100) - 1)
+  expired = math.max(0, expired - 100)
+end
 local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if not known and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+if not known and redis.call('ZCARD', KEYS[1]) - expired >= tonumber(ARGV[3]) then return 0 end
 if known then until_ms = math.max(until_ms, tonumber(known)) end
 redis.call('ZADD', KEYS[1], string.format('%.0f', until_ms), ARGV[1])
 return 1

@@ -2,9 +2,10 @@
 -- dies: the due queue comes back to it. KEYS: meta cuts due out record
 -- ARGV: op, id, spec, retention, how soon to come back, tenant, detail
 local now = advance_clock()
-if redis.call('HSETNX', KEYS[5], 'spec', ARGV[3]) == 1 then
+if redis.call('HEXISTS', KEYS[5], 'spec') == 0 then
   redis.call('ZADD', KEYS[3], text(now + tonumber(ARGV[5])), 'x:' .. ARGV[2])
   tell('revocation.ordered', now, ARGV[1], ARGV[6], '', '', 0, ARGV[7])
+  redis.call('HSET', KEYS[5], 'spec', ARGV[3])
 end
 redis.call('PEXPIRE', KEYS[5], ARGV[4])
 return redis.call('HGET', KEYS[5], 'spec')

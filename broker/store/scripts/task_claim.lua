@@ -9,6 +9,6 @@ local ended = path_ended(5, #KEYS, now)
 if ended then return {'closed', ended} end
 -- A repeat by the winner (its answer was lost) succeeds; anybody else finds the handle spent.
 if node[2] == ARGV[4] then return {'ok'} end
-redis.call('HSET', KEYS[#KEYS], 'instance', ARGV[4], 'seen', text(now))
 tell('task.claimed', now, ARGV[2], ARGV[5], '', '', 0, ARGV[6])
+redis.call('HSET', KEYS[#KEYS], 'instance', ARGV[4], 'seen', text(now))
 return {'ok'}

@@ -1,4 +1,5 @@
--- Move a deadline, never past the task's last one nor an ancestor's. KEYS: meta cuts due out open-siblings path…
+-- Move a deadline: never back, because leases and children rest on it, and never past the task's last
+-- one nor an ancestor's. KEYS: meta cuts due out open-siblings path…
 -- (a root has no siblings: it passes its own open children, among which it is not)
 -- ARGV: id, op, ttl, facts, tenant, detail, earliest, latest
 local now, told = believed_clock(ARGV[7], ARGV[8])
@@ -7,11 +8,13 @@ local ended = path_ended(6, #KEYS, now)
 if ended then return {'closed', ended} end
 if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[4]) then return {'stale'} end
 local _, parents = path_ended(6, #KEYS - 1, now)
-local last = tonumber(redis.call('HGET', KEYS[#KEYS], 'last_deadline'))
-local ends = math.min(now + tonumber(ARGV[3]), last, parents)
-redis.call('HSET', KEYS[#KEYS], 'deadline', text(ends))
-redis.call('ZADD', KEYS[5], 'XX', text(ends), ARGV[1])
+local node = redis.call('HMGET', KEYS[#KEYS], 'deadline', 'last_deadline')
+local ends = math.max(tonumber(node[1]), math.min(now + tonumber(ARGV[3]), tonumber(node[2]), parents))
+redis.call('ZCARD', KEYS[5])  -- stops here if it is not what it must be: nothing is written yet
+
 -- The sweep looks at once and re-scores: one place computes when to look next.
 redis.call('ZADD', KEYS[3], text(now), 't:' .. ARGV[1])
 tell('task.extended', now, ARGV[2], ARGV[5], '', '', 0, ARGV[6])
+redis.call('HSET', KEYS[#KEYS], 'deadline', text(ends))
+redis.call('ZADD', KEYS[5], 'XX', text(ends), ARGV[1])
 return {'ok', text(ends)}

@@ -1,5 +1,5 @@
 -- Remove what is left of a task whose retention has passed.
--- KEYS: meta cuts due out node leases live children audiences open-children ix-agent ix-tenant ix-issuer [siblings]
+-- KEYS: meta cuts due out node leases live children audiences open-children, and every set that has the task
 -- ARGV: id
 -- (the audiences are the tree's: a child passes its own, which does not exist)
 local state = redis.call('HGET', KEYS[5], 'state')

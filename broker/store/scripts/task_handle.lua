@@ -5,6 +5,6 @@ local ended = path_ended(5, #KEYS, now)
 if ended then return {'closed', ended} end
 local node = redis.call('HMGET', KEYS[#KEYS], 'claim', 'instance')
 if node[1] == '' or node[2] ~= '' then return {'claimed'} end
-redis.call('HSET', KEYS[#KEYS], 'claim', ARGV[3])
 tell('task.handle-replaced', now, ARGV[2], ARGV[4], '', '', 0, ARGV[5])
+redis.call('HSET', KEYS[#KEYS], 'claim', ARGV[3])
 return {'ok'}

@@ -10,7 +10,7 @@ if known[1] then
   -- Without an id the key is only bound so far (idem_bind), and lives in this very bucket.
   if known[2] then return {'repeat', known[2]} end
 end
-if redis.call('EXISTS', KEYS[5]) == 1 then return {'repeat', ARGV[1]} end
+if redis.call('HEXISTS', KEYS[5], 'state') == 1 then return {'repeat', ARGV[1]} end
 local ended, deadline = path_ended(13, #KEYS, now)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[4], ARGV[5], ARGV[6], nil) then return {'cut'} end
@@ -24,9 +24,14 @@ local idle, opener_timeout = tonumber(ARGV[10]), tonumber(ARGV[11])
 if idle > 0 then first_look = math.min(first_look, now + idle) end
 if opener_timeout > 0 then first_look = math.min(first_look, now + opener_timeout) end
 
+-- What has been written stays, so a key that is not what it must be stops the script here.
+for i = 7, is_child and 11 or 10 do redis.call('ZCARD', KEYS[i]) end
+
 redis.call('ZADD', KEYS[3], text(first_look), 't:' .. ARGV[1])
+tell('task.opened', now, ARGV[2], ARGV[4], '', '', 0, ARGV[18])
+local last_deadline = math.min(now + tonumber(ARGV[12]), deadline)
 redis.call('HSET', KEYS[5], 'state', 'open', 'opened', text(now), 'deadline', text(ends),
-  'last_deadline', text(math.min(now + tonumber(ARGV[12]), deadline)), 'idle', ARGV[10], 'opener_timeout', ARGV[11],
+  'last_deadline', text(last_deadline), 'idle', ARGV[10], 'opener_timeout', ARGV[11],
   'seen', text(now), 'oseen', text(now), 'instance', ARGV[7], 'claim', ARGV[8], 'tenant', ARGV[4],
   'agent', ARGV[5], 'issuer', ARGV[6], 'path', ARGV[3], 'spec', ARGV[18])
 for i = 7, 10 do redis.call('ZADD', KEYS[i], text(now), ARGV[1]) end
@@ -37,7 +42,6 @@ if is_child then
 end
 if ARGV[16] ~= '' then
   redis.call('HSET', KEYS[6], 'digest', ARGV[16], 'id', ARGV[1])
-  redis.call('PEXPIRE', KEYS[6], ARGV[17])
+  redis.call('PEXPIREAT', KEYS[6], text(last_deadline + tonumber(ARGV[17])))
 end
-tell('task.opened', now, ARGV[2], ARGV[4], '', '', 0, ARGV[18])
 return {'ok', ARGV[1]}
