@@ -91,9 +91,10 @@ def _own(lease: Lease) -> Cause | None:
 
 
 def first(*causes: Cause | None) -> Cause | None:
-    """Return the first of several ends, which killed it: what came later is told as well, but changes nothing any more.
+    """Return the first of several ends, which killed it.
 
-    So a receipt never depends on what happens to a lease after its death.
+    What came later is told as well, but changes nothing any more: a receipt never depends on what
+    happens to a lease after its death.
     """
     return min((cause for cause in causes if cause), key=lambda cause: cause.number, default=None)
 
