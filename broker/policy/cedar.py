@@ -74,7 +74,7 @@ class CedarEngine:
     def decide(self, query: Query) -> Decision:
         """Answer one query. Never raises."""
         try:
-            request = cedar_request(query)
+            request = cedar_request(query, self._relevance.names)
             return self._memory.answer(
                 (request.principal, request.action, request.resource),
                 request.context,

@@ -4,7 +4,7 @@ Nothing of the caller's is passed on as it came: texts go where texts are expect
 dictionaries (text forms would go through Cedar's parser), numbers are whole and fit in 64 bits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import msgspec
 from broker.model.principal import Kind
 from broker.policy.caller_map import flatten
 from broker.policy.entity import EntityName
-from broker.policy.query import Action, Query, TaskFacts
+from broker.policy.query import Action, Query
 
 ENTITY_TYPES: Final = {
     Kind.AGENT: "Agent",
@@ -37,17 +37,25 @@ Everything else is always there and always of its type."""
 
 @dataclass(frozen=True, slots=True)
 class CedarRequest:
-    """Who wants to do what to what, and everything else there is to say."""
+    """Who wants to do what to what, and what else there is to say.
+
+    ``context`` has the facts that were asked for.
+    """
 
     principal: EntityName
     action: EntityName
     resource: EntityName
     context: dict[str, object]
     shape: Shape
+    query: Query
 
     def to_json(self) -> dict[str, object]:
-        """Return what Cedar takes."""
-        return self._about() | {"context": self.context}
+        """Return what Cedar takes, with every fact.
+
+        Raises:
+            UnfitFactError: a value is not of the type that its place has.
+        """
+        return self._about() | {"context": _context(self.query, FACTS)}
 
     def showing(self, context: dict[str, object]) -> dict[str, object]:
         """Return the same question with another context, written out, as Cedar takes it too."""
@@ -61,8 +69,8 @@ class CedarRequest:
         }
 
 
-def cedar_request(query: Query) -> CedarRequest:
-    """Build the request.
+def cedar_request(query: Query, facts: Collection[str] | None = None) -> CedarRequest:
+    """Build the request, with some facts or with all of them.
 
     Raises:
         UnfitFactError: a value is not of the type that its place has.
@@ -74,7 +82,7 @@ def cedar_request(query: Query) -> CedarRequest:
         principal=principal,
         action=action,
         resource=resource,
-        context=_context(query),
+        context=_context(query, FACTS if facts is None else facts),
         shape=(
             principal.type,
             action.id,
@@ -82,6 +90,7 @@ def cedar_request(query: Query) -> CedarRequest:
             bool(query.task.on_behalf_of),
             bool(query.principal.instance),
         ),
+        query=query,
     )
 
 
@@ -93,23 +102,25 @@ def _resource(query: Query) -> EntityName:
     return EntityName("Capability", _text(query.capability.name))
 
 
-def _context(query: Query) -> dict[str, object]:
+def _context(query: Query, facts: Collection[str]) -> dict[str, object]:
+    return {name: fact(query) for name, fact in FACTS.items() if name in facts}
+
+
+def _ceiling(query: Query) -> dict[str, object]:
     grants = {f"{line.capability} {scope}" for line in query.ceiling for scope in line.scopes}
     return {
-        "task": _task(query.task),
-        "caller": _caller(query),
-        "ceiling": {
-            "capabilities": _texts({line.capability for line in query.ceiling}),
-            "grants": _texts(grants),
-        },
-        "scopes": _texts(query.scopes),
-        # Rounded up: a request never looks shorter to policy than it is.
-        "ttlSeconds": -(-_whole(query.ttl_ms) // 1000),
-        "labels": _texts(flatten(query.labels, field="labels")),
+        "capabilities": _texts({line.capability for line in query.ceiling}),
+        "grants": _texts(grants),
     }
 
 
-def _task(task: TaskFacts) -> dict[str, object]:
+def _ttl_seconds(query: Query) -> int:
+    # Rounded up: a request never looks shorter to policy than it is.
+    return -(-_whole(query.ttl_ms) // 1000)
+
+
+def _task(query: Query) -> dict[str, object]:
+    task = query.task
     facts: dict[str, object] = {
         "id": _text(task.id),
         "name": _text(task.name),
@@ -154,3 +165,14 @@ def _whole(value: object) -> int:
     if type(value) is not int or not 0 <= value <= _LARGEST_LONG:
         raise UnfitFactError("expected a whole number that fits in 64 bits")
     return value
+
+
+FACTS: Final[Mapping[str, Callable[[Query], object]]] = {
+    "task": _task,
+    "caller": _caller,
+    "ceiling": _ceiling,
+    "scopes": lambda query: _texts(query.scopes),
+    "ttlSeconds": _ttl_seconds,
+    "labels": lambda query: _texts(flatten(query.labels, field="labels")),
+}
+"""Everything that a context has, and how it follows from a query."""

@@ -10,7 +10,7 @@ The analysis errs on one side only: what it does not know counts as it is, in fu
 
 import dataclasses
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from cedarpy import pst
@@ -80,6 +80,8 @@ class Relevance:
         seen = [look for look in looks if not _is_covered(look, whole)]
         self.looks = tuple(sorted(seen, key=lambda look: (look.path, look.test, str(look.literal))))
         self._tree = _tree({look.path for look in self.looks})
+        self.names: Collection[str] | None = self._tree
+        """The parts of the context that are looked at; None stands for all of them."""
 
     def cut(self, context: dict[str, object]) -> dict[str, object]:
         """Return the context without what no policy mentions: every policy says the same of both.
