@@ -5,10 +5,9 @@
 local now, told = believed_clock(ARGV[19], ARGV[20])
 if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[6], 'digest', 'id')
-if known[1] then
-  if known[1] ~= ARGV[16] then return {'conflict'} end
-  return {'repeat', known[2]}
-end
+if known[1] and known[1] ~= ARGV[16] then return {'conflict'} end
+-- A child's key is bound before the child is opened, by chance in this very bucket: without an id.
+if known[2] then return {'repeat', known[2]} end
 if redis.call('EXISTS', KEYS[5]) == 1 then return {'repeat', ARGV[1]} end
 local ended, deadline = path_ended(13, #KEYS, now)
 if ended then return {'closed', ended} end
