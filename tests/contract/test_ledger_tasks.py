@@ -127,6 +127,28 @@ async def test_a_child_never_outlives_its_ancestors(kit: LedgerKit) -> None:
     assert views[0].deadline_ms == views[1].deadline_ms
 
 
+@pytest.mark.parametrize("is_at_home", [True, False])
+async def test_a_childs_key_opens_one_child_wherever_it_is_bound(
+    kit: LedgerKit, *, is_at_home: bool
+) -> None:
+    """The key's own bucket may be the parent's, by chance, or another one."""
+    root = await kit.open()
+    key = next(
+        key
+        for key in map(str, range(100))
+        if (kit.ids.bucket_for(key) == bucket_of(root.id)) is is_at_home
+    )
+
+    first = await kit.tasks.open(kit.new_task(root, key=key, digest="d"))
+    again = await kit.tasks.open(kit.new_task(root, key=key, digest="d"))
+
+    assert (first[1], again) == (True, (first[0], False))
+    with pytest.raises(IdempotencyConflictError):
+        await kit.tasks.open(kit.new_task(root, key=key, digest="other"))
+    with pytest.raises(IdempotencyConflictError):
+        await kit.tasks.open(kit.new_task(await kit.open(), key=key, digest="other"))
+
+
 async def test_the_first_ending_stands(kit: LedgerKit) -> None:
     """A second close, with another outcome, changes nothing and tells nothing."""
     task = await kit.open()
