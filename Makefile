@@ -6,7 +6,7 @@ BOOTSTRAP ?= python3
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-real check fmt bench clean
+.PHONY: help setup run test test-soak test-real check fmt bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,7 +24,10 @@ run: $(STAMP) ## the whole story on an embedded Redis and a throw-away issuer
 	@$(VENV)/bin/broker demo
 
 test: $(STAMP) ## the tests that need nothing but this checkout
-	$(PY) -m pytest -m "not real" tests
+	$(PY) -m pytest -m "not real and not soak" tests
+
+test-soak: $(STAMP) ## random histories and random deaths, for minutes
+	$(PY) -m pytest -m soak tests
 
 test-real: $(STAMP) ## the tests against real servers, fetched at pinned versions into .cache
 	$(PY) -m pytest -m real -rs tests

@@ -69,7 +69,9 @@ class Granting:
         taking = self._places.begin(granted.lease, new.spec, limits, left_ms + _MARGIN_MS)
         full = await _outcome(taking.refused_by())
         if full is not None:
-            await self._undo(new, granted.lease)
+            # Of a repeat that merely failed, the first request may have been answered.
+            if granted.is_new or isinstance(full, Quota):
+                await self._undo(new, granted.lease)
             raise _refusal(full)
         if not granted.is_new:
             await self._free_if_dead(lease)

@@ -31,8 +31,8 @@ class Work:
 
     @property
     def kind(self) -> str:
-        """Which worker it is for."""
-        return self.member[0]
+        """Which worker it is for; empty for what is no work of ours."""
+        return self.member[:1]
 
     @property
     def subject(self) -> str:
@@ -64,7 +64,7 @@ class DueQueue:
         now = int(taken[0])
         rows = zip(taken[2::3], taken[3::3], taken[4::3], strict=True)
         return [
-            Work(bucket, member, int(fence), max(0, now - int(float(due))), now)
+            Work(bucket, member, int(fence), _lateness(now, float(due)), now)
             for member, due, fence in rows
         ]
 
@@ -78,3 +78,8 @@ class DueQueue:
         ]
         reply = await self._link.run(scripts.DUE_SETTLE, [*where.head, where.fences], args)
         return bool(reply[0] == "ok")
+
+
+def _lateness(now_ms: int, due_ms: float) -> int:
+    """Tell how late something is. Whatever stands in the queue has an answer, minus infinity too."""
+    return int(min(max(0.0, now_ms - due_ms), now_ms))

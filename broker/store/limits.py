@@ -17,5 +17,5 @@ class Limits:
     children: int = 1_000
     task_leases: int = 100_000
     lease_ms: int = 12 * 3600 * 1000
-    task_ms: int = 24 * 3600 * 1000
+    task_ms: int = 12 * 3600 * 1000
     retention_ms: int = 24 * 3600 * 1000

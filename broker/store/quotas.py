@@ -64,8 +64,7 @@ class QuotaLedger:
         for longer, and is never refused.
         """
         replies = [
-            self._send(scripts.QUOTA_TAKE, quota, [lease, life_ms, quota.limit])
-            for quota in quotas
+            self._send(scripts.QUOTA_TAKE, quota, [lease, life_ms, quota.limit]) for quota in quotas
         ]
         return Taking(quotas, replies)
 
@@ -75,9 +74,8 @@ class QuotaLedger:
         Raises:
             StoreUnavailableError: some of them still count it for as long as before.
         """
-        keys = [self._keys.quota(quota.kind, quota.name) for quota in quotas]
         args: list[str | int] = [lease, expires_at_ms]
-        await asyncio.gather(*(self._link.start(scripts.QUOTA_UNTIL, [key], args) for key in keys))
+        await asyncio.gather(*(self._send(scripts.QUOTA_UNTIL, quota, args) for quota in quotas))
 
     async def give(self, quotas: Sequence[Quota], leases: Sequence[LeaseId]) -> None:
         """Free the places of leases that have ended.

@@ -15,6 +15,8 @@ from tests.chaos.traffic import Traffic
 from tests.chaos.world import ORDERS, REPORTS, World, open_world, start_all
 from tests.fakes.eventually_true import eventually_true
 
+pytestmark = pytest.mark.soak
+
 SEED = 20_261_124
 KILLS = 100
 MOST_S = 60.0

@@ -70,6 +70,23 @@ async def test_another_request_under_the_same_key_is_a_conflict(kit: LedgerKit) 
         await kit.tasks.open(other)
 
 
+async def test_a_child_can_be_opened_under_a_key_that_belongs_in_its_own_bucket(
+    kit: LedgerKit,
+) -> None:
+    """Where the key is bound to its request is where it is remembered what came of it."""
+    root = await kit.open()
+    key = next(k for n in range(100) if kit.ids.bucket_for(k := f"k{n}") == bucket_of(root.id))
+    new = kit.new_task(root, key=key, digest="d")
+
+    first = await kit.tasks.open(new)
+    again = await kit.tasks.open(kit.new_task(root, key=key, digest="d"))
+
+    assert first == (new.spec.id, True)
+    assert again == (new.spec.id, False)
+    with pytest.raises(IdempotencyConflictError):
+        await kit.tasks.open(kit.new_task(root, key=key, digest="another"))
+
+
 async def test_opening_the_same_id_again_changes_nothing(kit: LedgerKit) -> None:
     """So a caller whose answer was lost may send the very same opening again."""
     new = kit.new_task()

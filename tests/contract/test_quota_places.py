@@ -1,10 +1,16 @@
 """Every live lease holds its places, and nothing else does: never too few are counted."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
 
-from broker.errors import LeaseEndedError, QuotaExceededError, TaskClosedError
+from broker.errors import (
+    LeaseEndedError,
+    QuotaExceededError,
+    StoreUnavailableError,
+    TaskClosedError,
+)
 from broker.idempotency import repeatable
 from broker.ids import LeaseId
 from broker.model.lease import LeaseState
@@ -12,6 +18,7 @@ from broker.model.requests import IssueCredential, SelectorKind
 from broker.model.task import TaskState
 from broker.store.lease_ledger import NewLease
 from broker.store.link import Link
+from tests.fakes.faulty_link import Fault, FaultyLink
 from tests.fakes.verbs_kit import HOUR_MS, VerbsKit
 
 QUOTAS = (("agent", "invoice-bot"), ("tenant", "acme"))
@@ -167,6 +174,27 @@ async def test_renewing_what_has_ended_takes_no_place(kit: VerbsKit) -> None:
             await kit.verbs.issuance.renew(kit.agent, lease, 120_000, "")
 
     assert await counted(kit) == [[], []]
+
+
+async def test_a_repeat_that_fails_takes_nothing_away(link: Link) -> None:
+    """The credential was delivered: that a quota's reply is lost now is no reason to end it."""
+    faulty = FaultyLink(link)
+    kit = VerbsKit(faulty)
+    task = await kit.open()
+    lease = await kit.issue(task, key="again")
+
+    failures = 0
+    for at in range(12):
+        faulty.arm(Fault(at=at, after=at % 2 == 0, for_good=False))
+        with contextlib.suppress(StoreUnavailableError):
+            assert await kit.issue(task, key="again") == lease
+        failures += faulty.struck
+
+    faulty.arm(None)
+    assert failures > 3
+    assert (await kit.ledger.leases.view(lease)).is_alive
+    assert await kit.issue(task, key="again") == lease
+    assert await counted(kit) == [[lease], [lease]]
 
 
 async def test_a_repeat_after_the_end_takes_no_place(kit: VerbsKit) -> None:

@@ -54,6 +54,11 @@ class FixedReplica:
         self.keyring = Keyring([key], [manifest])
         self.verifier = TokenVerifier(self.keyring, issuer=ISSUER)
 
+    @property
+    def registered(self) -> Published:
+        """Who there is."""
+        return self.published
+
     async def refresh(self) -> None:
         """Find nothing new."""
 

@@ -46,6 +46,7 @@ class Asked:
     key: str
     lease: ModelLease
     token: str
+    expires: int
 
 
 class LeaseRules(Stage):
@@ -105,11 +106,20 @@ class LeaseRules(Stage):
         refusals = self.issue_refusals(caller, task, request)
         issued = self.act(call, refusals, is_sure=all(lease.ended_by for lease in orphans))
         taken_in = self.adopt(task, caller, request)
+        self._follow_undoing(orphans)
         if issued is None:
             assert all(lease.ended_by for lease in taken_in), "refused, and granted all the same"
             return
         [lease] = [one for one in (*orphans, *taken_in) if one.id == issued.lease.spec.id]
-        self.asked.append(Asked(caller, task, request, key, lease, issued.credential.reveal()))
+        lease.is_delivered = True
+        token = issued.credential.reveal()
+        self.asked.append(Asked(caller, task, request, key, lease, token, lease.expires))
+
+    def _follow_undoing(self, orphans: list[ModelLease]) -> None:
+        """What nobody got may be undone when it is asked for again, and a quota refuses."""
+        for lease in orphans:
+            seen = self.run(self.world.ledger.leases.view(lease.id))
+            lease.ended_by = lease.ended_by or ("undone" if seen.ended_by == "undone" else "")
 
     def adopt(
         self, task: ModelTask, caller: Principal, request: IssueCredential
@@ -178,8 +188,8 @@ class LeaseRules(Stage):
         return self.model.is_cut(now, task.bucket, task.tenant, task.agent, issuer, capability)
 
     @precondition(lambda self: self.asked)
-    @rule(pick=PICKS, is_same=MOSTLY)
-    def ask_again(self, pick: int, is_same: bool) -> None:  # noqa: FBT001
+    @rule(pick=PICKS, is_same=MOSTLY, fault=FAULTS)
+    def ask_again(self, pick: int, is_same: bool, fault: Fault | None) -> None:  # noqa: FBT001
         """The same request brings the same token, or none; another under its key is a conflict."""
         asked = self.asked[-1 - pick % len(self.asked)]
         request = asked.request if is_same else replace(asked.request, ttl_ms=7 * SECOND)
@@ -188,15 +198,14 @@ class LeaseRules(Stage):
             refusals = {NotFoundError}
         elif not is_same:
             refusals = {IdempotencyConflictError}
-        elif asked.lease.ended_by or asked.lease.expires <= self.now(asked.lease.id):
+        elif not self.model.is_alive(asked.lease) or asked.expires <= self.now(asked.lease.id):
             refusals = {LeaseEndedError}
-        elif not self.model.is_alive(asked.lease):
-            refusals = {TaskClosedError}
         again = self.act(
             lambda: self.world.verbs.issuance.issue(
                 asked.caller, asked.task.id, request, asked.key
             ),
             refusals,
+            fault,
         )
         if again is not None:
             assert again.credential.reveal() == asked.token
@@ -222,9 +231,12 @@ class LeaseRules(Stage):
 
         expires = self._renewed_until(lease, ttl, ends)
         refusals = self._renewal_refusals(lease, expires, is_holder=is_holder)
-        renewed = self.act(call, refusals, fault)
+        if not lease.is_delivered:
+            refusals.add(QuotaExceededError)  # perhaps it was never counted
+        renewed = self.act(call, refusals, fault, is_sure=lease.is_delivered)
         if renewed is None:
             return
+        lease.is_delivered = True
         lease.expires, lease.generation = expires, lease.generation + 1
         lease.newest = self.now(lease.id)
         self.model.seen(lease.task)

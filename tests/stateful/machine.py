@@ -132,7 +132,11 @@ class LedgerMachine(Beginnings, ReservationRules, OperatorRules, ReportRules, Ti
             for name in names:
                 taken = self.places(kind, name)
                 of = {lease.id: lease for lease in self.model.leases_of(**{kind: name})}
-                alive = {lease.id for lease in of.values() if self.model.is_alive(lease)}
+                alive = {
+                    lease.id
+                    for lease in of.values()
+                    if lease.is_delivered and self.model.is_alive(lease)
+                }
                 dead = {lease.id for lease in of.values() if lease.ended_by not in ("", "expired")}
                 assert alive <= taken, "too few are counted"
                 assert not self.is_exact or not taken & dead, "too many are counted"

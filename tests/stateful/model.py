@@ -73,6 +73,7 @@ class ModelLease:
     expires: int
     most: int
     generation: int = 1
+    is_delivered: bool = False
     is_reserved: bool = False
     facts: int = 0
     ended_by: str = ""

@@ -34,6 +34,8 @@ class QuotaClock:
             place = (keys[0], lease)
             self._until[place] = max(self._until[place], self._time_of(lease) + life_ms)
             args = (lease, FOR_EVER_MS, limit)
+        if script.name == "quota_until":
+            self._until[keys[0], str(args[0])] = int(args[1])
         return self._link.start(script, keys, args)
 
     async def run_out(self) -> None:

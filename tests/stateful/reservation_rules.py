@@ -2,7 +2,13 @@
 
 from hypothesis.stateful import precondition, rule
 
-from broker.errors import BrokerError, NotFoundError, StaleFactsError, TaskClosedError
+from broker.errors import (
+    BrokerError,
+    LeaseEndedError,
+    NotFoundError,
+    StaleFactsError,
+    TaskClosedError,
+)
 from broker.model.decision import Trace
 from broker.model.lease import LeaseSpec, LeaseState
 from broker.model.requests import IssueCredential
@@ -87,7 +93,9 @@ class ReservationRules(LeaseRules):
         refusals: set[type[BrokerError]] = set()
         if lease.facts < self.revision:
             refusals.add(StaleFactsError)
-        if not self.model.is_alive(lease):
+        if lease.ended_by or lease.expires <= self.now(lease.id):
+            refusals.add(LeaseEndedError)
+        elif not self.model.is_alive(lease):
             refusals.add(TaskClosedError)
         lease.is_reserved = bool(refusals)
         self.act(lambda: self.world.ledger.leases.activate(spec, lease.facts), refusals)

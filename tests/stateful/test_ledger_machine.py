@@ -14,6 +14,8 @@ from tests.fakes.redis_servers import Cluster, SingleServer
 from tests.stateful.base import Arena
 from tests.stateful.machine import LedgerMachine
 
+pytestmark = pytest.mark.soak
+
 SEED: Final = int(os.environ.get("STATEFUL_SEED", "20261124"))
 EXAMPLES: Final = int(os.environ.get("STATEFUL_EXAMPLES", "60"))
 STEPS: Final = int(os.environ.get("STATEFUL_STEPS", "40"))

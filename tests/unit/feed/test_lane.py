@@ -1,5 +1,6 @@
 """One bucket's shipping, where another broker is quicker."""
 
+from broker.faultpoints import FaultPoints
 from broker.feed.lane import Lane, Pace
 from broker.store.feed_entry import OutboxEntry
 from broker.store.feed_log import Appended, Refusal, Refused
@@ -40,7 +41,14 @@ class FakeLog:
 
 def lane(log: FakeLog) -> Lane:
     """Make a lane over a double."""
-    return Lane(log, 0, clock=FakeClock(), pace=Pace(), on_lag=lambda _: None)  # type: ignore[arg-type]
+    return Lane(
+        log,  # type: ignore[arg-type]  # a double
+        0,
+        clock=FakeClock(),
+        pace=Pace(),
+        on_lag=lambda _: None,
+        faults=FaultPoints(),
+    )
 
 
 async def test_a_page_that_is_out_of_date_is_read_again() -> None:
