@@ -81,5 +81,5 @@ class DueQueue:
 
 
 def _lateness(now_ms: int, due_ms: float) -> int:
-    """Tell how late something is. Whatever stands in the queue has an answer, minus infinity too."""
+    """Tell how late something is; whatever stands in the queue has an answer."""
     return int(min(max(0.0, now_ms - due_ms), now_ms))

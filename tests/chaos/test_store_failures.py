@@ -27,6 +27,7 @@ from tests.fakes.redis_proxy import RedisProxy
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.soak,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(120),
 ]

@@ -1,14 +1,14 @@
-"""A script that fails half-way leaves a ledger that is still right, over every way to reach a Redis.
+"""A script that fails half-way leaves a ledger that is still right.
 
 Redis undoes nothing when a script fails (dangers M11): the order of its lines must make up for it.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from broker.errors import (
-    BrokerError,
     LeaseNotRenewableError,
     StoreUnavailableError,
     TaskClosedError,
@@ -169,7 +169,7 @@ PLACES = [(name, place) for name, (_, _, keys) in CHANGES.items() for place in r
 
 
 @pytest.mark.parametrize("link", ["mux"], indirect=True)
-@pytest.mark.parametrize(("name", "place"), PLACES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "place"), PLACES, ids=str)
 async def test_no_spoiled_key_leaves_a_credential_that_nobody_follows_up(
     link: Link, name: str, place: int
 ) -> None:
@@ -178,10 +178,8 @@ async def test_no_spoiled_key_leaves_a_credential_that_nobody_follows_up(
     spoiling = Spoiling(link, script, place)
     kit = LedgerKit(spoiling, buckets=1)
 
-    try:
+    with contextlib.suppress(StoreUnavailableError):
         await change(kit)
-    except BrokerError as error:
-        assert isinstance(error, StoreUnavailableError)
 
     assert spoiling.spoiled
     await spoiling.mend()
@@ -196,8 +194,7 @@ async def _check(kit: LedgerKit) -> None:
     assert [entry for entry, _ in entries] == [f"{n}-0" for n in range(1, last + 1)]
     told = [dict(zip(flat[::2], flat[1::2], strict=True)) for _, flat in entries]
     starts = sum(event["type"] == "lease.issued" for event in told)
-    names = [key for key in await kit.link.read("KEYS", f"{bucket.prefix}[lt]:*")]
-    for key in names:
+    for key in await kit.link.read("KEYS", f"{bucket.prefix}[lt]:*"):
         kind, _, name = key.removeprefix(bucket.prefix).partition(":")
         state = await kit.link.read("HGET", key, "state")
         if kind == "l":

@@ -1,4 +1,4 @@
-"""Garbage written straight into the ledger: it is told and put off, everything else goes on (A4)."""
+"""Garbage written straight into the ledger: told and put off, while all else goes on (A4)."""
 
 import asyncio
 from collections.abc import Sequence

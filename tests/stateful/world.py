@@ -167,7 +167,9 @@ class World:
             self.link.read("ZRANGE", names.due, 0, -1, "WITHSCORES"),
             self.link.read("XLEN", names.out),
         )
-        due = {member: int(float(score)) for member, score in zip(flat[::2], flat[1::2])}
+        due = {
+            member: int(float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)
+        }
         return Raw(due, length)
 
     async def events(self, bucket: int, after: int) -> list[tuple[int, dict[str, Any]]]:
