@@ -136,7 +136,9 @@ async def test_what_died_of_age_says_when() -> None:
     """Whatever ended its task later."""
     aged = ended("expired", judged_at_ms=NOW_MS + 400_000)
 
-    made = await Receipts(Listeners()).of(aged, CLOSED, server(CheckMode.INTROSPECT))
+    later = Cause(CLOSED.number, aged.expires_at_ms + 1_000)
+
+    made = await Receipts(Listeners()).of(aged, later, server(CheckMode.INTROSPECT))
 
     assert made is not None
     assert (made.state, made.revoked_at_ms) == (ReceiptState.EXPIRED, aged.expires_at_ms)

@@ -26,7 +26,10 @@ from tests.fakes.issuer import EC_256, ScriptedSource, Signer, encode, public_jw
 CLOCK = FakeClock(SystemClock().now_ms())
 NOW = CLOCK.now_ms() // 1000
 HEADER = encode({"alg": "ES256", "kid": "k1", "typ": "JWT"})
-CLAIMS = encode(honest_claims(CLOCK))
+LATER = NOW + 6 * 3600
+"""The others read this machine's clock: a token must outlive the whole run of the suite."""
+
+CLAIMS = encode(honest_claims(CLOCK, exp=LATER))
 JOSERFC_KEY = joserfc.jwk.import_key(public_jwk(EC_256, "k1", "ES256"))
 
 
@@ -83,8 +86,8 @@ def issuer() -> TrustedIssuer:
 
 
 DATES = [
-    *[str(NOW + 300), str(NOW), str(NOW - 10), str(NOW + 10**6), "1e10", "9e999", "1.5", "true"],
-    *['"1"', f'"{NOW + 300}"', "null", "[]", "NaN", "1" * 30, "-1", "0", f"{NOW + 300}.0"],
+    *[str(LATER), str(NOW), str(NOW - 10), str(NOW + 10**6), "1e10", "9e999", "1.5", "true"],
+    *['"1"', f'"{LATER}"', "null", "[]", "NaN", "1" * 30, "-1", "0", f"{LATER}.0"],
 ]
 TEXTS = [
     '"x"',

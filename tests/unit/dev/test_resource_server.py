@@ -93,7 +93,7 @@ async def announced(state: Path) -> dict[str, object]:
 
 def fresh_token(**changes: object) -> str:
     """Return a token that is good now."""
-    times = {"iat": NOW_S, "iat_ms": NOW_S * 1000, "exp": NOW_S + 600}
+    times = {"iat": NOW_S, "iat_ms": NOW_S * 1000, "exp": NOW_S + 6 * 3600}
     return mint.token(**{**times, **changes})
 
 
@@ -121,7 +121,7 @@ async def test_it_serves_orders_to_good_tokens_until_they_are_revoked(
         async with session.get(url) as answer:
             assert answer.status == 401
 
-        broker.kill({"task": mint.ROOT, "exp": NOW_S + 600})
+        broker.kill({"task": mint.ROOT, "exp": NOW_S + 6 * 3600})
         await until(lambda: bool(broker.acknowledged) and broker.acknowledged[-1][1] == broker.seq)
         async with session.get(url, headers=auth()) as answer:
             assert answer.status == 401
