@@ -330,7 +330,7 @@ async def _is_confirmed(log: FeedLog, n: int) -> None:
             found = await log.subscribers.confirmation(
                 0, n, AUDIENCE, 0, staleness_ms=3_600_000, strict=False
             )
-            if found.detail == "1 of 1 subscribers acknowledged":
+            if found.detail.startswith("1 of 1 "):
                 return
             await asyncio.sleep(0.01)
 
