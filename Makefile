@@ -30,6 +30,7 @@ test-soak: $(STAMP) ## random histories and random deaths, for minutes
 	$(PY) -m pytest -m soak tests
 
 test-real: $(STAMP) ## the tests against real servers, fetched at pinned versions into .cache
+	$(PY) -m tests.real.fetch
 	$(PY) -m pytest -m real -rs tests
 
 check: $(STAMP) ## what must hold before a commit: format, lint, types, import rules
