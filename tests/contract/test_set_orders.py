@@ -16,7 +16,7 @@ LEASES = 9
 
 @pytest.fixture
 def kit(link: Link, monkeypatch: pytest.MonkeyPatch) -> VerbsKit:
-    """The verbs over a ledger, for which four leases are a large set and four make one piece, in batches of two."""
+    """The verbs, for which four leases are a large set and one piece, in batches of two."""
     monkeypatch.setattr("broker.set_orders.AT_ONCE", 3)
     monkeypatch.setattr("broker.set_orders._PIECE", 4)
     monkeypatch.setattr("broker.set_orders.END_BATCH", 2)
