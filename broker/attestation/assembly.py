@@ -1,5 +1,6 @@
 """Builds an :class:`Attestation` from its settings."""
 
+from functools import partial
 from pathlib import Path
 
 from aiohttp import ClientSession
@@ -9,6 +10,7 @@ from broker.attestation.declaration import AttestationSettings, IssuerDeclaratio
 from broker.attestation.declared_keys import KeysDeclaration
 from broker.attestation.issuer_keys import IssuerKeys, KeyTiming
 from broker.attestation.key_source import FileKeySource, KeySource, UrlKeySource
+from broker.attestation.keyset import parse_key_set
 from broker.attestation.observer import Observer
 from broker.attestation.proof_cache import ProofCache
 from broker.attestation.trusted_issuer import TrustedIssuer
@@ -34,7 +36,7 @@ def build_issuer(
         _source(declaration.keys, session),
         _timing(declaration.keys),
         issuer=declaration.name,
-        algorithms=declaration.algorithms,
+        read=partial(parse_key_set, algorithms=declaration.algorithms),
         clock=clock,
         observer=observer,
     )
