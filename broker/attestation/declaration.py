@@ -16,6 +16,7 @@ from broker.attestation.declared_claims import ClaimsDeclaration
 from broker.attestation.declared_keys import KeysDeclaration
 from broker.attestation.declared_map import MapDeclaration
 from broker.attestation.header import ABSENT
+from broker.attestation.spiffe.declared import TrustDomainDeclaration
 from broker.errors import InvalidRequestError
 from broker.settings.fault import Fault
 
@@ -101,26 +102,38 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class AttestationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All trusted issuers."""
+    """All trusted issuers, and all SPIFFE trust domains."""
 
-    issuers: tuple[IssuerDeclaration, ...]
+    issuers: tuple[IssuerDeclaration, ...] = ()
+    trust_domains: tuple[TrustDomainDeclaration, ...] = ()
 
     def faults(self) -> Iterator[Fault]:
         """Yield what is well-typed and still wrong, here and below."""
-        if not self.issuers:
+        if not (self.issuers or self.trust_domains):
             yield Fault(("issuers",), "is empty: nobody could call", "declare an issuer")
-        yield from self._repetitions("name", [issuer.name for issuer in self.issuers])
-        yield from self._repetitions("issuer", [issuer.issuer for issuer in self.issuers])
+        yield from self._repetitions("name", "name")
+        yield from self._repetitions("issuer", "trust_domain")
         for position, issuer in enumerate(self.issuers):
             yield from _below("issuers", _below(position, issuer.faults()))
+        for position, domain in enumerate(self.trust_domains):
+            yield from _below("trust_domains", _below(position, domain.faults()))
 
-    @staticmethod
-    def _repetitions(field: str, values: list[str]) -> Iterator[Fault]:
-        counts = Counter(values)
-        for position, value in enumerate(values):
+    def _repetitions(self, field: str, domain_field: str) -> Iterator[Fault]:
+        """Yield what two stanzas have in common; a trust domain's issuer is its own ID."""
+        lists = (
+            ("issuers", field, self.issuers),
+            ("trust_domains", domain_field, self.trust_domains),
+        )
+        places = [
+            ((name, position, member), getattr(stanza, field))
+            for name, member, stanzas in lists
+            for position, stanza in enumerate(stanzas)
+        ]
+        counts = Counter(value for _, value in places)
+        for place, value in places:
             if counts[value] > 1:
                 yield Fault(
-                    ("issuers", position, field),
+                    place,
                     f"{value!r} is declared more than once",
                     "declare each issuer once",
                 )

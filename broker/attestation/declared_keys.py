@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -29,23 +30,51 @@ class KeysDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if bool(self.url) == bool(self.file):
             yield Fault((), "names both or neither of url and file", "give exactly one of them")
         if self.url:
-            yield from _url_faults(self.url)
-        yield from self._duration_faults()
-
-    def _duration_faults(self) -> Iterator[Fault]:
-        bounds = {
-            # Twice the cool-down, or a look that is due could fall into it.
-            "refresh_seconds": (self.refresh_seconds, 2 * self.cooldown_seconds, 86_400),
-            "max_stale_seconds": (self.max_stale_seconds, self.refresh_seconds, 7 * 86_400),
-            "cooldown_seconds": (self.cooldown_seconds, 1, 300),
-            "timeout_seconds": (self.timeout_seconds, 1, 30),
-        }
-        for name, (value, least, most) in bounds.items():
-            if not least <= value <= most:
-                yield Fault((name,), f"{value} is out of bounds", f"give {least} to {most}")
+            yield from url_faults(self.url)
+        yield from duration_faults(self)
 
 
-def _url_faults(url: str) -> Iterator[Fault]:
+class Durations(Protocol):
+    """How a source of keys is looked at."""
+
+    @property
+    def refresh_seconds(self) -> int:
+        """How soon it is looked at again."""
+        ...
+
+    @property
+    def max_stale_seconds(self) -> int:
+        """How long the last good answer serves."""
+        ...
+
+    @property
+    def cooldown_seconds(self) -> int:
+        """The pause between two looks."""
+        ...
+
+    @property
+    def timeout_seconds(self) -> int:
+        """How long one look may take."""
+        ...
+
+
+def duration_faults(declared: Durations) -> Iterator[Fault]:
+    """Yield which durations are out of bounds."""
+    refresh, cooldown = declared.refresh_seconds, declared.cooldown_seconds
+    bounds = {
+        # Twice the cool-down, or a look that is due could fall into it.
+        "refresh_seconds": (refresh, 2 * cooldown, 86_400),
+        "max_stale_seconds": (declared.max_stale_seconds, refresh, 7 * 86_400),
+        "cooldown_seconds": (cooldown, 1, 300),
+        "timeout_seconds": (declared.timeout_seconds, 1, 30),
+    }
+    for name, (value, least, most) in bounds.items():
+        if not least <= value <= most:
+            yield Fault((name,), f"{value} is out of bounds", f"give {least} to {most}")
+
+
+def url_faults(url: str) -> Iterator[Fault]:
+    """Yield what keeps a URL from being one that keys may come from."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port

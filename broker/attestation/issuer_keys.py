@@ -14,6 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from broker.attestation.claims import SignedClaims
+from broker.attestation.compact import UnverifiedToken
+from broker.attestation.header import JoseHeader
 from broker.attestation.jwk import VerificationKey
 from broker.attestation.key_source import KeySource, KeySourceError
 from broker.attestation.keyset import KeySet, UnusableKeySetError
@@ -75,6 +78,11 @@ class IssuerKeys:
         self.generation = 0
 
     @property
+    def key_set(self) -> KeySet | None:
+        """The set in hand, if it may be trusted still."""
+        return self._held.key_set if self._held is not None and self.is_usable else None
+
+    @property
     def is_usable(self) -> bool:
         """Tell whether there is a set, and fresh enough to be trusted."""
         return self._held is not None and self._age_ms(self._held) <= self._timing.max_stale_ms
@@ -95,6 +103,19 @@ class IssuerKeys:
         if key is None:
             raise self._refusal()
         return key
+
+    async def verified(self, header: JoseHeader, token: UnverifiedToken) -> SignedClaims:
+        """Return the claims of a token that the key it names has signed.
+
+        Raises:
+            AttestationError: as :meth:`key`, or ``algorithm``, ``signature``.
+        """
+        key = await self.key(header.key_id)
+        if key.algorithm.name != header.algorithm:
+            raise AttestationError(Reason.ALGORITHM, "the key is for another alg")
+        if not key.verifies(token.signing_input, token.signature):
+            raise AttestationError(Reason.SIGNATURE, "the signature does not hold")
+        return SignedClaims(token.unverified_claims)
 
     def refresh_if_due(self) -> None:
         """Start a look at the source when the set is near the end of its period, and go on."""

@@ -1,6 +1,7 @@
 """Where the text of a key set comes from: a URL, or a file."""
 
 import asyncio
+import ssl
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -41,12 +42,21 @@ class UrlKeySource:
     """Keys behind a URL that an operator wrote down (B6).
 
     No redirect is followed, no compressed answer taken, nothing read beyond the bound, and all of
-    it together takes at most ``timeout_ms``, however slowly it drips.
+    it together takes at most ``timeout_ms``, however slowly it drips. ``tls`` says by what the
+    server is trusted; by default by the authorities of this machine.
     """
 
-    def __init__(self, session: ClientSession, url: str, *, timeout_ms: int) -> None:
+    def __init__(
+        self,
+        session: ClientSession,
+        url: str,
+        *,
+        timeout_ms: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._session = session
         self._url = url
+        self._tls = True if tls is None else tls
         self._timeout = ClientTimeout(total=timeout_ms / 1000)
 
     async def fetch(self) -> bytes:
@@ -58,7 +68,11 @@ class UrlKeySource:
         headers = {hdrs.ACCEPT: "application/json", hdrs.ACCEPT_ENCODING: "identity"}
         try:
             async with self._session.get(
-                self._url, headers=headers, allow_redirects=False, timeout=self._timeout
+                self._url,
+                headers=headers,
+                allow_redirects=False,
+                timeout=self._timeout,
+                ssl=self._tls,
             ) as response:
                 return await _read_body(response)
         except TimeoutError as error:

@@ -10,6 +10,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Mapping
+from typing import Protocol
 
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -101,10 +102,18 @@ class ScriptedSource:
         return self.document
 
 
+class KeyDocument(Protocol):
+    """Whoever can write down its public keys."""
+
+    def jwks(self) -> bytes:
+        """Write them."""
+        ...
+
+
 class FakeIssuer:
     """An HTTP server for a signer's keys. ``mood`` names how it answers."""
 
-    def __init__(self, signer: Signer) -> None:
+    def __init__(self, signer: KeyDocument) -> None:
         self.signer = signer
         self.mood = "good"
         self.fetches = 0
