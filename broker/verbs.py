@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from backends.contract import ClaimsOf
 from broker.credentials import Credentials
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
@@ -35,7 +36,7 @@ class Parts:
     """What the verbs stand on.
 
     ``news`` is called with a bucket whose outbox has something, and whether somebody's access
-    ended; ``due`` with buckets that have work.
+    ended; ``due`` with buckets that have work. ``claims_of`` writes down what our tokens state.
     """
 
     ledger: Ledger
@@ -45,6 +46,7 @@ class Parts:
     metrics: Metrics
     faults: FaultPoints
     issuer: str
+    claims_of: ClaimsOf
     task_limits: TaskLimits
     retention_ms: int
     claims: Claims
@@ -127,7 +129,7 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
         leases=ledger.leases,
         granting=Granting(ledger.leases, Places(ledger.quotas)),
         judgement=judgement,
-        minting=Minting(parts.issuer, parts.replica),
+        minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,
         faults=parts.faults,
         told=told,

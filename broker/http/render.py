@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
-from backends.jwt import actor_chain
+from backends.contract import actor_chain
 from broker.clock import rfc3339
 from broker.http.query import Window
 from broker.http.services import Readiness
