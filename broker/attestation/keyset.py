@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker import strict_json
-from broker.attestation.jwk import UnfitJwkError, VerificationKey, key_id_of, read_jwk
+from broker.attestation.jwk import VerificationKey, key_id_of, read_jwk
 from broker.errors import InvalidRequestError
+from broker.proof.public_jwk import UnfitJwkError
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 MAX_MEMBERS: Final = 256

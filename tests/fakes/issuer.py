@@ -16,7 +16,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.attestation.key_source import KeySourceError
 
 ALGORITHMS = get_default_algorithms()
