@@ -1,18 +1,19 @@
 """Builds an :class:`Attestation` from its settings."""
 
 from functools import partial
-from pathlib import Path
 
 from aiohttp import ClientSession
 
 from broker.attestation.attestation import Attestation
-from broker.attestation.declaration import AttestationSettings, IssuerDeclaration
-from broker.attestation.declared_keys import Durations, KeysDeclaration
+from broker.attestation.declaration import IssuerDeclaration
+from broker.attestation.declared_keys import Durations
+from broker.attestation.discovery import DiscoveryKeySource
 from broker.attestation.issuer_keys import IssuerKeys, KeyTiming
 from broker.attestation.key_source import FileKeySource, KeySource, UrlKeySource
 from broker.attestation.keyset import parse_key_set
 from broker.attestation.observer import Observer
 from broker.attestation.proof_cache import ProofCache
+from broker.attestation.settings import AttestationSettings
 from broker.attestation.spiffe.bundle_reader import BundleReader
 from broker.attestation.spiffe.declared import (
     BundleDeclaration,
@@ -22,6 +23,7 @@ from broker.attestation.spiffe.declared import (
 from broker.attestation.spiffe.endpoint import SpiffeEndpointSource
 from broker.attestation.spiffe.trust_domain import TrustDomain
 from broker.attestation.trusted_issuer import TrustedIssuer
+from broker.attestation.url_reader import Access
 from broker.clock import Clock
 
 
@@ -31,7 +33,7 @@ def build_attestation(
     """Build the entry from settings without faults; ``session`` is an ``open_key_session()``."""
     issuers = [
         build_issuer(declaration, session, clock=clock, observer=observer)
-        for declaration in settings.issuers
+        for declaration in settings.declarations()
     ]
     domains = [
         build_trust_domain(declaration, session, clock=clock, observer=observer)
@@ -45,7 +47,7 @@ def build_issuer(
 ) -> TrustedIssuer:
     """Build the verifier of one issuer."""
     keys = IssuerKeys(
-        _source(declaration.keys, session),
+        key_source(declaration, session),
         _timing(declaration.keys),
         issuer=declaration.name,
         read=partial(parse_key_set, algorithms=declaration.algorithms),
@@ -55,10 +57,18 @@ def build_issuer(
     return TrustedIssuer(declaration, keys, clock=clock, observer=observer)
 
 
-def _source(declared: KeysDeclaration, session: ClientSession) -> KeySource:
+def key_source(declaration: IssuerDeclaration, session: ClientSession) -> KeySource:
+    """Build where the keys of one issuer come from."""
+    declared = declaration.keys
     if declared.file:
-        return FileKeySource(Path(declared.file))
-    return UrlKeySource(session, declared.url, timeout_ms=declared.timeout_seconds * 1000)
+        return FileKeySource(declared.file)
+    access = Access(declared.ca_file, declared.token_file)
+    timeout_ms = declared.timeout_seconds * 1000
+    if url := declared.metadata_url(declaration.issuer):
+        return DiscoveryKeySource(
+            session, url, declaration.issuer, timeout_ms=timeout_ms, access=access
+        )
+    return UrlKeySource(session, declared.url, timeout_ms=timeout_ms, access=access)
 
 
 def build_trust_domain(
@@ -86,7 +96,8 @@ def _bundle_source(
 ) -> KeySource:
     timeout_ms = declared.timeout_seconds * 1000
     if declared.file is None:
-        return UrlKeySource(session, declared.url, timeout_ms=timeout_ms)
+        access = Access(declared.ca_file)
+        return UrlKeySource(session, declared.url, timeout_ms=timeout_ms, access=access)
     if declared.profile is Profile.WEB:
         return FileKeySource(declared.file)
     return SpiffeEndpointSource(

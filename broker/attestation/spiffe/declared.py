@@ -10,7 +10,8 @@ import msgspec
 
 from broker import text
 from broker.attestation.algorithms import ALGORITHMS
-from broker.attestation.declared_keys import duration_faults, url_faults
+from broker.attestation.declared_keys import duration_faults
+from broker.attestation.key_url import url_fault
 from broker.attestation.spiffe.path_rule import PathRule
 from broker.attestation.spiffe.spiffe_id import SpiffeIdError, check_trust_domain, parse_spiffe_id
 from broker.errors import InvalidRequestError
@@ -35,7 +36,8 @@ class Profile(StrEnum):
 class BundleDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the bundle comes from: a ``file``, or the ``url`` of a bundle endpoint.
 
-    An endpoint of profile ``https_web`` has a certificate of the Web PKI. One of ``https_spiffe``
+    An endpoint of profile ``https_web`` has a certificate of the Web PKI, or of the
+    authorities in ``ca_file``. One of ``https_spiffe``
     shows the X.509-SVID ``endpoint_id``, which the bundle itself vouches for; ``file`` is then the
     bundle to begin with. ``spiffe_refresh_hint`` makes us look more often than ``refresh_seconds``,
     never less; the other durations are those of an issuer's keys.
@@ -43,6 +45,7 @@ class BundleDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
     url: str = ""
     file: Path | None = None
+    ca_file: Path | None = None
     profile: Profile = Profile.WEB
     endpoint_id: str = ""
     refresh_seconds: int = 300
@@ -52,8 +55,10 @@ class BundleDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
     def faults(self, trust_domain: str) -> Iterator[Fault]:
         """Yield what is well-typed and still wrong."""
-        if self.url:
-            yield from url_faults(self.url)
+        if self.url and (fault := url_fault(self.url)) is not None:
+            yield Fault(("url",), *fault)
+        if self.ca_file and (self.file or self.profile is Profile.SPIFFE):
+            yield Fault(("ca_file",), "vouches for nobody here", "leave it out")
         if self.profile is Profile.SPIFFE:
             yield from self._spiffe_faults(trust_domain)
         elif bool(self.url) == (self.file is not None):
@@ -104,12 +109,15 @@ class TrustDomainDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=
         """What stands for an issuer in records and cuts: the ID of the trust domain itself."""
         return f"spiffe://{self.trust_domain}"
 
-    @property
-    def shared_instances(self) -> tuple[int, ...]:
-        """The positions of the rules by which all bearers of one ID are one instance."""
-        return tuple(
-            position for position, rule in enumerate(self.rules) if not rule.tells_instances_apart
-        )
+    def warnings(self) -> Iterator[Fault]:
+        """Yield what is allowed and still worth a second look."""
+        for position, rule in enumerate(self.rules):
+            if not rule.tells_instances_apart:
+                yield Fault(
+                    ("map", position),
+                    "nothing tells two copies apart: all bearers of one SPIFFE ID are one instance",
+                    "put {instance} into the path, or name the claim that does: instance_claim",
+                )
 
     def faults(self) -> Iterator[Fault]:
         """Yield what is well-typed and still wrong, here and below."""

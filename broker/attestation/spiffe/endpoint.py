@@ -6,6 +6,7 @@ authority of the Web PKI does. It is checked before a byte of the request is sen
 
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +19,26 @@ from broker.attestation.keyset import UnusableKeySetError
 from broker.attestation.spiffe.authority import UnfitCertificateError, load_certificate
 from broker.attestation.spiffe.bundle_reader import BundleReader
 from broker.attestation.spiffe.x509_svid import check_leaf
+from broker.attestation.url_reader import Access
 
 _STRONG: Final = "DEFAULT@SECLEVEL=2"
 """OpenSSL's level without SHA-1 and without keys below 112 bits of strength."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SvidAccess(Access):
+    """How a server that shows an SVID is reached: by nothing but the bundle and ``check``."""
+
+    authorities: Sequence[x509.Certificate]
+    check: Callable[[bytes], None]
+
+    def context(self) -> ssl.SSLContext:
+        """Return what judges the server's SVID.
+
+        Raises:
+            KeySourceError: there is no authority, so nobody can be trusted.
+        """
+        return svid_context(self.authorities, self.check)
 
 
 class SpiffeEndpointSource:
@@ -53,8 +71,8 @@ class SpiffeEndpointSource:
         Raises:
             KeySourceError: no answer in time, no right one, or from somebody else.
         """
-        tls = svid_context(await self._authorities(), self._check)
-        source = UrlKeySource(self._session, self._url, timeout_ms=self._timeout_ms, tls=tls)
+        access = SvidAccess(authorities=await self._authorities(), check=self._check)
+        source = UrlKeySource(self._session, self._url, timeout_ms=self._timeout_ms, access=access)
         return await source.fetch()
 
     async def _authorities(self) -> Sequence[x509.Certificate]:

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from broker.attestation.declaration import AttestationSettings
+from broker.attestation.settings import AttestationSettings
 from broker.attestation.spiffe.declared import TrustDomainDeclaration
-from tests.fakes.attestation import declare
+from tests.fakes.attestation import DECLARED as ISSUER
+from tests.fakes.attestation import stanza
 from tests.fakes.spiffe import DECLARED, declare_domain
 
 SPIFFE_ENDPOINT = {
@@ -96,7 +97,8 @@ def test_two_stanzas_are_never_of_one_trust_domain_or_name() -> None:
     """Nor is an issuer's ``iss`` the ID of a declared trust domain."""
     twins = AttestationSettings(trust_domains=(declare_domain(), declare_domain()))
     mixed = AttestationSettings(
-        issuers=(declare(issuer="spiffe://prod.example"),), trust_domains=(declare_domain(),)
+        issuers=(stanza(**{**ISSUER, "issuer": "spiffe://prod.example"}),),
+        trust_domains=(declare_domain(),),
     )
 
     assert ("trust_domains", 1, "trust_domain") in [fault.path for fault in twins.faults()]
@@ -110,9 +112,10 @@ def test_a_trust_domain_alone_is_enough_and_nothing_is_not() -> None:
     assert list(AttestationSettings().faults())
 
 
-def test_rules_without_an_instance_are_named_for_the_warning() -> None:
+def test_rules_without_an_instance_are_warned_of() -> None:
     """By position, as the file has them."""
     rules = [{"path": "/a/{name}/{instance}"}, {"path": "/b/{name}"}]
+    settings = AttestationSettings(trust_domains=(declare_domain(map=rules),))
 
-    assert declare_domain(map=rules).shared_instances == (1,)
+    assert [fault.path for fault in settings.warnings()] == [("trust_domains", 0, "map", 1)]
     assert declare_domain(bundle={"file": "x"}).bundle.file == Path("x")

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import ClientSession, web
 
 from broker.attestation.assembly import build_attestation
-from broker.attestation.declaration import AttestationSettings
 from broker.attestation.key_source import KeySourceError, open_key_session
 from broker.attestation.reasons import Reason
+from broker.attestation.settings import AttestationSettings
 from broker.attestation.spiffe.bundle_reader import BundleReader
 from broker.attestation.spiffe.endpoint import SpiffeEndpointSource
 from tests.fakes.issuer import FakeIssuer, encode

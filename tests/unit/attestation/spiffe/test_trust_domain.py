@@ -95,7 +95,7 @@ async def test_sp8_one_audience_may_be_a_text(bench: SpiffeBench) -> None:
 @pytest.mark.parametrize("exp", [..., None, "1800000300", 1800000300.0, True, 10**15, 0, []])
 async def test_sp8_an_exp_is_needed_and_is_a_date(bench: SpiffeBench, exp: object) -> None:
     """Whatever else stands there is a refusal, never an exception."""
-    assert await bench.reason_of(bench.token(exp=exp)) == Reason.DATES
+    assert await bench.reason_of(bench.token(exp=exp)) in {Reason.DATES, Reason.NO_EXPIRY}
 
 
 async def test_an_iat_is_not_needed(bench: SpiffeBench) -> None:
