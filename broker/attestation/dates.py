@@ -45,8 +45,12 @@ def read_validity(claims: Mapping[str, object], rules: DateRules) -> Validity:
     """Read ``exp``, ``iat`` and ``nbf``; the first two are required.
 
     Raises:
-        AttestationError: ``dates``, or ``lifetime`` when the token was made to live too long.
+        AttestationError: ``no-expiry``, ``dates``, or ``lifetime`` when the token was made to live
+            too long.
     """
+    if "exp" not in claims:
+        # As legacy service-account tokens of Kubernetes: a standing secret, no evidence.
+        raise AttestationError(Reason.NO_EXPIRY, "exp is missing: the token would never end")
     expires, issued = read_date(claims, "exp"), read_date(claims, "iat")
     starts = max(issued, read_date(claims, "nbf") if "nbf" in claims else issued)
     if expires <= issued:
@@ -57,6 +61,21 @@ def read_validity(claims: Mapping[str, object], rules: DateRules) -> Validity:
             f"lives {expires - issued} s, at most {rules.max_lifetime_seconds} s are taken",
         )
     return Validity((starts - rules.leeway_seconds) * 1000, expires * 1000)
+
+
+def read_svid_validity(claims: Mapping[str, object], rules: DateRules, *, now_ms: int) -> Validity:
+    """Read the dates of a JWT-SVID, which has to have an ``exp`` and may have no other (§3, §4).
+
+    Without ``iat`` its life is counted from now: it may be as long as an honest one can be left.
+
+    Raises:
+        AttestationError: as :func:`read_validity`.
+    """
+    if "iat" in claims:
+        return read_validity(claims, rules)
+    # Before an exp that has passed: that one is expired, and its dates are in order.
+    issued = min(now_ms // 1000, read_date(claims, "exp") - 1)
+    return read_validity({**claims, "iat": issued}, rules)
 
 
 def read_date(claims: Mapping[str, object], name: str) -> int:
