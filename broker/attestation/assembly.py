@@ -11,6 +11,7 @@ from broker.attestation.key_source import FileKeySource, KeySource, UrlKeySource
 from broker.attestation.observer import Observer
 from broker.attestation.proof_cache import ProofCache
 from broker.attestation.settings import AttestationSettings
+from broker.attestation.token_review import TokenReview
 from broker.attestation.trusted_issuer import TrustedIssuer
 from broker.attestation.url_reader import Access
 from broker.clock import Clock
@@ -39,7 +40,10 @@ def build_issuer(
         clock=clock,
         observer=observer,
     )
-    return TrustedIssuer(declaration, keys, clock=clock, observer=observer)
+    reviewer = None
+    if declaration.token_review is not None:
+        reviewer = TokenReview(session, declaration.token_review, declaration.audience, clock)
+    return TrustedIssuer(declaration, keys, clock=clock, observer=observer, reviewer=reviewer)
 
 
 def key_source(declaration: IssuerDeclaration, session: ClientSession) -> KeySource:

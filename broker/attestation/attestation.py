@@ -63,5 +63,7 @@ class Attestation:
         """Find the issuer that the token claims: to choose its verifier, for nothing else."""
         unverified_issuer = token.unverified_claims.get("iss")
         if not isinstance(unverified_issuer, str) or unverified_issuer not in self._issuers:
-            raise AttestationError(Reason.UNTRUSTED_ISSUER, "iss is no declared issuer")
+            raise AttestationError(
+                Reason.UNTRUSTED_ISSUER, "iss is no declared issuer", claim="iss"
+            )
         return self._issuers[unverified_issuer]

@@ -118,7 +118,9 @@ class IssuerKeys:
             return KeySetUnavailableError(Reason.KEYS_MISSING, f"no keys of {self._issuer} yet")
         if not self.is_usable:
             return KeySetUnavailableError(Reason.KEYS_STALE, f"keys of {self._issuer} are stale")
-        return AttestationError(Reason.UNKNOWN_KEY, f"{self._issuer} has no key of that kid")
+        return AttestationError(
+            Reason.UNKNOWN_KEY, f"{self._issuer} has no key of that kid", claim="kid"
+        )
 
     def _start(self) -> asyncio.Task[None] | None:
         if self._flight is None and not self._is_cooling():
