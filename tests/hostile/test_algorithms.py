@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.attestation.reasons import Reason
 from tests.fakes.attestation import Bench, honest_claims
 from tests.fakes.issuer import (

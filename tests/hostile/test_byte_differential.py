@@ -15,7 +15,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.errors import AttestationError
 from tests.fakes.attestation import Bench
 from tests.fakes.issuer import KEYS, Signer, public_jwk

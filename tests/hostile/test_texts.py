@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.attestation.compact import MAX_TOKEN_BYTES
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError

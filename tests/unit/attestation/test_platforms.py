@@ -1,11 +1,13 @@
 """Tokens as the platforms make them, through the presets: a full attest with real keys."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from broker.attestation.attested import Attested
 from broker.attestation.issuer_keys import IssuerKeys
+from broker.attestation.keyset import parse_key_set
 from broker.attestation.reasons import Reason
 from broker.attestation.trusted_issuer import TrustedIssuer
 from broker.errors import AttestationError
@@ -31,7 +33,7 @@ class Platform:
             ScriptedSource(self.signer.jwks()),
             TIMING,
             issuer="x",
-            algorithms=declaration.algorithms,
+            read=partial(parse_key_set, algorithms=declaration.algorithms),
             clock=self.clock,
             observer=Watcher(),
         )
