@@ -268,6 +268,7 @@ class Broker:
             issuance=verbs.issuance,
             credentials=verbs.credentials,
             revocations=verbs.revocations,
+            selections=verbs.selections,
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,
