@@ -17,9 +17,9 @@ from backends.jwt import access_token_claims
 from broker import logs
 from broker.attestation.assembly import build_attestation
 from broker.attestation.attestation import Attestation
-from broker.attestation.declaration import AttestationSettings
 from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
+from broker.attestation.settings import AttestationSettings
 from broker.audit.json_lines import JsonLinesSink
 from broker.clock import Clock, SystemClock
 from broker.endpoints import endpoint_of, http_limits
@@ -268,6 +268,7 @@ class Broker:
             issuance=verbs.issuance,
             credentials=verbs.credentials,
             revocations=verbs.revocations,
+            selections=verbs.selections,
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,

@@ -116,6 +116,24 @@ class AbsentError(ApiError):
     remedy = "Check the id, and that it is this identity's."
 
 
+class SetChangedError(ApiError):
+    """The set is no longer what its digest names; nothing was revoked: look again.
+
+    ``problem.grown`` credentials have come to it, ``problem.shrunk`` live ones have left it.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("selection-changed",)
+    remedy = "Look at the set again, and order under its new digest."
+
+
+class SetTooLargeError(RequestRejectedError):
+    """More is meant than one set may hold: narrow the criteria, or revoke by one selector."""
+
+    codes: ClassVar[tuple[str, ...]] = ("selection-too-large",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Narrow the criteria, or revoke by one selector."
+
+
 class TaskEndedError(ApiError):
     """The task, or an ancestor of it, has ended."""
 

@@ -30,6 +30,8 @@ class Problem(msgspec.Struct, frozen=True):
     field: str = ""
     decision: str = ""
     retry_after_seconds: int = 0
+    grown: int = 0
+    shrunk: int = 0
 
 
 class _WireProblem(msgspec.Struct, frozen=True):
@@ -38,6 +40,8 @@ class _WireProblem(msgspec.Struct, frozen=True):
     detail: str = ""
     field: str = ""
     decision: str = ""
+    grown: int = 0
+    shrunk: int = 0
     error: str = ""
     error_description: str = ""
 
@@ -53,6 +57,8 @@ def parse_problem(status: int, body: bytes, retry_after: str = "") -> Problem:
         field=_printable(wire.field),
         decision=_printable(wire.decision),
         retry_after_seconds=parse_retry_after(retry_after),
+        grown=wire.grown,
+        shrunk=wire.shrunk,
     )
 
 

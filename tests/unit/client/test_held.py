@@ -236,7 +236,7 @@ async def test_a_credential_that_is_dead_is_not_handed_out_any_more(
     [
         ReplyLostError("x"),
         refused(503, "unavailable"),
-        UnauthenticatedError(refused(401, "x").problem),
+        refused(401, "unauthenticated"),
     ],
 )
 async def test_what_may_pass_is_tried_again_with_the_same_key(
