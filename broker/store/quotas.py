@@ -68,13 +68,17 @@ class QuotaLedger:
         ]
         return Taking(quotas, replies)
 
-    async def until(self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int) -> None:
+    async def until(
+        self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int, *, at_least: bool = False
+    ) -> None:
         """Let a lease be counted until an instant, if it is counted at all.
+
+        ``at_least`` so long: where it counts for longer already, it goes on doing so.
 
         Raises:
             StoreUnavailableError: some of them still count it for as long as before.
         """
-        args: list[str | int] = [lease, expires_at_ms]
+        args: list[str | int] = [lease, expires_at_ms, "at-least" if at_least else "exactly"]
         await asyncio.gather(*(self._send(scripts.QUOTA_UNTIL, quota, args) for quota in quotas))
 
     async def give(self, quotas: Sequence[Quota], leases: Sequence[LeaseId]) -> None:
