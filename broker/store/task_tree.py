@@ -72,6 +72,12 @@ class TaskTree:
         text, instance = await self._link.read("HMGET", key, "spec", "instance")
         return (codec.task_spec(text), instance or "") if text else None
 
+    async def closed_at(self, task: TaskId) -> int | None:
+        """Return when a task was closed (0: it is open); None when there is no such task."""
+        key = self._keys.of(task).task(task)
+        state, closed = await self._link.read("HMGET", key, "state", "closed")
+        return int(closed or 0) if state else None
+
     async def forget_at(self, task: TaskId, when_ms: int) -> None:
         """Put a task on the due queue for forgetting."""
         bucket = self._keys.of(task)
