@@ -80,12 +80,13 @@ class Broker:
             actions=list(Action),
         )
         self._ticker = Ticker()
+        bounds = ClockBounds(clock, settings.clock.max_skew_ms, settings.store.deadline_ms)
         self.ledger = Ledger.over(
             link,
             namespace=settings.store.namespace,
             buckets=settings.store.buckets,
             limits=ledger_limits(settings),
-            bounds=ClockBounds(clock, settings.clock.max_skew_ms, settings.store.deadline_ms),
+            bounds=bounds,
         )
         self._counting = Counting(link, self.ledger.keys)
         self._feed_log = FeedLog(
@@ -94,6 +95,7 @@ class Broker:
             limits=LogLimits(
                 keep=settings.feed.log_keep_entries, longest=settings.feed.log_max_entries
             ),
+            bounds=bounds,
         )
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self._shipper = Shipper(

@@ -67,7 +67,7 @@ async def test_a_hundred_random_deaths_resurrect_nothing_and_lose_nothing() -> N
         diary = traffic.diary
         assert len(diary.ends) > 20
         assert diary.repeats > 0, "nobody was ever disturbed"
-        await require_whole_trail(cast, diary)
+        await require_whole_trail(cast)
         await require_exact_quotas(world)
         for held in cast.held[-50:]:
             assert not await cast.accepts(held)

@@ -127,7 +127,7 @@ async def check_all(scene: Scene, traffic: Traffic) -> None:
     await traffic.ask(
         operator, lambda client: client.operator.revoke({"tenant": "acme"}, reason="the end")
     )
-    await require_whole_trail(scene.cast, traffic.diary)
+    await require_whole_trail(scene.cast)
     await require_exact_quotas(scene.world)
     require_no_resurrection(scene.world, traffic.diary.dead_since())
 
