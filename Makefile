@@ -23,8 +23,8 @@ setup: $(STAMP) ## make the virtual environment from the lock file
 run: $(STAMP) ## the whole story on an embedded Redis and a throw-away issuer
 	@$(VENV)/bin/broker demo
 
-test: $(STAMP) ## the tests that need nothing but this checkout
-	$(PY) -m pytest -m "not real and not soak" tests
+test: $(STAMP) ## the tests that need nothing but this checkout (ARGS="..." goes to pytest)
+	$(PY) -m pytest -m "not real and not soak" $(ARGS) tests
 
 test-soak: $(STAMP) ## random histories and random deaths, for minutes
 	$(PY) -m pytest -m soak tests

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from broker import strict_json
-from broker.attestation import base64url
+from broker import base64url, strict_json
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidRequestError
+from broker.secret import Secret
 
 MAX_TOKEN_BYTES: Final = 16 * 1024
 """Twice what real workload tokens need; a megabyte would block the event loop (M5)."""
@@ -32,6 +32,11 @@ class UnverifiedToken:
     unverified_claims: Mapping[str, object] = field(repr=False)
     signing_input: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+
+    @property
+    def text(self) -> Secret:
+        """The token as it came: the form that was read has one spelling."""
+        return Secret(f"{self.signing_input.decode()}.{base64url.encode(self.signature)}")
 
 
 def check_size(token: str) -> None:

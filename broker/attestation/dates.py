@@ -36,27 +36,51 @@ class Validity:
             AttestationError: ``expired`` or ``not-yet-valid``.
         """
         if now_ms >= self.expires_at_ms:
-            raise AttestationError(Reason.EXPIRED, f"expired at {self.expires_at_ms}")
+            raise AttestationError(Reason.EXPIRED, f"expired at {self.expires_at_ms}", claim="exp")
         if now_ms < self.not_before_ms:
-            raise AttestationError(Reason.NOT_YET_VALID, f"valid from {self.not_before_ms}")
+            raise AttestationError(
+                Reason.NOT_YET_VALID, f"valid from {self.not_before_ms}", claim="iat"
+            )
 
 
 def read_validity(claims: Mapping[str, object], rules: DateRules) -> Validity:
     """Read ``exp``, ``iat`` and ``nbf``; the first two are required.
 
     Raises:
-        AttestationError: ``dates``, or ``lifetime`` when the token was made to live too long.
+        AttestationError: ``no-expiry``, ``dates``, or ``lifetime`` when the token was made to live
+            too long.
     """
+    if "exp" not in claims:
+        # As legacy service-account tokens of Kubernetes: a standing secret, no evidence.
+        raise AttestationError(
+            Reason.NO_EXPIRY, "exp is missing: the token would never end", claim="exp"
+        )
     expires, issued = read_date(claims, "exp"), read_date(claims, "iat")
     starts = max(issued, read_date(claims, "nbf") if "nbf" in claims else issued)
     if expires <= issued:
-        raise AttestationError(Reason.DATES, "exp is not after iat")
+        raise AttestationError(Reason.DATES, "exp is not after iat", claim="exp")
     if expires - issued > rules.max_lifetime_seconds:
         raise AttestationError(
             Reason.LIFETIME,
             f"lives {expires - issued} s, at most {rules.max_lifetime_seconds} s are taken",
+            claim="exp",
         )
     return Validity((starts - rules.leeway_seconds) * 1000, expires * 1000)
+
+
+def read_svid_validity(claims: Mapping[str, object], rules: DateRules, *, now_ms: int) -> Validity:
+    """Read the dates of a JWT-SVID, which has to have an ``exp`` and may have no other (§3, §4).
+
+    Without ``iat`` its life is counted from now: it may be as long as an honest one can be left.
+
+    Raises:
+        AttestationError: as :func:`read_validity`.
+    """
+    if "iat" in claims:
+        return read_validity(claims, rules)
+    # Before an exp that has passed: that one is expired, and its dates are in order.
+    issued = min(now_ms // 1000, read_date(claims, "exp") - 1)
+    return read_validity({**claims, "iat": issued}, rules)
 
 
 def read_date(claims: Mapping[str, object], name: str) -> int:
@@ -68,5 +92,5 @@ def read_date(claims: Mapping[str, object], name: str) -> int:
     value = claims.get(name)
     # By exact type: a bool is an int to isinstance.
     if type(value) is not int or not 0 < value <= _LATEST:
-        raise AttestationError(Reason.DATES, f"{name} is no date")
+        raise AttestationError(Reason.DATES, f"{name} is no date", claim=name)
     return value

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "serve": Entry("broker.cli.serve", "serve", "Run a broker."),
     "apply": Entry("broker.cli.publish", "apply", "Check the configuration and publish it."),
     "config": Entry("broker.cli.config", "config", "Look at the configuration."),
+    "issuer": Entry("broker.cli.issuer", "issuer", "Try the issuers of workload tokens."),
     "keys": Entry("broker.cli.keys", "keys", "Make and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),

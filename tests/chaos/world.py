@@ -39,7 +39,7 @@ REPORTS: Final = "https://reports.example"
 STALENESS_MS: Final = 5_000
 """The bound of the feed's age that the shipped configuration registers for orders."""
 
-START_S: Final = 120.0
+START_S: Final = 90.0
 
 
 class Slot:
@@ -82,7 +82,7 @@ class Slot:
         """Wait until it answers at all, whether it gives access or not."""
         await self._world.processes.when_ready(self._running(), self._is_there, START_S)
 
-    async def died(self, within_s: float = 20.0) -> int:
+    async def died(self, within_s: float = 90.0) -> int:
         """Wait until it has died; return its exit code (negative: the signal)."""
         child = self._running()
         async with asyncio.timeout(within_s):

@@ -1,6 +1,6 @@
 import pytest
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.attestation.compact import parse_compact
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError
@@ -38,7 +38,7 @@ REFUSED: dict[str, tuple[dict[str, object], Reason]] = {
     "B11 null issuer": ({"iss": None}, Reason.UNTRUSTED_ISSUER),
     "B13 no audience": ({"aud": ...}, Reason.AUDIENCE),
     "B13 several audiences": ({"aud": [AUDIENCE, "https://other.example"]}, Reason.AUDIENCE),
-    "B15 no expiry": ({"exp": ...}, Reason.DATES),
+    "B15 no expiry": ({"exp": ...}, Reason.NO_EXPIRY),
     "B15 boolean expiry": ({"exp": True}, Reason.DATES),
     "B15 no issue date": ({"iat": ...}, Reason.DATES),
     "B15 expired": ({"exp": 1_800_000_000, "iat": 1_799_999_000}, Reason.EXPIRED),
@@ -53,7 +53,7 @@ REFUSED: dict[str, tuple[dict[str, object], Reason]] = {
     "F17 control in subject": ({"sub": "a\x00b"}, Reason.CLAIM_MALFORMED),
     "F17 direction in subject": ({"sub": "a\u202eb"}, Reason.CLAIM_MALFORMED),
     "subject that is no name": ({"sub": "a b"}, Reason.CLAIM_MALFORMED),
-    "no instance": ({"instance": ...}, Reason.CLAIM_MISSING),
+    "no instance": ({"instance": ...}, Reason.NO_INSTANCE),
     "instance list": ({"instance": ["pod-1"]}, Reason.CLAIM_MALFORMED),
     "unmapped kind": ({"kind": "operator"}, Reason.CLAIM_MISMATCH),
     "kind list": ({"kind": ["agent"]}, Reason.CLAIM_MALFORMED),
