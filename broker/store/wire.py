@@ -58,7 +58,11 @@ class Wire:
         return future
 
     async def carry(self) -> BaseException:
-        """Write and read until the connection breaks or is given up; return why it did."""
+        """Write and read until the connection breaks or is given up; return why it did.
+
+        When it breaks in the very moment in which this is cancelled, it may return as well: a task
+        group knows one reason to end.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write())
