@@ -92,10 +92,7 @@ class Issuance:
         if capability is None:
             raise InvalidRequestError("no such capability in this tenant", field="capability")
         query = about_issue(caller, spec, capability, request)
-        if not request.scopes or not covers(spec.ceiling, capability.name, request.scopes):
-            raise await self._judgement.refuse(
-                published, query, "beyond-ceiling", "the task's ceiling covers these scopes"
-            )
+        await self._check_ceiling(published, query, spec, capability)
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
         self._faults.reach("issue.decided")
@@ -106,8 +103,11 @@ class Issuance:
                 published, query, "nothing-left", "a scope that the obligations leave"
             )
         most = _longest(published, capability, permit.obligations.max_ttl_ms)
+        signer = self._minting.signer()
         new = NewLease(
-            spec=self._spec(caller, spec, capability, scopes, permit.trace),
+            spec=self._spec(
+                caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=permit.trace
+            ),
             state=LeaseState.ACTIVE,
             ttl_ms=min(query.ttl_ms, most),
             max_ttl_ms=most,
@@ -115,6 +115,7 @@ class Issuance:
             facts=published.revision,
             key=same.key,
             digest=same.digest,
+            manifest=signer.manifest,
         )
         lease = await self._granting.grant(new, published.quotas)
         self._faults.reach("issue.granted")
@@ -122,6 +123,14 @@ class Issuance:
         issued = IssuedCredential(lease, self._minting.sign(lease))
         self._faults.reach("issue.signed")
         return issued
+
+    async def _check_ceiling(
+        self, published: Published, query: Query, spec: TaskSpec, capability: Capability
+    ) -> None:
+        if not query.scopes or not covers(spec.ceiling, capability.name, query.scopes):
+            raise await self._judgement.refuse(
+                published, query, "beyond-ceiling", "the task's ceiling covers these scopes"
+            )
 
     async def _check_scopes(
         self, published: Published, query: Query, capability: Capability
@@ -137,7 +146,9 @@ class Issuance:
         caller: Principal,
         task: TaskSpec,
         capability: Capability,
+        *,
         scopes: frozenset[str],
+        key_id: str,
         trace: Trace,
     ) -> LeaseSpec:
         lease = self._ids.lease(task.id)
@@ -156,7 +167,7 @@ class Issuance:
             scopes=tuple(sorted(scopes)),
             evidence_issuer=caller.issuer,
             locator=lease,
-            key_id=self._minting.active_key_id(),
+            key_id=key_id,
             trace=trace,
             renewable=capability.renewable,
         )
@@ -200,6 +211,7 @@ class Issuance:
                 published, query, "narrower-now", "the obligations leave all of its scopes"
             )
         self._faults.reach("renew.decided")
+        signer = self._minting.signer()
         renewal = Renewal(
             ttl_ms=min(
                 query.ttl_ms, _longest(published, capability, permit.obligations.max_ttl_ms)
@@ -208,7 +220,8 @@ class Issuance:
             facts=published.revision,
             key=same.key,
             digest=same.digest,
-            key_id=self._minting.active_key_id(),
+            key_id=signer.key_id,
+            manifest=signer.manifest,
         )
         lease = await self._granting.renew(held, renewal, published.quotas)
         self._faults.reach("renew.granted")

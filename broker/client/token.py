@@ -56,6 +56,8 @@ class VerifiedToken:
     evidence_issuer: str
     issued_at_ms: int
     expires_at_ms: int
+    key_id: str = ""
+    """The key whose signature was verified (``kid``)."""
 
     @property
     def on_behalf_of(self) -> str:
@@ -89,8 +91,8 @@ class _Claims(msgspec.Struct, frozen=True):
     iat_ms: int
 
 
-def read_claims(signed: Mapping[str, object]) -> VerifiedToken:
-    """Read the claims of a token whose signature has been verified.
+def read_claims(signed: Mapping[str, object], key_id: str = "") -> VerifiedToken:
+    """Read the claims of a token whose signature has been verified, by the key that is named.
 
     Raises:
         TokenMalformedError: a claim is missing, of the wrong type, or contradicts another.
@@ -99,7 +101,7 @@ def read_claims(signed: Mapping[str, object]) -> VerifiedToken:
         raise TokenMalformedError("the token is restricted in a way that cannot be checked here")
     try:
         claims = msgspec.convert(signed, _Claims)
-        token = _token(claims)
+        token = _token(claims, key_id)
         for field, name in _names(token):
             parse_text(name, field=field, max_length=MAX_NAME_CHARS)
     except (msgspec.ValidationError, InvalidRequestError) as error:
@@ -109,7 +111,7 @@ def read_claims(signed: Mapping[str, object]) -> VerifiedToken:
     return token
 
 
-def _token(claims: _Claims) -> VerifiedToken:
+def _token(claims: _Claims, key_id: str) -> VerifiedToken:
     return VerifiedToken(
         issuer=claims.iss,
         audience=claims.aud,
@@ -127,6 +129,7 @@ def _token(claims: _Claims) -> VerifiedToken:
         evidence_issuer=claims.evidence_issuer,
         issued_at_ms=claims.iat_ms,
         expires_at_ms=claims.exp * 1000,
+        key_id=key_id,
     )
 
 
