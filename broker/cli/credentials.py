@@ -8,6 +8,7 @@ import click
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk, document
 from broker.cli.private_file import write_private_text
+from broker.cli.subjects import task_argument
 from broker.cli.types import DURATION
 
 
@@ -17,7 +18,7 @@ def credential() -> None:
 
 
 @credential.command()
-@click.argument("task_id", metavar="TASK")
+@task_argument()
 @click.argument("capability")
 @click.option("--scope", "scopes", multiple=True, required=True, help="To do what. Repeatable.")
 @click.option("--ttl", "ttl_seconds", type=DURATION, help="How long it shall live: 2m.")
@@ -39,7 +40,7 @@ def issue(desk: Desk, /, task_id: str, capability: str, out: Path | None, **wish
 
 
 @credential.command(name="list")
-@click.argument("task_id", metavar="TASK")
+@task_argument()
 @click.option("--cursor", default="", help="Where the page begins; the page before names it.")
 @click.option("--limit", type=click.IntRange(1), help="How many to a page.")
 @at_desk
