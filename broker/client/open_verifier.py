@@ -1,0 +1,140 @@
+"""A whole verifier from a few words: keys, liveness, session, and their ends.
+
+::
+
+    async with open_verifier(
+        "https://broker.example", audience="orders", token_source=token_file(path)
+    ) as verifier:
+        token = await verifier.verify(text)
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Literal
+
+import aiohttp
+
+from broker.client.endpoint import Endpoint, TokenSource, open_session
+from broker.client.errors import BrokerUnreachableError
+from broker.client.introspection import Introspection
+from broker.client.jwks import JwksKeys
+from broker.client.liveness import Liveness, OfflineLiveness
+from broker.client.subscription import Subscription
+from broker.client.transport import Transport
+from broker.client.verifier import Verifier
+from broker.client.view import View
+from broker.clock import Clock, SystemClock
+
+Check = Literal["feed", "introspect", "offline"]
+"""How a resource server learns of revocations: as it is registered with the broker."""
+
+
+@asynccontextmanager
+async def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its default
+    broker_url: str,
+    *,
+    audience: str,
+    token_source: TokenSource | None = None,
+    issuer: str = "",
+    check: Check = "feed",
+    max_age_ms: int = 5_000,
+    cache_ms: int = 0,
+    subscriber: str = "",
+    leeway_ms: int = 0,
+    open_within_seconds: float = 30.0,
+    allow_plain_http: bool = False,
+    clock: Clock | None = None,
+) -> AsyncIterator[Verifier]:
+    """Open a verifier that can judge at once, and close everything of it at the end.
+
+    Args:
+        broker_url: where the broker is.
+        audience: this resource server, as registered with the broker.
+        token_source: returns this server's own workload token; ``offline`` needs none.
+        issuer: the broker's ``iss``, if it is not ``broker_url`` byte for byte.
+        check: ``feed`` follows revocations and verifies without a request; ``introspect`` asks for
+            each token; ``offline`` lets tokens die of age.
+        max_age_ms: for ``feed``: the staleness bound of the registration; beyond it every token
+            is refused.
+        cache_ms: for ``introspect``: how long a yes is remembered, as registered.
+        subscriber: for ``feed``: this process's own stable name; one is made up without it.
+        leeway_ms: by how much this machine's clock may be ahead of the broker's.
+        open_within_seconds: how long to wait for the broker's keys and, for ``feed``, its view.
+        allow_plain_http: True lets tokens travel in clear text to another machine.
+        clock: this machine's clocks.
+
+    Raises:
+        ValueError: an argument does not fit; the text says which and how to mend it.
+        BrokerUnreachableError: the broker could not be followed in time.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(open_session())
+        endpoint = _endpoint(broker_url, token_source, session, check, allow_plain_http)
+        keys = JwksKeys(
+            str(endpoint.url(".well-known", "jwks.json")),
+            session,
+            clock,
+            allow_plain_http=allow_plain_http,
+        )
+        liveness = _liveness(endpoint, clock, check, max_age_ms, cache_ms)
+        verifier = Verifier(
+            issuer or broker_url,
+            audience,
+            keys=keys,
+            liveness=liveness,
+            clock=clock,
+            leeway_ms=leeway_ms,
+        )
+        waits = [(await stack.enter_async_context(keys)).wait_current]
+        if isinstance(liveness, View):
+            name = subscriber or f"resource-{secrets.token_hex(8)}"
+            following = Subscription(endpoint, liveness, subscriber=name)
+            waits.append((await stack.enter_async_context(following)).wait_current)
+        await _all_current(waits, open_within_seconds)
+        yield verifier
+
+
+async def _all_current(
+    waits: Sequence[Callable[[], Awaitable[None]]], within_seconds: float
+) -> None:
+    try:
+        async with asyncio.timeout(within_seconds):
+            for wait in waits:
+                await wait()
+    except TimeoutError:
+        text = f"the broker's keys and feed did not come within {within_seconds:g} s"
+        raise BrokerUnreachableError(text) from None
+
+
+def _endpoint(
+    broker_url: str,
+    token_source: TokenSource | None,
+    session: aiohttp.ClientSession,
+    check: Check,
+    allow_plain_http: bool,  # noqa: FBT001  handed on from a keyword
+) -> Endpoint:
+    if token_source is None and check != "offline":
+        raise ValueError(f"check={check!r} needs a token_source: this server's workload token")
+    source = token_source or _no_token
+    return Endpoint(broker_url, source, session, allow_plain_http=allow_plain_http)
+
+
+async def _no_token() -> str:
+    raise LookupError("this server has no workload token")
+
+
+def _liveness(
+    endpoint: Endpoint, clock: Clock, check: Check, max_age_ms: int, cache_ms: int
+) -> Liveness:
+    match check:
+        case "feed":
+            return View(clock, max_age_ms=max_age_ms)
+        case "introspect":
+            return Introspection(Transport(endpoint), clock, cache_ms=cache_ms)
+        case "offline":
+            return OfflineLiveness()
+        case _:
+            raise ValueError("check must be 'feed', 'introspect' or 'offline'")
