@@ -338,9 +338,7 @@ with scope(c) as task:
 
 def test_an_interrupt_cancels_the_task(broker: BrokerServer) -> None:
     """Ctrl-C in a program: the task is cancelled, and the program ends by the interrupt."""
-    text = (
-        PRELUDE + 'with scope(client()):\n    print("in", flush=True)\n    threading.Event().wait()'
-    )
+    body = 'with scope(client()):\n    print("in", flush=True)\n    threading.Event().wait()'
     with subprocess.Popen(  # noqa: S603  our own interpreter and our own text
         [sys.executable, "-c", PRELUDE + body, broker.url],
         stdout=subprocess.PIPE,
