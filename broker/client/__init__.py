@@ -37,6 +37,7 @@ from broker.client.token import VerifiedToken
 from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
+from broker.secret import Secret
 
 __all__ = [
     "VERIFIED",
@@ -54,6 +55,7 @@ __all__ = [
     "Liveness",
     "OfflineLiveness",
     "RefusalError",
+    "Secret",
     "Subscription",
     "SyncBrokerClient",
     "SyncHeldCredential",

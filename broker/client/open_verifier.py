@@ -11,7 +11,8 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 import aiohttp
@@ -31,8 +32,7 @@ Check = Literal["feed", "introspect", "offline"]
 """How a resource server learns of revocations: as it is registered with the broker."""
 
 
-@asynccontextmanager
-async def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its default
+def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its default
     broker_url: str,
     *,
     audience: str,
@@ -46,7 +46,7 @@ async def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its
     open_within_seconds: float = 30.0,
     allow_plain_http: bool = False,
     clock: Clock | None = None,
-) -> AsyncIterator[Verifier]:
+) -> AbstractAsyncContextManager[Verifier]:
     """Open a verifier that can judge at once, and close everything of it at the end.
 
     Args:
@@ -69,31 +69,78 @@ async def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its
         ValueError: an argument does not fit; the text says which and how to mend it.
         BrokerUnreachableError: the broker could not be followed in time.
     """
-    clock = clock or SystemClock()
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(open_session())
-        endpoint = _endpoint(broker_url, token_source, session, check, allow_plain_http)
-        keys = JwksKeys(
-            str(endpoint.url(".well-known", "jwks.json")),
-            session,
-            clock,
-            allow_plain_http=allow_plain_http,
-        )
-        liveness = _liveness(endpoint, clock, check, max_age_ms, cache_ms)
-        verifier = Verifier(
-            issuer or broker_url,
-            audience,
-            keys=keys,
-            liveness=liveness,
-            clock=clock,
-            leeway_ms=leeway_ms,
-        )
+    mode = _Mode(check, max_age_ms=max_age_ms, cache_ms=cache_ms, subscriber=subscriber)
+    place = _Place(broker_url, token_source, allow_plain_http)
+    names = (issuer or broker_url, audience)
+    return _opened(
+        place,
+        mode,
+        names,
+        leeway_ms=leeway_ms,
+        within_seconds=open_within_seconds,
+        clock=clock or SystemClock(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    check: Check
+    max_age_ms: int
+    cache_ms: int
+    subscriber: str
+
+    def liveness(self, endpoint: Endpoint, clock: Clock) -> Liveness:
+        match self.check:
+            case "feed":
+                return View(clock, max_age_ms=self.max_age_ms)
+            case "introspect":
+                return Introspection(Transport(endpoint), clock, cache_ms=self.cache_ms)
+            case "offline":
+                return OfflineLiveness()
+            case _:
+                raise ValueError("check must be 'feed', 'introspect' or 'offline'")
+
+    def subscription(self, endpoint: Endpoint, view: View) -> Subscription:
+        name = self.subscriber or f"resource-{secrets.token_hex(8)}"
+        return Subscription(endpoint, view, subscriber=name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    broker_url: str
+    token_source: TokenSource | None
+    allow_plain_http: bool
+
+    def endpoint(self, session: aiohttp.ClientSession, check: Check) -> Endpoint:
+        if self.token_source is None and check != "offline":
+            raise ValueError(f"check={check!r} needs a token_source: this server's workload token")
+        source = self.token_source or _no_token
+        return Endpoint(self.broker_url, source, session, allow_plain_http=self.allow_plain_http)
+
+    def keys(self, endpoint: Endpoint, clock: Clock) -> JwksKeys:
+        url = str(endpoint.url(".well-known", "jwks.json"))
+        return JwksKeys(url, endpoint.session, clock, allow_plain_http=self.allow_plain_http)
+
+
+@asynccontextmanager
+async def _opened(
+    place: _Place,
+    mode: _Mode,
+    names: tuple[str, str],
+    *,
+    leeway_ms: int,
+    within_seconds: float,
+    clock: Clock,
+) -> AsyncIterator[Verifier]:
+    async with open_session() as session, AsyncExitStack() as stack:
+        endpoint = place.endpoint(session, mode.check)
+        keys, liveness = place.keys(endpoint, clock), mode.liveness(endpoint, clock)
+        verifier = Verifier(*names, keys=keys, liveness=liveness, clock=clock, leeway_ms=leeway_ms)
         waits = [(await stack.enter_async_context(keys)).wait_current]
         if isinstance(liveness, View):
-            name = subscriber or f"resource-{secrets.token_hex(8)}"
-            following = Subscription(endpoint, liveness, subscriber=name)
+            following = mode.subscription(endpoint, liveness)
             waits.append((await stack.enter_async_context(following)).wait_current)
-        await _all_current(waits, open_within_seconds)
+        await _all_current(waits, within_seconds)
         yield verifier
 
 
@@ -109,32 +156,5 @@ async def _all_current(
         raise BrokerUnreachableError(text) from None
 
 
-def _endpoint(
-    broker_url: str,
-    token_source: TokenSource | None,
-    session: aiohttp.ClientSession,
-    check: Check,
-    allow_plain_http: bool,  # noqa: FBT001  handed on from a keyword
-) -> Endpoint:
-    if token_source is None and check != "offline":
-        raise ValueError(f"check={check!r} needs a token_source: this server's workload token")
-    source = token_source or _no_token
-    return Endpoint(broker_url, source, session, allow_plain_http=allow_plain_http)
-
-
 async def _no_token() -> str:
     raise LookupError("this server has no workload token")
-
-
-def _liveness(
-    endpoint: Endpoint, clock: Clock, check: Check, max_age_ms: int, cache_ms: int
-) -> Liveness:
-    match check:
-        case "feed":
-            return View(clock, max_age_ms=max_age_ms)
-        case "introspect":
-            return Introspection(Transport(endpoint), clock, cache_ms=cache_ms)
-        case "offline":
-            return OfflineLiveness()
-        case _:
-            raise ValueError("check must be 'feed', 'introspect' or 'offline'")

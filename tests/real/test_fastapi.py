@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket as sockets
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -145,3 +146,25 @@ async def test_a_stale_view_refuses_everything_with_503(
         await asyncio.sleep(0.05)
     assert set(statuses) == {200, 503}
     await until(lambda: bool(broker.acknowledged))
+
+
+def test_the_application_of_the_guide_is_one(part: Callable[[str], Path], tmp_path: Path) -> None:
+    """The block of docs/resource-owners.md, word for word, builds a guarded application."""
+    page = (ROOT / "docs/resource-owners.md").read_text(encoding="utf-8")
+    (program,) = (
+        each for each in page.split("```python\n") if each.startswith("import os\nfrom p")
+    )
+    program = program.partition("```")[0] + "\nprint(app.user_middleware[0].cls.__name__)\n"
+    packages = part("fastapi").parents[1]
+    said = {"BROKER_URL": "https://broker.example", "BROKER_TOKEN_FILE": str(tmp_path / "token")}
+
+    shown = subprocess.run(  # noqa: S603  our own interpreter and our own text
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | said | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(packages)])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert shown.stdout == "BearerGuard\n"
