@@ -69,17 +69,10 @@ def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its defau
         ValueError: an argument does not fit; the text says which and how to mend it.
         BrokerUnreachableError: the broker could not be followed in time.
     """
-    mode = _Mode(check, max_age_ms=max_age_ms, cache_ms=cache_ms, subscriber=subscriber)
+    mode = _Mode(check, max_age_ms, cache_ms, subscriber)
     place = _Place(broker_url, token_source, allow_plain_http)
-    names = (issuer or broker_url, audience)
-    return _opened(
-        place,
-        mode,
-        names,
-        leeway_ms=leeway_ms,
-        within_seconds=open_within_seconds,
-        clock=clock or SystemClock(),
-    )
+    trust = _Trust(issuer or broker_url, audience, leeway_ms, clock or SystemClock())
+    return _opened(place, mode, trust, open_within_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +115,32 @@ class _Place:
         return JwksKeys(url, endpoint.session, clock, allow_plain_http=self.allow_plain_http)
 
 
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    issuer: str
+    audience: str
+    leeway_ms: int
+    clock: Clock
+
+    def verifier(self, keys: JwksKeys, liveness: Liveness) -> Verifier:
+        return Verifier(
+            self.issuer,
+            self.audience,
+            keys=keys,
+            liveness=liveness,
+            clock=self.clock,
+            leeway_ms=self.leeway_ms,
+        )
+
+
 @asynccontextmanager
 async def _opened(
-    place: _Place,
-    mode: _Mode,
-    names: tuple[str, str],
-    *,
-    leeway_ms: int,
-    within_seconds: float,
-    clock: Clock,
+    place: _Place, mode: _Mode, trust: _Trust, within_seconds: float
 ) -> AsyncIterator[Verifier]:
     async with open_session() as session, AsyncExitStack() as stack:
         endpoint = place.endpoint(session, mode.check)
-        keys, liveness = place.keys(endpoint, clock), mode.liveness(endpoint, clock)
-        verifier = Verifier(*names, keys=keys, liveness=liveness, clock=clock, leeway_ms=leeway_ms)
+        keys, liveness = place.keys(endpoint, trust.clock), mode.liveness(endpoint, trust.clock)
+        verifier = trust.verifier(keys, liveness)
         waits = [(await stack.enter_async_context(keys)).wait_current]
         if isinstance(liveness, View):
             following = mode.subscription(endpoint, liveness)
