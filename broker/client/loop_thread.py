@@ -24,7 +24,7 @@ CLOSE_SECONDS: Final = 25.0
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Cleanup = Callable[[], Awaitable[None]]
+Cleanup = Callable[[], Awaitable[object]]
 
 
 class _Executor(ThreadPoolExecutor):
@@ -91,7 +91,7 @@ class LoopThread:
             self._kept.pop(id(owner), None)
 
     def close(self) -> None:
-        """Clean up what is kept, newest first, and end the loop. Harmless when repeated."""
+        """Clean up what is kept and end the loop. Harmless when repeated."""
         if not self._home.is_here():
             return  # a forked child ends: everything is the parent's
         with self._lock:
@@ -114,16 +114,24 @@ class LoopThread:
             raise ClosedError("the client is closed")
 
     async def _wind_up(self, kept: list[Cleanup]) -> None:
-        me = asyncio.current_task()
+        """Clean up all at once, but what was kept first (connections) after all others."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                for cleanup in kept:
-                    with contextlib.suppress(Exception):
-                        await cleanup()
-        left = asyncio.all_tasks() - {me}
-        for task in left:
+                await asyncio.gather(*(each() for each in kept[:-1]), return_exceptions=True)
+                await self._others_done(within_seconds=2)
+                for each in kept[-1:]:
+                    await asyncio.gather(each(), return_exceptions=True)
+        for task in self._others():
             task.cancel()
-        await asyncio.wait(left, timeout=1) if left else None
+        await self._others_done(within_seconds=1)
+
+    @staticmethod
+    def _others() -> set[asyncio.Task[Any]]:
+        return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+    async def _others_done(self, *, within_seconds: float) -> None:
+        if others := self._others():
+            await asyncio.wait(others, timeout=within_seconds)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)

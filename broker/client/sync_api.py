@@ -29,6 +29,7 @@ from broker.client.operator_calls import OperatorCalls
 from broker.client.results import IssuedCredential, Report, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
+from broker.client.unhurried import finished
 from broker.secret import Secret
 
 AnyTokenSource = TokenSource | Callable[[], str]
@@ -175,8 +176,14 @@ class SyncTaskScope:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._thread.release(self)
-        await self._scope.__aexit__(kind, error, trace)
+        leaving = asyncio.create_task(self._scope.__aexit__(kind, error, trace))
+        self._thread.keep(self, partial(finished, leaving))
+        try:
+            # Who interrupts the waiting thread does not stop the report: the close waits for it.
+            await asyncio.shield(leaving)
+        finally:
+            if leaving.done():
+                self._thread.release(self)
 
     async def _abandoned(self) -> None:
         await self._scope.__aexit__(SystemExit, SystemExit(), None)

@@ -19,6 +19,19 @@ from tests.fakes.broker_server import BrokerServer
 from tests.fakes.clock import FakeClock
 
 DOCS = Path(__file__).parents[3] / "docs"
+WITHOUT = """
+import sys
+class Absent:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in {heavy!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+"""
+"""Makes a program run as if only the client's own dependencies were installed."""
+
+HEAVY = {"redis", "cedarpy", "boto3", "botocore", "hvac", "click", "apscheduler", "structlog"}
+HEAVY |= {"prometheus_client", "yaml", "rich", "hiredis", "backends"}
+
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -51,7 +64,7 @@ def broker() -> Iterator[BrokerServer]:
 
 
 def run(program: str, broker: BrokerServer, tmp_path: Path) -> str:
-    """Run a program of the guides and return what it prints."""
+    """Run a program of the guides, without the server's dependencies; return what it prints."""
     (tmp_path / "token").write_text("workload\n")
     said = {
         "BROKER_URL": broker.url,
@@ -62,7 +75,7 @@ def run(program: str, broker: BrokerServer, tmp_path: Path) -> str:
         "TOKEN": mint.token(),
     }
     done = subprocess.run(  # noqa: S603  our own interpreter and our own text
-        [sys.executable, "-W", "error", "-c", program],
+        [sys.executable, "-W", "error", "-c", WITHOUT.format(heavy=HEAVY) + program],
         env=os.environ | said,
         capture_output=True,
         text=True,

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from aiohttp import web
 
 from broker.client.api_errors import AccessRefusedError
 from broker.client.credential_calls import CredentialCalls
@@ -30,7 +31,7 @@ from broker.client.sync_api import (
 )
 from broker.client.task_calls import TaskCalls
 from tests.fakes import answers, serving_thread
-from tests.fakes.broker_server import BrokerServer
+from tests.fakes.broker_server import BrokerServer, Seen
 
 OPEN = "POST /v1/tasks"
 BEAT = f"POST /v1/tasks/{answers.TASK}/heartbeat"
@@ -351,4 +352,41 @@ def test_an_interrupt_cancels_the_task(broker: BrokerServer) -> None:
         _, said = program.communicate(timeout=50)
 
     assert "KeyboardInterrupt" in said
+    assert ended(broker) == ["cancel"]
+
+
+def test_a_second_interrupt_does_not_stop_the_report_of_the_end(broker: BrokerServer) -> None:
+    """The program stops waiting; closing the client sees it through."""
+    route = f"POST /v1/tasks/{answers.TASK}/cancel"
+    broker._replies.pop(route)  # noqa: SLF001  laid again: slowly
+    arrived, released = threading.Event(), threading.Event()
+
+    async def slowly(_: Seen) -> web.Response:
+        arrived.set()
+        await asyncio.to_thread(released.wait)
+        return web.json_response(answers.report(task=answers.task(state="cancelled")))
+
+    broker.reply(route, slowly)
+    body = """
+try:
+    with client() as c, scope(c):
+        print("in", flush=True)
+        threading.Event().wait()
+finally:
+    print("out", flush=True)
+"""
+    with subprocess.Popen(  # noqa: S603  our own interpreter and our own text
+        [sys.executable, "-c", PRELUDE + body, broker.url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "in\n"
+        program.send_signal(signal.SIGINT)
+        assert arrived.wait(30)
+        program.send_signal(signal.SIGINT)
+        released.set()
+        assert program.stdout.read() == "out\n"
+
     assert ended(broker) == ["cancel"]
