@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import json
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -173,3 +175,17 @@ async def test_a_stolen_key_is_replaced_under_load(world: World) -> None:
     assert watch.signers[-1] != stolen
     # A token signed in the moment of the theft's discovery may be refused: it is dead anyway.
     assert [fault for fault in watch.faults if stolen not in fault] == []
+
+
+async def test_a_broker_that_is_told_to_look_again_goes_on(world: World) -> None:
+    """SIGHUP ends nobody: it looks at what is published and at the key files, and serves on."""
+    slot = world.slots[0]
+    before = slot.pid
+
+    os.kill(slot.pid, signal.SIGHUP)
+    async with asyncio.timeout(60):
+        while "broker-looks-again" not in slot.log_text():  # noqa: ASYNC110 - it is in a file
+            await asyncio.sleep(0.05)
+
+    await slot.ready()
+    assert (slot.pid, slot.is_up) == (before, True)
