@@ -46,7 +46,7 @@ async def _kill_at_random(world: World) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 async def test_a_hundred_random_deaths_resurrect_nothing_and_lose_nothing() -> None:
     """What was ended stays dead, what was delivered is known, and everything is counted once."""
     async with open_world(brokers=2) as world:
