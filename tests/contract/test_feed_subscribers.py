@@ -222,21 +222,6 @@ async def test_a_lax_subscriber_is_waited_for_a_day(lax: Audience) -> None:
     assert await lax.state(n) is CONFIRMED
 
 
-async def test_what_was_lost_before_the_feed_is_never_confirmed(strict: Audience) -> None:
-    """An operator accepted the loss: its number is behind, and yet nobody was told of it."""
-    await strict.join("sub-one")
-    await strict.ship()
-    await strict.log.accept_loss(0, 4)
-    await strict.log.append(0, [entry_of(0, 4)])
-    await strict.age(2 * HOUR_MS)
-
-    found = [await strict.confirmation(n) for n in (2, 3)]
-
-    assert {one.state for one in found} == {ACCEPTED}
-    assert "lost" in found[0].detail
-    assert await strict.state(1) is CONFIRMED
-
-
 @pytest.mark.parametrize("server", [STRICT, LAX], ids=["strict", "lax"])
 async def test_nobody_listening_confirms_nothing(link: Link, server: ResourceServer) -> None:
     """Silence is no acknowledgement."""
