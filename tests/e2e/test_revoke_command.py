@@ -28,9 +28,10 @@ async def crowd(world: World, size: int) -> dict[str, str]:
     count = max(TASKS, size // EACH)
     tasks = [(await world.open(ttl_seconds=28_800))["id"] for _ in range(count)]
     tokens: dict[str, str] = {}
-    for start in range(0, size, count):
+    wanted = [tasks[number % count] for number in range(size)]
+    for start in range(0, size, TASKS):
         issued = await asyncio.gather(
-            *(world.issue(task, ttl_seconds=3_000) for task in tasks[: size - start])
+            *(world.issue(task, ttl_seconds=3_000) for task in wanted[start : start + TASKS])
         )
         tokens |= {each["id"]: each["access_token"] for each in issued}
     return tokens
