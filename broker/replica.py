@@ -176,11 +176,8 @@ class Replica:
             return None
         if known is not None and known.epoch != record.epoch:
             return _lost(known)
-        try:
-            self._control.check(record)
-        except ConfigurationError as error:
-            return Hindrance(str(error), "the broker goes on by itself once they match")
-        return None
+        misfit = self._control.misfit(record)
+        return Hindrance(misfit, "then restart this broker") if misfit else None
 
     async def _settle(self, record: ControlRecord) -> None:
         done = (record.manifest, record.revision)

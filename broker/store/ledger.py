@@ -72,6 +72,6 @@ class Ledger:
             control=ControlStore(link, keys, ids),
             replicas=Replicas(link, keys),
             clock=LedgerClock(link, keys),
-            live=LiveLeases(link, keys),
+            live=LiveLeases(link, keys, bounds=bounds),
             selections=SelectionLedger(link, keys),
         )
