@@ -31,6 +31,7 @@ from broker.gate import Gate, Hindrance
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
+from broker.http.possession import Possession
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import Services
@@ -38,6 +39,7 @@ from broker.metrics import Metrics
 from broker.model.principal import Principal
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
+from broker.proof.dpop import ProofChecker
 from broker.readiness import DRAIN, readiness
 from broker.reaper import Claims
 from broker.replica import WATCHERS, Replica
@@ -273,6 +275,9 @@ class Broker:
             introspection=verbs.introspection,
             explain=verbs.explain,
             authenticate=authenticate,
+            possession=Possession(
+                ProofChecker(self._clock, self.ledger.proofs), self._settings.issuer
+            ),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
             jwks=self._jwks,
             metrics=self.metrics,

@@ -16,6 +16,7 @@ from broker.client.keys import FixedKeys, KeySource, VerificationKey, parse_key_
 from broker.client.liveness import Liveness, OfflineLiveness
 from broker.client.middleware import VERIFIED, bearer, public, require
 from broker.client.passage import current_token
+from broker.client.possession import Possession
 from broker.client.requires import granted, in_path, requires
 from broker.client.results import Ceiling
 from broker.client.subscription import Subscription
@@ -24,11 +25,13 @@ from broker.client.token import VerifiedToken
 from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
+from broker.proof.dpop_key import DpopKey
 
 __all__ = [
     "VERIFIED",
     "BrokerClient",
     "Ceiling",
+    "DpopKey",
     "Endpoint",
     "FixedKeys",
     "Introspection",
@@ -36,6 +39,7 @@ __all__ = [
     "KeySource",
     "Liveness",
     "OfflineLiveness",
+    "Possession",
     "Subscription",
     "TaskScope",
     "TokenSource",

@@ -21,6 +21,7 @@ from broker.client.results import Introspected
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
 from broker.client.transport import Call, Transport
+from broker.proof.dpop_key import DpopKey
 from broker.secret import Secret
 
 
@@ -39,6 +40,7 @@ class BrokerClient:
         *,
         timeout_seconds: float = 10.0,
         allow_plain_http: bool = False,
+        key: DpopKey | None = None,
     ) -> None:
         """Fix the broker and the identity.
 
@@ -48,11 +50,14 @@ class BrokerClient:
             session: made by :func:`broker.client.endpoint.open_session`; the caller closes it.
             timeout_seconds: how long one try of one request may take.
             allow_plain_http: True lets tokens travel in clear text to another machine.
+            key: the agent's own; every credential that is asked for is then bound to it.
 
         Raises:
             ValueError: the URL or the session is not fit to carry tokens.
         """
-        endpoint = Endpoint(base_url, token_source, session, allow_plain_http=allow_plain_http)
+        endpoint = Endpoint(
+            base_url, token_source, session, allow_plain_http=allow_plain_http, key=key
+        )
         self._transport = Transport(endpoint, timeout_seconds=timeout_seconds)
         self.tasks = TaskCalls(self._transport)
         self.credentials = CredentialCalls(self._transport)

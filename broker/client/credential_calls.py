@@ -35,7 +35,8 @@ class CredentialCalls:
             labels=dict(labels),
         )
         key = idempotency_key or route.new_idempotency_key()
-        call = Call("POST", route.task_path(task, "credentials"), json=members, idempotency_key=key)
+        path = route.task_path(task, "credentials")
+        call = Call("POST", path, json=members, idempotency_key=key, proves_key=True)
         return await self._transport.fetch(call, IssuedCredential)
 
     async def find(
@@ -58,7 +59,7 @@ class CredentialCalls:
         members = route.body(ttl_seconds=ttl_seconds)
         key = idempotency_key or route.new_idempotency_key()
         path = route.credential_path(credential, "renew")
-        call = Call("POST", path, json=members, idempotency_key=key)
+        call = Call("POST", path, json=members, idempotency_key=key, proves_key=True)
         return await self._transport.fetch(call, IssuedCredential)
 
     async def give_back(self, credential: str) -> Credential:

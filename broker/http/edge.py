@@ -8,20 +8,30 @@ One instead of several because each costs on every request. What it decides:
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
-from broker.errors import AttestationError, InvalidRequestError
+from broker.attestation.reasons import Reason
+from broker.errors import AttestationError, InvalidProofError, InvalidRequestError
 from broker.http import oauth_routes, problems, status_routes
 from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
 from broker.http.mutations import Handler
+from broker.http.possession import PROOF
 from broker.http.refusals import ExpectationFailedError, TooManyRequestsError, of_aiohttp
 from broker.http.services import Services
 from broker.metrics import ATTESTED, NO_TOKEN
 from broker.model.principal import Principal
+from broker.proof.authorization import (
+    Authorization,
+    AuthorizationError,
+    Scheme,
+    parse_authorization,
+)
+from broker.proof.confirmation import NOTHING_PROVEN
 
 PUBLIC: Final = frozenset(
     {
@@ -34,7 +44,7 @@ PUBLIC: Final = frozenset(
 )
 """All that anybody may ask for. A test walks the route table and finds nothing else open."""
 
-_SINGLETONS: Final = ("Authorization", "Idempotency-Key")
+_SINGLETONS: Final = ("Authorization", "Idempotency-Key", PROOF)
 """Headers that must not come twice. aiohttp's parser refuses the rest of them: ``Host``,
 ``Content-Type``, ``Content-Length``, ``Transfer-Encoding``."""
 
@@ -44,6 +54,7 @@ class Edge:
 
     def __init__(self, services: Services, admission: Admission) -> None:
         self._authenticate = services.authenticate
+        self._possession = services.possession
         self._metrics = services.metrics
         self._request_id = services.request_id
         self._journal = Journal(services.log, logs_all=services.limits.log_requests)
@@ -83,20 +94,29 @@ class Edge:
         self, request: web.Request, handler: Handler, path: str
     ) -> web.StreamResponse:
         if path and path not in PUBLIC:
-            request[PRINCIPAL] = await self._attest(_bearer(request))
+            request[PRINCIPAL] = await self._attest(request)
         return await handler(request)
 
-    async def _attest(self, token: str) -> Principal:
-        if not token:
-            self._metrics.attested(NO_TOKEN)
-            raise AttestationError(NO_TOKEN, "no bearer token")
+    async def _attest(self, request: web.Request) -> Principal:
         try:
-            principal = await self._authenticate(token)
+            shown = _shown(request)
+            principal = await self._authenticate(shown.token)
+            principal = await self._with_keys(request, shown, principal)
         except AttestationError as error:
             self._metrics.attested(error.reason)
             raise
         self._metrics.attested(ATTESTED)
         return principal
+
+    async def _with_keys(
+        self, request: web.Request, shown: Authorization, caller: Principal
+    ) -> Principal:
+        """Note which keys the request proves; a token shown under DPoP needs its proof."""
+        is_dpop = shown.scheme is Scheme.DPOP
+        proven = await self._possession.proven(request, token=shown.token, demands_hash=is_dpop)
+        if is_dpop and proven.dpop is None:
+            raise InvalidProofError("the scheme DPoP comes with a proof", field=PROOF)
+        return caller if proven is NOTHING_PROVEN else replace(caller, proven=proven)
 
     def _client_behind_proxy(self, request: web.Request) -> str:
         """Name the client that a trusted proxy speaks for.
@@ -145,15 +165,21 @@ def _path(request: web.Request) -> str:
     return resource.canonical if resource is not None else ""
 
 
-def _bearer(request: web.Request) -> str:
-    """Return the bearer token; empty when there is none.
+def _shown(request: web.Request) -> Authorization:
+    """Return the token that a request shows.
 
     Raises:
         InvalidRequestError: a header that says who calls, or which request this is, comes twice.
+        AttestationError: there is none, or the header is malformed.
     """
     headers = request.headers
     for name in _SINGLETONS:
         if len(headers.getall(name, ())) > 1:
             raise InvalidRequestError("send this header once", field=name)
-    scheme, _, token = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    return token if scheme.lower() == "bearer" else ""
+    try:
+        shown = parse_authorization(headers.getall(hdrs.AUTHORIZATION, ()))
+    except AuthorizationError as error:
+        raise AttestationError(Reason.MALFORMED, str(error)) from None
+    if shown is None:
+        raise AttestationError(NO_TOKEN, "no token")
+    return shown

@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from broker.clock import Clock
 from broker.http import ports
 from broker.http.limits import Limits
+from broker.http.possession import Possession
 from broker.metrics import Metrics
 from broker.model.principal import Principal
 
@@ -53,6 +54,7 @@ class Services:
     introspection: ports.Introspection
     explain: ports.Explain
     authenticate: Authenticate
+    possession: Possession
     readiness: Callable[[], Readiness]
     jwks: Callable[[], Mapping[str, object]]
     metrics: Metrics

@@ -11,6 +11,7 @@ from structlog.testing import LogCapture
 
 from broker.errors import AttestationError
 from broker.http.limits import Limits
+from broker.http.possession import Possession
 from broker.http.services import Readiness, Services
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
@@ -33,6 +34,8 @@ from broker.model.requests import (
 )
 from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
+from broker.proof.dpop import ProofChecker
+from broker.proof.replays import MemoryReplays
 from broker.secret import Secret
 from tests.fakes.clock import FakeClock
 from tests.fakes.samples import (
@@ -343,6 +346,9 @@ def make_services(stage: Stage, **changes: object) -> Services:
         introspection=FakeIntrospection(stage),
         explain=FakeExplain(stage),
         authenticate=stage.authenticate,
+        possession=Possession(
+            ProofChecker(FakeClock(NOW_MS), MemoryReplays(FakeClock(NOW_MS))), ISSUER
+        ),
         readiness=lambda: stage.ready,
         jwks=lambda: {"keys": [{"kty": "OKP", "kid": "k1"}]},
         metrics=Metrics(durability="os", reasons=("signature",), actions=("OpenTask",)),

@@ -1,0 +1,42 @@
+"""The keys that a request shows to hold: a DPoP proof (RFC 9449), a client certificate (RFC 8705).
+
+The URL that a proof must name is put together from our own configured name, never from ``Host`` or
+a forwarding header, which anybody between may have written.
+"""
+
+from typing import Final
+
+from aiohttp import web
+
+from broker.errors import InvalidProofError
+from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
+from broker.proof.dpop import ProofChecker, ProofError, Target
+
+PROOF: Final = "DPoP"
+
+
+class Possession:
+    """Checks what a request proves. ``issuer`` is our own name, the URL that we are reached at."""
+
+    def __init__(self, proofs: ProofChecker, issuer: str) -> None:
+        self._proofs = proofs
+        self._base = issuer.rstrip("/")
+
+    async def proven(self, request: web.Request, *, token: str, demands_hash: bool) -> ProvenKeys:
+        """Return the keys that a request proves.
+
+        ``token`` is what it shows in ``Authorization``; a proof that names a token names this one.
+
+        Raises:
+            InvalidProofError: there is a proof, and it is refused.
+            StoreUnavailableError: nobody can say whether it was used before.
+        """
+        proof = request.headers.get(PROOF)
+        if proof is None:
+            return NOTHING_PROVEN
+        target = Target(request.method, self._base + request.rel_url.raw_path)
+        try:
+            key = await self._proofs.check(proof, target, token=token, demands_hash=demands_hash)
+        except ProofError as error:
+            raise InvalidProofError(str(error), field=PROOF) from None
+        return ProvenKeys(dpop=key)
