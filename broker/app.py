@@ -21,14 +21,16 @@ from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
 from broker.attestation.settings import AttestationSettings
 from broker.audit.json_lines import JsonLinesSink
+from broker.callers import Callers, client_watch
 from broker.clock import Clock, SystemClock
-from broker.endpoints import endpoint_of, http_limits
+from broker.endpoints import endpoint_of, http_limits, trust_of
 from broker.errors import BrokerError, UnavailableError
 from broker.faultpoints import FaultPoints
 from broker.feed.hub import Hub, HubLimits
 from broker.feed.shipper import Shipper
 from broker.gate import Gate, Hindrance
 from broker.governance.registry import SUSPENDED, UNREGISTERED
+from broker.http.client_trust import ClientTrust
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
 from broker.http.possession import Possession
@@ -36,7 +38,6 @@ from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import Services
 from broker.metrics import Metrics
-from broker.model.principal import Principal
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.proof.dpop import ProofChecker
@@ -246,10 +247,19 @@ class Broker:
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:
         limits = http_limits(self._settings)
-        app = build(self._services(attestation, limits))
+        endpoint = endpoint_of(self._settings.listen)
+        callers = self._callers(attestation, trust_of(self._settings.listen, endpoint))
+        app = build(self._services(callers, limits))
         server = HttpServer(app, limits, structlog.get_logger("broker.http"))
-        await server.start(endpoint_of(self._settings.listen))
+        await server.start(endpoint)
         return server
+
+    def _callers(self, attestation: Attestation, trust: ClientTrust | None) -> Callers:
+        if trust is None:
+            return Callers(attestation, self.replica, None)
+        watch = client_watch(attestation, trust, self._clock)
+        self._ticker.every(_WATCH_MS, watch.look)
+        return Callers(attestation, self.replica, watch.certificates)
 
     async def _stop_http(self, server: HttpServer) -> None:
         self._hub.close()
@@ -258,12 +268,8 @@ class Broker:
     def _jwks(self) -> Mapping[str, object]:
         return self.replica.keyring.jwks()
 
-    def _services(self, attestation: Attestation, limits: HttpLimits) -> Services:
+    def _services(self, callers: Callers, limits: HttpLimits) -> Services:
         verbs = self.verbs
-
-        async def authenticate(token: str) -> Principal:
-            return self.replica.registered.registry.resolve(await attestation.attest(token))
-
         return Services(
             tasks=verbs.tasks,
             listing=verbs.listing,
@@ -274,7 +280,8 @@ class Broker:
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,
-            authenticate=authenticate,
+            authenticate=callers.by_token,
+            clients=callers,
             possession=Possession(
                 ProofChecker(self._clock, self.ledger.proofs), self._settings.issuer
             ),

@@ -20,6 +20,7 @@ from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
 from broker.http.mutations import Handler
+from broker.http.peer_chain import peer_chain
 from broker.http.possession import PROOF
 from broker.http.refusals import ExpectationFailedError, TooManyRequestsError, of_aiohttp
 from broker.http.services import Services
@@ -31,7 +32,6 @@ from broker.proof.authorization import (
     Scheme,
     parse_authorization,
 )
-from broker.proof.confirmation import NOTHING_PROVEN
 
 PUBLIC: Final = frozenset(
     {
@@ -54,6 +54,7 @@ class Edge:
 
     def __init__(self, services: Services, admission: Admission) -> None:
         self._authenticate = services.authenticate
+        self._clients = services.clients
         self._possession = services.possession
         self._metrics = services.metrics
         self._request_id = services.request_id
@@ -99,24 +100,39 @@ class Edge:
 
     async def _attest(self, request: web.Request) -> Principal:
         try:
-            shown = _shown(request)
-            principal = await self._authenticate(shown.token)
-            principal = await self._with_keys(request, shown, principal)
+            shown, chain = _shown(request), peer_chain(request.get_extra_info("ssl_object"))
+            caller = await self._caller(shown, chain)
+            principal = await self._with_keys(request, shown, chain, caller)
         except AttestationError as error:
             self._metrics.attested(error.reason)
             raise
         self._metrics.attested(ATTESTED)
         return principal
 
+    async def _caller(self, shown: Authorization | None, chain: tuple[bytes, ...]) -> Principal:
+        """Attest the token, or in its absence the certificate: never both, never either."""
+        if shown is not None:
+            return await self._authenticate(shown.token)
+        if not chain:
+            raise AttestationError(NO_TOKEN, "no token")
+        return self._clients.by_certificate(chain)
+
     async def _with_keys(
-        self, request: web.Request, shown: Authorization, caller: Principal
+        self,
+        request: web.Request,
+        shown: Authorization | None,
+        chain: tuple[bytes, ...],
+        caller: Principal,
     ) -> Principal:
         """Note which keys the request proves; a token shown under DPoP needs its proof."""
-        is_dpop = shown.scheme is Scheme.DPOP
-        proven = await self._possession.proven(request, token=shown.token, demands_hash=is_dpop)
-        if is_dpop and proven.dpop is None:
+        is_dpop = shown is not None and shown.scheme is Scheme.DPOP
+        token = "" if shown is None else shown.token
+        dpop = await self._possession.proven(request, token=token, demands_hash=is_dpop)
+        if is_dpop and dpop is None:
             raise InvalidProofError("the scheme DPoP comes with a proof", field=PROOF)
-        return caller if proven is NOTHING_PROVEN else replace(caller, proven=proven)
+        if dpop is None and not chain:
+            return caller
+        return replace(caller, proven=replace(self._clients.key_of(chain), dpop=dpop))
 
     def _client_behind_proxy(self, request: web.Request) -> str:
         """Name the client that a trusted proxy speaks for.
@@ -165,21 +181,18 @@ def _path(request: web.Request) -> str:
     return resource.canonical if resource is not None else ""
 
 
-def _shown(request: web.Request) -> Authorization:
-    """Return the token that a request shows.
+def _shown(request: web.Request) -> Authorization | None:
+    """Return the token that a request shows, if it shows one.
 
     Raises:
         InvalidRequestError: a header that says who calls, or which request this is, comes twice.
-        AttestationError: there is none, or the header is malformed.
+        AttestationError: the header is malformed.
     """
     headers = request.headers
     for name in _SINGLETONS:
         if len(headers.getall(name, ())) > 1:
             raise InvalidRequestError("send this header once", field=name)
     try:
-        shown = parse_authorization(headers.getall(hdrs.AUTHORIZATION, ()))
+        return parse_authorization(headers.getall(hdrs.AUTHORIZATION, ()))
     except AuthorizationError as error:
         raise AttestationError(Reason.MALFORMED, str(error)) from None
-    if shown is None:
-        raise AttestationError(NO_TOKEN, "no token")
-    return shown

@@ -1,4 +1,4 @@
-"""The keys that a request shows to hold: a DPoP proof (RFC 9449), a client certificate (RFC 8705).
+"""The key that a request shows to hold by a DPoP proof (RFC 9449).
 
 The URL that a proof must name is put together from our own configured name, never from ``Host`` or
 a forwarding header, which anybody between may have written.
@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from broker.errors import InvalidProofError
-from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
+from broker.proof.confirmation import Confirmation
 from broker.proof.dpop import ProofChecker, ProofError, Target
 
 PROOF: Final = "DPoP"
@@ -22,8 +22,10 @@ class Possession:
         self._proofs = proofs
         self._base = issuer.rstrip("/")
 
-    async def proven(self, request: web.Request, *, token: str, demands_hash: bool) -> ProvenKeys:
-        """Return the keys that a request proves.
+    async def proven(
+        self, request: web.Request, *, token: str, demands_hash: bool
+    ) -> Confirmation | None:
+        """Return the key that a request proves by a DPoP proof; ``None`` when it has none.
 
         ``token`` is what it shows in ``Authorization``; a proof that names a token names this one.
 
@@ -33,10 +35,9 @@ class Possession:
         """
         proof = request.headers.get(PROOF)
         if proof is None:
-            return NOTHING_PROVEN
+            return None
         target = Target(request.method, self._base + request.rel_url.raw_path)
         try:
-            key = await self._proofs.check(proof, target, token=token, demands_hash=demands_hash)
+            return await self._proofs.check(proof, target, token=token, demands_hash=demands_hash)
         except ProofError as error:
             raise InvalidProofError(str(error), field=PROOF) from None
-        return ProvenKeys(dpop=key)

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -34,6 +34,7 @@ from broker.model.requests import (
 )
 from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
+from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
 from broker.proof.dpop import ProofChecker
 from broker.proof.replays import MemoryReplays
 from broker.secret import Secret
@@ -329,6 +330,18 @@ class FakeExplain:
         return await self.stage.play("explain.decision", caller, decision, answer=answer)
 
 
+class NoClients:
+    """Nobody shows a certificate."""
+
+    def by_certificate(self, chain: Sequence[bytes]) -> Principal:
+        """Know nobody."""
+        raise AttestationError("certificate", f"{len(chain)} certificates of nobody")
+
+    def key_of(self, _chain: Sequence[bytes]) -> ProvenKeys:
+        """Know no key."""
+        return NOTHING_PROVEN
+
+
 def make_services(stage: Stage, **changes: object) -> Services:
     """Put the doubles together. ``changes`` replaces members of the result."""
     numbers = itertools.count(1)
@@ -346,6 +359,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         introspection=FakeIntrospection(stage),
         explain=FakeExplain(stage),
         authenticate=stage.authenticate,
+        clients=NoClients(),
         possession=Possession(
             ProofChecker(FakeClock(NOW_MS), MemoryReplays(FakeClock(NOW_MS))), ISSUER
         ),
