@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from backends.jwt import access_token_claims
-from broker import logs
+from broker import collector, logs
 from broker.attestation.assembly import build_attestation
 from broker.attestation.attestation import Attestation
 from broker.attestation.key_source import open_key_session
@@ -33,6 +33,7 @@ from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.client_trust import ClientTrust
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
+from broker.http.panic import PanicDoor
 from broker.http.possession import Possession
 from broker.http.routes import build
 from broker.http.server import HttpServer
@@ -83,7 +84,7 @@ class Broker:
             reasons=[*Reason, UNREGISTERED, SUSPENDED],
             actions=list(Action),
         )
-        self._ticker = Ticker()
+        self._ticker = Ticker(clock)
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
         self.replica = self._build_replica()
@@ -114,8 +115,12 @@ class Broker:
             namespace=store.namespace,
             buckets=store.buckets,
             limits=ledger_limits(self._settings),
-            bounds=ClockBounds(self._clock, self._settings.clock.max_skew_ms, store.deadline_ms),
+            bounds=self._build_bounds(),
         )
+
+    def _build_bounds(self) -> ClockBounds:
+        settings = self._settings
+        return ClockBounds(self._clock, settings.clock.max_skew_ms, settings.store.deadline_ms)
 
     def _build_replica(self) -> Replica:
         return Replica(
@@ -132,6 +137,7 @@ class Broker:
             self._link,
             self._settings.store.namespace,
             limits=LogLimits(keep=feed.log_keep_entries, longest=feed.log_max_entries),
+            bounds=self._build_bounds(),
         )
 
     def _build_shipper(self) -> Shipper:
@@ -188,6 +194,7 @@ class Broker:
         Raises:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
+        await self._start_panic(stack)
         attestation = await self._start_attestation(stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)
         await self.look()
@@ -196,6 +203,18 @@ class Broker:
         server = await self._start_http(attestation)
         stack.push_async_callback(self._stop_http, server)
         return server
+
+    async def _start_panic(self, stack: AsyncExitStack) -> None:
+        """First, and on nothing but the ledger, so that it is there whatever else is not."""
+        if self._settings.panic_socket is None:
+            return
+        door = PanicDoor(
+            self.verbs.revocations,
+            http_limits(self._settings),
+            self.metrics,
+            structlog.get_logger("broker.panic"),
+        )
+        await door.open(self._settings.panic_socket, stack)
 
     async def _start_attestation(self, stack: AsyncExitStack) -> Attestation:
         declared = load_document(self._settings.issuers, AttestationSettings)
@@ -331,6 +350,7 @@ async def serve(settings: Settings) -> int:
         stack.push_async_callback(link.close)
         broker = Broker(settings, link, SystemClock())
         server = await broker.start(stack)
+        collector.settle()
         log.info("broker-listening", addresses=[f"{h}:{p}" for h, p in server.addresses])
         await stopping.wait()
         broker.gate.report(DRAIN, Hindrance("this broker is stopping", "use another one"))
