@@ -216,3 +216,20 @@ async def test_sp5_an_authority_that_is_taken_away_is_refused_soon(gate: Gate) -
                 return answer.status == 401
 
         await eventually_true(is_refused, "the emptied bundle")
+
+
+async def test_a_new_authority_is_known_soon(gate: Gate) -> None:
+    """The TLS layer follows the bundle without a restart."""
+    successor = SigningAuthority("prod.example next root")
+    rotated = FakeTrustDomain("prod.example")
+    rotated.authority, rotated.sequence = successor, 3
+    rotated.members = [PROD.jwt_member(), PROD.x509_member(), rotated.x509_member(successor)]
+    path = f"/v1/tasks/{(await gate.world.open())['id']}"
+    assert await gate.status(rotated.x509_svid(PATH), path) == 0
+
+    (gate.world.config.folder / "prod.example.json").write_bytes(rotated.bundle())
+
+    async def is_known() -> bool:
+        return await gate.status(rotated.x509_svid(PATH), path) == 200
+
+    await eventually_true(is_known, "the next root")
