@@ -30,7 +30,6 @@ from broker.feed.hub import Hub, HubLimits
 from broker.feed.shipper import Shipper
 from broker.gate import Gate, Hindrance
 from broker.governance.registry import SUSPENDED, UNREGISTERED
-from broker.http.client_trust import ClientTrust
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
 from broker.http.panic import PanicDoor
@@ -267,18 +266,13 @@ class Broker:
     async def _start_http(self, attestation: Attestation) -> HttpServer:
         limits = http_limits(self._settings)
         endpoint = endpoint_of(self._settings.listen)
-        callers = self._callers(attestation, trust_of(self._settings.listen, endpoint))
+        trust = trust_of(self._settings.listen, endpoint)
+        callers = Callers(attestation, self.replica, client_watch(attestation, trust, self._clock))
+        self._ticker.every(_WATCH_MS, callers.look)
         app = build(self._services(callers, limits))
         server = HttpServer(app, limits, structlog.get_logger("broker.http"))
         await server.start(endpoint)
         return server
-
-    def _callers(self, attestation: Attestation, trust: ClientTrust | None) -> Callers:
-        if trust is None:
-            return Callers(attestation, self.replica, None)
-        watch = client_watch(attestation, trust, self._clock)
-        self._ticker.every(_WATCH_MS, watch.look)
-        return Callers(attestation, self.replica, watch.certificates)
 
     async def _stop_http(self, server: HttpServer) -> None:
         self._hub.close()
@@ -288,7 +282,7 @@ class Broker:
         return self.replica.keyring.jwks()
 
     def _services(self, callers: Callers, limits: HttpLimits) -> Services:
-        verbs = self.verbs
+        verbs, issuer = self.verbs, self._settings.issuer
         return Services(
             tasks=verbs.tasks,
             listing=verbs.listing,
@@ -301,16 +295,14 @@ class Broker:
             explain=verbs.explain,
             authenticate=callers.by_token,
             clients=callers,
-            possession=Possession(
-                ProofChecker(self._clock, self.ledger.proofs), self._settings.issuer
-            ),
+            possession=Possession(ProofChecker(self._clock, self.ledger.proofs), issuer),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
             jwks=self._jwks,
             metrics=self.metrics,
             limits=limits,
             clock=self._clock,
             log=structlog.get_logger("broker.http"),
-            issuer=self._settings.issuer,
+            issuer=issuer,
             durability=self._settings.store.durability,
             request_id=self.ledger.ids.operation,
             extra_routes=feed_routes(self._hub, limits=limits),

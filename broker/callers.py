@@ -25,12 +25,18 @@ class ClientWatch:
         self._trust.follow(self.certificates.authorities())
 
 
-def client_watch(attestation: Attestation, trust: ClientTrust, clock: Clock) -> ClientWatch:
+def client_watch(
+    attestation: Attestation, trust: ClientTrust | None, clock: Clock
+) -> ClientWatch | None:
     """Make the verifier of client certificates, and what keeps the TLS layer up with it.
+
+    ``None`` where ``trust`` is: clients are asked for none.
 
     Raises:
         ConfigurationError: there is no trust domain whose certificates could be taken.
     """
+    if trust is None:
+        return None
     domains = attestation.trust_domains()
     if not domains:
         raise ConfigurationError(
@@ -43,14 +49,19 @@ def client_watch(attestation: Attestation, trust: ClientTrust, clock: Clock) -> 
 
 
 class Callers:
-    """Attests and resolves. ``certificates`` is ``None`` where clients are asked for none."""
+    """Attests and resolves. ``watch`` is ``None`` where clients are asked for no certificates."""
 
     def __init__(
-        self, attestation: Attestation, replica: Replica, certificates: ClientCertificates | None
+        self, attestation: Attestation, replica: Replica, watch: ClientWatch | None
     ) -> None:
         self._attestation = attestation
         self._replica = replica
-        self._certificates = certificates
+        self._watch = watch
+
+    async def look(self) -> None:
+        """Keep the TLS layer up with the bundles."""
+        if self._watch is not None:
+            await self._watch.look()
 
     async def by_token(self, token: str) -> Principal:
         """Say who shows a workload token.
@@ -67,16 +78,16 @@ class Callers:
         Raises:
             AttestationError: nobody.
         """
-        if self._certificates is None:
+        if self._watch is None:
             raise AttestationError(NO_TOKEN, "certificates are not taken here")
-        return self._replica.registered.registry.resolve(self._certificates.attest(chain))
+        return self._replica.registered.registry.resolve(self._watch.certificates.attest(chain))
 
     def key_of(self, chain: Sequence[bytes]) -> ProvenKeys:
         """Return the key of a certificate that a trust domain vouches for; none of any other."""
-        if self._certificates is None or not chain:
+        if self._watch is None or not chain:
             return NOTHING_PROVEN
         try:
-            svid = self._certificates.verify(chain)
+            svid = self._watch.certificates.verify(chain)
         except AttestationError:
             return NOTHING_PROVEN
         return ProvenKeys(

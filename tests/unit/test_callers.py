@@ -26,6 +26,7 @@ async def test_the_tls_layer_follows_the_bundles() -> None:
     """What is new in a bundle is known to the next handshake."""
     bench, context = SpiffeBench(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     watch = client_watch(bench.attestation, ClientTrust(context), bench.clock)
+    assert watch is not None
     assert context.cert_store_stats()["x509_ca"] == 0
 
     await bench.verifier.keys.refresh()
@@ -39,6 +40,13 @@ async def test_the_tls_layer_follows_the_bundles() -> None:
     await bench.verifier.keys.refresh()
     await watch.look()
     assert context.cert_store_stats()["x509_ca"] == 2
+
+
+def test_where_clients_are_asked_for_none_none_is_known() -> None:
+    """No trust domain is needed then."""
+    clock = FakeClock()
+
+    assert client_watch(Attestation([], ProofCache(clock)), None, clock) is None
 
 
 def test_certificates_are_asked_for_and_not_demanded() -> None:
