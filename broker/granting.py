@@ -56,7 +56,7 @@ class Granting:
         full = await _outcome(taking.refused_by())
         if isinstance(granted, Granted) and full is None:
             await self._shorten(new.spec, granted, new.ttl_ms)
-            return _dated(_fresh(new, granted), granted)
+            return _fresh(new, granted)
         await self._undo(new, new.spec.id)
         raise granted if isinstance(granted, BrokerError) else _refusal(full)
 
@@ -178,7 +178,7 @@ def _refusal(full: Quota | BrokerError | None) -> BrokerError:
 
 def _fresh(new: NewLease, granted: Granted) -> Lease:
     return Lease(
-        spec=new.spec,
+        spec=_signed_by(new.spec, granted),
         state=LeaseState.ACTIVE,
         is_alive=True,
         generation=granted.generation,
@@ -189,11 +189,16 @@ def _fresh(new: NewLease, granted: Granted) -> Lease:
     )
 
 
+def _signed_by(spec: LeaseSpec, granted: Granted) -> LeaseSpec:
+    """Name the key that the grant was signed by: a repeat's is that of the first request."""
+    return spec if spec.key_id == granted.key_id else replace(spec, key_id=granted.key_id)
+
+
 def _dated(lease: Lease, granted: Granted) -> Lease:
     """Show a lease as one of its grants made it: a later renewal changes no earlier answer."""
     return replace(
         lease,
-        spec=replace(lease.spec, key_id=granted.key_id),
+        spec=_signed_by(lease.spec, granted),
         generation=granted.generation,
         issued_at_ms=granted.issued_at_ms,
         expires_at_ms=granted.expires_at_ms,
