@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 import broker
+from broker.dev.realms import stanzas, trust_domain
 from broker.errors import ConfigurationError
 
 _PACKAGE: Final = Path(broker.__file__).parent
@@ -81,6 +82,9 @@ def _patch_issuers(file: Path, issuer: str) -> None:
     declared = document["issuers"][0]
     declared["issuer"] = issuer
     declared["keys"]["url"] = f"{issuer}/jwks"
+    algorithm = declared["algorithms"][0]
+    document["issuers"] += stanzas(issuer, algorithm)
+    document["trust_domains"] = [trust_domain(issuer, algorithm)]
     _write(file, document)
 
 
