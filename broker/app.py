@@ -7,8 +7,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import structlog
@@ -24,7 +24,7 @@ from broker.audit.json_lines import JsonLinesSink
 from broker.callers import Callers, client_watch
 from broker.clock import Clock, SystemClock
 from broker.endpoints import endpoint_of, http_limits, trust_of
-from broker.errors import BrokerError, UnavailableError
+from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
 from broker.faultpoints import FaultPoints
 from broker.feed.hub import Hub, HubLimits
 from broker.feed.shipper import Shipper
@@ -193,6 +193,8 @@ class Broker:
         Raises:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
+        with suppress(StoreUnavailableError):  # then the replica says it when it can look
+            await self.ledger.control.require_fit()
         await self._start_panic(stack)
         attestation = await self._start_attestation(stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)
@@ -278,9 +280,6 @@ class Broker:
         self._hub.close()
         await server.stop()
 
-    def _jwks(self) -> Mapping[str, object]:
-        return self.replica.keyring.jwks()
-
     def _services(self, callers: Callers, limits: HttpLimits) -> Services:
         verbs, issuer = self.verbs, self._settings.issuer
         return Services(
@@ -297,7 +296,7 @@ class Broker:
             clients=callers,
             possession=Possession(ProofChecker(self._clock, self.ledger.proofs), issuer),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
-            jwks=self._jwks,
+            jwks=lambda: self.replica.keyring.jwks(),
             metrics=self.metrics,
             limits=limits,
             clock=self._clock,
