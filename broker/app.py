@@ -296,7 +296,7 @@ class Broker:
             clients=callers,
             possession=Possession(ProofChecker(self._clock, self.ledger.proofs), issuer),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
-            jwks=lambda: self.replica.keyring.jwks(),
+            jwks=lambda: dict(self.replica.keyring.jwks()),
             metrics=self.metrics,
             limits=limits,
             clock=self._clock,
