@@ -19,8 +19,9 @@ from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
 from broker.attestation.settings import AttestationSettings
 from broker.audit.json_lines import JsonLinesSink
+from broker.callers import Callers, client_watch
 from broker.clock import Clock
-from broker.endpoints import endpoint_of, http_limits, name_of
+from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
 from broker.faultpoints import FaultPoints
 from broker.feed.hub import Hub, HubLimits
@@ -30,15 +31,16 @@ from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
 from broker.http.panic import PanicDoor
+from broker.http.possession import Possession
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import KeySet, Services
 from broker.key_state import KeyState
 from broker.metrics import Metrics
-from broker.model.principal import Principal
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.presence import Presence
+from broker.proof.dpop import ProofChecker
 from broker.readiness import readiness
 from broker.reaper import Claims
 from broker.replica import WATCHERS, Replica
@@ -208,7 +210,7 @@ class Broker:
         self._looks.append(IssuerWatch(attestation, self.gate).look)
         await self.look()
         await self._start_background(stack)
-        stack.push_async_callback(self._leave)
+        stack.push_async_callback(self._presence.leave)
         self._start_ticking(stack)
         server = await self._start_http(attestation)
         stack.push_async_callback(self._stop_http, server)
@@ -243,7 +245,6 @@ class Broker:
 
     def look_again(self) -> None:
         """Look at the published record and the key files now, not at the next tick (SIGHUP)."""
-        structlog.get_logger(__name__).info("broker-looks-again")
         look = asyncio.create_task(self._refresh())
         self._looking.add(look)
         look.add_done_callback(self._looking.discard)
@@ -267,10 +268,6 @@ class Broker:
         except BrokerError as error:
             structlog.get_logger(__name__).warning("replica-refresh-failed", error=str(error))
 
-    async def _leave(self) -> None:
-        with contextlib.suppress(UnavailableError):
-            await self._presence.leave()
-
     async def _start_background(self, stack: AsyncExitStack) -> None:
         for run in (self._shipper.run, self._hub.run, self._sink.run):
             task = asyncio.create_task(run())
@@ -288,9 +285,13 @@ class Broker:
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:
         limits = http_limits(self._settings)
-        app = build(self._services(attestation, limits))
+        endpoint = endpoint_of(self._settings.listen)
+        trust = trust_of(self._settings.listen, endpoint)
+        callers = Callers(attestation, self.replica, client_watch(attestation, trust, self._clock))
+        self._ticker.every(_WATCH_MS, callers.look)
+        app = build(self._services(callers, limits))
         server = HttpServer(app, limits, structlog.get_logger("broker.http"))
-        await server.start(endpoint_of(self._settings.listen))
+        await server.start(endpoint)
         return server
 
     async def _stop_http(self, server: HttpServer) -> None:
@@ -301,12 +302,8 @@ class Broker:
         keyring = await self.replica.fresh_keyring()
         return KeySet(keyring.jwks(), keyring.number, self._settings.keys.cache_seconds)
 
-    def _services(self, attestation: Attestation, limits: HttpLimits) -> Services:
-        verbs = self.verbs
-
-        async def authenticate(token: str) -> Principal:
-            return self.replica.registered.registry.resolve(await attestation.attest(token))
-
+    def _services(self, callers: Callers, limits: HttpLimits) -> Services:
+        verbs, issuer = self.verbs, self._settings.issuer
         return Services(
             tasks=verbs.tasks,
             listing=verbs.listing,
@@ -318,14 +315,16 @@ class Broker:
             introspection=verbs.introspection,
             explain=verbs.explain,
             revisions=verbs.revisions,
-            authenticate=authenticate,
+            authenticate=callers.by_token,
+            clients=callers,
+            possession=Possession(ProofChecker(self._clock, self.ledger.proofs), issuer),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
             jwks=self._jwks,
             metrics=self.metrics,
             limits=limits,
             clock=self._clock,
             log=structlog.get_logger("broker.http"),
-            issuer=self._settings.issuer,
+            issuer=issuer,
             durability=self._settings.store.durability,
             request_id=self.ledger.ids.operation,
             extra_routes=feed_routes(self._hub, limits=limits),

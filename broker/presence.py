@@ -3,6 +3,8 @@
 What is told is what answers: it is read from the objects that serve, never from what they should.
 """
 
+from contextlib import suppress
+
 from broker.errors import UnavailableError
 from broker.gate import Gate
 from broker.key_state import key_set_digest
@@ -32,12 +34,9 @@ class Presence:
         await self._replicas.report(self._id, self.serving())
 
     async def leave(self) -> None:
-        """Say that nothing is served any more.
-
-        Raises:
-            StoreUnavailableError: nobody heard it: this broker is called silent for a while.
-        """
-        await self._replicas.leave(self._id)
+        """Say that nothing is served any more. If nobody hears it, it is called silent a while."""
+        with suppress(UnavailableError):
+            await self._replicas.leave(self._id)
 
     def serving(self) -> Serving:
         """Look at what is served."""

@@ -34,7 +34,12 @@ async def serve(settings: Settings) -> int:
         broker = Broker(settings, link, SystemClock())
         server = await broker.start(stack)
         collector.settle()
-        loop.add_signal_handler(signal.SIGHUP, broker.look_again)
+
+        def look_again() -> None:
+            log.info("broker-looks-again")
+            broker.look_again()
+
+        loop.add_signal_handler(signal.SIGHUP, look_again)
         log.info("broker-listening", addresses=[f"{h}:{p}" for h, p in server.addresses])
         await stopping.wait()
         broker.gate.report(DRAIN, Hindrance("this broker is stopping", "use another one"))
