@@ -15,9 +15,6 @@ from tests.fakes.scene import Scene
 from tests.fakes.world import World
 
 TASKS = 20
-IN_A_TASK = 50
-"""Half of what one task may hold."""
-
 """At least; more where there would be more in each than a task may have."""
 
 EACH = 80
@@ -32,7 +29,7 @@ async def crowd(world: World, size: int) -> dict[str, str]:
     tasks = [(await world.open(ttl_seconds=28_800))["id"] for _ in range(count)]
     tokens: dict[str, str] = {}
     wanted = [tasks[number % count] for number in range(size)]
-    for start in range(0, size, len(tasks)):
+    for start in range(0, size, TASKS):
         issued = await asyncio.gather(
             *(world.issue(task, ttl_seconds=3_000) for task in wanted[start : start + TASKS])
         )
