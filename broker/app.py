@@ -311,6 +311,7 @@ class Broker:
             credentials=verbs.credentials,
             revocations=verbs.revocations,
             selections=verbs.selections,
+            cuts=verbs.cuts,
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,
