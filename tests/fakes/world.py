@@ -35,8 +35,6 @@ from tests.fakes.redis_servers import SingleServer
 from tests.fakes.world_config import AUDIENCE, Template, WorldConfig
 
 OPERATOR_AT_WORK: Final = "operator:test"
-"""Who publishes and rotates."""
-
 PATIENCE_S: Final = 20.0
 """After this a test is stuck, and fails."""
 
