@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from backends.contract import ClaimsOf
+from broker.agents import Agents
 from broker.credentials import Credentials
 from broker.cuts import Cuts
 from broker.explain import Explain
@@ -15,6 +16,7 @@ from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
 from broker.listing import Listing
+from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
 from broker.minting import Minting
 from broker.order_walk import OrderWalk
@@ -42,6 +44,7 @@ class Parts:
 
     ``news`` is called with a bucket whose outbox has something, and whether somebody's access
     ended; ``due`` with buckets that have work. ``claims_of`` writes down what our tokens state.
+    ``agent_quota`` is the quota of an agent that states none.
     """
 
     ledger: Ledger
@@ -53,6 +56,7 @@ class Parts:
     issuer: str
     claims_of: ClaimsOf
     task_limits: TaskLimits
+    agent_quota: int
     retention_ms: int
     claims: Claims
     news: News
@@ -66,6 +70,7 @@ class Verbs:
 
     tasks: Tasks
     listing: Listing
+    agents: Agents
     issuance: Issuance
     credentials: Credentials
     revocations: Revocations
@@ -82,12 +87,15 @@ def build_verbs(parts: Parts) -> Verbs:
     """Build them."""
     ledger, judgement = parts.ledger, _judgement(parts)
     populations = Populations(ledger.tree)
+    listing = Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets))
+    cuts = Cuts(ledger.cuts, ledger.orders, ledger.clock)
     selections = _selections(parts)
     sets = _set_orders(parts, selections)
     revocations = _revocations(parts, sets)
     return Verbs(
         tasks=_tasks(parts, judgement),
-        listing=Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets)),
+        listing=listing,
+        agents=_agents(parts, listing, cuts),
         issuance=_issuance(parts, judgement),
         credentials=Credentials(
             tasks=ledger.tasks,
@@ -98,12 +106,25 @@ def build_verbs(parts: Parts) -> Verbs:
         ),
         revocations=revocations,
         selections=selections,
-        cuts=Cuts(ledger.cuts, ledger.orders, ledger.clock),
+        cuts=cuts,
         reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger.decisions, lambda: parts.replica.published),
         revisions=Revisions(ledger.control, ledger.replicas),
         reaper=_reaper(parts, populations, revocations, sets),
+    )
+
+
+def _agents(parts: Parts, listing: Listing, cuts: Cuts) -> Agents:
+    ledger = parts.ledger
+    return Agents(
+        registered=lambda: parts.replica.registered,
+        default_quota=parts.agent_quota,
+        quotas=ledger.quotas,
+        listing=listing,
+        credentials=LiveCredentials(ledger.quotas, ledger.leases),
+        cuts=cuts,
+        clock=ledger.clock,
     )
 
 
