@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Final
 
@@ -280,9 +280,6 @@ class Broker:
         self._hub.close()
         await server.stop()
 
-    def _jwks(self) -> Mapping[str, object]:
-        return self.replica.keyring.jwks()
-
     def _services(self, callers: Callers, limits: HttpLimits) -> Services:
         verbs, issuer = self.verbs, self._settings.issuer
         return Services(
@@ -299,7 +296,7 @@ class Broker:
             clients=callers,
             possession=Possession(ProofChecker(self._clock, self.ledger.proofs), issuer),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
-            jwks=self._jwks,
+            jwks=lambda: dict(self.replica.keyring.jwks()),
             metrics=self.metrics,
             limits=limits,
             clock=self._clock,
