@@ -1,7 +1,7 @@
 """The path of a request for a credential: the steps, in this order, in one place.
 
     task ─ own it? ─ within its ceiling? ─ decide ─ attenuate, bind to a key
-         ─ grant (ledger and quotas) ─ sign
+         ─ use evidence up where policy says so ─ grant (ledger and quotas) ─ sign
 
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.
@@ -35,6 +35,8 @@ from broker.model.task import TaskSpec
 from broker.ownership import require_holder, require_owner
 from broker.policy.query import Query
 from broker.questions import about_issue, about_renewal
+from broker.single_use import SingleUse
+from broker.store.evidence_ledger import Use
 from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
 from broker.store.task_tree import TaskTree
 
@@ -42,7 +44,7 @@ from broker.store.task_tree import TaskTree
 class Issuance:
     """Issues and renews. ``told`` is called with the bucket whose outbox has news."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
         self,
         *,
         tree: TaskTree,
@@ -50,6 +52,7 @@ class Issuance:
         granting: Granting,
         judgement: Judgement,
         minting: Minting,
+        single_use: SingleUse,
         ids: IdFactory,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
@@ -59,6 +62,7 @@ class Issuance:
         self._granting = granting
         self._judgement = judgement
         self._minting = minting
+        self._single_use = single_use
         self._ids = ids
         self._faults = faults
         self._told = told
@@ -73,11 +77,13 @@ class Issuance:
             InvalidRequestError: no such capability in this tenant.
             AccessDeniedError: beyond the ceiling, or policy refuses.
             BindingRequiredError: policy wants it bound to a key, and none is proven.
+            EvidenceUsedError: policy wants evidence that was not used before.
             TaskClosedError: the task or an ancestor has ended, or an operator has cut it off.
             QuotaExceededError: of the task, an agent of its path's ends, or the tenant.
             UnavailableError: revoke-only at the moment.
         """
         same = repeatable(caller, f"issue {task}", idempotency_key, _asked(caller, request))
+        use = self._single_use.begin(same)
 
         async def attempt(published: Published, known: Principal) -> IssuedCredential:
             found = await self._tree.bound(task)
@@ -85,7 +91,7 @@ class Issuance:
                 raise NotFoundError("no such task")
             spec, instance = found
             require_owner(known, spec, instance)
-            return await self._issue(known, spec, request, same, published)
+            return await self._issue(known, spec, request, same, published, use=use)
 
         return await self._judgement.on_fresh_facts(caller, attempt)
 
@@ -96,6 +102,8 @@ class Issuance:
         request: IssueCredential,
         same: Repeatable,
         published: Published,
+        *,
+        use: Use,
     ) -> IssuedCredential:
         capability = _capability(published, request.capability, spec.tenant)
         if capability is None:
@@ -117,6 +125,7 @@ class Issuance:
         key = key_for(caller, permit.obligations)
         await self._check_binding(published, query, is_met(key, permit.obligations))
         most = _longest(published, capability, permit.obligations.max_ttl_ms)
+        await self._single_use.spend(published, query, permit.obligations, use)
         granted = self._spec(caller, spec, capability, scopes, permit.trace)
         new = NewLease(
             spec=replace(granted, confirmation=key),
@@ -192,19 +201,28 @@ class Issuance:
             NotFoundError: no such credential, or another instance's.
             LeaseNotRenewableError: its capability forbids it, or it would not live longer.
             BindingRequiredError: it is bound to a key that this request does not prove.
-            AccessDeniedError, TaskClosedError, UnavailableError: as for :meth:`issue`.
+            AccessDeniedError, EvidenceUsedError, TaskClosedError, UnavailableError: as for
+                :meth:`issue`.
         """
         same = repeatable(caller, f"renew {lease}", idempotency_key, _asked(caller, ttl_ms))
+        use = self._single_use.begin(same)
 
         async def attempt(published: Published, known: Principal) -> IssuedCredential:
             held = await self._leases.view(lease)
             require_holder(known, held.spec)
-            return await self._renew(known, held, ttl_ms, same, published)
+            return await self._renew(known, held, ttl_ms, same, published, use=use)
 
         return await self._judgement.on_fresh_facts(caller, attempt)
 
     async def _renew(
-        self, caller: Principal, held: Lease, ttl_ms: int, same: Repeatable, published: Published
+        self,
+        caller: Principal,
+        held: Lease,
+        ttl_ms: int,
+        same: Repeatable,
+        published: Published,
+        *,
+        use: Use,
     ) -> IssuedCredential:
         spec = await self._tree.spec(held.spec.task)
         if spec is None:
@@ -224,6 +242,7 @@ class Issuance:
         is_good = is_met(key, permit.obligations) and is_held(caller, key)
         await self._check_binding(published, query, is_good)
         self._faults.reach("renew.decided")
+        await self._single_use.spend(published, query, permit.obligations, use)
         renewal = Renewal(
             ttl_ms=min(
                 query.ttl_ms, _longest(published, capability, permit.obligations.max_ttl_ms)
