@@ -4,6 +4,7 @@
 -- KEYS: evidence. ARGV: operation, digest, how long it is remembered, how long a repeat is known
 local held = redis.call('HMGET', KEYS[1], 'operation', 'digest', 'kept')
 if not held[1] then
+  if redis.call('EXISTS', KEYS[1]) == 1 then return {'used'} end
   redis.call('HSET', KEYS[1], 'operation', ARGV[1], 'digest', ARGV[2], 'kept', ARGV[3])
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
   return {'ok'}
