@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from backends.contract import ClaimsOf
 from broker.credentials import Credentials
+from broker.cuts import Cuts
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
@@ -23,6 +24,7 @@ from broker.reaper import Claims, News, Reaper, Worker
 from broker.receipts import Receipts
 from broker.replica import Replica
 from broker.reports import Reports
+from broker.revisions import Revisions
 from broker.revocation import Revocations
 from broker.selecting import Selecting
 from broker.selections import Selections
@@ -69,9 +71,11 @@ class Verbs:
     credentials: Credentials
     revocations: Revocations
     selections: Selections
+    cuts: Cuts
     reports: Reports
     introspection: Introspection
     explain: Explain
+    revisions: Revisions
     reaper: Reaper
 
 
@@ -96,9 +100,11 @@ def build_verbs(parts: Parts) -> Verbs:
         ),
         revocations=revocations,
         selections=selections,
+        cuts=Cuts(ledger.cuts, ledger.orders, ledger.clock),
         reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger.decisions, lambda: parts.replica.published),
+        revisions=Revisions(ledger.control, ledger.replicas),
         reaper=_reaper(parts, populations, revocations, sets),
     )
 

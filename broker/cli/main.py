@@ -21,12 +21,14 @@ COMMANDS: Final = {
     "dev": Entry("broker.cli.dev", "dev", "Keep a broker for experiments up."),
     "serve": Entry("broker.cli.serve", "serve", "Run a broker."),
     "apply": Entry("broker.cli.publish", "apply", "Check the configuration and publish it."),
+    "revisions": Entry("broker.cli.revisions", "revisions", "Look at what was published."),
     "config": Entry("broker.cli.config", "config", "Look at the configuration."),
     "issuer": Entry("broker.cli.issuer", "issuer", "Try the issuers of workload tokens."),
-    "keys": Entry("broker.cli.keys", "keys", "Make and rotate signing keys."),
+    "keys": Entry("broker.cli.keys", "keys", "Make, show and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
+    "cut": Entry("broker.cli.cuts", "cut", "Look at the cuts that stand."),
     "panic": Entry("broker.cli.panic", "panic", "Take access away when nothing else works."),
     "report": Entry(
         "broker.cli.report", "report", "Tell what became of every credential of a task or order."

@@ -11,7 +11,7 @@ from broker.http.table import Table
 
 
 class OperatorRoutes:
-    """``/v1/revocations…`` and ``/v1/decisions…``."""
+    """``/v1/revocations…``, ``/v1/cuts`` and ``/v1/decisions…``."""
 
     def __init__(self, services: Services, bodies: Bodies) -> None:
         self._services = services
@@ -23,6 +23,7 @@ class OperatorRoutes:
         table.change("/v1/revocations", self.order)
         table.read("/v1/revocations/{revocation}", self.show)
         table.read("/v1/revocations/{revocation}/report", self.report, *query.PAGE)
+        table.read("/v1/cuts", self.cuts)
         table.read("/v1/decisions/{decision}", self.explain)
 
     async def order(self, request: web.Request) -> web.Response:
@@ -50,6 +51,11 @@ class OperatorRoutes:
         )
         durability = self._services.durability
         return render.reply(render.revocation_report(shown, page, window, durability))
+
+    async def cuts(self, request: web.Request) -> web.Response:
+        """List the cuts that stand."""
+        found = await self._services.cuts.find(request[PRINCIPAL])
+        return render.reply(render.listing("cuts", [render.cut(each) for each in found], None))
 
     async def explain(self, request: web.Request) -> web.Response:
         """Show why a decision fell as it did."""

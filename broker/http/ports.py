@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from broker.cuts import StandingCut
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.model.lease import Lease
 from broker.model.principal import Principal
@@ -22,6 +23,8 @@ from broker.model.requests import (
 )
 from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
+from broker.revisions import KeyStates, Revision
+from broker.store.control_record import Publication
 
 
 class Tasks(Protocol):
@@ -122,6 +125,14 @@ class Selections(Protocol):
         ...
 
 
+class Cuts(Protocol):
+    """:class:`broker.cuts.Cuts`."""
+
+    async def find(self, caller: Principal) -> list[StandingCut]:
+        """List what stands."""
+        ...
+
+
 class Reports(Protocol):
     """:class:`broker.reports.Reports`."""
 
@@ -149,4 +160,20 @@ class Explain(Protocol):
 
     async def decision(self, caller: Principal, decision: DecisionId) -> Mapping[str, object]:
         """Show a recorded decision."""
+        ...
+
+
+class Revisions(Protocol):
+    """:class:`broker.revisions.Revisions`."""
+
+    async def all(self, caller: Principal) -> list[Publication]:
+        """Return the kept revisions, newest first."""
+        ...
+
+    async def find(self, caller: Principal, revision: int) -> Revision:
+        """Return one revision."""
+        ...
+
+    async def keys(self, caller: Principal) -> KeyStates:
+        """Return how the signing keys stand."""
         ...

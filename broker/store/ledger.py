@@ -18,6 +18,7 @@ from broker.store.live_leases import LiveLeases
 from broker.store.paths import Paths
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
+from broker.store.replicas import Replicas
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
 from broker.store.task_ledger import TaskLedger
@@ -40,6 +41,7 @@ class Ledger:
     quotas: QuotaLedger
     decisions: DecisionLog
     control: ControlStore
+    replicas: Replicas
     clock: LedgerClock
     live: LiveLeases
     selections: SelectionLedger
@@ -72,6 +74,7 @@ class Ledger:
             quotas=QuotaLedger(link, keys, bounds=bounds),
             decisions=DecisionLog(link, keys, ids, limits),
             control=ControlStore(link, keys, ids),
+            replicas=Replicas(link, keys),
             clock=LedgerClock(link, keys),
             live=LiveLeases(link, keys, bounds=bounds),
             selections=SelectionLedger(link, keys),
