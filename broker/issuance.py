@@ -27,7 +27,7 @@ from broker.ids import IdFactory, LeaseId, TaskId
 from broker.judgement import Judgement
 from broker.minting import Minting
 from broker.model.capability import Capability, CheckMode, covers
-from broker.model.decision import Trace
+from broker.model.decision import Obligations, Trace
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
@@ -165,6 +165,15 @@ class Issuance:
                 published, query, "beyond-capability", "the capability has these scopes"
             )
 
+    async def _check_narrowing(
+        self, published: Published, query: Query, obligations: Obligations
+    ) -> None:
+        """Hold a renewal to what policy leaves now: it has all of its scopes, or is none."""
+        if obligations.scopes is not None and not query.scopes <= obligations.scopes:
+            raise await self._judgement.refuse(
+                published, query, "narrower-now", "the obligations leave all of its scopes"
+            )
+
     async def _check_binding(self, published: Published, query: Query, is_good: bool) -> None:  # noqa: FBT001 - a judgement
         """Refuse, with a record, what is not bound as it has to be."""
         if not is_good:
@@ -247,11 +256,7 @@ class Issuance:
         query = about_renewal(caller, spec, capability, held.spec, ttl_ms)
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
-        narrowed = permit.obligations.scopes
-        if narrowed is not None and not set(held.spec.scopes) <= narrowed:
-            raise await self._judgement.refuse(
-                published, query, "narrower-now", "the obligations leave all of its scopes"
-            )
+        await self._check_narrowing(published, query, permit.obligations)
         key = held.spec.confirmation
         is_good = is_met(key, permit.obligations) and is_held(caller, key)
         await self._check_binding(published, query, is_good)
