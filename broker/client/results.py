@@ -97,6 +97,11 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     renewable: bool
 
+    @property
+    def is_bound_to_dpop(self) -> bool:
+        """Tell whether each request must prove the agent's key (RFC 9449 §5; no case)."""
+        return self.token_type.lower() == "dpop"
+
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one credential. ``confirmed`` means: its target refuses it from now on."""
