@@ -31,6 +31,7 @@ from broker.revocation import Revocations
 from broker.selecting import Selecting
 from broker.selections import Selections
 from broker.set_orders import SetOrders
+from broker.single_use import SingleUse
 from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
 from broker.tasks import TaskLimits, Tasks
@@ -86,6 +87,7 @@ class Verbs:
 def build_verbs(parts: Parts) -> Verbs:
     """Build them."""
     ledger, judgement = parts.ledger, _judgement(parts)
+    single_use = SingleUse(ledger.evidence, judgement, ledger.ids)
     populations = Populations(ledger.tree)
     listing = Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets))
     cuts = Cuts(ledger.cuts, ledger.orders, ledger.clock)
@@ -93,10 +95,10 @@ def build_verbs(parts: Parts) -> Verbs:
     sets = _set_orders(parts, selections)
     revocations = _revocations(parts, sets)
     return Verbs(
-        tasks=_tasks(parts, judgement),
+        tasks=_tasks(parts, judgement, single_use),
         listing=listing,
         agents=_agents(parts, listing, cuts),
-        issuance=_issuance(parts, judgement),
+        issuance=_issuance(parts, judgement, single_use),
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
@@ -138,7 +140,7 @@ def _judgement(parts: Parts) -> Judgement:
     )
 
 
-def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
+def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
     def wake(task: TaskId) -> None:
         parts.news(bucket_of(task), urgent=True)
         parts.due([bucket_of(task)])
@@ -146,6 +148,7 @@ def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
     return Tasks(
         ledger=parts.ledger.tasks,
         judgement=judgement,
+        single_use=single_use,
         ids=parts.ledger.ids,
         limits=parts.task_limits,
         faults=parts.faults,
@@ -153,7 +156,7 @@ def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
     )
 
 
-def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
+def _issuance(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Issuance:
     def told(lease: LeaseId) -> None:
         parts.news(bucket_of(lease), urgent=False)
 
@@ -163,6 +166,7 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
         leases=ledger.leases,
         granting=Granting(ledger.leases, Places(ledger.quotas)),
         judgement=judgement,
+        single_use=single_use,
         minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,
         faults=parts.faults,
