@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
 from broker.errors import AttestationError, InvalidRequestError
-from broker.http import oauth_routes, problems, status_routes
+from broker.http import document_routes, oauth_routes, problems, status_routes
 from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
@@ -30,6 +30,7 @@ PUBLIC: Final = frozenset(
         status_routes.METRICS,
         oauth_routes.JWKS,
         oauth_routes.METADATA,
+        document_routes.CONTRACT,
     }
 )
 """All that anybody may ask for. A test walks the route table and finds nothing else open."""

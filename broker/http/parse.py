@@ -84,14 +84,19 @@ def idempotency_key(given: str | None) -> str:
 def task_filter(found: dict[str, str]) -> TaskFilter:
     """Read which tasks to list."""
     state = found.get("state", "")
-    if state and state not in _STATES:
+    if "state" in found and state not in _STATES:
         words = ", ".join(TaskState)
         raise InvalidRequestError(f"use one of: {words}", field="state")
     return TaskFilter(
-        tenant=_name_or_nothing(found.get("tenant"), "tenant"),
-        agent=_name_or_nothing(found.get("agent"), "agent"),
+        tenant=_filtered(found, "tenant"),
+        agent=_filtered(found, "agent"),
         state=state,
     )
+
+
+def _filtered(found: dict[str, str], field: str) -> str:
+    """Read a name to filter by. An empty one is refused: it would filter nothing, unnoticed."""
+    return text.parse_name(found[field], field=field) if field in found else ""
 
 
 def selector(body: wire.RevokeBody) -> Selector:

@@ -125,9 +125,14 @@ def answer(error: Exception, *, is_oauth: bool = False) -> web.Response:
 
 def code_of(error: Exception) -> str:
     """Return the stable word for an error, as callers may see it."""
-    if isinstance(error, errors.AttestationError):
+    return word_of(type(error))
+
+
+def word_of(kind: type[Exception]) -> str:
+    """Return the stable word for a class of errors."""
+    if issubclass(kind, errors.AttestationError):
         return errors.AttestationError.code  # its subclasses must not be told apart
-    return error.code if isinstance(error, errors.BrokerError) else errors.BrokerError.code
+    return kind.code if issubclass(kind, errors.BrokerError) else errors.BrokerError.code
 
 
 def _detail(error: Exception, row: Row) -> str:

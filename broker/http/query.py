@@ -54,7 +54,7 @@ def window(found: dict[str, str]) -> Window:
         InvalidRequestError: one of them is malformed.
     """
     cursor = found.get("cursor", "")
-    if cursor and _CURSOR.fullmatch(cursor) is None:
+    if "cursor" in found and _CURSOR.fullmatch(cursor) is None:
         raise InvalidRequestError("send back what 'next' held, or nothing", field="cursor")
     limit = found.get("limit", str(DEFAULT_PAGE))
     if _LIMIT.fullmatch(limit) is None or int(limit) > MAX_PAGE:

@@ -7,6 +7,7 @@ from aiohttp import hdrs, web
 from broker.http.admission import Admission
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
+from broker.http.document_routes import DocumentRoutes
 from broker.http.edge import PUBLIC, Edge, expect, seal
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
@@ -26,6 +27,9 @@ METRICS: Final = web.AppKey("METRICS", Metrics)
 MUTATIONS: Final = web.AppKey("MUTATIONS", Mutations)
 """The changes under way; the server waits for them before it is done."""
 
+QUERIES: Final = web.AppKey("QUERIES", dict[str, tuple[str, ...]])
+"""The query parameters that each path reads; a test holds the contract against them."""
+
 
 def build(services: Services) -> web.Application:
     """Build the application. It holds no state but who is connected and what is under way."""
@@ -36,12 +40,14 @@ def build(services: Services) -> web.Application:
     )
     app[ADMISSION], app[MUTATIONS], app[METRICS] = admission, mutations, services.metrics
     app.on_response_prepare.append(seal)
-    for route in (*_own_routes(services, mutations), *services.extra_routes):
+    table = _own_routes(services, mutations)
+    app[QUERIES] = table.queries
+    for route in (*table.routes, *services.extra_routes):
         _guarded(route).register(app.router)
     return app
 
 
-def _own_routes(services: Services, mutations: Mutations) -> list[web.RouteDef]:
+def _own_routes(services: Services, mutations: Mutations) -> Table:
     table, bodies = Table(mutations), Bodies(services.limits)
     # aiohttp tries the templates below one prefix in turn, so what is asked for most comes first.
     CredentialRoutes(services, bodies).register(table)
@@ -49,7 +55,8 @@ def _own_routes(services: Services, mutations: Mutations) -> list[web.RouteDef]:
     OperatorRoutes(services, bodies).register(table)
     OAuthRoutes(services, bodies).register(table)
     StatusRoutes(services).register(table)
-    return table.routes
+    DocumentRoutes(services.limits).register(table)
+    return table
 
 
 def _guarded(route: web.RouteDef) -> web.RouteDef:
