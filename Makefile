@@ -23,13 +23,14 @@ setup: $(STAMP) ## make the virtual environment from the lock file
 run: $(STAMP) ## the whole story on an embedded Redis and a throw-away issuer
 	@$(VENV)/bin/broker demo
 
-test: $(STAMP) ## the tests that need nothing but this checkout
-	$(PY) -m pytest -m "not real and not soak" tests
+test: $(STAMP) ## the tests that need nothing but this checkout (ARGS="..." goes to pytest)
+	$(PY) -m pytest -m "not real and not soak" $(ARGS) tests
 
 test-soak: $(STAMP) ## random histories and random deaths, for minutes
 	$(PY) -m pytest -m soak tests
 
 test-real: $(STAMP) ## the tests against real servers, fetched at pinned versions into .cache
+	$(PY) -m tests.real.fetch
 	$(PY) -m pytest -m real -rs tests
 
 check: $(STAMP) ## what must hold before a commit: format, lint, types, import rules

@@ -13,12 +13,13 @@ from typing import Final
 
 import structlog
 
+from backends.jwt import access_token_claims
 from broker import logs
 from broker.attestation.assembly import build_attestation
 from broker.attestation.attestation import Attestation
-from broker.attestation.declaration import AttestationSettings
 from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
+from broker.attestation.settings import AttestationSettings
 from broker.audit.json_lines import JsonLinesSink
 from broker.clock import Clock, SystemClock
 from broker.endpoints import endpoint_of, http_limits
@@ -80,35 +81,15 @@ class Broker:
             actions=list(Action),
         )
         self._ticker = Ticker()
-        self.ledger = Ledger.over(
-            link,
-            namespace=settings.store.namespace,
-            buckets=settings.store.buckets,
-            limits=ledger_limits(settings),
-            bounds=ClockBounds(clock, settings.clock.max_skew_ms, settings.store.deadline_ms),
-        )
-        self._counting = Counting(link, self.ledger.keys)
-        self._feed_log = FeedLog(
-            link,
-            settings.store.namespace,
-            limits=LogLimits(
-                keep=settings.feed.log_keep_entries, longest=settings.feed.log_max_entries
-            ),
-        )
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
-        self._shipper = Shipper(
-            self._feed_log,
-            settings.store.buckets,
-            clock=clock,
-            faults=self._faults,
-            on_lag=lambda lag_ms: self.metrics.shipped(lag_ms / 1000),
-        )
-        self.replica = Replica(
-            control=self.ledger.control,
-            gate=self.gate,
-            key_directory=settings.keys.directory,
-            issuer=settings.issuer,
-            quotas=settings.quotas,
+        self.ledger = self._build_ledger()
+        self.replica = self._build_replica()
+        self._counting = Counting(link, self.ledger.keys)
+        self._feed_log = self._build_feed_log()
+        self._shipper = self._build_shipper()
+        self._hub = self._build_hub()
+        self._sink = JsonLinesSink(
+            settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
         )
         self._clock_watch = ClockWatch(
             LedgerClock(link, self.ledger.keys),
@@ -116,22 +97,57 @@ class Broker:
             self.gate,
             max_skew_ms=settings.clock.max_skew_ms,
         )
-        self._hub = Hub(
-            self._feed_log,
-            lambda: self.replica.registered.resource_servers,
-            clock=clock,
-            limits=HubLimits(alive_ms=settings.feed.alive_ms),
-            on_acknowledged=lambda lag_ms: self.metrics.acknowledged(lag_ms / 1000),
-        )
-        self._sink = JsonLinesSink(
-            settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
-        )
         self._looks: list[Look] = [
             StoreWatch(link, settings.store, self.gate, self.metrics).look,
             self._clock_watch.look,
             FeedWatch(self._shipper, self._sink, self.gate).look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
+
+    def _build_ledger(self) -> Ledger:
+        store = self._settings.store
+        return Ledger.over(
+            self._link,
+            namespace=store.namespace,
+            buckets=store.buckets,
+            limits=ledger_limits(self._settings),
+            bounds=ClockBounds(self._clock, self._settings.clock.max_skew_ms, store.deadline_ms),
+        )
+
+    def _build_replica(self) -> Replica:
+        return Replica(
+            control=self.ledger.control,
+            gate=self.gate,
+            key_directory=self._settings.keys.directory,
+            issuer=self._settings.issuer,
+            quotas=self._settings.quotas,
+        )
+
+    def _build_feed_log(self) -> FeedLog:
+        feed = self._settings.feed
+        return FeedLog(
+            self._link,
+            self._settings.store.namespace,
+            limits=LogLimits(keep=feed.log_keep_entries, longest=feed.log_max_entries),
+        )
+
+    def _build_shipper(self) -> Shipper:
+        return Shipper(
+            self._feed_log,
+            self._settings.store.buckets,
+            clock=self._clock,
+            faults=self._faults,
+            on_lag=lambda lag_ms: self.metrics.shipped(lag_ms / 1000),
+        )
+
+    def _build_hub(self) -> Hub:
+        return Hub(
+            self._feed_log,
+            lambda: self.replica.registered.resource_servers,
+            clock=self._clock,
+            limits=HubLimits(alive_ms=self._settings.feed.alive_ms),
+            on_acknowledged=lambda lag_ms: self.metrics.acknowledged(lag_ms / 1000),
+        )
 
     def _parts(self) -> Parts:
         settings = self._settings
@@ -143,6 +159,7 @@ class Broker:
             metrics=self.metrics,
             faults=self._faults,
             issuer=settings.issuer,
+            claims_of=access_token_claims,
             task_limits=TaskLimits(
                 max_ttl_ms=settings.tasks.max_ttl_seconds * 1000,
                 max_depth=settings.tasks.max_depth,
@@ -251,6 +268,7 @@ class Broker:
             issuance=verbs.issuance,
             credentials=verbs.credentials,
             revocations=verbs.revocations,
+            selections=verbs.selections,
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,

@@ -134,6 +134,31 @@ class QuotaExceededError(BrokerError):
         self.retry_after_ms = retry_after_ms
 
 
+class SelectionChangedError(BrokerError):
+    """The set is no longer what its digest names: look at it again, then order with the new digest.
+
+    ``grown`` leases have come to it, ``shrunk`` live ones no longer belong to it.
+    """
+
+    code = "selection-changed"
+
+    def __init__(self, grown: int, shrunk: int, *, other_ledger: bool = False) -> None:
+        super().__init__(_change(grown, shrunk, other_ledger=other_ledger))
+        self.grown = grown
+        self.shrunk = shrunk
+
+
+class SelectionTooLargeError(BrokerError):
+    """More leases are meant than one set may hold: narrow the criteria, or order a cut."""
+
+    code = "selection-too-large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"more than {limit} credentials are meant: narrow it down, or revoke by one selector"
+        )
+
+
 class UnavailableError(BrokerError):
     """The broker will not give access now (revoke-only). The message says why; try again later."""
 
@@ -169,3 +194,11 @@ class IssuanceError(BrokerError):
 
     code = "issuance-failed"
     retryable = True
+
+
+def _change(grown: int, shrunk: int, *, other_ledger: bool) -> str:
+    if other_ledger:
+        return "the ledger is another one than the set was taken from: look again"
+    said = [f"grown by {grown}"] if grown else []
+    said += [f"shrunk by {shrunk} that live on"] if shrunk else []
+    return f"the set has changed, nothing was revoked: {' and '.join(said)}; look again"

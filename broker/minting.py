@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from backends.jwt import access_token_claims
+from backends.contract import AccessToken, ClaimsOf
 from broker.ids import jti
 from broker.model.lease import Lease
 from broker.secret import Secret
@@ -21,9 +21,10 @@ class KeyringSource(Protocol):
 class Minting:
     """Signs access tokens (RFC 9068). The same lease, dates and key give the same bytes."""
 
-    def __init__(self, issuer: str, source: KeyringSource) -> None:
+    def __init__(self, issuer: str, source: KeyringSource, claims_of: ClaimsOf) -> None:
         self._issuer = issuer
         self._source = source
+        self._claims_of = claims_of
 
     def active_key_id(self) -> str:
         """Return the key that new tokens are signed by.
@@ -40,7 +41,7 @@ class Minting:
             UnavailableError: that key's private half is not on this machine.
         """
         spec = lease.spec
-        claims = access_token_claims(
+        token = AccessToken(
             issuer=self._issuer,
             audience=spec.audience,
             subject=f"user:{spec.on_behalf_of}" if spec.on_behalf_of else f"agent:{spec.agent}",
@@ -58,4 +59,4 @@ class Minting:
             evidence_issuer=spec.evidence_issuer,
             actors=spec.actors,
         )
-        return self._source.keyring.by_id(spec.key_id).sign(claims)
+        return self._source.keyring.by_id(spec.key_id).sign(self._claims_of(token))

@@ -19,6 +19,7 @@ from broker.order_walk import OrderWalk
 from broker.ownership import require_visible
 from broker.receipts import Cause, Receipts, first, unreadable
 from broker.revocation import require_reach
+from broker.set_orders import SetOrders
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.paths import Paths
 from broker.store.revocation_ledger import Order, RevocationLedger
@@ -31,7 +32,7 @@ Servers = Callable[[], Mapping[str, ResourceServer]]
 class Reports:
     """Collects the receipts of what has ended."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
         self,
         *,
         tasks: TaskLedger,
@@ -40,6 +41,7 @@ class Reports:
         orders: RevocationLedger,
         tree_walk: TreeWalk,
         order_walk: OrderWalk,
+        sets: SetOrders,
         receipts: Receipts,
         servers: Servers,
     ) -> None:
@@ -49,6 +51,7 @@ class Reports:
         self._orders = orders
         self._tree_walk = tree_walk
         self._order_walk = order_walk
+        self._sets = sets
         self._receipts = receipts
         self._servers = servers
 
@@ -83,6 +86,9 @@ class Reports:
             return await self._page_of_tree(parse_task_id(order.selector.value), cursor, limit)
         if order.selector.kind is SelectorKind.CREDENTIAL:
             return await self._of_one(order, cursor)
+        if order.selector.kind is SelectorKind.SET:
+            rows, after = await self._sets.page(order, cursor, limit)
+            return _page(await self._of_leases(rows), after)
         names, after = await self._order_walk.take(order, standings, cursor, limit)
         return _page(await self._of_leases(names), after)
 

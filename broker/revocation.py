@@ -21,15 +21,18 @@ from broker.idempotency import Repeatable, repeatable
 from broker.ids import IdFactory, RevocationId, TaskId, parse_lease_id, parse_task_id
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.model.requests import Revocation, Selector, SelectorKind
+from broker.model.selection import Progress
 from broker.model.task import TaskState
 from broker.ownership import is_operator_of
 from broker.places import Places
+from broker.set_orders import SetOrders
 from broker.store.cut_ledger import Cut, CutLedger, Standing
 from broker.store.lease_ledger import LeaseLedger
-from broker.store.revocation_ledger import Order, RevocationLedger
+from broker.store.revocation_ledger import COME_BACK_MS, Order, RevocationLedger
 from broker.store.task_ledger import TaskLedger
 
 _SINGLE: Final = (SelectorKind.CREDENTIAL, SelectorKind.TASK)
+_CUTLESS: Final = (*_SINGLE, SelectorKind.SET)
 
 
 class Revocations:
@@ -43,6 +46,7 @@ class Revocations:
         cuts: CutLedger,
         orders: RevocationLedger,
         places: Places,
+        sets: SetOrders,
         ids: IdFactory,
         buckets: int,
         faults: FaultPoints,
@@ -53,6 +57,7 @@ class Revocations:
         self._cuts = cuts
         self._orders = orders
         self._places = places
+        self._sets = sets
         self._ids = ids
         self._buckets = buckets
         self._faults = faults
@@ -66,13 +71,18 @@ class Revocations:
         Raises:
             AccessDeniedError: the caller is no operator.
             NotFoundError: what is named does not exist, or lies in another's tenant.
+            SelectionChangedError: the set is no longer what its digest names.
         """
         if caller.kind is not Kind.OPERATOR:
             raise AccessDeniedError("operators-only")
-        tenants = await self._reach(caller, selector)
         same = repeatable(caller, "revocations", idempotency_key, (selector, reason))
-        order = Order(self._name(same), selector, tenants, reason, caller.ref, same.digest)
-        kept = await self._orders.put(order)
+        name = self._name(same)
+        if selector.kind is SelectorKind.SET and await self._orders.is_kept(name):
+            kept, _ = await self._orders.find(name)  # a repeat: what it named dies or is dead
+            require_reach(caller, kept)
+        else:
+            kept = await self._kept(caller, name, selector, reason, same.digest)
+        order = Order(name, selector, kept.tenants, reason, caller.ref, same.digest)
         if kept.digest != order.digest:
             raise IdempotencyConflictError(
                 "the idempotency key was used for another order", field="Idempotency-Key"
@@ -82,9 +92,21 @@ class Revocations:
         self._faults.reach("revoke.noted")
         return await self._shown(kept.id)
 
+    async def _kept(
+        self, caller: Principal, name: RevocationId, selector: Selector, reason: str, digest: str
+    ) -> Order:
+        tenants = await self._reach(caller, selector)
+        order = Order(name, selector, tenants, reason, caller.ref, digest)
+        is_long = selector.kind is SelectorKind.SET and not await self._sets.is_short(selector)
+        return await self._orders.put(order, 0 if is_long else COME_BACK_MS)
+
     async def carry_out(self, order: Order) -> None:
-        """Do what an order says, as far as it is not done yet."""
-        if order.selector.kind is SelectorKind.CREDENTIAL:
+        """Do what an order says, as far as it is not done yet; a large set is due work."""
+        if order.selector.kind is SelectorKind.SET:
+            if await self._sets.is_short(order.selector):
+                await self._sets.work(order)
+            self._wake(range(self._buckets))
+        elif order.selector.kind is SelectorKind.CREDENTIAL:
             lease = await self._leases.view(parse_lease_id(order.selector.value))
             await self._leases.end([(lease.spec.id, lease.spec.task)], "revoked")
             self._faults.reach("revoke.ended")
@@ -130,10 +152,17 @@ class Revocations:
             ordered_by=order.ordered_by,
             issued_before_ms=max(before, default=0),
             pending_buckets=pending(order, standings, self._buckets),
+            progress=await self._progress(order),
         )
+
+    async def _progress(self, order: Order) -> Progress | None:
+        is_set = order.selector.kind is SelectorKind.SET
+        return await self._sets.progress(order) if is_set else None
 
     async def _reach(self, caller: Principal, selector: Selector) -> tuple[str, ...]:
         """Return the tenants that the order reaches: all that is named, within the caller's."""
+        if selector.kind is SelectorKind.SET:
+            return (await self._sets.require_unchanged(caller, selector.value)).tenants
         if selector.kind in _SINGLE:
             return (await self._tenant_of(caller, selector),)
         wanted = selector.value if selector.kind is SelectorKind.TENANT else selector.tenant
@@ -179,7 +208,7 @@ def pending(
     order: Order, standings: Mapping[str, Mapping[int, Standing]], buckets: int
 ) -> tuple[int, ...]:
     """Return the buckets in which a cut of the order does not stand yet."""
-    if is_single(order):
+    if order.selector.kind in _CUTLESS:
         return ()
     missing = {
         bucket

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from backends.contract import ClaimsOf
 from broker.credentials import Credentials
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
@@ -23,6 +24,9 @@ from broker.receipts import Receipts
 from broker.replica import Replica
 from broker.reports import Reports
 from broker.revocation import Revocations
+from broker.selecting import Selecting
+from broker.selections import Selections
+from broker.set_orders import SetOrders
 from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
 from broker.tasks import TaskLimits, Tasks
@@ -35,7 +39,7 @@ class Parts:
     """What the verbs stand on.
 
     ``news`` is called with a bucket whose outbox has something, and whether somebody's access
-    ended; ``due`` with buckets that have work.
+    ended; ``due`` with buckets that have work. ``claims_of`` writes down what our tokens state.
     """
 
     ledger: Ledger
@@ -45,6 +49,7 @@ class Parts:
     metrics: Metrics
     faults: FaultPoints
     issuer: str
+    claims_of: ClaimsOf
     task_limits: TaskLimits
     retention_ms: int
     claims: Claims
@@ -62,6 +67,7 @@ class Verbs:
     issuance: Issuance
     credentials: Credentials
     revocations: Revocations
+    selections: Selections
     reports: Reports
     introspection: Introspection
     explain: Explain
@@ -72,7 +78,9 @@ def build_verbs(parts: Parts) -> Verbs:
     """Build them."""
     ledger, judgement = parts.ledger, _judgement(parts)
     populations = Populations(ledger.tree)
-    revocations = _revocations(parts)
+    selections = _selections(parts)
+    sets = _set_orders(parts, selections)
+    revocations = _revocations(parts, sets)
     return Verbs(
         tasks=_tasks(parts, judgement),
         listing=Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets)),
@@ -85,10 +93,11 @@ def build_verbs(parts: Parts) -> Verbs:
             told=lambda lease: parts.news(bucket_of(lease), urgent=True),
         ),
         revocations=revocations,
-        reports=_reports(parts, populations),
+        selections=selections,
+        reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger.decisions, lambda: parts.replica.published),
-        reaper=_reaper(parts, populations, revocations),
+        reaper=_reaper(parts, populations, revocations, sets),
     )
 
 
@@ -127,14 +136,42 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
         leases=ledger.leases,
         granting=Granting(ledger.leases, Places(ledger.quotas)),
         judgement=judgement,
-        minting=Minting(parts.issuer, parts.replica),
+        minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,
         faults=parts.faults,
         told=told,
     )
 
 
-def _revocations(parts: Parts) -> Revocations:
+def _selections(parts: Parts) -> Selections:
+    ledger = parts.ledger
+    return Selections(
+        selecting=Selecting(ledger.tree, ledger.live, len(ledger.keys.buckets)),
+        kept=ledger.selections,
+        tasks=ledger.tasks,
+        leases=ledger.leases,
+        paths=ledger.paths,
+        control=ledger.control,
+        clock=ledger.clock,
+        registered=lambda: parts.replica.registered,
+    )
+
+
+def _set_orders(parts: Parts, selections: Selections) -> SetOrders:
+    ledger = parts.ledger
+    return SetOrders(
+        selections=selections,
+        kept=ledger.selections,
+        orders=ledger.orders,
+        leases=ledger.leases,
+        tree=ledger.tree,
+        places=Places(ledger.quotas),
+        faults=parts.faults,
+        retention_ms=parts.retention_ms,
+    )
+
+
+def _revocations(parts: Parts, sets: SetOrders) -> Revocations:
     def wake(buckets: Sequence[int]) -> None:
         for bucket in buckets:
             parts.news(bucket, urgent=True)
@@ -147,6 +184,7 @@ def _revocations(parts: Parts) -> Revocations:
         cuts=ledger.cuts,
         orders=ledger.orders,
         places=Places(ledger.quotas),
+        sets=sets,
         ids=ledger.ids,
         buckets=len(ledger.keys.buckets),
         faults=parts.faults,
@@ -154,7 +192,7 @@ def _revocations(parts: Parts) -> Revocations:
     )
 
 
-def _reports(parts: Parts, populations: Populations) -> Reports:
+def _reports(parts: Parts, populations: Populations, sets: SetOrders) -> Reports:
     ledger = parts.ledger
     tree_walk = TreeWalk(ledger.leases, ledger.tree, ledger.paths)
     return Reports(
@@ -170,12 +208,15 @@ def _reports(parts: Parts, populations: Populations) -> Reports:
             tree_walk=tree_walk,
             buckets=len(ledger.keys.buckets),
         ),
+        sets=sets,
         receipts=Receipts(parts.feed_log.subscribers),
         servers=lambda: parts.replica.registered.resource_servers,
     )
 
 
-def _reaper(parts: Parts, populations: Populations, revocations: Revocations) -> Reaper:
+def _reaper(
+    parts: Parts, populations: Populations, revocations: Revocations, sets: SetOrders
+) -> Reaper:
     ledger = parts.ledger
     take_down = TakeDown(
         tasks=ledger.tasks,
@@ -191,6 +232,7 @@ def _reaper(parts: Parts, populations: Populations, revocations: Revocations) ->
         tree=ledger.tree,
         orders=ledger.orders,
         revocations=revocations,
+        sets=sets,
         populations=populations,
         places=Places(ledger.quotas),
         faults=parts.faults,

@@ -10,10 +10,12 @@ from typing import Final
 from broker.errors import NotFoundError, UnreadableRecordError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
+from broker.model.requests import SelectorKind
 from broker.model.task import TaskSpec, TaskState
 from broker.places import Places
 from broker.populations import Populations, ends_lease, ends_task
 from broker.revocation import Revocations, cuts_of, is_single, pending
+from broker.set_orders import SetOrders
 from broker.store.cut_ledger import Cut, Standing
 from broker.store.due_queue import Work
 from broker.store.lease_ledger import END_BATCH, LeaseLedger
@@ -143,6 +145,7 @@ class CleanUp:
         tree: TaskTree,
         orders: RevocationLedger,
         revocations: Revocations,
+        sets: SetOrders,
         populations: Populations,
         places: Places,
         faults: FaultPoints,
@@ -153,6 +156,7 @@ class CleanUp:
         self._tree = tree
         self._orders = orders
         self._revocations = revocations
+        self._sets = sets
         self._populations = populations
         self._places = places
         self._faults = faults
@@ -165,6 +169,9 @@ class CleanUp:
             if is_single(order):
                 await self._revocations.carry_out(order)
                 return None
+            if order.selector.kind is SelectorKind.SET:
+                done = await self._sets.work(order)
+                return None if done.is_complete else work.claimed_ms
         except NotFoundError:
             return None  # the order, or the one thing that it names, is no longer kept
         if pending(order, standings, self._buckets):

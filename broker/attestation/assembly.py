@@ -1,17 +1,18 @@
 """Builds an :class:`Attestation` from its settings."""
 
-from pathlib import Path
-
 from aiohttp import ClientSession
 
 from broker.attestation.attestation import Attestation
-from broker.attestation.declaration import AttestationSettings, IssuerDeclaration
+from broker.attestation.declaration import IssuerDeclaration
 from broker.attestation.declared_keys import KeysDeclaration
+from broker.attestation.discovery import DiscoveryKeySource
 from broker.attestation.issuer_keys import IssuerKeys, KeyTiming
 from broker.attestation.key_source import FileKeySource, KeySource, UrlKeySource
 from broker.attestation.observer import Observer
 from broker.attestation.proof_cache import ProofCache
+from broker.attestation.settings import AttestationSettings
 from broker.attestation.trusted_issuer import TrustedIssuer
+from broker.attestation.url_reader import Access
 from broker.clock import Clock
 
 
@@ -21,7 +22,7 @@ def build_attestation(
     """Build the entry from settings without faults; ``session`` is an ``open_key_session()``."""
     issuers = [
         build_issuer(declaration, session, clock=clock, observer=observer)
-        for declaration in settings.issuers
+        for declaration in settings.declarations()
     ]
     return Attestation(issuers, ProofCache(clock))
 
@@ -31,7 +32,7 @@ def build_issuer(
 ) -> TrustedIssuer:
     """Build the verifier of one issuer."""
     keys = IssuerKeys(
-        _source(declaration.keys, session),
+        key_source(declaration, session),
         _timing(declaration.keys),
         issuer=declaration.name,
         algorithms=declaration.algorithms,
@@ -41,10 +42,18 @@ def build_issuer(
     return TrustedIssuer(declaration, keys, clock=clock, observer=observer)
 
 
-def _source(declared: KeysDeclaration, session: ClientSession) -> KeySource:
+def key_source(declaration: IssuerDeclaration, session: ClientSession) -> KeySource:
+    """Build where the keys of one issuer come from."""
+    declared = declaration.keys
     if declared.file:
-        return FileKeySource(Path(declared.file))
-    return UrlKeySource(session, declared.url, timeout_ms=declared.timeout_seconds * 1000)
+        return FileKeySource(declared.file)
+    access = Access(declared.ca_file, declared.token_file)
+    timeout_ms = declared.timeout_seconds * 1000
+    if url := declared.metadata_url(declaration.issuer):
+        return DiscoveryKeySource(
+            session, url, declaration.issuer, timeout_ms=timeout_ms, access=access
+        )
+    return UrlKeySource(session, declared.url, timeout_ms=timeout_ms, access=access)
 
 
 def _timing(declared: KeysDeclaration) -> KeyTiming:

@@ -1,6 +1,6 @@
 """The claims of a token whose signature is verified, against what its issuer declares."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NewType
 
 from broker import text
@@ -39,17 +39,25 @@ def check_unbound(claims: SignedClaims, declared: ClaimsDeclaration) -> None:
         raise AttestationError(Reason.BOUND, "bound to a key (cnf), which is not checked here")
 
 
-def select(claims: SignedClaims, declared: ClaimsDeclaration) -> dict[str, Scalar]:
+def select(
+    claims: SignedClaims, declared: ClaimsDeclaration, instance: Collection[str] = ()
+) -> dict[str, Scalar]:
     """Check the declared claims and return those that are strings, integers or booleans.
 
+    ``instance`` are those that tell running copies apart.
+
     Raises:
-        AttestationError: ``claim-missing``, ``claim-mismatch`` or ``claim-malformed``.
+        AttestationError: ``no-instance``, ``claim-missing``, ``claim-mismatch`` or
+            ``claim-malformed``.
     """
     selected: dict[str, Scalar] = {}
     for path in declared.kept:
         value = find(claims, path)
         if value is None and declared.is_demanded(path):
-            raise AttestationError(Reason.CLAIM_MISSING, f"{path} is missing")
+            reason = Reason.NO_INSTANCE if path in instance else Reason.CLAIM_MISSING
+            raise AttestationError(reason, f"{path} is missing")
+        if path in instance and not isinstance(value, str | int | None):
+            raise AttestationError(Reason.CLAIM_MALFORMED, f"{path} is no word")
         if path in declared.verified:
             _check_value(path, value, declared.verified[path])
         if isinstance(value, str | int):

@@ -45,8 +45,12 @@ def read_validity(claims: Mapping[str, object], rules: DateRules) -> Validity:
     """Read ``exp``, ``iat`` and ``nbf``; the first two are required.
 
     Raises:
-        AttestationError: ``dates``, or ``lifetime`` when the token was made to live too long.
+        AttestationError: ``no-expiry``, ``dates``, or ``lifetime`` when the token was made to live
+            too long.
     """
+    if "exp" not in claims:
+        # As legacy service-account tokens of Kubernetes: a standing secret, no evidence.
+        raise AttestationError(Reason.NO_EXPIRY, "exp is missing: the token would never end")
     expires, issued = read_date(claims, "exp"), read_date(claims, "iat")
     starts = max(issued, read_date(claims, "nbf") if "nbf" in claims else issued)
     if expires <= issued:

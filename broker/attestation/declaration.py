@@ -1,10 +1,9 @@
-"""One trusted issuer of workload tokens, declared.
+"""One trusted issuer of workload tokens, declared completely.
 
 Everything about an issuer is said here, as data: whose keys, which algorithms, what each claim has
 to be and who the bearer then is. What is not declared is refused or reported.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from broker.attestation.declared_claims import ClaimsDeclaration
 from broker.attestation.declared_keys import KeysDeclaration
 from broker.attestation.declared_map import MapDeclaration
 from broker.attestation.header import ABSENT
+from broker.attestation.key_url import url_fault
 from broker.errors import InvalidRequestError
 from broker.settings.fault import Fault
 
@@ -33,7 +33,8 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     ``name`` is for people, ``issuer`` the exact ``iss``, ``audience`` the sole ``aud``. ``typ``
     lists the token types to take; ``at+jwt``, which our own tokens bear, only if it is listed.
     ``max_lifetime_seconds`` bounds ``exp - iat``; ``leeway_seconds`` is for ``iat`` and ``nbf``
-    and never prolongs a token.
+    and never prolongs a token. ``common`` names verified claims that everybody at this issuer has
+    alike, so that they narrow nothing.
     """
 
     name: str
@@ -46,6 +47,7 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     max_lifetime_seconds: int = 86_400
     leeway_seconds: int = 30
     typ: tuple[str, ...] = (ABSENT, "JWT")
+    common: frozenset[str] = frozenset()
 
     @property
     def types(self) -> frozenset[str]:
@@ -57,9 +59,10 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         yield from self._identifier_faults()
         yield from self._token_faults()
         yield from self._subject_faults()
-        yield from _below("keys", self.keys.faults())
-        yield from _below("claims", self.claims.faults())
-        yield from _below("map", self.mapping.faults())
+        yield from below("keys", self.keys.faults())
+        yield from self._discovery_faults()
+        yield from below("claims", self.claims.faults())
+        yield from below("map", self.mapping.faults())
 
     def _identifier_faults(self) -> Iterator[Fault]:
         try:
@@ -72,6 +75,10 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
             except InvalidRequestError as error:
                 yield Fault((field,), str(error), "give the exact value that the tokens carry")
 
+    def _discovery_faults(self) -> Iterator[Fault]:
+        if self.keys.discovery is True and (fault := url_fault(self.issuer)) is not None:
+            yield Fault(("keys", "discovery"), f"asks the issuer, which {fault[0]}", fault[1])
+
     def _token_faults(self) -> Iterator[Fault]:
         yield from _list_faults("algorithms", self.algorithms, tuple(ALGORITHMS))
         yield from _list_faults("typ", self.typ, _TYPES)
@@ -81,12 +88,12 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
             yield Fault(("max_lifetime_seconds",), "is out of bounds", f"give 1 to {_MAX_LIFETIME}")
 
     def _subject_faults(self) -> Iterator[Fault]:
-        if not (self.claims.verified or self.mapping.narrows):
+        if not (self.claims.verified.keys() - self.common or self.mapping.narrows):
             yield Fault(
                 ("claims", "verified"),
                 "every subject of this issuer would be taken",
                 "verify a claim that only your workloads have, map the kind by a claim, "
-                "or give the name a prefix",
+                "or give the name a prefix or a list of values",
             )
         for member, claim in self.mapping.claims():
             # Only a tenant may be left to the registry, and only where the declaration says so.
@@ -98,32 +105,12 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
                     f"reads {claim!r}, which a token may lack",
                     "list it under claims.verified or claims.required",
                 )
-
-
-class AttestationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All trusted issuers."""
-
-    issuers: tuple[IssuerDeclaration, ...]
-
-    def faults(self) -> Iterator[Fault]:
-        """Yield what is well-typed and still wrong, here and below."""
-        if not self.issuers:
-            yield Fault(("issuers",), "is empty: nobody could call", "declare an issuer")
-        yield from self._repetitions("name", [issuer.name for issuer in self.issuers])
-        yield from self._repetitions("issuer", [issuer.issuer for issuer in self.issuers])
-        for position, issuer in enumerate(self.issuers):
-            yield from _below("issuers", _below(position, issuer.faults()))
-
-    @staticmethod
-    def _repetitions(field: str, values: list[str]) -> Iterator[Fault]:
-        counts = Counter(values)
-        for position, value in enumerate(values):
-            if counts[value] > 1:
-                yield Fault(
-                    ("issuers", position, field),
-                    f"{value!r} is declared more than once",
-                    "declare each issuer once",
-                )
+        if self.mapping.stand_in and not set(self.mapping.instance_claims) <= {*self.claims.kept}:
+            yield Fault(
+                ("map", "instance"),
+                f"reads {self.mapping.instance_claims[0]!r}, which no list of claims names",
+                "list it under claims.optional",
+            )
 
 
 def _list_faults(field: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> Iterator[Fault]:
@@ -135,5 +122,6 @@ def _list_faults(field: str, values: tuple[str, ...], allowed: tuple[str, ...]) 
             yield Fault((field, position), f"{value!r} is not supported", remedy)
 
 
-def _below(step: str | int, faults: Iterable[Fault]) -> Iterator[Fault]:
+def below(step: str | int, faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Yield faults as seen from one step further up the document."""
     return (replace(fault, path=(step, *fault.path)) for fault in faults)

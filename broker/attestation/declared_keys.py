@@ -1,16 +1,23 @@
 """Where an issuer's keys come from, and how old they may be."""
 
-import ipaddress
 from collections.abc import Iterator
-from urllib.parse import SplitResult, urlsplit
+from pathlib import Path
 
 import msgspec
 
+from broker.attestation.key_url import url_fault
 from broker.settings.fault import Fault
+
+_WELL_KNOWN = "/.well-known/openid-configuration"
 
 
 class KeysDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One source of keys, a ``url`` or a ``file``.
+    """One source of keys: a ``url``, a ``file``, or ``discovery``.
+
+    ``discovery`` is ``true``, which asks the issuer where its keys are (OpenID Connect Discovery
+    1.0 §4), or the whole URL of its metadata when that lies elsewhere (RFC 8414 §3). ``ca_file``
+    holds the only authorities that may vouch for the server; ``token_file`` a bearer token that is
+    read anew for each look and sent to the declared server alone, as Kubernetes asks for one.
 
     A key that the source no longer has is refused after ``refresh_seconds``; while the source does
     not answer the last good set serves for ``max_stale_seconds``, then nothing does. Tokens that
@@ -18,18 +25,43 @@ class KeysDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     url: str = ""
-    file: str = ""
+    file: Path | None = None
+    discovery: bool | str = False
+    ca_file: Path | None = None
+    token_file: Path | None = None
     refresh_seconds: int = 300
     max_stale_seconds: int = 3600
     cooldown_seconds: int = 10
     timeout_seconds: int = 3
 
+    @property
+    def names_source(self) -> bool:
+        """Tell whether it says where the keys are."""
+        return bool(self.url or self.file or self.discovery)
+
+    def metadata_url(self, issuer: str) -> str:
+        """Return where the issuer's metadata lies; empty when they are not asked for.
+
+        The issuer's own text, without a slash at its end (OpenID Connect Discovery 1.0 §4).
+        """
+        if isinstance(self.discovery, str):
+            return self.discovery
+        return issuer.removesuffix("/") + _WELL_KNOWN if self.discovery else ""
+
     def faults(self) -> Iterator[Fault]:
         """Yield what is well-typed and still wrong."""
-        if bool(self.url) == bool(self.file):
-            yield Fault((), "names both or neither of url and file", "give exactly one of them")
-        if self.url:
-            yield from _url_faults(self.url)
+        named = [bool(self.url), bool(self.file), bool(self.discovery)]
+        if sum(named) != 1:
+            yield Fault(
+                (),
+                "names none or several of url, file and discovery",
+                "give exactly one of them",
+            )
+        yield from _url_faults("url", self.url)
+        if isinstance(self.discovery, str):
+            yield from _url_faults("discovery", self.discovery)
+        if self.file and (self.ca_file or self.token_file):
+            yield Fault(("file",), "needs no ca_file and no token_file", "leave them out")
         yield from self._duration_faults()
 
     def _duration_faults(self) -> Iterator[Fault]:
@@ -45,31 +77,6 @@ class KeysDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 yield Fault((name,), f"{value} is out of bounds", f"give {least} to {most}")
 
 
-def _url_faults(url: str) -> Iterator[Fault]:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        yield Fault(("url",), "is no URL", "give https://host/path")
-        return
-    if not host or parts.username is not None or parts.fragment:
-        yield Fault(("url",), "lacks a host, or has a user or a fragment", "give https://host/path")
-    elif not _is_protected(parts, host):
-        yield Fault(
-            ("url",),
-            "keys fetched without TLS can be replaced by anybody on the way",
-            "use https (http is taken for loopback addresses only)",
-        )
-
-
-def _is_protected(parts: SplitResult, host: str) -> bool:
-    if parts.scheme == "https":
-        return True
-    return parts.scheme == "http" and _is_loopback(host)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _url_faults(field: str, url: str) -> Iterator[Fault]:
+    if url and (fault := url_fault(url)) is not None:
+        yield Fault((field,), *fault)

@@ -5,7 +5,7 @@ from typing import Final
 
 from broker import text
 from broker.attestation.attested import Scalar
-from broker.attestation.declared_map import KindByClaim, MapDeclaration
+from broker.attestation.declared_map import KindByClaim, MapDeclaration, NameByClaim
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidRequestError
 from broker.model.principal import Kind
@@ -33,10 +33,13 @@ def name_of(claims: Claims, mapping: MapDeclaration) -> str:
     """Tell the bearer's registered name.
 
     Raises:
-        AttestationError: ``claim-mismatch``: the prefix is missing; ``claim-malformed``: no name.
+        AttestationError: ``claim-mismatch``: the prefix is missing, or the value is not listed;
+            ``claim-malformed``: no name.
     """
     rule = mapping.name
     word = _word(claims, rule.claim)
+    if rule.values:
+        return _listed(word, rule)
     if not word.startswith(rule.prefix):
         raise AttestationError(Reason.CLAIM_MISMATCH, f"{rule.claim} lacks its prefix")
     return _name(word.removeprefix(rule.prefix), rule.claim)
@@ -61,11 +64,21 @@ def instance_of(claims: Claims, mapping: MapDeclaration) -> str:
         AttestationError: ``claim-malformed``: no name, or a part that holds the separator, so that
             two instances could come out alike.
     """
+    if mapping.stand_in and claims.get(mapping.instance_claims[0]) is None:
+        claim = mapping.stand_in
+        return _name(f"{claim}:{_word(claims, claim)}", "instance")
     paths = mapping.instance_claims
     parts = [_word(claims, path) for path in paths]
     if len(parts) > 1 and any(_JOIN in part for part in parts):
         raise AttestationError(Reason.CLAIM_MALFORMED, f"a part of the instance holds {_JOIN!r}")
     return _name(_JOIN.join(parts), "instance")
+
+
+def _listed(word: str, rule: NameByClaim) -> str:
+    name = rule.values.get(word)
+    if name is None:
+        raise AttestationError(Reason.CLAIM_MISMATCH, f"{rule.claim} is none of the listed values")
+    return name
 
 
 def _word(claims: Claims, path: str) -> str:

@@ -2,18 +2,14 @@
 
 import asyncio
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, hdrs
+from aiohttp import ClientSession
 
 from broker.attestation.keyset import MAX_DOCUMENT_BYTES
+from broker.attestation.url_reader import Access, KeySourceError, UrlReader, open_key_session
 
-_OK: Final = 200
-_CHUNK: Final = 64 * 1024
-
-
-class KeySourceError(Exception):
-    """The source brought no text; the message says why and holds nothing that it sent."""
+__all__ = ["FileKeySource", "KeySource", "KeySourceError", "UrlKeySource", "open_key_session"]
 
 
 class KeySource(Protocol):
@@ -28,26 +24,14 @@ class KeySource(Protocol):
         ...
 
 
-def open_key_session() -> ClientSession:
-    """Open the session in which all :class:`UrlKeySource` of a process fetch.
-
-    It keeps no cookies, knows no proxy of the environment and unpacks nothing. Whoever opens it
-    closes it.
-    """
-    return ClientSession(cookie_jar=DummyCookieJar(), trust_env=False, auto_decompress=False)
-
-
 class UrlKeySource:
-    """Keys behind a URL that an operator wrote down (B6).
+    """Keys behind a URL that an operator wrote down (B6)."""
 
-    No redirect is followed, no compressed answer taken, nothing read beyond the bound, and all of
-    it together takes at most ``timeout_ms``, however slowly it drips.
-    """
-
-    def __init__(self, session: ClientSession, url: str, *, timeout_ms: int) -> None:
-        self._session = session
+    def __init__(
+        self, session: ClientSession, url: str, *, timeout_ms: int, access: Access | None = None
+    ) -> None:
+        self._reader = UrlReader(session, timeout_ms=timeout_ms, access=access)
         self._url = url
-        self._timeout = ClientTimeout(total=timeout_ms / 1000)
 
     async def fetch(self) -> bytes:
         """Fetch the text.
@@ -55,16 +39,7 @@ class UrlKeySource:
         Raises:
             KeySourceError: no answer in time, or not the answer that is wanted.
         """
-        headers = {hdrs.ACCEPT: "application/json", hdrs.ACCEPT_ENCODING: "identity"}
-        try:
-            async with self._session.get(
-                self._url, headers=headers, allow_redirects=False, timeout=self._timeout
-            ) as response:
-                return await _read_body(response)
-        except TimeoutError as error:
-            raise KeySourceError("no whole answer in time") from error
-        except (ClientError, OSError, ValueError) as error:
-            raise KeySourceError(f"no answer: {type(error).__name__}") from error
+        return await self._reader.read(self._url)
 
 
 class FileKeySource:
@@ -90,16 +65,3 @@ class FileKeySource:
     def _read(self) -> bytes:
         with self._path.open("rb") as file:
             return file.read(MAX_DOCUMENT_BYTES + 1)
-
-
-async def _read_body(response: ClientResponse) -> bytes:
-    if response.status != _OK:
-        raise KeySourceError(f"answered with status {response.status}")
-    if response.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
-        raise KeySourceError("answered with a content encoding")
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        body += chunk
-        if len(body) > MAX_DOCUMENT_BYTES:
-            raise KeySourceError(f"answered with more than {MAX_DOCUMENT_BYTES} bytes")
-    return bytes(body)

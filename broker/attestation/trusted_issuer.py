@@ -95,8 +95,8 @@ class TrustedIssuer:
         return SignedClaims(token.unverified_claims), self.keys.generation
 
     def _identify(self, claims: SignedClaims, validity: Validity) -> Attested:
-        selected = select(claims, self._declaration.claims)
         mapping = self._declaration.mapping
+        selected = select(claims, self._declaration.claims, mapping.instance_claims)
         return Attested(
             kind=kind_of(selected, mapping),
             name=name_of(selected, mapping),

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from broker.attestation.declaration import AttestationSettings
+from broker.attestation.settings import AttestationSettings
 from broker.cli.plain import plain_answer
 from broker.cli.settings import config_option, settings_file
-from broker.errors import ConfigurationError
+from broker.errors import ConfigurationError, LocatedFault
 from broker.governance.bundle import Bundle
-from broker.settings.load import Reading
+from broker.settings.load import Loaded, Reading
 from broker.settings.settings import BundleFiles, Settings
 
 
@@ -25,29 +25,36 @@ def check(config: Path, *, as_json: bool) -> None:
     """Check every file of the configuration, and run the policies' own tests.
 
     All faults are printed, each with its file, line, key and remedy. Nothing is published, and no
-    server is needed.
+    server is needed. What is allowed and worth a second look is printed as a warning: an issuer
+    whose tokens do not tell two running copies apart.
     """
     file = settings_file(config)
-    bundle = _check(file)
+    bundle, warnings = _check(file)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
     told = {
         "agents": len(bundle.document.agents),
         "capabilities": len(bundle.document.capabilities),
         "policy_files": len(bundle.document.policies),
         "digest": bundle.digest,
+        "warnings": [str(warning) for warning in warnings],
     }
     found = ", ".join(f"{told[name]} {name.replace('_', ' ')}" for name in list(told)[:3])
     plain_answer(told, f"{file} is good: {found}.", as_json)
 
 
-def _check(file: Path) -> Bundle:
+def _check(file: Path) -> tuple[Bundle, list[LocatedFault]]:
     reading = Reading()
     settings = reading.read(file, Settings)
     issuers = settings.value.issuers if settings else reading.part(file, "issuers", Path)
     files = settings.value.bundle if settings else reading.part(file, "bundle", BundleFiles)
-    if issuers is not None:
-        reading.read(issuers, AttestationSettings)
+    trusted = None if issuers is None else reading.read(issuers, AttestationSettings)
     bundle = None if files is None else Bundle.read(files, reading)
     reading.finish()
     if bundle is None:
         raise ConfigurationError(f"{file}: nothing could be read")
-    return bundle
+    return bundle, [] if trusted is None else _warnings(trusted)
+
+
+def _warnings(trusted: Loaded[AttestationSettings]) -> list[LocatedFault]:
+    return [trusted.document.locate(warning) for warning in trusted.value.warnings()]

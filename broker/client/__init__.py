@@ -15,6 +15,8 @@ from broker.client.jwks import JwksKeys
 from broker.client.keys import FixedKeys, KeySource, VerificationKey, parse_key_set
 from broker.client.liveness import Liveness, OfflineLiveness
 from broker.client.middleware import VERIFIED, bearer, public, require
+from broker.client.passage import current_token
+from broker.client.requires import granted, in_path, requires
 from broker.client.results import Ceiling
 from broker.client.subscription import Subscription
 from broker.client.task_scope import TaskScope
@@ -43,9 +45,13 @@ __all__ = [
     "Verifier",
     "View",
     "bearer",
+    "current_token",
+    "granted",
+    "in_path",
     "open_session",
     "parse_key_set",
     "public",
     "require",
+    "requires",
     "token_file",
 ]

@@ -70,6 +70,22 @@ class AbsentError(ApiError):
     statuses = (404, 410)
 
 
+class SetChangedError(ApiError):
+    """The set is no longer what its digest names; nothing was revoked: look again.
+
+    ``problem.grown`` credentials have come to it, ``problem.shrunk`` live ones have left it.
+    """
+
+    codes = ("selection-changed",)
+
+
+class SetTooLargeError(RequestRejectedError):
+    """More is meant than one set may hold: narrow the criteria, or revoke by one selector."""
+
+    codes = ("selection-too-large",)
+    statuses = ()
+
+
 class TaskEndedError(ApiError):
     """The task, or an ancestor of it, has ended: open a new one."""
 
@@ -108,6 +124,8 @@ _CLASSES: Final[tuple[type[ApiError], ...]] = (
     UnauthenticatedError,
     AccessRefusedError,
     AbsentError,
+    SetChangedError,
+    SetTooLargeError,
     TaskEndedError,
     CredentialEndedError,
     CredentialNotRenewableError,
@@ -128,6 +146,8 @@ class Problem(msgspec.Struct, frozen=True):
     field: str = ""
     decision: str = ""
     retry_after_seconds: int = 0
+    grown: int = 0
+    shrunk: int = 0
 
 
 class _WireProblem(msgspec.Struct, frozen=True):
@@ -136,6 +156,8 @@ class _WireProblem(msgspec.Struct, frozen=True):
     detail: str = ""
     field: str = ""
     decision: str = ""
+    grown: int = 0
+    shrunk: int = 0
     error: str = ""
     error_description: str = ""
 
@@ -151,6 +173,8 @@ def refusal(status: int, body: bytes, retry_after: str = "") -> ApiError:
         field=wire.field,
         decision=wire.decision,
         retry_after_seconds=int(retry_after) if retry_after.isdecimal() else 0,
+        grown=wire.grown,
+        shrunk=wire.shrunk,
     )
     kind = _BY_CODE.get(problem.code) or _BY_STATUS.get(status, ApiError)
     return kind(problem)

@@ -27,6 +27,17 @@ class BrokerAnswerError(ClientError):
     """What answered does not speak the broker's API: check the base URL and what stands between."""
 
 
+class GuardMissingError(ClientError):
+    """A handler's condition cannot be judged: no guard has verified anybody, so it stays closed.
+
+    Put :func:`broker.client.bearer` (aiohttp) or :class:`broker.client.BearerGuard` (ASGI) before
+    it, and do not mark the route public.
+    """
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or "no guard has verified a token here, or its request is over")
+
+
 class RefusalError(ClientError):
     """The root of what :mod:`broker.client.middleware` turns into an answer."""
 
@@ -102,9 +113,30 @@ class TaskMismatchError(VerificationError):
     advice = "Use a credential of the task that this resource belongs to."
 
 
-class CannotVerifyError(VerificationError):
-    """The root of the failures that are this server's, not the token's. Nothing is let in (I5)."""
+class CapabilityMismatchError(VerificationError):
+    """The token is good and was granted for another capability than the one asked for here."""
 
+    status = 403
+    error = "insufficient_scope"
+    advice = "Ask the broker for a credential of the capability that this request needs."
+
+
+class TenantMismatchError(VerificationError):
+    """The token is good and belongs to another tenant than this resource."""
+
+    status = 403
+    error = "insufficient_scope"
+    advice = "Use a credential of the tenant that this resource belongs to."
+
+
+class CannotVerifyError(VerificationError):
+    """The root of the failures that are this server's, not the token's. Nothing is let in (I5).
+
+    The answer is 503, not 401: whoever sent the token may keep it and come again.
+    """
+
+    status = 503
+    error = "temporarily_unavailable"
     advice = "This server cannot tell whether the token is alive: try again shortly."
     retry_after_seconds = 1
 

@@ -1,7 +1,7 @@
 """Guards an aiohttp application with a verifier.
 
-Every route needs a token of the broker unless it is marked :func:`public`; :func:`require` adds
-scopes. A route that somebody forgot is closed.
+Every route needs a token of the broker unless it is marked :func:`public`; :func:`require` and
+:func:`broker.client.requires` add conditions. A route that somebody forgot is closed.
 
 ::
 
@@ -12,20 +12,16 @@ scopes. A route that somebody forgot is closed.
         agent = request[VERIFIED].agent
 """
 
-import re
 from collections.abc import Awaitable, Callable
-from functools import wraps
 from typing import Final
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from broker.client.errors import (
-    AuthorizationMalformedError,
-    RefusalError,
-    ScopeMissingError,
-    TokenMissingError,
-)
+from broker.client import passage
+from broker.client.bearer import Presented, bearer_token, refusal_answer, require_quotable
+from broker.client.errors import RefusalError
+from broker.client.requires import requires
 from broker.client.token import VerifiedToken
 from broker.client.verifier import Verifier
 
@@ -35,11 +31,6 @@ VERIFIED: Final = web.RequestKey("VERIFIED", VerifiedToken)
 """The token of the request, on every route that is not public."""
 
 _PUBLIC: Final = "_broker_is_public"
-_CREDENTIALS: Final = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.ASCII | re.IGNORECASE)
-"""RFC 6750 §2.1; the scheme's name has no case (RFC 9110 §11.1)."""
-
-_QUOTABLE: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)
-"""RFC 6750 §3: what may stand between quotes in a challenge."""
 
 
 def bearer(verifier: Verifier, *, realm: str) -> Middleware:
@@ -52,17 +43,17 @@ def bearer(verifier: Verifier, *, realm: str) -> Middleware:
     Raises:
         ValueError: the realm cannot stand in a header.
     """
-    _require_quotable(realm)
+    require_quotable(realm)
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if getattr(request.match_info.handler, _PUBLIC, False):
             return await handler(request)
         try:
-            request[VERIFIED] = await verifier.verify(_token_of(request))
-            return await handler(request)
+            token = await verifier.verify(bearer_token(_presented(request)))
+            return await _handle(request, handler, token)
         except RefusalError as refusal:
-            return _challenge(refusal, realm)
+            return _answer(refusal, realm)
 
     return guard
 
@@ -79,50 +70,25 @@ def require(*scopes: str) -> Callable[[Handler], Handler]:
     Raises:
         ValueError: no scope is given, or one of them cannot stand in a header.
     """
-    needed = frozenset(scopes)
-    if not needed:
-        raise ValueError("name at least one scope; the middleware alone demands a token")
-    for scope in needed:
-        _require_quotable(scope)
-
-    def decorate(handler: Handler) -> Handler:
-        @wraps(handler)
-        async def checked(request: web.Request) -> web.StreamResponse:
-            if not needed <= request[VERIFIED].scopes:
-                raise ScopeMissingError(needed)
-            return await handler(request)
-
-        return checked
-
-    return decorate
+    return requires(scope=scopes)
 
 
-def _token_of(request: web.Request) -> str:
-    headers = request.headers.getall(hdrs.AUTHORIZATION, [])
-    if len(headers) > 1 or "access_token" in request.query:
-        raise AuthorizationMalformedError
-    if not headers or headers[0].partition(" ")[0].lower() != "bearer":
-        raise TokenMissingError
-    credentials = _CREDENTIALS.fullmatch(headers[0])
-    if credentials is None:
-        raise AuthorizationMalformedError
-    return credentials[1]
+async def _handle(
+    request: web.Request, handler: Handler, token: VerifiedToken
+) -> web.StreamResponse:
+    request[VERIFIED] = token
+    with passage.opened(token) as here:
+        response = await handler(request)
+        if here.refusal is not None and not response.prepared:
+            raise here.refusal  # a middleware in between has made something else of it
+        return response
 
 
-def _challenge(refusal: RefusalError, realm: str) -> web.Response:
-    members = {"realm": realm}
-    if refusal.error:
-        members |= {"error": refusal.error, "error_description": refusal.advice}
-    if isinstance(refusal, ScopeMissingError):
-        members["scope"] = " ".join(sorted(refusal.scopes))
-    challenge = ", ".join(f'{name}="{value}"' for name, value in members.items())
-    headers = {hdrs.WWW_AUTHENTICATE: f"Bearer {challenge}", hdrs.CACHE_CONTROL: "no-store"}
-    if refusal.retry_after_seconds:
-        headers[hdrs.RETRY_AFTER] = str(refusal.retry_after_seconds)
-    body = {name: value for name, value in members.items() if name != "realm"}
-    return web.json_response(body, status=refusal.status, headers=headers)
+def _presented(request: web.Request) -> Presented:
+    shown = tuple(request.headers.getall(hdrs.AUTHORIZATION, []))
+    return Presented(shown, request.url.raw_query_string)
 
 
-def _require_quotable(text: str) -> None:
-    if _QUOTABLE.fullmatch(text) is None:
-        raise ValueError("only printable ASCII without quotes and backslashes can be in a header")
+def _answer(refusal: RefusalError, realm: str) -> web.Response:
+    answer = refusal_answer(refusal, realm)
+    return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)

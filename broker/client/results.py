@@ -107,6 +107,13 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an order on a set has come."""
+
+    ended: int
+    total: int
+
+
 class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     """An operator's order; until it is acknowledged some bucket has not taken it."""
 
@@ -117,6 +124,30 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     issued_before: datetime
     acknowledged: bool
     pending_buckets: tuple[int, ...]
+    progress: Progress | None = None
+    """Only for an order on a set, which dies piece by piece."""
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """A set of live credentials, under the digest by which it can be revoked."""
+
+    digest: str
+    criteria: dict[str, str | int | bool]
+    count: int
+    agents: dict[str, int]
+    capabilities: dict[str, int]
+    unreadable: int
+    taken_at: datetime
+    taken_by: str
+    issued_before: datetime | None
+    epoch: str
+
+
+class PickedCredential(Credential, frozen=True, kw_only=True):
+    """A credential of a set, as it is now."""
+
+    agent: str
+    tenant: str
 
 
 class _Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +179,12 @@ class CredentialPage(_Page, frozen=True, kw_only=True):
     """One page of credentials."""
 
     credentials: tuple[Credential, ...]
+
+
+class PickedPage(_Page, frozen=True, kw_only=True):
+    """One page of a set."""
+
+    credentials: tuple[PickedCredential, ...]
 
 
 class Introspected(msgspec.Struct, frozen=True, kw_only=True):

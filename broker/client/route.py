@@ -4,9 +4,14 @@ Ids are parsed before they become part of a path; a malformed one raises
 :class:`broker.errors.InvalidRequestError` before anything is sent.
 """
 
+import re
 import secrets
+from typing import Final
 
+from broker.errors import InvalidRequestError
 from broker.ids import parse_decision_id, parse_lease_id, parse_revocation_id, parse_task_id
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def task_path(task: str, *rest: str) -> tuple[str, ...]:
@@ -22,6 +27,13 @@ def credential_path(credential: str, *rest: str) -> tuple[str, ...]:
 def revocation_path(revocation: str, *rest: str) -> tuple[str, ...]:
     """Return the path of a revocation, or of something below it."""
     return ("v1", "revocations", parse_revocation_id(revocation), *rest)
+
+
+def selection_path(digest: str, *rest: str) -> tuple[str, ...]:
+    """Return the path of a set, or of something below it."""
+    if _DIGEST.fullmatch(digest) is None:
+        raise InvalidRequestError("not the digest of a set: 64 characters 0-9 a-f", field="set")
+    return ("v1", "selections", digest, *rest)
 
 
 def decision_path(decision: str) -> tuple[str, ...]:

@@ -9,12 +9,8 @@
 from collections.abc import Collection
 from typing import Final
 
-from broker.client.errors import (
-    ScopeMissingError,
-    TaskMismatchError,
-    TokenExpiredError,
-    TokenUntrustedError,
-)
+from broker.client.conditions import Conditions
+from broker.client.errors import TokenExpiredError, TokenUntrustedError
 from broker.client.jose import UnverifiedJws, split
 from broker.client.keys import KeySource
 from broker.client.liveness import Liveness
@@ -70,13 +66,21 @@ class Verifier:
         self._leeway_ms = leeway_ms
 
     async def verify(
-        self, token: str, *, scopes: Collection[str] = (), task: str | None = None
+        self,
+        token: str,
+        *,
+        scopes: Collection[str] = (),
+        capability: str | None = None,
+        tenant: str | None = None,
+        task: str | None = None,
     ) -> VerifiedToken:
         """Check a token and what it must reach.
 
         Args:
             token: the text that the client sent.
             scopes: all of these must have been granted.
+            capability: when given, the token must have been granted for it.
+            tenant: when given, the token must be this tenant's.
             task: when given, the token must belong to this very task.
 
         Raises:
@@ -84,11 +88,23 @@ class Verifier:
         """
         if isinstance(scopes, str):
             raise TypeError("scopes is a collection of words, not one text")
+        conditions = Conditions(frozenset(scopes), capability, tenant, task)
         verified = await self._signed(split(token))
         self._ensure_current(verified)
         await self._liveness.ensure_alive(verified, Secret(token))
-        _ensure_reaches(verified, frozenset(scopes), task)
+        conditions.ensure_met_by(verified)
         return verified
+
+    async def ensure_still_good(self, verified: VerifiedToken, token: Secret) -> None:
+        """Judge a token again that was verified before: its age and whether it is still alive.
+
+        For what outlives one request, such as a websocket.
+
+        Raises:
+            VerificationError: it is no longer good.
+        """
+        self._ensure_current(verified)
+        await self._liveness.ensure_alive(verified, token)
 
     async def _signed(self, unverified: UnverifiedJws) -> VerifiedToken:
         if unverified.claims.get("iss") != self._issuer:
@@ -110,10 +126,3 @@ class Verifier:
             raise TokenExpiredError
         if verified.issued_at_ms > now_ms + MAX_SKEW_MS:
             raise TokenUntrustedError("issued in the future: check this machine's clock")
-
-
-def _ensure_reaches(verified: VerifiedToken, scopes: frozenset[str], task: str | None) -> None:
-    if task is not None and verified.task != task:
-        raise TaskMismatchError
-    if not scopes <= verified.scopes:
-        raise ScopeMissingError(scopes)

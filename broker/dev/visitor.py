@@ -33,8 +33,8 @@ class Visit:
 class Visitor:
     """Asks the resource server for orders, with whatever token it is given.
 
-    ``why`` is a word that the refusal must contain: a server that refuses because it lost its feed
-    also answers 401, and proves nothing.
+    ``why`` is a word that the refusal must contain: a token that is refused for another reason than
+    its death proves nothing.
     """
 
     def __init__(self, session: aiohttp.ClientSession, *, resource: str, clock: Clock) -> None:

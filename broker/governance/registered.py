@@ -13,14 +13,15 @@ import msgspec
 from broker.errors import ConfigurationError
 from broker.governance.document import BundleDocument
 from broker.governance.registry import Registry
-from broker.model.capability import ResourceServer
+from broker.model.capability import Capability, ResourceServer
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The registered identities, resource servers and tenants of one bundle."""
+    """The registered identities, capabilities, resource servers and tenants of one bundle."""
 
     registry: Registry
+    capabilities: Mapping[str, Capability]
     resource_servers: Mapping[str, ResourceServer]
     tenants: tuple[str, ...]
 
@@ -37,6 +38,7 @@ class Registered:
             raise ConfigurationError(f"published bundle: not a bundle: {error}") from error
         return cls(
             registry=Registry(document),
+            capabilities=MappingProxyType(document.capabilities_by_name()),
             resource_servers=MappingProxyType(document.servers_by_audience()),
             tenants=tuple(tenant.name for tenant in document.tenants),
         )

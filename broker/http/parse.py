@@ -3,6 +3,7 @@
 Every error names the member as the caller wrote it.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,9 +20,15 @@ from broker.model.requests import (
     SelectorKind,
     TaskFilter,
 )
+from broker.model.selection import Criteria
 from broker.model.task import TaskState
 
 _STATES: Final = frozenset(TaskState)
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_GLOB: Final = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._:@/*?-]*", re.ASCII)
+_OLDEST_SECONDS: Final = 366 * 24 * 3600
+"""Longer than anything is kept."""
+
 _CONFINABLE: Final = frozenset({SelectorKind.AGENT, SelectorKind.CAPABILITY, SelectorKind.ISSUER})
 
 
@@ -118,6 +125,59 @@ def selector(body: wire.RevokeBody) -> Selector:
     return Selector(kind, value, tenant)
 
 
+def criteria(body: wire.SelectBody) -> Criteria:
+    """Read what a set's credentials have in common.
+
+    Raises:
+        InvalidRequestError: nothing is named and ``all`` is not true, or something is malformed.
+    """
+    named = [name for name in wire.CRITERIA if getattr(body, name) is not None]
+    if body.all is False:
+        raise InvalidRequestError("use true, or leave it away", field="all")
+    if bool(named) is bool(body.all):
+        words = ", ".join(wire.CRITERIA)
+        raise InvalidRequestError(f"name some of: {words}; or all alone", field="selection")
+    return Criteria(
+        agent=_name_or_nothing(body.agent, "agent"),
+        capability=_name_or_nothing(body.capability, "capability"),
+        issuer=_issuer(body.issuer) if body.issuer else "",
+        tenant=_name_or_nothing(body.tenant, "tenant"),
+        task=ids.parse_task_id(body.task) if body.task else "",
+        task_name=_glob(body.task_name) if body.task_name else "",
+        data_class=_name_or_nothing(body.data_class, "data_class"),
+        older_than_ms=_age_ms(body.older_than_seconds),
+    )
+
+
+def digest(given: str, field: str) -> str:
+    """Read the digest that names a set.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
+    if _DIGEST.fullmatch(given) is None:
+        raise InvalidRequestError("is not a digest: send the 64 characters of a set", field=field)
+    return given
+
+
+def _glob(given: str) -> str:
+    if len(given) > text.MAX_NAME or _GLOB.fullmatch(given) is None:
+        raise InvalidRequestError(
+            "is not a pattern: send the characters of a name, * and ?", field="task_name"
+        )
+    return given
+
+
+def _age_ms(seconds: int | None) -> int:
+    if seconds is not None and seconds > _OLDEST_SECONDS:
+        raise InvalidRequestError(f"use at most {_OLDEST_SECONDS}", field="older_than_seconds")
+    return (seconds or 0) * 1000
+
+
+def _issuer(given: str) -> str:
+    return text.parse_text(given, field="issuer", max_length=wire.MAX_URL)
+
+
 def _selected(body: wire.RevokeBody, kind: SelectorKind) -> str:
     match kind:
         case SelectorKind.ALL:
@@ -128,8 +188,10 @@ def _selected(body: wire.RevokeBody, kind: SelectorKind) -> str:
             return ids.parse_lease_id(body.credential or "")
         case SelectorKind.TASK:
             return ids.parse_task_id(body.task or "")
+        case SelectorKind.SET:
+            return digest(body.set or "", "set")
         case SelectorKind.ISSUER:
-            return text.parse_text(body.issuer or "", field="issuer", max_length=wire.MAX_URL)
+            return _issuer(body.issuer or "")
         case SelectorKind.AGENT | SelectorKind.CAPABILITY | SelectorKind.TENANT:
             return text.parse_name(getattr(body, kind), field=kind.value)
 

@@ -20,6 +20,7 @@ from broker.model.requests import (
     TaskFilter,
     TaskPage,
 )
+from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
 
 
@@ -102,6 +103,22 @@ class Revocations(Protocol):
 
     async def show(self, caller: Principal, revocation: RevocationId) -> Revocation:
         """Show an order."""
+        ...
+
+
+class Selections(Protocol):
+    """:class:`broker.selections.Selections`."""
+
+    async def take(self, caller: Principal, criteria: Criteria) -> Selection:
+        """Pick a set."""
+        ...
+
+    async def show(self, caller: Principal, digest: str) -> Selection:
+        """Show a set."""
+        ...
+
+    async def page(self, caller: Principal, digest: str, cursor: str, limit: int) -> LeasePage:
+        """Page through a set."""
         ...
 
 

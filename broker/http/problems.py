@@ -80,6 +80,8 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
             409, "Credential not renewable", "It cannot live longer: ask for a new one."
         ),
         errors.QuotaExceededError: Row(429, "Quota exceeded", "", shows_text=True),
+        errors.SelectionChangedError: Row(409, "Selection changed", "", shows_text=True),
+        errors.SelectionTooLargeError: Row(422, "Selection too large", "", shows_text=True),
         errors.UnavailableError: _LATER,
         errors.StoreUnavailableError: _LATER,
         errors.StaleFactsError: _LATER,
@@ -150,6 +152,8 @@ def _problem(error: Exception, row: Row) -> dict[str, object]:
         body["field"] = error.field
     if isinstance(error, errors.AccessDeniedError) and error.decision_id:
         body["decision"] = error.decision_id
+    if isinstance(error, errors.SelectionChangedError):
+        body |= {"grown": error.grown, "shrunk": error.shrunk}
     return body
 
 

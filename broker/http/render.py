@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
-from backends.jwt import actor_chain
+from backends.contract import actor_chain
 from broker.clock import rfc3339
 from broker.http.query import Window
 from broker.http.services import Readiness
@@ -22,6 +22,7 @@ from broker.model.requests import (
     Selector,
     SelectorKind,
 )
+from broker.model.selection import Progress, Selection
 from broker.model.task import Task
 
 Json = dict[str, object]
@@ -138,7 +139,28 @@ def revocation(value: Revocation) -> Json:
         "issued_before": rfc3339(value.issued_before_ms),
         "acknowledged": value.is_acknowledged,
         "pending_buckets": value.pending_buckets,
+    } | _progress(value.progress)
+
+
+def selection(value: Selection) -> Json:
+    """Show a set that an operator has picked."""
+    return {
+        "digest": value.digest,
+        "criteria": _criteria(value),
+        "count": value.count,
+        "agents": value.agents,
+        "capabilities": value.capabilities,
+        "unreadable": value.unreadable,
+        "taken_at": rfc3339(value.taken_at_ms),
+        "taken_by": value.taken_by,
+        "issued_before": _instant(value.issued_before_ms),
+        "epoch": value.epoch,
     }
+
+
+def picked(value: Lease) -> Json:
+    """Show a credential of a set, as it is now."""
+    return lease(value) | {"agent": value.spec.agent, "tenant": value.spec.tenant}
 
 
 def introspected(value: Introspected, *, issuer: str) -> Json:
@@ -236,6 +258,25 @@ def _selector(value: Selector) -> Json:
     named: object = True if value.kind is SelectorKind.ALL else value.value
     shown: Json = {value.kind.value: named}
     return shown | {"in_tenant": value.tenant} if value.tenant else shown
+
+
+def _criteria(value: Selection) -> Json:
+    asked = value.criteria
+    shown: Json = {
+        "agent": asked.agent,
+        "capability": asked.capability,
+        "issuer": asked.issuer,
+        "tenant": asked.tenant,
+        "task": asked.task,
+        "task_name": asked.task_name,
+        "data_class": asked.data_class,
+        "older_than_seconds": asked.older_than_ms // 1000,
+    }
+    return {name: narrows for name, narrows in shown.items() if narrows} or {"all": True}
+
+
+def _progress(value: Progress | None) -> Json:
+    return {} if value is None else {"progress": {"ended": value.ended, "total": value.total}}
 
 
 def _decision(value: Trace) -> Json:

@@ -12,6 +12,7 @@ from broker.http.edge import PUBLIC, Edge, expect, seal
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
+from broker.http.selection_routes import SelectionRoutes
 from broker.http.services import Services
 from broker.http.status_routes import StatusRoutes
 from broker.http.table import Table
@@ -53,6 +54,7 @@ def _own_routes(services: Services, mutations: Mutations) -> Table:
     CredentialRoutes(services, bodies).register(table)
     TaskRoutes(services, bodies).register(table)
     OperatorRoutes(services, bodies).register(table)
+    SelectionRoutes(services, bodies).register(table)
     OAuthRoutes(services, bodies).register(table)
     StatusRoutes(services).register(table)
     DocumentRoutes(services.limits).register(table)

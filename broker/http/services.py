@@ -48,6 +48,7 @@ class Services:
     issuance: ports.Issuance
     credentials: ports.Credentials
     revocations: ports.Revocations
+    selections: ports.Selections
     reports: ports.Reports
     introspection: ports.Introspection
     explain: ports.Explain

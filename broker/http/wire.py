@@ -21,6 +21,12 @@ MAX_WORD = 256
 
 MAX_URL = 512
 
+CRITERIA = (
+    *("agent", "capability", "issuer", "tenant"),
+    *("task", "task_name", "data_class", "older_than_seconds"),
+)
+"""The members of :class:`SelectBody` that narrow a set."""
+
 Word = Annotated[str, Meta(min_length=1, max_length=MAX_WORD)]
 Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL)]
 Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
@@ -96,7 +102,7 @@ class RenewBody(Body):
 
 
 class RevokeBody(Body):
-    """``POST /v1/revocations``: a reason, and exactly one of the first seven others."""
+    """``POST /v1/revocations``: a reason, and exactly one of the first eight others."""
 
     reason: Reason
     credential: Word | None = None
@@ -106,4 +112,19 @@ class RevokeBody(Body):
     issuer: Url | None = None
     tenant: Word | None = None
     all: bool | None = None
+    set: Word | None = None
     in_tenant: Word | None = None
+
+
+class SelectBody(Body):
+    """``POST /v1/selections``: what the credentials have in common, or ``all``."""
+
+    agent: Word | None = None
+    capability: Word | None = None
+    issuer: Url | None = None
+    tenant: Word | None = None
+    task: Word | None = None
+    task_name: Word | None = None
+    data_class: Word | None = None
+    older_than_seconds: Seconds | None = None
+    all: bool | None = None

@@ -7,6 +7,7 @@ from enum import StrEnum
 from broker.ids import LeaseId, RevocationId, TaskId
 from broker.model.capability import Ceiling
 from broker.model.lease import Lease
+from broker.model.selection import Progress
 from broker.model.task import Task
 from broker.secret import Secret
 
@@ -106,11 +107,14 @@ class SelectorKind(StrEnum):
     ISSUER = "issuer"
     TENANT = "tenant"
     ALL = "all"
+    SET = "set"
 
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which credentials an operator takes away. ``value`` is an id or a name, empty for ALL.
+    """Which credentials an operator takes away.
+
+    ``value`` is an id or a name, for SET the digest of a selection, empty for ALL.
 
     ``tenant`` confines an agent, capability or issuer to one tenant; empty means every tenant that
     the operator answers for.
@@ -126,7 +130,8 @@ class Revocation:
     """An operator's order.
 
     ``pending_buckets`` names where a cut does not stand yet: until it is empty the order is not
-    acknowledged (DESIGN §4).
+    acknowledged (DESIGN §4). ``progress`` is an order's on a set, which is carried out piece by
+    piece.
     """
 
     id: RevocationId
@@ -135,11 +140,13 @@ class Revocation:
     ordered_by: str
     issued_before_ms: int
     pending_buckets: tuple[int, ...]
+    progress: Progress | None = None
 
     @property
     def is_acknowledged(self) -> bool:
-        """Tell whether the cut stands everywhere."""
-        return not self.pending_buckets
+        """Tell whether the cut stands everywhere, or every lease of the set is dead."""
+        is_complete = self.progress is None or self.progress.is_complete
+        return is_complete and not self.pending_buckets
 
 
 @dataclass(frozen=True, slots=True)

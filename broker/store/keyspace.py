@@ -98,6 +98,10 @@ class Bucket:
         """An operator's order."""
         return f"{self.prefix}r:{revocation}"
 
+    def selection(self, digest: str) -> str:
+        """A set of leases that an operator has picked."""
+        return f"{self.prefix}s:{digest}"
+
     def cut_marker(self, revocation: RevocationId) -> str:
         """Set once this bucket has told of the order's cut."""
         return f"{self.prefix}rc:{revocation}"

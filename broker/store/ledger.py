@@ -10,11 +10,14 @@ from broker.store.decision_log import DecisionLog
 from broker.store.due_queue import DueQueue
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
+from broker.store.ledger_clock import LedgerClock
 from broker.store.limits import Limits
 from broker.store.link import Link
+from broker.store.live_leases import LiveLeases
 from broker.store.paths import Paths
 from broker.store.quotas import QuotaLedger
 from broker.store.revocation_ledger import RevocationLedger
+from broker.store.selection_ledger import SelectionLedger
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
 
@@ -35,6 +38,9 @@ class Ledger:
     quotas: QuotaLedger
     decisions: DecisionLog
     control: ControlStore
+    clock: LedgerClock
+    live: LiveLeases
+    selections: SelectionLedger
 
     @classmethod
     def over(
@@ -62,4 +68,7 @@ class Ledger:
             quotas=QuotaLedger(link, keys),
             decisions=DecisionLog(link, keys, ids, limits),
             control=ControlStore(link, keys, ids),
+            clock=LedgerClock(link, keys),
+            live=LiveLeases(link, keys),
+            selections=SelectionLedger(link, keys),
         )

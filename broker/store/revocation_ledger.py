@@ -48,7 +48,7 @@ class RevocationLedger:
         self._ids = ids
         self._limits = limits
 
-    async def put(self, order: Order) -> Order:
+    async def put(self, order: Order, come_back_ms: int = COME_BACK_MS) -> Order:
         """Keep an order; return the one that stands under its id (a repeat finds the first).
 
         From here on it is carried out, by the due queue if not by the caller.
@@ -59,7 +59,7 @@ class RevocationLedger:
             order.id,
             codec.encode(order),
             self._limits.retention_ms,
-            COME_BACK_MS,
+            come_back_ms,
             _tenant(order),
             codec.encode(_detail(order)),
         ]
@@ -75,6 +75,22 @@ class RevocationLedger:
             args += [f"{cut}|{bucket}", f"{standing.issued_before_ms} {standing.number}"]
         key = self._keys.of(revocation).revocation(revocation)
         await self._link.run(scripts.REVOCATION_NOTE, [key], args)
+
+    async def is_kept(self, revocation: RevocationId) -> bool:
+        """Tell whether an order of this id is known."""
+        key = self._keys.of(revocation).revocation(revocation)
+        return bool(await self._link.read("HEXISTS", key, "spec"))
+
+    async def advance(self, revocation: RevocationId, place: int) -> None:
+        """Note how many leases of its set an order has ended; a lower number changes nothing."""
+        key = self._keys.of(revocation).revocation(revocation)
+        await self._link.run(scripts.REVOCATION_PLACE, [key], [place])
+
+    async def place(self, revocation: RevocationId) -> int:
+        """Return how many leases of its set an order has ended."""
+        key = self._keys.of(revocation).revocation(revocation)
+        with codec.reading("an order in the ledger"):
+            return int(await self._link.read("HGET", key, "place") or 0)
 
     async def find(
         self, revocation: RevocationId

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from broker.attestation.declaration import AttestationSettings
+from broker.attestation.settings import AttestationSettings
 from broker.governance.bundle import Bundle
 from broker.settings.load import Reading, load_document
 from broker.settings.settings import Settings

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from backends.contract import AccessToken
 from backends.jwt import access_token_claims
 from broker.client.keys import FixedKeys, parse_key_set
 from broker.client.liveness import OfflineLiveness
 from broker.client.token import VerifiedToken
 from broker.client.verifier import Verifier
-from broker.ids import IdFactory, jti
+from broker.ids import IdFactory, LeaseId, TaskId, jti
 from broker.signing.key import SIGNING_ALGORITHMS, SigningKey, new_private_key
 from tests.fakes.clock import FakeClock
 
@@ -27,6 +28,50 @@ class Grant:
     actors: tuple[str, ...]
     scopes: tuple[str, ...] = ("orders:read",)
     generation: int = 1
+
+
+def stated(grant: Grant, path: list[TaskId], lease: LeaseId) -> AccessToken:
+    """Return what the broker would state."""
+    return AccessToken(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        subject=grant.subject,
+        client_id="helper",
+        jti=jti(lease, grant.generation),
+        scopes=grant.scopes,
+        issued_at_ms=NOW_MS,
+        expires_at_ms=NOW_MS + 300_999,
+        task=path[-1],
+        path=path,
+        agent="helper",
+        instance="spiffe://corp/ns/agents/pod-1",
+        capability="orders-api",
+        tenant="acme",
+        evidence_issuer="https://ci.example",
+        actors=grant.actors,
+    )
+
+
+def understood(grant: Grant, path: list[TaskId], lease: LeaseId) -> VerifiedToken:
+    """Return what the client must read in it."""
+    return VerifiedToken(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        subject=grant.subject,
+        agent="helper",
+        instance="spiffe://corp/ns/agents/pod-1",
+        tenant="acme",
+        task=path[-1],
+        path=tuple(path),
+        capability="orders-api",
+        scopes=frozenset(grant.scopes),
+        jti=jti(lease, grant.generation),
+        lease=lease,
+        actors=grant.actors,
+        evidence_issuer="https://ci.example",
+        issued_at_ms=NOW_MS,
+        expires_at_ms=(NOW_MS + 300_999) // 1000 * 1000,
+    )
 
 
 @pytest.mark.parametrize("alg", SIGNING_ALGORITHMS)
@@ -47,24 +92,7 @@ async def test_every_shape_of_token_that_the_broker_makes_is_verified(
     path = [root] + [IDS.child_task(root) for _ in grant.actors[1:]]
     lease = IDS.lease(root)
     key = SigningKey("key-1", new_private_key(alg))
-    claims = access_token_claims(
-        issuer=ISSUER,
-        audience=AUDIENCE,
-        subject=grant.subject,
-        client_id="helper",
-        jti=jti(lease, grant.generation),
-        scopes=grant.scopes,
-        issued_at_ms=NOW_MS,
-        expires_at_ms=NOW_MS + 300_999,
-        task=path[-1],
-        path=path,
-        agent="helper",
-        instance="spiffe://corp/ns/agents/pod-1",
-        capability="orders-api",
-        tenant="acme",
-        evidence_issuer="https://ci.example",
-        actors=grant.actors,
-    )
+    claims = access_token_claims(stated(grant, path, lease))
     verifier = Verifier(
         ISSUER,
         AUDIENCE,
@@ -75,21 +103,4 @@ async def test_every_shape_of_token_that_the_broker_makes_is_verified(
 
     token = await verifier.verify(key.sign(claims).reveal())
 
-    assert token == VerifiedToken(
-        issuer=ISSUER,
-        audience=AUDIENCE,
-        subject=grant.subject,
-        agent="helper",
-        instance="spiffe://corp/ns/agents/pod-1",
-        tenant="acme",
-        task=path[-1],
-        path=tuple(path),
-        capability="orders-api",
-        scopes=frozenset(grant.scopes),
-        jti=jti(lease, grant.generation),
-        lease=lease,
-        actors=grant.actors,
-        evidence_issuer="https://ci.example",
-        issued_at_ms=NOW_MS,
-        expires_at_ms=(NOW_MS + 300_999) // 1000 * 1000,
-    )
+    assert token == understood(grant, path, lease)

@@ -106,9 +106,10 @@ ROUTES: Final = {
     "revoke credential": _route(
         "POST", "/v1/revocations", OPERATORS, OPERATORS, {"credential": "{lease}", "reason": "x"}
     ),
+    "select": _route("POST", "/v1/selections", OPERATORS, OPERATORS, {"task": "{task}"}),
 }
 
-REFUSED_BY_KIND: Final = {"revoke task", "revoke credential"}
+REFUSED_BY_KIND: Final = {"revoke task", "revoke credential", "select"}
 """Routes for operators only: others are refused (403) before anything is looked up."""
 
 REFUSED_BY_POLICY: Final = {
@@ -251,6 +252,7 @@ async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> N
         "credential": MISSING["lease"],
         "revocation": f"r_00_{'a' * 26}",
         "decision": f"d_00_{'a' * 26}",
+        "selection": "ab" * 32,
     }
 
     for method, template in world.routes():

@@ -1,6 +1,7 @@
 """A trusted issuer, ready for a test: its declaration, its honest claims, and a watcher."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from broker.attestation.issuer_keys import IssuerKeys, KeyTiming
 from broker.attestation.key_source import KeySource
 from broker.attestation.keyset import SkippedKey
 from broker.attestation.proof_cache import ProofCache
+from broker.attestation.settings import AttestationSettings
+from broker.attestation.stanza import IssuerStanza
 from broker.attestation.trusted_issuer import TrustedIssuer
 from broker.errors import AttestationError
 from tests.fakes.clock import FakeClock
@@ -42,8 +45,23 @@ DECLARED: Mapping[str, Any] = {
 
 
 def declare(**changes: object) -> IssuerDeclaration:
-    """Read a declaration as the loader does, with some members changed."""
-    return msgspec.convert({**DECLARED, **changes}, IssuerDeclaration)
+    """Read a whole declaration, with some members changed."""
+    return msgspec.convert({**DECLARED, **changes}, IssuerDeclaration, dec_hook=_path)
+
+
+def stanza(**members: object) -> IssuerStanza:
+    """Read a stanza as the loader does; without members, the whole declaration's."""
+    return msgspec.convert(members or dict(DECLARED), IssuerStanza, dec_hook=_path)
+
+
+def settings_of(**changes: object) -> AttestationSettings:
+    """Make settings of the one declaration, with some members changed."""
+    return AttestationSettings((stanza(**{**DECLARED, **changes}),))
+
+
+def _path(type_: type, value: object) -> object:
+    assert type_ is Path
+    return Path(str(value))
 
 
 def honest_claims(clock: FakeClock, **changes: object) -> dict[str, object]:

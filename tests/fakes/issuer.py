@@ -26,6 +26,8 @@ EC_384 = ec.generate_private_key(ec.SECP384R1())
 ED_25519 = ed25519.Ed25519PrivateKey.generate()
 RSA_2048 = rsa.generate_private_key(65537, 2048)
 
+METADATA_PATH = "/.well-known/openid-configuration"
+
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 KEYS: Mapping[str, PrivateKey] = {
@@ -107,23 +109,28 @@ class FakeIssuer:
     def __init__(self, signer: Signer) -> None:
         self.signer = signer
         self.mood = "good"
+        self.sick_path = "/jwks"
+        self.metadata: dict[str, object] = {}
         self.fetches = 0
         self.others = 0
         self.seen: list[web.Request] = []
         self._stopped = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self.url = ""
+        self.issuer = ""
 
     async def start(self) -> None:
         """Listen on a free port."""
         application = web.Application()
         application.router.add_get("/jwks", self._answer)
+        application.router.add_get(METADATA_PATH, self._answer)
         application.router.add_get("/elsewhere", self._answer_elsewhere)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/jwks"
+        self.issuer = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = f"{self.issuer}/jwks"
 
     async def stop(self) -> None:
         """Stop listening, and let those who hang go."""
@@ -136,7 +143,7 @@ class FakeIssuer:
         return web.Response(body=self.signer.jwks())
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        self.fetches += 1
+        self.fetches += request.path == "/jwks"
         self.seen.append(request)
         moods = {
             "good": self._good,
@@ -151,11 +158,23 @@ class FakeIssuer:
             "error": self._error,
             "cookie": self._cookie,
             "cut": self._cut,
+            "nested": self._nested,
         }
-        return await moods[self.mood](request)
+        is_sick = request.path == self.sick_path
+        return await moods[self.mood if is_sick else "good"](request)
 
-    async def _good(self, _request: web.Request) -> web.StreamResponse:
-        return web.Response(body=self.signer.jwks(), content_type="application/json")
+    def _body(self, request: web.Request) -> bytes:
+        """Return what an honest issuer has at the path that is asked for."""
+        if request.path != METADATA_PATH:
+            return self.signer.jwks()
+        return encode({"issuer": self.issuer, "jwks_uri": self.url, **self.metadata})
+
+    async def _good(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(body=self._body(request), content_type="application/json")
+
+    async def _nested(self, _request: web.Request) -> web.StreamResponse:
+        body = b'{"keys":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+        return web.Response(body=body, content_type="application/json")
 
     async def _hang(self, _request: web.Request) -> web.StreamResponse:
         await self._stopped.wait()
@@ -164,7 +183,7 @@ class FakeIssuer:
     async def _drip(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        for byte in self.signer.jwks():
+        for byte in self._body(request):
             await response.write(bytes([byte]))
             await asyncio.sleep(0.02)
             if self._stopped.is_set():
@@ -177,12 +196,12 @@ class FakeIssuer:
     async def _garbage(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(body=b"\xff\x00{]" * 100, content_type="application/json")
 
-    async def _html(self, _request: web.Request) -> web.StreamResponse:
-        return web.Response(text="<html>sign in</html>", content_type="text/html")
+    async def _html(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(body=self._body(request), content_type="text/html")
 
-    async def _gzip(self, _request: web.Request) -> web.StreamResponse:
+    async def _gzip(self, request: web.Request) -> web.StreamResponse:
         return web.Response(
-            body=gzip.compress(self.signer.jwks()), headers={"Content-Encoding": "gzip"}
+            body=gzip.compress(self._body(request)), headers={"Content-Encoding": "gzip"}
         )
 
     async def _bomb(self, _request: web.Request) -> web.StreamResponse:
@@ -200,8 +219,8 @@ class FakeIssuer:
             await response.write(b" " * 65_536)
         return response
 
-    async def _error(self, _request: web.Request) -> web.StreamResponse:
-        return web.Response(status=500, body=self.signer.jwks())
+    async def _error(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(status=500, body=self._body(request))
 
     async def _cookie(self, _request: web.Request) -> web.StreamResponse:
         response = web.Response(body=self.signer.jwks())

@@ -31,6 +31,7 @@ from broker.model.requests import (
     TaskFilter,
     TaskPage,
 )
+from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
 from broker.secret import Secret
 from tests.fakes.clock import FakeClock
@@ -248,6 +249,42 @@ class FakeRevocations:
         return await self.stage.play("revocations.show", caller, revocation, answer=answer)
 
 
+def a_selection() -> Selection:
+    """A set of one credential."""
+    return Selection(
+        digest="ab" * 32,
+        criteria=Criteria(agent="invoice-bot"),
+        tenants=("acme",),
+        issued_before_ms=0,
+        epoch="epoch-1",
+        taken_at_ms=NOW_MS,
+        taken_by="operator:alice",
+        count=1,
+        agents={"invoice-bot": 1},
+        capabilities={"orders-api": 1},
+    )
+
+
+@dataclass
+class FakeSelections:
+    """Sets that operators pick."""
+
+    stage: Stage
+
+    async def take(self, caller: Principal, criteria: Criteria) -> Selection:
+        """Pick."""
+        return await self.stage.play("selections.take", caller, criteria, answer=a_selection())
+
+    async def show(self, caller: Principal, digest: str) -> Selection:
+        """Show."""
+        return await self.stage.play("selections.show", caller, digest, answer=a_selection())
+
+    async def page(self, caller: Principal, digest: str, cursor: str, limit: int) -> LeasePage:
+        """List."""
+        page = LeasePage((a_lease(),), "")
+        return await self.stage.play("selections.page", caller, digest, cursor, limit, answer=page)
+
+
 @dataclass
 class FakeReports:
     """Receipts."""
@@ -317,6 +354,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         issuance=FakeIssuance(stage),
         credentials=FakeCredentials(stage),
         revocations=FakeRevocations(stage),
+        selections=FakeSelections(stage),
         reports=FakeReports(stage),
         introspection=FakeIntrospection(stage),
         explain=FakeExplain(stage),

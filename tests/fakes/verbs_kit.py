@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from backends.jwt import access_token_claims
 from broker.clock import Clock, SystemClock
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
@@ -109,6 +110,7 @@ class VerbsKit:
             metrics=self.metrics,
             faults=FaultPoints(),
             issuer=ISSUER,
+            claims_of=access_token_claims,
             task_limits=TaskLimits(max_ttl_ms=8 * HOUR_MS),
             retention_ms=HOUR_MS,
             claims=Claims(),

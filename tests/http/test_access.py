@@ -17,7 +17,13 @@ from tests.fakes.services import CALLERS, Stage, make_services
 from tests.fakes.serving import serving
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
-IDS = {"task": TASK, "credential": LEASE, "revocation": REVOCATION, "decision": DECISION}
+IDS = {
+    "task": TASK,
+    "credential": LEASE,
+    "revocation": REVOCATION,
+    "decision": DECISION,
+    "selection": "ab" * 32,
+}
 
 
 async def extra(request: web.Request) -> web.Response:

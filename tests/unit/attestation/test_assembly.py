@@ -3,11 +3,10 @@ from pathlib import Path
 import pytest
 
 from broker.attestation.assembly import build_attestation
-from broker.attestation.declaration import AttestationSettings
 from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError
-from tests.fakes.attestation import Watcher, declare, honest_claims
+from tests.fakes.attestation import Watcher, honest_claims, settings_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.issuer import FakeIssuer, Signer
 
@@ -16,7 +15,7 @@ async def test_an_issuer_with_a_file_of_keys_is_trusted(tmp_path: Path) -> None:
     """A replaced file takes effect after the cool-down, once a token names a new key."""
     clock, signer, path = FakeClock(), Signer(), tmp_path / "keys.json"
     path.write_bytes(signer.jwks())
-    settings = AttestationSettings((declare(keys={"file": str(path)}),))
+    settings = settings_of(keys={"file": str(path)})
     async with open_key_session() as session:
         attestation = build_attestation(settings, session, clock=clock, observer=Watcher())
         old = signer.sign(honest_claims(clock))
@@ -36,7 +35,7 @@ async def test_b9_an_issuer_with_a_url_of_keys_is_trusted_through_its_rotations(
     """Over real HTTP: every rotation is followed, and every look is counted."""
     clock, fake = FakeClock(), FakeIssuer(Signer())
     await fake.start()
-    settings = AttestationSettings((declare(keys={"url": fake.url}),))
+    settings = settings_of(keys={"url": fake.url})
     async with open_key_session() as session:
         attestation = build_attestation(settings, session, clock=clock, observer=Watcher())
         await attestation.start()
@@ -56,7 +55,7 @@ async def test_b8_a_misbehaving_url_leaves_the_last_keys_in_force(mood: str) -> 
     """Whatever the issuer answers now, tokens of its known key pass and others are refused."""
     clock, fake, watcher = FakeClock(), FakeIssuer(Signer()), Watcher()
     await fake.start()
-    settings = AttestationSettings((declare(keys={"url": fake.url, "timeout_seconds": 1}),))
+    settings = settings_of(keys={"url": fake.url, "timeout_seconds": 1})
     async with open_key_session() as session:
         attestation = build_attestation(settings, session, clock=clock, observer=watcher)
         await attestation.start()

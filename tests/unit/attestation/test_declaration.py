@@ -3,9 +3,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from broker.attestation.declaration import AttestationSettings, IssuerDeclaration
+from broker.attestation.declaration import IssuerDeclaration
+from broker.attestation.settings import AttestationSettings
 from broker.settings.fault import Fault
-from tests.fakes.attestation import DECLARED, declare
+from tests.fakes.attestation import DECLARED, declare, settings_of, stanza
 
 
 def faults_of(**changes: object) -> list[Fault]:
@@ -21,7 +22,7 @@ def changed(part: str, **members: object) -> dict[str, Any]:
 def test_a_sound_declaration_has_no_faults() -> None:
     """Neither alone nor among all."""
     assert faults_of() == []
-    assert list(AttestationSettings((declare(),)).faults()) == []
+    assert list(settings_of().faults()) == []
 
 
 FAULTS: dict[str, tuple[dict[str, Any], tuple[str | int, ...]]] = {
@@ -141,7 +142,7 @@ def test_b12_a_verified_claim_or_a_prefix_is_a_condition(changes: dict[str, Any]
 
 def test_the_same_name_or_issuer_twice_is_a_fault() -> None:
     """One issuer has one declaration: which of two would judge its tokens?"""
-    faults = list(AttestationSettings((declare(), declare())).faults())
+    faults = list(AttestationSettings((stanza(), stanza())).faults())
 
     assert {fault.path for fault in faults} == {
         ("issuers", 0, "name"),
@@ -154,8 +155,8 @@ def test_the_same_name_or_issuer_twice_is_a_fault() -> None:
 def test_no_issuer_is_a_fault_and_paths_run_through_the_list() -> None:
     """Faults below carry the position of their issuer."""
     assert [fault.path for fault in AttestationSettings(()).faults()] == [("issuers",)]
-    bad = declare(audience="")
-    assert [fault.path for fault in AttestationSettings((declare(), bad)).faults()][-1] == (
+    bad = stanza(**{**DECLARED, "audience": ""})
+    assert [fault.path for fault in AttestationSettings((stanza(), bad)).faults()][-1] == (
         "issuers",
         1,
         "audience",

@@ -96,3 +96,24 @@ def test_i6_joined_instances_cannot_collide() -> None:
 def test_a_single_instance_claim_may_hold_the_separator() -> None:
     """Nothing is joined to it."""
     assert instance_of({"pod": "ns/pod-1"}, mapping()) == "ns/pod-1"
+
+
+def test_a_listed_value_becomes_a_name_and_no_other_does() -> None:
+    """Ids that mean nothing to people map to registered names; what is not listed is nobody."""
+    name = {"claim": "repository_id", "values": {"700123": "invoice-bot"}}
+    rules = mapping(name=name)
+
+    assert name_of({"repository_id": "700123"}, rules) == "invoice-bot"
+    assert name_of({"repository_id": 700123}, rules) == "invoice-bot"
+    for other in ("700124", "7001230", "invoice-bot"):
+        with pytest.raises(AttestationError) as caught:
+            name_of({"repository_id": other}, rules)
+        assert caught.value.reason == Reason.CLAIM_MISMATCH
+
+
+def test_a_stand_in_is_never_taken_for_the_real_instance() -> None:
+    """Where the machine's id is missing the subject stands in, and says so."""
+    rules = mapping(instance={"claim": "machine", "otherwise": "sub"})
+
+    assert instance_of({"machine": "42", "sub": "42"}, rules) == "42"
+    assert instance_of({"sub": "42"}, rules) == "sub:42"

@@ -1,6 +1,7 @@
 import pytest
 
-from backends.jwt import access_token_claims, actor_chain
+from backends.contract import AccessToken, actor_chain
+from backends.jwt import access_token_claims
 
 PLAIN = {
     "issuer": "https://broker.example",
@@ -24,7 +25,7 @@ PLAIN = {
 
 def test_the_claims_are_those_of_the_documented_format() -> None:
     """``docs/architecture.md``, "Access token": names, types and order."""
-    claims = access_token_claims(**PLAIN)
+    claims = access_token_claims(AccessToken(**PLAIN))
 
     assert claims == {
         "iss": "https://broker.example",
@@ -45,13 +46,15 @@ def test_the_claims_are_those_of_the_documented_format() -> None:
         "act": {"sub": "agent:child", "act": {"sub": "agent:parent"}},
         "iat_ms": 1_800_000_000_999,
     }
-    assert list(claims) == list(access_token_claims(**PLAIN))
+    assert list(claims) == list(access_token_claims(AccessToken(**PLAIN)))
 
 
 @pytest.mark.parametrize(("expires_at_ms", "exp"), [(1999, 1), (2000, 2), (2001, 2)])
 def test_i2_a_token_never_outlives_its_lease(expires_at_ms: int, exp: int) -> None:
     """Seconds are rounded down."""
-    assert access_token_claims(**{**PLAIN, "expires_at_ms": expires_at_ms})["exp"] == exp
+    assert (
+        access_token_claims(AccessToken(**{**PLAIN, "expires_at_ms": expires_at_ms}))["exp"] == exp
+    )
 
 
 def test_the_outermost_actor_is_the_current_one() -> None:

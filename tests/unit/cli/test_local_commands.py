@@ -126,3 +126,19 @@ def test_an_unknown_kind_names_the_known_ones(
 
     assert code == exits.USAGE
     assert "agent, orchestrator, operator, resource" in capsys.readouterr().err
+
+
+def test_the_check_warns_where_nothing_tells_two_copies_apart(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is allowed, and told with its place: on standard error and in the JSON."""
+    document = yaml.safe_load((config / "issuers.yaml").read_text())
+    document["issuers"][0]["map"]["instance"] = {"claim": "sub"}
+    (config / "issuers.yaml").write_text(yaml.safe_dump(document))
+
+    assert main(["config", "check", "--config", str(config), "--json"]) == exits.OK
+
+    told = capsys.readouterr()
+    (warning,) = json.loads(told.out)["warnings"]
+    assert "issuers[0].map.instance: nothing tells two copies apart" in warning
+    assert f"warning: {warning}" in told.err

@@ -13,8 +13,8 @@ from aiohttp import ClientSession
 
 from broker.attestation import base64url
 from broker.attestation.assembly import build_attestation
-from broker.attestation.declaration import AttestationSettings
 from broker.attestation.key_source import open_key_session
+from broker.attestation.settings import AttestationSettings
 from broker.clock import SystemClock
 from broker.dev.issuer import DevIssuer, open_issuer
 from broker.errors import ConfigurationError

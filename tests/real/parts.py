@@ -1,0 +1,80 @@
+"""The real parts that ``parts.toml`` declares, and where they are once they were fetched."""
+
+import hashlib
+import platform
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+HERE: Final = Path(__file__).parent
+DECLARED: Final = HERE / "parts.toml"
+SHELF: Final = HERE.parents[1] / ".cache" / "parts"
+
+_WORD = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9.-]*\Z")]
+_SHA256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+_TEXT = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of ``parts.toml``, which says what each member means."""
+
+    name: _WORD
+    package: _WORD
+    version: _WORD
+    sha256: Annotated[tuple[_SHA256, ...], msgspec.Meta(min_length=1)]
+    provides: _TEXT
+    needs: _TEXT
+    proves: Annotated[tuple[_TEXT, ...], msgspec.Meta(min_length=1)]
+    tier: Literal["ci", "extra"]
+    machines: tuple[_TEXT, ...] = ()
+    lock: _WORD | None = None
+
+    @property
+    def fits_here(self) -> bool:
+        """Whether it runs on a machine like this one."""
+        return not self.machines or f"{platform.system()} {platform.machine()}" in self.machines
+
+    def requirements(self, directory: Path) -> str:
+        """Return all that is installed, pinned by version and digest, as pip reads it.
+
+        Raises:
+            OSError: the lock file is not in the directory.
+        """
+        digests = " ".join(f"--hash=sha256:{digest}" for digest in self.sha256)
+        pins = (directory / self.lock).read_text(encoding="utf-8") if self.lock else ""
+        return f"{self.package}=={self.version} {digests}\n{pins}"
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    part: tuple[Part, ...]
+
+
+class Shelf:
+    """Where the parts are. A part is there completely or not at all."""
+
+    def __init__(self, declared: Path = DECLARED, directory: Path = SHELF) -> None:
+        document = tomllib.loads(declared.read_text(encoding="utf-8"))
+        self.parts = {p.name: p for p in msgspec.convert(document, _Document).part}
+        self.directory = directory
+        self._pins = declared.parent
+
+    def requirements(self, part: Part) -> str:
+        """Return what a part consists of."""
+        return part.requirements(self._pins)
+
+    def folder(self, part: Part) -> Path:
+        """Name a part's folder: another one when anything that is pinned changes."""
+        digest = hashlib.sha256(self.requirements(part).encode()).hexdigest()
+        return self.directory / f"{part.name}-{part.version}-{digest[:12]}"
+
+    def find(self, part: Part) -> Path | None:
+        """Return what a part provides; None when it was not fetched."""
+        found = self.folder(part) / part.provides
+        return found if found.exists() else None
+
+    def missing(self, parts: Iterable[Part]) -> list[Part]:
+        """Return those that are not there."""
+        return [part for part in parts if self.find(part) is None]
