@@ -30,7 +30,13 @@ HOW: Final = (
     "add an Operation to the file of its group in broker/http/contract/ (path parameters: "
     "parts.PATH) and a row to docs/api.md"
 )
-IDS: Final = {"task": TASK, "credential": LEASE, "revocation": REVOCATION, "decision": DECISION}
+IDS: Final = {
+    "task": TASK,
+    "credential": LEASE,
+    "revocation": REVOCATION,
+    "decision": DECISION,
+    "selection": "ab" * 32,
+}
 CALLER: Final = {
     "agent": "agent",
     "orchestrator": "orchestrator",
@@ -131,6 +137,8 @@ def bases(operation: Operation) -> Iterator[dict[str, Any]]:
             continue
         if operation.body.schema == "RevokeBody" and name != "in_tenant":
             yield {"reason": "x", name: sample(member)}  # it names exactly one thing
+        elif operation.body.schema == "SelectBody":
+            yield {name: sample(member)}  # it names something
         else:
             yield {**example, name: sample(member)}
 
@@ -145,11 +153,12 @@ def variations(operation: Operation) -> Iterator[Probe]:
 
 
 def is_beside_the_point(operation: Operation, probe: Probe) -> bool:
-    """Leave out what is wrong for another reason: a revocation that names nothing at all."""
+    """Leave out what is wrong for another reason: a body that names nothing at all."""
     assert operation.body is not None
-    if operation.body.schema != "RevokeBody" or not probe.is_good:
+    name = operation.body.schema
+    if name not in ("RevokeBody", "SelectBody") or not probe.is_good:
         return False
-    selectors = set(SCHEMAS["RevokeBody"]["properties"]) - {"reason", "in_tenant"}  # type: ignore[call-overload]
+    selectors = set(SCHEMAS[name]["properties"]) - {"reason", "in_tenant"}  # type: ignore[call-overload]
     return not any(probe.value.get(name) is not None for name in selectors)
 
 

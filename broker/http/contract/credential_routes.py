@@ -35,19 +35,20 @@ _LEASE: Final[dict[str, Schema]] = {
     "renewable": FLAG,
 }
 
-SCHEMAS: Final = {
-    "Credential": record(
-        {
-            **_LEASE,
-            "state": words("reserved", "active", "ended"),
-            "alive": FLAG,
-            "ended_at": MAYBE_INSTANT,
-            "ended_by": STRING,
-            "decision": record(
-                {"policies": array(STRING), "policy_version": STRING, "facts_revision": COUNT}
-            ),
-        }
+RECORD: Final[dict[str, Schema]] = {
+    **_LEASE,
+    "state": words("reserved", "active", "ended"),
+    "alive": FLAG,
+    "ended_at": MAYBE_INSTANT,
+    "ended_by": STRING,
+    "decision": record(
+        {"policies": array(STRING), "policy_version": STRING, "facts_revision": COUNT}
     ),
+}
+"""What is shown of a credential, without the credential."""
+
+SCHEMAS: Final = {
+    "Credential": record(RECORD),
     "IssuedCredential": record(
         {
             **_LEASE,

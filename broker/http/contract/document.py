@@ -13,6 +13,7 @@ from broker.http.contract import (
     oauth_routes,
     operator_routes,
     parts,
+    selection_routes,
     status_routes,
     task_routes,
 )
@@ -24,6 +25,7 @@ GROUPS: Final = (
     task_routes,
     credential_routes,
     operator_routes,
+    selection_routes,
     oauth_routes,
     feed_routes,
     status_routes,

@@ -6,6 +6,7 @@ from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
     COUNT,
     DECISION_ID,
+    DIGEST,
     FLAG,
     INSTANT,
     LEASE_ID,
@@ -15,6 +16,7 @@ from broker.http.contract.parts import (
     REVOCATION_ID,
     STRING,
     TASK_ID,
+    URL,
     report,
 )
 from broker.http.contract.schema import (
@@ -24,21 +26,18 @@ from broker.http.contract.schema import (
     nullable,
     record,
     ref,
-    text,
     words,
 )
-from broker.http.wire import MAX_URL
-
-_URL: Final = text(least=1, most=MAX_URL, example="https://issuer.example")
 
 _SELECTORS: Final[dict[str, Schema]] = {
     "credential": LEASE_ID,
     "task": TASK_ID,
     "agent": NAME,
     "capability": NAME,
-    "issuer": _URL,
+    "issuer": URL,
     "tenant": NAME,
     "all": {"type": "boolean", "const": True},
+    "set": DIGEST,
 }
 _ALL: Final = {"type": ["boolean", "null"], "enum": [True, None]}
 
@@ -60,7 +59,8 @@ SCHEMAS: Final = {
             "issued_before": INSTANT,
             "acknowledged": FLAG,
             "pending_buckets": array(COUNT),
-        }
+        },
+        {"progress": described(record({"ended": COUNT, "total": COUNT}), "Of an order on a set.")},
     ),
     "RevocationReport": report("revocation", "Revocation"),
     "RevokeBody": described(
@@ -72,8 +72,8 @@ SCHEMAS: Final = {
                 "in_tenant": nullable(NAME),
             },
         ),
-        "Exactly one of credential, task, agent, capability, issuer, tenant and all. `in_tenant` "
-        "confines an agent, a capability or an issuer.",
+        "Exactly one of credential, task, agent, capability, issuer, tenant, all and set. "
+        "`in_tenant` confines an agent, a capability or an issuer.",
     ),
     "Decision": record(
         {
@@ -134,7 +134,7 @@ OPERATIONS: Final = (
                 "It does not stand yet in the buckets named.", _ORDER, headers=("Location",)
             ),
         },
-        problems=("not-found", "access-denied"),
+        problems=("not-found", "access-denied", "selection-changed", "selection-too-large"),
     ),
     Operation(
         method="GET",

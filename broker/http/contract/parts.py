@@ -16,7 +16,7 @@ from broker.http.contract.schema import (
     words,
 )
 from broker.http.query import DEFAULT_PAGE, MAX_PAGE
-from broker.http.wire import MAX_LINES, MAX_REFERENCES, MAX_WORD
+from broker.http.wire import MAX_LINES, MAX_REFERENCES, MAX_URL, MAX_WORD
 from broker.text import MAX_NAME, MAX_REASON, MAX_SCOPE
 
 _LETTERS: Final = "_[0-9a-f]{2}_[a-z2-7]{26}$"
@@ -25,6 +25,9 @@ TASK_ID: Final = form(f"^[tc]{_LETTERS}", "t_07_" + "a" * 26)
 LEASE_ID: Final = form(f"^l{_LETTERS}", "l_07_" + "c" * 26)
 REVOCATION_ID: Final = form(f"^r{_LETTERS}", "r_07_" + "d" * 26)
 DECISION_ID: Final = form(f"^d{_LETTERS}", "d_07_" + "e" * 26)
+
+DIGEST: Final = form("^[0-9a-f]{64}$", "ab" * 32)
+URL: Final = text(least=1, most=MAX_URL, example="https://issuer.example")
 
 NAME: Final = text(
     least=1, most=MAX_NAME, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]*$", example="invoice-bot"
@@ -66,6 +69,7 @@ PATH: Final = {
     "credential": LEASE_ID,
     "revocation": REVOCATION_ID,
     "decision": DECISION_ID,
+    "selection": DIGEST,
 }
 """What stands for a parameter of a path template, by its name."""
 
@@ -87,6 +91,8 @@ PROBLEM: Final = described(
         {
             "field": described(STRING, "The member, parameter or header to mend."),
             "decision": described(DECISION_ID, "What an operator looks up to see why."),
+            "grown": described(COUNT, "How many credentials have come to a set."),
+            "shrunk": described(COUNT, "How many no longer belong to it."),
         },
     ),
     "RFC 9457. The last part of `type` is the stable word; `/problems/<word>` explains it.",
