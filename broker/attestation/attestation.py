@@ -2,13 +2,43 @@
 
 import asyncio
 from collections.abc import Iterable
+from typing import Protocol
 
 from broker.attestation.attested import Attested
 from broker.attestation.compact import UnverifiedToken, check_size, parse_compact
+from broker.attestation.issuer_keys import IssuerKeys
 from broker.attestation.proof_cache import ProofCache
 from broker.attestation.reasons import Reason
-from broker.attestation.trusted_issuer import TrustedIssuer
+from broker.attestation.spiffe.spiffe_id import SpiffeIdError, parse_spiffe_id
+from broker.attestation.trusted_issuer import Proof
 from broker.errors import AttestationError
+
+
+class Verifier(Protocol):
+    """Verifies the tokens of one issuer, or of one trust domain."""
+
+    @property
+    def name(self) -> str:
+        """Its declared name."""
+        ...
+
+    @property
+    def issuer(self) -> str:
+        """Whose tokens: what stands in ``Attested.issuer``."""
+        ...
+
+    @property
+    def keys(self) -> IssuerKeys:
+        """By which keys."""
+        ...
+
+    async def verify(self, token: UnverifiedToken) -> Proof:
+        """Verify a token, or raise :class:`~broker.errors.AttestationError`."""
+        ...
+
+    def recheck(self, proof: Proof) -> bool:
+        """Tell whether a proof stands without a new signature check."""
+        ...
 
 
 class Attestation:
@@ -17,7 +47,7 @@ class Attestation:
     Call :meth:`start` once, :meth:`tick` every second and :meth:`close` at the end.
     """
 
-    def __init__(self, issuers: Iterable[TrustedIssuer], proofs: ProofCache) -> None:
+    def __init__(self, issuers: Iterable[Verifier], proofs: ProofCache) -> None:
         self._issuers = {issuer.issuer: issuer for issuer in issuers}
         self._proofs = proofs
 
@@ -59,9 +89,22 @@ class Attestation:
         """Give up all looks under way."""
         await asyncio.gather(*(issuer.keys.close() for issuer in self._issuers.values()))
 
-    def _choose(self, token: UnverifiedToken) -> TrustedIssuer:
+    def _choose(self, token: UnverifiedToken) -> Verifier:
         """Find the issuer that the token claims: to choose its verifier, for nothing else."""
-        unverified_issuer = token.unverified_claims.get("iss")
-        if not isinstance(unverified_issuer, str) or unverified_issuer not in self._issuers:
-            raise AttestationError(Reason.UNTRUSTED_ISSUER, "iss is no declared issuer")
-        return self._issuers[unverified_issuer]
+        claimed = token.unverified_claims.get("iss")
+        if not isinstance(claimed, str) or claimed not in self._issuers:
+            claimed = _claimed_domain(token.unverified_claims.get("sub"))
+        if claimed not in self._issuers:
+            raise AttestationError(
+                Reason.UNTRUSTED_ISSUER, "neither iss nor the trust domain of sub is declared"
+            )
+        return self._issuers[claimed]
+
+
+def _claimed_domain(unverified_subject: object) -> str:
+    """Return the ID of the trust domain: a JWT-SVID need not name an issuer (JWT-SVID §3)."""
+    try:
+        subject = unverified_subject if isinstance(unverified_subject, str) else ""
+        return f"spiffe://{parse_spiffe_id(subject).trust_domain}"
+    except SpiffeIdError:
+        return ""

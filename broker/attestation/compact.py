@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from broker import strict_json
-from broker.attestation import base64url
+from broker import base64url, strict_json
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidRequestError
 

@@ -63,6 +63,21 @@ def read_validity(claims: Mapping[str, object], rules: DateRules) -> Validity:
     return Validity((starts - rules.leeway_seconds) * 1000, expires * 1000)
 
 
+def read_svid_validity(claims: Mapping[str, object], rules: DateRules, *, now_ms: int) -> Validity:
+    """Read the dates of a JWT-SVID, which has to have an ``exp`` and may have no other (§3, §4).
+
+    Without ``iat`` its life is counted from now: it may be as long as an honest one can be left.
+
+    Raises:
+        AttestationError: as :func:`read_validity`.
+    """
+    if "iat" in claims:
+        return read_validity(claims, rules)
+    # Before an exp that has passed: that one is expired, and its dates are in order.
+    issued = min(now_ms // 1000, read_date(claims, "exp") - 1)
+    return read_validity({**claims, "iat": issued}, rules)
+
+
 def read_date(claims: Mapping[str, object], name: str) -> int:
     """Read one date, in seconds since the epoch.
 

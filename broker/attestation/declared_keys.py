@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -62,19 +63,46 @@ class KeysDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield from _url_faults("discovery", self.discovery)
         if self.file and (self.ca_file or self.token_file):
             yield Fault(("file",), "needs no ca_file and no token_file", "leave them out")
-        yield from self._duration_faults()
+        yield from duration_faults(self)
 
-    def _duration_faults(self) -> Iterator[Fault]:
-        bounds = {
-            # Twice the cool-down, or a look that is due could fall into it.
-            "refresh_seconds": (self.refresh_seconds, 2 * self.cooldown_seconds, 86_400),
-            "max_stale_seconds": (self.max_stale_seconds, self.refresh_seconds, 7 * 86_400),
-            "cooldown_seconds": (self.cooldown_seconds, 1, 300),
-            "timeout_seconds": (self.timeout_seconds, 1, 30),
-        }
-        for name, (value, least, most) in bounds.items():
-            if not least <= value <= most:
-                yield Fault((name,), f"{value} is out of bounds", f"give {least} to {most}")
+
+class Durations(Protocol):
+    """How a source of keys is looked at."""
+
+    @property
+    def refresh_seconds(self) -> int:
+        """How soon it is looked at again."""
+        ...
+
+    @property
+    def max_stale_seconds(self) -> int:
+        """How long the last good answer serves."""
+        ...
+
+    @property
+    def cooldown_seconds(self) -> int:
+        """The pause between two looks."""
+        ...
+
+    @property
+    def timeout_seconds(self) -> int:
+        """How long one look may take."""
+        ...
+
+
+def duration_faults(declared: Durations) -> Iterator[Fault]:
+    """Yield which durations are out of bounds."""
+    refresh, cooldown = declared.refresh_seconds, declared.cooldown_seconds
+    bounds = {
+        # Twice the cool-down, or a look that is due could fall into it.
+        "refresh_seconds": (refresh, 2 * cooldown, 86_400),
+        "max_stale_seconds": (declared.max_stale_seconds, refresh, 7 * 86_400),
+        "cooldown_seconds": (cooldown, 1, 300),
+        "timeout_seconds": (declared.timeout_seconds, 1, 30),
+    }
+    for name, (value, least, most) in bounds.items():
+        if not least <= value <= most:
+            yield Fault((name,), f"{value} is out of bounds", f"give {least} to {most}")
 
 
 def _url_faults(field: str, url: str) -> Iterator[Fault]:

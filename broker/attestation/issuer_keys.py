@@ -10,13 +10,16 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from broker.attestation.claims import SignedClaims
+from broker.attestation.compact import UnverifiedToken
+from broker.attestation.header import JoseHeader
 from broker.attestation.jwk import VerificationKey
 from broker.attestation.key_source import KeySource, KeySourceError
-from broker.attestation.keyset import KeySet, UnusableKeySetError, parse_key_set
+from broker.attestation.keyset import KeySet, UnusableKeySetError
 from broker.attestation.observer import Observer
 from broker.attestation.reasons import Reason
 from broker.clock import Clock
@@ -33,6 +36,13 @@ class KeyTiming:
     refresh_ms: int
     max_stale_ms: int
     cooldown_ms: int
+
+
+_PERIODS: Final = 2
+"""Cool-downs: no issuer makes us look more often, and a look that is due never falls into one."""
+
+KeySetReader = Callable[[bytes], KeySet]
+"""Reads a document, or raises :class:`~broker.attestation.keyset.UnusableKeySetError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +62,25 @@ class IssuerKeys:
         timing: KeyTiming,
         *,
         issuer: str,
-        algorithms: Collection[str],
+        read: KeySetReader,
         clock: Clock,
         observer: Observer,
     ) -> None:
         self._source = source
         self._timing = timing
         self._issuer = issuer
-        self._algorithms = algorithms
+        self._read = read
         self._clock = clock
         self._observer = observer
         self._held: _Held | None = None
         self._attempted_ms: int | None = None
         self._flight: asyncio.Task[None] | None = None
         self.generation = 0
+
+    @property
+    def key_set(self) -> KeySet | None:
+        """The set in hand, if it may be trusted still."""
+        return self._held.key_set if self._held is not None and self.is_usable else None
 
     @property
     def is_usable(self) -> bool:
@@ -89,10 +104,23 @@ class IssuerKeys:
             raise self._refusal()
         return key
 
+    async def verified(self, header: JoseHeader, token: UnverifiedToken) -> SignedClaims:
+        """Return the claims of a token that the key it names has signed.
+
+        Raises:
+            AttestationError: as :meth:`key`, or ``algorithm``, ``signature``.
+        """
+        key = await self.key(header.key_id)
+        if key.algorithm.name != header.algorithm:
+            raise AttestationError(Reason.ALGORITHM, "the key is for another alg")
+        if not key.verifies(token.signing_input, token.signature):
+            raise AttestationError(Reason.SIGNATURE, "the signature does not hold")
+        return SignedClaims(token.unverified_claims)
+
     def refresh_if_due(self) -> None:
         """Start a look at the source when the set is near the end of its period, and go on."""
         held = self._held
-        if held is None or self._age_ms(held) >= self._timing.refresh_ms * _AHEAD:
+        if held is None or self._age_ms(held) >= self._period_ms(held) * _AHEAD:
             self._start()
 
     async def refresh(self) -> None:
@@ -144,10 +172,15 @@ class IssuerKeys:
         if self._held is not None and self._held.digest == digest:
             self._hold(self._held.key_set, digest)
             return
-        key_set = parse_key_set(document, self._algorithms)
+        key_set = self._read(document)
         self._hold(key_set, digest)
         self.generation += 1
         self._observer.keys_changed(self._issuer, tuple(key_set.keys), key_set.skipped)
+
+    def _period_ms(self, held: _Held) -> int:
+        """Return how long a set serves: its issuer may ask for less than is declared, not more."""
+        hint_ms = held.key_set.refresh_ms or self._timing.refresh_ms
+        return min(self._timing.refresh_ms, max(hint_ms, _PERIODS * self._timing.cooldown_ms))
 
     def _hold(self, key_set: KeySet, digest: bytes) -> None:
         self._held = _Held(key_set, digest, self._clock.monotonic_ms(), self._clock.now_ms())

@@ -6,42 +6,30 @@ A key carries its one algorithm for life: neither a token's header nor a caller 
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from broker.attestation import base64url
 from broker.attestation.algorithms import ALGORITHMS, SignatureAlgorithm
 from broker.attestation.header import KEY_ID
+from broker.proof.public_jwk import (
+    SECRET_MEMBERS,
+    Jwk,
+    UnfitJwkError,
+    built,
+    octets,
+    read_ec,
+    read_ed25519,
+)
 
-_Key = TypeVar("_Key", bound="PublicKey")
-
-Jwk = Mapping[str, object]
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
-_SECRET_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _USES: Final = frozenset({"sig", "jwt-svid"})
 """``jwt-svid`` is what SPIFFE bundles say instead of ``sig``."""
 
 _RSA_BITS: Final = range(2048, 4096 + 1)
 """A key of 16384 bits costs fourteen times the processor time of one of 2048 (M4)."""
 _RSA_EXPONENTS: Final = range(65537, 2**32, 2)
-
-_CURVES: Final[Mapping[str, tuple[ec.EllipticCurve, int]]] = {
-    "P-256": (ec.SECP256R1(), 32),
-    "P-384": (ec.SECP384R1(), 48),
-}
-
-_PRIME: Final = 2**255 - 19
-_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
-_SMALL_ORDER: Final = frozenset({0, 1, _PRIME - 1, _PRIME, _PRIME + 1, _ORDER_8, _PRIME - _ORDER_8})
-"""The y coordinates of the Ed25519 points of small order, in each spelling of 255 bits: under such
-a key one signature passes for many messages."""
-
-
-class UnfitJwkError(ValueError):
-    """This JWK is not taken. The text is one of a few constants and never echoes the input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +66,7 @@ def read_jwk(member: object, algorithms: Collection[str]) -> VerificationKey:
     """
     if not isinstance(member, Mapping):
         raise UnfitJwkError("not an object")
-    if _SECRET_MEMBERS & member.keys() or member.get("kty") == "oct":
+    if SECRET_MEMBERS & member.keys() or member.get("kty") == "oct":
         raise UnfitJwkError("private or symmetric")
     _check_use(member)
     algorithm = _choose_algorithm(member, algorithms)
@@ -109,51 +97,18 @@ def _choose_algorithm(member: Jwk, algorithms: Collection[str]) -> SignatureAlgo
 
 
 def _read_rsa(member: Jwk) -> rsa.RSAPublicKey:
-    modulus = int.from_bytes(_octets(member, "n"), "big")
-    exponent = int.from_bytes(_octets(member, "e"), "big")
+    modulus = int.from_bytes(octets(member, "n"), "big")
+    exponent = int.from_bytes(octets(member, "e"), "big")
     # Looked at before the library does any arithmetic with them.
     if modulus.bit_length() not in _RSA_BITS or modulus % 2 == 0:
         raise UnfitJwkError("RSA modulus not of 2048 to 4096 bits")
     if exponent not in _RSA_EXPONENTS:
         raise UnfitJwkError("RSA exponent not odd and at least 65537")
-    return _built(rsa.RSAPublicNumbers(exponent, modulus).public_key)
-
-
-def _read_ec(member: Jwk) -> ec.EllipticCurvePublicKey:
-    curve, size = _CURVES[str(member["crv"])]
-    x, y = _octets(member, "x"), _octets(member, "y")
-    if len(x) != size or len(y) != size:
-        raise UnfitJwkError("coordinates of the wrong length")
-    numbers = ec.EllipticCurvePublicNumbers(
-        int.from_bytes(x, "big"), int.from_bytes(y, "big"), curve
-    )
-    return _built(numbers.public_key)  # refuses points that are not on the curve
-
-
-def _read_ed25519(member: Jwk) -> ed25519.Ed25519PublicKey:
-    point = _octets(member, "x")
-    if int.from_bytes(point, "little") % 2**255 in _SMALL_ORDER:
-        raise UnfitJwkError("point of small order")
-    return _built(lambda: ed25519.Ed25519PublicKey.from_public_bytes(point))
-
-
-def _built(build: Callable[[], _Key]) -> _Key:
-    try:
-        return build()
-    except (ValueError, UnsupportedAlgorithm):
-        raise UnfitJwkError("no such key") from None
-
-
-def _octets(member: Jwk, name: str) -> bytes:
-    value = member.get(name)
-    try:
-        return base64url.decode(value if isinstance(value, str) else "=")
-    except ValueError:
-        raise UnfitJwkError(f"{name} missing or malformed") from None
+    return built(rsa.RSAPublicNumbers(exponent, modulus).public_key)
 
 
 _READERS: Final[Mapping[str, Callable[[Jwk], PublicKey]]] = {
     "RSA": _read_rsa,
-    "EC": _read_ec,
-    "OKP": _read_ed25519,
+    "EC": read_ec,
+    "OKP": read_ed25519,
 }

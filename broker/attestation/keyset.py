@@ -5,13 +5,14 @@
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from broker import strict_json
-from broker.attestation.jwk import UnfitJwkError, VerificationKey, key_id_of, read_jwk
+from broker.attestation.jwk import VerificationKey, key_id_of, read_jwk
 from broker.errors import InvalidRequestError
+from broker.proof.public_jwk import UnfitJwkError
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 MAX_MEMBERS: Final = 256
@@ -32,10 +33,14 @@ class SkippedKey:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The usable keys by name, and what was left out."""
+    """The usable keys by name, and what was left out.
+
+    ``refresh_ms`` is how soon its issuer asks to be looked at again; 0 when it does not say.
+    """
 
     keys: Mapping[str, VerificationKey]
     skipped: tuple[SkippedKey, ...] = ()
+    refresh_ms: int = 0
 
 
 def parse_key_set(document: bytes, algorithms: Collection[str]) -> KeySet:
@@ -47,7 +52,15 @@ def parse_key_set(document: bytes, algorithms: Collection[str]) -> KeySet:
     Raises:
         UnusableKeySetError: it is no JWK Set, too large, or none of its members is fit.
     """
-    members = _members(document)
+    members = members_of(read_object(document))
+    key_set = read_members(members, algorithms)
+    if members and not key_set.keys:
+        raise none_fit(key_set.skipped)
+    return key_set
+
+
+def read_members(members: Sequence[object], algorithms: Collection[str]) -> KeySet:
+    """Read each member by itself."""
     shared = {key_id for key_id, count in Counter(_names(members)).items() if count > 1}
     keys: dict[str, VerificationKey] = {}
     skipped: list[SkippedKey] = []
@@ -57,17 +70,33 @@ def parse_key_set(document: bytes, algorithms: Collection[str]) -> KeySet:
             skipped.append(result)
         else:
             keys[result.key_id] = result
-    if members and not keys:
-        whys = ", ".join(sorted({member.why for member in skipped}))
-        raise UnusableKeySetError(f"none of its {len(members)} keys is fit: {whys}")
     return KeySet(keys, tuple(skipped))
 
 
-def _members(document: bytes) -> list[object]:
+def none_fit(skipped: Sequence[SkippedKey]) -> UnusableKeySetError:
+    """Say that a set has members and no usable one: a mistake, not a revocation."""
+    whys = ", ".join(sorted({member.why for member in skipped}))
+    return UnusableKeySetError(f"none of its {len(skipped)} keys is fit: {whys}")
+
+
+def read_object(document: bytes) -> dict[str, object]:
+    """Read the document around the members.
+
+    Raises:
+        UnusableKeySetError: it is too large, or no strict JSON object.
+    """
     try:
-        value = strict_json.loads_object(document, max_bytes=MAX_DOCUMENT_BYTES, field="key set")
+        return strict_json.loads_object(document, max_bytes=MAX_DOCUMENT_BYTES, field="key set")
     except InvalidRequestError as error:
         raise UnusableKeySetError(str(error)) from error
+
+
+def members_of(value: Mapping[str, object]) -> list[object]:
+    """Return the members.
+
+    Raises:
+        UnusableKeySetError: there is no list of them, or it is too long.
+    """
     members = value.get("keys")
     if not isinstance(members, list):
         raise UnusableKeySetError('no list "keys"')
@@ -76,7 +105,7 @@ def _members(document: bytes) -> list[object]:
     return members
 
 
-def _names(members: list[object]) -> Iterator[str]:
+def _names(members: Sequence[object]) -> Iterator[str]:
     for member in members:
         try:
             yield key_id_of(member)

@@ -86,13 +86,9 @@ class TrustedIssuer:
         header = check_header(
             token.unverified_header, algorithms=self._declaration.algorithms, types=self._types
         )
-        key = await self.keys.key(header.key_id)
-        if key.algorithm.name != header.algorithm:
-            raise AttestationError(Reason.ALGORITHM, "the key is for another alg")
-        if not key.verifies(token.signing_input, token.signature):
-            raise AttestationError(Reason.SIGNATURE, "the signature does not hold")
+        claims = await self.keys.verified(header, token)
         # No await since the key was found: this is the generation it belongs to.
-        return SignedClaims(token.unverified_claims), self.keys.generation
+        return claims, self.keys.generation
 
     def _identify(self, claims: SignedClaims, validity: Validity) -> Attested:
         mapping = self._declaration.mapping

@@ -4,7 +4,6 @@ The same claims signed twice give the same bytes (EdDSA is deterministic, ES256 
 RFC 6979): a repeated request gets its token again although no token is stored anywhere (DESIGN §4).
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -13,8 +12,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from jwt.utils import der_to_raw_signature
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.attestation.algorithms import ALGORITHMS
+from broker.proof.public_jwk import thumbprint_of
 from broker.secret import Secret
 
 SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256")
@@ -59,12 +59,6 @@ class SigningKey:
 def thumbprint(private_key: PrivateKey) -> str:
     """Name a key by what it is (RFC 7638)."""
     return thumbprint_of(_public_members(private_key))
-
-
-def thumbprint_of(jwk: Mapping[str, object]) -> str:
-    """Name a public key by what it is: the hash of its required members (RFC 7638 §3)."""
-    required = {name: jwk[name] for name in ("crv", "kty", "x", "y") if name in jwk}
-    return base64url.encode(hashlib.sha256(msgspec.json.encode(required)).digest())
 
 
 def new_private_key(alg: str) -> PrivateKey:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from broker.attestation.jwk import VerificationKey
 from broker.errors import UnavailableError
-from broker.signing.key import SigningKey, thumbprint_of
+from broker.proof.public_jwk import thumbprint_of
+from broker.signing.key import SigningKey
 from broker.signing.manifest import KeyState, PublishedKey, read_manifest
 
 

@@ -12,8 +12,9 @@ from typing import Final
 
 import msgspec
 
-from broker.attestation.jwk import UnfitJwkError, VerificationKey, read_jwk
+from broker.attestation.jwk import VerificationKey, read_jwk
 from broker.errors import ConfigurationError
+from broker.proof.public_jwk import UnfitJwkError
 from broker.signing.key import SIGNING_ALGORITHMS
 
 _PUBLIC_MEMBERS: Final = frozenset({"kty", "crv", "x", "y", "kid", "alg", "use"})

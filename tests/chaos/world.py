@@ -39,7 +39,7 @@ REPORTS: Final = "https://reports.example"
 STALENESS_MS: Final = 5_000
 """The bound of the feed's age that the shipped configuration registers for orders."""
 
-START_S: Final = 30.0
+START_S: Final = 90.0
 
 
 class Slot:

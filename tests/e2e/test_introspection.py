@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.signing.key import SigningKey, new_private_key, thumbprint
 from tests.fakes.cast import (
     AGENT,

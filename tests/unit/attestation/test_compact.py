@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.attestation.compact import MAX_TOKEN_BYTES, parse_compact
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError

@@ -1,8 +1,10 @@
 import asyncio
+from functools import partial
 
 import pytest
 
 from broker.attestation.issuer_keys import IssuerKeys, KeyTiming
+from broker.attestation.keyset import parse_key_set
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, KeySetUnavailableError
 from tests.fakes.attestation import Watcher
@@ -24,7 +26,7 @@ class Bench:
             self.source,
             TIMING,
             issuer="example",
-            algorithms=("ES256",),
+            read=partial(parse_key_set, algorithms=("ES256",)),
             clock=self.clock,
             observer=self.watcher,
         )

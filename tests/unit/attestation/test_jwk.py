@@ -4,8 +4,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from jwt.algorithms import get_default_algorithms
 
-from broker.attestation import base64url
-from broker.attestation.jwk import UnfitJwkError, read_jwk
+from broker import base64url
+from broker.attestation.jwk import read_jwk
+from broker.proof.public_jwk import UnfitJwkError
 from tests.fakes.issuer import EC_256, EC_384, ED_25519, KEYS, RSA_2048, public_jwk
 
 ALL = tuple(KEYS)

@@ -1,6 +1,6 @@
 import pytest
 
-from broker.attestation import base64url
+from broker import base64url
 from broker.attestation.compact import parse_compact
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError

@@ -8,7 +8,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from broker.attestation import base64url
+from broker import base64url
+from broker.proof.public_jwk import thumbprint_of
 from broker.signing.key import (
     SIGNING_ALGORITHMS,
     PrivateKey,
@@ -16,7 +17,6 @@ from broker.signing.key import (
     UnfitKeyError,
     new_private_key,
     thumbprint,
-    thumbprint_of,
 )
 
 CLAIMS = {

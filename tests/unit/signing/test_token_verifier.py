@@ -4,7 +4,7 @@ import pytest
 
 from backends.contract import AccessToken
 from backends.jwt import access_token_claims
-from broker.attestation import base64url
+from broker import base64url
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError
 from broker.signing.key import SigningKey, new_private_key

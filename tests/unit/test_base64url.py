@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.attestation import base64url
+from broker import base64url
 
 
 @given(st.binary(max_size=70))
