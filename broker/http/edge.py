@@ -31,6 +31,7 @@ PUBLIC: Final = frozenset(
         oauth_routes.JWKS,
         oauth_routes.METADATA,
         document_routes.CONTRACT,
+        document_routes.PROBLEM,
     }
 )
 """All that anybody may ask for. A test walks the route table and finds nothing else open."""
@@ -112,7 +113,7 @@ class Edge:
     def _refusal(self, request: web.Request, error: Exception) -> web.Response:
         if isinstance(error, ConnectionError) and request.transport is None:
             raise error  # the client is gone: aiohttp ends the connection without a word
-        cause = of_aiohttp(error) if isinstance(error, web.HTTPException) else error
+        cause = of_aiohttp(error, request.path) if isinstance(error, web.HTTPException) else error
         self._journal.refused(request, cause)
         return problems.answer(cause, is_oauth=request.path.startswith(oauth_routes.PREFIX))
 

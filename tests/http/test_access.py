@@ -23,6 +23,7 @@ IDS = {
     "revocation": REVOCATION,
     "decision": DECISION,
     "selection": "ab" * 32,
+    "problem": "not-found",
 }
 
 

@@ -70,6 +70,7 @@ PATH: Final = {
     "revocation": REVOCATION_ID,
     "decision": DECISION_ID,
     "selection": DIGEST,
+    "problem": form("^[a-z-]{1,64}$", "not-found"),
 }
 """What stands for a parameter of a path template, by its name."""
 

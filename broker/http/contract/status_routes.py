@@ -24,9 +24,21 @@ SCHEMAS: Final = {
 }
 
 
-def _public(path: str, name: str, summary: str, answers: dict[int, Answer]) -> Operation:
+def _public(
+    path: str,
+    name: str,
+    summary: str,
+    answers: dict[int, Answer],
+    problems: tuple[str, ...] = (),
+) -> Operation:
     return Operation(
-        method="GET", path=path, name=name, summary=summary, callers=(), answers=answers
+        method="GET",
+        path=path,
+        name=name,
+        summary=summary,
+        callers=(),
+        answers=answers,
+        problems=problems,
     )
 
 
@@ -52,5 +64,12 @@ OPERATIONS: Final = (
         "showContract",
         "Show this document",
         {200: Answer("OpenAPI 3.1.", "OpenApi")},
+    ),
+    _public(
+        "/problems/{problem}",
+        "showProblem",
+        "Explain a problem",
+        {200: Answer("What it means, who can mend it, and how.", media="text/plain")},
+        ("not-found",),
     ),
 )
