@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from backends.jwt import access_token_claims
-from broker import logs
+from broker import collector, logs
 from broker.attestation.assembly import build_attestation
 from broker.attestation.attestation import Attestation
 from broker.attestation.key_source import open_key_session
@@ -319,6 +319,7 @@ async def serve(settings: Settings) -> int:
         stack.push_async_callback(link.close)
         broker = Broker(settings, link, SystemClock())
         server = await broker.start(stack)
+        collector.settle()
         log.info("broker-listening", addresses=[f"{h}:{p}" for h, p in server.addresses])
         await stopping.wait()
         broker.gate.report(DRAIN, Hindrance("this broker is stopping", "use another one"))

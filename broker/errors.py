@@ -63,18 +63,20 @@ class AttestationError(BrokerError):
     """The evidence was not accepted. All its kinds look alike to the caller.
 
     ``reason`` is a short stable word for audit and metrics (a closed set, see
-    ``broker.attestation.reasons``); the message has the detail for operators.
+    ``broker.attestation.reasons``); the message has the detail for operators. ``claim`` names the
+    member of the token that was at fault, where one was.
     """
 
     code = "unauthenticated"
 
-    def __init__(self, reason: str, message: str = "") -> None:
+    def __init__(self, reason: str, message: str = "", *, claim: str = "") -> None:
         super().__init__(message or reason)
         self.reason = reason
+        self.claim = claim
 
 
 class KeySetUnavailableError(AttestationError):
-    """The issuer's keys are missing or staler than allowed: nothing can be verified."""
+    """The issuer's keys are missing or too stale, or it gives no word on a token it must review."""
 
     code = "key-set-unavailable"
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 from broker.store.client_link import ClientLink
@@ -10,6 +11,10 @@ from broker.store.connect import connect
 from broker.store.link import Link
 from broker.store.servers import client_options
 from tests.fakes.redis_servers import Cluster, SingleServer, fake_client
+
+# A machine that is busy with something else makes examples slowly; that says nothing of the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 LINKS = ("mux", "client", "cluster", "fake")
 """Every way to reach a Redis. For some of them: ``parametrize("link", ["mux"], indirect=True)``."""

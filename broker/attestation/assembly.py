@@ -22,6 +22,7 @@ from broker.attestation.spiffe.declared import (
 )
 from broker.attestation.spiffe.endpoint import SpiffeEndpointSource
 from broker.attestation.spiffe.trust_domain import TrustDomain
+from broker.attestation.token_review import TokenReview
 from broker.attestation.trusted_issuer import TrustedIssuer
 from broker.attestation.url_reader import Access
 from broker.clock import Clock
@@ -54,7 +55,10 @@ def build_issuer(
         clock=clock,
         observer=observer,
     )
-    return TrustedIssuer(declaration, keys, clock=clock, observer=observer)
+    reviewer = None
+    if declaration.token_review is not None:
+        reviewer = TokenReview(session, declaration.token_review, declaration.audience, clock)
+    return TrustedIssuer(declaration, keys, clock=clock, observer=observer, reviewer=reviewer)
 
 
 def key_source(declaration: IssuerDeclaration, session: ClientSession) -> KeySource:

@@ -96,7 +96,9 @@ class Attestation:
             claimed = _claimed_domain(token.unverified_claims.get("sub"))
         if claimed not in self._issuers:
             raise AttestationError(
-                Reason.UNTRUSTED_ISSUER, "neither iss nor the trust domain of sub is declared"
+                Reason.UNTRUSTED_ISSUER,
+                "neither iss nor the trust domain of sub is declared",
+                claim="iss",
             )
         return self._issuers[claimed]
 

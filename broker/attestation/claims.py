@@ -24,7 +24,7 @@ def check_audience(claims: SignedClaims, audience: str) -> None:
         AttestationError: ``audience``.
     """
     if claims.get("aud") not in (audience, [audience]):
-        raise AttestationError(Reason.AUDIENCE, f"aud is not {audience!r} alone")
+        raise AttestationError(Reason.AUDIENCE, f"aud is not {audience!r} alone", claim="aud")
 
 
 def check_unbound(claims: SignedClaims, declared: ClaimsDeclaration) -> None:
@@ -36,7 +36,9 @@ def check_unbound(claims: SignedClaims, declared: ClaimsDeclaration) -> None:
         AttestationError: ``bound``.
     """
     if "cnf" in claims and "cnf" not in declared.ignored:
-        raise AttestationError(Reason.BOUND, "bound to a key (cnf), which is not checked here")
+        raise AttestationError(
+            Reason.BOUND, "bound to a key (cnf), which is not checked here", claim="cnf"
+        )
 
 
 def select(
@@ -55,9 +57,9 @@ def select(
         value = find(claims, path)
         if value is None and declared.is_demanded(path):
             reason = Reason.NO_INSTANCE if path in instance else Reason.CLAIM_MISSING
-            raise AttestationError(reason, f"{path} is missing")
+            raise AttestationError(reason, f"{path} is missing", claim=path)
         if path in instance and not isinstance(value, str | int | None):
-            raise AttestationError(Reason.CLAIM_MALFORMED, f"{path} is no word")
+            raise AttestationError(Reason.CLAIM_MALFORMED, f"{path} is no word", claim=path)
         if path in declared.verified:
             _check_value(path, value, declared.verified[path])
         if isinstance(value, str | int):
@@ -76,11 +78,13 @@ def checked(path: str, value: Scalar) -> Scalar:
     try:
         return text.parse_text(value, field=path, max_length=MAX_VALUE, may_be_empty=True)
     except InvalidRequestError as error:
-        raise AttestationError(Reason.CLAIM_MALFORMED, f"{path} {error}") from error
+        raise AttestationError(Reason.CLAIM_MALFORMED, f"{path} {error}", claim=path) from error
 
 
 def _check_value(path: str, value: object, demanded: Scalar | tuple[Scalar, ...]) -> None:
     allowed = demanded if isinstance(demanded, tuple) else (demanded,)
     # The types are compared as well: 1 == True, and 1 is not true.
     if not any(type(value) is type(one) and value == one for one in allowed):
-        raise AttestationError(Reason.CLAIM_MISMATCH, f"{path} is none of the declared values")
+        raise AttestationError(
+            Reason.CLAIM_MISMATCH, f"{path} is none of the declared values", claim=path
+        )

@@ -15,6 +15,7 @@ from typing import Final
 from broker import base64url, strict_json
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidRequestError
+from broker.secret import Secret
 
 MAX_TOKEN_BYTES: Final = 16 * 1024
 """Twice what real workload tokens need; a megabyte would block the event loop (M5)."""
@@ -31,6 +32,11 @@ class UnverifiedToken:
     unverified_claims: Mapping[str, object] = field(repr=False)
     signing_input: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+
+    @property
+    def text(self) -> Secret:
+        """The token as it came: the form that was read has one spelling."""
+        return Secret(f"{self.signing_input.decode()}.{base64url.encode(self.signature)}")
 
 
 def check_size(token: str) -> None:

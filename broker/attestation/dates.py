@@ -36,9 +36,11 @@ class Validity:
             AttestationError: ``expired`` or ``not-yet-valid``.
         """
         if now_ms >= self.expires_at_ms:
-            raise AttestationError(Reason.EXPIRED, f"expired at {self.expires_at_ms}")
+            raise AttestationError(Reason.EXPIRED, f"expired at {self.expires_at_ms}", claim="exp")
         if now_ms < self.not_before_ms:
-            raise AttestationError(Reason.NOT_YET_VALID, f"valid from {self.not_before_ms}")
+            raise AttestationError(
+                Reason.NOT_YET_VALID, f"valid from {self.not_before_ms}", claim="iat"
+            )
 
 
 def read_validity(claims: Mapping[str, object], rules: DateRules) -> Validity:
@@ -50,15 +52,18 @@ def read_validity(claims: Mapping[str, object], rules: DateRules) -> Validity:
     """
     if "exp" not in claims:
         # As legacy service-account tokens of Kubernetes: a standing secret, no evidence.
-        raise AttestationError(Reason.NO_EXPIRY, "exp is missing: the token would never end")
+        raise AttestationError(
+            Reason.NO_EXPIRY, "exp is missing: the token would never end", claim="exp"
+        )
     expires, issued = read_date(claims, "exp"), read_date(claims, "iat")
     starts = max(issued, read_date(claims, "nbf") if "nbf" in claims else issued)
     if expires <= issued:
-        raise AttestationError(Reason.DATES, "exp is not after iat")
+        raise AttestationError(Reason.DATES, "exp is not after iat", claim="exp")
     if expires - issued > rules.max_lifetime_seconds:
         raise AttestationError(
             Reason.LIFETIME,
             f"lives {expires - issued} s, at most {rules.max_lifetime_seconds} s are taken",
+            claim="exp",
         )
     return Validity((starts - rules.leeway_seconds) * 1000, expires * 1000)
 
@@ -87,5 +92,5 @@ def read_date(claims: Mapping[str, object], name: str) -> int:
     value = claims.get(name)
     # By exact type: a bool is an int to isinstance.
     if type(value) is not int or not 0 < value <= _LATEST:
-        raise AttestationError(Reason.DATES, f"{name} is no date")
+        raise AttestationError(Reason.DATES, f"{name} is no date", claim=name)
     return value

@@ -14,6 +14,7 @@ from broker.attestation.algorithms import ALGORITHMS
 from broker.attestation.declared_claims import ClaimsDeclaration
 from broker.attestation.declared_keys import KeysDeclaration
 from broker.attestation.declared_map import MapDeclaration
+from broker.attestation.declared_review import TokenReviewDeclaration
 from broker.attestation.header import ABSENT
 from broker.attestation.key_url import url_fault
 from broker.errors import InvalidRequestError
@@ -48,6 +49,7 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     leeway_seconds: int = 30
     typ: tuple[str, ...] = (ABSENT, "JWT")
     common: frozenset[str] = frozenset()
+    token_review: TokenReviewDeclaration | None = None
 
     @property
     def types(self) -> frozenset[str]:
@@ -63,6 +65,8 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         yield from self._discovery_faults()
         yield from below("claims", self.claims.faults())
         yield from below("map", self.mapping.faults())
+        if self.token_review is not None:
+            yield from below("token_review", self.token_review.faults())
 
     def _identifier_faults(self) -> Iterator[Fault]:
         try:

@@ -37,12 +37,16 @@ def check_header(
     """
     algorithm = unverified_header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in algorithms:
-        raise AttestationError(Reason.ALGORITHM, f"alg is not one of {', '.join(algorithms)}")
+        raise AttestationError(
+            Reason.ALGORITHM, f"alg is not one of {', '.join(algorithms)}", claim="alg"
+        )
     if _media_type(unverified_header) not in types:
-        raise AttestationError(Reason.TYPE, f"typ is not one of {', '.join(sorted(types))}")
+        raise AttestationError(
+            Reason.TYPE, f"typ is not one of {', '.join(sorted(types))}", claim="typ"
+        )
     key_id = unverified_header.get("kid")
     if not isinstance(key_id, str) or KEY_ID.fullmatch(key_id) is None:
-        raise AttestationError(Reason.KEY_ID, "kid is missing or malformed")
+        raise AttestationError(Reason.KEY_ID, "kid is missing or malformed", claim="kid")
     return JoseHeader(algorithm=algorithm, key_id=key_id)
 
 

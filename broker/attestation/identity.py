@@ -25,7 +25,9 @@ def kind_of(claims: Claims, mapping: MapDeclaration) -> Kind:
         return mapping.kind
     kind = mapping.kind.values.get(_word(claims, mapping.kind.claim))
     if kind is None:
-        raise AttestationError(Reason.CLAIM_MISMATCH, f"{mapping.kind.claim} maps to no kind")
+        raise AttestationError(
+            Reason.CLAIM_MISMATCH, f"{mapping.kind.claim} maps to no kind", claim=mapping.kind.claim
+        )
     return kind
 
 
@@ -41,7 +43,9 @@ def name_of(claims: Claims, mapping: MapDeclaration) -> str:
     if rule.values:
         return _listed(word, rule)
     if not word.startswith(rule.prefix):
-        raise AttestationError(Reason.CLAIM_MISMATCH, f"{rule.claim} lacks its prefix")
+        raise AttestationError(
+            Reason.CLAIM_MISMATCH, f"{rule.claim} lacks its prefix", claim=rule.claim
+        )
     return _name(word.removeprefix(rule.prefix), rule.claim)
 
 
@@ -66,18 +70,22 @@ def instance_of(claims: Claims, mapping: MapDeclaration) -> str:
     """
     if mapping.stand_in and claims.get(mapping.instance_claims[0]) is None:
         claim = mapping.stand_in
-        return _name(f"{claim}:{_word(claims, claim)}", "instance")
+        return _name(f"{claim}:{_word(claims, claim)}", claim)
     paths = mapping.instance_claims
     parts = [_word(claims, path) for path in paths]
     if len(parts) > 1 and any(_JOIN in part for part in parts):
-        raise AttestationError(Reason.CLAIM_MALFORMED, f"a part of the instance holds {_JOIN!r}")
-    return _name(_JOIN.join(parts), "instance")
+        raise AttestationError(
+            Reason.CLAIM_MALFORMED, f"a part of the instance holds {_JOIN!r}", claim=paths[0]
+        )
+    return _name(_JOIN.join(parts), paths[0])
 
 
 def _listed(word: str, rule: NameByClaim) -> str:
     name = rule.values.get(word)
     if name is None:
-        raise AttestationError(Reason.CLAIM_MISMATCH, f"{rule.claim} is none of the listed values")
+        raise AttestationError(
+            Reason.CLAIM_MISMATCH, f"{rule.claim} is none of the listed values", claim=rule.claim
+        )
     return name
 
 
@@ -85,7 +93,7 @@ def _word(claims: Claims, path: str) -> str:
     """Return a claim as a word: a string, or an integer in decimal."""
     value = claims.get(path)
     if value is None or value == "" or isinstance(value, bool):
-        raise AttestationError(Reason.CLAIM_MALFORMED, f"{path} is no word")
+        raise AttestationError(Reason.CLAIM_MALFORMED, f"{path} is no word", claim=path)
     return str(value)
 
 
@@ -93,4 +101,4 @@ def _name(word: str, field: str) -> str:
     try:
         return text.parse_name(word, field=field)
     except InvalidRequestError as error:
-        raise AttestationError(Reason.CLAIM_MALFORMED, f"{field} {error}") from error
+        raise AttestationError(Reason.CLAIM_MALFORMED, f"{field} {error}", claim=field) from error

@@ -112,7 +112,7 @@ class IssuerKeys:
         """
         key = await self.key(header.key_id)
         if key.algorithm.name != header.algorithm:
-            raise AttestationError(Reason.ALGORITHM, "the key is for another alg")
+            raise AttestationError(Reason.ALGORITHM, "the key is for another alg", claim="alg")
         if not key.verifies(token.signing_input, token.signature):
             raise AttestationError(Reason.SIGNATURE, "the signature does not hold")
         return SignedClaims(token.unverified_claims)
@@ -146,7 +146,9 @@ class IssuerKeys:
             return KeySetUnavailableError(Reason.KEYS_MISSING, f"no keys of {self._issuer} yet")
         if not self.is_usable:
             return KeySetUnavailableError(Reason.KEYS_STALE, f"keys of {self._issuer} are stale")
-        return AttestationError(Reason.UNKNOWN_KEY, f"{self._issuer} has no key of that kid")
+        return AttestationError(
+            Reason.UNKNOWN_KEY, f"{self._issuer} has no key of that kid", claim="kid"
+        )
 
     def _start(self) -> asyncio.Task[None] | None:
         if self._flight is None and not self._is_cooling():

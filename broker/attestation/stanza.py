@@ -21,6 +21,7 @@ from broker.attestation.declared_map import (
     NameByClaim,
     TenantMap,
 )
+from broker.attestation.declared_review import TokenReviewDeclaration
 from broker.attestation.header import ABSENT
 from broker.attestation.preset import NO_PRESET, Preset
 from broker.attestation.presets import PRESETS
@@ -54,6 +55,7 @@ class IssuerStanza(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     max_lifetime_seconds: int | None = None
     leeway_seconds: int = 30
     typ: tuple[str, ...] = (ABSENT, "JWT")
+    token_review: TokenReviewDeclaration | None = None
 
     @property
     def defaults(self) -> Preset:
@@ -79,6 +81,7 @@ class IssuerStanza(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             leeway_seconds=self.leeway_seconds,
             typ=self.typ,
             common=frozenset(preset.claims.verified),
+            token_review=self.token_review,
         )
 
     def faults(self) -> Iterator[Fault]:

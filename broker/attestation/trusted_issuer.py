@@ -21,6 +21,7 @@ from broker.attestation.identity import instance_of, kind_of, name_of, tenant_of
 from broker.attestation.issuer_keys import IssuerKeys
 from broker.attestation.observer import Observer
 from broker.attestation.reasons import Reason
+from broker.attestation.reviewer import Reviewer
 from broker.clock import Clock
 from broker.errors import AttestationError, InvalidRequestError
 
@@ -43,7 +44,13 @@ class TrustedIssuer:
     """The verifier of one issuer's tokens."""
 
     def __init__(
-        self, declaration: IssuerDeclaration, keys: IssuerKeys, *, clock: Clock, observer: Observer
+        self,
+        declaration: IssuerDeclaration,
+        keys: IssuerKeys,
+        *,
+        clock: Clock,
+        observer: Observer,
+        reviewer: Reviewer | None = None,
     ) -> None:
         self.name = declaration.name
         self.issuer = declaration.issuer
@@ -54,22 +61,27 @@ class TrustedIssuer:
         self._types = declaration.types
         self._clock = clock
         self._observer = observer
+        self._reviewer = reviewer
         self._reported: set[str] = set()
 
     async def verify(self, token: UnverifiedToken) -> Proof:
         """Verify a token whose unverified ``iss`` is this issuer's.
 
         Raises:
+            KeySetUnavailableError: its keys, or a review that it needs, are not to be had.
             AttestationError: it is not this issuer's, or not what the declaration demands.
         """
         claims, generation = await self._check_signature(token)
         if claims.get("iss") != self.issuer:
-            raise AttestationError(Reason.UNTRUSTED_ISSUER, "iss is another issuer's")
+            raise AttestationError(Reason.UNTRUSTED_ISSUER, "iss is another issuer's", claim="iss")
         check_audience(claims, self._declaration.audience)
         check_unbound(claims, self._declaration.claims)
         validity = read_validity(claims, self._rules)
         validity.check(self._clock.now_ms())
         attested = self._identify(claims, validity)
+        if self._reviewer is not None:
+            # Last: only tokens that are good in every other way are shown to anybody.
+            await self._reviewer.review(token, claims)
         self._report_unknown(claims)
         return Proof(attested, validity, generation)
 
@@ -114,11 +126,11 @@ class TrustedIssuer:
 def _subject(claims: SignedClaims) -> str:
     subject = claims.get("sub")
     if not isinstance(subject, str):
-        raise AttestationError(Reason.CLAIM_MISSING, "sub is missing")
+        raise AttestationError(Reason.CLAIM_MISSING, "sub is missing", claim="sub")
     try:
         return text.parse_text(subject, field="sub", max_length=_MAX_SUBJECT)
     except InvalidRequestError as error:
-        raise AttestationError(Reason.CLAIM_MALFORMED, f"sub {error}") from error
+        raise AttestationError(Reason.CLAIM_MALFORMED, f"sub {error}", claim="sub") from error
 
 
 def _printable(name: str) -> str:

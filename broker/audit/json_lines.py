@@ -36,7 +36,7 @@ REST_S: Final = 0.5
 BLOCK_MS: Final = 1_000
 """How long one wait for news lasts."""
 
-GATHER_S: Final = 0.1
+GATHER_S: Final = 0.25
 """After less than a page: each page costs a write and a sync of the disk, however short it is."""
 
 LOGGER: Final = logging.getLogger(__name__)

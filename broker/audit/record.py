@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from broker.audit.fields import allowed
 from broker.audit.shapes import LATEST_MS
 from broker.clock import rfc3339
@@ -37,7 +39,7 @@ class Line:
 def line_of(entry: LogEntry, before: Cursor) -> Line:
     """Write the line that records an entry after the one that stands at ``before``."""
     change = entry.change
-    head = {
+    head: dict[str, object] = {
         "seq": entry.seq,
         "epoch": before.epoch,
         "at": rfc3339(min(change.at_ms, LATEST_MS)),
@@ -47,12 +49,13 @@ def line_of(entry: LogEntry, before: Cursor) -> Line:
         "n": change.n,
         "op": change.op,
     }
-    return _line({**head, **_detail(change.type, change.detail)}, before)
+    head |= _detail(change.type, change.detail)
+    return _line(head, entry.seq, before)
 
 
 def gap_line(up_to: int, before: Cursor, at_ms: int) -> Line:
     """Write the line that says that what came after ``before`` up to ``up_to`` was lost."""
-    record = {
+    record: dict[str, object] = {
         "seq": up_to,
         "epoch": before.epoch,
         "at": rfc3339(at_ms),
@@ -60,11 +63,18 @@ def gap_line(up_to: int, before: Cursor, at_ms: int) -> Line:
         "lost_from": before.seq + 1,
         "lost_to": up_to,
     }
-    return _line(record, before)
+    return _line(record, up_to, before)
 
 
 def encode(record: Mapping[str, object]) -> bytes:
     """Write a record in the one way in which it is written."""
+    try:
+        quick = msgspec.json.encode(record)
+    except (ValueError, OverflowError):
+        quick = b"\xff"  # a lone surrogate, or a number beyond 64 bits
+    # Of what is ASCII but for DEL both make the same bytes, and a trail has hardly anything else.
+    if quick.isascii() and b"\x7f" not in quick:
+        return quick
     return _ENCODER.encode(record).encode("ascii")
 
 
@@ -73,15 +83,24 @@ def digest(line: bytes) -> str:
     return hashlib.sha256(line).hexdigest()
 
 
-def _line(record: Mapping[str, object], before: Cursor) -> Line:
-    data = encode({**record, "prev": before.head})
-    return Line(data, Cursor(int(str(record["seq"])), before.epoch, digest(data)))
+def _line(record: dict[str, object], seq: int, before: Cursor) -> Line:
+    record["prev"] = before.head
+    data = encode(record)
+    return Line(data, Cursor(seq, before.epoch, digest(data)))
+
+
+def _read(detail: str) -> object:
+    """Read JSON quickly, or as leniently as Python does."""
+    try:
+        return msgspec.json.decode(detail)
+    except (ValueError, RecursionError):
+        return json.loads(detail)
 
 
 def _detail(kind: str, detail: str) -> dict[str, object]:
     """Read the detail; one that is no JSON object is recorded as that, and stops nobody (A4)."""
     try:
-        found = json.loads(detail or "{}")
+        found = _read(detail or "{}")
     except (ValueError, RecursionError):
         return {"malformed": True}
     if not isinstance(found, dict):

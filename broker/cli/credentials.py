@@ -6,6 +6,7 @@ import click
 
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk
+from broker.cli.subjects import task_argument
 
 
 @click.group(short_help="Look at a task's credentials.")
@@ -14,7 +15,7 @@ def credential() -> None:
 
 
 @credential.command(name="list")
-@click.argument("task_id", metavar="TASK")
+@task_argument()
 @click.option("--cursor", default="", help="Where the page begins; the page before names it.")
 @click.option("--limit", type=click.IntRange(1), help="How many to a page.")
 @at_desk

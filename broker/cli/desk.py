@@ -35,6 +35,8 @@ class Desk:
     url: str
     token: Path
     screen: Screen
+    timeout_seconds: float = 10.0
+    """How long one request may take."""
 
     def ask(self, question: Ask[T]) -> T:
         """Call the broker.
@@ -58,7 +60,9 @@ class Desk:
     async def _ask(self, question: Ask[T]) -> T:
         async with open_session() as session:
             try:
-                client = BrokerClient(self.url, token_file(self.token), session)
+                source = token_file(self.token)
+                patience = self.timeout_seconds
+                client = BrokerClient(self.url, source, session, timeout_seconds=patience)
             except ValueError as error:
                 raise click.UsageError(f"--broker {self.url!r}: {error}") from error
             return await question(client)

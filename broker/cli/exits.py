@@ -14,6 +14,12 @@ USAGE: Final = 2
 UNAVAILABLE: Final = 3
 """No broker answered, or it gives no access now; try again later."""
 
+NOT_REACHED: Final = 4
+"""What was waited for (`--wait`) was not reached in time; what was ordered stands."""
+
+IRREVOCABLE: Final = 5
+"""What was waited for will not come: some credentials die only of age."""
+
 CONFIGURATION: Final = 78
 """The configuration is wrong; every fault was printed (EX_CONFIG of sysexits.h)."""
 

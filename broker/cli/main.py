@@ -19,10 +19,14 @@ COMMANDS: Final = {
     "serve": Entry("broker.cli.serve", "serve", "Run a broker."),
     "apply": Entry("broker.cli.publish", "apply", "Check the configuration and publish it."),
     "config": Entry("broker.cli.config", "config", "Look at the configuration."),
+    "issuer": Entry("broker.cli.issuer", "issuer", "Try the issuers of workload tokens."),
     "keys": Entry("broker.cli.keys", "keys", "Make and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
+    "report": Entry(
+        "broker.cli.report", "report", "Tell what became of every credential of a task or order."
+    ),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
     "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),

@@ -1,7 +1,9 @@
 """`broker revoke`: an operator pulls the plug."""
 
+import asyncio
 import sys
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import click
@@ -9,70 +11,153 @@ import msgspec
 from click.exceptions import Exit
 
 from broker.cli import exits, views
+from broker.cli.criteria import Criteria, criteria_options, of_cut, of_set
 from broker.cli.desk import Desk, at_desk
-from broker.cli.reports import whole
+from broker.cli.failure import CommandFailedError
+from broker.cli.orders import Revoked, Waiting, follow, give
+from broker.cli.progress import telling
+from broker.cli.reach import Level, exit_code
+from broker.cli.types import DURATION
 from broker.client.api import BrokerClient
-from broker.client.results import Report, Revocation
+from broker.client.results import PickedCredential, Selection
 
-SELECTORS: Final = ("credential", "task", "agent", "capability", "issuer", "tenant")
+_PATIENCE_SECONDS: Final = 120.0
+"""A large set takes the broker some seconds to look through."""
+
+_PAGE: Final = 200
 
 
-class Revoked(msgspec.Struct, frozen=True):
-    """An order and what has come of it so far."""
+class Looked(msgspec.Struct, frozen=True):
+    """A set, and all that is in it."""
 
-    revocation: Revocation
-    report: Report
+    selection: Selection
+    credentials: tuple[PickedCredential, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line says besides what is meant."""
+
+    reason: str
+    key: str
+    waiting: Waiting
+    is_sure: bool
 
 
 @click.command(short_help="Take access away, as an operator.")
-@click.option("--credential", help="One credential.")
-@click.option("--task", help="A task and everything below it.")
-@click.option("--agent", help="Everything that an agent holds.")
-@click.option("--capability", help="Everything of a capability.")
-@click.option("--issuer", help="Everything that was got with an issuer's workload tokens.")
-@click.option("--tenant", help="Everything of a tenant.")
-@click.option("--all", "everything", is_flag=True, help="Everything.")
-@click.option("--in-tenant", default="", help="Only within this tenant.")
-@click.option("--reason", required=True, help="Why, for the audit trail.")
-@click.option("--yes", is_flag=True, help="Do not ask before --all.")
+@criteria_options
+@click.option("--dry-run", is_flag=True, help="Only show the exact set, and its digest.")
+@click.option("--set", "digest", default="", help="Kill exactly the set of this digest.")
+@click.option("--reason", default="", help="Why, for the audit trail. Required to revoke.")
+@click.option("--yes", is_flag=True, help="Do not ask before --all, or before a set.")
+@click.option(
+    "--wait",
+    type=click.Choice([str(level) for level in Level]),
+    help="Until everything has come so far.",
+)
+@click.option("--timeout", type=DURATION, default="5m", show_default=True, help="How long at most.")
 @click.option("--idempotency-key", default="", help="Makes a repeated command harmless.")
 @at_desk
-def revoke(
+def revoke(  # noqa: PLR0913 - one argument per option
     desk: Desk,
     /,
     *,
     everything: bool,
     in_tenant: str,
+    dry_run: bool,
+    digest: str,
     reason: str,
     yes: bool,
+    wait: str | None,
+    timeout: int,
     idempotency_key: str,
-    **named: str | None,
+    **named: str | int | None,
 ) -> None:
-    """Take access away: whatever the one selector names is dead from now on.
+    """Take access away: whatever the selectors name together is dead from now on.
 
-    Ends with 3 while a part of the ledger cannot be reached; the order stands, repeat it with the
-    same --idempotency-key to see it through.
+    One selector alone also kills what is being issued this very moment. Several together name a
+    set: look at it with --dry-run, then kill exactly that with --set DIGEST. A set that has changed
+    meanwhile is refused; what has died meanwhile is no change.
+
+    Ends with 3 while a part of the ledger cannot be reached, with 4 when what --wait asks for has
+    not come in time; the order stands, repeat it with the same --idempotency-key to see it through.
     """
-    selector = _selector(named, everything=everything)
+    desk = replace(desk, timeout_seconds=_PATIENCE_SECONDS)
+    if dry_run:
+        _look(desk, of_set(named, everything=everything, in_tenant=in_tenant))
+        return
+    if not reason:
+        raise click.UsageError("Missing option '--reason': say why, for the audit trail.")
+    waiting = Waiting(Level(wait) if wait else None, timeout)
+    wish = Wish(reason, idempotency_key, waiting, is_sure=yes)
+    if digest:
+        is_named = everything or in_tenant or any(named.values())
+        meant = of_set(named, everything=everything, in_tenant=in_tenant) if is_named else None
+        _kill_set(desk, digest, meant, wish)
+        return
+    cut = of_cut(named, everything=everything)
+    if cut is None:
+        _look_and_kill(desk, of_set(named, everything=everything, in_tenant=in_tenant), wish)
+        return
     if everything and not yes:
         _confirm(in_tenant)
-    order = partial(
-        _order, selector=selector, in_tenant=in_tenant, reason=reason, key=idempotency_key
-    )
-    revoked = desk.ask(order)
+    _kill(desk, cut, wish, in_tenant)
+
+
+def _look(desk: Desk, criteria: Criteria) -> None:
+    async def look(broker: BrokerClient) -> Looked:
+        taken = await broker.operator.select(criteria)
+        found: list[PickedCredential] = []
+        cursor, is_first = "", True
+        while cursor or is_first:
+            page = await broker.operator.selected(taken.digest, cursor=cursor, limit=_PAGE)
+            found += page.credentials
+            cursor, is_first = page.cursor, False
+        return Looked(taken, tuple(found))
+
+    desk.answer(look, views.looked)
+
+
+def _kill_set(desk: Desk, digest: str, meant: Criteria | None, wish: Wish) -> None:
+    if meant is not None:
+        kept = desk.ask(lambda broker: broker.operator.selection(digest))
+        if kept.criteria != dict(meant):
+            raise CommandFailedError(
+                "That digest names another set than these options: leave the options away, or take "
+                "the digest that --dry-run prints for them."
+            )
+    _kill(desk, {"set": digest}, wish)
+
+
+def _look_and_kill(desk: Desk, criteria: Criteria, wish: Wish) -> None:
+    """Pick a set and kill it in one go, for whoever is sure of it, or says so when asked."""
+    if not wish.is_sure and not sys.stdin.isatty():
+        raise click.UsageError(
+            "these together name a set: look at it with --dry-run, then pass --set DIGEST, "
+            "or pass --yes"
+        )
+    taken = desk.ask(lambda broker: broker.operator.select(criteria))
+    if not wish.is_sure:
+        click.confirm(f"Kill these {taken.count} live credentials?", abort=True, err=True)
+    _kill(desk, {"set": taken.digest}, wish)
+
+
+def _kill(desk: Desk, selector: Mapping[str, str | bool], wish: Wish, in_tenant: str = "") -> None:
+    async def kill(broker: BrokerClient) -> Revoked:
+        order = await give(broker, selector, wish.reason, in_tenant, wish.key)
+        try:
+            with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
+                return await follow(broker, order, wish.waiting, teller)
+        except asyncio.CancelledError:  # Ctrl-C
+            click.echo(f"The order stands; follow it: broker report {order.id}", err=True)
+            raise
+
+    revoked = desk.ask(kill)
     desk.print(revoked, views.revoked)
     if not revoked.revocation.acknowledged:
-        raise Exit(exits.UNAVAILABLE)
-
-
-def _selector(named: dict[str, str | None], *, everything: bool) -> dict[str, str | bool]:
-    chosen: dict[str, str | bool] = {kind: value for kind, value in named.items() if value}
-    if everything:
-        chosen["all"] = True
-    if len(chosen) != 1:
-        options = ", ".join(f"--{kind}" for kind in (*SELECTORS, "all"))
-        raise click.UsageError(f"say what to revoke, with exactly one of {options}")
-    return chosen
+        is_set = revoked.revocation.progress is not None
+        raise Exit(exits.NOT_REACHED if is_set else exits.UNAVAILABLE)
+    raise Exit(exit_code(revoked.report.counts, wish.waiting.level))
 
 
 def _confirm(in_tenant: str) -> None:
@@ -80,23 +165,3 @@ def _confirm(in_tenant: str) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("--all without a terminal needs --yes")
     click.confirm(f"Kill every live credential {whose}?", abort=True, err=True)
-
-
-async def _order(
-    broker: BrokerClient,
-    *,
-    selector: dict[str, str | bool],
-    in_tenant: str,
-    reason: str,
-    key: str,
-) -> Revoked:
-    order = await broker.operator.revoke(
-        selector, reason=reason, in_tenant=in_tenant, idempotency_key=key
-    )
-    first = await broker.operator.revocation_report(order.id)
-    page = partial(_page, broker, order.id)
-    return Revoked(order, await whole(first, page))
-
-
-async def _page(broker: BrokerClient, order: str, cursor: str) -> Report:
-    return await broker.operator.revocation_report(order, cursor=cursor)

@@ -40,6 +40,11 @@ class Screen:
         self._console = Console(file=output, width=None if output.isatty() else PIPE_WIDTH)
         self._as_json = as_json
 
+    @property
+    def is_json(self) -> bool:
+        """Tell whether a program reads."""
+        return self._as_json
+
     def answer(self, document: Document, view: Callable[[Document], RenderableType]) -> None:
         """Print one answer: through its view, or as JSON."""
         if self._as_json:

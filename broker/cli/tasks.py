@@ -9,11 +9,12 @@ import click
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk
 from broker.cli.reports import whole
+from broker.cli.subjects import task_argument
 from broker.cli.types import CEILING_LINE, DURATION
 from broker.client.api import BrokerClient
 from broker.client.results import Ceiling, Report
 
-TASK = click.argument("task_id", metavar="TASK")
+TASK = task_argument()
 REASON = click.option("--reason", default="", help="Why, for the audit trail.")
 
 

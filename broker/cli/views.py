@@ -21,8 +21,13 @@ CREDENTIAL_FIELDS = (
 RECEIPT_COLUMNS = ("credential", "task", "capability", "state", "detail", "revoked_at")
 REVOCATION_FIELDS = (
     *("id", "selector", "reason", "ordered_by", "issued_before", "acknowledged"),
-    "pending_buckets",
+    *("pending_buckets", "progress"),
 )
+SELECTION_FIELDS = ("criteria", "count", "unreadable", "taken_at", "issued_before", "digest")
+PICKED_COLUMNS = ("id", "agent", "tenant", "capability", "task", "issued_at", "expires_at")
+MANY = 200
+"""Receipts that nobody reads as an order's answer; `broker report` shows each."""
+
 DECISION_FIELDS = ("decision", "tenant", "outcome", "reason")
 REQUEST_FIELDS = (
     *("action", "principal", "instance", "task", "task_name", "agent", "capability", "scopes"),
@@ -73,15 +78,46 @@ def report(document: Document) -> RenderableType:
     receipts = rows(
         document["receipts"], RECEIPT_COLUMNS, empty="No credentials: there was nothing to revoke."
     )
+    return stacked(receipts, _totals(document))
+
+
+def _totals(document: Document) -> RenderableType:
     counts = [f"{shown(count)} {shown(state)}" for state, count in document["counts"].items()]
     durability = f"durability {shown(document.get('durability'))}"
-    return stacked(receipts, Text(" · ".join([*counts, durability]), style="dim"))
+    return Text(" · ".join([*counts, durability]), style="dim")
 
 
 def revoked(document: Document) -> RenderableType:
     """Show an operator's order, and what has come of it below."""
-    order = fields(document["revocation"], REVOCATION_FIELDS)
-    return stacked(order, report(document["report"]))
+    order = dict(document["revocation"])
+    if order.get("progress"):
+        order["progress"] = f"{order['progress']['ended']} of {order['progress']['total']}"
+    summary = fields(order, REVOCATION_FIELDS)
+    receipts = document["report"]
+    if len(receipts["receipts"]) <= MANY:
+        return stacked(summary, report(receipts))
+    hint = Text(f"each of them:  broker report {shown(order['id'])}", style="dim")
+    return stacked(summary, _totals(receipts), hint)
+
+
+def looked(document: Document) -> RenderableType:
+    """Show a set: all of it, what it comes to, and how to kill exactly that."""
+    selection = document["selection"]
+    picked = rows(
+        document["credentials"], PICKED_COLUMNS, empty="No live credential is meant: nothing to do."
+    )
+    hint = Text("kill exactly this set, within 15 minutes:  ", style="dim")
+    hint.append(f"broker revoke --set {shown(selection['digest'])} --reason …", style="bold")
+    summary = fields(selection, SELECTION_FIELDS)
+    if not selection["count"]:
+        return stacked(picked, summary)
+    counts = (_counts(selection, "agents"), _counts(selection, "capabilities"))
+    return stacked(picked, *counts, summary, hint)
+
+
+def _counts(selection: Document, by: str) -> RenderableType:
+    counted = sorted(selection[by].items(), key=lambda pair: (-pair[1], pair[0]))
+    return rows([{by: name, "live": count} for name, count in counted], (by, "live"), empty="")
 
 
 def decision(document: Document) -> RenderableType:

@@ -8,6 +8,7 @@
             credential = await task.issue("orders-api", scopes=("orders:read",))
 """
 
+from collections.abc import Callable, Coroutine
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -17,7 +18,7 @@ import aiohttp
 from broker.client.credential_calls import CredentialCalls
 from broker.client.endpoint import Endpoint, TokenSource
 from broker.client.operator_calls import OperatorCalls
-from broker.client.results import Introspected
+from broker.client.results import Introspected, OpenedTask, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
 from broker.client.transport import Call, Transport
@@ -38,6 +39,7 @@ class BrokerClient:
         session: aiohttp.ClientSession,
         *,
         timeout_seconds: float = 10.0,
+        patience_seconds: float = 30.0,
         allow_plain_http: bool = False,
     ) -> None:
         """Fix the broker and the identity.
@@ -47,23 +49,42 @@ class BrokerClient:
             token_source: returns the caller's workload token; asked before every request.
             session: made by :func:`broker.client.endpoint.open_session`; the caller closes it.
             timeout_seconds: how long one try of one request may take.
+            patience_seconds: how long all tries of one request may take together.
             allow_plain_http: True lets tokens travel in clear text to another machine.
 
         Raises:
             ValueError: the URL or the session is not fit to carry tokens.
         """
         endpoint = Endpoint(base_url, token_source, session, allow_plain_http=allow_plain_http)
-        self._transport = Transport(endpoint, timeout_seconds=timeout_seconds)
+        self._transport = Transport(
+            endpoint, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds
+        )
         self.tasks = TaskCalls(self._transport)
         self.credentials = CredentialCalls(self._transport)
         self.operator = OperatorCalls(self._transport)
 
-    def task(self, **members: Any) -> TaskScope:  # noqa: ANN401  exactly the keywords of TaskCalls.open
+    def task(self, *, cancel_when_lost: bool = False, **members: Any) -> TaskScope:  # noqa: ANN401  exactly the keywords of TaskCalls.open
         """Open a task for the length of an ``async with`` block (:class:`TaskScope`).
 
-        Takes the keywords of :meth:`TaskCalls.open`.
+        Takes the keywords of :meth:`TaskCalls.open`. With ``cancel_when_lost`` the block is
+        cancelled when somebody else ends the task; it then leaves as ``TaskLostError``.
         """
-        return TaskScope(self.tasks, self.credentials, partial(self.tasks.open, **members))
+        return self._scope(partial(self.tasks.open, **members), cancel_when_lost)
+
+    def claim(self, task: str, handle: Secret, *, cancel_when_lost: bool = False) -> TaskScope:
+        """Claim a task by its handle, for the length of an ``async with`` block."""
+        return self._scope(partial(self.tasks.claim, task, handle), cancel_when_lost)
+
+    def resume(self, task: str, *, cancel_when_lost: bool = False) -> TaskScope:
+        """Work on a task that names this instance already, for the length of a block."""
+        return self._scope(partial(self.tasks.heartbeat, task), cancel_when_lost)
+
+    def _scope(
+        self,
+        opening: Callable[[], Coroutine[Any, Any, OpenedTask | Task]],
+        cancel_when_lost: bool,  # noqa: FBT001  handed on from a keyword
+    ) -> TaskScope:
+        return TaskScope(self.tasks, self.credentials, opening, cancel_when_lost=cancel_when_lost)
 
     async def introspect(self, token: Secret) -> Introspected:
         """Ask whether a token for the caller's own audience is alive (RFC 7662)."""

@@ -1,17 +1,15 @@
-"""What the broker answered instead of what was asked for (RFC 9457), as one tree.
+"""What the broker answered instead of what was asked for (RFC 9457): one class per problem type.
 
-Catch :class:`ApiError` for all of it, or the subclass whose remedy you know. A code that this
-version does not know arrives as the class of its status.
+Catch :class:`ApiError` for all of it, a family (:class:`RequestRejectedError`,
+:class:`BrokerUnavailableError`, …), or the class whose remedy you know. ``remedy`` says in one
+sentence what to do. A code that this version does not know arrives as the class of its status.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar, Final
 
-import msgspec
-
-from broker import strict_json
-from broker.client.endpoint import MAX_ANSWER_BYTES
 from broker.client.errors import ClientError
-from broker.errors import InvalidRequestError
+from broker.client.problem import Problem, parse_problem
 
 
 class ApiError(ClientError):
@@ -19,8 +17,11 @@ class ApiError(ClientError):
 
     codes: ClassVar[tuple[str, ...]] = ()
     statuses: ClassVar[tuple[int, ...]] = ()
+    remedy: ClassVar[str] = "Read the problem's detail; this client is older than the broker."
+    is_temporary: ClassVar[bool] = False
+    """Whether the same request may be granted in a moment."""
 
-    def __init__(self, problem: "Problem") -> None:
+    def __init__(self, problem: Problem) -> None:
         super().__init__(f"{problem.status} {problem.code}: {problem.detail or problem.title}")
         self.problem = problem
 
@@ -39,35 +40,80 @@ class RequestRejectedError(ApiError):
     """The request is malformed: ``problem.field`` names the member to mend."""
 
     codes: ClassVar[tuple[str, ...]] = ("invalid-request", "invalid_request")
-    statuses: ClassVar[tuple[int, ...]] = (400, 413, 415, 422)
+    statuses: ClassVar[tuple[int, ...]] = (400, 422)
+    remedy = "Mend the member that problem.field names."
 
 
 class IdempotencyKeyReusedError(RequestRejectedError):
-    """The key was used with another body: make a new key for a new request."""
+    """The key was used with another body."""
 
-    codes = ("idempotency-conflict",)
-    statuses = ()
+    codes: ClassVar[tuple[str, ...]] = ("idempotency-conflict",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Make a new key for a new request; repeat a request only byte for byte."
+
+
+class ContentTooLargeError(RequestRejectedError):
+    """The body is longer than the broker reads."""
+
+    codes: ClassVar[tuple[str, ...]] = ("content-too-large",)
+    statuses: ClassVar[tuple[int, ...]] = (413,)
+    remedy = "Send less at once; docs/api.md has the bounds."
+
+
+class UnsupportedMediaTypeError(RequestRejectedError):
+    """The body is of a type that the route does not read, or is compressed."""
+
+    codes: ClassVar[tuple[str, ...]] = ("unsupported-media-type",)
+    statuses: ClassVar[tuple[int, ...]] = (415,)
+    remedy = "Send application/json without Content-Encoding; look for a proxy that changes bodies."
+
+
+class MethodNotAllowedError(RequestRejectedError):
+    """The route exists and does not know the method."""
+
+    codes: ClassVar[tuple[str, ...]] = ("method-not-allowed",)
+    statuses: ClassVar[tuple[int, ...]] = (405,)
+    remedy = "Bring client and broker to the same version, or mend the base URL."
+
+
+class ExpectationFailedError(RequestRejectedError):
+    """Something between here and the broker has added an ``Expect`` that it does not fulfil."""
+
+    codes: ClassVar[tuple[str, ...]] = ("expectation-failed",)
+    statuses: ClassVar[tuple[int, ...]] = (417,)
+    remedy = "Take the Expect header out of the proxy before the broker."
+
+
+class RequestTimedOutError(ApiError):
+    """The request did not arrive whole in time; nothing was done."""
+
+    codes: ClassVar[tuple[str, ...]] = ("request-timeout",)
+    statuses: ClassVar[tuple[int, ...]] = (408,)
+    remedy = "Send it again; look at the network when it happens often."
 
 
 class UnauthenticatedError(ApiError):
-    """The workload token was not accepted: check the token source."""
+    """The workload token was not accepted."""
 
-    codes = ("unauthenticated", "invalid_client", "invalid_token")
-    statuses = (401,)
+    codes: ClassVar[tuple[str, ...]] = ("unauthenticated", "invalid_client", "invalid_token")
+    statuses: ClassVar[tuple[int, ...]] = (401,)
+    remedy = "Have the token source return a fresh workload token for the broker's own audience."
 
 
 class AccessRefusedError(ApiError):
-    """Policy, ownership or a ceiling said no: ask for less, or have an operator explain it."""
+    """Policy, ownership or a ceiling said no."""
 
-    codes = ("access-denied",)
-    statuses = (403,)
+    codes: ClassVar[tuple[str, ...]] = ("access-denied", "access_denied")
+    statuses: ClassVar[tuple[int, ...]] = (403,)
+    remedy = "Ask for less, or give the decision to an operator (broker explain)."
 
 
 class AbsentError(ApiError):
     """It does not exist, or it is not yours: the two look the same."""
 
-    codes = ("not-found",)
-    statuses = (404, 410)
+    codes: ClassVar[tuple[str, ...]] = ("not-found",)
+    statuses: ClassVar[tuple[int, ...]] = (404,)
+    remedy = "Check the id, and that it is this identity's."
 
 
 class SetChangedError(ApiError):
@@ -76,113 +122,127 @@ class SetChangedError(ApiError):
     ``problem.grown`` credentials have come to it, ``problem.shrunk`` live ones have left it.
     """
 
-    codes = ("selection-changed",)
+    codes: ClassVar[tuple[str, ...]] = ("selection-changed",)
+    remedy = "Look at the set again, and order under its new digest."
 
 
 class SetTooLargeError(RequestRejectedError):
     """More is meant than one set may hold: narrow the criteria, or revoke by one selector."""
 
-    codes = ("selection-too-large",)
-    statuses = ()
+    codes: ClassVar[tuple[str, ...]] = ("selection-too-large",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Narrow the criteria, or revoke by one selector."
 
 
 class TaskEndedError(ApiError):
-    """The task, or an ancestor of it, has ended: open a new one."""
+    """The task, or an ancestor of it, has ended."""
 
-    codes = ("task-closed",)
-
-
-class CredentialEndedError(ApiError):
-    """The credential is revoked, expired or given back: ask for a new one."""
-
-    codes = ("credential-ended",)
+    codes: ClassVar[tuple[str, ...]] = ("task-closed",)
+    remedy = "Stop the work, or open a new task."
 
 
-class CredentialNotRenewableError(ApiError):
-    """The credential has reached its longest life: ask for a new one."""
+class CredentialConflictError(ApiError):
+    """The credential does not allow what was asked."""
 
-    codes = ("credential-not-renewable",)
+    codes: ClassVar[tuple[str, ...]] = ("credential",)
+    remedy = "Look at the credential; ask for a new one if it is of no more use."
+
+
+class CredentialEndedError(CredentialConflictError):
+    """The credential is revoked, expired or given back."""
+
+    codes: ClassVar[tuple[str, ...]] = ("credential-ended",)
+    statuses: ClassVar[tuple[int, ...]] = (410,)
+    remedy = "Look whether the task is still open, then ask for a new credential."
+
+
+class CredentialNotRenewableError(CredentialConflictError):
+    """The credential has reached its longest life, or its kind cannot be renewed."""
+
+    codes: ClassVar[tuple[str, ...]] = ("credential-not-renewable",)
+    remedy = "Use it until it expires, then ask for a new one."
 
 
 class QuotaError(ApiError):
-    """Too many live credentials: give some back, or wait ``problem.retry_after_seconds``."""
+    """Too many live credentials."""
 
-    codes = ("quota-exceeded",)
-    statuses = (429,)
+    codes: ClassVar[tuple[str, ...]] = ("quota-exceeded",)
+    statuses: ClassVar[tuple[int, ...]] = (429,)
+    remedy = "Give credentials back, or wait problem.retry_after_seconds."
+
+
+class TooManyRequestsError(QuotaError):
+    """Too many requests of this caller are in flight at once."""
+
+    codes: ClassVar[tuple[str, ...]] = ("too-many-requests",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Wait for the answers to the requests in flight before sending more."
+    is_temporary = True
+
+
+class BrokerFaultError(ApiError):
+    """The broker failed by a fault of its own; nothing was granted."""
+
+    codes: ClassVar[tuple[str, ...]] = ("internal", "server_error")
+    statuses: ClassVar[tuple[int, ...]] = (500,)
+    remedy = "Give the time of the request to an operator: the broker's log has the cause."
+
+
+class BrokerMisconfiguredError(BrokerFaultError):
+    """The broker's configuration cannot be used."""
+
+    codes: ClassVar[tuple[str, ...]] = ("configuration",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Have an operator run broker config check."
 
 
 class BrokerUnavailableError(ApiError):
-    """The broker gives no access now (it may still take it away): try again later."""
+    """The broker gives no access now; it may still take it away."""
 
-    codes = ("unavailable", "store-unavailable", "stale-facts", "issuance-failed")
-    statuses = (502, 503, 504)
+    codes: ClassVar[tuple[str, ...]] = ("unavailable", "temporarily_unavailable")
+    statuses: ClassVar[tuple[int, ...]] = (502, 503, 504)
+    remedy = "Repeat it later with the same idempotency key; /readyz says why."
+    is_temporary = True
 
 
-_CLASSES: Final[tuple[type[ApiError], ...]] = (
-    RequestRejectedError,
-    IdempotencyKeyReusedError,
-    UnauthenticatedError,
-    AccessRefusedError,
-    AbsentError,
-    SetChangedError,
-    SetTooLargeError,
-    TaskEndedError,
-    CredentialEndedError,
-    CredentialNotRenewableError,
-    QuotaError,
-    BrokerUnavailableError,
-)
+class LedgerUnavailableError(BrokerUnavailableError):
+    """The ledger did not answer the broker: a change may or may not have been made."""
+
+    codes: ClassVar[tuple[str, ...]] = ("store-unavailable",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Repeat it later with the same idempotency key; have an operator look at Redis."
+
+
+class StaleFactsError(BrokerUnavailableError):
+    """The facts changed while the broker decided."""
+
+    codes: ClassVar[tuple[str, ...]] = ("stale-facts",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Repeat it at once with the same idempotency key."
+
+
+class IssuanceFailedError(BrokerUnavailableError):
+    """The target did not issue the credential."""
+
+    codes: ClassVar[tuple[str, ...]] = ("issuance-failed",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Repeat it later with the same key; have an operator look at the capability's target."
+
+
+def classes(root: type[ApiError] = ApiError) -> Iterator[type[ApiError]]:
+    """Yield the root and every class below it."""
+    yield root
+    for child in root.__subclasses__():
+        yield from classes(child)
+
+
+_CLASSES: Final = tuple(classes())
 _BY_CODE: Final = {code: kind for kind in _CLASSES for code in kind.codes}
 _BY_STATUS: Final = {status: kind for kind in _CLASSES for status in kind.statuses}
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """What the broker said, as far as it can be read; ``status`` is the HTTP answer's own."""
-
-    status: int = 0
-    code: str = ""
-    title: str = ""
-    detail: str = ""
-    field: str = ""
-    decision: str = ""
-    retry_after_seconds: int = 0
-    grown: int = 0
-    shrunk: int = 0
-
-
-class _WireProblem(msgspec.Struct, frozen=True):
-    type: str = ""
-    title: str = ""
-    detail: str = ""
-    field: str = ""
-    decision: str = ""
-    grown: int = 0
-    shrunk: int = 0
-    error: str = ""
-    error_description: str = ""
-
-
 def refusal(status: int, body: bytes, retry_after: str = "") -> ApiError:
     """Read an error answer; whatever the body is, an error of the right family comes back."""
-    wire = _read(body)
-    problem = Problem(
-        status=status,
-        code=wire.error or wire.type.rpartition("/")[2],
-        title=wire.title,
-        detail=wire.detail or wire.error_description,
-        field=wire.field,
-        decision=wire.decision,
-        retry_after_seconds=int(retry_after) if retry_after.isdecimal() else 0,
-        grown=wire.grown,
-        shrunk=wire.shrunk,
-    )
+    problem = parse_problem(status, body, retry_after)
     kind = _BY_CODE.get(problem.code) or _BY_STATUS.get(status, ApiError)
     return kind(problem)
-
-
-def _read(body: bytes) -> _WireProblem:
-    try:
-        document = strict_json.loads(body, max_bytes=MAX_ANSWER_BYTES)
-        return msgspec.convert(document, _WireProblem)
-    except (InvalidRequestError, msgspec.ValidationError):
-        return _WireProblem(title="the answer is no problem document")

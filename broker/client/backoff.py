@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-_SYSTEM_RANDOM: Final = secrets.SystemRandom().random
+SYSTEM_RANDOM: Final = secrets.SystemRandom().random
+"""Draws from 0 to 1, by the operating system."""
 
 
 class Backoff:
@@ -18,7 +19,7 @@ class Backoff:
         *,
         first_seconds: float = 0.1,
         cap_seconds: float = 5.0,
-        random: Callable[[], float] = _SYSTEM_RANDOM,
+        random: Callable[[], float] = SYSTEM_RANDOM,
     ) -> None:
         self._first_seconds = first_seconds
         self._cap_seconds = cap_seconds

@@ -1,12 +1,14 @@
 """The routes of credentials. What they raise: :mod:`broker.client.api_errors`, ``.errors``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from broker.client import route
+from broker.client.paging import items
 from broker.client.results import Credential, CredentialPage, IssuedCredential
-from broker.client.transport import Call, Transport
+from broker.client.transport import Call, Transport, ensure_about, ensure_id
+from broker.ids import parse_lease_id
 
 _NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -36,7 +38,9 @@ class CredentialCalls:
         )
         key = idempotency_key or route.new_idempotency_key()
         call = Call("POST", route.task_path(task, "credentials"), json=members, idempotency_key=key)
-        return await self._transport.fetch(call, IssuedCredential)
+        issued = ensure_id(await self._transport.fetch(call, IssuedCredential), parse_lease_id)
+        ensure_about(task, issued.task)
+        return issued
 
     async def find(
         self, task: str, *, cursor: str = "", limit: int | None = None
@@ -47,9 +51,7 @@ class CredentialCalls:
 
     async def show(self, credential: str) -> Credential:
         """Return what is known of a credential, never the secret itself."""
-        return await self._transport.fetch(
-            Call("GET", route.credential_path(credential)), Credential
-        )
+        return await self._about(credential, Call("GET", route.credential_path(credential)))
 
     async def renew(
         self, credential: str, *, ttl_seconds: int | None = None, idempotency_key: str = ""
@@ -59,10 +61,24 @@ class CredentialCalls:
         key = idempotency_key or route.new_idempotency_key()
         path = route.credential_path(credential, "renew")
         call = Call("POST", path, json=members, idempotency_key=key)
-        return await self._transport.fetch(call, IssuedCredential)
+        renewed = await self._transport.fetch(call, IssuedCredential)
+        ensure_about(credential, renewed.id)
+        return renewed
 
     async def give_back(self, credential: str) -> Credential:
         """Give a credential back before its time; it dies."""
-        return await self._transport.fetch(
-            Call("DELETE", route.credential_path(credential)), Credential
-        )
+        return await self._about(credential, Call("DELETE", route.credential_path(credential)))
+
+    async def all(self, task: str, *, at_most: int | None = None) -> AsyncIterator[Credential]:
+        """Yield a task's credentials, page by page: all of them, or so many at most."""
+
+        async def page(cursor: str) -> CredentialPage:
+            return await self.find(task, cursor=cursor)
+
+        async for credential in items(page, lambda found: found.credentials, at_most=at_most):
+            yield credential
+
+    async def _about(self, credential: str, call: Call) -> Credential:
+        found = await self._transport.fetch(call, Credential)
+        ensure_about(credential, found.id)
+        return found

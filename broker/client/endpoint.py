@@ -16,6 +16,7 @@ import aiohttp
 from yarl import URL
 
 from broker.client.errors import BrokerAnswerError, TokenSourceError
+from broker.client.home import Home
 
 MAX_ANSWER_BYTES: Final = 1_048_576
 """A page of a report is the biggest answer."""
@@ -65,7 +66,17 @@ class Endpoint:
         self._base = parse_base_url(base_url, allow_plain_http=allow_plain_http)
         require_clean(session)
         self._token_source = token_source
+        self._home = Home()
         self.session = session
+
+    def require_home(self) -> None:
+        """Refuse to be used where the session's connections are not at home.
+
+        Raises:
+            ForkedError: in another process than the one that made it.
+            WrongLoopError: in another event loop than at first.
+        """
+        self._home.require()
 
     def url(self, *segments: str) -> URL:
         """Return the URL of a route; each segment is escaped."""

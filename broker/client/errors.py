@@ -11,20 +11,83 @@ from typing import ClassVar
 class ClientError(Exception):
     """The root of everything that :mod:`broker.client` raises on purpose."""
 
+    remedy: ClassVar[str] = ""
+    """What to do about it, in one sentence."""
+
 
 class BrokerUnreachableError(ClientError):
-    """The broker did not answer, or not in time.
+    """No answer came. The subclass says whether the broker can have acted."""
 
-    Whether it acted on the request is unknown: repeat it with the same idempotency key, or look.
+    remedy = "Check the broker's address and the network, then repeat it."
+
+
+class NotSentError(BrokerUnreachableError):
+    """The request never left: refused, unknown host, no TLS, or too slow to connect.
+
+    Nothing has happened, so repeating is always safe.
     """
+
+    remedy = "Check the broker's address, its certificate and the network; nothing was done."
+
+
+class ReplyLostError(BrokerUnreachableError):
+    """The request may have arrived, and its answer did not.
+
+    Whether the broker acted is unknown.
+    """
+
+    remedy = "Repeat it with the same idempotency key, or look what has become of it."
 
 
 class TokenSourceError(ClientError):
-    """The caller's own workload token could not be had: mend the token source."""
+    """The caller's own workload token could not be had."""
+
+    remedy = "Mend the token source: it must return a workload token that is good now."
 
 
 class BrokerAnswerError(ClientError):
-    """What answered does not speak the broker's API: check the base URL and what stands between."""
+    """What answered does not speak the broker's API."""
+
+    remedy = "Check the base URL and what stands between here and the broker."
+
+
+class ForkedError(ClientError):
+    """The process has forked since the client was made; its connections belong to the parent."""
+
+    remedy = "Make a client of its own in the child process, after the fork."
+
+
+class WrongLoopError(ClientError):
+    """The client belongs to another event loop or thread than the one that uses it now."""
+
+    remedy = "Make one client per event loop, or use SyncBrokerClient from threads."
+
+
+class ClosedError(ClientError):
+    """The client was closed, or the interpreter is ending."""
+
+    remedy = "Use the client within its with block."
+
+
+class TaskLostError(ClientError):
+    """The task of this block was ended by somebody else, or by its own timeouts.
+
+    All its credentials are dead; what the block did after that was done without them.
+    """
+
+    remedy = "Stop the work; have the orchestrator open a new task if it is still wanted."
+
+
+class CredentialExpiredError(ClientError):
+    """The credential has expired and could not be renewed."""
+
+    remedy = "Look whether the task is still open, then ask for a new credential."
+
+
+class FollowedTooLongError(ClientError):
+    """What was waited for did not come within the given time; it may still come."""
+
+    remedy = "Wait longer, or look at the last state that the error carries."
 
 
 class GuardMissingError(ClientError):
@@ -33,6 +96,8 @@ class GuardMissingError(ClientError):
     Put :func:`broker.client.bearer` (aiohttp) or :class:`broker.client.BearerGuard` (ASGI) before
     it, and do not mark the route public.
     """
+
+    remedy = "Put the guard before the route."
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or "no guard has verified a token here, or its request is over")

@@ -26,6 +26,8 @@ LAST_INSTANT_MS: Final = LAST_SECOND * 1000
 class FeedError(ClientError):
     """The feed broke off, fell behind or cannot be understood. The subscription tries again."""
 
+    remedy = "None is needed: the subscription connects again; look at the network if it goes on."
+
 
 class FeedGapError(FeedError):
     """Something between the last message and this one is missing: a snapshot must come first."""

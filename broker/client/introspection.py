@@ -16,7 +16,7 @@ from broker.client.errors import (
 )
 from broker.client.results import Introspected
 from broker.client.token import VerifiedToken
-from broker.client.transport import Call, Transport, read
+from broker.client.transport import Call, Transport, read_answer
 from broker.clock import Clock
 from broker.secret import Secret
 
@@ -64,7 +64,7 @@ class Introspection:
             answer = await self._transport.send(Call("POST", ("oauth", "introspect"), form=form))
             if answer.status != HTTPStatus.OK:
                 raise IntrospectionUnavailableError(f"the broker answered {answer.status}")
-            return read(answer.body, Introspected)
+            return read_answer(answer, Introspected)
         except ClientError as error:
             raise IntrospectionUnavailableError(str(error)) from error
 

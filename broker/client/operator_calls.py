@@ -1,11 +1,14 @@
 """The routes of operators. What they raise: :mod:`broker.client.api_errors`, ``.errors``."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from broker.client import route
-from broker.client.results import PickedPage, Report, Revocation, Selection
-from broker.client.transport import Call, Transport
+from broker.client.following import DEFAULT_FOLLOWING, Following
+from broker.client.paging import items
+from broker.client.results import PickedPage, Receipt, Report, Revocation, Selection
+from broker.client.transport import Call, Transport, ensure_about, ensure_id
+from broker.ids import parse_revocation_id
 
 
 class OperatorCalls:
@@ -35,13 +38,14 @@ class OperatorCalls:
         members = {**selector, **route.body(reason=reason, in_tenant=in_tenant)}
         key = idempotency_key or route.new_idempotency_key()
         call = Call("POST", ("v1", "revocations"), json=members, idempotency_key=key)
-        return await self._transport.fetch(call, Revocation)
+        return ensure_id(await self._transport.fetch(call, Revocation), parse_revocation_id)
 
     async def revocation(self, revocation: str) -> Revocation:
         """Return an order."""
-        return await self._transport.fetch(
-            Call("GET", route.revocation_path(revocation)), Revocation
-        )
+        call = Call("GET", route.revocation_path(revocation))
+        found = await self._transport.fetch(call, Revocation)
+        ensure_about(revocation, found.id)
+        return found
 
     async def revocation_report(
         self, revocation: str, *, cursor: str = "", limit: int | None = None
@@ -49,7 +53,43 @@ class OperatorCalls:
         """Return one page of an order's receipts."""
         path = route.revocation_path(revocation, "report")
         call = Call("GET", path, params=route.page(cursor, limit))
-        return await self._transport.fetch(call, Report)
+        report = await self._transport.fetch(call, Report)
+        ensure_about(revocation, report.revocation.id if report.revocation else "")
+        return report
+
+    async def receipts(
+        self, revocation: str, *, at_most: int | None = None
+    ) -> AsyncIterator[Receipt]:
+        """Yield the receipts of an order, page by page: all of them, or so many at most."""
+
+        async def page(cursor: str) -> Report:
+            return await self.revocation_report(revocation, cursor=cursor)
+
+        async for receipt in items(page, lambda report: report.receipts, at_most=at_most):
+            yield receipt
+
+    async def wait(
+        self,
+        revocation: str,
+        *,
+        within_seconds: float = 30.0,
+        following: Following = DEFAULT_FOLLOWING,
+    ) -> tuple[Receipt, ...]:
+        """Follow an order until every credential that it covers is accounted for.
+
+        Returns all receipts, none of which will change any more. Receipts are listed only when the
+        order stands in the whole ledger, so that is waited for first.
+
+        Raises:
+            FollowedTooLongError: some are still on their way; ``receipts`` has them all.
+        """
+
+        async def is_whole() -> bool:
+            return (await self.revocation(revocation)).acknowledged
+
+        return await following.settled(
+            lambda: self.receipts(revocation), within_seconds, is_whole=is_whole
+        )
 
     async def select(self, criteria: Mapping[str, str | int | bool]) -> Selection:
         """Pick the live credentials that all of the criteria name. Nothing is revoked.

@@ -5,11 +5,16 @@ Instants are aware :class:`datetime.datetime` values in UTC, secrets are wrapped
 """
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from yarl import URL
 
+from broker.client.errors import BrokerAnswerError
 from broker.secret import Secret
+
+MAX_CURSOR_CHARS: Final = 2_048
+"""More than any cursor of the broker."""
 
 
 class Ceiling(msgspec.Struct, frozen=True):
@@ -155,8 +160,18 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cursor(self) -> str:
-        """Where the next page begins; empty on the last one."""
-        return URL(self.next).query.get("cursor", "") if self.next else ""
+        """Where the next page begins; empty on the last one.
+
+        Raises:
+            BrokerAnswerError: the link to it is none.
+        """
+        try:
+            cursor = URL(self.next).query.get("cursor", "") if self.next else ""
+        except ValueError:
+            raise BrokerAnswerError("the link to the next page is malformed") from None
+        if len(cursor) > MAX_CURSOR_CHARS:
+            raise BrokerAnswerError("the link to the next page is too long")
+        return cursor
 
 
 class Report(_Page, frozen=True, kw_only=True):

@@ -102,6 +102,7 @@ class Subscription:
             await asyncio.sleep(self._backoff.next_seconds())
 
     async def _stream(self) -> None:
+        self._endpoint.require_home()
         async with self._endpoint.session.get(
             self._endpoint.url("v1", "feed"),
             params=self._where(),

@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 
 from broker.client import route
+from broker.client.following import DEFAULT_FOLLOWING, Following
+from broker.client.paging import items
 from broker.client.results import Ceiling, OpenedTask, Receipt, Report, Task, TaskPage
-from broker.client.transport import Call, Transport
+from broker.client.transport import Call, Transport, ensure_about, ensure_id
+from broker.ids import parse_task_id
 from broker.secret import Secret
 
 
@@ -48,7 +51,7 @@ class TaskCalls:
         )
         key = idempotency_key or route.new_idempotency_key()
         call = Call("POST", ("v1", "tasks"), json=members, idempotency_key=key)
-        return await self._transport.fetch(call, OpenedTask)
+        return ensure_id(await self._transport.fetch(call, OpenedTask), parse_task_id)
 
     async def find(
         self,
@@ -65,21 +68,21 @@ class TaskCalls:
 
     async def show(self, task: str) -> Task:
         """Return a task."""
-        return await self._transport.fetch(Call("GET", route.task_path(task)), Task)
+        return await self._about(task, Call("GET", route.task_path(task)))
 
     async def claim(self, task: str, handle: Secret) -> Task:
         """Bind the calling instance to a task, by the handle that its opener was given."""
         call = Call("POST", route.task_path(task, "claim"), json={"handle": handle.reveal()})
-        return await self._transport.fetch(call, Task)
+        return await self._about(task, call)
 
     async def heartbeat(self, task: str) -> Task:
         """Say that the caller is alive."""
-        return await self._transport.fetch(Call("POST", route.task_path(task, "heartbeat")), Task)
+        return await self._about(task, Call("POST", route.task_path(task, "heartbeat")))
 
     async def extend(self, task: str, *, ttl_seconds: int) -> Task:
         """Move the deadline to so long from now, if policy and the ceilings agree."""
         call = Call("POST", route.task_path(task, "extend"), json={"ttl_seconds": ttl_seconds})
-        return await self._transport.fetch(call, Task)
+        return await self._about(task, call)
 
     async def complete(self, task: str, *, reason: str = "") -> Report:
         """End a task well; all its credentials die. Returns the report's first page."""
@@ -96,18 +99,50 @@ class TaskCalls:
     async def report(self, task: str, *, cursor: str = "", limit: int | None = None) -> Report:
         """Return one page of the receipts of a task's end."""
         call = Call("GET", route.task_path(task, "report"), params=route.page(cursor, limit))
-        return await self._transport.fetch(call, Report)
+        return await self._report(task, call)
 
-    async def receipts(self, task: str) -> AsyncIterator[Receipt]:
-        """Yield all receipts of a task's end, page by page."""
-        page = await self.report(task)
-        while True:
-            for receipt in page.receipts:
-                yield receipt
-            if not page.cursor:
-                return
-            page = await self.report(task, cursor=page.cursor)
+    async def receipts(self, task: str, *, at_most: int | None = None) -> AsyncIterator[Receipt]:
+        """Yield the receipts of a task's end, page by page: all of them, or so many at most."""
+
+        async def page(cursor: str) -> Report:
+            return await self.report(task, cursor=cursor)
+
+        async for receipt in items(page, lambda report: report.receipts, at_most=at_most):
+            yield receipt
+
+    async def all(
+        self, *, tenant: str = "", agent: str = "", state: str = "", at_most: int | None = None
+    ) -> AsyncIterator[Task]:
+        """Yield the tasks that the caller may see, page by page: all, or so many at most."""
+
+        async def page(cursor: str) -> TaskPage:
+            return await self.find(tenant=tenant, agent=agent, state=state, cursor=cursor)
+
+        async for task in items(page, lambda found: found.tasks, at_most=at_most):
+            yield task
+
+    async def wait(
+        self, task: str, *, within_seconds: float = 30.0, following: Following = DEFAULT_FOLLOWING
+    ) -> tuple[Receipt, ...]:
+        """Follow the report of a task's end until every credential is accounted for.
+
+        Returns all receipts, none of which will change any more.
+
+        Raises:
+            FollowedTooLongError: some are still on their way; ``receipts`` has them all.
+        """
+        return await following.settled(lambda: self.receipts(task), within_seconds)
+
+    async def _about(self, task: str, call: Call) -> Task:
+        found = await self._transport.fetch(call, Task)
+        ensure_about(task, found.id)
+        return found
+
+    async def _report(self, task: str, call: Call) -> Report:
+        report = await self._transport.fetch(call, Report)
+        ensure_about(task, report.task.id if report.task else "")
+        return report
 
     async def _end(self, task: str, verb: str, reason: str) -> Report:
         call = Call("POST", route.task_path(task, verb), json=route.body(reason=reason))
-        return await self._transport.fetch(call, Report)
+        return await self._report(task, call)

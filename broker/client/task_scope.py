@@ -1,38 +1,42 @@
 """A task that lives exactly as long as a ``with`` block.
 
-* While the block runs, heartbeats go out in the background.
-* The task is ended on every way out: completed when the block succeeds, failed when it raises or
-  is cancelled; a cancellation during opening or ending waits until the broker has been told.
-* What the block raised is what the caller sees; that the task could not be ended is a note on it.
+* While the block runs, heartbeats go out in the background, and held credentials are renewed.
+* The task is ended on every way out: ``complete`` when the block succeeds, ``fail`` when it raises,
+  ``cancel`` when it is told to stop (cancelled, interrupted). A cancellation during opening or
+  ending waits, within a bound, until the broker has been told, and then goes on.
+* What the block raised is what the caller sees; that the task could not be ended, or had been ended
+  by somebody else, is a note on it. When the block raised nothing, it is the error.
+* When somebody else ends the task, ``was_ended`` is set; with ``cancel_when_lost`` the block is
+  cancelled as well and leaves as :class:`~broker.client.errors.TaskLostError`.
 """
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
-from broker.client.api_errors import AbsentError, BrokerUnavailableError, TaskEndedError
-from broker.client.backoff import Backoff
+from broker.client.api_errors import TaskEndedError
 from broker.client.credential_calls import CredentialCalls
-from broker.client.errors import BrokerUnreachableError, ClientError, TokenSourceError
-from broker.client.results import IssuedCredential, OpenedTask, Report
+from broker.client.ending import END_SECONDS, Outcome, outcome_of, report_end
+from broker.client.errors import TaskLostError
+from broker.client.heart import Heart
+from broker.client.held import Asked, HeldCredential
+from broker.client.results import IssuedCredential, OpenedTask, Report, Task
 from broker.client.task_calls import TaskCalls
+from broker.client.unhurried import finished
+from broker.clock import Clock, SystemClock
 
-BEATS_PER_TIMEOUT: Final = 3
-"""Two beats may be lost before the broker takes the agent for silent."""
-
-END_ATTEMPTS: Final = 4
-"""How often the end is reported before the idle timeout is left to do it."""
-
-T = TypeVar("T")
+_LOG: Final = logging.getLogger(__name__)
 
 
 class TaskScope:
     """An open task as an async context manager; :meth:`BrokerClient.task` makes one."""
 
-    opened: OpenedTask
-    """The task as the broker opened it; set on entering."""
+    opened: Task
+    """The task as the broker opened it, or gave it to this instance; set on entering."""
 
     report: Report | None = None
     """The first page of the receipts; set on leaving, if the broker was told of the end."""
@@ -41,15 +45,26 @@ class TaskScope:
         self,
         tasks: TaskCalls,
         credentials: CredentialCalls,
-        open_task: Callable[[], Coroutine[Any, Any, OpenedTask]],
+        open_task: Callable[[], Coroutine[Any, Any, OpenedTask | Task]],
         *,
+        cancel_when_lost: bool = False,
+        end_within_seconds: float = END_SECONDS,
+        clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._tasks = tasks
         self._credentials = credentials
         self._open_task = open_task
+        self._cancel_when_lost = cancel_when_lost
+        self._end_within_seconds = end_within_seconds
+        self._clock = clock or SystemClock()
         self._sleep = sleep
-        self._heart: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
+        self._held: list[HeldCredential] = []
+        self._body: asyncio.Task[Any] | None = None
+        self._cancelling_before = 0
+        self._has_cancelled = False
+        self._is_leaving = False
         self.was_ended = asyncio.Event()
         """Set when the broker has said that the task is over: stop working."""
 
@@ -60,12 +75,15 @@ class TaskScope:
 
     async def __aenter__(self) -> Self:
         opening = asyncio.create_task(self._open_task())
-        try:
-            self.opened = await _unhurried(opening)
-        except asyncio.CancelledError:
+        if await finished(opening):
             await self._abandon(opening)
-            raise
-        self._heart = asyncio.create_task(self._beat())
+            raise asyncio.CancelledError
+        self.opened = opening.result()
+        self._body = asyncio.current_task()
+        self._cancelling_before = self._body.cancelling() if self._body else 0
+        beat = partial(self._tasks.heartbeat, self.id)
+        heart = Heart(self.opened, beat, on_loss=self._lose, sleep=self._sleep)
+        self._background.append(asyncio.create_task(heart.run()))
         return self
 
     async def __aexit__(
@@ -74,73 +92,100 @@ class TaskScope:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            await self._leave("" if kind is None else kind.__name__, is_good=error is None)
-        except ClientError as failure:
-            if error is None:
-                raise
-            error.add_note(f"the task {self.id} could not be ended: {failure}")
+        ending = asyncio.create_task(self._end(outcome_of(error), kind.__name__ if kind else ""))
+        was_cancelled = await finished(ending)
+        trouble = ending.exception()
+        is_own = self._was_only_cancelled_by_loss()
+        if is_own and (error is None or isinstance(error, asyncio.CancelledError)):
+            raise TaskLostError(f"the task {self.id} was ended while the block ran") from error
+        # A cancellation from outside goes on; what the block raised is its context.
+        cancelled = asyncio.CancelledError() if was_cancelled and not is_own else None
+        seen = cancelled or error
+        if trouble is not None and seen is None:
+            raise trouble
+        if trouble is not None and seen is not None:
+            seen.add_note(f"the task {self.id} could not be ended: {trouble}")
+        if cancelled is not None:
+            raise cancelled
+
+    def ensure_open(self) -> None:
+        """Return as long as nothing has been heard of the task's end.
+
+        Raises:
+            TaskLostError: it was ended by somebody else.
+        """
+        if self.was_ended.is_set():
+            raise TaskLostError(f"the task {self.id} was ended by somebody else")
 
     async def issue(
         self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
     ) -> IssuedCredential:
         """Ask for a credential within this task. It dies with the task at the latest."""
-        return await self._credentials.issue(
-            self.id, capability, scopes=scopes, ttl_seconds=ttl_seconds
-        )
+        try:
+            return await self._credentials.issue(
+                self.id, capability, scopes=scopes, ttl_seconds=ttl_seconds
+            )
+        except TaskEndedError:
+            self._lose()
+            raise
 
-    async def _beat(self) -> None:
-        while not self.was_ended.is_set():
-            await self._sleep(self.opened.idle_timeout_seconds / BEATS_PER_TIMEOUT)
-            try:
-                is_over = not (await self._tasks.heartbeat(self.id)).alive
-            except ClientError as failure:  # of any other kind: the next beat is the repeat
-                is_over = isinstance(failure, (TaskEndedError, AbsentError))
-            if is_over:
-                self.was_ended.set()
+    async def credential(
+        self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
+    ) -> HeldCredential:
+        """Ask for a credential and keep it fresh in the background until the task ends."""
+        asked = Asked.now(self._clock)
+        issued = await self.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds)
+        renew = partial(self._credentials.renew, issued.id, ttl_seconds=ttl_seconds)
+        held = HeldCredential(issued, asked, renew, clock=self._clock, sleep=self._sleep)
+        self._held.append(held)
+        self._background.append(asyncio.create_task(held.keep_fresh()))
+        return held
 
-    async def _abandon(self, opening: asyncio.Task[OpenedTask]) -> None:
+    def _lose(self) -> None:
+        if self.was_ended.is_set() or self._is_leaving:
+            return
+        self.was_ended.set()
+        for held in self._held:
+            held.halt()
+        if self._cancel_when_lost and self._body is not None:
+            self._has_cancelled = True
+            self._body.cancel("the task was ended by somebody else")
+
+    def _was_only_cancelled_by_loss(self) -> bool:
+        """Tell whether the block was cancelled by us, and by nobody else; take it back if so."""
+        if not self._has_cancelled or self._body is None:
+            return False
+        return self._body.uncancel() <= self._cancelling_before
+
+    async def _abandon(self, opening: asyncio.Task[OpenedTask | Task]) -> None:
         if opening.cancelled() or opening.exception() is not None:
             return
         self.opened = opening.result()
-        with contextlib.suppress(ClientError):  # the idle timeout will do it
-            await self._leave("cancelled while it was opened", is_good=False)
+        ending = asyncio.create_task(self._end(Outcome.CANCELLED, "cancelled while it was opened"))
+        await finished(ending)
+        if ending.exception() is not None:  # the idle timeout will do it
+            _LOG.warning("the task %s could not be ended", self.id)
 
-    async def _leave(self, reason: str, *, is_good: bool) -> None:
-        await _unhurried(asyncio.create_task(self._end(reason, is_good=is_good)))
+    async def _end(self, outcome: Outcome, reason: str) -> None:
+        self._is_leaving = True
+        await self._stop_background()
+        say = {
+            Outcome.COMPLETED: self._tasks.complete,
+            Outcome.FAILED: self._tasks.fail,
+            Outcome.CANCELLED: self._tasks.cancel,
+        }[outcome]
+        self.report = await report_end(
+            say, self.id, reason, within_seconds=self._end_within_seconds, sleep=self._sleep
+        )
+        ended = self.report.task if self.report else None
+        if ended is not None and ended.state != outcome:
+            by = ended.closed_by or ended.ended_by
+            raise TaskLostError(f"the task {self.id} was {ended.state} before, by {by}")
 
-    async def _end(self, reason: str, *, is_good: bool) -> None:
-        if self._heart is not None:
-            self._heart.cancel()
-            await asyncio.gather(self._heart, return_exceptions=True)
-        say = self._tasks.complete if is_good else self._tasks.fail
-        backoff = Backoff()
-        for attempt in range(1, END_ATTEMPTS + 1):
-            try:
-                self.report = await say(self.id, reason=reason)
-            except ClientError as failure:
-                if attempt > 1 and isinstance(failure, (TaskEndedError, AbsentError)):
-                    return  # the try before had reached the broker after all
-                if attempt == END_ATTEMPTS or not _may_pass(failure):
-                    raise
-                await self._sleep(backoff.next_seconds())
-            else:
-                return
-
-
-def _may_pass(failure: ClientError) -> bool:
-    return isinstance(failure, (BrokerUnreachableError, BrokerUnavailableError, TokenSourceError))
-
-
-async def _unhurried(work: asyncio.Task[T]) -> T:
-    """Wait for the work to end even when cancelled meanwhile; then let the cancellation go on."""
-    was_cancelled = False
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError:
-            was_cancelled = True
-    if was_cancelled:
-        work.cancelled() or work.exception()  # looked at, so that asyncio does not complain
-        raise asyncio.CancelledError
-    return work.result()
+    async def _stop_background(self) -> None:
+        for task in self._background:
+            task.cancel()
+        for held in self._held:
+            await held.stop()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._background, return_exceptions=True)

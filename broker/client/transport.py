@@ -1,15 +1,18 @@
 """Sends requests to the broker and repeats those that it is safe to repeat.
 
-A call says itself whether it may be repeated: a GET, a DELETE, or a POST that carries an
-idempotency key. Such a call is repeated with the same key when the connection broke or the broker
-answered 503, a few times, with jittered delays. Nothing else ever is.
+* A call that never left (connection refused, unknown host) did nothing: any call is sent again.
+* A call whose answer was lost, or that the broker asks to repeat later, is sent again only if that
+  has the effect of sending it once: a GET, a DELETE, or a POST with an idempotency key, and then
+  with the same key.
+* Delays are jittered, never shorter than ``Retry-After``, and end at the call's patience: who would
+  have to wait longer gets the refusal now, which says how long.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import aiohttp
 import msgspec
@@ -18,16 +21,29 @@ from broker import strict_json
 from broker.client.api_errors import refusal
 from broker.client.backoff import Backoff
 from broker.client.endpoint import MAX_ANSWER_BYTES, Endpoint, read_bounded
-from broker.client.errors import BrokerAnswerError, BrokerUnreachableError
+from broker.client.errors import BrokerAnswerError, NotSentError, ReplyLostError
+from broker.client.problem import parse_retry_after
+from broker.clock import Clock, SystemClock
 from broker.errors import InvalidRequestError
 from broker.secret import Secret
 
 MAX_ATTEMPTS: Final = 4
-"""The first try and three repeats: about two seconds of patience."""
+"""The first try and three repeats: some two seconds, unless the broker asks for more."""
+
+MAX_CONNECT_SECONDS: Final = 5.0
+"""How long a connection may take to stand; that it did not, is known to have done nothing."""
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 T = TypeVar("T")
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,19 @@ class Answer:
     status: int
     body: bytes = field(repr=False)
     retry_after: str = ""
+    content_type: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether it is what was asked for."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def asks_to_repeat(self) -> bool:
+        """Tell whether the same request may be granted in a moment."""
+        if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return True
+        return bool(self.retry_after) and refusal(self.status, self.body).is_temporary
 
 
 class Transport:
@@ -70,11 +99,32 @@ class Transport:
         endpoint: Endpoint,
         *,
         timeout_seconds: float = 10.0,
+        patience_seconds: float = 30.0,
         new_backoff: Callable[[], Backoff] = Backoff,
+        clock: Clock | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """Fix where calls go and how long they may take.
+
+        Args:
+            endpoint: the broker and who calls.
+            timeout_seconds: how long one try may take.
+            patience_seconds: how long all tries of one call may take together, delays included.
+            new_backoff: makes the delays between tries.
+            clock: this machine's clocks.
+            sleep: how to wait between tries.
+
+        Raises:
+            ValueError: a time is not positive.
+        """
+        if timeout_seconds <= 0 or patience_seconds <= 0:
+            raise ValueError("timeout_seconds and patience_seconds must be positive")
         self._endpoint = endpoint
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._timeout_seconds = timeout_seconds
+        self._patience_ms = int(patience_seconds * 1000)
         self._new_backoff = new_backoff
+        self._clock = clock or SystemClock()
+        self._sleep = sleep
 
     async def fetch(self, call: Call, shape: type[T]) -> T:
         """Send a call and read its answer as ``shape``.
@@ -84,7 +134,7 @@ class Transport:
             BrokerUnreachableError: no answer came.
             BrokerAnswerError: the answer has another shape.
         """
-        return read((await self.done(call)).body, shape)
+        return read_answer(await self.done(call), shape)
 
     async def done(self, call: Call) -> Answer:
         """Send a call that must succeed.
@@ -92,11 +142,14 @@ class Transport:
         Raises:
             ApiError: the broker refused.
             BrokerUnreachableError: no answer came.
+            BrokerAnswerError: a redirect came; it is not followed, the token would go along.
         """
         answer = await self.send(call)
-        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            raise refusal(answer.status, answer.body, answer.retry_after)
-        return answer
+        if answer.is_good:
+            return answer
+        if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+            raise BrokerAnswerError(f"a redirect came ({answer.status}) and was not followed")
+        raise refusal(answer.status, answer.body, answer.retry_after)
 
     async def send(self, call: Call) -> Answer:
         """Send a call, again where that is safe, and return the last answer, whatever it says.
@@ -104,22 +157,42 @@ class Transport:
         Raises:
             BrokerUnreachableError: no answer came.
             BrokerAnswerError: the answer is too long.
+            TokenSourceError: the caller's own token could not be had.
         """
         backoff = self._new_backoff()
+        ends_ms = self._clock.monotonic_ms() + self._patience_ms
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            is_last = attempt == MAX_ATTEMPTS or not call.is_repeatable
-            try:
-                answer = await self._send_once(call)
-            except BrokerUnreachableError:
-                if is_last:
-                    raise
-            else:
-                if is_last or answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
-                    return answer
-            await asyncio.sleep(backoff.next_seconds())
+            delay_seconds = backoff.next_seconds() if attempt < MAX_ATTEMPTS else None
+            result = await self._try(call, ends_ms, delay_seconds)
+            if isinstance(result, Answer):
+                return result
+            await self._sleep(result)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _send_once(self, call: Call) -> Answer:
+    async def _try(self, call: Call, ends_ms: int, delay_seconds: float | None) -> Answer | float:
+        """Return the answer that counts, or how long to wait before the next try."""
+
+        def may_wait(seconds: float) -> bool:
+            return self._clock.monotonic_ms() + seconds * 1000 < ends_ms
+
+        try:
+            answer = await self._send_once(call, self._seconds_left(ends_ms))
+        except (NotSentError, ReplyLostError) as error:
+            is_safe = call.is_repeatable or (isinstance(error, NotSentError) and not call.is_probe)
+            if delay_seconds is None or not is_safe or not may_wait(delay_seconds):
+                raise
+            return delay_seconds
+        if delay_seconds is None or not (call.is_repeatable and answer.asks_to_repeat):
+            return answer
+        wait_seconds = max(delay_seconds, parse_retry_after(answer.retry_after))
+        return wait_seconds if may_wait(wait_seconds) else answer
+
+    def _seconds_left(self, ends_ms: int) -> float:
+        left_seconds = (ends_ms - self._clock.monotonic_ms()) / 1000
+        return max(0.001, min(self._timeout_seconds, left_seconds))
+
+    async def _send_once(self, call: Call, seconds: float) -> Answer:
+        self._endpoint.require_home()
         headers = {} if call.is_public else await self._endpoint.authorization()
         if call.idempotency_key:
             headers[IDEMPOTENCY_KEY] = call.idempotency_key
@@ -132,12 +205,53 @@ class Transport:
                 data=call.form,
                 headers=headers,
                 allow_redirects=False,
-                timeout=self._timeout,
+                timeout=_timeout(seconds),
             ) as answer:
                 body = await read_bounded(answer)
-                return Answer(answer.status, body, answer.headers.get("Retry-After", ""))
+                retry_after = answer.headers.get("Retry-After", "")
+                return Answer(answer.status, body, retry_after, answer.content_type)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSentError(f"not connected: {type(error).__name__}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise BrokerUnreachableError(f"no answer: {type(error).__name__}") from error
+            raise ReplyLostError(f"no answer: {type(error).__name__}") from error
+
+
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, connect=min(seconds, MAX_CONNECT_SECONDS))
+
+
+def read_answer(answer: Answer, shape: type[T]) -> T:
+    """Read a good answer as one shape.
+
+    Raises:
+        BrokerAnswerError: it is not JSON, or has another shape.
+    """
+    if answer.content_type != "application/json":
+        raise BrokerAnswerError("the answer is not application/json")
+    return read(answer.body, shape)
+
+
+def ensure_about(asked: str, answered: str) -> None:
+    """Refuse an answer that is about another thing than the one asked for.
+
+    Raises:
+        BrokerAnswerError: it is.
+    """
+    if asked != answered:
+        raise BrokerAnswerError(f"the answer is not about {asked}")
+
+
+def ensure_id(answered: N, parse: Callable[[str], object]) -> N:
+    """Return an answer if its ``id`` is well-formed, so that it may become part of a path.
+
+    Raises:
+        BrokerAnswerError: it is not.
+    """
+    try:
+        parse(answered.id)
+    except InvalidRequestError:
+        raise BrokerAnswerError("the answer's id is malformed") from None
+    return answered
 
 
 def read(body: bytes, shape: type[T]) -> T:

@@ -37,6 +37,11 @@ class Channels:
         tenants = _common(registered.tenants, caller.tenants)
         return Registration(registered, replace(registered, tenants=tenants))
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody listens."""
+        return not self._channels
+
     def of(self, registration: Registration, last: Callable[[ResourceServer], int]) -> Channel:
         """Return the channel of who may hear the same; ``last`` says where a new one begins."""
         channel = self._channels.get(registration.view)

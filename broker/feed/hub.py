@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from broker.errors import (
     StoreUnavailableError,
     UnavailableError,
 )
-from broker.feed.catch_up import CatchUp, LostTrackError, Ticket
+from broker.feed.catch_up import REACH_S, CatchUp, LostTrackError, Ticket
 from broker.feed.channel import Channel
 from broker.feed.channels import Channels, Servers
 from broker.feed.heart import Heart
@@ -84,6 +85,7 @@ class Hub:
             capacity=self._limits.recent,
             on_events=self._channels.publish,
             on_break=lambda: self._channels.end(Ending.BROKEN),
+            is_heard=lambda: not self._channels.is_silent,
         )
         self._heart = Heart(
             feed_log.subscribers,
@@ -172,9 +174,13 @@ class Hub:
             case Acknowledged.AHEAD:
                 raise InvalidRequestError("the feed is not there yet", field="seq")
             case Acknowledged.OK:
-                self._measure(seq)
+                await self._measure(seq)
 
-    def _measure(self, seq: int) -> None:
+    async def _measure(self, seq: int) -> None:
+        # The subscriber may listen elsewhere, and nobody here: then the reader has to come first.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REACH_S):
+                await self._reader.reach(self._reader.epoch, seq)
         event = self._reader.at(seq)
         if event is not None and event.at_ms:
             self._on_acknowledged(max(0, self._clock.now_ms() - event.at_ms))
@@ -184,6 +190,7 @@ class Hub:
         if last:
             subscriber.push(Framed(last))
         channel.attach(subscriber)
+        self._reader.wake()
         if self._is_closed:
             subscriber.end(Ending.CLOSING)
         return channel

@@ -1,6 +1,7 @@
 """The one reader of the feed log in this process, and what it has read lately."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -11,10 +12,11 @@ from broker.feed.recent import Recent
 from broker.model.capability import ResourceServer
 from broker.store.feed_entry import LogEntry
 from broker.store.feed_event import Announcement, announcement
-from broker.store.feed_log import FeedLog, Position
+from broker.store.feed_log import PAGE, FeedLog, Position
 
 BLOCK_MS: Final = 500
-"""How long one wait for news lasts; also how late a doubt about the log is looked into."""
+"""How long one wait for news lasts, and how long a reader rests that nobody listens to; also how
+late a doubt about the log is looked into."""
 
 REST_S: Final = 0.2
 """Between attempts to read when the store is lost."""
@@ -27,6 +29,9 @@ class Reader:
 
     ``on_events`` gets the events of each page that was read, in order, with the epoch. ``on_break``
     is told when the log began anew for this reader: nobody may rely on what was passed on before.
+
+    While nobody listens, as ``is_heard`` tells, it reads all the same, for it must notice what the
+    log lost; but much at a time, and seldom. :meth:`wake` it when somebody comes.
     """
 
     def __init__(
@@ -36,11 +41,16 @@ class Reader:
         capacity: int,
         on_events: Callable[[str, Sequence[Announcement]], None],
         on_break: Callable[[], None],
+        is_heard: Callable[[], bool] = lambda: True,
+        doze_ms: int = BLOCK_MS,
     ) -> None:
         self._log = feed_log
         self._capacity = capacity
         self._on_events = on_events
         self._on_break = on_break
+        self._is_heard = is_heard
+        self._doze_ms = doze_ms
+        self._woken = asyncio.Event()
         self._at: Continuity | None = None
         self._recent = Recent(capacity, 0)
         self._moved = asyncio.Event()
@@ -90,9 +100,14 @@ class Reader:
 
     async def reach(self, epoch: str, seq: int) -> None:
         """Wait until everything up to ``seq`` of an epoch has been passed on."""
+        self.wake()
         while self.epoch != epoch or self.seq < seq:
             moved = self._moved
             await moved.wait()
+
+    def wake(self) -> None:
+        """Read at once what has come while nobody listened."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Read until cancelled, whatever the store does."""
@@ -119,6 +134,14 @@ class Reader:
             if entries and at.last is not None and not await self._log.still_has(at.last):
                 self.refute()
             self._take(at, entries)
+            if len(entries) < PAGE and not self._is_heard():
+                await self._doze()
+
+    async def _doze(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._doze_ms / 1000):
+                await self._woken.wait()
+        self._woken.clear()
 
     def _begin(self, position: Position) -> Continuity:
         self._at = Continuity(position)

@@ -7,7 +7,7 @@ from broker.store.feed_keys import FeedKeys
 from broker.store.link import ENDING, Link, load_script
 
 BATCH: Final = 100
-"""How many outbox entries are taken over at once: each costs the log's script six commands, which
+"""How many outbox entries are taken over at once: each costs the log's script a few commands, which
 together stay well below 20 ms (DESIGN §4)."""
 
 _TRIM: Final = load_script("feed_outbox_trim", header=ENDING)

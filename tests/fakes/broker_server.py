@@ -42,12 +42,15 @@ class BrokerServer:
         *,
         status: int = 200,
         headers: dict[str, str] | None = None,
+        content_type: str = "application/json",
     ) -> None:
         """Lay an answer ready for a route (``"POST /v1/tasks"``)."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
 
         async def reply(_: Seen) -> web.Response:
-            return web.Response(status=status, body=data, headers=headers)
+            return web.Response(
+                status=status, body=data, headers=headers, content_type=content_type
+            )
 
         self.reply(route, reply)
 

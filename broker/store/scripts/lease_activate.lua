@@ -4,6 +4,6 @@ local now = advance_clock()
 local lease = redis.call('HMGET', KEYS[3], unpack(LEASE_FIELDS))
 local ended = lease_ended(lease, ARGV[1], 4, #KEYS, now)
 if ended then return {'closed', ended} end
-if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[2]) then return {'stale'} end
+if facts_revision > tonumber(ARGV[2]) then return {'stale'} end
 redis.call('HSET', KEYS[3], 'state', 'active')
 return {'ok'}

@@ -5,20 +5,22 @@
 --       how long a task remembers its leases, earliest, latest
 local now, told = believed_clock(ARGV[23], ARGV[24])
 if not now then return {'clock', text(told)} end
-local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
-if known[1] then
+local known = ARGV[18] ~= '' and
+  redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
+if known and known[1] then
   if known[1] ~= ARGV[18] then return {'conflict'} end
   return {'repeat', known[2], known[3], known[4], known[5], known[6], known[7]}
 end
 local mine = redis.call('HMGET', KEYS[6], 'generation', 'issued', 'expires', 'max_expires', 'key_id')
 if mine[1] then return {'repeat', ARGV[1], unpack(mine)} end
-local last = #KEYS
-local node = redis.call('HMGET', KEYS[last], 'path', 'instance', 'issuer', 'lenders')
-if node[1] ~= ARGV[4] or node[2] ~= ARGV[5] then return {'absent'} end
-local ended, deadline = path_ended(12, last, now)
+local last, nodes = #KEYS, {}
+for i = 12, last do nodes[i] = node_at(i, 'path', 'instance', 'lenders', 'lx') end
+local opener_issuer, path, instance, lent = unpack(nodes[last], 6, 9)
+if path ~= ARGV[4] or instance ~= ARGV[5] then return {'absent'} end
+local ended, deadline = path_ended(12, last, now, nodes)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[11], ARGV[12], ARGV[13], ARGV[14]) then return {'cut'} end
-if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[10]) then return {'stale'} end
+if facts_revision > tonumber(ARGV[10]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[17])) then return {'full'} end
 if redis.call('ZCOUNT', KEYS[5], '(' .. text(now), '+inf') >= tonumber(ARGV[16]) then return {'quota'} end
 -- Tokens count in seconds: rounding down keeps the token from outliving its lease.
@@ -27,10 +29,12 @@ local expires = math.floor(math.min(now + tonumber(ARGV[7]), most, tonumber(ARGV
 if expires - now < 1000 then return {'too-short'} end
 
 -- What has been written stays, so a key that is not what it must be stops the script here.
-redis.call('SCARD', KEYS[8])
-for i = 9, 11 do redis.call('ZCARD', KEYS[i]) end
+local is_heard = redis.call('SISMEMBER', KEYS[8], ARGV[15]) == 1
+local is_listed = redis.call('ZSCORE', KEYS[9], ARGV[3])
+local forgotten = redis.call('ZCOUNT', KEYS[10], '-inf', text(now - tonumber(ARGV[22])))
+local is_lent = redis.call('ZSCORE', KEYS[11], ARGV[3])
 local latest = {}
-for i = 12, last do latest[i] = math.max(tonumber(redis.call('HGET', KEYS[i], 'lx') or '0'), expires) end
+for i = 12, last do latest[i] = math.max(tonumber(nodes[i][10] or '0'), expires) end
 
 local issued, ends = text(now), text(expires)
 redis.call('ZADD', KEYS[3], ends, 'l:' .. ARGV[1] .. ':' .. ARGV[3])
@@ -39,17 +43,16 @@ redis.call('HSET', KEYS[6], 'state', ARGV[6], 'issued', issued, 'expires', ends,
   'generation', 1, 'path', ARGV[4], 'task', ARGV[3], 'instance', ARGV[5], 'tenant', ARGV[11], 'agent', ARGV[12],
   'issuer', ARGV[13], 'capability', ARGV[14], 'audience', ARGV[15], 'key_id', ARGV[20], 'spec', ARGV[21])
 redis.call('ZADD', KEYS[5], ends, ARGV[1])
-local forgotten = redis.call('ZCOUNT', KEYS[10], '-inf', text(now - tonumber(ARGV[22])))
 -- A few at a time, however many there are: no script holds the server for long.
 if forgotten > 0 then redis.call('ZREMRANGEBYRANK', KEYS[10], 0, math.min(forgotten, 100) - 1) end
 redis.call('ZADD', KEYS[10], issued, ARGV[1])
-redis.call('SADD', KEYS[8], ARGV[15])
-redis.call('ZADD', KEYS[9], 'NX', issued, ARGV[3])
-redis.call('ZADD', KEYS[11], 'NX', issued, ARGV[3])
+if not is_heard then redis.call('SADD', KEYS[8], ARGV[15]) end
+if not is_listed then redis.call('ZADD', KEYS[9], issued, ARGV[3]) end
+if not is_lent then redis.call('ZADD', KEYS[11], issued, ARGV[3]) end
 -- The issuers whose index holds this task besides its opener's, to be cleared when it is forgotten.
-local lenders = '\n' .. (node[4] or '') .. '\n'
-if ARGV[13] ~= node[3] and not string.find(lenders, '\n' .. ARGV[13] .. '\n', 1, true) then
-  redis.call('HSET', KEYS[last], 'lenders', (node[4] and node[4] .. '\n' or '') .. ARGV[13])
+local lenders = '\n' .. (lent or '') .. '\n'
+if ARGV[13] ~= opener_issuer and not string.find(lenders, '\n' .. ARGV[13] .. '\n', 1, true) then
+  redis.call('HSET', KEYS[last], 'lenders', (lent and lent .. '\n' or '') .. ARGV[13])
 end
 for i = 12, last do redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(latest[i])) end
 if ARGV[18] ~= '' then

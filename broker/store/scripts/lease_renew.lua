@@ -16,7 +16,7 @@ local ended, deadline = lease_ended(lease, ARGV[4], 8, #KEYS, now)
 if ended then return {'closed', ended} end
 -- A renewal is new access: a cut made in this very millisecond refuses it as well.
 if is_cut(now, lease[4], lease[5], lease[6], lease[7]) then return {'cut'} end
-if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[8]) then return {'stale'} end
+if facts_revision > tonumber(ARGV[8]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[9])) then return {'full'} end
 local most = tonumber(more[1])
 local expires = math.floor(math.min(now + tonumber(ARGV[6]), most, deadline, tonumber(ARGV[7])) / 1000) * 1000

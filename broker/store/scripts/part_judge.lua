@@ -25,12 +25,16 @@ local function is_cut(born, tenant, agent, issuer, capability)
   return false
 end
 
+local function node_at(i, ...)
+  return redis.call('HMGET', KEYS[i], 'state', 'deadline', 'opened', 'tenant', 'agent', 'issuer', ...)
+end
+
 -- Walk the path from the root (KEYS[first]) to the task (KEYS[last]): why it is not alive, or nil;
--- and the earliest deadline on it.
-local function path_ended(first, last, now)
+-- and the earliest deadline on it. `nodes` are the answers of node_at, where they are known already.
+local function path_ended(first, last, now, nodes)
   local deadline = math.huge
   for i = first, last do
-    local node = redis.call('HMGET', KEYS[i], 'state', 'deadline', 'opened', 'tenant', 'agent', 'issuer')
+    local node = nodes and nodes[i] or node_at(i)
     if not node[1] then return 'absent', 0 end
     if node[1] ~= 'open' then return node[1], 0 end
     local ends = tonumber(node[2])

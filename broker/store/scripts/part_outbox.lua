@@ -5,11 +5,12 @@ local function outbox_is_full(limit)
 end
 
 local function tell(kind, now, op, tenant, feed, audiences, exp, detail)
-  local n = tonumber(redis.call('HGET', KEYS[1], 'out') or '0') + 1
+  local n = last_told + 1
   redis.call('XADD', KEYS[4], text(n) .. '-0', 'type', kind, 'at', text(now), 'op', op, 'tenant', tenant,
     'feed', feed, 'aud', audiences, 'exp', text(exp), 'detail', detail)
   -- The number is taken last: an append that fails must leave no gap, at which shipping would stop.
   redis.call('HSET', KEYS[1], 'out', text(n))
+  last_told = n
   return n
 end
 

@@ -10,8 +10,8 @@ if expired > 0 then
   redis.call('ZREMRANGEBYRANK', KEYS[1], 0, math.min(expired, 100) - 1)
   expired = math.max(0, expired - 100)
 end
-local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if not known and redis.call('ZCARD', KEYS[1]) - expired >= tonumber(ARGV[3]) then return 0 end
-if known then until_ms = math.max(until_ms, tonumber(known)) end
-redis.call('ZADD', KEYS[1], string.format('%.0f', until_ms), ARGV[1])
+local is_full = redis.call('ZCARD', KEYS[1]) - expired >= tonumber(ARGV[3])
+if is_full and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+-- One that is counted already never counts for less.
+redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', until_ms), ARGV[1])
 return 1

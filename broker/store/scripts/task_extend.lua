@@ -6,7 +6,7 @@ local now, told = believed_clock(ARGV[7], ARGV[8])
 if not now then return {'clock', text(told)} end
 local ended = path_ended(6, #KEYS, now)
 if ended then return {'closed', ended} end
-if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[4]) then return {'stale'} end
+if facts_revision > tonumber(ARGV[4]) then return {'stale'} end
 local _, parents = path_ended(6, #KEYS - 1, now)
 local node = redis.call('HMGET', KEYS[#KEYS], 'deadline', 'last_deadline')
 local ends = math.max(tonumber(node[1]), math.min(now + tonumber(ARGV[3]), tonumber(node[2]), parents))

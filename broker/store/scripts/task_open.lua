@@ -14,7 +14,7 @@ if redis.call('HEXISTS', KEYS[5], 'state') == 1 then return {'repeat', ARGV[1]} 
 local ended, deadline = path_ended(13, #KEYS, now)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[4], ARGV[5], ARGV[6], nil) then return {'cut'} end
-if tonumber(redis.call('HGET', KEYS[1], 'facts') or '0') > tonumber(ARGV[13]) then return {'stale'} end
+if facts_revision > tonumber(ARGV[13]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[14])) then return {'full'} end
 local is_child = #KEYS > 10
 if is_child and redis.call('ZCOUNT', KEYS[12], '(' .. text(now), '+inf') >= tonumber(ARGV[15]) then return {'quota'} end

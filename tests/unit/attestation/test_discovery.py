@@ -30,7 +30,7 @@ async def session() -> AsyncIterator[ClientSession]:
 
 
 def source_of(
-    issuer: FakeIssuer, session: ClientSession, *, timeout_ms: int = 5000, **access: Path
+    issuer: FakeIssuer, session: ClientSession, *, timeout_ms: int = 30_000, **access: Path
 ) -> DiscoveryKeySource:
     """Make the source that a declaration of this issuer makes."""
     return DiscoveryKeySource(

@@ -4,8 +4,10 @@ import hashlib
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from broker.audit.record import GENESIS, gap_line, line_of
+from broker.audit.record import GENESIS, encode, gap_line, line_of
 from broker.store.feed_cursors import Cursor
 from broker.store.feed_entry import LogEntry
 from tests.fakes.ledger import entry_of
@@ -27,6 +29,19 @@ def test_a_line_names_place_time_and_what_happened() -> None:
         f'"tenant":"acme","bucket":"0a","n":7,"op":"op","task":"t","prev":"{GENESIS}"}}'
     )
     assert line.at == Cursor(5, "epoch", hashlib.sha256(line.data).hexdigest())
+
+
+VALUES = st.recursive(
+    st.text() | st.integers() | st.booleans() | st.none() | st.sampled_from([*HOSTILE, "\x7f"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.text(max_size=9), VALUES, max_size=4))
+def test_a_record_is_written_in_one_way_whatever_is_in_it(record: dict[str, object]) -> None:
+    """The quick way and the general one make the same bytes: a verifier compares them."""
+    assert encode(record) == json.dumps(record, separators=(",", ":")).encode()
 
 
 def test_each_line_names_the_digest_of_the_one_before() -> None:

@@ -16,9 +16,9 @@ CODES = [
     ("credential-not-renewable", 409, api_errors.CredentialNotRenewableError),
     ("quota-exceeded", 429, api_errors.QuotaError),
     ("unavailable", 503, api_errors.BrokerUnavailableError),
-    ("store-unavailable", 503, api_errors.BrokerUnavailableError),
-    ("stale-facts", 503, api_errors.BrokerUnavailableError),
-    ("issuance-failed", 502, api_errors.BrokerUnavailableError),
+    ("store-unavailable", 503, api_errors.LedgerUnavailableError),
+    ("stale-facts", 503, api_errors.StaleFactsError),
+    ("issuance-failed", 502, api_errors.IssuanceFailedError),
 ]
 
 
@@ -47,7 +47,7 @@ def test_each_code_has_its_class(code: str, status: int, kind: type[ApiError]) -
         (409, ApiError),
         (418, ApiError),
         (429, api_errors.QuotaError),
-        (500, ApiError),
+        (500, api_errors.BrokerFaultError),
         (503, api_errors.BrokerUnavailableError),
     ],
 )
@@ -76,3 +76,30 @@ def test_an_oauth_error_is_read_as_well() -> None:
 def test_how_long_to_wait_is_read_when_it_is_plain(header: str, seconds: int) -> None:
     """Whatever stands in the header, there is a number."""
     assert refusal(429, b"", header).problem.retry_after_seconds == seconds
+
+
+def test_what_a_refusal_says_cannot_steer_a_terminal_or_forge_a_line() -> None:
+    """The texts go to logs; whoever wrote them may be hostile."""
+    hostile = "a\x1b[2J\nforged line\u202e" + "x" * 100_000
+
+    error = refusal(403, problem("access-denied", title=hostile, detail=hostile))
+
+    assert str(error).isprintable()
+    assert len(str(error)) < 10_000
+
+
+@pytest.mark.parametrize("kind", list(api_errors.classes()))
+def test_every_class_says_what_to_do(kind: type[ApiError]) -> None:
+    """One sentence that a person can act on."""
+    assert kind.remedy.endswith(".")
+    assert kind.__doc__
+
+
+def test_no_two_classes_answer_for_one_code_or_status() -> None:
+    """Which class a refusal has does not depend on an order."""
+    kinds = list(api_errors.classes())
+    codes = [code for kind in kinds for code in kind.codes]
+    statuses = [status for kind in kinds for status in vars(kind).get("statuses", ())]
+
+    assert len(set(codes)) == len(codes)
+    assert len(set(statuses)) == len(statuses)

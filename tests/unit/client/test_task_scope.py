@@ -6,10 +6,11 @@ import pytest
 
 from broker.client.api import BrokerClient
 from broker.client.api_errors import AccessRefusedError, ApiError, TaskEndedError
+from broker.client.ending import END_ATTEMPTS
 from broker.client.endpoint import open_session
 from broker.client.errors import BrokerUnreachableError
 from broker.client.results import Ceiling
-from broker.client.task_scope import END_ATTEMPTS, TaskScope
+from broker.client.task_scope import TaskScope
 from tests.fakes import answers, broker_server
 from tests.fakes.broker_server import BrokerServer
 
@@ -17,8 +18,9 @@ OPEN = "POST /v1/tasks"
 BEAT = f"POST /v1/tasks/{answers.TASK}/heartbeat"
 COMPLETE = f"POST /v1/tasks/{answers.TASK}/complete"
 FAIL = f"POST /v1/tasks/{answers.TASK}/fail"
+CANCEL = f"POST /v1/tasks/{answers.TASK}/cancel"
 ISSUE = f"POST /v1/tasks/{answers.TASK}/credentials"
-ENDINGS = (COMPLETE, FAIL)
+ENDINGS = (COMPLETE, FAIL, CANCEL)
 
 
 @pytest.fixture
@@ -39,11 +41,16 @@ async def client(broker: BrokerServer) -> AsyncIterator[BrokerClient]:
         yield BrokerClient(broker.url, token, session, timeout_seconds=2)
 
 
+def ended_as(state: str) -> dict[str, object]:
+    """Return the report of a task that has ended like this."""
+    return answers.report(task=answers.task(state=state, alive=False, closed_by="operator:eve"))
+
+
 def lay(broker: BrokerServer, *routes: str, idle_seconds: float = 30) -> None:
     """Lay good answers ready."""
-    for route in routes or (OPEN, BEAT, COMPLETE, FAIL, ISSUE):
+    for route in routes or (OPEN, BEAT, COMPLETE, FAIL, CANCEL, ISSUE):
         good = {OPEN: answers.task(idle_timeout_seconds=idle_seconds), BEAT: answers.task()}
-        good |= {ISSUE: answers.issued()}
+        good |= {ISSUE: answers.issued(), FAIL: ended_as("failed"), CANCEL: ended_as("cancelled")}
         broker.answer(route, good.get(route, answers.report()))
 
 
@@ -91,7 +98,7 @@ async def test_an_exception_fails_the_task_and_goes_on(
     assert broker.requests(FAIL)[0].json == {"reason": "ZeroDivisionError"}
 
 
-async def test_cancellation_fails_the_task_and_goes_on(
+async def test_cancellation_cancels_the_task_and_goes_on(
     broker: BrokerServer, client: BrokerClient
 ) -> None:
     """A job that is told to stop takes its credentials with it."""
@@ -108,10 +115,10 @@ async def test_cancellation_fails_the_task_and_goes_on(
 
     with pytest.raises(asyncio.CancelledError):
         await job
-    assert ended(broker) == ["fail"]
+    assert ended(broker) == ["cancel"]
 
 
-async def test_cancellation_while_opening_waits_and_fails_what_was_opened(
+async def test_cancellation_while_opening_waits_and_cancels_what_was_opened(
     broker: BrokerServer, client: BrokerClient
 ) -> None:
     """The request is on its way: the task exists, and nobody else would end it."""
@@ -127,7 +134,7 @@ async def test_cancellation_while_opening_waits_and_fails_what_was_opened(
 
     with pytest.raises(asyncio.CancelledError):
         await job
-    assert ended(broker) == ["fail"]
+    assert ended(broker) == ["cancel"]
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -174,7 +181,7 @@ async def test_cancellation_at_any_moment_leaves_no_open_task(
             await job
 
     assert len(ended(broker)) == len(broker.requests(OPEN))
-    assert "fail" in ended(broker)
+    assert "cancel" in ended(broker)
 
 
 async def test_a_refused_opening_ends_nothing(broker: BrokerServer, client: BrokerClient) -> None:
@@ -321,4 +328,4 @@ async def test_no_task_of_the_loop_is_left(broker: BrokerServer, client: BrokerC
             raise ZeroDivisionError
 
     left = asyncio.all_tasks() - before
-    assert not any("task_scope" in repr(task) for task in left)
+    assert not any("broker/client" in repr(task) for task in left)

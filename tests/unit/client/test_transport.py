@@ -1,18 +1,25 @@
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import msgspec
 import pytest
 from aiohttp import web
 
-from broker.client.api_errors import BrokerUnavailableError
+from broker.client.api_errors import BrokerUnavailableError, QuotaError
 from broker.client.backoff import Backoff
 from broker.client.endpoint import MAX_ANSWER_BYTES, Endpoint, open_session
-from broker.client.errors import BrokerAnswerError, BrokerUnreachableError, ClientError
+from broker.client.errors import (
+    BrokerAnswerError,
+    BrokerUnreachableError,
+    ClientError,
+    WrongLoopError,
+)
 from broker.client.transport import MAX_ATTEMPTS, Call, Transport, read
 from broker.secret import Secret
-from tests.fakes import broker_server
+from tests.fakes import answers, broker_server
 from tests.fakes.broker_server import BrokerServer, Seen
+from tests.fakes.clock import FakeClock
 
 KEY = "Idempotency-Key"
 
@@ -246,3 +253,111 @@ def test_a_call_in_a_log_shows_no_body() -> None:
     call = Call("POST", ("x",), json={"handle": "canary"}, form={"token": "canary"})
 
     assert "canary" not in repr(call)
+
+
+class Waits:
+    """Sleeps for nothing, writes down for how long, and moves a clock by it."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.clock = FakeClock()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds.append(seconds)
+        self.clock.advance(int(seconds * 1000))
+
+
+@pytest.fixture
+def waits() -> Waits:
+    """Return a recorder of pauses."""
+    return Waits()
+
+
+@pytest.fixture
+async def patient(broker: BrokerServer, waits: Waits) -> AsyncIterator[Transport]:
+    """Return a transport with ten seconds of patience whose pauses are written down."""
+
+    async def token() -> str:
+        return "workload"
+
+    async with open_session() as session:
+        yield Transport(
+            Endpoint(broker.url, token, session),
+            patience_seconds=10,
+            new_backoff=lambda: Backoff(first_seconds=0),
+            clock=waits.clock,
+            sleep=waits.sleep,
+        )
+
+
+@pytest.mark.parametrize(("header", "pause"), [("3", 3), ("0", 0), ("soon", 0), ("-4", 0)])
+async def test_the_broker_says_how_long_to_wait(
+    broker: BrokerServer, patient: Transport, waits: Waits, header: str, pause: int
+) -> None:
+    """Retry-After is the least; nonsense in it is none."""
+    broker.answer("GET /x", status=503, headers={"Retry-After": header})
+    broker.answer("GET /x", {"n": 1})
+
+    assert await patient.fetch(Call("GET", ("x",)), Thing) == Thing(1)
+
+    assert waits.seconds == [pause]
+
+
+@pytest.mark.parametrize(("asked", "tries"), [("9", 2), ("10", 1), ("999999999", 1)])
+async def test_nobody_waits_beyond_the_calls_patience(
+    broker: BrokerServer, patient: Transport, waits: Waits, asked: str, tries: int
+) -> None:
+    """The refusal comes at once instead, and says how long it would have been."""
+    broker.answer("GET /x", status=503, headers={"Retry-After": asked})
+
+    with pytest.raises(BrokerUnavailableError) as caught:
+        await patient.fetch(Call("GET", ("x",)), Thing)
+
+    assert caught.value.problem.retry_after_seconds == int(asked)
+    assert len(broker.seen) == tries
+    assert sum(waits.seconds) < 10
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "tries"),
+    [(429, "too-many-requests", 2), (502, "issuance-failed", 2), (429, "quota-exceeded", 1)],
+)
+async def test_only_what_passes_by_itself_is_asked_again(
+    broker: BrokerServer, patient: Transport, status: int, code: str, tries: int
+) -> None:
+    """A full quota is the caller's to mend: it hears of it at once."""
+    body = answers.problem(status, code)
+    broker.answer("POST /x", body, status=status, headers={"Retry-After": "1"})
+    broker.answer("POST /x", {"n": 1})
+
+    with suppress(QuotaError):
+        await patient.fetch(Call("POST", ("x",), idempotency_key="k"), Thing)
+
+    assert len(broker.seen) == tries
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+async def test_times_that_make_no_sense_are_refused(seconds: float) -> None:
+    """A mistake in the code shows when it is loaded."""
+    async with open_session() as session:
+        endpoint = Endpoint("https://broker.example", lambda: asyncio.sleep(0, "x"), session)
+        with pytest.raises(ValueError, match="positive"):
+            Transport(endpoint, timeout_seconds=seconds)
+        with pytest.raises(ValueError, match="positive"):
+            Transport(endpoint, patience_seconds=seconds)
+
+
+async def test_another_event_loop_is_refused_before_anything_is_sent(
+    broker: BrokerServer, transport: Transport
+) -> None:
+    """Connections belong to the loop that made them."""
+    broker.answer("GET /x", {"n": 1})
+    await transport.fetch(Call("GET", ("x",)), Thing)
+
+    def elsewhere() -> None:
+        asyncio.run(transport.fetch(Call("GET", ("x",)), Thing))
+
+    with pytest.raises(WrongLoopError):
+        await asyncio.to_thread(elsewhere)
+    assert len(broker.seen) == 1

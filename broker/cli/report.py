@@ -1,0 +1,78 @@
+"""`broker report`: what became of every credential of a task, or of an order."""
+
+import asyncio
+import sys
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+
+import click
+from click.exceptions import Exit
+
+from broker.cli import views
+from broker.cli.desk import Desk, at_desk
+from broker.cli.progress import telling
+from broker.cli.reach import Fetch, Level, exit_code, wait_for
+from broker.cli.reports import whole
+from broker.cli.subjects import SUBJECT, is_revocation
+from broker.cli.types import DURATION
+from broker.client.api import BrokerClient
+from broker.client.results import Report
+
+_PATIENCE_SECONDS = 60.0
+
+
+@click.command(short_help="Tell what became of every credential of a task or order.")
+@SUBJECT
+@click.option(
+    "--wait",
+    type=click.Choice([str(level) for level in Level]),
+    help="Until everything has come so far.",
+)
+@click.option("--timeout", type=DURATION, default="5m", show_default=True, help="How long at most.")
+@at_desk
+def report(desk: Desk, /, subject: str, wait: str | None, timeout: int) -> None:
+    """Tell what became of every credential of a task (t_…, c_…) or of an order (r_…).
+
+    The report is followed to its end. With --wait it is read again until every credential is dead
+    in the ledger, told to its target (accepted), or refused by its target (confirmed): ends with 0
+    then, with 4 when the time is up, with 5 when what is left dies only of age.
+    """
+    desk = replace(desk, timeout_seconds=_PATIENCE_SECONDS)
+    level = Level(wait) if wait else None
+    answer = desk.ask(partial(_read, desk, subject, level, timeout))
+    desk.print(answer, views.report)
+    counts = Counter(receipt.state for receipt in answer.receipts)
+    raise Exit(exit_code(counts, level))
+
+
+async def _read(
+    desk: Desk, subject: str, level: Level | None, seconds: float, broker: BrokerClient
+) -> Report:
+    fetch: Fetch = partial(_whole, broker, subject)
+    if level is None:
+        return await fetch()
+    if is_revocation(subject):
+        seconds -= await _acknowledged(broker, subject, seconds)
+    with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
+        return await wait_for(fetch, level, seconds, teller)
+
+
+async def _acknowledged(broker: BrokerClient, subject: str, seconds: float) -> float:
+    """Wait until an order stands everywhere; return how long that took."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    while not (await broker.operator.revocation(subject)).acknowledged:
+        if loop.time() - begin >= seconds:
+            break
+        await asyncio.sleep(0.25)
+    return loop.time() - begin
+
+
+async def _whole(broker: BrokerClient, subject: str) -> Report:
+    async def page(cursor: str) -> Report:
+        if is_revocation(subject):
+            return await broker.operator.revocation_report(subject, cursor=cursor)
+        return await broker.tasks.report(subject, cursor=cursor)
+
+    return await whole(await page(""), page)

@@ -1,0 +1,78 @@
+"""The heartbeats of one task, and the first news that it is over."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from broker.client.api_errors import AbsentError, TaskEndedError
+from broker.client.backoff import SYSTEM_RANDOM
+from broker.client.errors import ClientError
+from broker.client.results import Task
+
+BEATS_PER_TIMEOUT: Final = 3
+"""Two beats may be lost before the broker takes the agent for silent."""
+
+MIN_PERIOD_SECONDS: Final = 0.01
+"""Whatever idle timeout an answer names, the broker is not flooded."""
+
+MIN_BEAT_SECONDS: Final = 1.0
+"""How long one beat may take at least; a slow answer is still news."""
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Heart:
+    """Beats until it is stopped or the task is over. A lost beat is made good by the next one."""
+
+    def __init__(
+        self,
+        task: Task,
+        beat: Callable[[], Awaitable[Task]],
+        *,
+        on_loss: Callable[[], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        random: Callable[[], float] = SYSTEM_RANDOM,
+    ) -> None:
+        """Fix what to do.
+
+        Args:
+            task: says how long the agent may be silent.
+            beat: sends one heartbeat.
+            on_loss: called once, when the broker says that the task is over.
+            sleep: how to wait.
+            random: draws from 0 to 1; a tenth of each period is left to chance, so that a fleet
+                which was started at once does not beat at once for ever.
+        """
+        self._idle_seconds = task.idle_timeout_seconds
+        self._beat = beat
+        self._on_loss = on_loss
+        self._sleep = sleep
+        self._random = random
+
+    @property
+    def period_seconds(self) -> float:
+        """The longest time between two beats."""
+        return max(self._idle_seconds / BEATS_PER_TIMEOUT, MIN_PERIOD_SECONDS)
+
+    async def run(self) -> None:
+        """Go on until cancelled, or until the task is over."""
+        if self._idle_seconds <= 0:
+            return  # nobody listens for beats
+        while True:
+            await self._sleep(self.period_seconds * (1 - 0.1 * self._random()))
+            if await self._is_over():
+                self._on_loss()
+                return
+
+    async def _is_over(self) -> bool:
+        try:
+            async with asyncio.timeout(max(self.period_seconds, MIN_BEAT_SECONDS)):
+                return not (await self._beat()).alive
+        except (TaskEndedError, AbsentError):
+            return True
+        except (ClientError, TimeoutError):
+            return False
+        except Exception as error:  # noqa: BLE001  a heart that stops for a slip would end the task
+            _LOG.warning("a heartbeat failed: %s", type(error).__name__)
+            return False

@@ -1,0 +1,200 @@
+"""A credential that is always the current one: renewed ahead of its expiry, shared by all.
+
+* Renewal begins between 60 and 80 % of a token's life, drawn anew each time, so that a fleet which
+  was started at once does not renew at once.
+* However many ask, one renewal is under way; it carries one idempotency key until it has worked.
+* A renewal that is refused leaves the token that is there until it expires. Only when the broker
+  says that the credential or its task has ended, the token is dead at once.
+* Age is counted from before the request was sent, by whichever of this machine's clocks says more:
+  a token is never taken for younger than it is.
+* Nothing is renewed after :meth:`HeldCredential.stop`, which the end of the task calls.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from broker.client import route
+from broker.client.api_errors import (
+    ApiError,
+    CredentialEndedError,
+    QuotaError,
+    TaskEndedError,
+    UnauthenticatedError,
+)
+from broker.client.backoff import SYSTEM_RANDOM, Backoff
+from broker.client.errors import ClientError, ClosedError, CredentialExpiredError
+from broker.client.results import IssuedCredential
+from broker.clock import Clock
+from broker.secret import Secret
+
+EARLIEST: Final = 0.6
+LATEST: Final = 0.8
+"""The parts of a token's life between which its renewal begins; the rest is for trying again."""
+
+_LONGEST_SLEEP_SECONDS: Final = 60.0
+"""A machine may sleep meanwhile: the clocks are looked at again so often."""
+
+
+class RenewCall(Protocol):
+    """Asks for a younger token of one credential."""
+
+    def __call__(self, *, idempotency_key: str) -> Awaitable[IssuedCredential]:
+        """Return the same credential with a new token."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The instant before a request was sent, by both clocks."""
+
+    monotonic_ms: int
+    wall_ms: int
+
+    @classmethod
+    def now(cls, clock: Clock) -> "Asked":
+        """Read both clocks."""
+        return cls(clock.monotonic_ms(), clock.now_ms())
+
+    def age_ms(self, clock: Clock) -> int:
+        """Return how long ago it was, by the clock that says more."""
+        return max(clock.monotonic_ms() - self.monotonic_ms, clock.now_ms() - self.wall_ms)
+
+
+class HeldCredential:
+    """The current token of one credential. :meth:`TaskScope.credential` makes one."""
+
+    def __init__(
+        self,
+        first: IssuedCredential,
+        asked: Asked,
+        renew: RenewCall,
+        *,
+        clock: Clock,
+        random: Callable[[], float] = SYSTEM_RANDOM,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._renew = renew
+        self._clock = clock
+        self._random = random
+        self._sleep = sleep
+        self._backoff = backoff or Backoff(first_seconds=0.5, cap_seconds=10)
+        self._failure: ClientError | None = None
+        self._flight: asyncio.Task[None] | None = None
+        self._next_try_ms = 0
+        self._is_stopped = False
+        self.refusal: ApiError | None = None
+        """Why there will be no further renewal; None while there may be one."""
+        self._install(first, asked)
+
+    @property
+    def current(self) -> IssuedCredential:
+        """The newest answer of the broker, whatever has become of it since."""
+        return self._current
+
+    @property
+    def is_renewable(self) -> bool:
+        """Tell whether a younger token may still be had."""
+        at_maximum = self._current.expires_at >= self._current.max_expires_at
+        is_refused = self.refusal is not None
+        return self._current.renewable and not (at_maximum or is_refused or self._is_stopped)
+
+    def seconds_left(self) -> float:
+        """Return how long the current token lives; nothing or less when it has expired."""
+        return self._current.expires_in - self._asked.age_ms(self._clock) / 1000
+
+    async def token(self) -> Secret:
+        """Return the current token; waits only when it has expired and is being renewed.
+
+        Raises:
+            CredentialExpiredError: it has expired, and there will be no other.
+            ApiError: the broker says that it is dead, or refused to renew what has expired.
+            BrokerUnreachableError: it has expired, and the broker does not answer.
+            ClosedError: its task has ended.
+        """
+        self._ensure_usable()
+        if self.seconds_left() <= 0:
+            await self._renewed()
+            self._ensure_usable()
+            if self.seconds_left() <= 0:
+                raise self._failure or self.refusal or CredentialExpiredError("it has expired")
+        elif self._is_due():
+            _ = self._start()  # nobody waits for it: the token that is there still lives
+        return self._current.access_token
+
+    async def authorization(self) -> dict[str, str]:
+        """Return the header that carries the current token (:meth:`token` says what it raises)."""
+        return {"Authorization": f"Bearer {(await self.token()).reveal()}"}
+
+    async def keep_fresh(self) -> None:
+        """Renew ahead of each expiry, until there is nothing more to renew."""
+        while self.is_renewable and self.seconds_left() > 0:
+            wait_seconds = min(self._seconds_until_due(), _LONGEST_SLEEP_SECONDS)
+            await self._sleep(max(wait_seconds, 0.05))
+            if self._is_due():
+                await self._renewed()
+
+    def halt(self) -> None:
+        """Renew no more, and hand out no token any more: the task has ended."""
+        self._is_stopped = True
+        if self._flight is not None:
+            self._flight.cancel()
+
+    async def stop(self) -> None:
+        """Halt, and wait until no renewal is under way."""
+        self.halt()
+        if self._flight is not None:
+            await self._flight
+
+    def _ensure_usable(self) -> None:
+        if self._is_stopped:
+            raise ClosedError("the task of this credential has ended")
+        if isinstance(self.refusal, (CredentialEndedError, TaskEndedError)):
+            raise self.refusal
+
+    def _install(self, issued: IssuedCredential, asked: Asked) -> None:
+        self._current, self._asked = issued, asked
+        self._key = route.new_idempotency_key()
+        share = EARLIEST + (LATEST - EARLIEST) * self._random()
+        self._due_at_seconds_left = issued.expires_in * (1 - share)
+        self._failure = None
+        self._backoff.reset()
+
+    def _is_due(self) -> bool:
+        return self.is_renewable and self._seconds_until_due() <= 0
+
+    def _seconds_until_due(self) -> float:
+        until_due = self.seconds_left() - self._due_at_seconds_left
+        until_try = (self._next_try_ms - self._clock.monotonic_ms()) / 1000
+        return max(until_due, until_try)
+
+    async def _renewed(self) -> None:
+        if self.is_renewable:
+            # One caller's cancellation must not take the renewal away from the others.
+            await asyncio.shield(self._start())
+
+    def _start(self) -> asyncio.Task[None]:
+        if self._flight is None or self._flight.done():
+            self._flight = asyncio.create_task(self._fly())
+        return self._flight
+
+    async def _fly(self) -> None:
+        asked = Asked.now(self._clock)
+        # Only halt() cancels it; whoever waits for it is not cancelled, and looks at what there is.
+        with contextlib.suppress(asyncio.CancelledError):
+            try:
+                self._install(await self._renew(idempotency_key=self._key), asked)
+            except ClientError as failure:
+                self._note(failure)
+
+    def _note(self, failure: ClientError) -> None:
+        """A refusal is for good; what may pass by itself is tried again after a pause."""
+        self._failure = failure
+        is_passing = isinstance(failure, (UnauthenticatedError, QuotaError))
+        if isinstance(failure, ApiError) and not (failure.is_temporary or is_passing):
+            self.refusal = failure
+        pause_ms = int(self._backoff.next_seconds() * 1000)
+        self._next_try_ms = self._clock.monotonic_ms() + pause_ms

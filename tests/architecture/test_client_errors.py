@@ -1,0 +1,49 @@
+import importlib
+import pkgutil
+
+import pytest
+
+import broker
+from broker.client import errors as client_errors
+from broker.client.api_errors import ApiError, classes
+from broker.errors import AttestationError, BrokerError
+from broker.http import problems
+
+
+def _below(kind: type[Exception]) -> set[type[Exception]]:
+    return {kind}.union(*map(_below, kind.__subclasses__()))
+
+
+def _problem_types() -> set[str]:
+    """Return every code that the broker can answer: each class with a row, and all below it."""
+    for module in pkgutil.walk_packages(broker.__path__, "broker."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    kinds = {kind for listed in problems.TABLE for kind in _below(listed)}
+    return {
+        AttestationError.code if issubclass(kind, AttestationError) else kind.code
+        for kind in kinds
+        if issubclass(kind, BrokerError) and kind.__module__.startswith("broker.")
+    }
+
+
+def test_the_client_has_one_class_for_every_problem_type_and_none_that_is_never_sent() -> None:
+    """A new problem type needs a class in broker/client/api_errors.py that says what to do."""
+    hyphenated = {code for kind in classes() for code in kind.codes if "_" not in code}
+
+    assert hyphenated == _problem_types()
+
+
+def _all_client_errors() -> list[type[client_errors.ClientError]]:
+    found = _below(client_errors.ClientError) - _below(client_errors.RefusalError)
+    return sorted(found, key=lambda kind: kind.__name__)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", _all_client_errors())
+def test_every_error_that_a_caller_meets_has_a_remedy(
+    kind: type[client_errors.ClientError],
+) -> None:
+    """The root has none: it is never raised."""
+    assert kind is client_errors.ClientError or kind.remedy.endswith(".")
+    assert issubclass(kind, Exception)
+    assert not issubclass(kind, ApiError) or kind.codes or kind is ApiError

@@ -1,0 +1,110 @@
+"""The `broker` command as a process of its own, in a terminal or not, before a broker of a test."""
+
+import asyncio
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.fakes.cast import Who
+from tests.fakes.world import World
+
+PATIENCE_S: Final = 500
+"""A command that takes longer is stuck."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it printed (in a terminal both outputs are one)."""
+
+    code: int
+    out: str
+    err: str = ""
+
+
+class Command:
+    """Runs commands as somebody."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = {**os.environ, "COLUMNS": "200", **environment}
+
+    async def run(self, *arguments: str) -> Ended:
+        """Run it with pipes."""
+        return await asyncio.to_thread(self._run, arguments)
+
+    def _run(self, arguments: tuple[str, ...]) -> Ended:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "broker", *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    async def run_in_terminal(self, *arguments: str) -> Ended:
+        """Run it in a terminal."""
+        return await asyncio.to_thread(self._run_in_terminal, arguments)
+
+    def _run_in_terminal(self, arguments: tuple[str, ...]) -> Ended:
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "broker", *arguments],
+            env={**self._environment, "TERM": "xterm-256color"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            close_fds=True,
+        ) as process:
+            os.close(theirs)
+            seen = _all_of(ours)
+            os.close(ours)
+            return Ended(process.wait(PATIENCE_S), seen.decode(errors="replace"))
+
+
+def _all_of(terminal: int) -> bytes:
+    """Read until the other end is closed, which Linux reports as an error."""
+    seen = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            return seen
+        if not piece:
+            return seen
+        seen += piece
+
+
+@asynccontextmanager
+async def commanding(world: World, who: Who, folder: Path) -> AsyncIterator[Command]:
+    """Let somebody use the command before the world's first broker."""
+    token = folder / "workload-token"
+    token.write_text(world.token(who))
+    path = str(world.config.settings(0).listen.unix)
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inside, outside = await asyncio.open_unix_connection(path)
+        await asyncio.gather(_pump(reader, outside), _pump(inside, writer), return_exceptions=True)
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield Command({"BROKER_URL": f"http://127.0.0.1:{port}", "BROKER_TOKEN_FILE": str(token)})
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
