@@ -31,6 +31,7 @@ from broker.gate import Gate, Hindrance
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
+from broker.http.panic import PanicDoor
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import Services
@@ -185,6 +186,7 @@ class Broker:
         Raises:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
+        await self._start_panic(stack)
         attestation = await self._start_attestation(stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)
         await self.look()
@@ -193,6 +195,18 @@ class Broker:
         server = await self._start_http(attestation)
         stack.push_async_callback(self._stop_http, server)
         return server
+
+    async def _start_panic(self, stack: AsyncExitStack) -> None:
+        """First, and on nothing but the ledger, so that it is there whatever else is not."""
+        if self._settings.panic_socket is None:
+            return
+        door = PanicDoor(
+            self.verbs.revocations,
+            http_limits(self._settings),
+            self.metrics,
+            structlog.get_logger("broker.panic"),
+        )
+        await door.open(self._settings.panic_socket, stack)
 
     async def _start_attestation(self, stack: AsyncExitStack) -> Attestation:
         declared = load_document(self._settings.issuers, AttestationSettings)

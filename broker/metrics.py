@@ -113,6 +113,10 @@ class Metrics:
         """Show how many revocations do not get through to their target."""
         self._stuck.set(revocations)
 
+    def panicked(self) -> None:
+        """Count an order that came by the panic socket: whoever is on call should know."""
+        self._panics.inc()
+
     def live(self, credentials: int) -> None:
         """Show how many credentials are alive."""
         self._live_credentials.set(credentials)
@@ -181,6 +185,9 @@ class Metrics:
         )
         self._shipping_lag = lag.labels("shipped")
         self._acknowledged_lag = lag.labels("acknowledged")
+        self._panics = Counter(
+            "jit_panics_total", "Orders by the panic socket.", registry=self._registry
+        )
         self._stuck = self._gauge(
             "jit_revocations_stuck", "Revocations that do not get through to their target."
         )

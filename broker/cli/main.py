@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
+    "panic": Entry("broker.cli.panic", "panic", "Take access away when nothing else works."),
     "report": Entry(
         "broker.cli.report", "report", "Tell what became of every credential of a task or order."
     ),

@@ -87,16 +87,21 @@ def _totals(document: Document) -> RenderableType:
     return Text(" · ".join([*counts, durability]), style="dim")
 
 
+def order(document: Document) -> RenderableType:
+    """Show an operator's order alone."""
+    return fields(document, REVOCATION_FIELDS)
+
+
 def revoked(document: Document) -> RenderableType:
     """Show an operator's order, and what has come of it below."""
-    order = dict(document["revocation"])
-    if order.get("progress"):
-        order["progress"] = f"{order['progress']['ended']} of {order['progress']['total']}"
-    summary = fields(order, REVOCATION_FIELDS)
+    given = dict(document["revocation"])
+    if given.get("progress"):
+        given["progress"] = f"{given['progress']['ended']} of {given['progress']['total']}"
+    summary = fields(given, REVOCATION_FIELDS)
     receipts = document["report"]
     if len(receipts["receipts"]) <= MANY:
         return stacked(summary, report(receipts))
-    hint = Text(f"each of them:  broker report {shown(order['id'])}", style="dim")
+    hint = Text(f"each of them:  broker report {shown(given['id'])}", style="dim")
     return stacked(summary, _totals(receipts), hint)
 
 

@@ -91,6 +91,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long the ledger remembers what has ended. Default 604800, a week."""
     drain_seconds: Seconds = 10
     """How long requests under way may take to finish when the broker stops. Default 10."""
+    panic_socket: Path | None = None
+    """A unix socket for `broker panic`, of mode 0600, that can only revoke. Default none."""
     log: Log = msgspec.field(default_factory=Log)
 
     def faults(self) -> Iterator[Fault]:
