@@ -18,12 +18,9 @@ from broker.model.requests import (
     OpenTask,
     Selector,
     SelectorKind,
-    TaskFilter,
 )
 from broker.model.selection import Criteria
-from broker.model.task import TaskState
 
-_STATES: Final = frozenset(TaskState)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _GLOB: Final = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._:@/*?-]*", re.ASCII)
 _OLDEST_SECONDS: Final = 366 * 24 * 3600
@@ -88,24 +85,6 @@ def idempotency_key(given: str | None) -> str:
     return "" if given is None else text.parse_idempotency_key(given)
 
 
-def task_filter(found: dict[str, str]) -> TaskFilter:
-    """Read which tasks to list."""
-    state = found.get("state", "")
-    if "state" in found and state not in _STATES:
-        words = ", ".join(TaskState)
-        raise InvalidRequestError(f"use one of: {words}", field="state")
-    return TaskFilter(
-        tenant=_filtered(found, "tenant"),
-        agent=_filtered(found, "agent"),
-        state=state,
-    )
-
-
-def _filtered(found: dict[str, str], field: str) -> str:
-    """Read a name to filter by. An empty one is refused: it would filter nothing, unnoticed."""
-    return text.parse_name(found[field], field=field) if field in found else ""
-
-
 def selector(body: wire.RevokeBody) -> Selector:
     """Read which credentials to take away.
 
@@ -143,7 +122,7 @@ def criteria(body: wire.SelectBody) -> Criteria:
         issuer=_issuer(body.issuer) if body.issuer else "",
         tenant=_name_or_nothing(body.tenant, "tenant"),
         task=ids.parse_task_id(body.task) if body.task else "",
-        task_name=_glob(body.task_name) if body.task_name else "",
+        task_name=glob(body.task_name, "task_name") if body.task_name else "",
         data_class=_name_or_nothing(body.data_class, "data_class"),
         older_than_ms=_age_ms(body.older_than_seconds),
     )
@@ -160,10 +139,15 @@ def digest(given: str, field: str) -> str:
     return given
 
 
-def _glob(given: str) -> str:
+def glob(given: str, field: str) -> str:
+    """Read a pattern for names.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
     if len(given) > text.MAX_NAME or _GLOB.fullmatch(given) is None:
         raise InvalidRequestError(
-            "is not a pattern: send the characters of a name, * and ?", field="task_name"
+            "is not a pattern: send the characters of a name, * and ?", field=field
         )
     return given
 

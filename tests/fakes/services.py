@@ -22,6 +22,7 @@ from broker.model.requests import (
     Introspected,
     IssueCredential,
     IssuedCredential,
+    LeaseFilter,
     LeasePage,
     OpenedTask,
     OpenTask,
@@ -212,10 +213,14 @@ class FakeCredentials:
         """Show."""
         return await self.stage.play("credentials.show", caller, lease, answer=a_lease())
 
-    async def find(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> LeasePage:
+    async def find(
+        self, caller: Principal, task: TaskId, which: LeaseFilter, cursor: str, limit: int
+    ) -> LeasePage:
         """List."""
         page = LeasePage((a_lease(),), "")
-        return await self.stage.play("credentials.find", caller, task, cursor, limit, answer=page)
+        return await self.stage.play(
+            "credentials.find", caller, task, which, cursor, limit, answer=page
+        )
 
     async def give_back(self, caller: Principal, lease: LeaseId) -> Lease:
         """Give back."""

@@ -90,7 +90,7 @@ OPERATIONS: Final = (
         name="listCredentials",
         summary="List a task's credentials, oldest first",
         callers=_LOOKERS,
-        query=PAGE,
+        query={"state": RECORD["state"], "capability": NAME, **PAGE},
         answers={200: Answer("One page; it may be short before the last.", "CredentialPage")},
         problems=("not-found",),
     ),

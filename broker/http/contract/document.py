@@ -44,6 +44,7 @@ _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
 _HEADERS: Final = {
     "Location": {"schema": {"type": "string"}, "description": "Where what was made is found."},
+    "ETag": {"schema": {"type": "string"}, "description": "Names what is shown; for wait."},
     "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."},
     "WWW-Authenticate": {"schema": {"type": "string"}},
 }

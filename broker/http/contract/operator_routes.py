@@ -9,6 +9,7 @@ from broker.http.contract.parts import (
     DIGEST,
     FLAG,
     INSTANT,
+    KNOWN,
     LEASE_ID,
     NAME,
     PAGE,
@@ -17,6 +18,7 @@ from broker.http.contract.parts import (
     STRING,
     TASK_ID,
     URL,
+    WAIT,
     report,
 )
 from broker.http.contract.schema import (
@@ -142,7 +144,9 @@ OPERATIONS: Final = (
         name="showRevocation",
         summary="Show an order",
         callers=_OPERATOR,
-        answers={200: Answer("The order.", _ORDER)},
+        query={"wait": WAIT},
+        headers=KNOWN,
+        answers={200: Answer("The order.", _ORDER, headers=("ETag",))},
         problems=("not-found",),
     ),
     Operation(
@@ -151,8 +155,9 @@ OPERATIONS: Final = (
         name="reportRevocation",
         summary="Show the receipts of an order",
         callers=_OPERATOR,
-        query=PAGE,
-        answers={200: Answer("One page of the report.", "RevocationReport")},
+        query={**PAGE, "wait": WAIT},
+        headers=KNOWN,
+        answers={200: Answer("One page of the report.", "RevocationReport", headers=("ETag",))},
         problems=("not-found",),
     ),
     Operation(

@@ -16,6 +16,7 @@ from broker.http.contract.schema import (
     words,
 )
 from broker.http.query import DEFAULT_PAGE, MAX_PAGE
+from broker.http.waiting import MAX_SECONDS
 from broker.http.wire import MAX_LINES, MAX_REFERENCES, MAX_URL, MAX_WORD
 from broker.text import MAX_NAME, MAX_REASON, MAX_SCOPE
 
@@ -31,6 +32,12 @@ URL: Final = text(least=1, most=MAX_URL, example="https://issuer.example")
 
 NAME: Final = text(
     least=1, most=MAX_NAME, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]*$", example="invoice-bot"
+)
+GLOB: Final = described(
+    text(
+        least=1, most=MAX_NAME, pattern=r"^[A-Za-z0-9*?][A-Za-z0-9._:@/*?-]*$", example="nightly-*"
+    ),
+    "`*` stands for any characters, `?` for one.",
 )
 SCOPE: Final = text(least=1, most=MAX_SCOPE, pattern=r"^[!#-\[\]-~]+$", example="orders:read")
 WORD: Final = described(
@@ -57,10 +64,18 @@ RECEIPT_STATE: Final = words(
 )
 
 CURSOR: Final = described(
-    text(least=1, most=512, pattern=r"^[!-~]+$"),
+    text(least=1, most=1024, pattern="^[A-Za-z0-9_-]+$"),
     "What `next` of the page before held. It is bound to the caller and to the filters.",
 )
 LIMIT: Final[Schema] = number(1, MAX_PAGE) | {"default": DEFAULT_PAGE}
+WAIT: Final = described(
+    number(0, MAX_SECONDS),
+    "How many seconds the answer may take: it comes as soon as something has changed since what "
+    "`If-None-Match` names, or since now; at once when nothing can change any more.",
+)
+KNOWN: Final = {
+    "If-None-Match": described(STRING, "The `ETag` of what is known; it makes `wait` miss nothing.")
+}
 PAGE: Final = {"cursor": CURSOR, "limit": LIMIT}
 """The parameters of every list."""
 

@@ -7,6 +7,7 @@ from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
     COUNT,
     DIGEST,
+    GLOB,
     IDEMPOTENCY_KEY,
     INSTANT,
     MAYBE_INSTANT,
@@ -24,23 +25,15 @@ from broker.http.contract.schema import (
     paged,
     record,
     ref,
-    text,
 )
-from broker.text import MAX_NAME
 
-_GLOB: Final = described(
-    text(
-        least=1, most=MAX_NAME, pattern=r"^[A-Za-z0-9*?][A-Za-z0-9._:@/*?-]*$", example="nightly-*"
-    ),
-    "`*` stands for any characters, `?` for one.",
-)
 _CRITERIA: Final[dict[str, Schema]] = {
     "agent": NAME,
     "capability": NAME,
     "issuer": URL,
     "tenant": NAME,
     "task": TASK_ID,
-    "task_name": _GLOB,
+    "task_name": GLOB,
     "data_class": NAME,
     "older_than_seconds": number(1, 366 * 24 * 3600),
 }

@@ -7,7 +7,9 @@ from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
     COUNT,
     FLAG,
+    GLOB,
     INSTANT,
+    KNOWN,
     MAYBE_INSTANT,
     NAME,
     OPTIONAL_TTL,
@@ -17,6 +19,7 @@ from broker.http.contract.parts import (
     STRING,
     TASK_ID,
     TTL,
+    WAIT,
     WORD,
     report,
 )
@@ -25,6 +28,7 @@ from broker.http.contract.schema import (
     Schema,
     array,
     described,
+    form,
     nullable,
     number,
     paged,
@@ -35,6 +39,11 @@ from broker.http.contract.schema import (
 from broker.http.wire import MAX_LINES
 
 _STATE: Final = words("open", "completed", "failed", "cancelled")
+
+_INSTANT: Final[Schema] = form(
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?Z$",
+    "2027-01-15T08:00:00Z",
+)
 
 _TASK: Final[dict[str, Schema]] = {
     "id": TASK_ID,
@@ -143,7 +152,16 @@ OPERATIONS: Final = (
         name="listTasks",
         summary="List the tasks that the caller may see, newest first within each bucket",
         callers=_LOOKERS,
-        query={"tenant": NAME, "agent": NAME, "state": _STATE, **PAGE},
+        query={
+            "tenant": NAME,
+            "agent": NAME,
+            "state": _STATE,
+            "capability": described(NAME, "One of the task's ceiling."),
+            "name": GLOB,
+            "opened_after": _INSTANT,
+            "opened_before": _INSTANT,
+            **PAGE,
+        },
         answers={200: Answer("One page; it may be short before the last.", "TaskPage")},
     ),
     Operation(
@@ -152,7 +170,9 @@ OPERATIONS: Final = (
         name="showTask",
         summary="Show a task",
         callers=_LOOKERS,
-        answers={200: _SHOWN},
+        query={"wait": WAIT},
+        headers=KNOWN,
+        answers={200: Answer("The task.", "Task", headers=("ETag",))},
         problems=("not-found",),
     ),
     Operation(
@@ -161,8 +181,9 @@ OPERATIONS: Final = (
         name="reportTask",
         summary="Show the receipts of a task's end",
         callers=_LOOKERS,
-        query=PAGE,
-        answers={200: Answer("One page of the report.", "TaskReport")},
+        query={**PAGE, "wait": WAIT},
+        headers=KNOWN,
+        answers={200: Answer("One page of the report.", "TaskReport", headers=("ETag",))},
         problems=("not-found",),
     ),
     Operation(
