@@ -5,14 +5,14 @@ function from them to its claims.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 Claims: TypeAlias = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessToken:
+class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
     """What one access token states. Instants are what the ledger answered, in milliseconds.
 
     ``actors`` are the agents from the root task's to the current one, ``path`` the task ids from

@@ -81,7 +81,7 @@ class Broker:
             reasons=[*Reason, UNREGISTERED, SUSPENDED],
             actions=list(Action),
         )
-        self._ticker = Ticker()
+        self._ticker = Ticker(clock)
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
         self.replica = self._build_replica()
@@ -112,8 +112,12 @@ class Broker:
             namespace=store.namespace,
             buckets=store.buckets,
             limits=ledger_limits(self._settings),
-            bounds=ClockBounds(self._clock, self._settings.clock.max_skew_ms, store.deadline_ms),
+            bounds=self._build_bounds(),
         )
+
+    def _build_bounds(self) -> ClockBounds:
+        settings = self._settings
+        return ClockBounds(self._clock, settings.clock.max_skew_ms, settings.store.deadline_ms)
 
     def _build_replica(self) -> Replica:
         return Replica(
@@ -130,6 +134,7 @@ class Broker:
             self._link,
             self._settings.store.namespace,
             limits=LogLimits(keep=feed.log_keep_entries, longest=feed.log_max_entries),
+            bounds=self._build_bounds(),
         )
 
     def _build_shipper(self) -> Shipper:

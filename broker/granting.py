@@ -14,10 +14,9 @@ from typing import Final, TypeVar
 from broker.errors import (
     BrokerError,
     LeaseEndedError,
-    NotFoundError,
     QuotaExceededError,
     StoreUnavailableError,
-    TaskClosedError,
+    UnreadableRecordError,
 )
 from broker.governance.published import Quotas
 from broker.ids import LeaseId
@@ -57,7 +56,7 @@ class Granting:
         full = await _outcome(taking.refused_by())
         if isinstance(granted, Granted) and full is None:
             await self._shorten(new.spec, granted, new.ttl_ms)
-            return _dated(_fresh(new, granted), granted)
+            return _fresh(new, granted)
         await self._undo(new, new.spec.id)
         raise granted if isinstance(granted, BrokerError) else _refusal(full)
 
@@ -93,23 +92,44 @@ class Granting:
         """
         spec = held.spec
         taking = self._places.begin(spec.id, spec, limits, renewal.ttl_ms + _MARGIN_MS)
-        if full := await taking.refused_by():
+        full = await _outcome(taking.refused_by())
+        if full is not None:
+            await self._settle(spec)
             raise _refusal(full)
         try:
             granted = await self._leases.renew(held, renewal)
-        except BrokerError as error:
-            await self._resettle(held, error)
+            # Somebody whose renewal was refused meanwhile may have shortened what we had prolonged.
+            await self._places.at_least(spec, granted.lease, granted.expires_at_ms + _MARGIN_MS)
+            lease = await self._living(granted)
+        except StoreUnavailableError:
+            raise  # perhaps it was renewed: it counts for as long as that would be
+        except BrokerError:
+            await self._settle(spec)
             raise
-        await self._shorten(spec, granted, renewal.ttl_ms)
-        return _dated(await self._living(granted), granted)
+        if _is_clamped(granted, renewal.ttl_ms):
+            await self._settle(spec)
+        return _dated(lease, granted)
 
-    async def _resettle(self, held: Lease, error: BrokerError) -> None:
-        """Count a lease as before its renewal was refused: not at all if it has ended."""
-        spec = held.spec
-        if isinstance(error, LeaseEndedError | TaskClosedError | NotFoundError):
-            await self._places.free(spec, [spec.id])
-        elif not isinstance(error, StoreUnavailableError):
-            await self._places.until(spec, spec.id, held.expires_at_ms + _MARGIN_MS)
+    async def _settle(self, spec: LeaseSpec) -> None:
+        """Count a lease for as long as the ledger says that it lives: not at all if it is dead.
+
+        A renewal beside this one prolongs the places first and the lease then. So whoever shortens
+        places looks at the lease once more afterwards: too few are never counted.
+        """
+        with contextlib.suppress(StoreUnavailableError, UnreadableRecordError):
+            shortened_to = await self._lives_until(spec)
+            if shortened_to:
+                await self._places.until(spec, spec.id, shortened_to + _MARGIN_MS)
+            lives_until = await self._lives_until(spec)
+            if not lives_until:
+                await self._places.free(spec, [spec.id])
+            elif lives_until > shortened_to:
+                await self._places.at_least(spec, spec.id, lives_until + _MARGIN_MS)
+
+    async def _lives_until(self, spec: LeaseSpec) -> int:
+        """Return when a lease expires; 0 when it is dead already."""
+        seen = await self._leases.find(spec.id, spec.path)
+        return seen.expires_at_ms if seen is not None and seen.is_alive else 0
 
     async def _living(self, granted: Granted) -> Lease:
         """Look again: nothing is delivered for what has ended meanwhile.
@@ -124,7 +144,7 @@ class Granting:
 
     async def _shorten(self, spec: LeaseSpec, granted: Granted, ttl_ms: int) -> None:
         """Let places end with a lease that got much less than was asked for."""
-        if ttl_ms - (granted.expires_at_ms - granted.issued_at_ms) > _CLAMPED_MS:
+        if _is_clamped(granted, ttl_ms):
             await self._places.until(spec, granted.lease, granted.expires_at_ms + _MARGIN_MS)
 
     async def _undo(self, new: NewLease, lease: LeaseId) -> None:
@@ -146,6 +166,10 @@ async def _outcome(call: Awaitable[Result]) -> Result | BrokerError:
         return error
 
 
+def _is_clamped(granted: Granted, ttl_ms: int) -> bool:
+    return ttl_ms - (granted.expires_at_ms - granted.issued_at_ms) > _CLAMPED_MS
+
+
 def _refusal(full: Quota | BrokerError | None) -> BrokerError:
     if isinstance(full, BrokerError):
         return full
@@ -154,7 +178,7 @@ def _refusal(full: Quota | BrokerError | None) -> BrokerError:
 
 def _fresh(new: NewLease, granted: Granted) -> Lease:
     return Lease(
-        spec=new.spec,
+        spec=_signed_by(new.spec, granted),
         state=LeaseState.ACTIVE,
         is_alive=True,
         generation=granted.generation,
@@ -165,11 +189,16 @@ def _fresh(new: NewLease, granted: Granted) -> Lease:
     )
 
 
+def _signed_by(spec: LeaseSpec, granted: Granted) -> LeaseSpec:
+    """Name the key that the grant was signed by: a repeat's is that of the first request."""
+    return spec if spec.key_id == granted.key_id else replace(spec, key_id=granted.key_id)
+
+
 def _dated(lease: Lease, granted: Granted) -> Lease:
     """Show a lease as one of its grants made it: a later renewal changes no earlier answer."""
     return replace(
         lease,
-        spec=replace(lease.spec, key_id=granted.key_id),
+        spec=_signed_by(lease.spec, granted),
         generation=granted.generation,
         issued_at_ms=granted.issued_at_ms,
         expires_at_ms=granted.expires_at_ms,

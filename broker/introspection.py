@@ -8,7 +8,13 @@ gets the same answer (RFC 7662 §2.2): an oracle would tell strangers which toke
 from collections.abc import Callable, Mapping
 
 from broker.attestation.dates import read_date
-from broker.errors import AccessDeniedError, AttestationError, InvalidRequestError, NotFoundError
+from broker.errors import (
+    AccessDeniedError,
+    AttestationError,
+    InvalidRequestError,
+    NotFoundError,
+    UnavailableError,
+)
 from broker.ids import TaskId, lease_of, parse_task_id
 from broker.model.principal import Kind, Principal
 from broker.model.requests import Introspected
@@ -32,6 +38,7 @@ class Introspection:
         Raises:
             AccessDeniedError: the caller is no resource server.
             StoreUnavailableError: nobody can say; the resource server must refuse the token.
+            UnavailableError: nor can we by a clock that may be wrong.
         """
         if caller.kind is not Kind.RESOURCE:
             raise AccessDeniedError("resource-servers-only")
@@ -45,13 +52,12 @@ class Introspection:
         token_id = str(claims["jti"])
         issued_at_s, expires_at_s = read_date(claims, "iat"), read_date(claims, "exp")
         lease = await self._leases.view(lease_of(token_id), _path(claims))
-        is_live = (
-            claims["aud"] == caller.name == lease.spec.audience
-            and caller.answers_for(lease.spec.tenant)
-            and lease.judged_at_ms < expires_at_s * 1000
-            and lease.is_alive
-        )
-        if not is_live:
+        is_ours = claims["aud"] == caller.name == lease.spec.audience
+        if not is_ours or not caller.answers_for(lease.spec.tenant):
+            return None
+        if not lease.is_sure:
+            raise UnavailableError("the ledger's clock and this broker's disagree: see /readyz")
+        if not lease.is_alive or lease.judged_at_ms >= expires_at_s * 1000:
             return None
         return Introspected(lease, lease.spec.id, token_id, issued_at_s, expires_at_s)
 

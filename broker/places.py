@@ -61,6 +61,14 @@ class Places:
         with _bearing("places-not-shortened", 1):
             await self._ledger.until(_held(of), lease, expires_at_ms)
 
+    async def at_least(self, of: Counted, lease: LeaseId, expires_at_ms: int) -> None:
+        """Count a lease for no less than that, if it is counted.
+
+        Raises:
+            StoreUnavailableError: it may be counted for less than it lives.
+        """
+        await self._ledger.until(_held(of), lease, expires_at_ms, at_least=True)
+
     async def free(self, of: Counted, leases: Sequence[LeaseId]) -> None:
         """Free the places of leases that are dead.
 

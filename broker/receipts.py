@@ -3,6 +3,8 @@
 - ``confirmed`` is said only of what the target refuses, and will go on refusing (I3): an
   introspecting server after its stated cache time, a feed server when every live subscriber has
   acknowledged the end or its strict staleness bound has passed. Nobody confirms for an offline one.
+- While the ledger's clock and ours disagree nothing is said to have died of age, and no time to
+  have passed that has not passed by both.
 - A receipt is computed from the ledger when it is asked for: there is no second record to drift.
 """
 
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 
 from broker.ids import LeaseId, TaskId, bucket_of
 from broker.model.capability import CheckMode, ResourceServer
-from broker.model.lease import Lease
+from broker.model.lease import Lease, LeaseState
 from broker.model.receipt import Receipt, ReceiptState
 from broker.store.feed_subscribers import FeedSubscribers
 
@@ -55,11 +57,13 @@ class Receipts:
         if lease.is_alive:
             return None
         told = first(_own(lease), cause)
+        if told is None and _is_dead_by_age_alone(lease):
+            return None
         if told is None or told.at_ms >= lease.expires_at_ms:
             return _receipt(lease, *_without_event(lease))
         server = servers.get(lease.spec.audience)
         state, detail = await self._taken(lease, told, server)
-        if state is not ReceiptState.CONFIRMED and lease.expires_at_ms <= lease.judged_at_ms:
+        if state is not ReceiptState.CONFIRMED and lease.expires_at_ms <= lease.passed_ms:
             state, detail = ReceiptState.EXPIRED, "expired before it was confirmed"
         return _receipt(lease, state, detail, told.at_ms)
 
@@ -72,7 +76,7 @@ class Receipts:
                 "the resource server checks offline: dies at expires_at",
             )
         if server.check is CheckMode.INTROSPECT:
-            return _introspected(lease.judged_at_ms, told, server)
+            return _introspected(lease.passed_ms, told, server)
         heard = await self._subscribers.confirmation(
             bucket_of(lease.spec.id),
             told.number,
@@ -99,10 +103,18 @@ def first(*causes: Cause | None) -> Cause | None:
     return min((cause for cause in causes if cause), key=lambda cause: cause.number, default=None)
 
 
+def _is_dead_by_age_alone(lease: Lease) -> bool:
+    """Tell whether only a clock that may be wrong says that it is dead: perhaps it is not."""
+    is_recorded = lease.state is LeaseState.ENDED
+    by_age = lease.ended_by in ("expired", "deadline") and lease.expires_at_ms > lease.passed_ms
+    return not lease.is_sure and not is_recorded and by_age
+
+
 def _without_event(lease: Lease) -> tuple[ReceiptState, str, int]:
-    if lease.ended_by == "expired" or lease.expires_at_ms <= lease.judged_at_ms:
+    is_expired = lease.state is LeaseState.ENDED and lease.ended_by == "expired"
+    if is_expired or lease.expires_at_ms <= lease.passed_ms:
         return ReceiptState.EXPIRED, "died of age", lease.expires_at_ms
-    return ReceiptState.REQUESTED, "dead in the ledger; telling its target", lease.judged_at_ms
+    return ReceiptState.REQUESTED, "dead in the ledger; telling its target", lease.passed_ms
 
 
 def _introspected(now_ms: int, told: Cause, server: ResourceServer) -> tuple[ReceiptState, str]:

@@ -242,7 +242,7 @@ def _reaper(
         "t": Look(ledger.tree, ledger.paths),
         "k": take_down,
         "x": clean_up,
-        "g": Forget(ledger.tree),
+        "g": Forget(ledger.tree, retention_ms=parts.retention_ms),
     }
     return Reaper(
         due=ledger.due,

@@ -4,6 +4,7 @@ A record that cannot be read keeps none of the others from its end: the work goe
 says that it is not finished, so that it is told and comes back.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -239,17 +240,39 @@ class CleanUp:
 
 
 class Forget:
-    """``g``: remove what retention has outlived."""
+    """``g``: remove what retention has outlived.
 
-    def __init__(self, tree: TaskTree) -> None:
+    A tree is forgotten from below: what ended a task tells what became of everything under it, so
+    it is kept for as long as that is.
+    """
+
+    def __init__(self, tree: TaskTree, *, retention_ms: int) -> None:
         self._tree = tree
+        self._retention_ms = retention_ms
 
     async def work(self, work: Work) -> int | None:
-        """Remove a task's records."""
+        """Remove a task's records, or come back when its last child may be gone."""
         spec = await self._tree.spec(parse_task_id(work.subject))
-        if spec is not None:
-            await self._tree.forget(spec)
+        if spec is None:
+            return None
+        last = await self._last_child(spec)
+        if last is not None:
+            # An open one is about to be ended: this piece comes back with it.
+            return (last or work.claimed_ms) + self._retention_ms
+        await self._tree.forget(spec)
         return None
+
+    async def _last_child(self, spec: TaskSpec) -> int | None:
+        """Return when the last child was closed (0: it was not yet); None when there is none."""
+        start, closed = 0, list[int]()
+        while children := await self._tree.children(spec.id, start, _PAGE):
+            ends = await asyncio.gather(*(self._tree.closed_at(child) for child in children))
+            found = [end for end in ends if end is not None]
+            if 0 in found:
+                return 0
+            closed += [max(found)] if found else []
+            start += len(children)
+        return max(closed, default=None)
 
 
 def _require_all(unreadable: int, what: str) -> None:

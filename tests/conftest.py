@@ -10,7 +10,7 @@ from broker.store.client_link import ClientLink
 from broker.store.connect import connect
 from broker.store.link import Link
 from broker.store.servers import client_options
-from tests.fakes.redis_servers import Cluster, SingleServer, fake_client
+from tests.fakes.redis_servers import PATIENT_MS, Cluster, SingleServer, fake_client
 
 # A machine that is busy with something else makes examples slowly; that says nothing of the code.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -61,10 +61,11 @@ async def link(request: pytest.FixtureRequest) -> AsyncIterator[Link]:
 
 async def _make_link(kind: str, request: pytest.FixtureRequest) -> Link:
     if kind == "fake":
-        return ClientLink(fake_client())
+        return ClientLink(fake_client(), deadline_ms=PATIENT_MS)
     if kind == "cluster":
         return await connect(request.getfixturevalue("cluster").settings)
     single: SingleServer = request.getfixturevalue("single")
     if kind == "mux":
         return await connect(single.settings)
-    return ClientLink(Redis(unix_socket_path=single.path, **client_options(2000)))
+    client = Redis(unix_socket_path=single.path, **client_options(PATIENT_MS))
+    return ClientLink(client, deadline_ms=PATIENT_MS)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import aiohttp
 import click
 import msgspec
 from rich.console import RenderableType
@@ -71,6 +72,8 @@ class Desk:
         match error:
             case TokenSourceError():
                 return f"No workload token can be read from {self.token}: check --token-file."
+            case BrokerUnreachableError() if isinstance(error.__cause__, aiohttp.ClientSSLError):
+                return f"The TLS certificate at {self.url} is not trusted: {error.__cause__}"
             case BrokerUnreachableError():
                 return f"No broker answers at {self.url}: check --broker, or try again later."
             case AccessRefusedError(decision=decision) if decision:

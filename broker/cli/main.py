@@ -3,13 +3,16 @@
 A user's mistake is a sentence on standard error, never a traceback.
 """
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import click
 
 from broker.cli import exits
+from broker.cli.complaints import Complaints
 from broker.cli.lazy import Entry, LazyGroup
 from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, UnavailableError
 
@@ -31,6 +34,7 @@ COMMANDS: Final = {
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
     "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
+    "help": Entry("broker.cli.help", "help_", "Explain what all commands have in common."),
     "completion": Entry(
         "broker.cli.completion", "completion", "Print a shell's completion script."
     ),
@@ -38,7 +42,8 @@ COMMANDS: Final = {
 
 EPILOGUE: Final = """\
 Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 no broker answered or it gives no
-access now, 78 wrong configuration, 130 and 143 interrupted.
+access now, 4 and 5 not as far as --wait asked, 78 wrong configuration, 130, 141, 143 interrupted.
+`broker help exit-codes` has all of them.
 """
 
 ROOT: Final = LazyGroup(
@@ -50,15 +55,29 @@ click.version_option(package_name="jit-broker")(ROOT)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    line = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = _run(arguments, Complaints(as_json="--json" in line))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end, and would complain.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.BROKEN_PIPE
+    return code
+
+
+def _run(arguments: Sequence[str] | None, complaints: Complaints) -> int:
     try:
         result = ROOT.main(arguments, prog_name="broker", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return complaints.of_click(error)
     except (click.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
+    except SystemExit:  # click's own answer to a pipe that nobody reads
+        return exits.BROKEN_PIPE
     except BrokerError as error:
-        return _tell(str(error), _code_of(error))
+        return complaints.tell(error, str(error), _code_of(error))
     return result if isinstance(result, int) else exits.OK
 
 
@@ -68,8 +87,3 @@ def _code_of(error: BrokerError) -> int:
     if isinstance(error, InvalidRequestError):
         return exits.USAGE
     return exits.UNAVAILABLE if isinstance(error, UnavailableError) else exits.REFUSED
-
-
-def _tell(message: str, code: int) -> int:
-    click.echo(message, file=sys.stderr)
-    return code

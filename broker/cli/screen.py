@@ -33,11 +33,17 @@ PIPE_WIDTH = 1000
 """A pipe has no width: nothing is folded, so that what is printed can be searched and cut."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the command end as all others do whose reader went away."""
+        raise BrokenPipeError
+
+
 class Screen:
     """Prints answers in one of two ways."""
 
     def __init__(self, output: TextIO, *, as_json: bool) -> None:
-        self._console = Console(file=output, width=None if output.isatty() else PIPE_WIDTH)
+        self._console = _Console(file=output, width=None if output.isatty() else PIPE_WIDTH)
         self._as_json = as_json
 
     @property

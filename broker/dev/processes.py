@@ -26,7 +26,7 @@ T = TypeVar("T")
 GRACE_SECONDS: Final = 20.0
 """How long a child may take to stop when asked: longer than a broker's drain."""
 
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
 """How long a child may take to be ready: a loaded machine starts Python slowly."""
 
 PAUSE_SECONDS: Final = 0.02

@@ -68,6 +68,8 @@ class Heart:
 
     def _is_credible(self, pulse: Pulse, epoch: str, seq: int) -> bool:
         """Compare with what the reader knew when it was asked for."""
+        if not pulse.sure:
+            return False
         if pulse.epoch != epoch or pulse.seq < seq:
             self._reader.doubt()
             return False

@@ -63,3 +63,8 @@ class Lease:
     """The ledger's time at which ``is_alive`` was judged."""
     end_number: int = 0
     """Number of its end in the bucket's outbox: what verifiers acknowledge."""
+    is_sure: bool = True
+    """False when the ledger's clock and the broker's disagreed: then age says nothing."""
+    passed_ms: int = 0
+    """An instant that has surely passed: ``judged_at_ms``, or if that is not sure the broker's own
+    time where it is earlier."""

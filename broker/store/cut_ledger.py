@@ -14,6 +14,7 @@ from broker.errors import StoreUnavailableError
 from broker.ids import IdFactory, RevocationId
 from broker.model.requests import SelectorKind
 from broker.store import scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Bucket, Keyspace
 from broker.store.limits import Limits
 from broker.store.link import Link
@@ -55,11 +56,20 @@ class Standing:
 class CutLedger:
     """Lays cuts."""
 
-    def __init__(self, link: Link, keys: Keyspace, ids: IdFactory, limits: Limits) -> None:
+    def __init__(
+        self,
+        link: Link,
+        keys: Keyspace,
+        ids: IdFactory,
+        limits: Limits,
+        *,
+        bounds: ClockBounds = ANY_TIME,
+    ) -> None:
         self._link = link
         self._keys = keys
         self._ids = ids
         self._limits = limits
+        self._bounds = bounds
 
     async def lay(self, revocation: RevocationId, cut: Cut) -> Mapping[int, Standing]:
         """Cut everywhere; return the buckets in which it stands and is told.
@@ -103,6 +113,7 @@ class CutLedger:
             cut.name,
             cut.tenant,
             self._limits.retention_ms,
+            *self._bounds.around_now(),
         ]
         try:
             _, before, number = await self._link.run(scripts.CUT_MAKE, keys, args)

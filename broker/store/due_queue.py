@@ -5,15 +5,11 @@ fencing number; who was too slow finds at settling that the work is no longer th
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from broker.store import scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link
-
-_NEVER: Final = (1, 0)
-"""Bounds that no clock is within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ class DueQueue:
         taken = await self._link.run(
             scripts.DUE_CLAIM,
             [*where.head, where.fences],
-            [limit, hide_ms, *(self._bounds.around_now() if by_age else _NEVER)],
+            [limit, hide_ms, *self._bounds.around_now(), int(by_age)],
         )
         now = int(taken[0])
         rows = zip(taken[2::3], taken[3::3], taken[4::3], strict=True)

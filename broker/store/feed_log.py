@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.feed_cursors import FeedCursors
 from broker.store.feed_entry import LogEntry, OutboxEntry, log_entry, pairs, stream_page
 from broker.store.feed_event import Announcement, in_force, is_readable
@@ -121,13 +122,15 @@ class FeedLog:
         *,
         limits: LogLimits | None = None,
         new_epoch: Callable[[], str] = lambda: secrets.token_hex(8),
+        bounds: ClockBounds = ANY_TIME,
     ) -> None:
         self._link = link
         self._keys = FeedKeys(namespace)
         self._new_epoch = new_epoch
+        self._bounds = bounds
         self.limits = limits or LogLimits()
         self.outboxes = FeedOutboxes(link, self._keys)
-        self.subscribers = FeedSubscribers(link, self._keys, new_epoch)
+        self.subscribers = FeedSubscribers(link, self._keys, new_epoch, bounds)
         self.cursors = FeedCursors(link, self._keys)
 
     async def append(self, bucket: int, entries: Sequence[OutboxEntry]) -> Appended | Refused:
@@ -144,7 +147,7 @@ class FeedLog:
         head: list[Value] = [self._new_epoch(), bucket_tag(bucket), WINDOW, self.limits.longest]
         words = [word for entry in entries for word in _words(entry)]
         now_ms, verdict, number, *seqs = await self._link.run(
-            _APPEND, names, [*head, len(entries), *words]
+            _APPEND, names, [*head, len(entries), *words, *self._bounds.around_now()]
         )
         if verdict != "ok":
             return Refused(Refusal(verdict), number)
@@ -160,6 +163,7 @@ class FeedLog:
             StoreUnavailableError: the outcome is unknown; repeat it.
         """
         args: list[Value] = [self._new_epoch(), bucket_tag(bucket), next_n]
+        args += self._bounds.around_now()
         return int(await self._link.run(_ADOPT, [self._keys.meta], args))
 
     async def found(self) -> bool:
@@ -171,7 +175,8 @@ class FeedLog:
         Raises:
             StoreUnavailableError: the outcome is unknown; repeat it.
         """
-        return bool(await self._link.run(_FOUND, [self._keys.meta], [self._new_epoch()]))
+        args: list[Value] = [self._new_epoch(), *self._bounds.around_now()]
+        return bool(await self._link.run(_FOUND, [self._keys.meta], args))
 
     async def position(self) -> Position:
         """Read where the log stands. An empty feed gets its epoch here.
@@ -180,7 +185,8 @@ class FeedLog:
             StoreUnavailableError: the feed cannot be reached.
         """
         keys = [self._keys.meta, self._keys.log]
-        now_ms, first, flat = await self._link.run(_POSITION, keys, [self._new_epoch()])
+        args: list[Value] = [self._new_epoch(), *self._bounds.around_now()]
+        now_ms, first, flat = await self._link.run(_POSITION, keys, args)
         meta = pairs(flat)
         shipped = {
             int(tag, 16): int(n) for name, n in meta.items() if (tag := name.partition("n:")[2])
@@ -196,7 +202,8 @@ class FeedLog:
         Raises:
             StoreUnavailableError: the outcome is unknown; repeat it.
         """
-        return str(await self._link.run(_ROTATE, [self._keys.meta], [seen, self._new_epoch()]))
+        args: list[Value] = [seen, self._new_epoch(), *self._bounds.around_now()]
+        return str(await self._link.run(_ROTATE, [self._keys.meta], args))
 
     async def after(self, seq: int) -> list[LogEntry]:
         """Read up to a page of entries beyond ``seq``.
@@ -255,7 +262,9 @@ class FeedLog:
         """
         keys = self._keys
         pruned = await self._link.run(
-            _PRUNE, [keys.meta, keys.live, keys.expiry, keys.seqs], [WINDOW, PAGE]
+            _PRUNE,
+            [keys.meta, keys.live, keys.expiry, keys.seqs],
+            [WINDOW, PAGE, *self._bounds.around_now()],
         )
         dropped, length, seq, sink, stored = await self._link.run(
             _TRIM, [keys.meta, keys.log, keys.cursors], [self.limits.keep, PAGE]

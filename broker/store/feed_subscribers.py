@@ -16,6 +16,7 @@ from typing import Final
 
 from broker.model.capability import ResourceServer
 from broker.model.receipt import ReceiptState
+from broker.store.clock_bounds import ClockBounds
 from broker.store.feed_entry import LogEntry
 from broker.store.feed_keys import FeedKeys, bucket_tag
 from broker.store.link import ENDING, Link, Reply, Value, load_script
@@ -56,8 +57,9 @@ class Joined:
 class Pulse:
     """What the next alive message may say.
 
-    It may say nothing when the log no longer ``agrees`` with what was read of it. ``replaced``
-    subscribers are connected anew elsewhere and must not hear it.
+    It may say nothing when the log no longer ``agrees`` with what was read of it, nor when the
+    clock is not ``sure``: whoever hears what time it is goes on by that. ``replaced`` subscribers
+    are connected anew elsewhere and must not hear it.
     """
 
     now_ms: int
@@ -65,6 +67,7 @@ class Pulse:
     seq: int
     agrees: bool
     replaced: frozenset[str]
+    sure: bool = True
 
 
 class Acknowledged(StrEnum):
@@ -97,10 +100,13 @@ class Confirmation:
 class FeedSubscribers:
     """The subscribers of every audience, seen by all brokers alike."""
 
-    def __init__(self, link: Link, keys: FeedKeys, new_epoch: Callable[[], str]) -> None:
+    def __init__(
+        self, link: Link, keys: FeedKeys, new_epoch: Callable[[], str], bounds: ClockBounds
+    ) -> None:
         self._link = link
         self._keys = keys
         self._new_epoch = new_epoch
+        self._bounds = bounds
 
     async def join(
         self, server: ResourceServer, connection: Connection, *, after: int, epoch: str, most: int
@@ -116,6 +122,7 @@ class FeedSubscribers:
         keys = [self._keys.meta, self._keys.log, self._keys.subs(server.audience)]
         memory_ms = _memory_ms(server.staleness_ms, strict=server.strict)
         knows: list[Value] = [connection.nonce, after, epoch, memory_ms, most]
+        knows += self._bounds.around_now()
         verdict, *where = await self._link.run(
             _JOIN, keys, [self._new_epoch(), connection.subscriber, *knows]
         )
@@ -135,8 +142,9 @@ class FeedSubscribers:
         args: list[Value] = [self._new_epoch(), *_place(last)]
         for one in connections:
             args += one.subscriber, one.nonce
-        now_ms, epoch, seq, agrees, replaced = await self._link.run(_ALIVE, keys, args)
-        return Pulse(now_ms, epoch, seq, bool(agrees), frozenset(replaced))
+        args += self._bounds.around_now()
+        now_ms, epoch, seq, agrees, replaced, sure = await self._link.run(_ALIVE, keys, args)
+        return Pulse(now_ms, epoch, seq, bool(agrees), frozenset(replaced), bool(sure))
 
     async def acknowledge(
         self, audience: str, subscriber: str, seq: int, *, epoch: str = ""
@@ -167,6 +175,7 @@ class FeedSubscribers:
         keys = [self._keys.meta, self._keys.seqs, self._keys.subs(audience)]
         memory_ms = _memory_ms(staleness_ms, strict=strict)
         args: list[Value] = [bucket_tag(bucket), n, int(strict), staleness_ms, memory_ms]
+        args += self._bounds.around_now()
         return _confirmation(await self._link.run(_CONFIRM, keys, args), at_ms)
 
 
@@ -195,6 +204,7 @@ _DETAILS: Final = {
     "unshipped": "not in the feed yet, {age_ms} ms after the ledger had it",
     "unheard": "the event is none that resource servers are told of",
     "unreadable": "the event cannot be read, so nobody could be told of it",
+    "clock": "the feed's clock and this broker's disagree: nobody can say who has heard it",
     "waiting": "{acknowledged} of {total} subscribers acknowledged",
     "young": "{acknowledged} of {total} acknowledged; the feed has just begun: there may be more",
     "acknowledged": "{acknowledged} of {total} subscribers acknowledged",

@@ -145,7 +145,8 @@ class LeaseLedger:
         """
         bucket = self._keys.of(spec.id)
         keys = [bucket.meta, bucket.cuts, bucket.lease(spec.id), *bucket.path(spec.path)]
-        accept(await self._link.run(scripts.LEASE_ACTIVATE, keys, [" ".join(spec.path), facts]))
+        args: list[str | int] = [" ".join(spec.path), facts, *self._bounds.around_now()]
+        accept(await self._link.run(scripts.LEASE_ACTIVATE, keys, args))
 
     async def renew(self, lease: Lease, renewal: Renewal) -> Granted:
         """Add a generation.
@@ -203,7 +204,13 @@ class LeaseLedger:
             path = await self._paths.of_lease(lease)
         bucket = self._keys.of(lease)
         keys = [bucket.meta, bucket.cuts, bucket.lease(lease), *bucket.path(path)]
-        return _lease(await self._link.run(scripts.LEASE_VIEW, keys, [" ".join(path)]))
+        earliest, latest = self._bounds.around_now()
+        reply = await self._link.run(scripts.LEASE_VIEW, keys, [" ".join(path)])
+        seen = _lease(reply)
+        if earliest <= seen.judged_at_ms <= latest:
+            return seen
+        passed_ms = min(seen.judged_at_ms, self._bounds.clock.now_ms())
+        return replace(seen, is_sure=False, passed_ms=passed_ms)
 
     async def find(self, lease: LeaseId, path: tuple[TaskId, ...]) -> Lease | None:
         """Show a lease, or None when retention has outlived it."""
@@ -227,6 +234,7 @@ class LeaseLedger:
             bucket = self._keys.of(batch[0][0])
             keys = [*bucket.head]
             args: list[str | int] = [self._ids.operation(), reason, self._limits.retention_ms]
+            args += self._bounds.around_now()
             for lease, task in batch:
                 keys += [bucket.lease(lease), bucket.live(task)]
                 args += [lease, task]
@@ -304,4 +312,5 @@ def _lease(reply: Reply) -> Lease:
             ended_by=ended_by or ended or "",
             end_number=int(end_n or 0),
             judged_at_ms=int(now),
+            passed_ms=int(now),
         )

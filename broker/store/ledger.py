@@ -52,7 +52,7 @@ class Ledger:
         limits: Limits,
         bounds: ClockBounds = ANY_TIME,
     ) -> "Ledger":
-        """Build it. Whoever gives access says by ``bounds`` when the ledger's clock is believed."""
+        """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
         paths = Paths(link, keys)
         return cls(
@@ -60,12 +60,12 @@ class Ledger:
             ids=ids,
             paths=paths,
             tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
-            tree=TaskTree(link, keys, ids),
+            tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
-            cuts=CutLedger(link, keys, ids, limits),
-            orders=RevocationLedger(link, keys, ids, limits),
+            cuts=CutLedger(link, keys, ids, limits, bounds=bounds),
+            orders=RevocationLedger(link, keys, ids, limits, bounds=bounds),
             due=DueQueue(link, keys, bounds),
-            quotas=QuotaLedger(link, keys),
+            quotas=QuotaLedger(link, keys, bounds=bounds),
             decisions=DecisionLog(link, keys, ids, limits),
             control=ControlStore(link, keys, ids),
             clock=LedgerClock(link, keys),

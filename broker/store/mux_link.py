@@ -145,6 +145,8 @@ class MuxLink:
             finally:
                 self._wire = None
                 self._attempted.set()
+            if self._keeper is None:
+                return  # closed, although the cancellation was lost on its way: see Wire.carry
             await asyncio.sleep(backoff.compute(min(failures, MOST_DOUBLINGS)))
 
     async def _connected_once(self) -> bool:

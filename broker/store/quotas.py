@@ -7,12 +7,17 @@ many until the lease would have expired, never too few.
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from broker.errors import StoreUnavailableError
+from broker.errors import StoreUnavailableError, UnavailableError
 from broker.ids import LeaseId
 from broker.store import scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link, Reply, Script, Value
+
+_CLOCK: Final = -1
+"""What the script answers when it does not believe its clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,20 @@ class Taking:
 
         Raises:
             StoreUnavailableError: nobody knows; give them back.
+            UnavailableError: the clocks disagree; give back what others have taken.
         """
         full: Quota | None = None
-        lost: StoreUnavailableError | None = None
+        lost: UnavailableError | None = None
         for quota, reply in zip(self._quotas, self._replies, strict=True):
             try:
-                if await reply != 1 and full is None:
-                    full = quota
+                taken = await reply
             except StoreUnavailableError as error:
                 lost = error
+                continue
+            if taken == _CLOCK:
+                lost = lost or UnavailableError("a quota's clock and this broker's disagree")
+            elif taken != 1 and full is None:
+                full = quota
         if lost is not None:
             raise lost
         return full
@@ -53,9 +63,10 @@ class Taking:
 class QuotaLedger:
     """Counts live leases."""
 
-    def __init__(self, link: Link, keys: Keyspace) -> None:
+    def __init__(self, link: Link, keys: Keyspace, *, bounds: ClockBounds = ANY_TIME) -> None:
         self._link = link
         self._keys = keys
+        self._bounds = bounds
 
     def begin(self, quotas: Sequence[Quota], lease: LeaseId, life_ms: int) -> Taking:
         """Begin to count a lease against every quota, so that other calls run beside it.
@@ -63,18 +74,24 @@ class QuotaLedger:
         It counts for ``life_ms`` from now by the ledger's clock; one that is counted already counts
         for longer, and is never refused.
         """
+        bounds = self._bounds.around_now()
         replies = [
-            self._send(scripts.QUOTA_TAKE, quota, [lease, life_ms, quota.limit]) for quota in quotas
+            self._send(scripts.QUOTA_TAKE, quota, [lease, life_ms, quota.limit, *bounds])
+            for quota in quotas
         ]
         return Taking(quotas, replies)
 
-    async def until(self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int) -> None:
+    async def until(
+        self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int, *, at_least: bool = False
+    ) -> None:
         """Let a lease be counted until an instant, if it is counted at all.
+
+        ``at_least`` so long: where it counts for longer already, it goes on doing so.
 
         Raises:
             StoreUnavailableError: some of them still count it for as long as before.
         """
-        args: list[str | int] = [lease, expires_at_ms]
+        args: list[str | int] = [lease, expires_at_ms, "at-least" if at_least else "exactly"]
         await asyncio.gather(*(self._send(scripts.QUOTA_UNTIL, quota, args) for quota in quotas))
 
     async def give(self, quotas: Sequence[Quota], leases: Sequence[LeaseId]) -> None:

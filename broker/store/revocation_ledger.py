@@ -11,6 +11,7 @@ from broker.ids import IdFactory, RevocationId
 from broker.model.principal import ALL_TENANTS
 from broker.model.requests import Selector
 from broker.store import codec, scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.cut_ledger import Standing
 from broker.store.keyspace import Keyspace
 from broker.store.limits import Limits
@@ -42,11 +43,20 @@ COME_BACK_MS: Final = 2_000
 class RevocationLedger:
     """Keeps orders and where their cuts stand."""
 
-    def __init__(self, link: Link, keys: Keyspace, ids: IdFactory, limits: Limits) -> None:
+    def __init__(
+        self,
+        link: Link,
+        keys: Keyspace,
+        ids: IdFactory,
+        limits: Limits,
+        *,
+        bounds: ClockBounds = ANY_TIME,
+    ) -> None:
         self._link = link
         self._keys = keys
         self._ids = ids
         self._limits = limits
+        self._bounds = bounds
 
     async def put(self, order: Order, come_back_ms: int = COME_BACK_MS) -> Order:
         """Keep an order; return the one that stands under its id (a repeat finds the first).
@@ -62,6 +72,7 @@ class RevocationLedger:
             come_back_ms,
             _tenant(order),
             codec.encode(_detail(order)),
+            *self._bounds.around_now(),
         ]
         keys = [*bucket.head, bucket.revocation(order.id)]
         return _ORDER.decode(await self._link.run(scripts.REVOCATION_PUT, keys, args))

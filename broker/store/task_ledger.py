@@ -147,13 +147,14 @@ class TaskLedger:
         detail = codec.encode(
             {"task": task.spec.id, "agent": task.spec.agent, "instance": instance}
         )
-        args = [
+        args: list[str | int] = [
             task.spec.id,
             self._ids.operation(),
             handle_hash,
             instance,
             task.spec.tenant,
             detail,
+            *self._bounds.around_now(),
         ]
         keys = [*bucket.head, *bucket.path(task.spec.path)]
         accept(await self._link.run(scripts.TASK_CLAIM, keys, args))
@@ -168,6 +169,7 @@ class TaskLedger:
         bucket = self._keys.of(spec.id)
         detail = codec.encode({"task": spec.id, "agent": spec.agent})
         args: list[str | int] = [spec.id, self._ids.operation(), handle_hash, spec.tenant, detail]
+        args += self._bounds.around_now()
         keys = [*bucket.head, *bucket.path(spec.path)]
         reply = await self._link.run(scripts.TASK_HANDLE, keys, args)
         return bool(reply[0] != "claimed" and accept(reply))
@@ -177,10 +179,12 @@ class TaskLedger:
 
         Raises:
             TaskClosedError: the task has ended.
+            UnavailableError: the clocks disagree.
         """
         bucket = self._keys.of(task.spec.id)
         keys = [bucket.meta, bucket.cuts, *bucket.path(task.spec.path)]
-        accept(await self._link.run(scripts.TASK_BEAT, keys, ["seen" if by_agent else "oseen"]))
+        args = ["seen" if by_agent else "oseen", *self._bounds.around_now()]
+        accept(await self._link.run(scripts.TASK_BEAT, keys, args))
 
     async def extend(self, task: Task, ttl_ms: int, facts: int, by: str) -> None:
         """Move the deadline to ``ttl_ms`` from now, if that is later.
@@ -212,6 +216,7 @@ class TaskLedger:
         task = path[-1]
         keys = self._keys.of(task).ending(path)
         args: list[str | int] = [task, self._ids.operation(), str(outcome), ended_by, closed_by]
+        args += self._bounds.around_now()
         accept(await self._link.run(scripts.TASK_CLOSE, keys, args))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from broker.ids import IdFactory, TaskId
 from broker.model.task import TaskSpec
 from broker.store import codec, scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link
 
@@ -20,10 +21,13 @@ class Index:
 class TaskTree:
     """Looks at many tasks, page by page, and removes what retention has outlived."""
 
-    def __init__(self, link: Link, keys: Keyspace, ids: IdFactory) -> None:
+    def __init__(
+        self, link: Link, keys: Keyspace, ids: IdFactory, *, bounds: ClockBounds = ANY_TIME
+    ) -> None:
         self._link = link
         self._keys = keys
         self._ids = ids
+        self._bounds = bounds
 
     async def children(self, task: TaskId, start: int, limit: int) -> list[TaskId]:
         """Return some children, oldest first."""
@@ -58,7 +62,8 @@ class TaskTree:
         """Look at the last task of a path, which may be due; return whether that ended it."""
         task = path[-1]
         keys = self._keys.of(task).ending(path)
-        reply = await self._link.run(scripts.TASK_SWEEP, keys, [task, self._ids.operation()])
+        args: list[str | int] = [task, self._ids.operation(), *self._bounds.around_now()]
+        reply = await self._link.run(scripts.TASK_SWEEP, keys, args)
         return bool(reply[0] == "closed")
 
     async def spec(self, task: TaskId) -> TaskSpec | None:
@@ -71,6 +76,12 @@ class TaskTree:
         key = self._keys.of(task).task(task)
         text, instance = await self._link.read("HMGET", key, "spec", "instance")
         return (codec.task_spec(text), instance or "") if text else None
+
+    async def closed_at(self, task: TaskId) -> int | None:
+        """Return when a task was closed (0: it is open); None when there is no such task."""
+        key = self._keys.of(task).task(task)
+        state, closed = await self._link.read("HMGET", key, "state", "closed")
+        return int(closed or 0) if state else None
 
     async def forget_at(self, task: TaskId, when_ms: int) -> None:
         """Put a task on the due queue for forgetting."""

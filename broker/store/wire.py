@@ -8,12 +8,12 @@
 """
 
 import asyncio
-import math
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
+from redis.exceptions import BusyLoadingError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from broker.errors import StoreUnavailableError
@@ -58,7 +58,11 @@ class Wire:
         return future
 
     async def carry(self) -> BaseException:
-        """Write and read until the connection breaks or is given up; return why it did."""
+        """Write and read until the connection breaks or is given up; return why it did.
+
+        When it breaks in the very moment in which this is cancelled, it may return as well: a task
+        group knows one reason to end.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write())
@@ -88,8 +92,14 @@ class Wire:
             await self._connection.send_packed_command(batch, check_health=False)
 
     async def _read(self) -> None:
+        # Straight from the parser, for which errors are values as well: the connection's own method
+        # minds timeouts, health checks and reconnecting for each reply, and those are ours here.
+        read: Callable[[], Awaitable[Reply]] = self._connection._parser.read_response  # type: ignore[attr-defined]  # noqa: SLF001 - its type is the parsers' common base
         while True:
-            reply = await self._next_reply()
+            try:
+                reply = await read()
+            except BusyLoadingError as error:
+                reply = error
             if not self._slots:
                 raise RedisConnectionError("a reply that nobody asked for")
             future, _ = self._slots.popleft()
@@ -97,12 +107,6 @@ class Wire:
                 future.set_result(reply)
             if isinstance(reply, ReadOnlyError):
                 raise reply  # a master no more: look for the new one behind the same address
-
-    async def _next_reply(self) -> Reply:
-        try:
-            return await self._connection.read_response(timeout=math.inf, disconnect_on_error=False)
-        except (ResponseError, BusyLoadingError) as error:
-            return error
 
     async def _watch(self) -> None:
         while True:

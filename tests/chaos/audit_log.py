@@ -21,6 +21,12 @@ def starts_and_ends(records: list[Record]) -> tuple[Counter[str], Counter[str]]:
     return starts, ends
 
 
+def undone(records: list[Record]) -> set[str]:
+    """Name the leases that nobody got."""
+    ends = [r for r in records if r["type"] == "lease.ended"]
+    return {r["credential"] for r in ends if r["ended_by"] == "undone"}
+
+
 def require_dense(records: list[Record]) -> None:
     """Check that the trail has no hole and no repetition, epoch by epoch."""
     seen: dict[str, int] = {}

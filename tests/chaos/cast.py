@@ -9,7 +9,7 @@ from broker.client.api import BrokerClient
 from broker.client.results import Ceiling, IssuedCredential, OpenedTask, Receipt
 from broker.dev.passports import Identity
 from broker.model.principal import Kind
-from tests.chaos.world import ORDERS, REPORTS, World
+from tests.chaos.world import ORDERS, REPORTS, Caller, World
 from tests.fakes.eventually_true import eventually_true
 
 TENANT: Final = "acme"
@@ -47,7 +47,7 @@ class Cast:
 
         def caller(kind: Kind, name: str, instance: str, tenant: str = "") -> "Part":
             made = world.caller(Identity(kind, name, tenant, instance), timeout_s=timeout_s)
-            return Part(self, made.identity, made.at)
+            return Part(self, made)
 
         self.orchestrator = caller(Kind.ORCHESTRATOR, "ci-orchestrator", "ci-1")
         self.agent = caller(Kind.AGENT, "invoice-bot", "pod-1", TENANT)
@@ -144,15 +144,18 @@ class Cast:
 class Part:
     """One caller of the cast."""
 
-    def __init__(self, cast: Cast, identity: Identity, at: object) -> None:
-        self.identity = identity
+    def __init__(self, cast: Cast, caller: Caller) -> None:
+        self.identity = caller.identity
         self._cast = cast
-        self._at = at
+        self._caller = caller
 
     def at(self, url: str) -> BrokerClient:
         """Return the client of a broker."""
-        client: BrokerClient = self._at(url)
-        return client
+        return self._caller.at(url)
+
+    async def token(self) -> str:
+        """Return its workload token."""
+        return await self._caller.token()
 
     @property
     def client(self) -> BrokerClient:

@@ -32,7 +32,9 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 
-SEED = 7
+SEED = int(os.environ.get("CHAOS_SEED", "7"))
+"""Set it to tell the same story again."""
+
 IMPATIENCE_S = 5.0
 """A client that waits no longer: more than a call's deadline, less than a queue."""
 
@@ -127,13 +129,14 @@ async def check_all(scene: Scene, traffic: Traffic) -> None:
     await traffic.ask(
         operator, lambda client: client.operator.revoke({"tenant": "acme"}, reason="the end")
     )
-    await require_whole_trail(scene.cast, traffic.diary)
+    await require_whole_trail(scene.cast)
     await require_exact_quotas(scene.world)
     require_no_resurrection(scene.world, traffic.diary.dead_since())
 
 
 def traffic_of(scene: Scene) -> Traffic:
     """Let everybody work at the one broker."""
+    print(f"CHAOS_SEED={SEED}")
     return Traffic(scene.cast, seed=SEED, urls=[scene.world.slots[0].url])
 
 

@@ -50,6 +50,8 @@ class Slot:
         self.number = number
         self.url = world.setup.addresses.brokers[number]
         self.config = world.setup.config[number]
+        self.prefix: list[str] = []
+        """What its command line begins with, instead of nothing."""
         self._child: Child | None = None
 
     @property
@@ -65,6 +67,7 @@ class Slot:
     async def start(self, *, armed: str = "", is_awaited: bool = True) -> Self:
         """Start a broker, armed with a fault point or not, and wait until it is ready."""
         argv = ["/usr/bin/env", f"BROKER_FAULT_POINT={armed}"] if armed else []
+        argv += self.prefix
         argv += [*Commands().serve, "--config", str(self.config)]
         self._child = await self._world.processes.start(f"broker-{self.number + 1}", argv)
         if is_awaited:
@@ -79,7 +82,7 @@ class Slot:
         """Wait until it answers at all, whether it gives access or not."""
         await self._world.processes.when_ready(self._running(), self._is_there, START_S)
 
-    async def died(self, within_s: float = 20.0) -> int:
+    async def died(self, within_s: float = 90.0) -> int:
         """Wait until it has died; return its exit code (negative: the signal)."""
         child = self._running()
         async with asyncio.timeout(within_s):

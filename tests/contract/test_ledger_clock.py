@@ -1,6 +1,7 @@
 """Wrong clocks: nothing is given and nothing ages by them, and what they said is forgotten."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -11,23 +12,16 @@ from broker.ids import bucket_of
 from broker.model.requests import SelectorKind
 from broker.model.task import TaskState
 from broker.store.clock_bounds import ClockBounds
+from broker.store.feed_entry import OutboxEntry
+from broker.store.feed_log import FeedLog
 from broker.store.link import Link
-from tests.fakes.verbs_kit import HOUR_MS, VerbsKit
+from broker.store.quotas import Quota
+from tests.fakes.clock import WrongClock
+from tests.fakes.verbs_kit import BUCKETS, HOUR_MS, VerbsKit
 
 pytestmark = pytest.mark.parametrize("link", ["mux"], indirect=True)
 
 SKEW_MS = 5_000
-
-
-class WrongClock(SystemClock):
-    """A broker's clocks, wrong by as much as a test says."""
-
-    def __init__(self) -> None:
-        self.shift_ms = 0
-
-    def now_ms(self) -> int:
-        """Return a wall clock that is wrong."""
-        return super().now_ms() + self.shift_ms
 
 
 @pytest.fixture
@@ -141,18 +135,125 @@ async def test_orders_are_found_behind_what_may_not_age(kit: VerbsKit, clock: Wr
     assert [work.member for work in taken] == [f"k:{task.spec.id}"]
 
 
-async def test_a_jump_is_not_kept_by_those_who_cannot_judge_it(kit: VerbsKit) -> None:
-    """Ending a task while the server's clock is an hour ahead must not stop minting for an hour."""
+async def test_a_jump_is_kept_by_nobody(kit: VerbsKit, clock: WrongClock) -> None:
+    """What is taken away while the server's clock is ahead must not stop minting for an hour."""
     task = await kit.open()
-    await set_back(kit, HOUR_MS)  # the same as a server's clock that runs an hour ahead
+    lease = await kit.issue(task)
+    await set_back(kit, HOUR_MS)
+    clock.shift_ms = -HOUR_MS
     before_ms = await meta(kit, task.spec.id, "now")
 
-    await kit.verbs.tasks.heartbeat(kit.agent, task.spec.id)
+    await kit.verbs.credentials.give_back(kit.agent, lease)
+    await kit.revoke(SelectorKind.AGENT, "invoice-bot")
     await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
+    await kit.reap()
 
     assert await meta(kit, task.spec.id, "now") == before_ms
+    clock.shift_ms = 0
     await kit.ledger.due.claim(bucket_of(task.spec.id), limit=1, hide_ms=1_000)
     assert await meta(kit, task.spec.id, "now") > before_ms
+
+
+async def test_what_ends_while_the_servers_clock_is_ahead_is_told(
+    kit: VerbsKit, clock: WrongClock
+) -> None:
+    """By that clock its leases would have expired already, so that nobody need hear of them."""
+    task, other = await kit.open(), await kit.open()
+    await kit.issue(task, ttl_ms=60_000)
+    revoked = await kit.issue(other, ttl_ms=60_000)
+    await set_back(kit, HOUR_MS)
+    clock.shift_ms = -HOUR_MS
+
+    await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
+    await kit.revoke(SelectorKind.CREDENTIAL, revoked)
+
+    told = await heard(kit)
+    assert {"task": task.spec.id} in told
+    assert {"jti": revoked} in told
+    assert (await kit.ledger.leases.view(revoked)).ended_by == "revoked"
+
+
+async def test_an_ending_is_dated_by_the_clock_that_is_behind(
+    kit: VerbsKit, clock: WrongClock
+) -> None:
+    """Else its receipts would say, for an hour, that it has yet to come."""
+    task = await kit.open()
+    await set_back(kit, 2 * HOUR_MS)
+    clock.shift_ms = -HOUR_MS
+
+    await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
+
+    closed_at_ms = (await kit.ledger.tasks.view(task.spec.id)).closed_at_ms
+    assert closed_at_ms <= clock.now_ms() + SKEW_MS
+
+
+async def test_a_cut_reaches_no_further_than_the_clock_that_is_behind(
+    kit: VerbsKit, clock: WrongClock
+) -> None:
+    """Else nothing could be issued for an hour after the clock was set right."""
+    await set_back(kit, 2 * HOUR_MS)
+    clock.shift_ms = -HOUR_MS
+
+    await kit.revoke(SelectorKind.AGENT, "invoice-bot")
+
+    clock.shift_ms = 0
+    await kit.issue(await kit.open())
+
+
+async def test_nothing_is_prolonged_while_the_clocks_disagree(
+    kit: VerbsKit, clock: WrongClock
+) -> None:
+    """A heartbeat of an hour ahead would keep a silent agent alive for as long."""
+    task = await kit.open()
+    seen_ms = (await kit.ledger.tasks.view(task.spec.id)).agent_seen_ms
+    clock.shift_ms = -HOUR_MS
+
+    with pytest.raises(UnavailableError, match="clock"):
+        await kit.verbs.tasks.heartbeat(kit.agent, task.spec.id)
+
+    assert (await kit.ledger.tasks.view(task.spec.id)).agent_seen_ms == seen_ms
+
+
+@pytest.mark.parametrize("shift_ms", [-HOUR_MS, HOUR_MS])
+async def test_a_full_quota_stays_full_while_its_clock_is_wrong(
+    kit: VerbsKit, clock: WrongClock, shift_ms: int
+) -> None:
+    """A place has not run out because a server's clock jumped; and none is taken."""
+    lease = await kit.issue(await kit.open())
+    clock.shift_ms = shift_ms
+
+    taking = kit.ledger.quotas.begin([Quota("agent", "invoice-bot", 5)], lease, 60_000)
+    with pytest.raises(UnavailableError, match="clock"):
+        await taking.refused_by()
+
+    assert await kit.counted("agent", "invoice-bot") == [lease]
+
+
+async def test_what_a_jump_claimed_is_free_again_when_the_clock_is_right(
+    kit: VerbsKit, clock: WrongClock
+) -> None:
+    """A broker that dies with it must not hide an order for an hour."""
+    task = await kit.open()
+    await set_back(kit, HOUR_MS)
+    clock.shift_ms = -HOUR_MS
+    await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
+    bucket = bucket_of(task.spec.id)
+    assert len(await kit.ledger.due.claim(bucket, limit=10, hide_ms=1)) == 1
+
+    clock.shift_ms = 0
+
+    assert len(await kit.ledger.due.claim(bucket, limit=10, hide_ms=1_000)) == 1
+
+
+async def heard(kit: VerbsKit) -> list[dict[str, str]]:
+    """Read what the outboxes tell resource servers."""
+    entries = [entry for n in range(BUCKETS) for entry in await outbox(kit, n)]
+    return [json.loads(entry.feed) for entry in entries if entry.feed]
+
+
+async def outbox(kit: VerbsKit, bucket: int) -> list[OutboxEntry]:
+    """Read an outbox."""
+    return await FeedLog(kit.link, "jit").outboxes.page(bucket)
 
 
 @pytest.mark.parametrize("away_ms", [6_000, HOUR_MS])

@@ -1,5 +1,6 @@
 """Every live lease holds its places, and nothing else does: never too few are counted."""
 
+import asyncio
 import contextlib
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 
 from broker.errors import (
     LeaseEndedError,
+    LeaseNotRenewableError,
     QuotaExceededError,
     StoreUnavailableError,
     TaskClosedError,
@@ -18,10 +20,13 @@ from broker.model.requests import IssueCredential, SelectorKind
 from broker.model.task import TaskState
 from broker.store.lease_ledger import NewLease
 from broker.store.link import Link
-from tests.fakes.faulty_link import Fault, FaultyLink
+from tests.fakes.faulty_link import Fault, FaultyLink, PausingLink
 from tests.fakes.verbs_kit import HOUR_MS, VerbsKit
 
 QUOTAS = (("agent", "invoice-bot"), ("tenant", "acme"))
+
+NEVER = 10_000
+"""A call that nobody makes."""
 
 pytestmark = pytest.mark.parametrize("link", ["mux"], indirect=True)
 
@@ -174,6 +179,57 @@ async def test_renewing_what_has_ended_takes_no_place(kit: VerbsKit) -> None:
             await kit.verbs.issuance.renew(kit.agent, lease, 120_000, "")
 
     assert await counted(kit) == [[], []]
+
+
+async def test_a_renewal_that_a_quota_refuses_takes_no_place(kit: VerbsKit) -> None:
+    """One quota is full, the other has room: what has ended is counted in neither."""
+    task = await kit.open()
+    given = await kit.issue(task)
+    await kit.verbs.credentials.give_back(kit.agent, given)
+    kit.replica.allow("invoice-bot", 1)
+    living = await kit.issue(task)
+
+    with pytest.raises(QuotaExceededError):
+        await kit.verbs.issuance.renew(kit.agent, given, 120_000, "")
+
+    assert await counted(kit) == [[living], [living]]
+
+
+async def test_a_refused_renewal_counts_a_lease_as_before(kit: VerbsKit) -> None:
+    """It would not live longer: nor do its places."""
+    lease = await kit.issue(await kit.open(), ttl_ms=60_000)
+    before = await places_end(kit, lease)
+
+    with pytest.raises(LeaseNotRenewableError):
+        await kit.verbs.issuance.renew(kit.agent, lease, 59_000, "")
+
+    expires = (await kit.ledger.leases.view(lease)).expires_at_ms
+    assert all(expires <= end <= max(before) + 1_000 for end in await places_end(kit, lease))
+
+
+async def test_no_order_of_two_renewals_counts_a_lease_for_less_than_it_lives(link: Link) -> None:
+    """One is refused, and held up at any of its calls, while the other is granted."""
+    pausing = PausingLink(link, at=NEVER)
+    kit, slow = VerbsKit(link), VerbsKit(pausing)
+    task = await kit.open()
+
+    for call in range(1, 14):
+        lease = await kit.issue(task, ttl_ms=60_000)
+        pausing.pause_at(call)
+        refused = asyncio.create_task(slow.verbs.issuance.renew(slow.agent, lease, 1_000, ""))
+        await pausing.reached_by(refused)
+        granted = await kit.verbs.issuance.renew(kit.agent, lease, 240_000, "")
+        pausing.released.set()
+        with pytest.raises(LeaseNotRenewableError):
+            await refused
+
+        assert min(await places_end(kit, lease)) >= granted.lease.expires_at_ms, call
+
+
+async def places_end(kit: VerbsKit, lease: str) -> list[float]:
+    """Read until when a lease is counted."""
+    keys = [kit.ledger.keys.quota(*quota) for quota in QUOTAS]
+    return [float(await kit.link.read("ZSCORE", key, lease)) for key in keys]
 
 
 async def test_a_repeat_that_fails_takes_nothing_away(link: Link) -> None:

@@ -7,14 +7,13 @@ import pytest
 
 from broker.errors import InvalidRequestError, NotFoundError, UnreadableRecordError
 from broker.ids import LeaseId, TaskId, bucket_of
-from broker.model.capability import Ceiling
 from broker.model.receipt import Receipt, ReceiptState
-from broker.model.requests import LeaseFilter, OpenTask, Selector, SelectorKind, TaskFilter
-from broker.model.task import Task, TaskState
+from broker.model.requests import LeaseFilter, Selector, SelectorKind, TaskFilter
+from broker.model.task import TaskState
 from broker.store.link import Link
 from broker.store.revocation_ledger import Order
 from tests.fakes.faulty_link import FaultyLink
-from tests.fakes.verbs_kit import HOUR_MS, VerbsKit
+from tests.fakes.verbs_kit import VerbsKit
 
 pytestmark = pytest.mark.parametrize("link", ["mux"], indirect=True)
 
@@ -52,21 +51,6 @@ async def spoil_task(kit: VerbsKit, task: TaskId, poison: Sequence[str]) -> None
     await put(kit, kit.ledger.keys.of(task).task(task), poison)
 
 
-async def a_child(kit: VerbsKit, parent: Task) -> Task:
-    """Hand a part of a task on."""
-    request = OpenTask(
-        name="child",
-        agent="invoice-bot",
-        tenant="acme",
-        ceiling=(Ceiling("orders-api", frozenset({"orders:read"})),),
-        ttl_ms=HOUR_MS // 4,
-        idle_ms=HOUR_MS,
-        instance="pod-1",
-        parent=parent.spec.id,
-    )
-    return (await kit.verbs.tasks.open(kit.agent, request, "")).task
-
-
 async def report(kit: VerbsKit, task: TaskId) -> dict[str, Receipt]:
     """Read a task's report."""
     page = await kit.verbs.reports.of_task(kit.operator, task, "", 100)
@@ -80,7 +64,7 @@ async def test_an_unreadable_lease_keeps_no_other_from_its_end(
     """The task's other leases and children end."""
     task = await kit.open()
     leases = [await kit.issue(task) for _ in range(5)]
-    child = await a_child(kit, task)
+    child = await kit.open_child(task)
     await spoil_lease(kit, leases[2], poison)
 
     await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
@@ -128,7 +112,7 @@ async def test_an_unreadable_child_keeps_no_sibling_from_its_end(
 ) -> None:
     """The others die with their parent."""
     task = await kit.open()
-    children = [(await a_child(kit, task)).spec.id for _ in range(3)]
+    children = [(await kit.open_child(task)).spec.id for _ in range(3)]
     await spoil_task(kit, children[0], poison)
 
     await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
@@ -207,7 +191,7 @@ async def test_nothing_is_given_under_an_unreadable_task(
 async def test_the_report_of_a_child_outlives_its_parent(kit: VerbsKit) -> None:
     """A parent is forgotten first; what took the child down is still known from the child."""
     task = await kit.open()
-    child = await a_child(kit, task)
+    child = await kit.open_child(task)
     lease = await kit.issue(child)
     await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
     await kit.reap()
@@ -281,8 +265,8 @@ async def test_a_page_of_a_wide_tree_costs_a_bounded_number_of_reads(link: Link)
     kit = VerbsKit(counting)
     task = await kit.open()
     for _ in range(90):
-        await a_child(kit, task)
-    last = await kit.issue(await a_child(kit, task))
+        await kit.open_child(task)
+    last = await kit.issue(await kit.open_child(task))
     await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
 
     found: list[str] = []

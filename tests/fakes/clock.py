@@ -1,4 +1,6 @@
-"""A clock that a test moves by hand."""
+"""Clocks that a test moves by hand."""
+
+from broker.clock import SystemClock
 
 
 class FakeClock:
@@ -24,3 +26,14 @@ class FakeClock:
     def set_wall(self, now_ms: int) -> None:
         """Step the wall clock; the monotonic one does not notice."""
         self._now_ms = now_ms
+
+
+class WrongClock(SystemClock):
+    """This machine's clocks, the wall clock wrong by as much as a test says."""
+
+    def __init__(self) -> None:
+        self.shift_ms = 0
+
+    def now_ms(self) -> int:
+        """Return a wall clock that is wrong."""
+        return super().now_ms() + self.shift_ms

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from broker.errors import StoreUnavailableError
 from broker.store.link import Link, Reply, Script, Value
@@ -92,10 +93,27 @@ class PausingLink(FaultyLink):
         self.reached = asyncio.Event()
         self.released = asyncio.Event()
 
-    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Value] = ()) -> Reply:
-        """Run a script, perhaps much later."""
+    def pause_at(self, call: int) -> None:
+        """Hold up the call with this number, counted from now."""
+        self._at, self._count = call, 0
+        self.reached.clear()
+        self.released.clear()
+
+    async def reached_by(self, work: "asyncio.Task[Any]") -> None:
+        """Wait until some work is held up, or is over without coming so far."""
+        reached = asyncio.create_task(self.reached.wait())
+        await asyncio.wait([work, reached], return_when=asyncio.FIRST_COMPLETED)
+        reached.cancel()
+
+    def start(
+        self, script: Script, keys: Sequence[str], args: Sequence[Value] = ()
+    ) -> Awaitable[Reply]:
+        """Send a script, perhaps much later."""
+        return self._send(script, keys, args)
+
+    async def _send(self, script: Script, keys: Sequence[str], args: Sequence[Value]) -> Reply:
         await self._pause()
-        return await super().run(script, keys, args)
+        return await super().start(script, keys, args)
 
     async def read(self, *command: Value) -> Reply:
         """Run a command, perhaps much later."""

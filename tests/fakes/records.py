@@ -105,4 +105,5 @@ def lease(spec: LeaseSpec | None = None, **changes: Any) -> Lease:
         max_expires_at_ms=NOW_MS + 600_000,
         judged_at_ms=NOW_MS + 1_000,
     )
+    changes.setdefault("passed_ms", changes.get("judged_at_ms", made.judged_at_ms))
     return replace(made, **changes)

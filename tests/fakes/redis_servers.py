@@ -5,9 +5,10 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import fakeredis
 import redis
@@ -17,6 +18,9 @@ from broker.dev.guarded_server import GuardedServer
 from broker.settings.store import StoreSettings
 from broker.store.link import Reply, Script, Value
 from broker.store.servers import client_options
+
+PATIENT_MS: Final = 20_000
+"""How long a call may take where a test is not about that: a loaded machine may need seconds."""
 
 
 class SingleServer:
@@ -28,7 +32,7 @@ class SingleServer:
     @property
     def settings(self) -> StoreSettings:
         """What a broker would be told."""
-        return StoreSettings(url=self._embedded.url)
+        return StoreSettings(url=self._embedded.url, deadline_ms=PATIENT_MS)
 
     @property
     def path(self) -> str:
@@ -91,7 +95,8 @@ class Cluster:
     @property
     def settings(self) -> StoreSettings:
         """What a broker would be told."""
-        return StoreSettings(url=f"redis://127.0.0.1:{self.ports[0]}", cluster=True)
+        url = f"redis://127.0.0.1:{self.ports[0]}"
+        return StoreSettings(url=url, cluster=True, deadline_ms=PATIENT_MS)
 
     def start(self) -> None:
         """Start the three, introduce them to each other, and wait until they agree."""
@@ -126,17 +131,30 @@ class Cluster:
     def node_of(self, key: str) -> GuardedServer:
         """Find the node that serves a key."""
         slot = self.ask(self.ports[0], "CLUSTER", "KEYSLOT", key)
+        return self.nodes[self.ports.index(self._owner_of(slot, self.ports[0]))]
+
+    def _owner_of(self, slot: int, by: int) -> int:
+        """Return the port of a slot's node, as the node at another port knows it."""
         return next(
-            self.nodes[self.ports.index(where[1])]
-            for first, last, where, *_ in self.ask(self.ports[0], "CLUSTER", "SLOTS")
+            int(where[1])
+            for first, last, where, *_ in self.ask(by, "CLUSTER", "SLOTS")
             if first <= slot <= last
         )
 
     def give_slot(self, slot: int, owner: GuardedServer) -> None:
-        """Move an empty slot, and tell every node."""
-        name = self.ask(_port(owner), "CLUSTER", "MYID")
-        for node in (owner, *self.nodes):
-            self.ask(_port(node), "CLUSTER", "SETSLOT", slot, "NODE", name)
+        """Move an empty slot, tell every node, and wait until all of them know.
+
+        The new owner imports it, which gives its claim a newer epoch: without that, word of the old
+        claim that is still on its way would win, and the two would send callers to each other.
+        """
+        source = self._owner_of(slot, self.ports[0])
+        names = {port: self.ask(port, "CLUSTER", "MYID") for port in self.ports}
+        target = _port(owner)
+        self.ask(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", names[source])
+        self.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", names[target])
+        for port in (target, *self.ports):
+            self.ask(port, "CLUSTER", "SETSLOT", slot, "NODE", names[target])
+        _wait_until(lambda: {self._owner_of(slot, port) for port in self.ports} == {target})
 
     def make_fresh(self) -> None:
         """Undo what a test did: the three run, agree, and are empty."""
@@ -159,16 +177,20 @@ class Cluster:
             self.ask(self.ports[0], "CLUSTER", "MEET", "127.0.0.1", port, bus)
 
     def _await_agreement(self) -> None:
-        deadline = time.monotonic() + 20
-        while not all(self._is_whole(port) for port in self.ports):
-            if time.monotonic() > deadline:
-                raise TimeoutError("the cluster does not come together")
-            time.sleep(0.02)
+        _wait_until(lambda: all(self._is_whole(port) for port in self.ports))
 
     def _is_whole(self, port: int) -> bool:
         state = str(self.ask(port, "CLUSTER", "INFO")).splitlines()
         slots = self.ask(port, "CLUSTER", "SLOTS")
         return "cluster_state:ok" in state and sum(b - a + 1 for a, b, *_ in slots) == 16384
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the cluster does not agree")
+        time.sleep(0.02)
 
 
 _HEADER_LINE = re.compile(r"\A#!lua[^\n]*\n")
@@ -195,7 +217,7 @@ class HeaderlessFakeRedis(fakeredis.FakeAsyncRedis):
 
 def fake_client() -> HeaderlessFakeRedis:
     """Make a client to a fakeredis of its own."""
-    return HeaderlessFakeRedis(server=fakeredis.FakeServer(), **client_options(2000))
+    return HeaderlessFakeRedis(server=fakeredis.FakeServer(), **client_options(PATIENT_MS))
 
 
 def _node_command(port: int, bus: int) -> Sequence[str]:

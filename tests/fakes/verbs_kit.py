@@ -148,6 +148,20 @@ class VerbsKit:
         opened = await self.verbs.tasks.open(self.orchestrator, replace(request, **changes), "")
         return opened.task
 
+    async def open_child(self, parent: Task) -> Task:
+        """Let the agent hand on a part of its task to itself."""
+        request = OpenTask(
+            name="child",
+            agent="invoice-bot",
+            tenant="acme",
+            ceiling=(Ceiling("orders-api", frozenset({"orders:read"})),),
+            ttl_ms=HOUR_MS // 4,
+            idle_ms=HOUR_MS,
+            instance="pod-1",
+            parent=parent.spec.id,
+        )
+        return (await self.verbs.tasks.open(self.agent, request, "")).task
+
     async def extend(self, task: Task) -> Task:
         """Move a task's deadline a little."""
         return await self.verbs.tasks.extend(self.agent, task.spec.id, ExtendTask(600_000))

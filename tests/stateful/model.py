@@ -225,8 +225,10 @@ class Model:
                 self._sweep(task)
                 self._take_down(task)
             self._clean_up()
-        for task in self.tasks:
-            if task.state != "open" and task.closed + retention <= self.now[task.bucket]:
+        for task in reversed(self.tasks):  # children were opened after their parents
+            is_over = task.state != "open" and task.closed + retention <= self.now[task.bucket]
+            # From below: what ended a task says what became of its children.
+            if is_over and all(child.is_forgotten for child in task.children):
                 task.is_forgotten = True
 
     def _unfinished(self) -> int:

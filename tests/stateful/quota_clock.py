@@ -30,12 +30,14 @@ class QuotaClock:
     ) -> Awaitable[Reply]:
         """Send a script."""
         if script.name == "quota_take":
-            lease, life_ms, limit = str(args[0]), int(args[1]), args[2]
+            lease, life_ms = str(args[0]), int(args[1])
             place = (keys[0], lease)
             self._until[place] = max(self._until[place], self._time_of(lease) + life_ms)
-            args = (lease, FOR_EVER_MS, limit)
+            args = (lease, FOR_EVER_MS, *args[2:])
         if script.name == "quota_until":
-            self._until[keys[0], str(args[0])] = int(args[1])
+            place, until = (keys[0], str(args[0])), int(args[1])
+            is_more = args[2] == "at-least"
+            self._until[place] = max(self._until[place], until) if is_more else until
         return self._link.start(script, keys, args)
 
     async def run_out(self) -> None:

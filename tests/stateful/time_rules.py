@@ -68,9 +68,7 @@ class TimeRules(Stage):
 
     async def _overtake(self, link: PausingLink, slow: Verbs) -> None:
         reaping = asyncio.create_task(self.world.reap_once(slow.reaper))
-        reached = asyncio.create_task(link.reached.wait())
-        await asyncio.wait([reaping, reached], return_when=asyncio.FIRST_COMPLETED)
-        reached.cancel()
+        await link.reached_by(reaping)
         self.model.now = [now + CLAIMS.hide_ms + 1 for now in self.model.now]
         await self.world.set_clocks(self.model.now)
         await self.world.reap()

@@ -132,6 +132,44 @@ async def test_what_was_not_confirmed_in_time_has_expired() -> None:
     ]
 
 
+UNSURE = {"is_sure": False, "judged_at_ms": NOW_MS + 10**9}
+"""The ledger's clock has run far ahead; by ours it is as late as ``passed_ms``."""
+
+
+@pytest.mark.parametrize("why", ["expired", "deadline"])
+async def test_a_clock_that_may_be_wrong_lets_nothing_die_of_age(why: str) -> None:
+    """Perhaps it is alive: there is no receipt."""
+    aged = lease(is_alive=False, ended_by=why, passed_ms=NOW_MS + 1, **UNSURE)
+
+    assert await Receipts(Listeners()).of(aged, None, server(CheckMode.FEED)) is None
+
+
+async def test_what_was_recorded_as_dead_of_age_stays_so() -> None:
+    """It was judged while the clocks agreed."""
+    aged = ended("expired", passed_ms=NOW_MS + 1, **UNSURE)
+
+    made = await Receipts(Listeners()).of(aged, None, server(CheckMode.FEED))
+
+    assert made is not None
+    assert made.state is ReceiptState.EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("passed_ms", "state"),
+    [(END_MS + 1_999, ReceiptState.ACCEPTED), (END_MS + 2_000, ReceiptState.CONFIRMED)],
+)
+async def test_cached_answers_run_out_by_the_clock_that_is_behind(
+    passed_ms: int, state: ReceiptState
+) -> None:
+    """A jump of the ledger's clock empties nobody's cache, and expires nothing."""
+    servers = server(CheckMode.INTROSPECT, cache_ms=2_000)
+
+    made = await Receipts(Listeners()).of(ended(passed_ms=passed_ms, **UNSURE), CLOSED, servers)
+
+    assert made is not None
+    assert made.state is state
+
+
 async def test_what_died_of_age_says_when() -> None:
     """Whatever ended its task later."""
     aged = ended("expired", judged_at_ms=NOW_MS + 400_000)

@@ -1,8 +1,9 @@
 -- Lay a cut in this bucket, or raise it. KEYS: meta cuts due out marker
--- ARGV: op, revocation, name, mode, at least, lifetime of what it covers, tenant, of, value, confined to, retention
+-- ARGV: op, revocation, name, mode, at least, lifetime of what it covers, tenant, of, value, confined to, retention,
+-- earliest, latest
 -- mode 'lay': it covers all that this bucket has issued until now. mode 'raise': it covers at least
 -- what ARGV[5] says (the latest of all buckets), and only then is it told, once per revocation.
-local now = advance_clock()
+local now, sure = cautious_clock(ARGV[12], ARGV[13])
 local told = redis.call('GET', KEYS[5])
 if told then
   local before, n = string.match(told, '^(%d+) (%d+)$')
@@ -19,7 +20,7 @@ if ARGV[4] == 'lay' then return {'ok', text(before), '0'} end
 for i, value in ipairs(redis.call('HGETALL', KEYS[2])) do
   if i % 2 == 1 then
     standing = value
-  elseif (tonumber(string.match(value, ' (%d+)$') or '') or math.huge) <= now then
+  elseif sure and (tonumber(string.match(value, ' (%d+)$') or '') or math.huge) <= now then
     redis.call('HDEL', KEYS[2], standing)
   end
 end

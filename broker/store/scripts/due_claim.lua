@@ -2,9 +2,10 @@
 -- fencing number: none is ever given twice in a bucket. Leases and looks at tasks need no number: their
 -- scripts judge afresh, and settle.
 -- With a clock that is not believed, what is due by age (l t g) is left where it is.
--- KEYS: meta cuts due out fences. ARGV: limit, visibility, earliest, latest
+-- KEYS: meta cuts due out fences. ARGV: limit, visibility, earliest, latest, may age (1 or 0)
 local limit = tonumber(ARGV[1])
-local believed, now = believed_clock(ARGV[3], ARGV[4])
+local now, sure = cautious_clock(ARGV[3], ARGV[4])
+local believed = sure and ARGV[5] == '1'
 local taken = {text(now), believed and '1' or '0'}
 local found, fence = 0, nil
 

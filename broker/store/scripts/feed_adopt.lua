@@ -1,6 +1,6 @@
 -- Accepts, on an operator's word, that a bucket goes on with another number than the log expects.
 -- The epoch changes, so that every subscriber takes a snapshot.
--- KEYS: meta    ARGV: candidate epoch, bucket, the next n to accept
+-- KEYS: meta    ARGV: candidate epoch, bucket, the next n to accept, earliest, latest
 -- Answers the number that was expected before.
 local meta, bucket, next_n = KEYS[1], ARGV[2], tonumber(ARGV[3])
 require_type(meta, 'hash')

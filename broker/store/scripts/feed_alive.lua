@@ -2,8 +2,8 @@
 -- about to hear it.
 -- KEYS: meta, log, subs
 -- ARGV: candidate epoch, the last entry that the reader has read (seq bucket n; 0 when none), then
---       per subscriber: id, connection
--- Answers {now, epoch, seq, 1 or 0, {ids that are connected anew elsewhere}}; 0 when the log has
+--       per subscriber: id, connection; earliest, latest
+-- Answers {now, epoch, seq, 1 or 0, {ids that are connected anew elsewhere}, sure}; 0 when the log has
 -- another entry in the place of that one, or none although it should.
 local meta, log, subs = KEYS[1], KEYS[2], KEYS[3]
 require_type(meta, 'hash')
@@ -19,9 +19,11 @@ local function still_has(number, bucket, n, seq)
   return fields.b == bucket and fields.n == n and 1 or 0
 end
 
-local now, epoch, seq = open_feed(meta, ARGV[1])
+local now, epoch, seq, sure = open_feed(meta, ARGV[1])
+-- Nobody hears what time it is by a clock that is not believed, so nobody is said to have been there.
+if not sure then return { now, epoch, seq, 1, {}, 0 } end
 local replaced = {}
-for index = 5, #ARGV, 2 do
+for index = 5, #ARGV - 2, 2 do
   local id, connection = ARGV[index], ARGV[index + 1]
   local it = parse_subscriber(redis.call('HGET', subs, id))
   if it and it.connection ~= connection then
@@ -32,4 +34,4 @@ for index = 5, #ARGV, 2 do
     write_subscriber(subs, id, it)
   end
 end
-return { now, epoch, seq, still_has(ARGV[2], ARGV[3], ARGV[4], seq), replaced }
+return { now, epoch, seq, still_has(ARGV[2], ARGV[3], ARGV[4], seq), replaced, 1 }

@@ -1,7 +1,7 @@
 -- Moves outbox entries of one bucket into the log, each exactly once.
 -- KEYS: meta, log, live, expiry, seqs
 -- ARGV: candidate epoch, bucket, window, longest log, count, and per entry ten words:
---       n type at op tenant feed aud exp detail mark
+--       n type at op tenant feed aud exp detail mark; at last earliest, latest
 --       (mark: 0 nobody hears it, 1 subscribers hear it, 2 they should but it cannot be read)
 -- Answers {now, verdict, number, seq...}. Verdicts: ok; gap and fork (number: the first n that is
 -- not what the log has to expect); full (number: the log's length).
@@ -64,18 +64,18 @@ for index = 1, count do
   local number = tonumber(ARGV[at + N])
   local expected = previous and previous + 1 or math.min(number, shipped + 1)
   if number ~= expected or number < 1 then
-    return { read_clock(meta), 'gap', expected }
+    return { (read_clock(meta)), 'gap', expected }
   end
   if number <= shipped then
     answer[index] = seq_of(at)
-    if not answer[index] then return { read_clock(meta), 'fork', number } end
+    if not answer[index] then return { (read_clock(meta)), 'fork', number } end
   else
     fresh = fresh + 1
   end
   previous = number
 end
 local length = redis.call('XLEN', log)
-if fresh > 0 and length + fresh > longest then return { read_clock(meta), 'full', length } end
+if fresh > 0 and length + fresh > longest then return { (read_clock(meta)), 'full', length } end
 
 local now, _, seq = open_feed(meta, ARGV[1])
 local places, aged = {}, {}

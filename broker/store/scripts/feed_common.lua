@@ -15,22 +15,30 @@ local function require_type(key, wanted)
   end
 end
 
--- The feed's clock never goes back, even when a failover lands on a server that is behind.
+-- Between which instants the caller believes the clock: the last two words of every call that asks it.
+local EARLIEST, LATEST = tonumber(ARGV[#ARGV - 1]), tonumber(ARGV[#ARGV])
+
+-- The time, and whether the caller may believe it. It never goes back, even when a failover lands on
+-- a server that is behind. One that is not believed makes nothing old, and one that runs ahead dates
+-- nothing later than the caller would.
 local function read_clock(meta)
   local time = redis.call('TIME')
-  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-  return math.max(now, tonumber(redis.call('HGET', meta, 'now') or '0'))
+  local last = tonumber(redis.call('HGET', meta, 'now') or '0')
+  local now = math.max(tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000), last)
+  if now >= EARLIEST and now <= LATEST then return now, true end
+  return math.max(last, math.min(now, LATEST)), false
 end
 
--- Keeps the clock, and gives an empty feed its epoch. A write: a replica that still believes it is
--- a primary of a fenced cluster refuses it, so that it can keep nobody's verifier alive.
+-- Keeps the clock, if it is believed, and gives an empty feed its epoch. A write in any case: a
+-- replica that still believes it is a primary of a fenced cluster refuses it, so that it can keep
+-- nobody's verifier alive.
 local function open_feed(meta, candidate)
-  local now = read_clock(meta)
-  redis.call('HSET', meta, 'now', int(now))
+  local now, sure = read_clock(meta)
+  if sure then redis.call('HSET', meta, 'now', int(now)) end
   if redis.call('HSETNX', meta, 'epoch', candidate) == 1 then
     redis.call('HSET', meta, 'born', int(now), 'seq', '0')
   end
-  return now, redis.call('HGET', meta, 'epoch'), tonumber(redis.call('HGET', meta, 'seq'))
+  return now, redis.call('HGET', meta, 'epoch'), tonumber(redis.call('HGET', meta, 'seq')), sure
 end
 
 -- The oldest number that the log still has; one past its end when it has none.

@@ -1,9 +1,9 @@
 -- Judges whether a revocation event has reached all of an audience.
 -- KEYS: meta, seqs, subs
--- ARGV: bucket, n, strict (1 or 0), staleness ms, forgotten after ms
+-- ARGV: bucket, n, strict (1 or 0), staleness ms, forgotten after ms, earliest, latest
 -- Answers {verdict, now, acknowledged, subscribers, bound}; verdicts:
 --   before it is in the feed: unshipped; it is none that subscribers hear: unheard, unreadable;
---   confirmed: acknowledged, bound, earlier, expired; else waiting, or young when all that waits
+--   confirmed: acknowledged, bound, earlier, expired; else clock (not believed), waiting, or young when all that waits
 --   is the feed itself.
 local meta, seqs, subs = KEYS[1], KEYS[2], KEYS[3]
 local bucket, n, is_strict = ARGV[1], ARGV[2], ARGV[3] == '1'
@@ -11,7 +11,7 @@ local staleness, forgotten = tonumber(ARGV[4]), tonumber(ARGV[5])
 require_type(meta, 'hash')
 require_type(seqs, 'hash')
 require_type(subs, 'hash')
-local now = read_clock(meta)
+local now, sure = read_clock(meta)
 
 if tonumber(n) > tonumber(redis.call('HGET', meta, 'n:' .. bucket) or '0') then
   return { 'unshipped', now, 0, 0, 0 }
@@ -26,6 +26,9 @@ if mark == '2' then return { 'unreadable', now, 0, 0, 0 } end
 seq = tonumber(seq)
 local confirmed = tonumber(redis.call('HGET', subs, CONFIRMED) or '0')
 if seq <= confirmed then return { 'earlier', now, 0, 0, 0 } end
+
+-- Who is still there, and whose bound has passed, only the clock can say.
+if not sure then return { 'clock', now, 0, 0, 0 } end
 
 local bound = is_strict and tonumber(shipped) + staleness or 0
 local acknowledged, total = 0, 0

@@ -1,5 +1,5 @@
 -- Where the log stands.
--- KEYS: meta, log    ARGV: candidate epoch
+-- KEYS: meta, log    ARGV: candidate epoch, earliest, latest
 -- Answers {now, first seq that the log still has, {every field of meta}}.
 require_type(KEYS[1], 'hash')
 require_type(KEYS[2], 'stream')

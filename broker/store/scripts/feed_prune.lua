@@ -1,6 +1,6 @@
 -- Forgets up to a page of revocation events whose time is over.
--- KEYS: meta, live, expiry, seqs    ARGV: window, page
--- Answers how many.
+-- KEYS: meta, live, expiry, seqs    ARGV: window, page, earliest, latest
+-- Answers how many: none by a clock that is not believed.
 local meta, live, expiry, seqs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local window = tonumber(ARGV[1])
 require_type(live, 'zset')
@@ -19,7 +19,9 @@ local function forget(place, seq)
   end
 end
 
-local over = redis.call('ZRANGEBYSCORE', expiry, '-inf', int(read_clock(meta)), 'LIMIT', 0, ARGV[2])
+local now, sure = read_clock(meta)
+if not sure then return 0 end
+local over = redis.call('ZRANGEBYSCORE', expiry, '-inf', int(now), 'LIMIT', 0, ARGV[2])
 for _, member in ipairs(over) do
   local place, seq = string.match(member, '^(%S+) (%d+)$')
   if place then  -- else it is none of ours

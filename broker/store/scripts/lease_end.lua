@@ -1,14 +1,15 @@
 -- End up to 100 leases. KEYS: meta cuts due out, then for each: lease, live leases of its task
--- ARGV: op, reason, retention, then for each: lease id, task id
--- reason 'expired' spares those that were renewed meanwhile. Each lease ends once: a repeat tells
+-- ARGV: op, reason, retention, earliest, latest, then for each: lease id, task id
+-- reason 'expired' spares those that were renewed meanwhile, and all when the clock is not believed. Each lease ends once: a repeat tells
 -- nothing, unless the first could not. It leaves the due queue last, when nothing is left to do.
-local now = advance_clock()
+local now, sure = cautious_clock(ARGV[4], ARGV[5])
 local reason, retention = ARGV[2], tonumber(ARGV[3])
 local TOLD_ALONE = {revoked = true, ['given-back'] = true, undone = true}
 local ended = {}
+if reason == 'expired' and not sure then return ended end
 for i = 1, (#KEYS - 4) / 2 do
   local lease_key, live_key = KEYS[3 + 2 * i], KEYS[4 + 2 * i]
-  local id, task = ARGV[2 + 2 * i], ARGV[3 + 2 * i]
+  local id, task = ARGV[4 + 2 * i], ARGV[5 + 2 * i]
   local lease = redis.call('HMGET', lease_key, 'state', 'expires', 'tenant', 'audience', 'capability', 'agent',
     'ended_by', 'end_n')
   local member = 'l:' .. id .. ':' .. task
@@ -17,7 +18,7 @@ for i = 1, (#KEYS - 4) / 2 do
     redis.call('ZREM', KEYS[3], member)
   else
     local expires = tonumber(lease[2])
-    local why = lease[7] or (expires <= now and 'expired') or reason
+    local why = lease[7] or (sure and expires <= now and 'expired') or reason
     if why == 'expired' and expires > now then
       redis.call('ZADD', KEYS[3], text(expires), member)
     else

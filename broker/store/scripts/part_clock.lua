@@ -39,11 +39,20 @@ local function advance_clock()
   return now
 end
 
--- The clock, if a broker whose own clock allows these bounds may believe it; else nil, and nothing
--- is kept.
-local function believed_clock(earliest, latest)
+-- For what takes away and tells, whatever the clocks say: the time, and whether a broker whose own
+-- clock allows these bounds may believe it. If not, nothing is kept and nothing may count as old; and
+-- a clock that runs ahead dates nothing later than that broker would.
+local function cautious_clock(earliest, latest)
   local now, last = clocks()
-  if now < tonumber(earliest) or now > tonumber(latest) then return nil, now end
-  keep(now, last)
-  return now, now
+  if now >= tonumber(earliest) and now <= tonumber(latest) then
+    keep(now, last)
+    return now, true
+  end
+  return math.max(last, math.min(now, tonumber(latest))), false
+end
+
+-- For what gives, and for what lets things age: the time if it may be believed, else nil.
+local function believed_clock(earliest, latest)
+  local now, sure = cautious_clock(earliest, latest)
+  return sure and now or nil, now
 end

@@ -1,8 +1,11 @@
 -- Count a lease against a quota, or count it for longer. The quota is the size of a set, never a
 -- counter that can drift; the clock is the server's, as for the lease itself.
--- KEYS: live. ARGV: lease, how long it will live at most, limit
+-- KEYS: live. ARGV: lease, how long it will live at most, limit, earliest, latest
+-- Answers 1, or 0 when it is full, or -1 when the clock is not believed: nothing is counted then, and
+-- nothing has run out.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if now < tonumber(ARGV[4]) or now > tonumber(ARGV[5]) then return -1 end
 local until_ms = now + tonumber(ARGV[2])
 -- A few at a time, however many have expired together: no script holds the server for long.
 local expired = redis.call('ZCOUNT', KEYS[1], '-inf', string.format('%.0f', now))

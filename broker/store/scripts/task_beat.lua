@@ -1,6 +1,7 @@
 -- Note that the agent (or the opener) is active. KEYS: meta cuts path…
--- ARGV: 'seen' (agent: counts for the ancestors too) or 'oseen' (opener: this task only)
-local now = advance_clock()
+-- ARGV: 'seen' (agent: counts for the ancestors too) or 'oseen' (opener: this task only), earliest, latest
+local now, told = believed_clock(ARGV[2], ARGV[3])
+if not now then return {'clock', text(told)} end
 local ended = path_ended(3, #KEYS, now)
 if ended then return {'closed', ended} end
 local first = ARGV[1] == 'seen' and 3 or #KEYS

@@ -1,6 +1,7 @@
 -- Bind an instance to a task by its one-time handle. KEYS: meta cuts due out path…
--- ARGV: id, op, hash of the handle, instance, tenant, detail
-local now = advance_clock()
+-- ARGV: id, op, hash of the handle, instance, tenant, detail, earliest, latest
+local now, told = believed_clock(ARGV[7], ARGV[8])
+if not now then return {'clock', text(told)} end
 local node = redis.call('HMGET', KEYS[#KEYS], 'claim', 'instance')
 -- First, so that without the handle an ended task looks like one that never was.
 if not node[1] or node[1] == '' or node[1] ~= ARGV[3] then return {'absent'} end

@@ -1,6 +1,7 @@
 -- Replace the claim handle of a task that nobody has claimed: the former handle is dead at once.
--- KEYS: meta cuts due out path…   ARGV: id, op, new hash, tenant, detail
-local now = advance_clock()
+-- KEYS: meta cuts due out path…   ARGV: id, op, new hash, tenant, detail, earliest, latest
+local now, told = believed_clock(ARGV[6], ARGV[7])
+if not now then return {'clock', text(told)} end
 local ended = path_ended(5, #KEYS, now)
 if ended then return {'closed', ended} end
 local node = redis.call('HMGET', KEYS[#KEYS], 'claim', 'instance')

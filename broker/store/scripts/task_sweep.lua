@@ -1,8 +1,10 @@
 -- Look at one task that may be due: past its deadline, or silent for too long. Otherwise say when
--- to look again. KEYS: meta cuts due out node audiences [open-siblings]. ARGV: id, op
+-- to look again. KEYS: meta cuts due out node audiences [open-siblings].
+-- ARGV: id, op, earliest, latest. With a clock that is not believed nobody is late: it comes back.
 -- Silence counts only while somebody listened: not before 'back'.
 -- A lost "seen" value is set to now and told: never read as silent since the beginning.
-local now = advance_clock()
+local now, told = believed_clock(ARGV[3], ARGV[4])
+if not now then return {'clock', text(told)} end
 local node = redis.call('HMGET', KEYS[5], 'state', 'deadline', 'idle', 'seen', 'opener_timeout', 'oseen', 'tenant')
 local member = 't:' .. ARGV[1]
 if not node[1] or node[1] ~= 'open' then
@@ -28,7 +30,7 @@ if not why and opener_timeout > 0 then
   if due <= now then why = 'opener-silent' else look = math.min(look, due) end
 end
 if why then
-  close_task(KEYS[5], KEYS[6], ARGV[1], 'cancelled', why, 'broker', now, ARGV[2])
+  close_task(KEYS[5], KEYS[6], ARGV[1], 'cancelled', why, 'broker', now, true, ARGV[2])
   return {'closed', why, text(look)}
 end
 redis.call('ZADD', KEYS[3], text(look), member)

@@ -108,7 +108,7 @@ GOLDEN_CASES = {
         ["revoke", "--agent", "invoice-bot", "--reason", "leaked in a log"],
         {
             "POST /v1/revocations": (200, STANDS),
-            f"GET {ORDER}/report": (200, answers.report()),
+            f"GET {ORDER}/report": (200, answers.report(revocation=STANDS)),
         },
     ),
     "explain": (
@@ -232,7 +232,7 @@ def test_a_server_s_words_cannot_act_on_the_terminal(
 
     main(OPEN)
 
-    assert "a\\u001b[2Jb" in capsys.readouterr().err
+    assert "a\\x1b[2Jb" in capsys.readouterr().err
 
 
 def test_no_access_now_is_another_code_than_no_access(
@@ -307,7 +307,7 @@ def test_everything_can_be_revoked_by_a_script(broker: ScriptedBroker) -> None:
         200,
         answers.revocation(acknowledged=True, pending_buckets=[]),
     )
-    broker.answers[f"GET {ORDER}/report"] = (200, answers.report(receipts=[]))
+    broker.answers[f"GET {ORDER}/report"] = (200, answers.report(receipts=[], revocation=STANDS))
 
     code = main(["revoke", "--all", "--yes", "--in-tenant", "acme", "--reason", "breach"])
 
@@ -318,6 +318,6 @@ def test_everything_can_be_revoked_by_a_script(broker: ScriptedBroker) -> None:
 def test_an_order_that_does_not_stand_yet_is_not_a_success(broker: ScriptedBroker) -> None:
     """While a part of the ledger has not taken the order, the exit code says so."""
     broker.answers["POST /v1/revocations"] = (202, answers.revocation())
-    broker.answers[f"GET {ORDER}/report"] = (200, answers.report(receipts=[]))
+    broker.answers[f"GET {ORDER}/report"] = (200, answers.report(receipts=[], revocation=STANDS))
 
     assert main(["revoke", "--agent", "a", "--reason", "x"]) == exits.UNAVAILABLE

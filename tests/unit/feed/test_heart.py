@@ -118,6 +118,15 @@ async def test_none_is_sent_of_another_log(pulse: Pulse, complaints: list[str]) 
     assert beat.reader.complaints == complaints
 
 
+async def test_none_is_sent_by_a_clock_that_disagrees() -> None:
+    """Verifiers fall silent by themselves; the log is none the worse for it."""
+    beat = Beat()
+    beat.subscribers.pulse_said = Pulse(1, "e", 4, agrees=True, replaced=frozenset(), sure=False)
+
+    assert await beat.beat() == []
+    assert beat.reader.complaints == []
+
+
 async def test_what_was_read_meanwhile_is_no_doubt() -> None:
     """The reader may be further when the answer comes."""
     beat = Beat()
