@@ -1,17 +1,42 @@
 """`broker credential`: look at credentials, never at the secrets themselves."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from broker.cli import views
-from broker.cli.desk import Desk, at_desk
+from broker.cli.desk import Desk, at_desk, document
+from broker.cli.private_file import write_private_text
 from broker.cli.subjects import task_argument
+from broker.cli.types import DURATION
 
 
 @click.group(short_help="Look at a task's credentials.")
 def credential() -> None:
     """Look at a task's credentials, and give one back."""
+
+
+@credential.command()
+@task_argument()
+@click.argument("capability")
+@click.option("--scope", "scopes", multiple=True, required=True, help="To do what. Repeatable.")
+@click.option("--ttl", "ttl_seconds", type=DURATION, help="How long it shall live: 2m.")
+@click.option("--idempotency-key", default="", help="Makes a repeated command harmless.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write it to this file, mode 0600.")
+@at_desk
+def issue(desk: Desk, /, task_id: str, capability: str, out: Path | None, **wishes: Any) -> None:  # noqa: ANN401 - the keywords of CredentialCalls.issue
+    """Ask for a credential within a task of yours.
+
+    With --out the secret goes to the file alone; without, it is printed.
+    """
+    if out is not None:
+        write_private_text(out, "")  # before anything is issued that could not be kept
+    issued = desk.ask(lambda broker: broker.credentials.issue(task_id, capability, **wishes))
+    answer = dict(document(issued))
+    if out is not None:
+        write_private_text(out, answer.pop("access_token"))
+    desk.screen.answer(answer, views.issued)
 
 
 @credential.command(name="list")

@@ -1,8 +1,8 @@
 """`broker dev`: a broker for experiments, and tokens for whoever wants to play a part."""
 
 import asyncio
-import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +12,7 @@ from click.exceptions import Exit
 from broker.cli import exits
 from broker.cli.failure import CommandFailedError, NoAccessNowError
 from broker.cli.plain import plain_answer
+from broker.cli.private_file import write_private_text
 from broker.cli.types import DURATION, IDENTITY
 from broker.cli.until_stopped import until_stopped
 from broker.client.endpoint import open_session
@@ -21,6 +22,7 @@ from broker.dev.console import printed
 from broker.dev.passports import TTL_SECONDS, Identity, at_counter
 from broker.dev.playground import Playground, stay_up
 from broker.dev.processes import ProcessFailedError
+from broker.dev.realms import job_claims, pod_claims
 from broker.secret import Secret
 
 STATE = "BROKER_DEV_STATE"
@@ -54,9 +56,10 @@ def dev(ctx: click.Context, *, as_json: bool) -> None:
 @click.option(
     *("--as", "identity"),
     type=IDENTITY,
-    required=True,
     help="Whose: agent:invoice-bot, orchestrator:ci-orchestrator, operator:alice, resource:URL.",
 )
+@click.option("--pod", metavar="NAMESPACE/ACCOUNT/UID", help="Or a pod's, as Kubernetes makes it.")
+@click.option("--job", metavar="OWNER/REPO/RUN", help="Or a job's, as GitHub Actions makes it.")
 @click.option("--tenant", default="", help="Of which tenant; else that of the registry.")
 @click.option("--instance", default="dev-1", show_default=True, help="Which running copy.")
 @click.option("--ttl", type=DURATION, default=TTL_SECONDS, help="How long it lives; default 1h.")
@@ -69,12 +72,26 @@ def dev(ctx: click.Context, *, as_json: bool) -> None:
     help="Where the running `broker dev` keeps its state.",
 )
 def token(
-    identity: Identity, *, tenant: str, instance: str, ttl: int, out: Path | None, state: Path
+    identity: Identity | None,
+    *,
+    pod: str | None,
+    job: str | None,
+    ttl: int,
+    out: Path | None,
+    state: Path,
+    **rest: str,
 ) -> None:
     """Get a workload token from the throw-away issuer of a running `broker dev`."""
-    whole = Identity(identity.kind, identity.name, tenant, instance)
+    if sum(given is not None for given in (identity, pod, job)) != 1:
+        raise click.UsageError("give exactly one of --as, --pod and --job")
+    if identity is not None:
+        realm, claims = "", Identity(identity.kind, identity.name, **rest).claims()
+    elif pod is not None:
+        realm, claims = "cluster", pod_claims(*_parts(pod, "--pod"))
+    else:
+        realm, claims = "ci", job_claims(*_parts(job or "", "--job"))
     try:
-        made = asyncio.run(_get(state / "issuer", whole, ttl))
+        made = asyncio.run(_get(state / "issuer", realm, claims, ttl))
     except OSError as error:
         raise NoAccessNowError(f"No `broker dev` runs on {state}: {error}") from error
     except aiohttp.ClientResponseError as error:
@@ -82,18 +99,20 @@ def token(
     if out is None:
         click.echo(made.reveal())
     else:
-        _write(out, made)
+        write_private_text(out, made.reveal())
 
 
-async def _get(folder: Path, identity: Identity, ttl_seconds: int) -> Secret:
+def _parts(text: str, option: str) -> tuple[str, str, str]:
+    match text.split("/"):
+        case [first, second, third] if first and second and third:
+            return first, second, third
+        case _:
+            raise click.UsageError(f"{option} {text!r} has not the form A/B/C")
+
+
+async def _get(folder: Path, realm: str, claims: Mapping[str, object], ttl_seconds: int) -> Secret:
     async with open_session() as session:
-        return await at_counter(folder, session).token(identity, ttl_seconds)
-
-
-def _write(file: Path, made: Secret) -> None:
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as output:
-        output.write(made.reveal())
+        return await at_counter(folder, session).shaped(realm, claims, ttl_seconds)
 
 
 def _document(up: Playground) -> dict[str, object]:
@@ -110,6 +129,7 @@ def _exports(up: Playground) -> str:
     return f"""
 export BROKER_URL={up.brokers[0]}
 export {STATE}={up.state}
+export ORDERS_URL={up.resource}/orders
 
 workload tokens    broker dev token --as agent:invoice-bot --instance pod-1
 issuer             {up.issuer}

@@ -73,6 +73,12 @@ def credential(document: Document) -> RenderableType:
     return fields(document, CREDENTIAL_FIELDS)
 
 
+def issued(document: Document) -> RenderableType:
+    """Show a credential that was just issued; its secret, unless that went to a file."""
+    names = ("id", "task", "capability", "audience", "scope", "expires_at", "access_token")
+    return fields(document, names)
+
+
 def report(document: Document) -> RenderableType:
     """Show receipts, and how many of which kind."""
     receipts = rows(

@@ -1,45 +1,71 @@
 """What agents, orchestrators, operators and resource servers import; light on purpose.
 
-Agents and their like call the broker with :class:`BrokerClient`. Resource servers check its tokens
-with a :class:`Verifier`, made of keys (:class:`JwksKeys`) and of how they learn of revocations
-(:class:`View` kept by a :class:`Subscription`, :class:`Introspection`, or
-:class:`OfflineLiveness`), and guard an aiohttp application with :func:`bearer` and :func:`require`.
+* **Agents and orchestrators** call the broker with :class:`BrokerClient`, or without an event loop
+  with :class:`SyncBrokerClient`: ``.task(…)``, ``.claim(…)`` and ``.resume(…)`` are tasks that live
+  as long as a ``with`` block; ``.tasks`` and ``.credentials`` are the calls one by one.
+* **Operators** have ``.operator`` on the same clients.
+* **Resource servers** check tokens with a :class:`Verifier` that :func:`open_verifier` (or
+  :func:`open_sync_verifier`) makes, and guard aiohttp with :func:`bearer`, Starlette and FastAPI
+  with :class:`BearerGuard`, and single handlers with :func:`requires`.
+
+Every error is a :class:`ClientError` with a ``remedy``; refusals of the broker are
+:class:`ApiError`, one class for each problem type, in :mod:`broker.client.api_errors`.
 
 Nothing here needs Redis, a policy engine or a cloud's SDK; a test holds that.
 """
 
 from broker.client.api import BrokerClient
+from broker.client.api_errors import ApiError
+from broker.client.asgi import BearerGuard
 from broker.client.endpoint import Endpoint, TokenSource, open_session, token_file
+from broker.client.errors import ClientError, RefusalError, TaskLostError, VerificationError
+from broker.client.held import HeldCredential
 from broker.client.introspection import Introspection
 from broker.client.jwks import JwksKeys
 from broker.client.keys import FixedKeys, KeySource, VerificationKey, parse_key_set
 from broker.client.liveness import Liveness, OfflineLiveness
 from broker.client.middleware import VERIFIED, bearer, public, require
+from broker.client.open_verifier import open_verifier
 from broker.client.passage import current_token
 from broker.client.requires import granted, in_path, requires
 from broker.client.results import Ceiling
 from broker.client.subscription import Subscription
+from broker.client.sync_api import SyncBrokerClient, SyncHeldCredential, SyncTaskScope
+from broker.client.sync_verifier import SyncVerifier, open_sync_verifier
 from broker.client.task_scope import TaskScope
 from broker.client.token import VerifiedToken
 from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
+from broker.secret import Secret
 
 __all__ = [
     "VERIFIED",
+    "ApiError",
+    "BearerGuard",
     "BrokerClient",
     "Ceiling",
+    "ClientError",
     "Endpoint",
     "FixedKeys",
+    "HeldCredential",
     "Introspection",
     "JwksKeys",
     "KeySource",
     "Liveness",
     "OfflineLiveness",
+    "RefusalError",
+    "Secret",
     "Subscription",
+    "SyncBrokerClient",
+    "SyncHeldCredential",
+    "SyncTaskScope",
+    "SyncVerifier",
+    "TaskLostError",
     "TaskScope",
     "TokenSource",
     "Transport",
+    "VerificationError",
     "VerificationKey",
     "VerifiedToken",
     "Verifier",
@@ -49,6 +75,8 @@ __all__ = [
     "granted",
     "in_path",
     "open_session",
+    "open_sync_verifier",
+    "open_verifier",
     "parse_key_set",
     "public",
     "require",

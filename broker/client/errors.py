@@ -219,3 +219,10 @@ class IntrospectionUnavailableError(CannotVerifyError):
 
     Restore the connection, or check the workload token of this resource server.
     """
+
+
+class VerifierNotOpenError(CannotVerifyError):
+    """The application has not started yet, or has shut down: its verifier is not open.
+
+    Serve it with a server that runs the lifespan, or hand over a verifier that is open.
+    """

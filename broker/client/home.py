@@ -17,9 +17,13 @@ class Home:
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    def is_here(self) -> bool:
+        """Tell whether this is the process that made it."""
+        return os.getpid() == self._pid
+
     def require_process(self) -> None:
         """Raise ForkedError in any other process than the one that made it."""
-        if os.getpid() != self._pid:
+        if not self.is_here():
             raise ForkedError("made in another process, before a fork")
 
     def require(self) -> None:

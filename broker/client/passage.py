@@ -7,7 +7,7 @@ it and answered something else.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
 
@@ -41,7 +41,8 @@ def opened(token: VerifiedToken) -> Iterator[Passage]:
     finally:
         # Work that outlives the request has copied the context: the passage itself must end.
         passage.is_over = True
-        _PASSAGE.reset(before)
+        with suppress(ValueError):  # an application that was thrown away ends in another context
+            _PASSAGE.reset(before)
 
 
 def current() -> Passage:

@@ -79,6 +79,8 @@ class TaskScope:
             await self._abandon(opening)
             raise asyncio.CancelledError
         self.opened = opening.result()
+        if not self.opened.alive:
+            raise TaskLostError(f"the task {self.id} is {self.opened.state}, or one above it")
         self._body = asyncio.current_task()
         self._cancelling_before = self._body.cancelling() if self._body else 0
         beat = partial(self._tasks.heartbeat, self.id)

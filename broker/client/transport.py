@@ -88,7 +88,9 @@ class Answer:
         """Tell whether the same request may be granted in a moment."""
         if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
             return True
-        return bool(self.retry_after) and refusal(self.status, self.body).is_temporary
+        if self.status < HTTPStatus.BAD_REQUEST or not self.retry_after:
+            return False
+        return refusal(self.status, self.body).is_temporary
 
 
 class Transport:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 import broker
+from broker.dev.realms import stanzas
 from broker.errors import ConfigurationError
 
 _PACKAGE: Final = Path(broker.__file__).parent
@@ -81,6 +82,7 @@ def _patch_issuers(file: Path, issuer: str) -> None:
     declared = document["issuers"][0]
     declared["issuer"] = issuer
     declared["keys"]["url"] = f"{issuer}/jwks"
+    document["issuers"] += stanzas(issuer, declared["algorithms"][0])
     _write(file, document)
 
 

@@ -5,7 +5,8 @@ outside a machine of one's own: it listens on 127.0.0.1 only, and ends with its 
 
 ``DIR/key.pem`` is its ES256 key, kept from run to run. ``DIR/issuer.json`` (``issuer``, ``pid``) is
 there while it listens. ``POST /token`` (a form or JSON) takes ``sub``, ``kind``, ``tenant``,
-``instance``, ``aud`` and ``ttl_seconds``; every other member becomes a claim.
+``instance``, ``aud`` and ``ttl_seconds``; every other member becomes a claim. It is two more
+issuers, ``/cluster`` and ``/ci``, whose ``/token`` makes no claims up (:mod:`broker.dev.realms`).
 """
 
 import argparse
@@ -25,6 +26,7 @@ from aiohttp import hdrs, web
 from broker import strict_json
 from broker.clock import Clock, SystemClock
 from broker.dev import parent as parent_process
+from broker.dev.realms import REALMS
 from broker.errors import BrokerError, InvalidRequestError
 from broker.secret import Secret
 from broker.signing.key import SigningKey, new_private_key, thumbprint
@@ -35,6 +37,7 @@ MAX_BODY_BYTES: Final = 64 * 1024
 DEFAULT_AUDIENCE: Final = "jit-broker"
 DEFAULT_TTL_SECONDS: Final = 300
 MAX_TTL_SECONDS: Final = 86_400
+_METADATA: Final = "/.well-known/openid-configuration"
 _OWN_CLAIMS: Final = frozenset({"iss", "exp", "iat", "nbf", "jti"})
 
 
@@ -47,14 +50,15 @@ class DevIssuer:
         self._key = key
         self._clock = clock
 
-    def mint(self, wishes: Mapping[str, object]) -> tuple[Secret, int]:
-        """Sign a token, and say how many seconds it lives.
+    def mint(self, wishes: Mapping[str, object], realm: str = "") -> tuple[Secret, int]:
+        """Sign a token, and say how many seconds it lives; ``realm`` plays another issuer.
 
         Raises:
             InvalidRequestError: ``sub`` is missing, ``ttl_seconds`` is out of bounds, or a wish is
                 for a claim that the issuer makes itself.
         """
-        claims = {"kind": "agent", "instance": "dev-1", "aud": DEFAULT_AUDIENCE, **wishes}
+        own = {} if realm else {"kind": "agent", "instance": "dev-1"}
+        claims = {**own, "aud": DEFAULT_AUDIENCE, **wishes}
         ttl_seconds = _ttl(claims.pop("ttl_seconds", DEFAULT_TTL_SECONDS))
         if not isinstance(claims.get("sub"), str) or not claims["sub"]:
             raise InvalidRequestError("is missing: say whom the token is for", field="sub")
@@ -62,7 +66,7 @@ class DevIssuer:
             raise InvalidRequestError("is the issuer's own: leave it out", field=name)
         now = self._clock.now_ms() // 1000
         dates = {"iat": now, "nbf": now, "exp": now + ttl_seconds}
-        claims = {"iss": self.url, **claims, **dates, "jti": secrets.token_urlsafe(16)}
+        claims = {"iss": self._issuer(realm), **claims, **dates, "jti": secrets.token_urlsafe(16)}
         return self._key.sign(claims), ttl_seconds
 
     def jwks(self) -> dict[str, object]:
@@ -72,17 +76,22 @@ class DevIssuer:
     def application(self) -> web.Application:
         """Build the HTTP side."""
         application = web.Application(client_max_size=MAX_BODY_BYTES)
-        application.router.add_get("/.well-known/openid-configuration", self._show_metadata)
         application.router.add_get("/jwks", self._show_jwks)
-        application.router.add_post("/token", self._answer_token)
+        for path in ("", "/{realm}"):
+            application.router.add_get(path + _METADATA, self._show_metadata)
+            application.router.add_post(f"{path}/token", self._answer_token)
         return application
 
-    async def _show_metadata(self, _request: web.Request) -> web.Response:
+    def _issuer(self, realm: str) -> str:
+        return f"{self.url}/{realm}" if realm else self.url
+
+    async def _show_metadata(self, request: web.Request) -> web.Response:
+        issuer = self._issuer(_realm(request))
         return web.json_response(
             {
-                "issuer": self.url,
+                "issuer": issuer,
                 "jwks_uri": f"{self.url}/jwks",
-                "token_endpoint": f"{self.url}/token",
+                "token_endpoint": f"{issuer}/token",
                 "response_types_supported": ["none"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": [self._key.alg],
@@ -99,7 +108,7 @@ class DevIssuer:
         ):
             raise web.HTTPUnauthorized(headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
         try:
-            token, ttl_seconds = self.mint(await _read_wishes(request))
+            token, ttl_seconds = self.mint(await _read_wishes(request), _realm(request))
         except InvalidRequestError as error:
             problem = {"error": "invalid_request", "error_description": f"{error.field} {error}"}
             return web.json_response(problem, status=400)
@@ -155,6 +164,13 @@ async def _serve(state: Path, port: int, parent: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, watch.cancel)
     async with open_issuer(state, port=port, clock=SystemClock()):
         await asyncio.wait([watch])
+
+
+def _realm(request: web.Request) -> str:
+    realm = request.match_info.get("realm", "")
+    if realm and realm not in REALMS:
+        raise web.HTTPNotFound
+    return realm
 
 
 async def _read_wishes(request: web.Request) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Getting workload tokens from the throw-away issuer, for every part that the demo plays."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,7 +38,7 @@ class Passports:
 
     def __init__(self, session: aiohttp.ClientSession, *, issuer: str, secret: Secret) -> None:
         self._session = session
-        self._url = f"{issuer}/token"
+        self._issuer = issuer
         self._secret = secret
 
     async def token(self, identity: Identity, ttl_seconds: int = TTL_SECONDS) -> Secret:
@@ -46,9 +47,17 @@ class Passports:
         Raises:
             aiohttp.ClientError: the issuer is gone or refuses.
         """
+        return await self.shaped("", identity.claims(), ttl_seconds)
+
+    async def shaped(self, realm: str, claims: Mapping[str, object], ttl_seconds: int) -> Secret:
+        """Get a token with these claims, of the issuer itself or of a platform that it plays.
+
+        Raises:
+            aiohttp.ClientError: the issuer is gone or refuses.
+        """
         async with self._session.post(
-            self._url,
-            json=identity.claims() | {"aud": AUDIENCE, "ttl_seconds": ttl_seconds},
+            f"{self._issuer}/{realm}/token" if realm else f"{self._issuer}/token",
+            json={**claims, "aud": AUDIENCE, "ttl_seconds": ttl_seconds},
             headers={"Authorization": f"Bearer {self._secret.reveal()}"},
             raise_for_status=True,
         ) as answer:

@@ -10,34 +10,27 @@ import argparse
 import asyncio
 import json
 import os
-import secrets
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-import aiohttp
 from aiohttp import web
 
 from broker import strict_json
-from broker.client.endpoint import Endpoint, open_session, token_file
-from broker.client.introspection import Introspection
-from broker.client.jwks import JwksKeys
-from broker.client.liveness import Liveness, OfflineLiveness
+from broker.client.endpoint import token_file
 from broker.client.middleware import VERIFIED, bearer, require
-from broker.client.subscription import Subscription
-from broker.client.transport import Transport
+from broker.client.open_verifier import open_verifier
 from broker.client.verifier import Verifier
-from broker.client.view import View
-from broker.clock import SystemClock
 from broker.dev import parent as parent_process
 from broker.errors import InvalidRequestError
 
 MAX_ORDER_BYTES: Final = 4_096
 MAX_ORDERS: Final = 1_000
 
-_CLOCK: Final = SystemClock()
+PATIENCE_SECONDS: Final = 600.0
+"""How long to wait for a broker: this server is often started before it."""
 
 
 class Orders:
@@ -95,9 +88,7 @@ async def serve(options: argparse.Namespace, build: Build = application) -> None
 
 
 async def _run(options: argparse.Namespace, build: Build) -> None:
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(open_session())
-        verifier = await _verifier(options, session, stack)
+    async with _verifier(options) as verifier, AsyncExitStack() as stack:
         runner = web.AppRunner(build(verifier), access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -107,36 +98,16 @@ async def _run(options: argparse.Namespace, build: Build) -> None:
         await asyncio.Event().wait()
 
 
-async def _verifier(
-    options: argparse.Namespace, session: aiohttp.ClientSession, stack: AsyncExitStack
-) -> Verifier:
-    endpoint = Endpoint(options.broker, token_file(options.token_file), session)
-    key_url = str(endpoint.url(".well-known", "jwks.json"))
-    keys = await stack.enter_async_context(JwksKeys(key_url, session, _CLOCK))
-    liveness = await _liveness(options, endpoint, stack)
-    await keys.wait_current()
-    return Verifier(options.issuer, options.audience, keys=keys, liveness=liveness, clock=_CLOCK)
-
-
-async def _liveness(
-    options: argparse.Namespace, endpoint: Endpoint, stack: AsyncExitStack
-) -> Liveness:
-    match options.check:
-        case "introspect":
-            return Introspection(Transport(endpoint), _CLOCK)
-        case "offline":
-            return OfflineLiveness()
-        case _:
-            return await _followed_view(options.staleness_ms, endpoint, stack)
-
-
-async def _followed_view(staleness_ms: int, endpoint: Endpoint, stack: AsyncExitStack) -> View:
-    view = View(_CLOCK, max_age_ms=staleness_ms)
-    name = f"resource-{secrets.token_hex(8)}"
-    subscription = Subscription(endpoint, view, subscriber=name)
-    await stack.enter_async_context(subscription)
-    await subscription.wait_current()
-    return view
+def _verifier(options: argparse.Namespace) -> AbstractAsyncContextManager[Verifier]:
+    return open_verifier(
+        options.broker,
+        audience=options.audience,
+        issuer=options.issuer,
+        token_source=token_file(options.token_file),
+        check=options.check,
+        max_age_ms=options.staleness_ms,
+        open_within_seconds=PATIENCE_SECONDS,
+    )
 
 
 def _announce(state: Path, host: str, port: int) -> None:

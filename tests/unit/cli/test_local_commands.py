@@ -142,3 +142,17 @@ def test_the_check_warns_where_nothing_tells_two_copies_apart(
     (warning,) = json.loads(told.out)["warnings"]
     assert "issuers[0].map.instance: nothing tells two copies apart" in warning
     assert f"warning: {warning}" in told.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--pod", "a/b/c", "--job", "a/b/c"], ["--pod", "a/b"], ["--job", "a//c"]],
+)
+def test_a_token_is_for_exactly_one_bearer(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose it shall be is said once, and in its form."""
+    code = main(["dev", "token", "--state", str(tmp_path), *arguments])
+
+    assert code == exits.USAGE
+    assert capsys.readouterr().err

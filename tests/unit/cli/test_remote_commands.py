@@ -321,3 +321,55 @@ def test_an_order_that_does_not_stand_yet_is_not_a_success(broker: ScriptedBroke
     broker.answers[f"GET {ORDER}/report"] = (200, answers.report(receipts=[], revocation=STANDS))
 
     assert main(["revoke", "--agent", "a", "--reason", "x"]) == exits.UNAVAILABLE
+
+
+ISSUE = ["credential", "issue", answers.TASK, "orders-api", "--scope", "orders:read", "--ttl", "2m"]
+
+
+def test_a_credential_is_asked_for_as_it_was_said(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a file for it, the secret is a part of the answer: it was for whoever asked."""
+    broker.answers[f"POST {TASK}/credentials"] = (201, answers.issued())
+
+    assert main([*ISSUE, "--json"]) == exits.OK
+
+    [asked] = broker.asked
+    assert asked.body == {
+        "capability": "orders-api",
+        "scopes": ["orders:read"],
+        "ttl_seconds": 120,
+    }
+    assert json.loads(capsys.readouterr().out)["access_token"] == "canary-token"
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_credential_with_a_file_for_it_is_printed_nowhere(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str], tmp_path: Path, flags: list[str]
+) -> None:
+    """The file is its owner's alone, also when it was there and open to others."""
+    broker.answers[f"POST {TASK}/credentials"] = (201, answers.issued())
+    file = tmp_path / "order.token"
+    file.write_text("older and longer than the new one")
+    file.chmod(0o644)
+
+    assert main([*ISSUE, "--out", str(file), *flags]) == exits.OK
+
+    told = capsys.readouterr()
+    assert file.read_text() == "canary-token"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "canary-token" not in told.out + told.err
+    assert "orders-api" in told.out
+
+
+def test_a_credential_that_cannot_be_written_is_a_sentence(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Which names the file; nothing is issued that could not be kept."""
+    broker.answers[f"POST {TASK}/credentials"] = (201, answers.issued())
+
+    assert main([*ISSUE, "--out", str(tmp_path / "gone" / "token")]) == exits.REFUSED
+
+    told = capsys.readouterr()
+    assert "cannot be written" in told.err
+    assert broker.asked == []

@@ -215,3 +215,18 @@ async def test_a_storm_of_cancellations_ends_every_task_once(
 
     assert all(job.cancelled() for job in jobs)
     assert len(broker.requests(CANCEL)) == len(broker.requests(OPEN))
+
+
+async def test_a_task_that_is_over_already_is_not_worked_on(broker: BrokerServer) -> None:
+    """The block does not begin, and nobody is told that it has ended."""
+
+    async def token() -> str:
+        return "workload"
+
+    async with open_session() as session:
+        scope = BrokerClient(broker.url, token, session).resume(answers.TASK)
+        with pytest.raises(TaskLostError, match="cancelled"):
+            async with scope:
+                pytest.fail("it must not begin")
+
+    assert [seen.path.rpartition("/")[2] for seen in broker.seen] == ["heartbeat"]

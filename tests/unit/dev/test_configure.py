@@ -43,11 +43,15 @@ def test_brokers_share_the_ledger_the_keys_and_the_issuer(written: list[Path]) -
 
 
 def test_the_issuer_of_workload_tokens_is_the_one_that_runs(written: list[Path]) -> None:
-    """And no other is trusted."""
-    [declared] = read(written[0].parent / "issuers.yaml")["issuers"]
+    """By itself and in the parts of platforms that it plays; and no other is trusted."""
+    declared, *played = read(written[0].parent / "issuers.yaml")["issuers"]
 
     assert declared["issuer"] == "http://127.0.0.1:9001"
     assert declared["keys"] == {"url": "http://127.0.0.1:9001/jwks"}
+    assert [each["issuer"] for each in played] == [
+        "http://127.0.0.1:9001/cluster",
+        "http://127.0.0.1:9001/ci",
+    ]
 
 
 def test_everything_else_is_copied_to_the_letter(written: list[Path]) -> None:

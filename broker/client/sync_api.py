@@ -1,0 +1,278 @@
+"""The broker's client for programs without an event loop: the same calls, each waits.
+
+::
+
+    with SyncBrokerClient("https://broker.example", token_file(path)) as client:
+        with client.task(name="reconcile", agent="invoice-bot", …) as task:
+            credential = task.credential("orders-api", scopes=("orders:read",))
+            call(headers=credential.authorization())
+
+Threads may share one client. A forked child must make its own.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from broker.client.api import BrokerClient
+from broker.client.blocking import BlockingCalls, blocking, iterating
+from broker.client.credential_calls import CredentialCalls
+from broker.client.endpoint import TokenSource, open_session
+from broker.client.errors import ClosedError, ForkedError
+from broker.client.held import HeldCredential
+from broker.client.loop_thread import LoopThread
+from broker.client.operator_calls import OperatorCalls
+from broker.client.results import IssuedCredential, Report, Task
+from broker.client.task_calls import TaskCalls
+from broker.client.task_scope import TaskScope
+from broker.client.unhurried import finished
+from broker.secret import Secret
+
+AnyTokenSource = TokenSource | Callable[[], str]
+"""Returns a workload token that is good now, async or not; asked before every request."""
+
+
+class SyncTaskCalls(BlockingCalls):
+    """:class:`TaskCalls`, waiting."""
+
+    open = blocking(TaskCalls.open)
+    find = blocking(TaskCalls.find)
+    all = iterating(TaskCalls.all)
+    show = blocking(TaskCalls.show)
+    claim = blocking(TaskCalls.claim)
+    heartbeat = blocking(TaskCalls.heartbeat)
+    extend = blocking(TaskCalls.extend)
+    complete = blocking(TaskCalls.complete)
+    fail = blocking(TaskCalls.fail)
+    cancel = blocking(TaskCalls.cancel)
+    report = blocking(TaskCalls.report)
+    receipts = iterating(TaskCalls.receipts)
+    wait = blocking(TaskCalls.wait)
+
+
+class SyncCredentialCalls(BlockingCalls):
+    """:class:`CredentialCalls`, waiting."""
+
+    issue = blocking(CredentialCalls.issue)
+    find = blocking(CredentialCalls.find)
+    all = iterating(CredentialCalls.all)
+    show = blocking(CredentialCalls.show)
+    renew = blocking(CredentialCalls.renew)
+    give_back = blocking(CredentialCalls.give_back)
+
+
+class SyncOperatorCalls(BlockingCalls):
+    """:class:`OperatorCalls`, waiting."""
+
+    revoke = blocking(OperatorCalls.revoke)
+    revocation = blocking(OperatorCalls.revocation)
+    revocation_report = blocking(OperatorCalls.revocation_report)
+    receipts = iterating(OperatorCalls.receipts)
+    wait = blocking(OperatorCalls.wait)
+    select = blocking(OperatorCalls.select)
+    selection = blocking(OperatorCalls.selection)
+    selected = blocking(OperatorCalls.selected)
+    explain = blocking(OperatorCalls.explain)
+
+
+class SyncHeldCredential:
+    """A :class:`HeldCredential` for threads: renewed in the background, shared by all."""
+
+    def __init__(self, held: HeldCredential, thread: LoopThread) -> None:
+        self._held = held
+        self._thread = thread
+
+    @property
+    def current(self) -> IssuedCredential:
+        """The newest answer of the broker."""
+        return self._held.current
+
+    def token(self) -> Secret:
+        """Return the current token (:meth:`HeldCredential.token`)."""
+        return self._thread.run(self._held.token())
+
+    def authorization(self) -> dict[str, str]:
+        """Return the header that carries the current token."""
+        return self._thread.run(self._held.authorization())
+
+
+class SyncTaskScope:
+    """An open task as a context manager (:class:`TaskScope`).
+
+    Ended on every way out, also when the interpreter ends while a daemon thread is still inside.
+    """
+
+    def __init__(self, scope: TaskScope, thread: LoopThread) -> None:
+        self._scope = scope
+        self._thread = thread
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return self._scope.id
+
+    @property
+    def opened(self) -> Task:
+        """The task as the broker opened it."""
+        return self._scope.opened
+
+    @property
+    def report(self) -> Report | None:
+        """The first page of the receipts, after the end."""
+        return self._scope.report
+
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether the broker has said that the task is over: stop working."""
+        return self._scope.was_ended.is_set()
+
+    def ensure_open(self) -> None:
+        """Return as long as nothing has been heard of the task's end; else TaskLostError."""
+        self._scope.ensure_open()
+
+    def issue(
+        self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
+    ) -> IssuedCredential:
+        """Ask for a credential within this task."""
+        return self._thread.run(
+            self._scope.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds)
+        )
+
+    def credential(
+        self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
+    ) -> SyncHeldCredential:
+        """Ask for a credential and keep it fresh until the task ends."""
+        work = self._scope.credential(capability, scopes=scopes, ttl_seconds=ttl_seconds)
+        return SyncHeldCredential(self._thread.run(work), self._thread)
+
+    def __enter__(self) -> Self:
+        self._thread.run(self._entered())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._thread.run(self._left(kind, error, trace))
+        except (ForkedError, ClosedError) as refusal:  # not ours to end, or ended by the close
+            if error is None:
+                raise
+            error.add_note(f"the task {self.id} was not ended here: {refusal}")
+
+    async def _entered(self) -> None:
+        await self._scope.__aenter__()
+        self._thread.keep(self, self._abandoned)
+
+    async def _left(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        leaving = asyncio.create_task(self._scope.__aexit__(kind, error, trace))
+        self._thread.keep(self, partial(finished, leaving))
+        try:
+            # Who interrupts the waiting thread does not stop the report: the close waits for it.
+            await asyncio.shield(leaving)
+        finally:
+            if leaving.done():
+                self._thread.release(self)
+
+    async def _abandoned(self) -> None:
+        await self._scope.__aexit__(SystemExit, SystemExit(), None)
+
+
+class SyncBrokerClient:
+    """All routes of the broker's API, for threads. Close it, or use it in a ``with`` block."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token_source: AnyTokenSource,
+        *,
+        timeout_seconds: float = 10.0,
+        patience_seconds: float = 30.0,
+        allow_plain_http: bool = False,
+    ) -> None:
+        """Fix the broker and the identity; the arguments are :class:`BrokerClient`'s.
+
+        Raises:
+            ValueError: the URL is not fit to carry tokens.
+        """
+        self._thread = LoopThread()
+        self._stack = AsyncExitStack()
+
+        async def build() -> BrokerClient:
+            session = await self._stack.enter_async_context(open_session())
+            return BrokerClient(
+                base_url,
+                _awaitable(token_source),
+                session,
+                timeout_seconds=timeout_seconds,
+                patience_seconds=patience_seconds,
+                allow_plain_http=allow_plain_http,
+            )
+
+        self._thread.keep(self._stack, self._stack.aclose)
+        try:
+            self._client = self._thread.run(build())
+        except BaseException:
+            self._thread.close()
+            raise
+        self.tasks = SyncTaskCalls(self._client.tasks, self._thread)
+        self.credentials = SyncCredentialCalls(self._client.credentials, self._thread)
+        self.operator = SyncOperatorCalls(self._client.operator, self._thread)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Cancel the tasks whose blocks are still open, and end. Harmless when repeated."""
+        self._thread.close()
+
+    def task(self, **members: Any) -> SyncTaskScope:  # noqa: ANN401  exactly the keywords of TaskCalls.open
+        """Open a task for the length of a ``with`` block."""
+        return SyncTaskScope(self._client.task(**members), self._thread)
+
+    def claim(self, task: str, handle: Secret) -> SyncTaskScope:
+        """Claim a task by its handle, for the length of a ``with`` block."""
+        return SyncTaskScope(self._client.claim(task, handle), self._thread)
+
+    def resume(self, task: str) -> SyncTaskScope:
+        """Work on a task that names this instance already, for the length of a ``with`` block."""
+        return SyncTaskScope(self._client.resume(task), self._thread)
+
+    def readiness(self) -> tuple[bool, str]:
+        """Return whether the broker gives access now, and what it says of itself."""
+        return self._thread.run(self._client.readiness())
+
+    def is_healthy(self) -> bool:
+        """Tell whether the broker's process answers."""
+        return self._thread.run(self._client.is_healthy())
+
+
+def _awaitable(source: AnyTokenSource) -> TokenSource:
+    """Ask an async source as it is, and any other in a helper thread: it may read a file."""
+
+    async def ask() -> str:
+        if inspect.iscoroutinefunction(source):
+            return str(await source())
+        said: str | Awaitable[str] = await asyncio.to_thread(partial(source))
+        return said if isinstance(said, str) else await said
+
+    return ask
