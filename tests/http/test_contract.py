@@ -28,7 +28,7 @@ from tests.fakes.services import Stage, make_services
 
 HOW: Final = (
     "add an Operation to the file of its group in broker/http/contract/ (path parameters: "
-    "parts.PATH) and a row to docs/api.md"
+    "parts.PATH), a row to docs/api.md, and one to tests/e2e/test_every_route.py"
 )
 IDS: Final = {
     "task": TASK,
