@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import structlog
@@ -23,7 +23,7 @@ from broker.attestation.settings import AttestationSettings
 from broker.audit.json_lines import JsonLinesSink
 from broker.clock import Clock, SystemClock
 from broker.endpoints import endpoint_of, http_limits
-from broker.errors import BrokerError, UnavailableError
+from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
 from broker.faultpoints import FaultPoints
 from broker.feed.hub import Hub, HubLimits
 from broker.feed.shipper import Shipper
@@ -191,6 +191,8 @@ class Broker:
         Raises:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
+        with suppress(StoreUnavailableError):  # then the replica says it when it can look
+            await self.ledger.control.require_fit()
         await self._start_panic(stack)
         attestation = await self._start_attestation(stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)

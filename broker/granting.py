@@ -16,7 +16,7 @@ from broker.errors import (
     LeaseEndedError,
     QuotaExceededError,
     StoreUnavailableError,
-    UnreadableRecordError,
+    UnavailableError,
 )
 from broker.governance.published import Quotas
 from broker.ids import LeaseId
@@ -80,7 +80,7 @@ class Granting:
         """Free what was counted a moment after the lease's own end had freed it."""
         with contextlib.suppress(BrokerError):
             seen = await self._leases.view(lease.spec.id, lease.spec.path)
-            if not seen.is_alive:
+            if seen.is_sure and not seen.is_alive:
                 await self._places.free(lease.spec, [lease.spec.id])
 
     async def renew(self, held: Lease, renewal: Renewal, limits: Quotas) -> Lease:
@@ -116,7 +116,7 @@ class Granting:
         A renewal beside this one prolongs the places first and the lease then. So whoever shortens
         places looks at the lease once more afterwards: too few are never counted.
         """
-        with contextlib.suppress(StoreUnavailableError, UnreadableRecordError):
+        with contextlib.suppress(UnavailableError):
             shortened_to = await self._lives_until(spec)
             if shortened_to:
                 await self._places.until(spec, spec.id, shortened_to + _MARGIN_MS)
@@ -127,8 +127,14 @@ class Granting:
                 await self._places.at_least(spec, spec.id, lives_until + _MARGIN_MS)
 
     async def _lives_until(self, spec: LeaseSpec) -> int:
-        """Return when a lease expires; 0 when it is dead already."""
+        """Return when a lease expires; 0 when it is dead already.
+
+        Raises:
+            UnavailableError: nobody knows, or only a clock says so that may be wrong.
+        """
         seen = await self._leases.find(spec.id, spec.path)
+        if seen is not None and not seen.is_sure:
+            raise UnavailableError("the ledger's clock and this broker's disagree")
         return seen.expires_at_ms if seen is not None and seen.is_alive else 0
 
     async def _living(self, granted: Granted) -> Lease:

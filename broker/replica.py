@@ -108,6 +108,9 @@ class Replica:
             if record is None or not self._is_same_ledger(record):
                 self._gate.report("ledger", _lost(self._record))
                 return
+            if misfit := self._control.misfit(record):
+                self._gate.report("ledger", Hindrance(misfit, "then restart this broker"))
+                return
             self._gate.report("ledger")
             await self._follow_policy(record)
             await self._follow_keys(record)

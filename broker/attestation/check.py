@@ -8,16 +8,19 @@ never.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
+from broker.attestation.attestation import Attestation
 from broker.attestation.attested import Attested
 from broker.attestation.claim_path import find
-from broker.attestation.compact import UnverifiedToken, parse_compact
+from broker.attestation.compact import parse_compact
 from broker.attestation.declaration import IssuerDeclaration
 from broker.attestation.keyset import SkippedKey
 from broker.attestation.reasons import Reason
-from broker.attestation.trusted_issuer import TrustedIssuer
+from broker.attestation.spiffe.declared import TrustDomainDeclaration
 from broker.errors import AttestationError
+
+Declaration: TypeAlias = IssuerDeclaration | TrustDomainDeclaration
 
 _HEADER: Final = frozenset({"alg", "typ", "kid"})
 
@@ -122,24 +125,38 @@ class Notebook:
         self.trouble = why
 
 
-async def try_token(issuer: TrustedIssuer, declaration: IssuerDeclaration, token: str) -> Verdict:
-    """Put a token before the verifier, and tell how far it came."""
-    unverified: UnverifiedToken | None = None
+async def try_token(
+    attestation: Attestation, expected: Mapping[str, object], token: str
+) -> Verdict:
+    """Put a token before the verifier of one declaration, and tell how far it came.
+
+    ``expected`` is what :func:`expectations` says of that declaration.
+    """
     try:
-        unverified = parse_compact(token)
-        _check_issuer(unverified, declaration)
-        proof = await issuer.verify(unverified)
+        attested = await attestation.attest(token)
     except AttestationError as error:
-        return Verdict(_walk(error.reason), _failure(error, declaration, unverified))
-    return Verdict(_walk(""), attested=proof.attested)
+        return Verdict(_walk(error.reason), _failure(error, expected, token))
+    return Verdict(_walk(""), attested=attested)
 
 
-def _check_issuer(unverified: UnverifiedToken, declaration: IssuerDeclaration) -> None:
-    """Refuse what a broker would bring before another issuer's verifier, or none's."""
-    if unverified.unverified_claims.get("iss") != declaration.issuer:
-        raise AttestationError(
-            Reason.UNTRUSTED_ISSUER, "iss is not the declared issuer", claim="iss"
-        )
+def expectations(declared: Declaration) -> Mapping[str, object]:
+    """Say, by member of a token, what a declaration takes."""
+    whole: dict[str, object] = {
+        "aud": declared.audience,
+        "alg": list(declared.algorithms),
+        "exp": f"at most {declared.max_lifetime_seconds} s after iat, and not yet over",
+        "iat": f"not more than {declared.leeway_seconds} s ahead",
+    }
+    if isinstance(declared, TrustDomainDeclaration):
+        return whole | {"iss": f"any or none, with a sub below {declared.issuer}/"}
+    name = declared.mapping.name
+    return {
+        name.claim: list(name.values) or f"{name.prefix}… and a registered name",
+        **whole,
+        "iss": declared.issuer,
+        "typ": sorted(declared.types),
+        **declared.claims.verified,
+    }
 
 
 def _walk(reason: str) -> tuple[Check, ...]:
@@ -153,40 +170,19 @@ def _walk(reason: str) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def _failure(
-    error: AttestationError, declaration: IssuerDeclaration, token: UnverifiedToken | None
-) -> Failure:
-    seen = None
-    if token is not None and error.claim:
-        is_header = error.claim in _HEADER
-        seen = find(token.unverified_header if is_header else token.unverified_claims, error.claim)
+def _failure(error: AttestationError, expected: Mapping[str, object], token: str) -> Failure:
+    is_missing = error.reason in {Reason.NO_INSTANCE, Reason.CLAIM_MISSING}
     return Failure(
         reason=error.reason,
         message=str(error),
         claim=error.claim,
-        expected=_expected(error, declaration),
-        seen=seen,
+        expected="to be there" if is_missing else expected.get(error.claim),
+        seen=_seen(token, error.claim) if error.claim else None,
     )
 
 
-def _expected(error: AttestationError, declaration: IssuerDeclaration) -> object:
-    """Say what the declaration would have taken; ``None`` where there is no more to say."""
-    fixed: Mapping[str, object] = {
-        "iss": declaration.issuer,
-        "aud": declaration.audience,
-        "alg": list(declaration.algorithms),
-        "typ": sorted(declaration.types),
-        "exp": f"at most {declaration.max_lifetime_seconds} s after iat, and not yet over",
-        "iat": f"not more than {declaration.leeway_seconds} s ahead",
-        **declaration.claims.verified,
-    }
-    if error.reason in {Reason.NO_INSTANCE, Reason.CLAIM_MISSING}:
-        return "to be there"
-    return fixed.get(error.claim) or _mapped(error.claim, declaration)
-
-
-def _mapped(claim: str, declaration: IssuerDeclaration) -> object:
-    name = declaration.mapping.name
-    if claim != name.claim:
-        return None
-    return list(name.values) or (f"{name.prefix}… and a registered name")
+def _seen(token: str, claim: str) -> object:
+    """Return what the token says there; only a token that could be read has named a claim."""
+    unverified = parse_compact(token)
+    is_header = claim in _HEADER
+    return find(unverified.unverified_header if is_header else unverified.unverified_claims, claim)

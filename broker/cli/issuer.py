@@ -9,18 +9,28 @@ from typing import Any, Final
 import click
 from click.exceptions import Exit
 
-from broker.attestation.assembly import build_issuer
-from broker.attestation.check import Notebook, Outcome, Verdict, try_token
+from broker.attestation.assembly import build_issuer, build_trust_domain
+from broker.attestation.attestation import Attestation, Verifier
+from broker.attestation.check import (
+    Declaration,
+    Notebook,
+    Outcome,
+    Verdict,
+    expectations,
+    try_token,
+)
 from broker.attestation.compact import MAX_TOKEN_BYTES
-from broker.attestation.declaration import IssuerDeclaration
 from broker.attestation.instances import doubts
+from broker.attestation.proof_cache import ProofCache
 from broker.attestation.reasons import Reason
 from broker.attestation.settings import AttestationSettings
+from broker.attestation.spiffe.declared import TrustDomainDeclaration
 from broker.attestation.url_reader import open_key_session
 from broker.cli import exits
 from broker.cli.settings import config_option, settings_file
 from broker.clock import SystemClock, rfc3339
 from broker.errors import InvalidRequestError
+from broker.settings.fault import Fault
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
 from broker.terminal import shown
@@ -44,7 +54,7 @@ def issuer() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def check(issuer: str, config: Path, token_file: Path | None, *, as_json: bool) -> None:
-    """Fetch the keys of ISSUER (its name or its URL), and try a token on its declaration.
+    """Fetch the keys of ISSUER (its name, URL or trust domain), and try a token on it.
 
     Every check is told in its order, and of the one that fails the claim, what was expected and
     what was there. The token goes nowhere but to the issuer's own review, if that is declared, and
@@ -54,19 +64,19 @@ def check(issuer: str, config: Path, token_file: Path | None, *, as_json: bool) 
     is refused, 3 when keys or review cannot be had, 78 when the configuration is wrong.
     """
     settings = load_document(settings_file(config), Settings)
-    declaration = _choose(load_document(settings.issuers, AttestationSettings), issuer)
+    declared = _choose(load_document(settings.issuers, AttestationSettings), issuer)
     token = None if token_file is None else _read(token_file)
-    told, code = asyncio.run(_try(declaration, token))
+    told, code = asyncio.run(_try(declared, token))
     click.echo(json.dumps(told, indent=2) if as_json else "\n".join(_lines(told)))
     raise Exit(code)
 
 
-def _choose(settings: AttestationSettings, name: str) -> IssuerDeclaration:
-    declarations = settings.declarations()
-    for declaration in declarations:
-        if name in (declaration.name, declaration.issuer):
-            return declaration
-    known = ", ".join(declaration.name for declaration in declarations)
+def _choose(settings: AttestationSettings, name: str) -> Declaration:
+    declared: list[Declaration] = [*settings.declarations(), *settings.trust_domains]
+    for each in declared:
+        if name in (each.name, each.issuer):
+            return each
+    known = ", ".join(each.name for each in declared)
     raise InvalidRequestError(f"no issuer is called {name!r}: known are {known}")
 
 
@@ -79,16 +89,21 @@ def _read(file: Path) -> str:
     return str(data.decode("ascii", "replace")).strip()
 
 
-async def _try(declaration: IssuerDeclaration, token: str | None) -> tuple[dict[str, Any], int]:
-    notebook = Notebook()
+async def _try(declared: Declaration, token: str | None) -> tuple[dict[str, Any], int]:
+    notebook, clock = Notebook(), SystemClock()
     async with open_key_session() as session:
-        trusted = build_issuer(declaration, session, clock=SystemClock(), observer=notebook)
-        await trusted.keys.refresh()
+        verifier: Verifier
+        if isinstance(declared, TrustDomainDeclaration):
+            verifier = build_trust_domain(declared, session, clock=clock, observer=notebook)
+        else:
+            verifier = build_issuer(declared, session, clock=clock, observer=notebook)
+        attestation = Attestation([verifier], ProofCache(clock))
+        await attestation.start()
         verdict = None
         if token is not None:
-            verdict = await try_token(trusted, declaration, token)
-        await trusted.keys.close()
-    return _told(declaration, notebook, verdict), _code(notebook, verdict)
+            verdict = await try_token(attestation, expectations(declared), token)
+        await attestation.close()
+    return _told(declared, notebook, verdict), _code(notebook, verdict)
 
 
 def _code(notebook: Notebook, verdict: Verdict | None) -> int:
@@ -99,21 +114,25 @@ def _code(notebook: Notebook, verdict: Verdict | None) -> int:
     return exits.UNAVAILABLE if verdict.failure.reason in _NO_ANSWER else exits.REFUSED
 
 
-def _told(
-    declaration: IssuerDeclaration, notebook: Notebook, verdict: Verdict | None
-) -> dict[str, Any]:
+def _told(declared: Declaration, notebook: Notebook, verdict: Verdict | None) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "issuer": declaration.issuer,
-        "name": declaration.name,
+        "issuer": declared.issuer,
+        "name": declared.name,
         "keys": {
             "fetched": not notebook.trouble,
             "why": notebook.trouble,
             "key_ids": list(notebook.key_ids),
             "skipped": [{"kid": key.key_id, "why": key.why} for key in notebook.skipped],
         },
-        "warnings": [warning.message for warning in doubts(declaration, "")],
+        "warnings": [warning.message for warning in _warnings(declared)],
     }
     return told if verdict is None else told | _verdict(verdict, notebook)
+
+
+def _warnings(declared: Declaration) -> Iterator[Fault]:
+    if isinstance(declared, TrustDomainDeclaration):
+        return declared.warnings()
+    return doubts(declared, "")
 
 
 def _verdict(verdict: Verdict, notebook: Notebook) -> dict[str, Any]:

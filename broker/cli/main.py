@@ -34,6 +34,8 @@ COMMANDS: Final = {
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
     "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
+    "ledger": Entry("broker.cli.ledger", "ledger", "Look after what is in the ledger."),
+    "doctor": Entry("broker.cli.doctor", "doctor", "Examine an installation."),
     "help": Entry("broker.cli.help", "help_", "Explain what all commands have in common."),
     "completion": Entry(
         "broker.cli.completion", "completion", "Print a shell's completion script."

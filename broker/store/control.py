@@ -81,21 +81,41 @@ class ControlStore:
             known = await self.read()
         if known is None:
             raise UnavailableError("the control record vanished while it was being made")
-        self._check(known)
+        self._require_fit(known)
         return known
 
-    def _check(self, record: ControlRecord) -> None:
+    async def require_fit(self) -> None:
+        """Stop here unless the ledger, if there is one, was made for a broker like this.
+
+        Raises:
+            ConfigurationError: the ledger has another number of buckets or another schema.
+            StoreUnavailableError: the record cannot be read.
+        """
+        known = await self.read()
+        if known is not None:
+            self._require_fit(known)
+
+    def _require_fit(self, record: ControlRecord) -> None:
+        if misfit := self.misfit(record):
+            raise ConfigurationError(misfit)
+
+    def misfit(self, record: ControlRecord) -> str:
+        """Say why a broker like this cannot work on the ledger; empty when it can.
+
+        It would look for tasks and leases in other places than they are, and find none.
+        """
         here = len(self._keys.buckets)
         if record.buckets != here:
-            raise ConfigurationError(
+            return (
                 f"store.buckets is {here}, but this ledger was made with {record.buckets}: "
                 f"set store.buckets to {record.buckets}"
             )
         if record.schema != SCHEMA:
-            raise ConfigurationError(
+            return (
                 f"this ledger has schema {record.schema}, this broker speaks {SCHEMA}: "
                 "run matching versions"
             )
+        return ""
 
     async def publish(self, bundle: str, digest: str, by: str) -> ControlRecord:
         """Publish a bundle as the next revision; publishing what stands already changes nothing.

@@ -202,6 +202,7 @@ _CONFIRMED: Final = frozenset({"acknowledged", "bound", "earlier", "expired"})
 
 _DETAILS: Final = {
     "unshipped": "not in the feed yet, {age_ms} ms after the ledger had it",
+    "lost": "it was lost on its way into the feed, so nobody could be told of it",
     "unheard": "the event is none that resource servers are told of",
     "unreadable": "the event cannot be read, so nobody could be told of it",
     "clock": "the feed's clock and this broker's disagree: nobody can say who has heard it",

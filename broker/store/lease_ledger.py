@@ -19,7 +19,7 @@ from broker.store.link import Link, Reply
 from broker.store.paths import Paths
 from broker.store.refusals import accept
 
-END_BATCH = 100
+END_BATCH = 50
 """Leases ended by one script: a few milliseconds of the server's time (DESIGN §4: at most 20)."""
 
 

@@ -69,6 +69,6 @@ class Ledger:
             decisions=DecisionLog(link, keys, ids, limits),
             control=ControlStore(link, keys, ids),
             clock=LedgerClock(link, keys),
-            live=LiveLeases(link, keys),
+            live=LiveLeases(link, keys, bounds=bounds),
             selections=SelectionLedger(link, keys),
         )

@@ -8,6 +8,7 @@ from broker.ids import LeaseId
 from broker.model.selection import LiveLease
 from broker.model.task import TaskSpec
 from broker.store import codec, scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link, Reply
 
@@ -23,9 +24,10 @@ _WIDTH: Final = 6
 class LiveLeases:
     """Looks at tasks one by one, at their leases in pages."""
 
-    def __init__(self, link: Link, keys: Keyspace) -> None:
+    def __init__(self, link: Link, keys: Keyspace, *, bounds: ClockBounds = ANY_TIME) -> None:
         self._link = link
         self._keys = keys
+        self._bounds = bounds
 
     async def of(self, task: TaskSpec) -> tuple[list[LiveLease], int]:
         """Return the task's live leases, and how many besides cannot be read."""
@@ -69,7 +71,7 @@ class LiveLeases:
         bucket = self._keys.of(task.id)
         keys = [bucket.meta, bucket.cuts, *bucket.path(task.path)]
         keys += [bucket.lease(name) for name in names]
-        args: list[str | int] = [len(task.path), " ".join(task.path)]
+        args: list[str | int] = [len(task.path), " ".join(task.path), *self._bounds.around_now()]
         reply = await self._link.run(scripts.LEASE_ALIVE, keys, args)
         with codec.reading("a lease in the ledger"):
             rows = [reply[at : at + _WIDTH] for at in range(1, len(reply), _WIDTH)]

@@ -9,6 +9,9 @@ from tests.chaos.cast import Cast
 from tests.chaos.world import ORDERS, STALENESS_MS, World
 from tests.fakes.eventually_true import eventually_true
 
+WITHIN_S: Final = 180.0
+"""How long a busy machine may take to come to rest after a storm."""
+
 SLACK_MS: Final = 500
 """For what lies between a server's judgement and the clocks that are read around it."""
 
@@ -46,7 +49,7 @@ async def require_whole_trail(cast: Cast) -> None:
             starts, ends = starts_and_ends(read_audit(file))
             return known <= set(starts) and set(starts) == set(ends)
 
-        await eventually_true(complete, f"a complete trail in {file}", within_s=60)
+        await eventually_true(complete, f"a complete trail in {file}", within_s=WITHIN_S)
         records = read_audit(file)
         require_dense(records)
         starts, ends = starts_and_ends(records)
@@ -70,4 +73,4 @@ async def require_exact_quotas(world: World) -> None:
     async def exact() -> bool:
         return not await counted() & set(starts)
 
-    await eventually_true(exact, "places freed")
+    await eventually_true(exact, "places freed", within_s=WITHIN_S)

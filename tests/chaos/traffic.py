@@ -28,7 +28,7 @@ from tests.chaos.world import CLOCK
 
 T = TypeVar("T")
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 180.0
 """How long one request may be repeated: an outage of a test is shorter."""
 
 ENDED: Final = (TaskEndedError, CredentialEndedError, CredentialNotRenewableError, AbsentError)

@@ -214,6 +214,35 @@ async def test_nothing_is_prolonged_while_the_clocks_disagree(
     assert (await kit.ledger.tasks.view(task.spec.id)).agent_seen_ms == seen_ms
 
 
+async def test_what_an_order_means_is_found_whatever_the_clock_says(
+    kit: VerbsKit, clock: WrongClock
+) -> None:
+    """By a clock that ran ahead all of it would have expired, and nothing would be revoked."""
+    task = await kit.open()
+    lease = await kit.issue(task, ttl_ms=2_000)
+    await asyncio.sleep(2.1)
+    assert await kit.ledger.live.of(task.spec) == ([], 0)
+
+    clock.shift_ms = -HOUR_MS
+    found, _ = await kit.ledger.live.of(task.spec)
+
+    assert [one.id for one in found] == [lease]
+
+
+async def test_a_refused_renewal_frees_no_place_by_a_clock_that_disagrees(
+    kit: VerbsKit, clock: WrongClock
+) -> None:
+    """Only that clock says that the lease has expired: it may be alive, and counts."""
+    lease = await kit.issue(await kit.open(), ttl_ms=2_000)
+    await asyncio.sleep(2.1)
+    clock.shift_ms = -HOUR_MS
+
+    with pytest.raises(UnavailableError, match="clock"):
+        await kit.verbs.issuance.renew(kit.agent, lease, 60_000, "")
+
+    assert await kit.counted("agent", "invoice-bot") == [lease]
+
+
 @pytest.mark.parametrize("shift_ms", [-HOUR_MS, HOUR_MS])
 async def test_a_full_quota_stays_full_while_its_clock_is_wrong(
     kit: VerbsKit, clock: WrongClock, shift_ms: int

@@ -111,6 +111,18 @@ async def test_laying_a_cut_again_tells_nothing_new(kit: LedgerKit) -> None:
     assert [e["type"] for e in await kit.told("t_01_x")] == ["cut.made"]
 
 
+async def test_an_order_that_is_still_tried_is_not_laid_anew(kit: LedgerKit) -> None:
+    """One bucket was away for long: the others must not cut off what they issued meanwhile."""
+    revocation, cut = kit.ids.revocation(0), Cut(SelectorKind.TENANT, "acme")
+    await kit.cuts.lay(revocation, cut)
+    marker = kit.keys.buckets[1].cut_marker(revocation)
+    await kit.link.read("PEXPIRE", marker, 60_000)
+
+    await kit.cuts.lay(revocation, cut)
+
+    assert await kit.link.read("PTTL", marker) > 60_000
+
+
 async def test_a_later_cut_takes_the_place_of_an_earlier_one(kit: LedgerKit) -> None:
     """What was granted between the two is dead as well."""
     cut = Cut(SelectorKind.AGENT, "invoice-bot")

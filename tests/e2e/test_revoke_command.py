@@ -15,6 +15,9 @@ from tests.fakes.scene import Scene
 from tests.fakes.world import World
 
 TASKS = 20
+"""At least; more where there would be more in each than a task may have."""
+
+EACH = 80
 
 
 async def crowd(world: World, size: int) -> dict[str, str]:
@@ -22,11 +25,13 @@ async def crowd(world: World, size: int) -> dict[str, str]:
     world.config.edit("agents.yaml", _allow_many)
     world.config.edit_capability("orders-api", max_ttl_seconds=3_000)
     await world.publish()
-    tasks = [(await world.open(ttl_seconds=28_800))["id"] for _ in range(TASKS)]
+    count = max(TASKS, size // EACH)
+    tasks = [(await world.open(ttl_seconds=28_800))["id"] for _ in range(count)]
     tokens: dict[str, str] = {}
+    wanted = [tasks[number % count] for number in range(size)]
     for start in range(0, size, TASKS):
         issued = await asyncio.gather(
-            *(world.issue(task, ttl_seconds=3_000) for task in tasks[: size - start])
+            *(world.issue(task, ttl_seconds=3_000) for task in wanted[start : start + TASKS])
         )
         tokens |= {each["id"]: each["access_token"] for each in issued}
     return tokens

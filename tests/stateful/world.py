@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from backends.jwt import access_token_claims
 from broker.faultpoints import FaultPoints
 from broker.feed.shipper import Shipper
 from broker.gate import Gate
@@ -111,6 +112,7 @@ class World:
             metrics=Metrics(durability="os", reasons=[], actions=list(Action)),
             faults=FaultPoints(),
             issuer="https://broker.example",
+            claims_of=access_token_claims,
             task_limits=TASK_LIMITS,
             retention_ms=LIMITS.retention_ms,
             claims=CLAIMS,

@@ -6,6 +6,8 @@
 local now, sure = cautious_clock(ARGV[12], ARGV[13])
 local told = redis.call('GET', KEYS[5])
 if told then
+  -- For as long as somebody still asks: forgotten, the order would cut off what was issued since.
+  redis.call('PEXPIRE', KEYS[5], ARGV[11])
   local before, n = string.match(told, '^(%d+) (%d+)$')
   return {'ok', before, n}
 end

@@ -2,7 +2,7 @@
 -- KEYS: meta, seqs, subs
 -- ARGV: bucket, n, strict (1 or 0), staleness ms, forgotten after ms, earliest, latest
 -- Answers {verdict, now, acknowledged, subscribers, bound}; verdicts:
---   before it is in the feed: unshipped; it is none that subscribers hear: unheard, unreadable;
+--   before it is in the feed: unshipped; it never came there: lost; it is none that subscribers hear: unheard, unreadable;
 --   confirmed: acknowledged, bound, earlier, expired; else clock (not believed), waiting, or young when all that waits
 --   is the feed itself.
 local meta, seqs, subs = KEYS[1], KEYS[2], KEYS[3]
@@ -15,6 +15,9 @@ local now, sure = read_clock(meta)
 
 if tonumber(n) > tonumber(redis.call('HGET', meta, 'n:' .. bucket) or '0') then
   return { 'unshipped', now, 0, 0, 0 }
+end
+for from, to in string.gmatch(redis.call('HGET', meta, 'lost:' .. bucket) or '', '(%d+)%-(%d+)') do
+  if tonumber(n) >= tonumber(from) and tonumber(n) <= tonumber(to) then return { 'lost', now, 0, 0, 0 } end
 end
 local known = redis.call('HGET', seqs, bucket .. ':' .. n) or ''
 local seq, shipped, mark = string.match(known, '^(%d+) (%d+) (%d)')

@@ -1,7 +1,9 @@
 -- Which of some leases of one task are alive, by the judge's word. KEYS: meta cuts, path…, lease…
--- ARGV: number of nodes on the path, path. Answers for each live one: its position, tenant, agent,
+-- ARGV: number of nodes on the path, path, earliest, latest. By a clock that is not believed nothing has
+-- aged: what an order may mean has to be found. Answers for each live one: its position, tenant, agent,
 -- issuer, capability, when it was issued.
 local now = read_clock()
+if now < tonumber(ARGV[3]) or now > tonumber(ARGV[4]) then now = 0 end
 local last = 2 + tonumber(ARGV[1])
 local alive = {text(now)}
 if path_ended(3, last, now) then return alive end

@@ -2,15 +2,16 @@
 
 import pytest
 
-from broker.attestation.check import STEPS, Notebook, Outcome, Verdict, try_token
+from broker.attestation.check import STEPS, Notebook, Outcome, Verdict, expectations, try_token
 from broker.attestation.reasons import Reason
 from tests.fakes.attestation import AUDIENCE, ISSUER, Bench, declare, honest_claims
 from tests.fakes.issuer import EC_256_OTHER, Signer
+from tests.fakes.spiffe import SpiffeBench, declare_domain
 
 
 async def verdict_on(bench: Bench, token: str) -> Verdict:
     """Try a token on the bench's declaration."""
-    return await try_token(bench.issuer, declare(), token)
+    return await try_token(bench.attestation, expectations(declare()), token)
 
 
 def outcomes(verdict: Verdict) -> dict[str, Outcome]:
@@ -127,3 +128,20 @@ def test_the_notebook_keeps_the_last_word() -> None:
     assert notebook.trouble == "down"
     notebook.keys_changed("x", ["k1"], ())
     assert (notebook.trouble, notebook.key_ids) == ("", ("k1",))
+
+
+async def test_a_trust_domain_is_tried_in_the_same_way() -> None:
+    """Its tokens need no issuer: what was expected is said of the subject."""
+    bench = SpiffeBench()
+    expected = expectations(declare_domain())
+
+    good = await try_token(bench.attestation, expected, bench.token())
+    foreign = await try_token(
+        bench.attestation, expected, bench.token(sub="spiffe://other.example/agents/a/b")
+    )
+
+    assert good.attested is not None
+    assert good.attested.name == "invoice-bot"
+    assert outcomes(foreign)["issuer"] is Outcome.FAILED
+    assert foreign.failure is not None
+    assert "spiffe://prod.example/" in str(foreign.failure.expected)

@@ -1,5 +1,4 @@
 import asyncio
-import inspect
 import os
 import signal
 import subprocess
@@ -11,7 +10,6 @@ import pytest
 from aiohttp import web
 
 from broker.client.api_errors import AccessRefusedError
-from broker.client.credential_calls import CredentialCalls
 from broker.client.errors import (
     BrokerUnreachableError,
     ClosedError,
@@ -20,16 +18,11 @@ from broker.client.errors import (
     TokenSourceError,
     WrongLoopError,
 )
-from broker.client.operator_calls import OperatorCalls
 from broker.client.results import Ceiling
 from broker.client.sync_api import (
     SyncBrokerClient,
-    SyncCredentialCalls,
-    SyncOperatorCalls,
-    SyncTaskCalls,
     SyncTaskScope,
 )
-from broker.client.task_calls import TaskCalls
 from tests.fakes import answers, serving_thread
 from tests.fakes.broker_server import BrokerServer, Seen
 
@@ -76,27 +69,6 @@ def ended(broker: BrokerServer) -> list[str]:
     """Return how the task was ended, once per request that said so."""
     last = [seen.path.rpartition("/")[2] for seen in broker.seen]
     return [verb for verb in last if verb in STATES]
-
-
-@pytest.mark.parametrize(
-    ("asynchronous", "synchronous"),
-    [
-        (TaskCalls, SyncTaskCalls),
-        (CredentialCalls, SyncCredentialCalls),
-        (OperatorCalls, SyncOperatorCalls),
-    ],
-)
-def test_every_call_has_its_twin(asynchronous: type, synchronous: type) -> None:
-    """With the same name and the same documentation; nothing is forgotten."""
-    calls = {
-        name
-        for name, member in vars(asynchronous).items()
-        if not name.startswith("_") and inspect.isfunction(member)
-    }
-
-    assert calls == {name for name in vars(synchronous) if not name.startswith("_")}
-    for name in calls:
-        assert vars(synchronous)[name].__doc__ == vars(asynchronous)[name].__doc__
 
 
 def test_a_call_waits_for_its_answer(broker: BrokerServer, client: SyncBrokerClient) -> None:

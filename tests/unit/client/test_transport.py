@@ -1,4 +1,6 @@
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -361,3 +363,40 @@ async def test_another_event_loop_is_refused_before_anything_is_sent(
     with pytest.raises(WrongLoopError):
         await asyncio.to_thread(elsewhere)
     assert len(broker.seen) == 1
+
+
+FORKS = """
+import asyncio, os, sys, warnings
+from broker.client import BrokerClient, open_session
+from broker.client.errors import ForkedError
+warnings.simplefilter("ignore", DeprecationWarning)  # a fork with threads: that is the point
+async def token():
+    return "workload"
+async def main():
+    async with open_session() as session:
+        client = BrokerClient(sys.argv[1], token, session)
+        assert await client.is_healthy()
+        child = os.fork()
+        if child == 0:
+            try:
+                await client.is_healthy()
+            except ForkedError:
+                os._exit(7)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert await client.is_healthy()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+async def test_a_forked_child_does_not_write_into_its_parents_connections(
+    broker: BrokerServer,
+) -> None:
+    """It is refused before anything is sent; the parent goes on."""
+    broker.answer("GET /healthz", {})
+
+    program = await asyncio.create_subprocess_exec(sys.executable, "-c", FORKS, broker.url)
+
+    assert await program.wait() == 0
+    assert len(broker.seen) == 2

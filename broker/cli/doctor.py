@@ -1,0 +1,44 @@
+"""`broker doctor`: is everything here that a broker needs?"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+from click.exceptions import Exit
+from rich.console import RenderableType
+
+from broker import logs
+from broker.cli import exits
+from broker.cli.screen import Document, Screen, rows
+from broker.cli.settings import config_option, load
+from broker.doctor import Doctor, Line
+from broker.settings.settings import Settings
+
+
+@click.command(short_help="Examine an installation.")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(config: Path, *, as_json: bool) -> None:
+    """Examine an installation, from the machine of a broker, without changing anything.
+
+    Looks at the settings, the listener, the audit trail and its disk, the policies with their own
+    tests, the issuers' key sets, the store, the clocks, what is published, and the signing keys.
+    Ends with 1 when something would keep a broker from giving access.
+    """
+    settings = load(config)
+    logs.configure("critical", "console", sys.stderr)
+    lines = asyncio.run(_all(settings))
+    told = {"healthy": all(line.state != "fail" for line in lines)}
+    document = {**told, "checks": [msgspec.to_builtins(line) for line in lines]}
+    Screen(sys.stdout, as_json=as_json).answer(document, _view)
+    raise Exit(exits.OK if told["healthy"] else exits.REFUSED)
+
+
+async def _all(settings: Settings) -> list[Line]:
+    return [line async for line in Doctor(settings).run()]
+
+
+def _view(document: Document) -> RenderableType:
+    return rows(document["checks"], ("check", "state", "what", "remedy"), empty="")

@@ -1,0 +1,95 @@
+"""`broker doctor` and `broker ledger check` over a whole installation, sound and broken."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from broker.cli import exits
+from broker.cli.main import main
+from broker.doctor import Doctor
+from broker.signing.private_files import write_private
+from tests.fakes.world import World
+
+
+async def states(world: World) -> dict[str, str]:
+    """Examine the installation; the worst of each check counts."""
+    found: dict[str, str] = {}
+    async for line in Doctor(world.config.settings()).run():
+        worst = max(found.get(line.check, "ok"), line.state, key=["ok", "warn", "fail"].index)
+        found[line.check] = worst
+        assert line.state == "ok" or line.remedy
+    return found
+
+
+async def test_a_sound_installation_is_all_well(world: World) -> None:
+    """Every check is made."""
+    assert await states(world) == dict.fromkeys(
+        ("settings", "listen", "audit", "policy", "issuers", "store", "clock", "ledger", "keys"),
+        "ok",
+    )
+
+
+async def test_each_thing_that_is_broken_is_named(world: World) -> None:
+    """And keeps no other check from being made."""
+    world.config.edit_agent("invoice-bot", purpose="something else")
+    world.single.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    for key in world.config.keys.glob("*.pem"):
+        key.unlink()
+    write_private(world.config.keys / "stray.pem", b"no key at all")
+    world.config.write("issuers.yaml", "- 7\n")
+
+    found = await states(world)
+
+    world.single.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert found["policy"] == "warn"
+    assert (found["store"], found["issuers"]) == ("fail", "fail")
+    assert (found["settings"], found["audit"], found["clock"]) == ("ok", "ok", "ok")
+    assert "fail" in (found["ledger"], found.get("keys"))
+
+
+async def test_a_ledger_that_is_gone_is_named(world: World) -> None:
+    """What needs no ledger is looked at all the same."""
+    await world.stop()
+    world.single.stop()
+
+    found = await states(world)
+
+    world.single.start()
+    assert {found[check] for check in ("store", "clock", "ledger")} == {"fail"}
+    assert (found["policy"], found["issuers"]) == ("ok", "ok")
+
+
+def test_what_cannot_be_read_is_a_wrong_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    """For both commands, with a file."""
+    for command in (["doctor"], ["ledger", "check"]):
+        assert main([*command, "--config", "/nowhere", "--json"]) == exits.CONFIGURATION
+        error: dict[str, Any] = json.loads(capsys.readouterr().err)["error"]
+        assert error["faults"]
+
+
+async def test_the_commands_say_so_by_their_exit_codes(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Zero for all well, one for something to do."""
+    task = await world.open()
+    lease = (await world.issue(task["id"]))["id"]
+    settings = world.config.settings()
+    text = (world.config.folder / "broker.yaml").read_text()
+    text = text.replace(
+        text[text.index("store:") :].split("url: ")[1].split("\n")[0], settings.store.url, 1
+    )
+    world.config.write("broker.yaml", text)
+    line = ["ledger", "check", "--json", "--config", str(world.config.folder)]
+
+    assert await asyncio.to_thread(main, line) == exits.OK
+    due = world.broker.ledger.keys.of(lease).due
+    world.single.ask("ZREM", due, f"l:{lease}:{task['id']}")
+    capsys.readouterr()
+    code = await asyncio.to_thread(main, line)
+
+    told = capsys.readouterr().out
+    document = json.JSONDecoder().raw_decode(told, told.index("{\n"))[0]
+    assert (code, document["sound"]) == (exits.REFUSED, False)
+    assert [each["where"] for each in document["findings"]] == [lease]
