@@ -4,7 +4,7 @@ The first kind, our own access token, needs only this: the facts that a token st
 function from them to its claims.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -35,6 +35,8 @@ class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     evidence_issuer: str
     actors: Sequence[str]
+    confirmation: Mapping[str, str] | None = None
+    """RFC 7800 ``cnf``: the key that the token is bound to, if any."""
 
 
 ClaimsOf: TypeAlias = Callable[[AccessToken], Claims]

@@ -14,7 +14,7 @@ def access_token_claims(token: AccessToken) -> Claims:
     Raises:
         ValueError: there is no actor.
     """
-    return {
+    claims: Claims = {
         "iss": token.issuer,
         "sub": token.subject,
         "aud": token.audience,
@@ -33,3 +33,6 @@ def access_token_claims(token: AccessToken) -> Claims:
         "act": actor_chain(token.actors),
         "iat_ms": token.issued_at_ms,
     }
+    if token.confirmation is not None:
+        claims["cnf"] = dict(token.confirmation)
+    return claims

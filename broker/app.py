@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Final
 
@@ -21,8 +21,9 @@ from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
 from broker.attestation.settings import AttestationSettings
 from broker.audit.json_lines import JsonLinesSink
+from broker.callers import Callers, client_watch
 from broker.clock import Clock, SystemClock
-from broker.endpoints import endpoint_of, http_limits
+from broker.endpoints import endpoint_of, http_limits, trust_of
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
 from broker.faultpoints import FaultPoints
 from broker.feed.hub import Hub, HubLimits
@@ -32,13 +33,14 @@ from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
 from broker.http.panic import PanicDoor
+from broker.http.possession import Possession
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import Services
 from broker.metrics import Metrics
-from broker.model.principal import Principal
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
+from broker.proof.dpop import ProofChecker
 from broker.readiness import DRAIN, readiness
 from broker.reaper import Claims
 from broker.replica import WATCHERS, Replica
@@ -265,24 +267,21 @@ class Broker:
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:
         limits = http_limits(self._settings)
-        app = build(self._services(attestation, limits))
+        endpoint = endpoint_of(self._settings.listen)
+        trust = trust_of(self._settings.listen, endpoint)
+        callers = Callers(attestation, self.replica, client_watch(attestation, trust, self._clock))
+        self._ticker.every(_WATCH_MS, callers.look)
+        app = build(self._services(callers, limits))
         server = HttpServer(app, limits, structlog.get_logger("broker.http"))
-        await server.start(endpoint_of(self._settings.listen))
+        await server.start(endpoint)
         return server
 
     async def _stop_http(self, server: HttpServer) -> None:
         self._hub.close()
         await server.stop()
 
-    def _jwks(self) -> Mapping[str, object]:
-        return self.replica.keyring.jwks()
-
-    def _services(self, attestation: Attestation, limits: HttpLimits) -> Services:
-        verbs = self.verbs
-
-        async def authenticate(token: str) -> Principal:
-            return self.replica.registered.registry.resolve(await attestation.attest(token))
-
+    def _services(self, callers: Callers, limits: HttpLimits) -> Services:
+        verbs, issuer = self.verbs, self._settings.issuer
         return Services(
             tasks=verbs.tasks,
             listing=verbs.listing,
@@ -293,14 +292,16 @@ class Broker:
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,
-            authenticate=authenticate,
+            authenticate=callers.by_token,
+            clients=callers,
+            possession=Possession(ProofChecker(self._clock, self.ledger.proofs), issuer),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
-            jwks=self._jwks,
+            jwks=lambda: dict(self.replica.keyring.jwks()),
             metrics=self.metrics,
             limits=limits,
             clock=self._clock,
             log=structlog.get_logger("broker.http"),
-            issuer=self._settings.issuer,
+            issuer=issuer,
             durability=self._settings.store.durability,
             request_id=self.ledger.ids.operation,
             extra_routes=feed_routes(self._hub, limits=limits),

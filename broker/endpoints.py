@@ -1,9 +1,18 @@
 """From settings to what the HTTP server takes."""
 
+from broker.http.client_trust import ClientTrust
 from broker.http.limits import Limits
 from broker.http.sockets import Endpoint, TcpEndpoint, UnixEndpoint, tls_context
 from broker.settings.listening import Listen
 from broker.settings.settings import Settings
+
+
+def trust_of(listen: Listen, endpoint: Endpoint) -> ClientTrust | None:
+    """Let the endpoint ask clients for certificates, if the settings say so."""
+    is_asking = listen.tls is not None and listen.tls.client_certificates
+    if not is_asking or not isinstance(endpoint, TcpEndpoint) or endpoint.tls is None:
+        return None
+    return ClientTrust(endpoint.tls)
 
 
 def endpoint_of(listen: Listen) -> Endpoint:

@@ -53,6 +53,12 @@ class InvalidRequestError(BrokerError):
         self.field = field
 
 
+class InvalidProofError(InvalidRequestError):
+    """The DPoP proof is refused (RFC 9449 §4.3): make a new one for each request."""
+
+    code = "invalid-dpop-proof"
+
+
 class IdempotencyConflictError(InvalidRequestError):
     """The same idempotency key came with another body: use a new key for a new request."""
 
@@ -90,6 +96,15 @@ class AccessDeniedError(BrokerError):
         super().__init__(reason)
         self.reason = reason
         self.decision_id = decision_id
+
+
+class BindingRequiredError(AccessDeniedError):
+    """The credential is only for whoever proves a key, and this request did not, or another's.
+
+    Send a DPoP proof, or call over TLS with a client certificate; to renew, by the same key.
+    """
+
+    code = "binding-required"
 
 
 class NotFoundError(BrokerError):

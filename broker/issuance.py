@@ -1,6 +1,7 @@
 """The path of a request for a credential: the steps, in this order, in one place.
 
-    task ─ own it? ─ within its ceiling? ─ decide ─ attenuate ─ grant (ledger and quotas) ─ sign
+    task ─ own it? ─ within its ceiling? ─ decide ─ attenuate, bind to a key
+         ─ grant (ledger and quotas) ─ sign
 
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.
@@ -9,8 +10,15 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from broker.errors import InvalidRequestError, LeaseNotRenewableError, NotFoundError
+from broker.binding import is_held, is_met, key_for, latest_end_ms
+from broker.errors import (
+    BindingRequiredError,
+    InvalidRequestError,
+    LeaseNotRenewableError,
+    NotFoundError,
+)
 from broker.faultpoints import FaultPoints
 from broker.governance.published import Published
 from broker.granting import Granting
@@ -64,11 +72,12 @@ class Issuance:
             NotFoundError: no such task, or another instance's.
             InvalidRequestError: no such capability in this tenant.
             AccessDeniedError: beyond the ceiling, or policy refuses.
+            BindingRequiredError: policy wants it bound to a key, and none is proven.
             TaskClosedError: the task or an ancestor has ended, or an operator has cut it off.
             QuotaExceededError: of the task, an agent of its path's ends, or the tenant.
             UnavailableError: revoke-only at the moment.
         """
-        same = repeatable(caller, f"issue {task}", idempotency_key, request)
+        same = repeatable(caller, f"issue {task}", idempotency_key, _asked(caller, request))
 
         async def attempt(published: Published, known: Principal) -> IssuedCredential:
             found = await self._tree.bound(task)
@@ -105,13 +114,16 @@ class Issuance:
             raise await self._judgement.refuse(
                 published, query, "nothing-left", "a scope that the obligations leave"
             )
+        key = key_for(caller, permit.obligations)
+        await self._check_binding(published, query, is_met(key, permit.obligations))
         most = _longest(published, capability, permit.obligations.max_ttl_ms)
+        granted = self._spec(caller, spec, capability, scopes, permit.trace)
         new = NewLease(
-            spec=self._spec(caller, spec, capability, scopes, permit.trace),
+            spec=replace(granted, confirmation=key),
             state=LeaseState.ACTIVE,
             ttl_ms=min(query.ttl_ms, most),
             max_ttl_ms=most,
-            evidence_exp_ms=caller.expires_at_ms,
+            evidence_exp_ms=latest_end_ms(caller, key),
             facts=published.revision,
             key=same.key,
             digest=same.digest,
@@ -131,6 +143,14 @@ class Issuance:
             raise await self._judgement.refuse(
                 published, query, "beyond-capability", "the capability has these scopes"
             )
+
+    async def _check_binding(self, published: Published, query: Query, is_good: bool) -> None:  # noqa: FBT001 - a judgement
+        """Refuse, with a record, what is not bound as it has to be."""
+        if not is_good:
+            refusal = await self._judgement.refuse(
+                published, query, "binding-required", "a key that policy allows, and its proof"
+            )
+            raise BindingRequiredError(refusal.reason, decision_id=refusal.decision_id)
 
     def _spec(
         self,
@@ -171,9 +191,10 @@ class Issuance:
         Raises:
             NotFoundError: no such credential, or another instance's.
             LeaseNotRenewableError: its capability forbids it, or it would not live longer.
+            BindingRequiredError: it is bound to a key that this request does not prove.
             AccessDeniedError, TaskClosedError, UnavailableError: as for :meth:`issue`.
         """
-        same = repeatable(caller, f"renew {lease}", idempotency_key, ttl_ms)
+        same = repeatable(caller, f"renew {lease}", idempotency_key, _asked(caller, ttl_ms))
 
         async def attempt(published: Published, known: Principal) -> IssuedCredential:
             held = await self._leases.view(lease)
@@ -199,12 +220,15 @@ class Issuance:
             raise await self._judgement.refuse(
                 published, query, "narrower-now", "the obligations leave all of its scopes"
             )
+        key = held.spec.confirmation
+        is_good = is_met(key, permit.obligations) and is_held(caller, key)
+        await self._check_binding(published, query, is_good)
         self._faults.reach("renew.decided")
         renewal = Renewal(
             ttl_ms=min(
                 query.ttl_ms, _longest(published, capability, permit.obligations.max_ttl_ms)
             ),
-            evidence_exp_ms=caller.expires_at_ms,
+            evidence_exp_ms=latest_end_ms(caller, key),
             facts=published.revision,
             key=same.key,
             digest=same.digest,
@@ -216,6 +240,11 @@ class Issuance:
         issued = IssuedCredential(lease, self._minting.sign(lease))
         self._faults.reach("renew.signed")
         return issued
+
+
+def _asked(caller: Principal, request: object) -> object:
+    """Return what an idempotency key stands for: with a proof also the key that is asked for."""
+    return request if caller.proven.dpop is None else (request, caller.proven.dpop)
 
 
 def _capability(published: Published, name: str, tenant: str) -> Capability | None:

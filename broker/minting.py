@@ -58,5 +58,6 @@ class Minting:
             tenant=spec.tenant,
             evidence_issuer=spec.evidence_issuer,
             actors=spec.actors,
+            confirmation=spec.confirmation.to_claim() if spec.confirmation else None,
         )
         return self._source.keyring.by_id(spec.key_id).sign(self._claims_of(token))

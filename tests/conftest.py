@@ -16,6 +16,10 @@ from tests.fakes.redis_servers import PATIENT_MS, Cluster, SingleServer, fake_cl
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
+# A slow machine is no finding: no example has a deadline, and none is judged by how long it took.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
+
 LINKS = ("mux", "client", "cluster", "fake")
 """Every way to reach a Redis. For some of them: ``parametrize("link", ["mux"], indirect=True)``."""
 

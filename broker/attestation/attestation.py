@@ -10,6 +10,7 @@ from broker.attestation.issuer_keys import IssuerKeys
 from broker.attestation.proof_cache import ProofCache
 from broker.attestation.reasons import Reason
 from broker.attestation.spiffe.spiffe_id import SpiffeIdError, parse_spiffe_id
+from broker.attestation.spiffe.trust_domain import TrustDomain
 from broker.attestation.trusted_issuer import Proof
 from broker.errors import AttestationError
 
@@ -66,6 +67,10 @@ class Attestation:
             proof = await self._choose(unverified).verify(unverified)
             self._proofs.remember(token, proof)
         return proof.attested
+
+    def trust_domains(self) -> tuple[TrustDomain, ...]:
+        """Return the verifiers of SPIFFE trust domains among them."""
+        return tuple(each for each in self._issuers.values() if isinstance(each, TrustDomain))
 
     async def start(self) -> None:
         """Look for the keys of all issuers; one that does not answer holds up no other."""

@@ -104,6 +104,17 @@ class IssuerKeys:
             raise self._refusal()
         return key
 
+    def require(self) -> KeySet:
+        """Return the set in hand.
+
+        Raises:
+            KeySetUnavailableError: ``keys-missing`` or ``keys-stale``.
+        """
+        key_set = self.key_set
+        if key_set is None:
+            raise self._refusal()
+        return key_set
+
     async def verified(self, header: JoseHeader, token: UnverifiedToken) -> SignedClaims:
         """Return the claims of a token that the key it names has signed.
 

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     KEYS_STALE = "keys-stale"
     UNKNOWN_KEY = "unknown-key"
     SIGNATURE = "signature"
+    CERTIFICATE = "certificate"
     AUDIENCE = "audience"
     DATES = "dates"
     NO_EXPIRY = "no-expiry"

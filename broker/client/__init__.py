@@ -27,6 +27,7 @@ from broker.client.liveness import Liveness, OfflineLiveness
 from broker.client.middleware import VERIFIED, bearer, public, require
 from broker.client.open_verifier import open_verifier
 from broker.client.passage import current_token
+from broker.client.possession import Possession
 from broker.client.requires import granted, in_path, requires
 from broker.client.results import Ceiling
 from broker.client.subscription import Subscription
@@ -37,6 +38,7 @@ from broker.client.token import VerifiedToken
 from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
+from broker.proof.dpop_key import DpopKey
 from broker.secret import Secret
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "BrokerClient",
     "Ceiling",
     "ClientError",
+    "DpopKey",
     "Endpoint",
     "FixedKeys",
     "HeldCredential",
@@ -54,6 +57,7 @@ __all__ = [
     "KeySource",
     "Liveness",
     "OfflineLiveness",
+    "Possession",
     "RefusalError",
     "Secret",
     "Subscription",

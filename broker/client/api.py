@@ -22,6 +22,7 @@ from broker.client.results import Introspected, OpenedTask, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
 from broker.client.transport import Call, Transport
+from broker.proof.dpop_key import DpopKey
 from broker.secret import Secret
 
 
@@ -41,6 +42,7 @@ class BrokerClient:
         timeout_seconds: float = 10.0,
         patience_seconds: float = 30.0,
         allow_plain_http: bool = False,
+        key: DpopKey | None = None,
     ) -> None:
         """Fix the broker and the identity.
 
@@ -51,11 +53,14 @@ class BrokerClient:
             timeout_seconds: how long one try of one request may take.
             patience_seconds: how long all tries of one request may take together.
             allow_plain_http: True lets tokens travel in clear text to another machine.
+            key: the agent's own; every credential that is asked for is then bound to it.
 
         Raises:
             ValueError: the URL or the session is not fit to carry tokens.
         """
-        endpoint = Endpoint(base_url, token_source, session, allow_plain_http=allow_plain_http)
+        endpoint = Endpoint(
+            base_url, token_source, session, allow_plain_http=allow_plain_http, key=key
+        )
         self._transport = Transport(
             endpoint, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds
         )

@@ -52,6 +52,14 @@ class IdempotencyKeyReusedError(RequestRejectedError):
     remedy = "Make a new key for a new request; repeat a request only byte for byte."
 
 
+class ProofRejectedError(RequestRejectedError):
+    """The DPoP proof was refused: it is for another request, too old, or was used before."""
+
+    codes: ClassVar[tuple[str, ...]] = ("invalid-dpop-proof", "invalid_dpop_proof")
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Make a proof for each request; check the base URL and this machine's clock."
+
+
 class ContentTooLargeError(RequestRejectedError):
     """The body is longer than the broker reads."""
 
@@ -106,6 +114,14 @@ class AccessRefusedError(ApiError):
     codes: ClassVar[tuple[str, ...]] = ("access-denied", "access_denied")
     statuses: ClassVar[tuple[int, ...]] = (403,)
     remedy = "Ask for less, or give the decision to an operator (broker explain)."
+
+
+class BindingRequiredError(AccessRefusedError):
+    """The credential is only for whoever proves a key, and this request did not, or another's."""
+
+    codes: ClassVar[tuple[str, ...]] = ("binding-required",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Give the client a DpopKey, or a client certificate; renew by the key you issued with."
 
 
 class AbsentError(ApiError):

@@ -21,13 +21,14 @@ token of the broker unless its path is listed as public; conditions on endpoints
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
+from urllib.parse import quote
 
 from broker.client import passage
 from broker.client.asgi_lifespan import Lifespan
 from broker.client.bearer import (
     Presented,
     RefusalAnswer,
-    bearer_token,
+    authorization_of,
     refusal_answer,
     require_quotable,
 )
@@ -126,11 +127,12 @@ class BearerGuard:
                 await socket.close(scope, refusal_answer(here.refusal, self._realm))
 
     async def _verified(self, scope: Scope) -> tuple[VerifiedToken, Secret]:
-        raw = bearer_token(_presented(scope))
+        presented = _presented(scope)
+        raw = authorization_of(presented).token
         verifier = self._lifespan.verifier
         if verifier is None:
             raise VerifierNotOpenError
-        return await verifier.verify(raw), Secret(raw)
+        return await verifier.verify(raw, presented=presented), Secret(raw)
 
 
 class _GuardedSend:
@@ -220,7 +222,17 @@ def _presented(scope: Scope) -> Presented:
         for name, value in scope["headers"]
         if name.lower() == b"authorization"
     )
-    return Presented(shown, scope.get("query_string", b"").decode("latin-1"))
+    proofs = tuple(
+        value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"dpop"
+    )
+    raw_path = scope.get("raw_path") or quote(scope["path"]).encode()
+    return Presented(
+        shown,
+        scope.get("query_string", b"").decode("latin-1"),
+        method=scope.get("method", "GET"),
+        path=raw_path.decode("latin-1"),
+        proofs=proofs,
+    )
 
 
 async def _answer(send: Send, answer: RefusalAnswer, kind: str = "http.response") -> None:

@@ -1,4 +1,4 @@
-"""How a request shows a token, and how a refusal is answered: RFC 6750, for every framework.
+"""How a request shows a token, and how a refusal is answered: RFC 6750, 9449, every framework.
 
 The one parser and the one renderer of this package; :mod:`broker.client.middleware` (aiohttp) and
 :mod:`broker.client.asgi` only carry their framework's headers here and the answer back. A token is
@@ -18,9 +18,8 @@ from broker.client.errors import (
     ScopeMissingError,
     TokenMissingError,
 )
-
-_CREDENTIALS: Final = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.ASCII | re.IGNORECASE)
-"""RFC 6750 §2.1; the scheme's name has no case (RFC 9110 §11.1)."""
+from broker.proof.authorization import Authorization, AuthorizationError, parse_authorization
+from broker.proof.dpop import PROOF_ALGORITHMS
 
 _QUOTABLE: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)
 """RFC 6750 §3: what may stand between quotes in a challenge."""
@@ -36,6 +35,16 @@ class Presented:
     query: str = field(default="", repr=False)
     """The raw query string; it may hold a token, so it is not shown."""
 
+    method: str = ""
+    path: str = ""
+    """The raw path, as it was sent."""
+
+    proofs: tuple[str, ...] = field(default=(), repr=False)
+    """The value of every ``DPoP`` header."""
+
+    certificate: bytes = field(default=b"", repr=False)
+    """The client's certificate in DER, when TLS ends here and it showed one."""
+
 
 @dataclass(frozen=True, slots=True)
 class RefusalAnswer:
@@ -46,22 +55,22 @@ class RefusalAnswer:
     body: bytes
 
 
-def bearer_token(presented: Presented) -> str:
-    """Return the one token of a request; nothing of it is checked but its alphabet.
+def authorization_of(presented: Presented) -> Authorization:
+    """Return the one token of a request and how it is shown; nothing of it is checked.
 
     Raises:
         TokenMissingError: there is none.
         AuthorizationMalformedError: two headers, a token in the URL, or a header that is malformed.
     """
-    if len(presented.authorization) > 1 or _is_in_query(presented.query):
+    if _is_in_query(presented.query):
         raise AuthorizationMalformedError
-    shown = presented.authorization[0] if presented.authorization else ""
-    if shown.partition(" ")[0].lower() != "bearer":
+    try:
+        shown = parse_authorization(presented.authorization)
+    except AuthorizationError:
+        raise AuthorizationMalformedError from None
+    if shown is None:
         raise TokenMissingError
-    credentials = _CREDENTIALS.fullmatch(shown)
-    if credentials is None:
-        raise AuthorizationMalformedError
-    return credentials[1]
+    return shown
 
 
 def refusal_answer(refusal: RefusalError, realm: str) -> RefusalAnswer:
@@ -77,7 +86,7 @@ def refusal_answer(refusal: RefusalError, realm: str) -> RefusalAnswer:
         words["scope"] = " ".join(sorted(refusal.scopes))
     headers = [("Cache-Control", "no-store"), ("Content-Type", "application/json")]
     if not isinstance(refusal, CannotVerifyError):
-        headers.append(("WWW-Authenticate", _challenge({"realm": realm} | words)))
+        headers.append(("WWW-Authenticate", _challenge(refusal.scheme, {"realm": realm} | words)))
     if refusal.retry_after_seconds:
         headers.append(("Retry-After", str(refusal.retry_after_seconds)))
     return RefusalAnswer(refusal.status, tuple(headers), json.dumps(words).encode())
@@ -94,8 +103,10 @@ def require_quotable(text: str) -> str:
     return text
 
 
-def _challenge(words: dict[str, str]) -> str:
-    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in words.items())
+def _challenge(scheme: str, words: dict[str, str]) -> str:
+    if scheme == "DPoP":
+        words = words | {"algs": " ".join(PROOF_ALGORITHMS)}  # RFC 9449 §7.1
+    return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in words.items())
 
 
 def _is_in_query(query: str) -> bool:

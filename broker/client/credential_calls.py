@@ -37,7 +37,8 @@ class CredentialCalls:
             labels=dict(labels),
         )
         key = idempotency_key or route.new_idempotency_key()
-        call = Call("POST", route.task_path(task, "credentials"), json=members, idempotency_key=key)
+        path = route.task_path(task, "credentials")
+        call = Call("POST", path, json=members, idempotency_key=key, proves_key=True)
         issued = ensure_id(await self._transport.fetch(call, IssuedCredential), parse_lease_id)
         ensure_about(task, issued.task)
         return issued
@@ -60,7 +61,7 @@ class CredentialCalls:
         members = route.body(ttl_seconds=ttl_seconds)
         key = idempotency_key or route.new_idempotency_key()
         path = route.credential_path(credential, "renew")
-        call = Call("POST", path, json=members, idempotency_key=key)
+        call = Call("POST", path, json=members, idempotency_key=key, proves_key=True)
         renewed = await self._transport.fetch(call, IssuedCredential)
         ensure_about(credential, renewed.id)
         return renewed

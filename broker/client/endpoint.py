@@ -17,6 +17,7 @@ from yarl import URL
 
 from broker.client.errors import BrokerAnswerError, TokenSourceError
 from broker.client.home import Home
+from broker.proof.dpop_key import DpopKey
 
 MAX_ANSWER_BYTES: Final = 1_048_576
 """A page of a report is the biggest answer."""
@@ -56,6 +57,7 @@ class Endpoint:
         session: aiohttp.ClientSession,
         *,
         allow_plain_http: bool = False,
+        key: DpopKey | None = None,
     ) -> None:
         """Check where tokens will be sent.
 
@@ -68,6 +70,7 @@ class Endpoint:
         self._token_source = token_source
         self._home = Home()
         self.session = session
+        self._key = key
 
     def require_home(self) -> None:
         """Refuse to be used where the session's connections are not at home.
@@ -95,6 +98,13 @@ class Endpoint:
         if _TOKEN.fullmatch(token) is None:
             raise TokenSourceError("the token source returned no token")
         return {"Authorization": f"Bearer {token}"}
+
+    def proof(self, method: str, url: URL) -> dict[str, str]:
+        """Return the header by which a credential is asked for that is bound to the agent's key.
+
+        Made anew for each try: a proof is good once. Empty without a key.
+        """
+        return {} if self._key is None else {"DPoP": self._key.proof(method, str(url))}
 
 
 def require_clean(session: aiohttp.ClientSession) -> None:

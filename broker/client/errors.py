@@ -110,6 +110,8 @@ class RefusalError(ClientError):
     error: ClassVar[str] = "invalid_token"
     advice: ClassVar[str] = "Ask the broker for a new token."
     retry_after_seconds: ClassVar[int] = 0
+    scheme: ClassVar[str] = "Bearer"
+    """How the challenge asks for a token."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.advice)
@@ -156,6 +158,27 @@ class TokenRevokedError(VerificationError):
     """The credential, its task, an ancestor of it, or everything of its kind was taken away."""
 
     advice = "The credential was revoked: do not use it again; open a new task if you still may."
+
+
+class KeyUnprovenError(VerificationError):
+    """The token is bound to a key that this request does not prove, or is shown as if it were.
+
+    Also where this server cannot check proofs: give :class:`broker.client.Possession` its URL.
+    """
+
+    advice = (
+        "The token is bound to a key: show it as 'Authorization: DPoP' with a proof, "
+        "or over TLS with its certificate; an unbound one as Bearer."
+    )
+    scheme = "DPoP"
+
+
+class ProofRefusedError(VerificationError):
+    """The DPoP proof is none, or for another request, key, token or time, or was used before."""
+
+    error = "invalid_dpop_proof"
+    advice = "Send one DPoP proof, made anew for this very request and this token."
+    scheme = "DPoP"
 
 
 class ScopeMissingError(VerificationError):

@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from broker.client import passage
-from broker.client.bearer import Presented, bearer_token, refusal_answer, require_quotable
+from broker.client.bearer import Presented, refusal_answer, require_quotable
 from broker.client.errors import RefusalError
 from broker.client.requires import requires
 from broker.client.token import VerifiedToken
@@ -50,7 +50,7 @@ def bearer(verifier: Verifier, *, realm: str) -> Middleware:
         if getattr(request.match_info.handler, _PUBLIC, False):
             return await handler(request)
         try:
-            token = await verifier.verify(bearer_token(_presented(request)))
+            token = await verifier.admit(_presented(request))
             return await _handle(request, handler, token)
         except RefusalError as refusal:
             return _answer(refusal, realm)
@@ -85,8 +85,16 @@ async def _handle(
 
 
 def _presented(request: web.Request) -> Presented:
-    shown = tuple(request.headers.getall(hdrs.AUTHORIZATION, []))
-    return Presented(shown, request.url.raw_query_string)
+    tls = request.get_extra_info("ssl_object")
+    certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+    return Presented(
+        tuple(request.headers.getall(hdrs.AUTHORIZATION, [])),
+        request.rel_url.raw_query_string,
+        method=request.method,
+        path=request.rel_url.raw_path,
+        proofs=tuple(request.headers.getall("DPoP", [])),
+        certificate=certificate or b"",
+    )
 
 
 def _answer(refusal: RefusalError, realm: str) -> web.Response:

@@ -22,6 +22,7 @@ from broker.client.errors import BrokerUnreachableError
 from broker.client.introspection import Introspection
 from broker.client.jwks import JwksKeys
 from broker.client.liveness import Liveness, OfflineLiveness
+from broker.client.possession import Possession
 from broker.client.subscription import Subscription
 from broker.client.transport import Transport
 from broker.client.verifier import Verifier
@@ -46,6 +47,7 @@ def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its defau
     open_within_seconds: float = 30.0,
     allow_plain_http: bool = False,
     clock: Clock | None = None,
+    base_url: str = "",
 ) -> AbstractAsyncContextManager[Verifier]:
     """Open a verifier that can judge at once, and close everything of it at the end.
 
@@ -64,6 +66,8 @@ def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its defau
         open_within_seconds: how long to wait for the broker's keys and, for ``feed``, its view.
         allow_plain_http: True lets tokens travel in clear text to another machine.
         clock: this machine's clocks.
+        base_url: where clients reach this server; without it tokens that are bound to a DPoP key
+            are refused.
 
     Raises:
         ValueError: an argument does not fit; the text says which and how to mend it.
@@ -71,7 +75,7 @@ def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its defau
     """
     mode = _Mode(check, max_age_ms, cache_ms, subscriber)
     place = _Place(broker_url, token_source, allow_plain_http)
-    trust = _Trust(issuer or broker_url, audience, leeway_ms, clock or SystemClock())
+    trust = _Trust(issuer or broker_url, audience, leeway_ms, clock or SystemClock(), base_url)
     return _opened(place, mode, trust, open_within_seconds)
 
 
@@ -121,6 +125,7 @@ class _Trust:
     audience: str
     leeway_ms: int
     clock: Clock
+    base_url: str
 
     def verifier(self, keys: JwksKeys, liveness: Liveness) -> Verifier:
         return Verifier(
@@ -130,6 +135,7 @@ class _Trust:
             liveness=liveness,
             clock=self.clock,
             leeway_ms=self.leeway_ms,
+            possession=Possession(self.clock, base_url=self.base_url),
         )
 
 

@@ -7,7 +7,7 @@ contradiction.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from broker.client.errors import TokenMalformedError
 from broker.errors import InvalidRequestError
 from broker.ids import MAX_DEPTH, LeaseId, TaskId, is_root, lease_of, parse_task_id
+from broker.proof.confirmation import Confirmation, ConfirmationError, read_claim
 from broker.text import parse_text
 
 LAST_SECOND: Final = 253_402_300_799
@@ -23,7 +24,7 @@ LAST_SECOND: Final = 253_402_300_799
 MAX_NAME_CHARS: Final = 1024
 """No name in a token is longer: they end up in the resource server's log."""
 
-RESTRICTING_CLAIMS: Final = frozenset({"cnf", "nbf", "authorization_details"})
+RESTRICTING_CLAIMS: Final = frozenset({"nbf", "authorization_details"})
 """Claims that narrow a token. This verifier cannot check them, so it refuses who carries one."""
 
 _GENERATION: Final = re.compile(r"(\.([2-9]|[1-9][0-9]{1,8}))?", re.ASCII)
@@ -56,6 +57,8 @@ class VerifiedToken:
     evidence_issuer: str
     issued_at_ms: int
     expires_at_ms: int
+    confirmation: Confirmation | None = None
+    """The key that it is bound to; the verifier has checked that the request holds it."""
 
     @property
     def on_behalf_of(self) -> str:
@@ -99,14 +102,18 @@ def read_claims(signed: Mapping[str, object]) -> VerifiedToken:
         raise TokenMalformedError("the token is restricted in a way that cannot be checked here")
     try:
         claims = msgspec.convert(signed, _Claims)
-        token = _token(claims)
+        token = replace(_token(claims), confirmation=_confirmation(signed))
         for field, name in _names(token):
             parse_text(name, field=field, max_length=MAX_NAME_CHARS)
-    except (msgspec.ValidationError, InvalidRequestError) as error:
+    except (msgspec.ValidationError, InvalidRequestError, ConfirmationError) as error:
         raise TokenMalformedError(str(error)) from error
     for problem in _contradictions(claims, token):
         raise TokenMalformedError(problem)
     return token
+
+
+def _confirmation(signed: Mapping[str, object]) -> Confirmation | None:
+    return read_claim(signed["cnf"]) if "cnf" in signed else None
 
 
 def _token(claims: _Claims) -> VerifiedToken:

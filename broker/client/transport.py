@@ -58,6 +58,8 @@ class Call:
     idempotency_key: str = ""
     is_public: bool = False
     """Whether to send it without saying who calls."""
+    proves_key: bool = False
+    """Whether to prove the agent's key with it, if there is one: the answer is bound to it."""
     is_probe: bool = False
     """Whether any answer, also 503, is what was asked for."""
 
@@ -196,12 +198,15 @@ class Transport:
     async def _send_once(self, call: Call, seconds: float) -> Answer:
         self._endpoint.require_home()
         headers = {} if call.is_public else await self._endpoint.authorization()
+        url = self._endpoint.url(*call.path)
+        if call.proves_key:
+            headers |= self._endpoint.proof(call.method, url)
         if call.idempotency_key:
             headers[IDEMPOTENCY_KEY] = call.idempotency_key
         try:
             async with self._endpoint.session.request(
                 call.method,
-                self._endpoint.url(*call.path),
+                url,
                 params=call.params,
                 json=call.json,
                 data=call.form,

@@ -9,11 +9,13 @@
 from collections.abc import Collection
 from typing import Final
 
+from broker.client.bearer import Presented, authorization_of
 from broker.client.conditions import Conditions
 from broker.client.errors import TokenExpiredError, TokenUntrustedError
 from broker.client.jose import UnverifiedJws, split
 from broker.client.keys import KeySource
 from broker.client.liveness import Liveness
+from broker.client.possession import Possession
 from broker.client.token import VerifiedToken, read_claims
 from broker.clock import Clock
 from broker.secret import Secret
@@ -40,6 +42,7 @@ class Verifier:
         liveness: Liveness,
         clock: Clock,
         leeway_ms: int = 0,
+        possession: Possession | None = None,
     ) -> None:
         """Fix what this server trusts.
 
@@ -50,6 +53,8 @@ class Verifier:
             liveness: how this server learns of revocations, as registered with the broker.
             clock: this machine's clocks.
             leeway_ms: by how much this machine's clock may be ahead of the broker's.
+            possession: checks tokens that are bound to a key. By default only certificates can be
+                checked, and a token that is bound to a DPoP key is refused.
 
         Raises:
             ValueError: a name is empty, or the leeway is not within 0 and 5000 ms.
@@ -64,6 +69,7 @@ class Verifier:
         self._liveness = liveness
         self._clock = clock
         self._leeway_ms = leeway_ms
+        self._possession = possession or Possession(clock)
 
     async def verify(
         self,
@@ -73,6 +79,7 @@ class Verifier:
         capability: str | None = None,
         tenant: str | None = None,
         task: str | None = None,
+        presented: Presented | None = None,
     ) -> VerifiedToken:
         """Check a token and what it must reach.
 
@@ -82,6 +89,8 @@ class Verifier:
             capability: when given, the token must have been granted for it.
             tenant: when given, the token must be this tenant's.
             task: when given, the token must belong to this very task.
+            presented: the request that shows it: without, a token that is bound to a key is
+                refused.
 
         Raises:
             VerificationError: the token is refused; the subclass says why.
@@ -91,9 +100,18 @@ class Verifier:
         conditions = Conditions(frozenset(scopes), capability, tenant, task)
         verified = await self._signed(split(token))
         self._ensure_current(verified)
+        await self._possession.ensure_held(verified, token, presented)
         await self._liveness.ensure_alive(verified, Secret(token))
         conditions.ensure_met_by(verified)
         return verified
+
+    async def admit(self, presented: Presented) -> VerifiedToken:
+        """Check the token that a request shows, under whichever scheme: for guards.
+
+        Raises:
+            RefusalError: it shows none, or one that is refused.
+        """
+        return await self.verify(authorization_of(presented).token, presented=presented)
 
     async def ensure_still_good(self, verified: VerifiedToken, token: Secret) -> None:
         """Judge a token again that was verified before: its age and whether it is still alive.

@@ -24,13 +24,13 @@ class Pace:
     """How eagerly outboxes are emptied, in milliseconds.
 
     ``coalesce_ms`` is how long a poke that is not urgent waits for others (at a thousand issues a
-    second and 16 buckets, two dozen entries travel together); ``sweep_ms`` how often
+    second and 16 buckets, thirty entries travel together); ``sweep_ms`` how often
     every outbox is looked at for what a broker left that died; after a failure the next attempt
     comes no earlier than ``rest_ms``, doubling up to ``longest_rest_ms``.
     """
 
-    coalesce_ms: int = 400
-    sweep_ms: int = 500
+    coalesce_ms: int = 500
+    sweep_ms: int = 1_000
     rest_ms: int = 100
     longest_rest_ms: int = 5_000
 

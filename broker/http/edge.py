@@ -8,20 +8,30 @@ One instead of several because each costs on every request. What it decides:
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
-from broker.errors import AttestationError, InvalidRequestError
+from broker.attestation.reasons import Reason
+from broker.errors import AttestationError, InvalidProofError, InvalidRequestError
 from broker.http import document_routes, oauth_routes, problems, status_routes
 from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
 from broker.http.mutations import Handler
+from broker.http.peer_chain import peer_chain
+from broker.http.possession import PROOF
 from broker.http.refusals import ExpectationFailedError, TooManyRequestsError, of_aiohttp
 from broker.http.services import Services
 from broker.metrics import ATTESTED, NO_TOKEN
 from broker.model.principal import Principal
+from broker.proof.authorization import (
+    Authorization,
+    AuthorizationError,
+    Scheme,
+    parse_authorization,
+)
 
 PUBLIC: Final = frozenset(
     {
@@ -36,7 +46,7 @@ PUBLIC: Final = frozenset(
 )
 """All that anybody may ask for. A test walks the route table and finds nothing else open."""
 
-_SINGLETONS: Final = ("Authorization", "Idempotency-Key")
+_SINGLETONS: Final = ("Authorization", "Idempotency-Key", PROOF)
 """Headers that must not come twice. aiohttp's parser refuses the rest of them: ``Host``,
 ``Content-Type``, ``Content-Length``, ``Transfer-Encoding``."""
 
@@ -46,6 +56,8 @@ class Edge:
 
     def __init__(self, services: Services, admission: Admission) -> None:
         self._authenticate = services.authenticate
+        self._clients = services.clients
+        self._possession = services.possession
         self._metrics = services.metrics
         self._request_id = services.request_id
         self._journal = Journal(services.log, logs_all=services.limits.log_requests)
@@ -85,20 +97,44 @@ class Edge:
         self, request: web.Request, handler: Handler, path: str
     ) -> web.StreamResponse:
         if path and path not in PUBLIC:
-            request[PRINCIPAL] = await self._attest(_bearer(request))
+            request[PRINCIPAL] = await self._attest(request)
         return await handler(request)
 
-    async def _attest(self, token: str) -> Principal:
-        if not token:
-            self._metrics.attested(NO_TOKEN)
-            raise AttestationError(NO_TOKEN, "no bearer token")
+    async def _attest(self, request: web.Request) -> Principal:
         try:
-            principal = await self._authenticate(token)
+            shown, chain = _shown(request), peer_chain(request.get_extra_info("ssl_object"))
+            caller = await self._caller(shown, chain)
+            principal = await self._with_keys(request, shown, chain, caller)
         except AttestationError as error:
             self._metrics.attested(error.reason)
             raise
         self._metrics.attested(ATTESTED)
         return principal
+
+    async def _caller(self, shown: Authorization | None, chain: tuple[bytes, ...]) -> Principal:
+        """Attest the token, or in its absence the certificate: never both, never either."""
+        if shown is not None:
+            return await self._authenticate(shown.token)
+        if not chain:
+            raise AttestationError(NO_TOKEN, "no token")
+        return self._clients.by_certificate(chain)
+
+    async def _with_keys(
+        self,
+        request: web.Request,
+        shown: Authorization | None,
+        chain: tuple[bytes, ...],
+        caller: Principal,
+    ) -> Principal:
+        """Note which keys the request proves; a token shown under DPoP needs its proof."""
+        is_dpop = shown is not None and shown.scheme is Scheme.DPOP
+        token = "" if shown is None else shown.token
+        dpop = await self._possession.proven(request, token=token, demands_hash=is_dpop)
+        if is_dpop and dpop is None:
+            raise InvalidProofError("the scheme DPoP comes with a proof", field=PROOF)
+        if dpop is None and not chain:
+            return caller
+        return replace(caller, proven=replace(self._clients.key_of(chain), dpop=dpop))
 
     def _client_behind_proxy(self, request: web.Request) -> str:
         """Name the client that a trusted proxy speaks for.
@@ -147,15 +183,18 @@ def _path(request: web.Request) -> str:
     return resource.canonical if resource is not None else ""
 
 
-def _bearer(request: web.Request) -> str:
-    """Return the bearer token; empty when there is none.
+def _shown(request: web.Request) -> Authorization | None:
+    """Return the token that a request shows, if it shows one.
 
     Raises:
         InvalidRequestError: a header that says who calls, or which request this is, comes twice.
+        AttestationError: the header is malformed.
     """
     headers = request.headers
     for name in _SINGLETONS:
         if len(headers.getall(name, ())) > 1:
             raise InvalidRequestError("send this header once", field=name)
-    scheme, _, token = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    return token if scheme.lower() == "bearer" else ""
+    try:
+        return parse_authorization(headers.getall(hdrs.AUTHORIZATION, ()))
+    except AuthorizationError as error:
+        raise AttestationError(Reason.MALFORMED, str(error)) from None

@@ -59,6 +59,9 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.BrokerError: _INTERNAL,
         errors.ConfigurationError: _INTERNAL,
         errors.InvalidRequestError: _INVALID,
+        errors.InvalidProofError: Row(
+            400, "Invalid DPoP proof", "", shows_text=True, oauth="invalid_dpop_proof"
+        ),
         errors.IdempotencyConflictError: Row(422, "Idempotency key reused", "", shows_text=True),
         errors.AttestationError: Row(
             401,
@@ -70,6 +73,13 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
             403,
             "Access denied",
             "This is refused; an operator can look the decision up.",
+            oauth="access_denied",
+        ),
+        errors.BindingRequiredError: Row(
+            403,
+            "Binding required",
+            "This credential is bound to a key: send a DPoP proof, or call with your client "
+            "certificate; renew it by the same key.",
             oauth="access_denied",
         ),
         errors.NotFoundError: Row(404, "Not found", "There is no such thing for this caller."),

@@ -25,6 +25,8 @@ from broker.model.requests import (
 )
 from broker.model.selection import Progress, Selection
 from broker.model.task import Task
+from broker.proof.confirmation import Binding
+from broker.proof.dpop import PROOF_ALGORITHMS
 
 Json = dict[str, object]
 
@@ -98,7 +100,7 @@ def issued(value: IssuedCredential, *, now_ms: int) -> Json:
     left_ms = max(0, value.lease.expires_at_ms - now_ms)
     return _lease(value.lease) | {
         "access_token": value.credential.reveal(),
-        "token_type": "Bearer",
+        "token_type": _token_type(value.lease),
         "expires_in": (left_ms + 500) // 1000,
     }
 
@@ -168,11 +170,12 @@ def picked(value: Lease) -> Json:
 def introspected(value: Introspected, *, issuer: str) -> Json:
     """Tell a resource server of a live token (RFC 7662 §2.2)."""
     spec = value.lease.spec
-    return {
+    bound = {} if spec.confirmation is None else {"cnf": spec.confirmation.to_claim()}
+    return bound | {
         "active": True,
         "scope": " ".join(spec.scopes),
         "client_id": spec.agent,
-        "token_type": "Bearer",
+        "token_type": _token_type(value.lease),
         "exp": value.expires_at_s,
         "iat": value.issued_at_s,
         "sub": f"user:{spec.on_behalf_of}" if spec.on_behalf_of else f"agent:{spec.agent}",
@@ -211,12 +214,20 @@ def metadata(issuer: str) -> Json:
         "introspection_endpoint_auth_methods_supported": ["Bearer"],
         "response_types_supported": ["none"],
         "grant_types_supported": ["https://jit-broker.example/grants/task-credential"],
+        "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
     }
+
+
+def _token_type(value: Lease) -> str:
+    """Name how its token is shown (RFC 9449 §5; RFC 8705 §3 leaves a Bearer a Bearer)."""
+    bound = value.spec.confirmation
+    return "DPoP" if bound is not None and bound.binding is Binding.DPOP else "Bearer"
 
 
 def _lease(value: Lease) -> Json:
     spec = value.spec
-    return {
+    bound = {} if spec.confirmation is None else {"bound_to": spec.confirmation.to_claim()}
+    return bound | {
         "id": spec.id,
         "task": spec.task,
         "kind": spec.backend,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
@@ -10,11 +10,25 @@ from structlog.typing import FilteringBoundLogger
 from broker.clock import Clock
 from broker.http import ports
 from broker.http.limits import Limits
+from broker.http.possession import Possession
 from broker.metrics import Metrics
 from broker.model.principal import Principal
+from broker.proof.confirmation import ProvenKeys
 
 Authenticate = Callable[[str], Awaitable[Principal]]
 """Attests a bearer token, or raises :class:`~broker.errors.AttestationError`."""
+
+
+class Clients(Protocol):
+    """Those who show a client certificate."""
+
+    def by_certificate(self, chain: Sequence[bytes]) -> Principal:
+        """Attest a certificate, or raise :class:`~broker.errors.AttestationError`."""
+        ...
+
+    def key_of(self, chain: Sequence[bytes]) -> ProvenKeys:
+        """Return the key of a certificate that somebody declared vouches for."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +67,8 @@ class Services:
     introspection: ports.Introspection
     explain: ports.Explain
     authenticate: Authenticate
+    clients: Clients
+    possession: Possession
     readiness: Callable[[], Readiness]
     jwks: Callable[[], Mapping[str, object]]
     metrics: Metrics

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from broker.proof.confirmation import Binding
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -22,10 +24,15 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Obligations:
-    """What a Permit narrows: the longest lifetime and the only scopes, where policy says so."""
+    """What a Permit narrows, where policy says so.
+
+    The longest lifetime; the only scopes; the only ways in which the credential may be bound to a
+    key of its holder (``None``: it need not be bound; none of them: nobody can have it).
+    """
 
     max_ttl_ms: int | None = None
     scopes: frozenset[str] | None = None
+    bindings: frozenset[Binding] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from broker.ids import LeaseId, TaskId
 from broker.model.decision import Trace
+from broker.proof.confirmation import Confirmation
 
 
 class LeaseState(StrEnum):
@@ -41,6 +42,8 @@ class LeaseSpec:
     trace: Trace
     renewable: bool = True
     """Whether its capability could be renewed when it was granted."""
+    confirmation: Confirmation | None = None
+    """The key that its tokens are bound to, if any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
+
 ALL_TENANTS = "*"
 """What an operator's tenant list holds when the operator answers for every tenant."""
 
@@ -25,6 +27,7 @@ class Principal:
     resource server, its audience). ``instance`` tells two running copies apart. ``issuer`` is the
     ``iss`` of the evidence; ``expires_at_ms`` is the evidence's own end, which caps whatever is
     granted on it. ``claims`` holds only the claims that the issuer's declaration lets through.
+    ``proven`` are the keys that this very request has shown to hold.
     """
 
     kind: Kind
@@ -35,6 +38,7 @@ class Principal:
     subject: str
     expires_at_ms: int
     claims: Mapping[str, str | int | bool] = field(default_factory=dict)
+    proven: ProvenKeys = NOTHING_PROVEN
 
     def answers_for(self, tenant: str) -> bool:
         """Tell whether this principal belongs to the tenant (I16)."""

@@ -5,6 +5,8 @@
 ``@description("…")``     for people
 ``@max_ttl_seconds("n")`` the credential or task lives at most so long
 ``@scopes("a b")``        at most these scopes
+``@binding("dpop")``      the credential is bound to a key that its holder proves, by ``dpop``,
+                          ``mtls`` or ``any`` of both
 ``@approval("group")``    a human of one of these groups has to agree first
 ========================= =========================================================================
 
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.model.decision import Obligations
+from broker.proof.confirmation import Binding
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -29,9 +32,15 @@ _FORMS: Final = {
     "description": (re.compile(r".*", re.DOTALL), ""),
     "max_ttl_seconds": (_SECONDS, 'write a whole number of seconds: @max_ttl_seconds("120")'),
     "scopes": (_SCOPES, 'write scopes with one space between: @scopes("orders:read")'),
+    "binding": (re.compile("dpop|mtls|any"), 'write @binding("dpop"), ("mtls") or ("any")'),
     "approval": (_GROUPS, 'write names with one space between: @approval("oncall")'),
 }
-_BINDING: Final = ("max_ttl_seconds", "scopes", "approval")
+_BINDING: Final = ("max_ttl_seconds", "scopes", "binding", "approval")
+_BINDINGS: Final = {
+    "dpop": frozenset({Binding.DPOP}),
+    "mtls": frozenset({Binding.MTLS}),
+    "any": frozenset(Binding),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Terms:
 
     max_ttl_ms: int | None = None
     scopes: frozenset[str] | None = None
+    bindings: frozenset[Binding] | None = None
     approval: tuple[str, ...] = ()
 
 
@@ -67,17 +77,20 @@ def terms_of(annotations: Mapping[str, str]) -> Terms:
     return Terms(
         max_ttl_ms=None if seconds is None else int(seconds) * 1000,
         scopes=None if scopes is None else frozenset(scopes.split()),
+        bindings=_BINDINGS.get(annotations.get("binding", "")),
         approval=tuple(annotations.get("approval", "").split()),
     )
 
 
 def narrowest(terms: tuple[Terms, ...]) -> Obligations:
-    """Combine the terms of all permits that apply: the shortest life, and only common scopes."""
+    """Combine the terms of all permits that apply: the shortest life, and only what all allow."""
     lives = [each.max_ttl_ms for each in terms if each.max_ttl_ms is not None]
     scopes = [each.scopes for each in terms if each.scopes is not None]
+    bindings = [each.bindings for each in terms if each.bindings is not None]
     return Obligations(
         max_ttl_ms=min(lives, default=None),
         scopes=frozenset.intersection(*scopes) if scopes else None,
+        bindings=frozenset.intersection(*bindings) if bindings else None,
     )
 
 

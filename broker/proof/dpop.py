@@ -97,7 +97,13 @@ class ProofChecker:
         self._replays = replays
 
     async def check(
-        self, text: str, target: Target, *, token: str, demands_hash: bool = True
+        self,
+        text: str,
+        target: Target,
+        *,
+        token: str,
+        demands_hash: bool = True,
+        wanted: Confirmation | None = None,
     ) -> Confirmation:
         """Check a proof; return the key that its sender holds.
 
@@ -107,11 +113,14 @@ class ProofChecker:
             token: the token that it came with.
             demands_hash: whether the proof must name the token (``ath``); a wrong name is refused
                 in any case.
+            wanted: the only key that will do, if any.
 
         Raises:
             ProofError: it is refused.
         """
         proof = read_proof(text)
+        if wanted is not None and not proof.key.is_same(wanted):
+            raise ProofError("the token is bound to another key")
         self._check_claims(proof, target)
         if proof.token_hash is None and demands_hash:
             raise ProofError("ath is missing")

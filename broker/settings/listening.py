@@ -19,6 +19,8 @@ class TlsFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     cert_file: Path
     key_file: Path
+    client_certificates: bool = False
+    """Ask clients for X.509-SVIDs of the declared trust domains; TLS 1.3 only. Default false."""
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

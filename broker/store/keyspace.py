@@ -122,6 +122,10 @@ class Keyspace:
         """Live leases of an agent or tenant: a slot of its own."""
         return f"{self.namespace}:{{q:{kind}:{name}}}:live"
 
+    def proofs(self, key: str) -> str:
+        """Proofs of possession that a key has used: a slot of its own."""
+        return f"{self.namespace}:{{p:{key}}}:used"
+
     @property
     def control(self) -> str:
         """The control record."""

@@ -15,6 +15,7 @@ from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.store.live_leases import LiveLeases
 from broker.store.paths import Paths
+from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
@@ -41,6 +42,7 @@ class Ledger:
     clock: LedgerClock
     live: LiveLeases
     selections: SelectionLedger
+    proofs: ProofLedger
 
     @classmethod
     def over(
@@ -71,4 +73,5 @@ class Ledger:
             clock=LedgerClock(link, keys),
             live=LiveLeases(link, keys, bounds=bounds),
             selections=SelectionLedger(link, keys),
+            proofs=ProofLedger(link, keys),
         )

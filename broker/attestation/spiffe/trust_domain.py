@@ -9,6 +9,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from broker.attestation.attested import Attested
 from broker.attestation.claims import SignedClaims, check_audience, check_unbound
 from broker.attestation.compact import UnverifiedToken
 from broker.attestation.dates import DateRules, read_svid_validity
@@ -24,6 +25,7 @@ from broker.clock import Clock
 from broker.errors import AttestationError
 
 JWT: Final = "jwt-svid"
+X509: Final = "x509-svid"
 
 _HEADER: Final = frozenset({"alg", "kid", "typ"})
 _TYPES: Final = frozenset({ABSENT, "jwt", "jose"})
@@ -38,6 +40,7 @@ class TrustDomain:
     ) -> None:
         self.name = declaration.name
         self.issuer = declaration.issuer
+        self.trust_domain = declaration.trust_domain
         self.keys = keys
         self._declaration = declaration
         self._rules = DateRules(declaration.max_lifetime_seconds, declaration.leeway_seconds)
@@ -73,6 +76,20 @@ class TrustDomain:
         """
         proof.validity.check(self._clock.now_ms())
         return self.keys.is_usable and self.keys.generation == proof.generation
+
+    def bearer(self, spiffe_id: SpiffeId, *, expires_at_ms: int) -> Attested:
+        """Say who bears an ID that an X.509-SVID of this trust domain has proven.
+
+        Raises:
+            AttestationError: no rule fits, or it wants a claim, which a certificate has not.
+        """
+        return bearer_of(
+            spiffe_id,
+            self._declaration.rules,
+            svid=X509,
+            expires_at_ms=expires_at_ms,
+            signed_claims={},
+        )
 
     async def _check_signature(self, token: UnverifiedToken) -> tuple[SignedClaims, int]:
         if not token.unverified_header.keys() <= _HEADER:

@@ -111,7 +111,9 @@ async def test_a_good_token_reaches_the_handler(client: Client, path: str, schem
     assert (answer.status, await answer.json()) == (200, {"agent": "helper"})
 
 
-@pytest.mark.parametrize("headers", [auth(), auth("Basic dXNlcjpwdw=="), auth("DPoP x"), auth("")])
+@pytest.mark.parametrize(
+    "headers", [auth(), auth("Basic dXNlcjpwdw=="), auth("Digest x"), auth("")]
+)
 async def test_without_a_bearer_token_the_challenge_names_no_error(
     client: Client, headers: CIMultiDict[str]
 ) -> None:
@@ -279,7 +281,13 @@ def _subclasses(kind: type[RefusalError]) -> list[type[RefusalError]]:
 @pytest.mark.parametrize("kind", _subclasses(RefusalError))
 def test_every_refusal_has_an_answer_of_rfc_6750(kind: type[RefusalError]) -> None:
     """Status and code belong together, and the advice fits between quotes."""
-    expected = {"": 401, "invalid_request": 400, "invalid_token": 401, "insufficient_scope": 403}
+    expected = {
+        "": 401,
+        "invalid_request": 400,
+        "invalid_token": 401,
+        "invalid_dpop_proof": 401,
+        "insufficient_scope": 403,
+    }
     expected["temporarily_unavailable"] = 503  # not the RFC's: no challenge is sent with it
     assert kind.status == expected[kind.error]
     assert kind.advice

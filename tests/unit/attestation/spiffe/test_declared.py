@@ -9,6 +9,8 @@ import pytest
 
 from broker.attestation.settings import AttestationSettings
 from broker.attestation.spiffe.declared import TrustDomainDeclaration
+from broker.errors import ConfigurationError
+from broker.settings.load import load_document
 from tests.fakes.attestation import DECLARED as ISSUER
 from tests.fakes.attestation import stanza
 from tests.fakes.spiffe import DECLARED, declare_domain
@@ -119,3 +121,28 @@ def test_rules_without_an_instance_are_warned_of() -> None:
 
     assert [fault.path for fault in settings.warnings()] == [("trust_domains", 0, "map", 1)]
     assert declare_domain(bundle={"file": "x"}).bundle.file == Path("x")
+
+
+def test_a_stanza_is_read_from_a_file_with_all_its_faults(tmp_path: Path) -> None:
+    """The loader finds them, each once and in its line; a sound one comes out whole."""
+    sound = """
+trust_domains:
+  - name: prod
+    trust_domain: prod.example
+    audience: jit-broker
+    bundle: {file: bundle.json}
+    map:
+      - path: /agents/{name}/{instance}
+        tenant: acme
+"""
+    file = tmp_path / "issuers.yaml"
+    file.write_text(sound)
+    loaded = load_document(file, AttestationSettings)
+    assert loaded.trust_domains[0].bundle.file == tmp_path / "bundle.json"
+
+    file.write_text(
+        sound.replace("prod.example", "Prod").replace("bundle.json", "x, url: 'http://x'")
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load_document(file, AttestationSettings)
+    assert [fault.line for fault in caught.value.faults] == [4, 6, 6]

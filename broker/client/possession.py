@@ -1,0 +1,83 @@
+"""Whether the request that shows a bound token holds its key (RFC 8705 §3, RFC 9449 §7).
+
+- A bound token is never taken as a plain bearer token, whatever else the request shows.
+- A token shown under ``DPoP`` that is not bound to a proof's key is refused too (§7.1).
+- Without a configured URL of this server no proof can be checked, so none is believed.
+"""
+
+from typing import Final
+
+from broker.client.bearer import Presented, authorization_of
+from broker.client.errors import KeyUnprovenError, ProofRefusedError
+from broker.client.token import VerifiedToken
+from broker.clock import Clock
+from broker.proof.authorization import Scheme
+from broker.proof.confirmation import Binding, Confirmation, of_certificate
+from broker.proof.dpop import ProofChecker, ProofError, Target
+from broker.proof.replays import MemoryReplays, Replays
+from broker.proof.target import same_target
+
+_PATHLESS: Final = ("?", "#")
+
+
+class Possession:
+    """Checks bound tokens against their requests. One for all requests of a process."""
+
+    def __init__(self, clock: Clock, *, base_url: str = "", replays: Replays | None = None) -> None:
+        """Fix what proofs are checked by.
+
+        Args:
+            clock: this machine's clocks.
+            base_url: where clients reach this server, such as ``https://orders.example``; without
+                it every token that is bound to a DPoP key is refused. Never from ``Host``.
+            replays: which proofs were used. By default this process remembers; give a shared one
+                where several processes serve one URL.
+
+        Raises:
+            ValueError: the URL is none, or has a query or a fragment.
+        """
+        base = base_url.rstrip("/")
+        if base and (any(mark in base for mark in _PATHLESS) or not same_target(base, base)):
+            raise ValueError("base_url is this server's own URL: https://host, without a query")
+        self._base = base
+        self._checker = ProofChecker(clock, replays or MemoryReplays(clock))
+
+    async def ensure_held(
+        self, token: VerifiedToken, raw: str, presented: Presented | None
+    ) -> None:
+        """Return if the token is bound to no key, or the request proves it.
+
+        ``presented`` is ``None`` where a token is judged without its request: then no bound one is
+        good.
+
+        Raises:
+            KeyUnprovenError: nothing proves the key, or another one is proven.
+            ProofRefusedError: there is a proof, and it is refused.
+        """
+        shown = None if presented is None else authorization_of(presented)
+        is_dpop = shown is not None and shown.scheme is Scheme.DPOP
+        key = token.confirmation
+        if key is None or key.binding is Binding.MTLS:
+            if is_dpop or not _is_certified(key, presented):
+                raise KeyUnprovenError
+            return
+        if presented is None or not is_dpop or not self._base:
+            raise KeyUnprovenError
+        await self._check(key, raw, presented)
+
+    async def _check(self, key: Confirmation, raw: str, presented: Presented) -> None:
+        if len(presented.proofs) != 1:
+            raise ProofRefusedError("not exactly one proof")
+        target = Target(presented.method, self._base + presented.path)
+        try:
+            await self._checker.check(presented.proofs[0], target, token=raw, wanted=key)
+        except ProofError as error:
+            raise ProofRefusedError(str(error)) from None
+
+
+def _is_certified(key: Confirmation | None, presented: Presented | None) -> bool:
+    if key is None:
+        return True
+    if presented is None or not presented.certificate:
+        return False
+    return of_certificate(presented.certificate).is_same(key)
