@@ -15,13 +15,19 @@ EVERYWHERE: Final = (
 )
 """What any request can meet, whoever sends it."""
 
-ATTESTED: Final = ("unauthenticated", "unavailable", "store-unavailable")
+ATTESTED: Final = ("unauthenticated", "invalid-dpop-proof", "unavailable", "store-unavailable")
 """What any request can meet that says who calls."""
 
 READING: Final = ("request-timeout", "content-too-large", "unsupported-media-type")
 """What any request can meet that brings a body."""
 
-GIVING: Final = ("access-denied", "task-closed", "quota-exceeded", "stale-facts")
+GIVING: Final = (
+    "binding-required",
+    "access-denied",
+    "task-closed",
+    "quota-exceeded",
+    "stale-facts",
+)
 """What giving access can meet."""
 
 NO_ROUTE: Final = ("not-found", "unknown-version", "method-not-allowed")

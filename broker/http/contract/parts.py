@@ -119,6 +119,7 @@ OAUTH_ERROR: Final = described(
             "error": words(
                 "access_denied",
                 "invalid_client",
+                "invalid_dpop_proof",
                 "invalid_request",
                 "server_error",
                 "temporarily_unavailable",
