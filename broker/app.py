@@ -289,6 +289,7 @@ class Broker:
             credentials=verbs.credentials,
             revocations=verbs.revocations,
             selections=verbs.selections,
+            cuts=verbs.cuts,
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from backends.contract import ClaimsOf
 from broker.credentials import Credentials
+from broker.cuts import Cuts
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
@@ -68,6 +69,7 @@ class Verbs:
     credentials: Credentials
     revocations: Revocations
     selections: Selections
+    cuts: Cuts
     reports: Reports
     introspection: Introspection
     explain: Explain
@@ -94,6 +96,7 @@ def build_verbs(parts: Parts) -> Verbs:
         ),
         revocations=revocations,
         selections=selections,
+        cuts=Cuts(ledger.cuts, ledger.orders, ledger.clock),
         reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger.decisions, lambda: parts.replica.published),

@@ -22,7 +22,7 @@ from broker.dev.console import printed
 from broker.dev.passports import TTL_SECONDS, Identity, at_counter
 from broker.dev.playground import Playground, stay_up
 from broker.dev.processes import ProcessFailedError
-from broker.dev.realms import job_claims, pod_claims
+from broker.dev.realms import SPIFFE, TRUST_DOMAIN, job_claims, pod_claims
 from broker.secret import Secret
 
 STATE = "BROKER_DEV_STATE"
@@ -60,6 +60,7 @@ def dev(ctx: click.Context, *, as_json: bool) -> None:
 )
 @click.option("--pod", metavar="NAMESPACE/ACCOUNT/UID", help="Or a pod's, as Kubernetes makes it.")
 @click.option("--job", metavar="OWNER/REPO/RUN", help="Or a job's, as GitHub Actions makes it.")
+@click.option("--svid", metavar="/PATH", help="Or a JWT-SVID of the SPIFFE ID with this path.")
 @click.option("--tenant", default="", help="Of which tenant; else that of the registry.")
 @click.option("--instance", default="dev-1", show_default=True, help="Which running copy.")
 @click.option("--ttl", type=DURATION, default=TTL_SECONDS, help="How long it lives; default 1h.")
@@ -76,20 +77,23 @@ def token(
     *,
     pod: str | None,
     job: str | None,
+    svid: str | None,
     ttl: int,
     out: Path | None,
     state: Path,
     **rest: str,
 ) -> None:
     """Get a workload token from the throw-away issuer of a running `broker dev`."""
-    if sum(given is not None for given in (identity, pod, job)) != 1:
-        raise click.UsageError("give exactly one of --as, --pod and --job")
-    if identity is not None:
-        realm, claims = "", Identity(identity.kind, identity.name, **rest).claims()
-    elif pod is not None:
-        realm, claims = "cluster", pod_claims(*_parts(pod, "--pod"))
-    else:
-        realm, claims = "ci", job_claims(*_parts(job or "", "--job"))
+    shapes = {
+        "": identity and Identity(identity.kind, identity.name, **rest).claims(),
+        "cluster": pod and pod_claims(*_parts(pod, "--pod")),
+        "ci": job and job_claims(*_parts(job, "--job")),
+        SPIFFE: svid and {"sub": f"spiffe://{TRUST_DOMAIN}{svid}"},
+    }
+    wanted = [(realm, claims) for realm, claims in shapes.items() if claims]
+    if len(wanted) != 1:
+        raise click.UsageError("give exactly one of --as, --pod, --job and --svid")
+    realm, claims = wanted[0]
     try:
         made = asyncio.run(_get(state / "issuer", realm, claims, ttl))
     except OSError as error:

@@ -24,6 +24,15 @@ REVOCATION_FIELDS = (
     *("pending_buckets", "progress"),
 )
 SELECTION_FIELDS = ("criteria", "count", "unreadable", "taken_at", "issued_before", "digest")
+CUT_COLUMNS = (
+    "selector",
+    "issued_before",
+    "until",
+    "buckets",
+    "ordered_by",
+    "revocation",
+    "reason",
+)
 PICKED_COLUMNS = ("id", "agent", "tenant", "capability", "task", "issued_at", "expires_at")
 MANY = 200
 """Receipts that nobody reads as an order's answer; `broker report` shows each."""
@@ -91,6 +100,12 @@ def _totals(document: Document) -> RenderableType:
     counts = [f"{shown(count)} {shown(state)}" for state, count in document["counts"].items()]
     durability = f"durability {shown(document.get('durability'))}"
     return Text(" · ".join([*counts, durability]), style="dim")
+
+
+def cuts(document: Document) -> RenderableType:
+    """Show the cuts that stand."""
+    empty = "No cut stands: nothing was revoked by agent, capability, issuer or tenant lately."
+    return rows(document["cuts"], CUT_COLUMNS, empty=empty)
 
 
 def order(document: Document) -> RenderableType:

@@ -6,7 +6,7 @@ from typing import Any
 from broker.client import route
 from broker.client.following import DEFAULT_FOLLOWING, Following
 from broker.client.paging import items
-from broker.client.results import PickedPage, Receipt, Report, Revocation, Selection
+from broker.client.results import CutList, PickedPage, Receipt, Report, Revocation, Selection
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
 from broker.ids import parse_revocation_id
 
@@ -90,6 +90,10 @@ class OperatorCalls:
         return await following.settled(
             lambda: self.receipts(revocation), within_seconds, is_whole=is_whole
         )
+
+    async def cuts(self) -> CutList:
+        """Return the cuts that stand within the caller's tenants."""
+        return await self._transport.fetch(Call("GET", ("v1", "cuts")), CutList)
 
     async def select(self, criteria: Mapping[str, str | int | bool]) -> Selection:
         """Pick the live credentials that all of the criteria name. Nothing is revoked.

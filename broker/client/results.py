@@ -196,6 +196,24 @@ class CredentialPage(_Page, frozen=True, kw_only=True):
     credentials: tuple[Credential, ...]
 
 
+class StandingCut(msgspec.Struct, frozen=True, kw_only=True):
+    """A cut that stands: nothing of it that was issued before is alive."""
+
+    selector: dict[str, str | bool]
+    issued_before: datetime
+    until: datetime
+    buckets: int
+    revocation: str
+    ordered_by: str
+    reason: str
+
+
+class CutList(_Page, frozen=True, kw_only=True):
+    """The cuts that stand."""
+
+    cuts: tuple[StandingCut, ...]
+
+
 class PickedPage(_Page, frozen=True, kw_only=True):
     """One page of a set."""
 

@@ -76,6 +76,7 @@ class SyncOperatorCalls(BlockingCalls):
     select = blocking(OperatorCalls.select)
     selection = blocking(OperatorCalls.selection)
     selected = blocking(OperatorCalls.selected)
+    cuts = blocking(OperatorCalls.cuts)
     explain = blocking(OperatorCalls.explain)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 import broker
-from broker.dev.realms import stanzas
+from broker.dev.realms import stanzas, trust_domain
 from broker.errors import ConfigurationError
 
 _PACKAGE: Final = Path(broker.__file__).parent
@@ -82,7 +82,9 @@ def _patch_issuers(file: Path, issuer: str) -> None:
     declared = document["issuers"][0]
     declared["issuer"] = issuer
     declared["keys"]["url"] = f"{issuer}/jwks"
-    document["issuers"] += stanzas(issuer, declared["algorithms"][0])
+    algorithm = declared["algorithms"][0]
+    document["issuers"] += stanzas(issuer, algorithm)
+    document["trust_domains"] = [trust_domain(issuer, algorithm)]
     _write(file, document)
 
 

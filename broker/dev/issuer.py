@@ -6,7 +6,8 @@ outside a machine of one's own: it listens on 127.0.0.1 only, and ends with its 
 ``DIR/key.pem`` is its ES256 key, kept from run to run. ``DIR/issuer.json`` (``issuer``, ``pid``) is
 there while it listens. ``POST /token`` (a form or JSON) takes ``sub``, ``kind``, ``tenant``,
 ``instance``, ``aud`` and ``ttl_seconds``; every other member becomes a claim. It is two more
-issuers, ``/cluster`` and ``/ci``, whose ``/token`` makes no claims up (:mod:`broker.dev.realms`).
+issuers, ``/cluster`` and ``/ci``, whose ``/token`` makes no claims up, and a SPIFFE trust domain,
+``/spiffe`` (:mod:`broker.dev.realms`).
 """
 
 import argparse
@@ -26,7 +27,7 @@ from aiohttp import hdrs, web
 from broker import strict_json
 from broker.clock import Clock, SystemClock
 from broker.dev import parent as parent_process
-from broker.dev.realms import REALMS
+from broker.dev.realms import REALMS, SPIFFE
 from broker.errors import BrokerError, InvalidRequestError
 from broker.secret import Secret
 from broker.signing.key import SigningKey, new_private_key, thumbprint
@@ -66,7 +67,8 @@ class DevIssuer:
             raise InvalidRequestError("is the issuer's own: leave it out", field=name)
         now = self._clock.now_ms() // 1000
         dates = {"iat": now, "nbf": now, "exp": now + ttl_seconds}
-        claims = {"iss": self._issuer(realm), **claims, **dates, "jti": secrets.token_urlsafe(16)}
+        named = {} if realm == SPIFFE else {"iss": self._issuer(realm)}
+        claims = {**named, **claims, **dates, "jti": secrets.token_urlsafe(16)}
         return self._key.sign(claims), ttl_seconds
 
     def jwks(self) -> dict[str, object]:
@@ -77,6 +79,7 @@ class DevIssuer:
         """Build the HTTP side."""
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_get("/jwks", self._show_jwks)
+        application.router.add_get(f"/{SPIFFE}/bundle", self._show_bundle)
         for path in ("", "/{realm}"):
             application.router.add_get(path + _METADATA, self._show_metadata)
             application.router.add_post(f"{path}/token", self._answer_token)
@@ -84,6 +87,10 @@ class DevIssuer:
 
     def _issuer(self, realm: str) -> str:
         return f"{self.url}/{realm}" if realm else self.url
+
+    async def _show_bundle(self, _request: web.Request) -> web.Response:
+        """Show the same key as the bundle of the trust domain that is played here."""
+        return web.json_response({"keys": [{**self._key.jwk, "use": "jwt-svid"}]})
 
     async def _show_metadata(self, request: web.Request) -> web.Response:
         issuer = self._issuer(_realm(request))
@@ -168,7 +175,7 @@ async def _serve(state: Path, port: int, parent: int) -> None:
 
 def _realm(request: web.Request) -> str:
     realm = request.match_info.get("realm", "")
-    if realm and realm not in REALMS:
+    if realm and realm not in {*REALMS, SPIFFE}:
         raise web.HTTPNotFound
     return realm
 

@@ -29,6 +29,24 @@ REALMS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 )
 """By the path below the issuer's URL: what the playground's ``issuers.yaml`` says of it."""
 
+TRUST_DOMAIN: Final = "dev.example"
+"""The trust domain that it plays too: its JWT-SVIDs name no issuer, so it is no realm."""
+
+SPIFFE: Final = "spiffe"
+"""Where its bundle and its JWT-SVIDs are had, below the issuer's URL."""
+
+
+def trust_domain(issuer: str, algorithm: str) -> dict[str, Any]:
+    """Return the stanza that trusts the trust domain of a throw-away issuer."""
+    return {
+        "name": "spire",
+        "trust_domain": TRUST_DOMAIN,
+        "audience": AUDIENCE,
+        "algorithms": [algorithm],
+        "bundle": {"url": f"{issuer}/{SPIFFE}/bundle"},
+        "map": [{"path": "/agents/{name}/{instance}", "tenant": "acme"}],
+    }
+
 
 def stanzas(issuer: str, algorithm: str) -> list[dict[str, Any]]:
     """Return the stanzas that trust the platforms of a throw-away issuer."""

@@ -12,7 +12,7 @@ from broker.http.waiting import PARAMETER, Waiters
 
 
 class OperatorRoutes:
-    """``/v1/revocations…`` and ``/v1/decisions…``."""
+    """``/v1/revocations…``, ``/v1/cuts`` and ``/v1/decisions…``."""
 
     def __init__(self, services: Services, bodies: Bodies, waiters: Waiters) -> None:
         self._waiters = waiters
@@ -25,6 +25,7 @@ class OperatorRoutes:
         table.change("/v1/revocations", self.order)
         table.read("/v1/revocations/{revocation}", self.show, PARAMETER)
         table.read("/v1/revocations/{revocation}/report", self.report, *query.PAGE, PARAMETER)
+        table.read("/v1/cuts", self.cuts)
         table.read("/v1/decisions/{decision}", self.explain)
 
     async def order(self, request: web.Request) -> web.Response:
@@ -60,6 +61,11 @@ class OperatorRoutes:
             return render.revocation_report(shown, page, window, durability)
 
         return await self._waiters.answer(request, look)
+
+    async def cuts(self, request: web.Request) -> web.Response:
+        """List the cuts that stand."""
+        found = await self._services.cuts.find(request[PRINCIPAL])
+        return render.reply(render.listing("cuts", [render.cut(each) for each in found], None))
 
     async def explain(self, request: web.Request) -> web.Response:
         """Show why a decision fell as it did."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from broker.cuts import StandingCut
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.model.lease import Lease
 from broker.model.principal import Principal
@@ -122,6 +123,14 @@ class Selections(Protocol):
 
     async def page(self, caller: Principal, digest: str, cursor: str, limit: int) -> LeasePage:
         """Page through a set."""
+        ...
+
+
+class Cuts(Protocol):
+    """:class:`broker.cuts.Cuts`."""
+
+    async def find(self, caller: Principal) -> list[StandingCut]:
+        """List what stands."""
         ...
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from backends.contract import actor_chain
 from broker.clock import rfc3339
+from broker.cuts import StandingCut
 from broker.http.paging import seal
 from broker.http.query import Window
 from broker.http.services import Readiness
@@ -159,6 +160,20 @@ def selection(value: Selection) -> Json:
         "taken_by": value.taken_by,
         "issued_before": _instant(value.issued_before_ms),
         "epoch": value.epoch,
+    }
+
+
+def cut(value: StandingCut) -> Json:
+    """Show a cut that stands."""
+    of = Selector(value.cut.of, value.cut.name, value.cut.tenant)
+    return {
+        "selector": _selector(of),
+        "issued_before": rfc3339(value.issued_before_ms),
+        "until": rfc3339(value.until_ms),
+        "buckets": value.buckets,
+        "revocation": value.revocation,
+        "ordered_by": value.ordered_by,
+        "reason": value.reason,
     }
 
 

@@ -63,6 +63,7 @@ class Services:
     credentials: ports.Credentials
     revocations: ports.Revocations
     selections: ports.Selections
+    cuts: ports.Cuts
     reports: ports.Reports
     introspection: ports.Introspection
     explain: ports.Explain

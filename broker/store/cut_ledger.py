@@ -17,7 +17,7 @@ from broker.store import scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Bucket, Keyspace
 from broker.store.limits import Limits
-from broker.store.link import Link
+from broker.store.link import Link, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,16 @@ class Standing:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A cut in one bucket: since when, until when it is kept, and which order laid it last."""
+
+    cut: Cut
+    issued_before_ms: int
+    until_ms: int
+    revocation: str
+
+
 class CutLedger:
     """Lays cuts."""
 
@@ -81,6 +91,17 @@ class CutLedger:
         return await self._everywhere(
             revocation, cut, mode="raise", at_least=latest, only=set(laid)
         )
+
+    async def standing(self) -> list[Mark]:
+        """Return every cut of every bucket; what cannot be read is left out (it still kills).
+
+        Raises:
+            StoreUnavailableError: a bucket does not answer.
+        """
+        flats = await asyncio.gather(
+            *(self._link.read("HGETALL", bucket.cuts) for bucket in self._keys.buckets)
+        )
+        return [mark for flat in flats for mark in map(_mark, *_pairs(flat)) if mark]
 
     async def _everywhere(
         self,
@@ -120,3 +141,19 @@ class CutLedger:
         except StoreUnavailableError:
             return None
         return Standing(int(before), int(number))
+
+
+def _pairs(flat: Reply) -> tuple[list[str], list[str]]:
+    if isinstance(flat, dict):
+        return list(flat), list(flat.values())
+    return flat[::2], flat[1::2]
+
+
+def _mark(field: str, value: str) -> Mark | None:
+    of, _, rest = field.partition(":")
+    name, _, tenant = rest.partition("|")
+    before, _, more = value.partition(" ")
+    until, _, revocation = more.partition(" ")
+    if of not in list(SelectorKind) or not (before.isdecimal() and until.isdecimal()):
+        return None
+    return Mark(Cut(SelectorKind(of), name, tenant), int(before), int(until), revocation)

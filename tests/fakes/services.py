@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import structlog
 from structlog.testing import LogCapture
 
+from broker.cuts import StandingCut
 from broker.errors import AttestationError
 from broker.http.limits import Limits
 from broker.http.possession import Possession
@@ -295,6 +296,17 @@ class FakeSelections:
 
 
 @dataclass
+class FakeCuts:
+    """Cuts that stand: none."""
+
+    stage: Stage
+
+    async def find(self, caller: Principal) -> list[StandingCut]:
+        """List."""
+        return await self.stage.play("cuts.find", caller, answer=[])
+
+
+@dataclass
 class FakeReports:
     """Receipts."""
 
@@ -376,6 +388,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         credentials=FakeCredentials(stage),
         revocations=FakeRevocations(stage),
         selections=FakeSelections(stage),
+        cuts=FakeCuts(stage),
         reports=FakeReports(stage),
         introspection=FakeIntrospection(stage),
         explain=FakeExplain(stage),

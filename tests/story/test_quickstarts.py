@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import yaml
 
 from broker.attestation.settings import AttestationSettings
 from tests.fakes.attestation import stanza
 from tests.fakes.guide import Guide
+from tests.fakes.spiffe import declare_domain
 
-PAGES = ["quickstart-kubernetes.md", "quickstart-github.md"]
+PAGES = ["quickstart-kubernetes.md", "quickstart-github.md", "quickstart-spiffe.md"]
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +80,15 @@ def test_a_quick_start_does_what_it_says(
 def test_the_declaration_of_a_quick_start_has_no_fault(page: str) -> None:
     """What the page says to write into issuers.yaml is a sound declaration, without a warning."""
     (text,) = [block for block in Guide(page).of("yaml") if block.startswith("# issuers.yaml")]
+    written = yaml.safe_load(text)
     settings = AttestationSettings(
-        tuple(stanza(**written) for written in yaml.safe_load(text)["issuers"])
+        tuple(stanza(**each) for each in written.get("issuers", ())),
+        tuple(declare_domain(**each) for each in written.get("trust_domains", ())),
     )
 
     assert list(settings.faults()) == []
     assert list(settings.warnings()) == []
-    assert msgspec.structs.asdict(settings)["issuers"]
+    assert settings.issuers or settings.trust_domains
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -16,13 +16,13 @@ local before = tonumber(string.match(standing or '', '^(%d+)') or '') or 0
 before = math.max(before, tonumber(ARGV[5]))
 if ARGV[4] == 'lay' then before = math.max(before, now) end
 local exp = before + tonumber(ARGV[6])
-redis.call('HSET', KEYS[2], ARGV[3], text(before) .. ' ' .. text(exp))
+redis.call('HSET', KEYS[2], ARGV[3], text(before) .. ' ' .. text(exp) .. ' ' .. ARGV[2])
 if ARGV[4] == 'lay' then return {'ok', text(before), '0'} end
 
 for i, value in ipairs(redis.call('HGETALL', KEYS[2])) do
   if i % 2 == 1 then
     standing = value
-  elseif sure and (tonumber(string.match(value, ' (%d+)$') or '') or math.huge) <= now then
+  elseif sure and (tonumber(string.match(value, '^%d+ (%d+)') or '') or math.huge) <= now then
     redis.call('HDEL', KEYS[2], standing)
   end
 end

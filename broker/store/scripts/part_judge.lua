@@ -1,5 +1,5 @@
 -- The only judge of what is alive. Every script that gives, prolongs, shows or sweeps asks it.
--- KEYS[2] is the bucket's hash of cuts; a cut's value is "<issued_before_ms> <exp_ms>".
+-- KEYS[2] is the bucket's hash of cuts; a cut's value is "<issued_before_ms> <exp_ms> <revocation>".
 local has_cuts = nil
 
 local function cut_covers(name, born)
