@@ -70,6 +70,7 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "revoke": OPERATORS_ONLY,
     "select": OPERATORS_ONLY,
     "explainDecision": OPERATORS_ONLY,
+    "listCuts": (403, 403, 200, 403),
     "introspect": (403, 403, 403, 200),  # a token that is not alive: {"active": false}
     "followFeed": (403, 403, 403, LET_IN),
     "acknowledgeFeed": (403, 403, 403, 404),

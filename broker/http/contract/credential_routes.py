@@ -5,6 +5,7 @@ from typing import Final
 from broker.http.contract.failures import GIVING
 from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
+    CONFIRMATION,
     COUNT,
     FLAG,
     INSTANT,
@@ -16,6 +17,7 @@ from broker.http.contract.parts import (
     SCOPES,
     STRING,
     TASK_ID,
+    TOKEN_TYPE,
     WORD,
 )
 from broker.http.contract.schema import Schema, array, mapping, number, paged, record, ref, words
@@ -35,6 +37,8 @@ _LEASE: Final[dict[str, Schema]] = {
     "renewable": FLAG,
 }
 
+_BOUND: Final[dict[str, Schema]] = {"bound_to": CONFIRMATION}
+
 RECORD: Final[dict[str, Schema]] = {
     **_LEASE,
     "state": words("reserved", "active", "ended"),
@@ -48,14 +52,15 @@ RECORD: Final[dict[str, Schema]] = {
 """What is shown of a credential, without the credential."""
 
 SCHEMAS: Final = {
-    "Credential": record(RECORD),
+    "Credential": record(RECORD, _BOUND),
     "IssuedCredential": record(
         {
             **_LEASE,
             "access_token": STRING,
-            "token_type": words("Bearer"),
+            "token_type": TOKEN_TYPE,
             "expires_in": COUNT,
-        }
+        },
+        _BOUND,
     ),
     "CredentialPage": paged("credentials", ref("Credential")),
     "IssueBody": record(

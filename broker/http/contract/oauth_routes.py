@@ -3,15 +3,15 @@
 from typing import Final
 
 from broker.http.contract.operation import FORM, Answer, Body, Operation
-from broker.http.contract.parts import COUNT, STRING, TASK_ID
-from broker.http.contract.schema import Schema, array, described, record, ref, words
+from broker.http.contract.parts import CONFIRMATION, COUNT, STRING, TASK_ID, TOKEN_TYPE
+from broker.http.contract.schema import Schema, array, described, record, ref
 
 _ACTIVE: Final = record(
     {
         "active": {"type": "boolean", "const": True},
         "scope": STRING,
         "client_id": STRING,
-        "token_type": words("Bearer"),
+        "token_type": TOKEN_TYPE,
         "exp": COUNT,
         "iat": COUNT,
         "sub": STRING,
@@ -23,7 +23,8 @@ _ACTIVE: Final = record(
         "agent": STRING,
         "capability": STRING,
         "tenant": STRING,
-    }
+    },
+    {"cnf": CONFIRMATION},
 )
 
 _JWK: Final[Schema] = {
@@ -62,6 +63,7 @@ SCHEMAS: Final = {
             "introspection_endpoint_auth_methods_supported": array(STRING),
             "response_types_supported": array(STRING),
             "grant_types_supported": array(STRING),
+            "dpop_signing_alg_values_supported": array(STRING),
         }
     ),
 }
@@ -83,7 +85,11 @@ OPERATIONS: Final = (
         name="showKeys",
         summary="Show the public signing keys",
         callers=(),
-        answers={200: Answer("The keys.", "Jwks")},
+        headers={"If-None-Match": described(STRING, "The `ETag` of the keys that are known.")},
+        answers={
+            200: Answer("The keys.", "Jwks", headers=("ETag",)),
+            304: Answer("They are those that are known.", media="", headers=("ETag",)),
+        },
         problems=("unavailable",),
     ),
     Operation(

@@ -22,6 +22,7 @@ from broker.http.contract.parts import (
     report,
 )
 from broker.http.contract.schema import (
+    NEXT,
     Schema,
     array,
     described,
@@ -51,11 +52,13 @@ _TRACE: Final[dict[str, Schema]] = {
     "missing": array(STRING),
 }
 
+_SELECTOR: Final = record({}, {**_SELECTORS, "in_tenant": STRING})
+
 SCHEMAS: Final = {
     "Revocation": record(
         {
             "id": REVOCATION_ID,
-            "selector": record({}, {**_SELECTORS, "in_tenant": STRING}),
+            "selector": _SELECTOR,
             "reason": STRING,
             "ordered_by": STRING,
             "issued_before": INSTANT,
@@ -64,6 +67,18 @@ SCHEMAS: Final = {
         },
         {"progress": described(record({"ended": COUNT, "total": COUNT}), "Of an order on a set.")},
     ),
+    "Cut": record(
+        {
+            "selector": _SELECTOR,
+            "issued_before": INSTANT,
+            "until": INSTANT,
+            "buckets": COUNT,
+            "revocation": STRING,
+            "ordered_by": STRING,
+            "reason": STRING,
+        }
+    ),
+    "CutPage": record({"cuts": array(ref("Cut")), "next": NEXT}),
     "RevocationReport": report("revocation", "Revocation"),
     "RevokeBody": described(
         record(
@@ -159,6 +174,15 @@ OPERATIONS: Final = (
         headers=KNOWN,
         answers={200: Answer("One page of the report.", "RevocationReport", headers=("ETag",))},
         problems=("not-found",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/cuts",
+        name="listCuts",
+        summary="List the cuts that stand",
+        callers=_OPERATOR,
+        answers={200: Answer("All of them, on one page.", "CutPage")},
+        problems=("access-denied",),
     ),
     Operation(
         method="GET",

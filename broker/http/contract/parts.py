@@ -130,6 +130,12 @@ OAUTH_ERROR: Final = described(
     "RFC 6749 §5.2.",
 )
 
+CONFIRMATION: Final = described(
+    record({}, {"jkt": STRING, "x5t#S256": STRING}),
+    "The key that a token is bound to (RFC 7800 §3; RFC 9449 §6, RFC 8705 §3.1).",
+)
+TOKEN_TYPE: Final = words("Bearer", "DPoP")
+
 CEILING_LINE: Final = record({"capability": NAME, "scopes": SCOPES})
 
 SCHEMAS: Final = {

@@ -5,6 +5,7 @@ from typing import Final
 from broker.http.contract import credential_routes
 from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
+    CONFIRMATION,
     COUNT,
     DIGEST,
     GLOB,
@@ -64,7 +65,9 @@ SCHEMAS: Final = {
             "epoch": STRING,
         }
     ),
-    "PickedCredential": record({**credential_routes.RECORD, "agent": STRING, "tenant": STRING}),
+    "PickedCredential": record(
+        {**credential_routes.RECORD, "agent": STRING, "tenant": STRING}, {"bound_to": CONFIRMATION}
+    ),
     "PickedPage": paged("credentials", ref("PickedCredential")),
 }
 
