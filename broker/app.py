@@ -4,17 +4,15 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 """
 
 import asyncio
+import contextlib
 import os
-import signal
-import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Final
 
 import structlog
 
 from backends.jwt import access_token_claims
-from broker import collector, logs
 from broker.attestation.assembly import build_attestation
 from broker.attestation.attestation import Attestation
 from broker.attestation.key_source import open_key_session
@@ -22,13 +20,13 @@ from broker.attestation.reasons import Reason
 from broker.attestation.settings import AttestationSettings
 from broker.audit.json_lines import JsonLinesSink
 from broker.callers import Callers, client_watch
-from broker.clock import Clock, SystemClock
-from broker.endpoints import endpoint_of, http_limits, trust_of
+from broker.clock import Clock
+from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
 from broker.faultpoints import FaultPoints
 from broker.feed.hub import Hub, HubLimits
 from broker.feed.shipper import Shipper
-from broker.gate import Gate, Hindrance
+from broker.gate import Gate
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
@@ -36,19 +34,21 @@ from broker.http.panic import PanicDoor
 from broker.http.possession import Possession
 from broker.http.routes import build
 from broker.http.server import HttpServer
-from broker.http.services import Services
+from broker.http.services import KeySet, Services
+from broker.key_state import KeyState
 from broker.metrics import Metrics
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
+from broker.presence import Presence
 from broker.proof.dpop import ProofChecker
-from broker.readiness import DRAIN, readiness
+from broker.readiness import readiness
 from broker.reaper import Claims
 from broker.replica import WATCHERS, Replica
+from broker.restoration import Restoration
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
 from broker.store.census import Counting
 from broker.store.clock_bounds import ClockBounds
-from broker.store.connect import connect
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
@@ -84,8 +84,10 @@ class Broker:
             actions=list(Action),
         )
         self._ticker = Ticker(clock)
+        self._looking: set[asyncio.Task[None]] = set()
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
+        self._restoration = Restoration(self.ledger)
         self.replica = self._build_replica()
         self._counting = Counting(link, self.ledger.keys)
         self._feed_log = self._build_feed_log()
@@ -94,6 +96,7 @@ class Broker:
         self._sink = JsonLinesSink(
             settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
         )
+        self._presence = self._build_presence()
         self._clock_watch = ClockWatch(
             LedgerClock(link, self.ledger.keys),
             clock,
@@ -124,11 +127,15 @@ class Broker:
     def _build_replica(self) -> Replica:
         return Replica(
             control=self.ledger.control,
+            restoration=self._restoration,
             gate=self.gate,
-            key_directory=self._settings.keys.directory,
-            issuer=self._settings.issuer,
+            keys=KeyState(self._settings.keys.directory, issuer=self._settings.issuer),
             quotas=self._settings.quotas,
         )
+
+    def _build_presence(self) -> Presence:
+        process, name = self.ledger.ids.operation(), name_of(self._settings)
+        return Presence(self.ledger.replicas, self.replica, self.gate, process=process, name=name)
 
     def _build_feed_log(self) -> FeedLog:
         feed = self._settings.feed
@@ -136,6 +143,7 @@ class Broker:
             self._link,
             self._settings.store.namespace,
             limits=LogLimits(keep=feed.log_keep_entries, longest=feed.log_max_entries),
+            gone_back=self._restoration.suspect,
             bounds=self._build_bounds(),
         )
 
@@ -193,13 +201,16 @@ class Broker:
         Raises:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
-        with suppress(StoreUnavailableError):  # then the replica says it when it can look
+        with contextlib.suppress(
+            StoreUnavailableError
+        ):  # then the replica says it when it can look
             await self.ledger.control.require_fit()
         await self._start_panic(stack)
         attestation = await self._start_attestation(stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)
         await self.look()
         await self._start_background(stack)
+        stack.push_async_callback(self._presence.leave)
         self._start_ticking(stack)
         server = await self._start_http(attestation)
         stack.push_async_callback(self._stop_http, server)
@@ -232,6 +243,12 @@ class Broker:
         for look in (*self._looks, self._refresh):
             await look()
 
+    def look_again(self) -> None:
+        """Look at the published record and the key files now, not at the next tick (SIGHUP)."""
+        look = asyncio.create_task(self._refresh())
+        self._looking.add(look)
+        look.add_done_callback(self._looking.discard)
+
     async def _count(self) -> None:
         """Bring the metrics of what is in the ledger up to date."""
         try:
@@ -247,6 +264,7 @@ class Broker:
     async def _refresh(self) -> None:
         try:
             await self.replica.refresh()
+            await self._presence.report()
         except BrokerError as error:
             structlog.get_logger(__name__).warning("replica-refresh-failed", error=str(error))
 
@@ -280,6 +298,10 @@ class Broker:
         self._hub.close()
         await server.stop()
 
+    async def _jwks(self) -> KeySet:
+        keyring = await self.replica.fresh_keyring()
+        return KeySet(keyring.jwks(), keyring.number, self._settings.keys.cache_seconds)
+
     def _services(self, callers: Callers, limits: HttpLimits) -> Services:
         verbs, issuer = self.verbs, self._settings.issuer
         return Services(
@@ -293,11 +315,12 @@ class Broker:
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,
+            revisions=verbs.revisions,
             authenticate=callers.by_token,
             clients=callers,
             possession=Possession(ProofChecker(self._clock, self.ledger.proofs), issuer),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
-            jwks=lambda: dict(self.replica.keyring.jwks()),
+            jwks=self._jwks,
             metrics=self.metrics,
             limits=limits,
             clock=self._clock,
@@ -323,28 +346,3 @@ def ledger_limits(settings: Settings) -> Limits:
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def serve(settings: Settings) -> int:
-    """Run a broker until SIGTERM or SIGINT, then drain; return the exit code.
-
-    Raises:
-        ConfigurationError: it cannot start; the text says what, where and what to do.
-    """
-    logs.configure(settings.log.level, settings.log.format, sys.stderr)
-    log = structlog.get_logger(__name__)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with AsyncExitStack() as stack:
-        link = await connect(settings.store)
-        stack.push_async_callback(link.close)
-        broker = Broker(settings, link, SystemClock())
-        server = await broker.start(stack)
-        collector.settle()
-        log.info("broker-listening", addresses=[f"{h}:{p}" for h, p in server.addresses])
-        await stopping.wait()
-        broker.gate.report(DRAIN, Hindrance("this broker is stopping", "use another one"))
-        log.info("broker-draining")
-    return 0

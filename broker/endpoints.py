@@ -1,5 +1,7 @@
 """From settings to what the HTTP server takes."""
 
+import socket
+
 from broker.http.client_trust import ClientTrust
 from broker.http.limits import Limits
 from broker.http.sockets import Endpoint, TcpEndpoint, UnixEndpoint, tls_context
@@ -25,6 +27,13 @@ def endpoint_of(listen: Listen) -> Endpoint:
         return UnixEndpoint(listen.unix)
     tls = tls_context(listen.tls.cert_file, listen.tls.key_file) if listen.tls else None
     return TcpEndpoint(listen.address, listen.port, tls=tls, reuse_port=listen.reuse_port)
+
+
+def name_of(settings: Settings) -> str:
+    """Name this broker for operators: its machine, or what its trail is called, and its door."""
+    listen = settings.listen
+    door = str(listen.unix) if listen.unix is not None else f"{listen.address}:{listen.port}"
+    return f"{settings.audit.name or socket.gethostname()} {door}"
 
 
 def http_limits(settings: Settings) -> Limits:

@@ -151,6 +151,13 @@ class QuotaExceededError(BrokerError):
         self.retry_after_ms = retry_after_ms
 
 
+class SupersededError(BrokerError):
+    """What a change was made from is not what stands any more: look again, and decide anew.
+
+    For commands beside the brokers; no answer over HTTP has it.
+    """
+
+
 class SelectionChangedError(BrokerError):
     """The set is no longer what its digest names: look at it again, then order with the new digest.
 
@@ -181,6 +188,13 @@ class UnavailableError(BrokerError):
 
     code = "unavailable"
     retryable = True
+
+
+class NotYetError(UnavailableError):
+    """A change has to wait; each line of the text says for what. Wait for it, or force it.
+
+    For commands beside the brokers; no answer over HTTP has it.
+    """
 
 
 class StoreUnavailableError(UnavailableError):

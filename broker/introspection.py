@@ -18,7 +18,7 @@ from broker.errors import (
 from broker.ids import TaskId, lease_of, parse_task_id
 from broker.model.principal import Kind, Principal
 from broker.model.requests import Introspected
-from broker.signing.token_verifier import TokenVerifier
+from broker.signing.token_verifier import Authentic, TokenVerifier
 from broker.store.lease_ledger import LeaseLedger
 
 
@@ -43,15 +43,15 @@ class Introspection:
         if caller.kind is not Kind.RESOURCE:
             raise AccessDeniedError("resource-servers-only")
         try:
-            claims = self._verifier().authenticate(token)
-            return await self._judge(caller, claims)
+            return await self._judge(caller, self._verifier().authenticate(token))
         except (AttestationError, InvalidRequestError, NotFoundError):
             return None
 
-    async def _judge(self, caller: Principal, claims: Mapping[str, object]) -> Introspected | None:
+    async def _judge(self, caller: Principal, token: Authentic) -> Introspected | None:
+        claims = token.claims
         token_id = str(claims["jti"])
         issued_at_s, expires_at_s = read_date(claims, "iat"), read_date(claims, "exp")
-        lease = await self._leases.view(lease_of(token_id), _path(claims))
+        lease = await self._leases.view(lease_of(token_id), _path(claims), key_id=token.key_id)
         is_ours = claims["aud"] == caller.name == lease.spec.audience
         if not is_ours or not caller.answers_for(lease.spec.tenant):
             return None

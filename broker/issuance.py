@@ -101,10 +101,7 @@ class Issuance:
         if capability is None:
             raise InvalidRequestError("no such capability in this tenant", field="capability")
         query = about_issue(caller, spec, capability, request)
-        if not request.scopes or not covers(spec.ceiling, capability.name, request.scopes):
-            raise await self._judgement.refuse(
-                published, query, "beyond-ceiling", "the task's ceiling covers these scopes"
-            )
+        await self._check_ceiling(published, query, spec, capability)
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
         self._faults.reach("issue.decided")
@@ -117,7 +114,10 @@ class Issuance:
         key = key_for(caller, permit.obligations)
         await self._check_binding(published, query, is_met(key, permit.obligations))
         most = _longest(published, capability, permit.obligations.max_ttl_ms)
-        granted = self._spec(caller, spec, capability, scopes, permit.trace)
+        signer = self._minting.signer()
+        granted = self._spec(
+            caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=permit.trace
+        )
         new = NewLease(
             spec=replace(granted, confirmation=key),
             state=LeaseState.ACTIVE,
@@ -127,13 +127,25 @@ class Issuance:
             facts=published.revision,
             key=same.key,
             digest=same.digest,
+            manifest=signer.manifest,
         )
+        return await self._granted(new, published)
+
+    async def _granted(self, new: NewLease, published: Published) -> IssuedCredential:
         lease = await self._granting.grant(new, published.quotas)
         self._faults.reach("issue.granted")
         self._told(lease.spec.id)
         issued = IssuedCredential(lease, self._minting.sign(lease))
         self._faults.reach("issue.signed")
         return issued
+
+    async def _check_ceiling(
+        self, published: Published, query: Query, spec: TaskSpec, capability: Capability
+    ) -> None:
+        if not query.scopes or not covers(spec.ceiling, capability.name, query.scopes):
+            raise await self._judgement.refuse(
+                published, query, "beyond-ceiling", "the task's ceiling covers these scopes"
+            )
 
     async def _check_scopes(
         self, published: Published, query: Query, capability: Capability
@@ -157,7 +169,9 @@ class Issuance:
         caller: Principal,
         task: TaskSpec,
         capability: Capability,
+        *,
         scopes: frozenset[str],
+        key_id: str,
         trace: Trace,
     ) -> LeaseSpec:
         lease = self._ids.lease(task.id)
@@ -176,7 +190,7 @@ class Issuance:
             scopes=tuple(sorted(scopes)),
             evidence_issuer=caller.issuer,
             locator=lease,
-            key_id=self._minting.active_key_id(),
+            key_id=key_id,
             trace=trace,
             renewable=capability.renewable,
         )
@@ -224,6 +238,7 @@ class Issuance:
         is_good = is_met(key, permit.obligations) and is_held(caller, key)
         await self._check_binding(published, query, is_good)
         self._faults.reach("renew.decided")
+        signer = self._minting.signer()
         renewal = Renewal(
             ttl_ms=min(
                 query.ttl_ms, _longest(published, capability, permit.obligations.max_ttl_ms)
@@ -232,7 +247,8 @@ class Issuance:
             facts=published.revision,
             key=same.key,
             digest=same.digest,
-            key_id=self._minting.active_key_id(),
+            key_id=signer.key_id,
+            manifest=signer.manifest,
         )
         lease = await self._granting.renew(held, renewal, published.quotas)
         self._faults.reach("renew.granted")

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from broker.errors import UnreadableRecordError
 from broker.ids import LeaseId, TaskId
 from broker.model.task import TaskSpec
-from broker.store.control import SCHEMA
+from broker.store.control_record import SCHEMA
 from broker.store.feed_keys import FeedKeys
 from broker.store.keyspace import Bucket
 from broker.store.ledger import Ledger

@@ -1,5 +1,6 @@
 """Our own tokens: signed from a lease's spec and the dates that the ledger has set."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from backends.contract import AccessToken, ClaimsOf
@@ -18,6 +19,14 @@ class KeyringSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Which key signs new tokens, and the number of the manifest that says so."""
+
+    key_id: str
+    manifest: int
+
+
 class Minting:
     """Signs access tokens (RFC 9068). The same lease, dates and key give the same bytes."""
 
@@ -26,13 +35,14 @@ class Minting:
         self._source = source
         self._claims_of = claims_of
 
-    def active_key_id(self) -> str:
+    def signer(self) -> Signer:
         """Return the key that new tokens are signed by.
 
         Raises:
             UnavailableError: its private half is not on this machine.
         """
-        return self._source.keyring.active().kid
+        keyring = self._source.keyring  # once: it may be another one a moment later
+        return Signer(keyring.active().kid, keyring.number)
 
     def sign(self, lease: Lease) -> Secret:
         """Sign the generation that a lease is dated as, by the key that its spec names.

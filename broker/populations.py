@@ -18,6 +18,7 @@ _INDEXES: Final = {
     SelectorKind.ISSUER: "issuer",
     SelectorKind.TENANT: "tenant",
     SelectorKind.ALL: "all",
+    SelectorKind.KEY: "all",
 }
 
 
@@ -31,13 +32,15 @@ class Populations:
         self, bucket: int, cut: Cut, before_ms: int, start: int, limit: int
     ) -> list[TaskId]:
         """Return some tasks of one bucket that are old enough for the cut."""
-        index = Index(_INDEXES[cut.of], cut.name)
+        # No index knows of keys: what one signed may be in any task.
+        name = "" if cut.of is SelectorKind.KEY else cut.name
+        index = Index(_INDEXES[cut.of], name)
         return await self._tree.older(bucket, index, before_ms, start, limit)
 
 
 def reaches(cut: Cut, spec: TaskSpec) -> bool:
     """Tell whether the cut can concern the task at all, or leases in it."""
-    if cut.of in (SelectorKind.CAPABILITY, SelectorKind.ISSUER):
+    if cut.of in (SelectorKind.CAPABILITY, SelectorKind.ISSUER, SelectorKind.KEY):
         return cut.tenant in ("", spec.tenant)
     return ends_task(cut, spec)
 
@@ -79,6 +82,8 @@ def ends_ancestor(cut: Cut, spec: TaskSpec) -> bool:
 def ends_lease(cut: Cut, lease: Lease, before_ms: int) -> bool:
     """Tell whether the cut ends this lease by itself, its task staying open."""
     spec = lease.spec
+    if cut.of is SelectorKind.KEY:
+        return spec.key_id == cut.name
     if lease.issued_at_ms > before_ms or (cut.tenant and cut.tenant != spec.tenant):
         return False
     if cut.of is SelectorKind.CAPABILITY:

@@ -1,101 +1,140 @@
-"""What an operator does to an installation as a whole: publish a revision, make and rotate keys.
+"""Publishing: files, or an earlier revision, become what every broker runs.
 
-Files are input: they are validated and self-tested here; what brokers run is what was published.
+Files are input: they are validated and self-tested here, and so is what is gone back to.
 """
 
-from pathlib import Path
+import msgspec
 
-from broker.errors import ConfigurationError
+from broker.errors import ConfigurationError, NotFoundError
 from broker.governance.bundle import Bundle
-from broker.settings.settings import Settings
-from broker.signing.key_files import generate, has_keys
-from broker.store.connect import connect
-from broker.store.control import ControlRecord, ControlStore, PublicKey
-from broker.store.feed_log import FeedLog
-from broker.store.ledger import Ledger
-from broker.store.limits import Limits
-from broker.store.link import Link
+from broker.governance.difference import Change, difference
+from broker.governance.document import BundleDocument
+from broker.installation import Installation
+from broker.store.control_record import ControlRecord, Publication
 
 
-async def publish(settings: Settings, *, by: str) -> ControlRecord:
-    """Validate the files, run their self-test, and publish them as the next revision.
+class Publishing:
+    """Publishes revisions, and looks at those that are kept. ``by`` is who does it."""
 
-    Raises:
-        ConfigurationError: something is wrong with the files, or with the ledger; nothing changed.
-        StoreUnavailableError: the ledger does not answer.
-    """
-    bundle = Bundle.from_files(settings.bundle)
-    link = await connect(settings.store)
-    try:
-        return await _control(settings, link).publish(bundle.to_bytes().decode(), bundle.digest, by)
-    finally:
-        await link.close()
+    def __init__(self, installation: Installation, *, by: str) -> None:
+        self._control = installation.ledger.control
+        self._by = by
 
+    async def standing(self) -> ControlRecord:
+        """Return what stands.
 
-async def init_keys(settings: Settings, *, alg: str) -> ControlRecord:
-    """Make the first signing key and publish its public half as the active one.
+        Raises:
+            ConfigurationError: the ledger was made with other settings.
+            StoreUnavailableError: it does not answer.
+        """
+        return await self._control.create()
 
-    With no key in the directory this is a new installation, and its feed knows that nobody listens
-    yet (``docs/adr/0011``).
+    async def publish(
+        self,
+        bundle: Bundle,
+        *,
+        reason: str = "",
+        base: int | None = None,
+        rollback_of: int = 0,
+        accepts: bool = False,
+    ) -> ControlRecord:
+        """Publish a bundle as the next revision; what stands already is not published again.
 
-    Raises:
-        ConfigurationError: keys are published already; rotate them instead.
-    """
-    link = await connect(settings.store)
-    try:
-        control = _control(settings, link)
-        record = await control.create()
-        if record.keys:
-            raise ConfigurationError(
-                "signing keys are published already: run `broker keys rotate` for a new one"
-            )
-        if not has_keys(settings.keys.directory):
-            await FeedLog(link, settings.store.namespace).found()
-        return await control.put_keys(record, (_made(settings.keys.directory, alg, "active"),))
-    finally:
-        await link.close()
+        ``base`` is the revision that it was made from; ``accepts`` a ledger that went back.
 
+        Raises:
+            SupersededError: another one was published meanwhile.
+            StoreUnavailableError: the ledger does not answer; nothing was published.
+        """
+        longest_s = max((each.max_ttl_seconds for each in bundle.document.capabilities), default=0)
+        return await self._control.publish(
+            bundle.to_bytes().decode(),
+            bundle.digest,
+            self._by,
+            reason=reason,
+            rollback_of=rollback_of,
+            longest_ms=longest_s * 1000,
+            base=base,
+            accepts=accepts,
+        )
 
-async def rotate_keys(settings: Settings, *, alg: str) -> ControlRecord:
-    """Take one step of a rotation and publish it.
+    async def go_back(self, revision: int = 0, *, reason: str = "") -> ControlRecord:
+        """Publish what an earlier revision said, as a new one; 0 is the one before.
 
-    With no key waiting, a ``next`` one is made, so that every verifier knows it before it signs;
-    with one waiting, it becomes ``active`` and the former ``retiring``; what was retiring before
-    is dropped.
+        Raises:
+            NotFoundError: it is not kept.
+            ConfigurationError: it does not pass the checks of this version.
+            SupersededError: another one was published meanwhile.
+        """
+        base = (await self.standing()).revision
+        target = await self.earlier(revision)
+        bundle = await self.kept(target)
+        return await self.publish(bundle, reason=reason, base=base, rollback_of=target)
 
-    Raises:
-        ConfigurationError: no key is published yet.
-    """
-    link = await connect(settings.store)
-    try:
-        control = _control(settings, link)
-        record = await control.create()
-        if not record.keys:
-            raise ConfigurationError("no signing key is published: run `broker keys init`")
-        return await control.put_keys(record, _stepped(record.keys, settings.keys.directory, alg))
-    finally:
-        await link.close()
+    async def kept(self, revision: int) -> Bundle:
+        """Return what a revision said, checked as if it were new.
 
+        Raises:
+            NotFoundError: it is not kept.
+            ConfigurationError: it does not pass the checks of this version.
+        """
+        entry = await self.entry(revision)
+        bundle = Bundle.from_bytes((await self._control.bundle(revision)).encode())
+        if bundle.digest != entry.digest:
+            raise ConfigurationError(f"revision {revision} is not what was published any more")
+        return bundle
 
-def _stepped(keys: tuple[PublicKey, ...], directory: Path, alg: str) -> tuple[PublicKey, ...]:
-    if not any(key.state == "next" for key in keys):
-        return (*keys, _made(directory, alg, "next"))
-    following = {"next": "active", "active": "retiring"}
-    return tuple(
-        PublicKey(key.kid, key.alg, following[key.state], key.jwk)
-        for key in keys
-        if key.state in following
-    )
+    async def earlier(self, revision: int = 0) -> int:
+        """Return the revision to go back to; 0 is the newest that says something else.
 
+        Raises:
+            NotFoundError: there is none.
+        """
+        if revision:
+            return (await self.entry(revision)).revision
+        record = await self.standing()
+        for entry in await self.history():
+            if entry.revision < record.revision and entry.digest != record.digest:
+                return entry.revision
+        raise NotFoundError("there is no earlier revision: see `broker revisions list`")
 
-def _made(directory: Path, alg: str, state: str) -> PublicKey:
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    key = generate(directory, alg)
-    return PublicKey(key.kid, key.alg, state, dict(key.jwk))
+    async def compare(self, bundle: Bundle) -> tuple[Change, ...]:
+        """Return what would change if the bundle were published: its drift, if it should not.
 
+        What stands may be damaged: then everything is new.
+        """
+        record = await self.standing()
+        if record.digest == bundle.digest:
+            return ()
+        try:
+            before = await self.document(record.revision) if record.revision else None
+        except (ConfigurationError, NotFoundError):
+            before = None
+        return difference(before, bundle.document)
 
-def _control(settings: Settings, link: Link) -> ControlStore:
-    store = settings.store
-    return Ledger.over(
-        link, namespace=store.namespace, buckets=store.buckets, limits=Limits()
-    ).control
+    async def history(self) -> list[Publication]:
+        """Return the kept revisions, newest first."""
+        return await self._control.history.all()
+
+    async def entry(self, revision: int) -> Publication:
+        """Return who published a revision, when and why.
+
+        Raises:
+            NotFoundError: it is not kept.
+        """
+        return await self._control.history.find(revision)
+
+    async def document(self, revision: int) -> BundleDocument:
+        """Return what a revision said, whatever it is worth now.
+
+        Raises:
+            NotFoundError: it is not kept.
+            ConfigurationError: it is no bundle.
+        """
+        text = await self._control.history.text(revision)
+        if not text:
+            raise NotFoundError(f"no revision {revision} is kept: see `broker revisions list`")
+        try:
+            return msgspec.json.decode(text, type=BundleDocument)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ConfigurationError(f"revision {revision} is no bundle: {error}") from error

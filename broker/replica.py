@@ -3,30 +3,38 @@
 - A replica runs the published revision or gives nothing: a bundle that it cannot load closes the
   gate, and the former one decides nothing meanwhile.
 - The ledger's epoch is remembered: another one, or none where one was, means that the ledger was
-  lost or swapped.
+  lost or swapped; a record that is older than the one seen before, that it went back.
 """
 
 import asyncio
-import dataclasses
-from pathlib import Path
 from typing import Final
 
-from broker.errors import BrokerError, ConfigurationError, UnavailableError
+from broker.errors import (
+    ConfigurationError,
+    StoreUnavailableError,
+    UnavailableError,
+    UnreadableRecordError,
+)
 from broker.gate import Gate, Hindrance
 from broker.governance.bundle import Bundle
 from broker.governance.published import Current, Published
 from broker.governance.registered import Registered
+from broker.key_state import KeyState
+from broker.restoration import Restoration
 from broker.settings.limits import QuotaDefaults
-from broker.signing.key_files import load_keys
 from broker.signing.keyring import Keyring
 from broker.signing.token_verifier import TokenVerifier
-from broker.store.control import ControlRecord, ControlStore, PublicKey
+from broker.store.control import ControlStore
+from broker.store.control_record import ControlRecord
 
 WATCHERS: Final = ("ledger", "policy", "keys")
 """The words under which this object reports to the gate."""
 
 _LOOK_BACK: Final = 10
 """Revisions looked at for who was registered, when a broker starts on one that is no bundle."""
+
+_FRESH_S: Final = 0.5
+"""How long an answer waits for the newest record before it is given by the last one known."""
 
 
 class Replica:
@@ -36,24 +44,24 @@ class Replica:
         self,
         *,
         control: ControlStore,
+        restoration: Restoration,
         gate: Gate,
-        key_directory: Path,
-        issuer: str,
+        keys: KeyState,
         quotas: QuotaDefaults,
     ) -> None:
         self._control = control
+        self._restoration = restoration
         self._gate = gate
-        self._key_directory = key_directory
-        self._issuer = issuer
+        self._keys = keys
         self._quotas = quotas
         self._current = Current()
         self._record: ControlRecord | None = None
+        self._settled: tuple[int, int] | None = None
         self._announced = 0
         self._registered: Registered | None = None
-        self._loaded_keys: tuple[PublicKey, ...] | None = None
-        self._keyring: Keyring | None = None
-        self._verifier: TokenVerifier | None = None
         self._one_at_a_time = asyncio.Lock()
+        self._looks = 0
+        self._is_in_touch = True
 
     @property
     def published(self) -> Published:
@@ -63,6 +71,11 @@ class Replica:
             UnavailableError: none is.
         """
         return self._current.published
+
+    @property
+    def revision(self) -> int:
+        """The number of the revision in force here, 0 when there is none."""
+        return self._current.revision
 
     @property
     def registered(self) -> Registered:
@@ -82,9 +95,7 @@ class Replica:
         Raises:
             UnavailableError: none are published.
         """
-        if self._keyring is None:
-            raise UnavailableError("no signing keys are published: run `broker keys init`")
-        return self._keyring
+        return self._keys.keyring
 
     @property
     def verifier(self) -> TokenVerifier:
@@ -93,31 +104,86 @@ class Replica:
         Raises:
             UnavailableError: no keys are published.
         """
-        if self._verifier is None:
-            raise UnavailableError("no signing keys are published: run `broker keys init`")
-        return self._verifier
+        return self._keys.verifier
+
+    async def fresh_keyring(self) -> Keyring:
+        """Return the keys as they are published at this moment: every replica answers the same.
+
+        While the ledger does not answer, as they were last known.
+
+        Raises:
+            UnavailableError: none are published.
+        """
+        if self._is_in_touch:
+            look = asyncio.create_task(self._look_quietly())
+            await asyncio.wait({look}, timeout=_FRESH_S)
+        return self._keys.keyring
+
+    async def _look_quietly(self) -> None:
+        try:
+            await self.refresh()
+        except UnavailableError:
+            return  # the gate says so
 
     async def refresh(self) -> None:
         """Load what the control record names, as far as it is new, and report to the gate.
 
+        Whoever asks gets what was published when it asked; those who wait share one look.
+
         Raises:
             StoreUnavailableError: the record cannot be read; what is loaded stays.
         """
+        begun = self._looks
         async with self._one_at_a_time:
-            record = await self._control.read()
-            if record is None or not self._is_same_ledger(record):
-                self._gate.report("ledger", _lost(self._record))
-                return
-            if misfit := self._control.misfit(record):
-                self._gate.report("ledger", Hindrance(misfit, "then restart this broker"))
-                return
-            self._gate.report("ledger")
-            await self._follow_policy(record)
-            await self._follow_keys(record)
-            self._record = record
+            if self._looks > begun:
+                return  # one that began after we asked has ended
+            self._looks += 1
+            await self._look()
 
-    def _is_same_ledger(self, record: ControlRecord) -> bool:
-        return self._record is None or self._record.epoch == record.epoch
+    async def _look(self) -> None:
+        try:
+            record = await self._control.read()
+        except StoreUnavailableError as error:
+            self._is_in_touch = False
+            self._gate.report("ledger", _unread(error))
+            raise
+        self._is_in_touch = True
+        hindrance = self._unfit(record)
+        if record is None or hindrance is not None:
+            self._gate.report("ledger", hindrance or _lost(self._record))
+            return
+        if self._record is not None and record.version < self._record.version:
+            await self._notice(self._record, record)
+            return
+        self._gate.report("ledger", *_doubts(record))
+        await self._restoration.follow(record)
+        await self._follow_keys(record)
+        await self._follow_policy(record)
+        self._record = record
+        await self._settle(record)
+
+    async def _notice(self, known: ControlRecord, found: ControlRecord) -> None:
+        """Say that the ledger went back: from the next look on it is known as what it is now."""
+        why = f"it went back from change {known.version} to {found.version}"
+        self._gate.report("ledger", _went_back(why))
+        await self._restoration.suspect(why)
+        self._record = None
+
+    def _unfit(self, record: ControlRecord | None) -> Hindrance | None:
+        """Tell what keeps this broker from working with the ledger at all."""
+        known = self._record
+        if record is None:
+            return None
+        if known is not None and known.epoch != record.epoch:
+            return _lost(known)
+        misfit = self._control.misfit(record)
+        return Hindrance(misfit, "then restart this broker") if misfit else None
+
+    async def _settle(self, record: ControlRecord) -> None:
+        done = (record.manifest, record.revision)
+        if done != self._settled:
+            await self._control.settle(record)
+            self._settled = done
 
     async def _follow_policy(self, record: ControlRecord) -> None:
         if record.revision == 0:
@@ -125,7 +191,7 @@ class Replica:
             return
         try:
             if record.revision != self._current.revision:
-                await self._load_revision(record.revision)
+                await self._load_revision(record)
         except (ConfigurationError, UnavailableError) as error:
             self._gate.report(
                 "policy",
@@ -135,6 +201,9 @@ class Replica:
                 ),
             )
             return
+        if record.suspicion is not None:
+            self._gate.report("policy")
+            return
         announced = await self._control.announced()
         if announced > record.revision and announced == self._announced:
             self._gate.report("policy", _half_published(announced))
@@ -142,13 +211,13 @@ class Replica:
             self._gate.report("policy")
         self._announced = announced
 
-    async def _load_revision(self, revision: int) -> None:
-        raw = (await self._control.bundle(revision)).encode()
-        if revision > self._current.revision:
+    async def _load_revision(self, record: ControlRecord) -> None:
+        raw = (await self._control.bundle(record.revision)).encode()
+        if record.revision > self._current.revision:
             # First, so that operators can act whatever the policies are worth.
-            await self._register(raw, revision)
+            await self._register(raw, record.revision)
         # Parsing and self-testing take tens of milliseconds: not on the event loop.
-        self._put_in_force(await asyncio.to_thread(self._build, raw, revision))
+        self._put_in_force(await asyncio.to_thread(self._build, raw, record))
 
     async def _register(self, raw: bytes, revision: int) -> None:
         try:
@@ -174,47 +243,38 @@ class Replica:
                 f"this broker has seen revision {self._current.revision} of this ledger already"
             )
 
-    def _build(self, raw: bytes, revision: int) -> Published:
-        return Published.of(Bundle.from_bytes(raw), revision=revision, quotas=self._quotas)
+    def _build(self, raw: bytes, record: ControlRecord) -> Published:
+        bundle = Bundle.from_bytes(raw)
+        if bundle.digest != record.digest:
+            raise ConfigurationError("it is not what was published: its digest is another")
+        return Published.of(bundle, revision=record.revision, quotas=self._quotas)
 
     async def _follow_keys(self, record: ControlRecord) -> None:
-        try:
-            if self._loaded_keys != record.keys or not self._can_sign():
-                await self._load_keys(record.keys)
-            self.keyring.active()
-        except BrokerError as error:
-            self._gate.report(
-                "keys",
-                Hindrance(
-                    str(error), f"run `broker keys init`, or bring the key to {self._key_directory}"
-                ),
-            )
-            return
-        self._gate.report("keys")
-
-    def _can_sign(self) -> bool:
-        try:
-            self.keyring.active()
-        except UnavailableError:
-            return False
-        return True
-
-    async def _load_keys(self, published: tuple[PublicKey, ...]) -> None:
-        keyring = await asyncio.to_thread(self._read_keys, published)
-        self._keyring = keyring
-        self._verifier = TokenVerifier(keyring, issuer=self._issuer)
-        self._loaded_keys = published
-
-    def _read_keys(self, published: tuple[PublicKey, ...]) -> Keyring:
-        return Keyring(
-            load_keys(self._key_directory), [dataclasses.asdict(key) for key in published]
-        )
+        hindrance = await self._keys.follow(record)
+        self._gate.report("keys", *([hindrance] if hindrance else []))
 
 
 def _half_published(revision: int) -> Hindrance:
     return Hindrance(
         f"revision {revision} was announced and never published, so no decision is new enough",
         "run `broker apply` again: its last run died halfway",
+    )
+
+
+def _unread(error: StoreUnavailableError) -> Hindrance:
+    if isinstance(error, UnreadableRecordError):
+        return Hindrance(str(error), "somebody wrote into it: restore the ledger")
+    return Hindrance(f"the control record cannot be read: {error}", "bring Redis back")
+
+
+def _doubts(record: ControlRecord) -> list[Hindrance]:
+    return [] if record.suspicion is None else [_went_back(record.suspicion.why)]
+
+
+def _went_back(why: str) -> Hindrance:
+    return Hindrance(
+        f"the ledger is not trusted: {why}; all that it held is cut",
+        "look at `broker keys list` and `broker revisions list`; then `broker apply --restored`",
     )
 
 

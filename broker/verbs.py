@@ -24,6 +24,7 @@ from broker.reaper import Claims, News, Reaper, Worker
 from broker.receipts import Receipts
 from broker.replica import Replica
 from broker.reports import Reports
+from broker.revisions import Revisions
 from broker.revocation import Revocations
 from broker.selecting import Selecting
 from broker.selections import Selections
@@ -73,6 +74,7 @@ class Verbs:
     reports: Reports
     introspection: Introspection
     explain: Explain
+    revisions: Revisions
     reaper: Reaper
 
 
@@ -100,6 +102,7 @@ def build_verbs(parts: Parts) -> Verbs:
         reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger.decisions, lambda: parts.replica.published),
+        revisions=Revisions(ledger.control, ledger.replicas),
         reaper=_reaper(parts, populations, revocations, sets),
     )
 

@@ -74,7 +74,10 @@ FIELDS: Final[Mapping[str, Members]] = {
         _members(text, "revocation", "ordered_by", "reason", "of", "value")
         | _members(_WORDS, "tenants")
     ),
-    "policy.published": _members(text, "digest", "by") | _members(number, "revision"),
+    "policy.published": (
+        _members(text, "digest", "by", "reason") | _members(number, "revision", "rollback_of")
+    ),
+    "keys.changed": _members(text, "step", "kid", "by", "reason") | _members(number, "manifest"),
 }
 """By event type. An event of another type is recorded without its detail."""
 

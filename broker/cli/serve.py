@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
-from broker import app
+from broker import serving
 from broker.cli.settings import config_option, load
 
 
@@ -18,4 +18,4 @@ def serve(config: Path) -> None:
     It uses the agents, capabilities and policies that `broker apply` published, and the keys that
     `broker keys` made: it makes neither itself. It never starts a Redis.
     """
-    raise Exit(asyncio.run(app.serve(load(config))))
+    raise Exit(asyncio.run(serving.serve(load(config))))

@@ -17,7 +17,7 @@ import msgspec
 
 from broker.client.token import VerifiedToken
 
-CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "tenant"})
+CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "key", "tenant"})
 """Of what a cut can be (DESIGN §2)."""
 
 _Key = str | tuple[str, str, str]
@@ -34,7 +34,10 @@ class IdDenial:
 
 @dataclass(frozen=True, slots=True)
 class CutDenial:
-    """Nothing of X issued at or before an instant is alive, in one tenant or (empty) in all."""
+    """Nothing of X issued at or before an instant is alive, in one tenant or (empty) in all.
+
+    Of a signing key nothing is, whatever instant it says: who stole it writes any instant.
+    """
 
     of: str
     name: str
@@ -76,7 +79,9 @@ class DenySet:
             return True
         if any(step in self._ends for step in token.path):
             return True
-        return bool(self._cuts) and any(
+        if not self._cuts:
+            return False
+        return ("key", token.key_id, "") in self._cuts or any(
             token.issued_at_ms <= self._cuts.get(key, -1) for key in _cuts_over(token)
         )
 

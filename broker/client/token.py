@@ -57,6 +57,8 @@ class VerifiedToken:
     evidence_issuer: str
     issued_at_ms: int
     expires_at_ms: int
+    key_id: str = ""
+    """The key whose signature was verified (``kid``)."""
     confirmation: Confirmation | None = None
     """The key that it is bound to; the verifier has checked that the request holds it."""
 
@@ -92,8 +94,8 @@ class _Claims(msgspec.Struct, frozen=True):
     iat_ms: int
 
 
-def read_claims(signed: Mapping[str, object]) -> VerifiedToken:
-    """Read the claims of a token whose signature has been verified.
+def read_claims(signed: Mapping[str, object], key_id: str = "") -> VerifiedToken:
+    """Read the claims of a token whose signature has been verified, by the key that is named.
 
     Raises:
         TokenMalformedError: a claim is missing, of the wrong type, or contradicts another.
@@ -102,7 +104,7 @@ def read_claims(signed: Mapping[str, object]) -> VerifiedToken:
         raise TokenMalformedError("the token is restricted in a way that cannot be checked here")
     try:
         claims = msgspec.convert(signed, _Claims)
-        token = replace(_token(claims), confirmation=_confirmation(signed))
+        token = replace(_token(claims, key_id), confirmation=_confirmation(signed))
         for field, name in _names(token):
             parse_text(name, field=field, max_length=MAX_NAME_CHARS)
     except (msgspec.ValidationError, InvalidRequestError, ConfirmationError) as error:
@@ -116,7 +118,7 @@ def _confirmation(signed: Mapping[str, object]) -> Confirmation | None:
     return read_claim(signed["cnf"]) if "cnf" in signed else None
 
 
-def _token(claims: _Claims) -> VerifiedToken:
+def _token(claims: _Claims, key_id: str) -> VerifiedToken:
     return VerifiedToken(
         issuer=claims.iss,
         audience=claims.aud,
@@ -134,6 +136,7 @@ def _token(claims: _Claims) -> VerifiedToken:
         evidence_issuer=claims.evidence_issuer,
         issued_at_ms=claims.iat_ms,
         expires_at_ms=claims.exp * 1000,
+        key_id=key_id,
     )
 
 

@@ -136,7 +136,7 @@ class Verifier:
             raise TokenUntrustedError("another algorithm than the key's")
         if not key.verifies(unverified.signing_input, unverified.signature):
             raise TokenUntrustedError("the signature is not the key's")
-        return read_claims(unverified.claims)
+        return read_claims(unverified.claims, key.kid)
 
     def _ensure_current(self, verified: VerifiedToken) -> None:
         now_ms = self._clock.now_ms()

@@ -157,7 +157,7 @@ class Edge:
 async def seal(request: web.Request, response: web.StreamResponse) -> None:
     """Set what every answer carries, and take away what aiohttp says of itself."""
     headers = response.headers
-    headers[hdrs.CACHE_CONTROL] = "no-store"
+    headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     headers["X-Content-Type-Options"] = "nosniff"
     if REQUEST_ID in request:
         headers["X-Request-Id"] = request[REQUEST_ID]

@@ -43,9 +43,10 @@ class OAuthRoutes:
             return render.reply(render.INACTIVE)
         return render.reply(render.introspected(found, issuer=self._services.issuer))
 
-    async def jwks(self, _request: web.Request) -> web.Response:
-        """Show the public signing keys."""
-        return render.reply(self._services.jwks())
+    async def jwks(self, request: web.Request) -> web.Response:
+        """Show the public signing keys; 304 to who has them already (RFC 9110 §13.1.2)."""
+        shown = await self._services.jwks()
+        return render.key_set(shown, {each.value for each in request.if_none_match or ()})
 
     async def metadata(self, _request: web.Request) -> web.Response:
         """Show the metadata."""

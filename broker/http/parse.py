@@ -21,6 +21,8 @@ from broker.model.requests import (
 )
 from broker.model.selection import Criteria
 
+_SELECTORS: Final = tuple(kind for kind in SelectorKind if kind is not SelectorKind.KEY)
+"""What an order over HTTP may name."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _GLOB: Final = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._:@/*?-]*", re.ASCII)
 _OLDEST_SECONDS: Final = 366 * 24 * 3600
@@ -91,9 +93,9 @@ def selector(body: wire.RevokeBody) -> Selector:
     Raises:
         InvalidRequestError: not exactly one thing is named, or it is malformed.
     """
-    named = [kind for kind in SelectorKind if getattr(body, kind) is not None]
+    named = [kind for kind in _SELECTORS if getattr(body, kind) is not None]
     if len(named) != 1:
-        words = ", ".join(SelectorKind)
+        words = ", ".join(_SELECTORS)
         raise InvalidRequestError(f"name exactly one of: {words}", field="selector")
     kind = named[0]
     value = _selected(body, kind)
@@ -176,7 +178,7 @@ def _selected(body: wire.RevokeBody, kind: SelectorKind) -> str:
             return digest(body.set or "", "set")
         case SelectorKind.ISSUER:
             return _issuer(body.issuer or "")
-        case SelectorKind.AGENT | SelectorKind.CAPABILITY | SelectorKind.TENANT:
+        case _:
             return text.parse_name(getattr(body, kind), field=kind.value)
 
 

@@ -24,6 +24,8 @@ from broker.model.requests import (
 )
 from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
+from broker.revisions import KeyStates, Revision
+from broker.store.control_record import Publication
 
 
 class Tasks(Protocol):
@@ -161,4 +163,20 @@ class Explain(Protocol):
 
     async def decision(self, caller: Principal, decision: DecisionId) -> Mapping[str, object]:
         """Show a recorded decision."""
+        ...
+
+
+class Revisions(Protocol):
+    """:class:`broker.revisions.Revisions`."""
+
+    async def all(self, caller: Principal) -> list[Publication]:
+        """Return the kept revisions, newest first."""
+        ...
+
+    async def find(self, caller: Principal, revision: int) -> Revision:
+        """Return one revision."""
+        ...
+
+    async def keys(self, caller: Principal) -> KeyStates:
+        """Return how the signing keys stand."""
         ...

@@ -1,18 +1,19 @@
 """From the broker's values to the JSON of ``docs/api.md``. The only place that reveals a secret."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from backends.contract import actor_chain
 from broker.clock import rfc3339
 from broker.cuts import StandingCut
 from broker.http.paging import seal
 from broker.http.query import Window
-from broker.http.services import Readiness
+from broker.http.services import KeySet, Readiness
 from broker.model.decision import Trace
 from broker.model.lease import Lease
 from broker.model.receipt import Receipt, ReportPage
@@ -213,6 +214,19 @@ def readiness(value: Readiness) -> Json:
         "durability": value.durability,
         "reasons": [{"what": each.what, "remedy": each.remedy} for each in value.reasons],
     }
+
+
+def key_set(value: KeySet, known: Collection[str]) -> web.Response:
+    """Show our public keys, with a tag that changes with them; 304 to who knows the tag."""
+    body = _encode(value.document)
+    tag = f"{value.manifest}-{hashlib.sha256(body).hexdigest()[:32]}"
+    headers = {
+        hdrs.ETAG: f'"{tag}"',
+        hdrs.CACHE_CONTROL: f"public, max-age={value.max_age_s}",
+    }
+    if tag in known or "*" in known:
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body, headers=headers, content_type="application/json")
 
 
 def metadata(issuer: str) -> Json:

@@ -12,6 +12,7 @@ from broker.http.edge import PUBLIC, Edge, expect, seal
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
+from broker.http.revision_routes import RevisionRoutes
 from broker.http.selection_routes import SelectionRoutes
 from broker.http.services import Services
 from broker.http.status_routes import StatusRoutes
@@ -61,6 +62,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     TaskRoutes(services, bodies, waiters).register(table)
     OperatorRoutes(services, bodies, waiters).register(table)
     SelectionRoutes(services, bodies).register(table)
+    RevisionRoutes(services).register(table)
     OAuthRoutes(services, bodies).register(table)
     StatusRoutes(services).register(table)
     DocumentRoutes(services.limits).register(table)

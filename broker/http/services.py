@@ -49,6 +49,18 @@ class Readiness:
     reasons: tuple[Reason, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """Our public keys as they are shown: the JWK Set, and the number of its manifest.
+
+    ``max_age_s`` says for how many seconds whoever fetches it may keep it.
+    """
+
+    document: Mapping[str, object]
+    manifest: int
+    max_age_s: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The verbs, and what else the edge needs.
@@ -67,11 +79,12 @@ class Services:
     reports: ports.Reports
     introspection: ports.Introspection
     explain: ports.Explain
+    revisions: ports.Revisions
     authenticate: Authenticate
     clients: Clients
     possession: Possession
     readiness: Callable[[], Readiness]
-    jwks: Callable[[], Mapping[str, object]]
+    jwks: Callable[[], Awaitable[KeySet]]
     metrics: Metrics
     limits: Limits
     clock: Clock

@@ -123,6 +123,8 @@ class SelectorKind(StrEnum):
     ISSUER = "issuer"
     TENANT = "tenant"
     ALL = "all"
+    KEY = "key"
+    """All that one of our signing keys ever signed: only who changes the key manifest orders it."""
     SET = "set"
 
 

@@ -7,10 +7,11 @@ are relative to the file that names them.
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from broker.settings.fault import Fault
 from broker.settings.limits import (
@@ -30,10 +31,24 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class KeyFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the signing keys lie."""
+    """Where the signing keys lie, and how slowly they change."""
 
     directory: Path
     """Made by ``broker keys init``; readable by the broker only."""
+    cache_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 60
+    """How long whoever fetches our public keys may keep them. Default 60."""
+    overlap_seconds: Annotated[int, Meta(ge=0, le=604_800)] = 300
+    """How long a new key is shown before it signs, and an old one after its last token has died.
+    Default 300; no less than ``cache_seconds``, and than verifiers take to fetch them again."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Find what is well-typed and still wrong."""
+        if self.overlap_seconds < self.cache_seconds:
+            yield Fault(
+                ("overlap_seconds",),
+                "a key would sign before everybody who keeps our keys has seen it",
+                "write at least cache_seconds",
+            )
 
 
 class BundleFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """Signing keys as files: one directory, one ``<kid>.pem`` each, readable by the broker alone."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,13 @@ from broker.signing.key import PrivateKey, SigningKey, UnfitKeyError, new_privat
 from broker.signing.private_files import check_directory, read_private, write_private
 
 _SUFFIX: Final = ".pem"
+Fingerprint = tuple[tuple[str, tuple[int, ...]], ...]
+
 _NO_KEY: Final = "no unencrypted Ed25519 or P-256 private key in PEM"
 
 
-def load_keys(directory: Path) -> tuple[SigningKey, ...]:
-    """Load every key of a directory, in the order of their names.
+def load_keys(directory: Path, only: Collection[str] | None = None) -> tuple[SigningKey, ...]:
+    """Load every key of a directory, in the order of their names; or ``only`` those named.
 
     Raises:
         ConfigurationError: the directory or a file is open to others, a link, somebody else's or
@@ -26,7 +29,9 @@ def load_keys(directory: Path) -> tuple[SigningKey, ...]:
     check_directory(directory)
     keys: list[SigningKey] = []
     faults: list[str] = []
-    for path in sorted(directory.glob(f"[!.]*{_SUFFIX}")):
+    for path in _files(directory):
+        if only is not None and path.stem not in only:
+            continue
         try:
             keys.append(_load(path))
         except ConfigurationError as error:
@@ -38,7 +43,40 @@ def load_keys(directory: Path) -> tuple[SigningKey, ...]:
 
 def has_keys(directory: Path) -> bool:
     """Tell whether a directory holds any key: whether anything was ever signed from there."""
-    return any(directory.glob(f"[!.]*{_SUFFIX}"))
+    return bool(_files(directory))
+
+
+def key_file(directory: Path, kid: str) -> Path:
+    """Return where the private half of a key must lie."""
+    return directory / f"{kid}{_SUFFIX}"
+
+
+def fingerprint(directory: Path) -> Fingerprint:
+    """Return what changes when a key is brought, taken away, replaced, opened or closed to others.
+
+    It costs no reading of keys. What cannot be looked at is left out.
+    """
+    found = ((path.name, _status(path)) for path in (directory, *_files(directory)))
+    return tuple((name, status) for name, status in found if status)
+
+
+def _status(path: Path) -> tuple[int, ...]:
+    try:
+        seen = path.lstat()
+    except OSError:
+        return ()
+    return (
+        seen.st_mode,
+        seen.st_uid,
+        seen.st_ino,
+        seen.st_size,
+        seen.st_mtime_ns,
+        seen.st_ctime_ns,
+    )
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(directory.glob(f"[!.]*{_SUFFIX}"))
 
 
 def generate(directory: Path, alg: str) -> SigningKey:
@@ -55,7 +93,7 @@ def generate(directory: Path, alg: str) -> SigningKey:
     directory.mkdir(mode=0o700, exist_ok=True)
     check_directory(directory)
     key = SigningKey(thumbprint(private_key), private_key)
-    write_private_key(directory / f"{key.kid}{_SUFFIX}", private_key)
+    write_private_key(key_file(directory, key.kid), private_key)
     return key
 
 

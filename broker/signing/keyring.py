@@ -15,11 +15,16 @@ from broker.signing.manifest import KeyState, PublishedKey, read_manifest
 
 
 class Keyring:
-    """Immutable: a new manifest makes a new one."""
+    """Immutable: a new manifest makes a new one. ``number`` is the manifest's."""
 
     def __init__(
-        self, keys: Iterable[SigningKey], manifest: Iterable[Mapping[str, object]]
+        self,
+        keys: Iterable[SigningKey],
+        manifest: Iterable[Mapping[str, object]],
+        *,
+        number: int = 0,
     ) -> None:
+        self.number = number
         self._published = {key.kid: key for key in read_manifest(manifest)}
         self._active = next((key for key in self._published.values() if _is_active(key)), None)
         here = {key.kid: key for key in keys}
@@ -45,6 +50,10 @@ class Keyring:
         if kid not in self._published:
             raise UnavailableError(f"signing key {kid} is not in the manifest")
         return self._half_of(kid)
+
+    def halves(self) -> tuple[str, ...]:
+        """Name the published keys whose private halves are here."""
+        return tuple(kid for kid, half in self._halves.items() if isinstance(half, SigningKey))
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the JWK Set of all published keys, whatever their state."""

@@ -5,6 +5,7 @@ there, and :meth:`verify` only where there is no ledger.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from broker.attestation.compact import parse_compact
@@ -19,6 +20,14 @@ _TEXTS: Final = ("iss", "aud", "sub", "client_id", "jti")
 """Required by RFC 9068 §2.2, and always one string in ours."""
 
 
+@dataclass(frozen=True, slots=True)
+class Authentic:
+    """A token that we signed: its claims, and by which key."""
+
+    claims: Mapping[str, object]
+    key_id: str
+
+
 class TokenVerifier:
     """Verifies access tokens of one issuer, ourselves."""
 
@@ -26,8 +35,8 @@ class TokenVerifier:
         self._keyring = keyring
         self._issuer = issuer
 
-    def authenticate(self, token: str) -> Mapping[str, object]:
-        """Return the claims of a token that we signed, expired or not.
+    def authenticate(self, token: str) -> Authentic:
+        """Read a token that we signed, expired or not.
 
         Raises:
             AttestationError: it is none.
@@ -45,7 +54,7 @@ class TokenVerifier:
             raise AttestationError(Reason.SIGNATURE, "the signature does not hold")
         claims = unverified.unverified_claims
         self._check_claims(claims)
-        return claims
+        return Authentic(claims, header.key_id)
 
     def verify(self, token: str, now_ms: int) -> Mapping[str, object]:
         """Return the claims of a token that we signed and that has not expired.
@@ -53,7 +62,7 @@ class TokenVerifier:
         Raises:
             AttestationError: it is none.
         """
-        claims = self.authenticate(token)
+        claims = self.authenticate(token).claims
         if now_ms >= read_date(claims, "exp") * 1000:
             raise AttestationError(Reason.EXPIRED, "exp has passed")
         return claims

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from broker.errors import UnreadableRecordError
 from broker.model.lease import LeaseSpec
 from broker.model.task import TaskSpec
+
+T = TypeVar("T")
 
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 _TASK: Final = msgspec.json.Decoder(TaskSpec)

@@ -5,46 +5,38 @@
   granting; the ledger was lost or swapped.
 - A new revision raises the facts of every bucket *before* it is published: from then on nothing is
   granted on a decision that read the old one.
+- A change of keys raises the manifest of every bucket *after* it is published: from then on nothing
+  is granted to be signed by what was active before. Brokers finish what a dead changer began.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Final
 
-import msgspec
-
-from broker.errors import ConfigurationError, UnavailableError
+from broker.errors import ConfigurationError, SupersededError, UnavailableError
 from broker.ids import IdFactory
 from broker.store import codec, scripts
-from broker.store.keyspace import Keyspace
-from broker.store.link import Link
+from broker.store.control_record import (
+    SCHEMA,
+    ControlRecord,
+    GoneKey,
+    KeyChange,
+    Publication,
+    PublicKey,
+    Suspicion,
+    read_record,
+)
+from broker.store.history import History
+from broker.store.keyspace import Bucket, Keyspace
+from broker.store.link import Link, Value
 
-SCHEMA: Final = 1
-"""Version of the ledger's own format."""
+JUMP: Final = 1_000
+"""By how much numbers go on in a ledger that went back: more than were given between a backup and
+its return, so that no number means two things."""
 
-
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """One of our signing keys as resource servers see it. ``state``: next, active or retiring."""
-
-    kid: str
-    alg: str
-    state: str
-    jwk: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ControlRecord:
-    """The record as it stands. ``revision`` 0 means that nothing was published yet."""
-
-    version: int
-    epoch: str
-    schema: int
-    buckets: int
-    revision: int
-    digest: str
-    keys: tuple[PublicKey, ...]
+GONE_KEPT: Final = 50
+"""Keys that are remembered after they were retired or revoked."""
 
 
 class ControlStore:
@@ -54,12 +46,18 @@ class ControlStore:
         self._link = link
         self._keys = keys
         self._ids = ids
+        self.history = History(link, keys)
 
     async def read(self) -> ControlRecord | None:
-        """Return the record, or None on an empty ledger."""
-        flat = await self._link.read("HGETALL", self._keys.control)
-        fields = flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
-        return _record(fields) if fields else None
+        """Return the record, or None on an empty ledger.
+
+        Raises:
+            UnreadableRecordError: it is none of ours.
+            StoreUnavailableError: it cannot be reached.
+        """
+        now, flat = await self._link.run(scripts.CONTROL_VIEW, [self._keys.control])
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        return read_record(fields, int(now)) if fields else None
 
     async def create(self) -> ControlRecord:
         """Return the record, making it on an empty ledger.
@@ -69,15 +67,9 @@ class ControlStore:
         """
         known = await self.read()
         if known is None:
-            fields = (
-                "epoch",
-                self._ids.operation(),
-                "schema",
-                SCHEMA,
-                "buckets",
-                len(self._keys.buckets),
-            )
-            await self._change(0, "", 0, *fields)
+            buckets = len(self._keys.buckets)
+            fields = ("epoch", self._ids.operation(), "schema", SCHEMA, "buckets", buckets)
+            await self._change(0, *fields)
             known = await self.read()
         if known is None:
             raise UnavailableError("the control record vanished while it was being made")
@@ -117,35 +109,117 @@ class ControlStore:
             )
         return ""
 
-    async def publish(self, bundle: str, digest: str, by: str) -> ControlRecord:
+    async def mark(self, record: ControlRecord, suspicion: Suspicion) -> ControlRecord | None:
+        """Keep that this ledger is not trusted; None when the record was changed meanwhile.
+
+        A suspicion that stands already is kept.
+        """
+        if record.suspicion is not None:
+            return record
+        if not await self._change(record.version, "suspicion", codec.encode(suspicion)):
+            return None
+        return await self.read()
+
+    async def close(self, record: ControlRecord) -> None:
+        """Let no decision stand before a revision that :meth:`publish` makes after a restore."""
+        await self._raise_everywhere("facts", record.revision + JUMP)
+
+    async def publish(
+        self,
+        bundle: str,
+        digest: str,
+        by: str,
+        *,
+        reason: str = "",
+        rollback_of: int = 0,
+        longest_ms: int = 0,
+        base: int | None = None,
+        accepts: bool = False,
+    ) -> ControlRecord:
         """Publish a bundle as the next revision; publishing what stands already changes nothing.
 
         Unless a publisher died halfway: then nothing is decided until a next revision follows.
+        ``longest_ms`` is how long a token may live by it, ``base`` the revision that it was made
+        from. ``accepts`` a ledger that went back: its numbers go on beyond all that was seen.
 
         Raises:
-            UnavailableError: somebody else changed the record meanwhile; try again.
+            SupersededError: another revision was published meanwhile.
             StoreUnavailableError: a bucket could not be told; nothing was published.
         """
-        record = await self.create()
-        if record.digest == digest and await self.announced() <= record.revision:
-            return record
-        revision = record.revision + 1
-        await self._raise_facts(revision, digest, by)
-        await self._change(record.version, bundle, revision, "revision", revision, "digest", digest)
-        return await self.create()
+        size = len(bundle.encode())
+        said = Publication(0, digest, by, reason, 0, size, rollback_of, longest_ms)
+        return await self._publish(bundle, said, base, accepts=accepts)
 
-    async def _raise_facts(self, revision: int, digest: str, by: str) -> None:
-        detail = codec.encode({"revision": revision, "digest": digest, "by": by})
-        await asyncio.gather(
-            *(
-                self._link.run(
-                    scripts.FACTS_RAISE,
-                    bucket.head,
-                    [self._ids.operation(), revision, detail if number == 0 else ""],
-                )
-                for number, bucket in enumerate(self._keys.buckets)
-            )
+    async def _publish(
+        self, bundle: str, said: Publication, base: int | None, *, accepts: bool
+    ) -> ControlRecord:
+        record = await self.create()
+        _require_base(record, record.revision if base is None else base)
+        is_accepted = accepts and record.suspicion is not None
+        if not is_accepted and record.digest == said.digest and await self._stands(record, bundle):
+            return record
+        standing = record.revision
+        revision = standing + (JUMP if is_accepted else 1)
+        await self._raise_everywhere("facts", revision)
+        entry = replace(said, revision=revision, at_ms=record.now_ms)
+        while not await self._put(record, bundle, entry, accepts=is_accepted):
+            # Somebody changed the record: only another revision is in our way.
+            record = await self.create()
+            _require_base(record, standing)
+        record = await self.create()
+        await self.settle(record)
+        return record
+
+    async def _stands(self, record: ControlRecord, bundle: str) -> bool:
+        """Tell whether a bundle is published, whole, and nobody died publishing another."""
+        if await self.announced() > record.revision:
+            return False
+        return await self.history.text(record.revision) == bundle
+
+    async def _put(
+        self, record: ControlRecord, bundle: str, entry: Publication, *, accepts: bool
+    ) -> bool:
+        dropped = await self.history.too_old(entry)
+        keys = codec.encode([_may_sign(key, entry.longest_ms) for key in record.keys])
+        text = codec.encode(entry)
+        return await self._change(
+            record.version,
+            *("revision", entry.revision, "digest", entry.digest),
+            *("keys", keys, "published", text),
+            *(("suspicion", "", "manifest", record.manifest + JUMP) if accepts else ()),
+            bundle=(bundle, entry.revision, text),
+            dropped=dropped,
         )
+
+    async def settle(self, record: ControlRecord) -> None:
+        """Finish what a change of the record sets in motion, as far as it is not done.
+
+        Every broker does it for every record that it takes up: whoever changed it may have died.
+
+        Raises:
+            StoreUnavailableError: a bucket could not be reached.
+        """
+        if record.changed is not None:
+            detail = {"manifest": record.manifest, **_plain(record.changed)}
+            await self._raise_everywhere("keys", record.manifest, "keys.changed", detail)
+        if record.published is not None:
+            news = ("policy.published", _plain(record.published))
+            await self._raise(self._keys.buckets[0], "told", record.revision, *news)
+
+    async def _raise_everywhere(
+        self, floor: str, number: int, kind: str = "", detail: object = None
+    ) -> None:
+        first, *others = self._keys.buckets
+        await asyncio.gather(
+            self._raise(first, floor, number, kind, detail),
+            *(self._raise(bucket, floor, number) for bucket in others),
+        )
+
+    async def _raise(
+        self, bucket: Bucket, floor: str, number: int, kind: str = "", detail: object = None
+    ) -> None:
+        args: list[Value] = [self._ids.operation(), floor, number, kind, codec.encode(detail or {})]
+        await self._link.run(scripts.FLOOR_RAISE, bucket.head, args)
 
     async def announced(self) -> int:
         """Return the newest revision whose facts any bucket asks for.
@@ -155,7 +229,8 @@ class ControlStore:
         facts = await asyncio.gather(
             *(self._link.read("HGET", bucket.meta, "facts") for bucket in self._keys.buckets)
         )
-        return max(int(revision or 0) for revision in facts)
+        with codec.reading("the facts of a bucket"):
+            return max(int(revision or 0) for revision in facts)
 
     async def bundle(self, revision: int) -> str:
         """Return the bundle of a revision.
@@ -163,36 +238,62 @@ class ControlStore:
         Raises:
             UnavailableError: it is not there.
         """
-        text = await self._link.read("GET", self._keys.bundle(revision))
-        if not text:
-            raise UnavailableError(
-                f"the bundle of revision {revision} is missing: run `broker apply`"
-            )
-        return str(text)
+        return await self.history.bundle(revision)
 
-    async def put_keys(self, record: ControlRecord, keys: tuple[PublicKey, ...]) -> ControlRecord:
-        """Replace the manifest of public keys.
+    async def put_keys(
+        self,
+        record: ControlRecord,
+        keys: tuple[PublicKey, ...],
+        change: KeyChange,
+        gone: Sequence[GoneKey] = (),
+    ) -> ControlRecord:
+        """Replace the manifest of public keys; ``gone`` are those that left it.
 
         Raises:
-            UnavailableError: somebody else changed the record meanwhile; try again.
+            SupersededError: somebody else changed the record meanwhile.
         """
-        await self._change(record.version, "", 0, "keys", codec.encode(keys))
-        return await self.create()
+        remembered = (*gone, *record.gone)[:GONE_KEPT]
+        fields = (
+            *("keys", codec.encode(keys), "manifest", record.manifest + 1),
+            *("gone", codec.encode(remembered), "changed", codec.encode(change)),
+        )
+        if not await self._change(record.version, *fields):
+            raise SupersededError("the control record was changed by somebody else: try again")
+        changed = await self.create()
+        await self.settle(changed)
+        return changed
 
-    async def _change(self, version: int, bundle: str, revision: int, *fields: str | int) -> None:
-        keys = [self._keys.control, self._keys.bundle(revision)]
-        reply = await self._link.run(scripts.CONTROL_CHANGE, keys, [version, bundle, *fields])
-        if reply[0] != "ok" and version != 0:
-            raise UnavailableError("the control record was changed by somebody else: try again")
+    async def _change(
+        self,
+        version: int,
+        *fields: str | int,
+        bundle: tuple[str, int, str] = ("", 0, ""),
+        dropped: Sequence[int] = (),
+    ) -> bool:
+        text, revision, entry = bundle
+        keys = [self._keys.control, self._keys.bundle(revision), self._keys.history]
+        keys += [self._keys.bundle(old) for old in dropped]
+        args: list[Value] = [version, text, revision, entry, len(dropped), *dropped, *fields]
+        reply = await self._link.run(scripts.CONTROL_CHANGE, keys, args)
+        return bool(reply[0] == "ok")
 
 
-def _record(fields: Mapping[str, str]) -> ControlRecord:
-    return ControlRecord(
-        version=int(fields["version"]),
-        epoch=fields["epoch"],
-        schema=int(fields["schema"]),
-        buckets=int(fields["buckets"]),
-        revision=int(fields.get("revision", 0)),
-        digest=fields.get("digest", ""),
-        keys=msgspec.json.decode(fields.get("keys", "[]"), type=tuple[PublicKey, ...]),
-    )
+def _require_base(record: ControlRecord, base: int) -> None:
+    if record.revision != base:
+        by = f" by {record.published.by}" if record.published else ""
+        raise SupersededError(
+            f"revision {record.revision} was published{by} meanwhile, and yours was made from "
+            f"revision {base}: look at what has changed, and apply again"
+        )
+
+
+def _may_sign(key: PublicKey, longest_ms: int) -> PublicKey:
+    """Note how long the tokens may live that a key signs under a new revision."""
+    if key.state != "active":
+        return key
+    longest_ms = max(key.longest_ms, longest_ms)
+    return PublicKey(key.kid, key.alg, key.state, key.jwk, key.since_ms, longest_ms)
+
+
+def _plain(value: Publication | KeyChange) -> dict[str, object]:
+    return {name: said for name, said in asdict(value).items() if said not in ("", 0)}

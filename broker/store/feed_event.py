@@ -18,7 +18,7 @@ from broker.store.feed_entry import OutboxEntry
 ALL: Final = "*"
 """Every audience, or every tenant."""
 
-CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "tenant"})
+CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "key", "tenant"})
 """Of what a cut can be (DESIGN §2)."""
 
 

@@ -12,7 +12,7 @@ Invariants, which the scripts keep whatever runs beside them and wherever it is 
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -122,11 +122,13 @@ class FeedLog:
         *,
         limits: LogLimits | None = None,
         new_epoch: Callable[[], str] = lambda: secrets.token_hex(8),
+        gone_back: Callable[[str], Awaitable[None]] | None = None,
         bounds: ClockBounds = ANY_TIME,
     ) -> None:
         self._link = link
         self._keys = FeedKeys(namespace)
         self._new_epoch = new_epoch
+        self._gone_back = gone_back
         self._bounds = bounds
         self.limits = limits or LogLimits()
         self.outboxes = FeedOutboxes(link, self._keys)
@@ -196,12 +198,14 @@ class FeedLog:
     async def rotate(self, seen: str) -> str:
         """Begin a new epoch, unless the log already left the ``seen`` one.
 
-        For readers that find that the log went back, or lost what they have read. Returns the
-        epoch in force.
+        For readers that find that the log went back, or lost what they have read: it is told first,
+        for with the log the whole ledger may have gone back. Returns the epoch in force.
 
         Raises:
             StoreUnavailableError: the outcome is unknown; repeat it.
         """
+        if self._gone_back is not None:
+            await self._gone_back("its log of what happened lacks what was read of it before")
         args: list[Value] = [seen, self._new_epoch(), *self._bounds.around_now()]
         return str(await self._link.run(_ROTATE, [self._keys.meta], args))
 

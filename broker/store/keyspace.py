@@ -134,3 +134,13 @@ class Keyspace:
     def bundle(self, revision: int) -> str:
         """The published bundle of a revision."""
         return f"{self.namespace}:{{control}}:bundle:{revision}"
+
+    @property
+    def history(self) -> str:
+        """Who published which of the kept revisions, when and why."""
+        return f"{self.namespace}:{{control}}:history"
+
+    @property
+    def replicas(self) -> str:
+        """What each broker serves, and when it last said so."""
+        return f"{self.namespace}:{{control}}:replicas"

@@ -25,7 +25,11 @@ END_BATCH = 50
 
 @dataclass(frozen=True, slots=True)
 class NewLease:
-    """What granting writes. Times are bounds: the script takes the nearest of all."""
+    """What granting writes. Times are bounds: the script takes the nearest of all.
+
+    ``facts`` and ``manifest`` are what the decision and the signing key are of: the ledger refuses
+    what is older than it knows to be published.
+    """
 
     spec: LeaseSpec
     state: LeaseState
@@ -35,6 +39,7 @@ class NewLease:
     facts: int
     key: str
     digest: str
+    manifest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Renewal:
     key: str
     digest: str
     key_id: str
+    manifest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,7 @@ class LeaseLedger:
             codec.encode(spec),
             self._limits.lease_ms + self._limits.retention_ms,
             *self._bounds.around_now(),
+            new.manifest,
         ]
 
     async def activate(self, spec: LeaseSpec, facts: int) -> None:
@@ -191,10 +198,16 @@ class LeaseLedger:
             renewal.key_id,
             codec.encode(detail),
             *self._bounds.around_now(),
+            renewal.manifest,
         ]
 
-    async def view(self, lease: LeaseId, path: tuple[TaskId, ...] | None = None) -> Lease:
+    async def view(
+        self, lease: LeaseId, path: tuple[TaskId, ...] | None = None, *, key_id: str = ""
+    ) -> Lease:
         """Show a lease as the judge sees it. A caller that knows the path saves a round trip.
+
+        ``key_id`` is the key that signed the token at hand, which may be of an earlier generation:
+        were it stolen, nothing is alive.
 
         Raises:
             NotFoundError: there is no such lease, or its path is another one.
@@ -205,7 +218,7 @@ class LeaseLedger:
         bucket = self._keys.of(lease)
         keys = [bucket.meta, bucket.cuts, bucket.lease(lease), *bucket.path(path)]
         earliest, latest = self._bounds.around_now()
-        reply = await self._link.run(scripts.LEASE_VIEW, keys, [" ".join(path)])
+        reply = await self._link.run(scripts.LEASE_VIEW, keys, [" ".join(path), key_id])
         seen = _lease(reply)
         if earliest <= seen.judged_at_ms <= latest:
             return seen

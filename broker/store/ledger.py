@@ -17,6 +17,7 @@ from broker.store.live_leases import LiveLeases
 from broker.store.paths import Paths
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
+from broker.store.replicas import Replicas
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
 from broker.store.task_ledger import TaskLedger
@@ -39,6 +40,7 @@ class Ledger:
     quotas: QuotaLedger
     decisions: DecisionLog
     control: ControlStore
+    replicas: Replicas
     clock: LedgerClock
     live: LiveLeases
     selections: SelectionLedger
@@ -70,6 +72,7 @@ class Ledger:
             quotas=QuotaLedger(link, keys, bounds=bounds),
             decisions=DecisionLog(link, keys, ids, limits),
             control=ControlStore(link, keys, ids),
+            replicas=Replicas(link, keys),
             clock=LedgerClock(link, keys),
             live=LiveLeases(link, keys, bounds=bounds),
             selections=SelectionLedger(link, keys),

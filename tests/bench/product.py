@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from broker import app
+from broker import serving
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
 from tests.bench.loops import LOOPS, run
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     settings = load_document(options.config, Settings)
     with _profiled(options.profile):
-        return run(app.serve(settings), options.loop)
+        return run(serving.serve(settings), options.loop)
 
 
 @contextmanager

@@ -267,8 +267,12 @@ async def open_world(
     brokers: int = 1,
     changes: Mapping[str, Mapping[str, Any]] = QUICK,
     ledger: Callable[[Path], EmbeddedServer] | None = None,
+    edit: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[World]:
-    """Set a world up, with its brokers configured and published but not started."""
+    """Set a world up, with its brokers configured and published but not started.
+
+    ``edit`` may change the folder of configuration files before they are published.
+    """
     async with AsyncExitStack() as stack:
         processes = await stack.enter_async_context(Processes())
         session = await stack.enter_async_context(open_session())
@@ -281,6 +285,8 @@ async def open_world(
         await setup.configure()
         world = World(processes, session, setup)
         world.configure(changes)
+        if edit is not None:
+            edit(setup.config[0].parent)
         await setup.publish()
         world.slots = [Slot(world, number) for number in range(brokers)]
         yield world

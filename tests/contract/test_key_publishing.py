@@ -4,7 +4,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from broker.publishing import init_keys
+from broker.installation import open_installation
+from broker.rotation import Rotation
 from broker.settings.load import load_document
 from broker.settings.settings import KeyFiles, Settings
 from broker.store.connect import connect
@@ -19,6 +20,12 @@ def settings_of(single: SingleServer, keys: Path) -> Settings:
     return replace(shipped, store=single.settings, keys=KeyFiles(directory=keys))
 
 
+async def init_keys(settings: Settings) -> None:
+    """Do what `broker keys init` does."""
+    async with open_installation(settings) as found:
+        await Rotation(found, by="operator:test").init()
+
+
 def born(single: SingleServer) -> str | None:
     """Read since when the feed exists; "0" means that nobody can listen to a former one."""
     return single.ask("HGET", "jit:{feed}:meta", "born")
@@ -28,7 +35,7 @@ async def test_a_new_installation_has_a_feed_that_waits_for_nobody(
     single: SingleServer, tmp_path: Path
 ) -> None:
     """No key here has ever signed anything, and no broker has begun a feed."""
-    await init_keys(settings_of(single, tmp_path / "keys"), alg="ES256")
+    await init_keys(settings_of(single, tmp_path / "keys"))
 
     assert born(single) == "0"
 
@@ -36,10 +43,10 @@ async def test_a_new_installation_has_a_feed_that_waits_for_nobody(
 async def test_a_ledger_that_follows_a_lost_one_waits(single: SingleServer, tmp_path: Path) -> None:
     """The keys are still there: somebody may listen to the feed of the lost one."""
     settings = settings_of(single, tmp_path / "keys")
-    await init_keys(settings, alg="ES256")
+    await init_keys(settings)
     single.ask("FLUSHALL")
 
-    await init_keys(settings, alg="ES256")
+    await init_keys(settings)
 
     assert born(single) is None
 
@@ -53,6 +60,6 @@ async def test_a_feed_that_brokers_have_begun_goes_on_waiting(
     await FeedLog(link, settings.store.namespace).position()
     await link.close()
 
-    await init_keys(settings, alg="ES256")
+    await init_keys(settings)
 
     assert born(single) not in (None, "0")

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from broker.errors import ConfigurationError, NotFoundError, TaskClosedError, UnavailableError
+from broker.errors import ConfigurationError, NotFoundError, SupersededError, TaskClosedError
 from broker.ids import bucket_of
 from broker.model.requests import Selector, SelectorKind
-from broker.store.control import PublicKey
+from broker.store.control_record import KeyChange, PublicKey
 from broker.store.cut_ledger import Cut
 from broker.store.link import Link
 from broker.store.quotas import Quota
@@ -320,11 +320,12 @@ async def test_two_operators_cannot_overwrite_each_others_keys(kit: LedgerKit) -
     record = await kit.control.create()
     key = PublicKey("k1", "EdDSA", "active", {"kty": "OKP"})
 
-    changed = await kit.control.put_keys(record, (key,))
+    change = KeyChange("init", "k1", "operator:alice")
+    changed = await kit.control.put_keys(record, (key,), change)
 
     assert changed.keys == (key,)
-    with pytest.raises(UnavailableError):
-        await kit.control.put_keys(record, ())
+    with pytest.raises(SupersededError):
+        await kit.control.put_keys(record, (), change)
     assert (await kit.control.read()) == changed
 
 

@@ -52,7 +52,7 @@ def stated(grant: Grant, path: list[TaskId], lease: LeaseId) -> AccessToken:
     )
 
 
-def understood(grant: Grant, path: list[TaskId], lease: LeaseId) -> VerifiedToken:
+def understood(grant: Grant, path: list[TaskId], lease: LeaseId, key_id: str) -> VerifiedToken:
     """Return what the client must read in it."""
     return VerifiedToken(
         issuer=ISSUER,
@@ -71,6 +71,7 @@ def understood(grant: Grant, path: list[TaskId], lease: LeaseId) -> VerifiedToke
         evidence_issuer="https://ci.example",
         issued_at_ms=NOW_MS,
         expires_at_ms=(NOW_MS + 300_999) // 1000 * 1000,
+        key_id=key_id,
     )
 
 
@@ -103,4 +104,4 @@ async def test_every_shape_of_token_that_the_broker_makes_is_verified(
 
     token = await verifier.verify(key.sign(claims).reveal())
 
-    assert token == understood(grant, path, lease)
+    assert token == understood(grant, path, lease, key.kid)

@@ -70,6 +70,9 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "revoke": OPERATORS_ONLY,
     "select": OPERATORS_ONLY,
     "explainDecision": OPERATORS_ONLY,
+    "listRevisions": (403, 403, 403, 403),  # for operators of every tenant only
+    "showRevision": (403, 403, 403, 403),
+    "showKeyStates": (403, 403, 403, 403),
     "listCuts": (403, 403, 200, 403),
     "introspect": (403, 403, 403, 200),  # a token that is not alive: {"active": false}
     "followFeed": (403, 403, 403, LET_IN),
@@ -86,6 +89,7 @@ MISSING: Final = {
     "revocation": f"r_00_{'a' * 26}",
     "decision": f"d_00_{'a' * 26}",
     "selection": "0" * 64,
+    "revision": "999999999",
 }
 ASKED: Final = [each for each in OPERATIONS if not each.is_public]
 
@@ -157,6 +161,7 @@ async def somebodys(world: World) -> dict[str, str]:
         "revocation": order["id"],
         "decision": refused["decision"],
         "selection": selection["digest"],
+        "revision": "1",
     }
 
 

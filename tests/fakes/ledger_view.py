@@ -50,7 +50,7 @@ class LedgerView:
         """
         kept = {}
         for key in sorted(self._server.ask("KEYS", "*")):
-            if ":{feed}:" in key or key.endswith((":out", ":fences")):
+            if ":{feed}:" in key or key.endswith((":out", ":fences", ":replicas")):
                 continue
             kept[key] = self._value(key)
         return kept

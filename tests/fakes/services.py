@@ -13,7 +13,7 @@ from broker.cuts import StandingCut
 from broker.errors import AttestationError
 from broker.http.limits import Limits
 from broker.http.possession import Possession
-from broker.http.services import Readiness, Services
+from broker.http.services import KeySet, Readiness, Services
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
 from broker.model.lease import Lease, LeaseState
@@ -39,7 +39,10 @@ from broker.model.task import Task, TaskState
 from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
 from broker.proof.dpop import ProofChecker
 from broker.proof.replays import MemoryReplays
+from broker.revisions import KeyStates, Revision
 from broker.secret import Secret
+from broker.store.control_record import ControlRecord, GoneKey, Publication, PublicKey
+from broker.store.replicas import Replica, Serving
 from tests.fakes.clock import FakeClock
 from tests.fakes.samples import (
     AUDIENCE,
@@ -363,6 +366,36 @@ class FakeExplain:
         return await self.stage.play("explain.decision", caller, decision, answer=answer)
 
 
+PUBLICATION = Publication(2, "ab" * 32, "uid-1@host", "OPS-17", NOW_MS, 9, rollback_of=1)
+
+
+@dataclass
+class FakeRevisions:
+    """What is published."""
+
+    stage: Stage
+
+    async def all(self, caller: Principal) -> list[Publication]:
+        """List."""
+        return await self.stage.play("revisions.all", caller, answer=[PUBLICATION])
+
+    async def find(self, caller: Principal, revision: int) -> Revision:
+        """Show."""
+        answer = Revision(PUBLICATION, {"version": 1})
+        return await self.stage.play("revisions.find", caller, revision, answer=answer)
+
+    async def keys(self, caller: Principal) -> KeyStates:
+        """Show the keys."""
+        key = PublicKey("k1", "EdDSA", "active", {"kty": "OKP"}, since_ms=NOW_MS)
+        gone = GoneKey("k0", "retired", NOW_MS, "uid-1@host")
+        record = ControlRecord(
+            3, "e", 1, 16, 2, "ab" * 32, (key,), manifest=4, gone=(gone,), now_ms=NOW_MS
+        )
+        serving = Serving("host 127.0.0.1:8700", 4, "cd" * 32, ("k1",), 2, is_giving=True)
+        answer = KeyStates(record, (Replica("r1", NOW_MS, serving, NOW_MS),))
+        return await self.stage.play("revisions.keys", caller, answer=answer)
+
+
 class NoClients:
     """Nobody shows a certificate."""
 
@@ -392,13 +425,14 @@ def make_services(stage: Stage, **changes: object) -> Services:
         reports=FakeReports(stage),
         introspection=FakeIntrospection(stage),
         explain=FakeExplain(stage),
+        revisions=FakeRevisions(stage),
         authenticate=stage.authenticate,
         clients=NoClients(),
         possession=Possession(
             ProofChecker(FakeClock(NOW_MS), MemoryReplays(FakeClock(NOW_MS))), ISSUER
         ),
         readiness=lambda: stage.ready,
-        jwks=lambda: {"keys": [{"kty": "OKP", "kid": "k1"}]},
+        jwks=_key_set,
         metrics=Metrics(durability="os", reasons=("signature",), actions=("OpenTask",)),
         limits=Limits(),
         clock=FakeClock(NOW_MS),
@@ -408,3 +442,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         request_id=lambda: f"q{next(numbers)}",
     )
     return replace(services, **changes)
+
+
+async def _key_set() -> KeySet:
+    return KeySet({"keys": [{"kty": "OKP", "kid": "k1"}]}, manifest=3, max_age_s=60)

@@ -9,7 +9,7 @@ import json
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,13 +20,14 @@ from msgspec.structs import replace as replace_members
 
 from broker.app import Broker
 from broker.clock import SystemClock
+from broker.governance.bundle import Bundle
 from broker.http.server import HttpServer
-from broker.publishing import init_keys, publish, rotate_keys
+from broker.installation import Installation, open_installation
+from broker.publishing import Publishing
+from broker.rotation import Rotation
 from broker.settings.limits import TaskLimits
 from broker.settings.store import StoreSettings
 from broker.store.connect import connect
-from broker.store.ledger import Ledger
-from broker.store.limits import Limits
 from tests.fakes import contract
 from tests.fakes.cast import AGENT, OPERATOR, ORCHESTRATOR, ORDERS, ROOT_OPERATOR, Who
 from tests.fakes.issuer import Signer
@@ -34,6 +35,7 @@ from tests.fakes.ledger_view import LedgerView
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.world_config import AUDIENCE, Template, WorldConfig
 
+OPERATOR_AT_WORK: Final = "operator:test"
 PATIENCE_S: Final = 20.0
 """After this a test is stuck, and fails."""
 
@@ -267,8 +269,6 @@ class World:
             if route.resource is not None
         ]
 
-    # What happens around them.
-
     @property
     def ledger(self) -> LedgerView:
         """What the ledger holds."""
@@ -295,8 +295,8 @@ class World:
 
     async def prepare(self) -> None:
         """Make the first signing key, and publish the unchanged files."""
-        settings = self.config.settings()
-        await init_keys(settings, alg="EdDSA")
+        async with self.installation() as found:
+            await Rotation(found, by=OPERATOR_AT_WORK, alg="EdDSA").init()
         bundle = self.config.bundle
         await self.publish_raw(bundle.to_bytes().decode(), bundle.digest)
 
@@ -329,27 +329,27 @@ class World:
 
     async def publish(self, *, wait: bool = True) -> int:
         """Publish what the files say; return the revision, which every broker then follows."""
-        record = await publish(self.config.settings(), by="operator:test")
+        bundle = await asyncio.to_thread(Bundle.from_files, self.config.settings().bundle)
+        async with self.installation() as found:
+            record = await Publishing(found, by=OPERATOR_AT_WORK).publish(bundle)
         if wait:
             await self.refresh()
         return record.revision
 
     async def rotate(self, *, alg: str = "EdDSA") -> None:
-        """Take one step of a rotation of the signing key."""
-        await rotate_keys(self.config.settings(), alg=alg)
+        """Take one step of a rotation of the signing key, whatever is in the way."""
+        async with self.installation() as found:
+            await Rotation(found, by=OPERATOR_AT_WORK, alg=alg).rotate(is_forced=True)
         await self.refresh()
+
+    def installation(self) -> AbstractAsyncContextManager[Installation]:
+        """Reach the ledger as a command does that runs beside the brokers."""
+        return open_installation(self.config.settings())
 
     async def publish_raw(self, bundle: str, digest: str) -> None:
         """Publish any text as the bundle, past every check of it."""
-        store = self.config.settings().store
-        link = await connect(store)
-        try:
-            ledger = Ledger.over(
-                link, namespace=store.namespace, buckets=store.buckets, limits=Limits()
-            )
-            await ledger.control.publish(bundle, digest, "operator:test")
-        finally:
-            await link.close()
+        async with self.installation() as found:
+            await found.ledger.control.publish(bundle, digest, OPERATOR_AT_WORK)
 
     async def refresh(self) -> None:
         """Let every broker look at the control record now."""

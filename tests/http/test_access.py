@@ -24,6 +24,7 @@ IDS = {
     "decision": DECISION,
     "selection": "ab" * 32,
     "problem": "not-found",
+    "revision": "1",
 }
 
 

@@ -37,6 +37,7 @@ IDS: Final = {
     "decision": DECISION,
     "selection": "ab" * 32,
     "problem": "not-found",
+    "revision": "1",
 }
 CALLER: Final = {
     "agent": "agent",

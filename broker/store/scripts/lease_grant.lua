@@ -2,7 +2,7 @@
 -- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
 --       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec,
---       how long a task remembers its leases, earliest, latest
+--       how long a task remembers its leases, earliest, latest, manifest of the key
 local now, told = believed_clock(ARGV[23], ARGV[24])
 if not now then return {'clock', text(told)} end
 local known = ARGV[18] ~= '' and
@@ -20,7 +20,7 @@ if path ~= ARGV[4] or instance ~= ARGV[5] then return {'absent'} end
 local ended, deadline = path_ended(12, last, now, nodes)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[11], ARGV[12], ARGV[13], ARGV[14]) then return {'cut'} end
-if facts_revision > tonumber(ARGV[10]) then return {'stale'} end
+if is_stale(ARGV[10], ARGV[25], ARGV[20]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[17])) then return {'full'} end
 if redis.call('ZCOUNT', KEYS[5], '(' .. text(now), '+inf') >= tonumber(ARGV[16]) then return {'quota'} end
 -- Tokens count in seconds: rounding down keeps the token from outliving its lease.

@@ -1,7 +1,7 @@
 -- Prolong a lease by a new generation, never beyond its first maximum.
 -- KEYS: meta cuts due out live lease idem path…
 -- ARGV: id, op, task, path, instance, ttl, evidence_exp, facts, outbox_max, digest, retention, key_id, detail,
---       earliest, latest
+--       earliest, latest, manifest of the key
 local now, told = believed_clock(ARGV[14], ARGV[15])
 if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[7], 'digest', 'id', 'generation', 'issued', 'expires', 'most', 'key_id')
@@ -16,7 +16,7 @@ local ended, deadline = lease_ended(lease, ARGV[4], 8, #KEYS, now)
 if ended then return {'closed', ended} end
 -- A renewal is new access: a cut made in this very millisecond refuses it as well.
 if is_cut(now, lease[4], lease[5], lease[6], lease[7]) then return {'cut'} end
-if facts_revision > tonumber(ARGV[8]) then return {'stale'} end
+if is_stale(ARGV[8], ARGV[16], ARGV[12]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[9])) then return {'full'} end
 local most = tonumber(more[1])
 local expires = math.floor(math.min(now + tonumber(ARGV[6]), most, deadline, tonumber(ARGV[7])) / 1000) * 1000

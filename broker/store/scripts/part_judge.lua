@@ -25,6 +25,17 @@ local function is_cut(born, tenant, agent, issuer, capability)
   return false
 end
 
+-- Was the key stolen that signed? Then whatever it signed is dead, whenever that was.
+local function is_key_cut(key)
+  if has_cuts == nil then has_cuts = redis.call('HLEN', KEYS[2]) > 0 end
+  return has_cuts and redis.call('HEXISTS', KEYS[2], 'key:' .. key) == 1
+end
+
+-- Is a decision, or the signing key it was made with, older than this bucket allows?
+local function is_stale(facts, manifest, key)
+  return facts_revision > tonumber(facts) or keys_manifest > tonumber(manifest) or is_key_cut(key)
+end
+
 local function node_at(i, ...)
   return redis.call('HMGET', KEYS[i], 'state', 'deadline', 'opened', 'tenant', 'agent', 'issuer', ...)
 end
@@ -46,12 +57,13 @@ local function path_ended(first, last, now, nodes)
 end
 
 -- Why a lease is not alive, or nil. `lease` is the answer of HMGET with LEASE_FIELDS.
-local LEASE_FIELDS = {'state', 'expires', 'issued', 'tenant', 'agent', 'issuer', 'capability', 'path'}
+local LEASE_FIELDS = {'state', 'expires', 'issued', 'tenant', 'agent', 'issuer', 'capability', 'path', 'key_id'}
 
 local function lease_ended(lease, path, first, last, now)
   if not lease[1] or lease[8] ~= path then return 'absent', 0 end
   if lease[1] == 'ended' then return 'ended', 0 end
   if tonumber(lease[2]) <= now then return 'expired', 0 end
   if is_cut(tonumber(lease[3]), lease[4], lease[5], lease[6], lease[7]) then return 'cut', 0 end
+  if is_key_cut(lease[9] or '') then return 'cut', 0 end
   return path_ended(first, last, now)
 end

@@ -199,3 +199,23 @@ def test_different_sets_have_different_digests() -> None:
     ]
 
     assert len({digest_of(each, 0) for each in sets}) == len(sets)
+
+
+@pytest.mark.parametrize("issued_after_ms", [-1, 0, 1, 3_600_000])
+def test_a_stolen_key_covers_whatever_it_signed(issued_after_ms: int) -> None:
+    """Who has the key writes any instant into a token: the instant is not asked."""
+    issued_ms = mint.NOW_MS + issued_after_ms
+    forged = read_claims(
+        mint.claims(iat_ms=issued_ms, iat=issued_ms // 1000, exp=LATER + 7200), "k-stolen"
+    )
+    denied = deny_set(cut("key", "k-stolen"))
+
+    assert denied.covers(forged)
+
+
+def test_a_stolen_key_covers_nothing_of_other_keys() -> None:
+    """Not by another's name, and not by none."""
+    denied = deny_set(cut("key", "k-stolen"))
+
+    assert not denied.covers(read_claims(mint.claims(), "k-other"))
+    assert not denied.covers(token())

@@ -1,0 +1,40 @@
+"""Reaching the ledger of an installation from a command that runs beside the brokers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from broker.settings.settings import Settings
+from broker.store.connect import connect
+from broker.store.ledger import Ledger
+from broker.store.limits import Limits
+from broker.store.link import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The settings of one broker, and the ledger that they name."""
+
+    settings: Settings
+    link: Link
+    ledger: Ledger
+
+
+@asynccontextmanager
+async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
+    """Connect, and disconnect at the end.
+
+    Raises:
+        StoreUnavailableError: the ledger does not answer.
+    """
+    link = await connect(settings.store)
+    try:
+        store = settings.store
+        limits = Limits(
+            task_ms=settings.tasks.max_ttl_seconds * 1000,
+            retention_ms=settings.retention_seconds * 1000,
+        )
+        ledger = Ledger.over(link, namespace=store.namespace, buckets=store.buckets, limits=limits)
+        yield Installation(settings, link, ledger)
+    finally:
+        await link.close()

@@ -1,0 +1,73 @@
+"""`/v1/revisions` and `/v1/keys`: what is published, for operators of everything only."""
+
+import pytest
+
+from tests.fakes.cast import (
+    AGENT,
+    BOTH_OPERATOR,
+    OPERATOR,
+    ORCHESTRATOR,
+    ORDERS,
+    ROOT_OPERATOR,
+    Who,
+)
+from tests.fakes.world import OPERATOR_AT_WORK, World
+
+PATHS = ["/v1/revisions", "/v1/revisions/1", "/v1/revisions/99", "/v1/keys"]
+
+
+async def test_revisions_are_listed_newest_first(world: World) -> None:
+    """With who, when and why; no bundle in the list."""
+    world.config.edit_agent("invoice-bot", purpose="something newer")
+    await world.publish()
+
+    shown = await world.get(ROOT_OPERATOR, "/v1/revisions")
+
+    assert [each["revision"] for each in shown["revisions"]] == [2, 1]
+    assert {each["published_by"] for each in shown["revisions"]} == {OPERATOR_AT_WORK}
+    assert shown["next"] is None
+    assert all("bundle" not in each for each in shown["revisions"])
+
+
+async def test_one_revision_says_everything(world: World) -> None:
+    """Who is registered, what can be asked for, the policies' text."""
+    shown = await world.get(ROOT_OPERATOR, "/v1/revisions/1")
+
+    assert {agent["name"] for agent in shown["bundle"]["agents"]} >= {"invoice-bot"}
+    assert any("permit" in policy["text"] for policy in shown["bundle"]["policies"])
+
+
+async def test_the_keys_say_who_serves_what(worlds: World) -> None:
+    """Every broker by name, its manifest and what it could sign by; no private half anywhere."""
+    await worlds.rotate()
+    for each in worlds.running:
+        await each.broker.look()
+
+    shown = await worlds.get(ROOT_OPERATOR, "/v1/keys")
+
+    assert [key["state"] for key in shown["keys"]] == ["active", "next"]
+    assert [each["manifest"] for each in shown["brokers"]] == [2, 2]
+    kids = {key["kid"] for key in shown["keys"]}
+    assert all(set(each["can_sign"]) == kids for each in shown["brokers"])
+    assert b'"d"' not in shown.raw
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("who", [AGENT, ORCHESTRATOR, OPERATOR, BOTH_OPERATOR, ORDERS])
+async def test_nobody_else_is_shown_anything(world: World, path: str, who: Who) -> None:
+    """A revision names every tenant: whoever answers for some is refused, kept or not (I16)."""
+    assert (await world.get(who, path)).status == 403
+    assert (await world.get(None, path)).status == 401
+
+
+@pytest.mark.parametrize("number", ["0", "01", "-1", "1.0", "x", "9" * 10])
+async def test_what_is_no_number_is_no_revision(world: World, number: str) -> None:
+    """The member is named."""
+    answer = await world.get(ROOT_OPERATOR, f"/v1/revisions/{number}")
+
+    assert (answer.status, answer["field"]) == (400, "revision")
+
+
+async def test_what_is_not_kept_is_not_found(world: World) -> None:
+    """Never published."""
+    assert (await world.get(ROOT_OPERATOR, "/v1/revisions/99")).status == 404
