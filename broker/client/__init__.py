@@ -17,6 +17,7 @@ Nothing here needs Redis, a policy engine or a cloud's SDK; a test holds that.
 from broker.client.api import BrokerClient
 from broker.client.api_errors import ApiError
 from broker.client.asgi import BearerGuard
+from broker.client.bearer import Presented
 from broker.client.endpoint import Endpoint, TokenSource, open_session, token_file
 from broker.client.errors import ClientError, RefusalError, TaskLostError, VerificationError
 from broker.client.held import HeldCredential
@@ -58,6 +59,7 @@ __all__ = [
     "Liveness",
     "OfflineLiveness",
     "Possession",
+    "Presented",
     "RefusalError",
     "Secret",
     "Subscription",

@@ -64,6 +64,7 @@ class BrokerClient:
         self._transport = Transport(
             endpoint, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds
         )
+        self._key = key
         self.tasks = TaskCalls(self._transport)
         self.credentials = CredentialCalls(self._transport)
         self.operator = OperatorCalls(self._transport)
@@ -89,7 +90,13 @@ class BrokerClient:
         opening: Callable[[], Coroutine[Any, Any, OpenedTask | Task]],
         cancel_when_lost: bool,  # noqa: FBT001  handed on from a keyword
     ) -> TaskScope:
-        return TaskScope(self.tasks, self.credentials, opening, cancel_when_lost=cancel_when_lost)
+        return TaskScope(
+            self.tasks,
+            self.credentials,
+            opening,
+            cancel_when_lost=cancel_when_lost,
+            key=self._key,
+        )
 
     async def introspect(self, token: Secret) -> Introspected:
         """Ask whether a token for the caller's own audience is alive (RFC 7662)."""

@@ -15,9 +15,13 @@ token of the broker unless its path is listed as public; conditions on endpoints
   application has made something else of it.
 * An open websocket is judged again with every message in either direction: when its token expires
   or is revoked, it is closed (1008).
+* A token that is bound to a DPoP key needs a proof for this very request and a verifier with
+  ``base_url``; one that is bound to a client certificate needs a server that hands certificates
+  over (ASGI's TLS extension): without it no such token is let in.
 * A kind of connection that this guard does not know is refused, never passed on.
 """
 
+import ssl
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
@@ -232,7 +236,24 @@ def _presented(scope: Scope) -> Presented:
         method=scope.get("method", "GET"),
         path=raw_path.decode("latin-1"),
         proofs=proofs,
+        certificate=_certificate(scope),
     )
+
+
+def _certificate(scope: Scope) -> bytes:
+    """Return the client's certificate in DER, empty when the server hands none over as verified.
+
+    ASGI's TLS extension: the first of ``client_cert_chain``, in PEM; ``client_cert_error`` is set
+    when the server could not verify it.
+    """
+    tls = scope.get("extensions", {}).get("tls") or {}
+    leaf = next(iter(tls.get("client_cert_chain") or ()), None)
+    if not isinstance(leaf, str) or tls.get("client_cert_error") is not None:
+        return b""
+    try:
+        return ssl.PEM_cert_to_DER_cert(leaf)
+    except ValueError:
+        return b""
 
 
 async def _answer(send: Send, answer: RefusalAnswer, kind: str = "http.response") -> None:

@@ -84,6 +84,15 @@ class CredentialExpiredError(ClientError):
     remedy = "Look whether the task is still open, then ask for a new credential."
 
 
+class KeyNeededError(ClientError):
+    """The credential is bound to a key: its token alone, without a proof for the request, is none.
+
+    Also when the key is not here, or is another one than the credential's.
+    """
+
+    remedy = "Ask for headers(method, url) of a client made with the agent's key, for each request."
+
+
 class FollowedTooLongError(ClientError):
     """What was waited for did not come within the given time; it may still come."""
 
@@ -171,6 +180,20 @@ class KeyUnprovenError(VerificationError):
         "or over TLS with its certificate; an unbound one as Bearer."
     )
     scheme = "DPoP"
+
+
+class CertificateUnprovenError(KeyUnprovenError):
+    """The token is bound to a client certificate, and this server was handed none, or another one.
+
+    Where TLS ends before this server, or the server hands no certificates over (ASGI's TLS
+    extension), no such token is good here.
+    """
+
+    advice = (
+        "The token is bound to a client certificate: send it as Bearer over TLS with that "
+        "certificate, to a server that sees it."
+    )
+    scheme = "Bearer"
 
 
 class ProofRefusedError(VerificationError):

@@ -25,9 +25,15 @@ from broker.client.api_errors import (
     UnauthenticatedError,
 )
 from broker.client.backoff import SYSTEM_RANDOM, Backoff
-from broker.client.errors import ClientError, ClosedError, CredentialExpiredError
+from broker.client.errors import (
+    ClientError,
+    ClosedError,
+    CredentialExpiredError,
+    KeyNeededError,
+)
 from broker.client.results import IssuedCredential
 from broker.clock import Clock
+from broker.proof.dpop_key import DpopKey
 from broker.secret import Secret
 
 EARLIEST: Final = 0.6
@@ -76,8 +82,10 @@ class HeldCredential:
         random: Callable[[], float] = SYSTEM_RANDOM,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         backoff: Backoff | None = None,
+        key: DpopKey | None = None,
     ) -> None:
         self._renew = renew
+        self._dpop_key = key
         self._clock = clock
         self._random = random
         self._sleep = sleep
@@ -125,9 +133,39 @@ class HeldCredential:
             _ = self._start()  # nobody waits for it: the token that is there still lives
         return self._current.access_token
 
+    async def headers(self, method: str, url: str) -> dict[str, str]:
+        """Return the headers of one request: the current token, and a proof if it is bound.
+
+        Ask anew for each request: a proof is for one request and good once (RFC 9449 §4.2).
+
+        Args:
+            method: the request's.
+            url: the request's; query and fragment do not count.
+
+        Raises:
+            KeyNeededError: the credential is bound to a key that is not here.
+
+        :meth:`token` says what else it raises.
+        """
+        token = (await self.token()).reveal()
+        if not self._current.is_bound_to_dpop:
+            return {"Authorization": f"Bearer {token}"}
+        if self._dpop_key is None:
+            raise KeyNeededError("the credential is bound to a key that this client was not given")
+        return self._dpop_key.headers(method, url, token=token)
+
     async def authorization(self) -> dict[str, str]:
-        """Return the header that carries the current token (:meth:`token` says what it raises)."""
-        return {"Authorization": f"Bearer {(await self.token()).reveal()}"}
+        """Return the header that carries the current token, for a credential that is not bound.
+
+        Raises:
+            KeyNeededError: it is bound to a key: use :meth:`headers`.
+
+        :meth:`token` says what else it raises.
+        """
+        token = (await self.token()).reveal()
+        if self._current.is_bound_to_dpop:
+            raise KeyNeededError("the credential is bound to a key, and no header alone shows it")
+        return {"Authorization": f"Bearer {token}"}
 
     async def keep_fresh(self) -> None:
         """Renew ahead of each expiry, until there is nothing more to renew."""

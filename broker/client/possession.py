@@ -8,7 +8,11 @@
 from typing import Final
 
 from broker.client.bearer import Presented, authorization_of
-from broker.client.errors import KeyUnprovenError, ProofRefusedError
+from broker.client.errors import (
+    CertificateUnprovenError,
+    KeyUnprovenError,
+    ProofRefusedError,
+)
 from broker.client.token import VerifiedToken
 from broker.clock import Clock
 from broker.proof.authorization import Scheme
@@ -52,14 +56,17 @@ class Possession:
 
         Raises:
             KeyUnprovenError: nothing proves the key, or another one is proven.
+            CertificateUnprovenError: the same of a client certificate.
             ProofRefusedError: there is a proof, and it is refused.
         """
         shown = None if presented is None else authorization_of(presented)
         is_dpop = shown is not None and shown.scheme is Scheme.DPOP
         key = token.confirmation
         if key is None or key.binding is Binding.MTLS:
-            if is_dpop or not _is_certified(key, presented):
+            if is_dpop:
                 raise KeyUnprovenError
+            if key is not None:
+                _ensure_certified(key, presented)
             return
         if presented is None or not is_dpop or not self._base:
             raise KeyUnprovenError
@@ -75,9 +82,8 @@ class Possession:
             raise ProofRefusedError(str(error)) from None
 
 
-def _is_certified(key: Confirmation | None, presented: Presented | None) -> bool:
-    if key is None:
-        return True
+def _ensure_certified(key: Confirmation, presented: Presented | None) -> None:
     if presented is None or not presented.certificate:
-        return False
-    return of_certificate(presented.certificate).is_same(key)
+        raise CertificateUnprovenError("this server was handed no client certificate")
+    if not of_certificate(presented.certificate).is_same(key):
+        raise CertificateUnprovenError("the token is bound to another client certificate")

@@ -5,7 +5,7 @@
     with SyncBrokerClient("https://broker.example", token_file(path)) as client:
         with client.task(name="reconcile", agent="invoice-bot", …) as task:
             credential = task.credential("orders-api", scopes=("orders:read",))
-            call(headers=credential.authorization())
+            call(url, headers=credential.headers("GET", url))
 
 Threads may share one client. A forked child must make its own.
 """
@@ -30,6 +30,7 @@ from broker.client.results import IssuedCredential, Report, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
 from broker.client.unhurried import finished
+from broker.proof.dpop_key import DpopKey
 from broker.secret import Secret
 
 AnyTokenSource = TokenSource | Callable[[], str]
@@ -77,6 +78,9 @@ class SyncOperatorCalls(BlockingCalls):
     selection = blocking(OperatorCalls.selection)
     selected = blocking(OperatorCalls.selected)
     cuts = blocking(OperatorCalls.cuts)
+    agents = blocking(OperatorCalls.agents)
+    all_agents = iterating(OperatorCalls.all_agents)
+    agent = blocking(OperatorCalls.agent)
     explain = blocking(OperatorCalls.explain)
 
 
@@ -96,8 +100,12 @@ class SyncHeldCredential:
         """Return the current token (:meth:`HeldCredential.token`)."""
         return self._thread.run(self._held.token())
 
+    def headers(self, method: str, url: str) -> dict[str, str]:
+        """Return the headers of one request (:meth:`HeldCredential.headers`)."""
+        return self._thread.run(self._held.headers(method, url))
+
     def authorization(self) -> dict[str, str]:
-        """Return the header that carries the current token."""
+        """Return the header of an unbound credential (:meth:`HeldCredential.authorization`)."""
         return self._thread.run(self._held.authorization())
 
 
@@ -201,6 +209,7 @@ class SyncBrokerClient:
         timeout_seconds: float = 10.0,
         patience_seconds: float = 30.0,
         allow_plain_http: bool = False,
+        key: DpopKey | None = None,
     ) -> None:
         """Fix the broker and the identity; the arguments are :class:`BrokerClient`'s.
 
@@ -219,6 +228,7 @@ class SyncBrokerClient:
                 timeout_seconds=timeout_seconds,
                 patience_seconds=patience_seconds,
                 allow_plain_http=allow_plain_http,
+                key=key,
             )
 
         self._thread.keep(self._stack, self._stack.aclose)

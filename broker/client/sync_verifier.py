@@ -3,13 +3,16 @@
 ::
 
     with open_sync_verifier("https://broker.example", audience="orders", …) as verifier:
-        token = verifier.verify(bearer, scopes=["orders:read"])
+        token = verifier.verify(text, scopes=["orders:read"])
+
+A token that is bound to a key is judged with the request that shows it: :class:`Presented`.
 """
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from typing import Concatenate, ParamSpec
 
+from broker.client.bearer import Presented
 from broker.client.loop_thread import LoopThread
 from broker.client.open_verifier import open_verifier
 from broker.client.token import VerifiedToken
@@ -33,17 +36,40 @@ class SyncVerifier:
         capability: str | None = None,
         tenant: str | None = None,
         task: str | None = None,
+        presented: Presented | None = None,
     ) -> VerifiedToken:
         """Check a token and what it must reach (:meth:`Verifier.verify`).
+
+        Args:
+            token: the text that the client sent.
+            scopes: all of these must have been granted.
+            capability: when given, the token must have been granted for it.
+            tenant: when given, the token must be this tenant's.
+            task: when given, the token must belong to this very task.
+            presented: the request that shows it: method, path, proof or certificate; without, a
+                token that is bound to a key is refused.
 
         Raises:
             VerificationError: the token is refused; the subclass says why.
         """
         return self._thread.run(
             self._verifier.verify(
-                token, scopes=scopes, capability=capability, tenant=tenant, task=task
+                token,
+                scopes=scopes,
+                capability=capability,
+                tenant=tenant,
+                task=task,
+                presented=presented,
             )
         )
+
+    def admit(self, presented: Presented) -> VerifiedToken:
+        """Check the token that a request shows, under whichever scheme (:meth:`Verifier.admit`).
+
+        Raises:
+            RefusalError: it shows none, or one that is refused.
+        """
+        return self._thread.run(self._verifier.admit(presented))
 
 
 def _blocking(

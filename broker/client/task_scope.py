@@ -28,6 +28,7 @@ from broker.client.results import IssuedCredential, OpenedTask, Report, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.unhurried import finished
 from broker.clock import Clock, SystemClock
+from broker.proof.dpop_key import DpopKey
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -51,7 +52,9 @@ class TaskScope:
         end_within_seconds: float = END_SECONDS,
         clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        key: DpopKey | None = None,
     ) -> None:
+        self._key = key
         self._tasks = tasks
         self._credentials = credentials
         self._open_task = open_task
@@ -138,7 +141,9 @@ class TaskScope:
         asked = Asked.now(self._clock)
         issued = await self.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds)
         renew = partial(self._credentials.renew, issued.id, ttl_seconds=ttl_seconds)
-        held = HeldCredential(issued, asked, renew, clock=self._clock, sleep=self._sleep)
+        held = HeldCredential(
+            issued, asked, renew, clock=self._clock, sleep=self._sleep, key=self._key
+        )
         self._held.append(held)
         self._background.append(asyncio.create_task(held.keep_fresh()))
         return held

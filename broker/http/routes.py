@@ -5,6 +5,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from broker.http.admission import Admission
+from broker.http.agent_routes import AgentRoutes
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
 from broker.http.document_routes import DocumentRoutes
@@ -62,6 +63,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     TaskRoutes(services, bodies, waiters).register(table)
     OperatorRoutes(services, bodies, waiters).register(table)
     SelectionRoutes(services, bodies).register(table)
+    AgentRoutes(services).register(table)
     RevisionRoutes(services).register(table)
     OAuthRoutes(services, bodies).register(table)
     StatusRoutes(services).register(table)

@@ -255,6 +255,7 @@ async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> N
         "selection": "ab" * 32,
         "problem": "not-found",
         "revision": "1",
+        "agent": "invoice-bot",
     }
 
     for method, template in world.routes():

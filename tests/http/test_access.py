@@ -25,6 +25,7 @@ IDS = {
     "selection": "ab" * 32,
     "problem": "not-found",
     "revision": "1",
+    "agent": "invoice-bot",
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from broker.client.asgi import BearerGuard, Message, Receive, Scope, Send
+from broker.client.asgi import BearerGuard, Receive, Scope, Send
 from broker.client.errors import (
     ScopeMissingError,
     TokenRevokedError,
@@ -19,6 +19,7 @@ from broker.client.token import VerifiedToken
 from broker.client.verifier import Verifier
 from broker.secret import Secret
 from tests.fakes import token_mint as mint
+from tests.fakes.asgi import Connection, ask
 from tests.fakes.clock import FakeClock
 
 Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -59,36 +60,6 @@ async def whoami(scope: Scope, _: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class Connection:
-    """One connection as a server would run it, with all that the application has said."""
-
-    def __init__(self, *events: Message) -> None:
-        self.events = list(events)
-        self.said: list[Message] = []
-        self.more = asyncio.Event()
-
-    async def receive(self) -> Message:
-        """Give the next event; wait when there is none."""
-        while not self.events:
-            self.more.clear()
-            await self.more.wait()
-        return self.events.pop(0)
-
-    async def send(self, message: Message) -> None:
-        """Take what is said."""
-        self.said.append(message)
-
-    @property
-    def status(self) -> int:
-        """The status of the one answer."""
-        (start,) = [each for each in self.said if each["type"].endswith("response.start")]
-        return int(start["status"])
-
-    def header(self, name: bytes) -> str:
-        """Return a header of the answer; empty when there is none."""
-        return dict(self.said[0]["headers"]).get(name, b"").decode()
-
-
 def http(*authorization: str, path: str = "/orders", query: bytes = b"", **more: Any) -> Scope:
     """Return the scope of a request."""
     headers = [(b"Authorization", value.encode("latin-1")) for value in authorization]
@@ -101,13 +72,6 @@ def http(*authorization: str, path: str = "/orders", query: bytes = b"", **more:
 def good(**claims: object) -> str:
     """Return the value of a good header."""
     return f"Bearer {mint.token(**claims)}"
-
-
-async def ask(guard: BearerGuard, scope: Scope) -> Connection:
-    """Send one request through the guard."""
-    connection = Connection({"type": "http.request", "body": b"", "more_body": False})
-    await guard(scope, connection.receive, connection.send)
-    return connection
 
 
 async def test_a_good_token_reaches_the_application(verifier: Verifier) -> None:

@@ -1,5 +1,4 @@
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -21,34 +20,8 @@ from broker.client.errors import (
 )
 from broker.client.held import EARLIEST, LATEST, Asked, HeldCredential
 from broker.client.results import IssuedCredential
-from broker.secret import Secret
-from tests.fakes import answers
-from tests.fakes import token_mint as mint
 from tests.fakes.clock import FakeClock
-
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-LIFE = 100
-
-
-def issued(generation: int = 1, *, life: int = LIFE, is_last: bool = False) -> IssuedCredential:
-    """Return one generation of a credential."""
-    expires = NOW + timedelta(seconds=life)
-    return IssuedCredential(
-        id=mint.LEASE,
-        task=answers.TASK,
-        kind="jwt",
-        capability="orders-api",
-        audience="orders",
-        access_token=Secret(f"token-{generation}"),
-        token_type="Bearer",
-        scope="orders:read",
-        expires_in=life,
-        issued_at=NOW,
-        expires_at=expires,
-        max_expires_at=expires if is_last else expires + timedelta(hours=1),
-        generation=generation,
-        renewable=True,
-    )
+from tests.fakes.delivered import LIFE, issued
 
 
 class Broker:

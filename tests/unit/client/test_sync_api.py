@@ -109,6 +109,7 @@ def test_success_completes_the_task(broker: BrokerServer, client: SyncBrokerClie
     with scope(client) as task:
         held = task.credential("orders-api", scopes=("orders:read",))
         assert held.authorization() == {"Authorization": "Bearer canary-token"}
+        assert held.headers("GET", "http://orders/") == held.authorization()
         assert held.token().reveal() == held.current.access_token.reveal()
         assert not task.is_lost
         task.ensure_open()
