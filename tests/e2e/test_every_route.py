@@ -67,6 +67,8 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "reportRevocation": ABSENT,
     "showSelection": ABSENT,
     "listSelected": ABSENT,
+    "listAgents": (403, 403, 200, 403),
+    "showAgent": OPERATORS_ONLY,
     "revoke": OPERATORS_ONLY,
     "select": OPERATORS_ONLY,
     "explainDecision": OPERATORS_ONLY,
@@ -89,6 +91,7 @@ MISSING: Final = {
     "revocation": f"r_00_{'a' * 26}",
     "decision": f"d_00_{'a' * 26}",
     "selection": "0" * 64,
+    "agent": "no-such-bot",
     "revision": "999999999",
 }
 ASKED: Final = [each for each in OPERATIONS if not each.is_public]
@@ -161,6 +164,7 @@ async def somebodys(world: World) -> dict[str, str]:
         "revocation": order["id"],
         "decision": refused["decision"],
         "selection": selection["digest"],
+        "agent": "invoice-bot",
         "revision": "1",
     }
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from broker.http import problems
 from broker.http.contract import (
+    agent_routes,
     credential_routes,
     failures,
     feed_routes,
@@ -27,6 +28,7 @@ GROUPS: Final = (
     credential_routes,
     operator_routes,
     selection_routes,
+    agent_routes,
     revision_routes,
     oauth_routes,
     feed_routes,

@@ -24,6 +24,7 @@ READING: Final = ("request-timeout", "content-too-large", "unsupported-media-typ
 GIVING: Final = (
     "binding-required",
     "access-denied",
+    "evidence-used",
     "task-closed",
     "quota-exceeded",
     "stale-facts",

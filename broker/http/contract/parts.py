@@ -86,6 +86,7 @@ PATH: Final = {
     "decision": DECISION_ID,
     "selection": DIGEST,
     "revision": form("^[1-9][0-9]{0,8}$", "1"),
+    "agent": NAME,
     "problem": form("^[a-z-]{1,64}$", "not-found"),
 }
 """What stands for a parameter of a path template, by its name."""
