@@ -180,6 +180,7 @@ class Broker:
                 max_ttl_ms=settings.tasks.max_ttl_seconds * 1000,
                 max_depth=settings.tasks.max_depth,
             ),
+            agent_quota=settings.quotas.agent,
             retention_ms=settings.retention_seconds * 1000,
             claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
             news=self._tell,
@@ -307,6 +308,7 @@ class Broker:
         return Services(
             tasks=verbs.tasks,
             listing=verbs.listing,
+            agents=verbs.agents,
             issuance=verbs.issuance,
             credentials=verbs.credentials,
             revocations=verbs.revocations,

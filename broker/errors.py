@@ -107,6 +107,12 @@ class BindingRequiredError(AccessDeniedError):
     code = "binding-required"
 
 
+class EvidenceUsedError(AccessDeniedError):
+    """Policy wants evidence that has not been used before, and this was: show a fresh token."""
+
+    code = "evidence-used"
+
+
 class NotFoundError(BrokerError):
     """Absent, or not the caller's: the two look the same (I6, I16)."""
 

@@ -1,7 +1,7 @@
 """The path of a request for a credential: the steps, in this order, in one place.
 
     task ─ own it? ─ within its ceiling? ─ decide ─ attenuate, bind to a key
-         ─ grant (ledger and quotas) ─ sign
+         ─ use evidence up where policy says so ─ grant (ledger and quotas) ─ sign
 
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.
@@ -27,7 +27,7 @@ from broker.ids import IdFactory, LeaseId, TaskId
 from broker.judgement import Judgement
 from broker.minting import Minting
 from broker.model.capability import Capability, CheckMode, covers
-from broker.model.decision import Trace
+from broker.model.decision import Obligations, Trace
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
@@ -35,6 +35,8 @@ from broker.model.task import TaskSpec
 from broker.ownership import require_holder, require_owner
 from broker.policy.query import Query
 from broker.questions import about_issue, about_renewal
+from broker.single_use import SingleUse
+from broker.store.evidence_ledger import Use
 from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
 from broker.store.task_tree import TaskTree
 
@@ -42,7 +44,7 @@ from broker.store.task_tree import TaskTree
 class Issuance:
     """Issues and renews. ``told`` is called with the bucket whose outbox has news."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per collaborator
         self,
         *,
         tree: TaskTree,
@@ -50,6 +52,7 @@ class Issuance:
         granting: Granting,
         judgement: Judgement,
         minting: Minting,
+        single_use: SingleUse,
         ids: IdFactory,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
@@ -59,6 +62,7 @@ class Issuance:
         self._granting = granting
         self._judgement = judgement
         self._minting = minting
+        self._single_use = single_use
         self._ids = ids
         self._faults = faults
         self._told = told
@@ -73,11 +77,13 @@ class Issuance:
             InvalidRequestError: no such capability in this tenant.
             AccessDeniedError: beyond the ceiling, or policy refuses.
             BindingRequiredError: policy wants it bound to a key, and none is proven.
+            EvidenceUsedError: policy wants evidence that was not used before.
             TaskClosedError: the task or an ancestor has ended, or an operator has cut it off.
             QuotaExceededError: of the task, an agent of its path's ends, or the tenant.
             UnavailableError: revoke-only at the moment.
         """
         same = repeatable(caller, f"issue {task}", idempotency_key, _asked(caller, request))
+        use = self._single_use.begin(same)
 
         async def attempt(published: Published, known: Principal) -> IssuedCredential:
             found = await self._tree.bound(task)
@@ -85,7 +91,7 @@ class Issuance:
                 raise NotFoundError("no such task")
             spec, instance = found
             require_owner(known, spec, instance)
-            return await self._issue(known, spec, request, same, published)
+            return await self._issue(known, spec, request, same, published, use=use)
 
         return await self._judgement.on_fresh_facts(caller, attempt)
 
@@ -96,6 +102,8 @@ class Issuance:
         request: IssueCredential,
         same: Repeatable,
         published: Published,
+        *,
+        use: Use,
     ) -> IssuedCredential:
         capability = _capability(published, request.capability, spec.tenant)
         if capability is None:
@@ -114,6 +122,7 @@ class Issuance:
         key = key_for(caller, permit.obligations)
         await self._check_binding(published, query, is_met(key, permit.obligations))
         most = _longest(published, capability, permit.obligations.max_ttl_ms)
+        await self._single_use.spend(published, query, permit.obligations, use)
         signer = self._minting.signer()
         granted = self._spec(
             caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=permit.trace
@@ -154,6 +163,15 @@ class Issuance:
         if not query.scopes <= capability.scopes:
             raise await self._judgement.refuse(
                 published, query, "beyond-capability", "the capability has these scopes"
+            )
+
+    async def _check_narrowing(
+        self, published: Published, query: Query, obligations: Obligations
+    ) -> None:
+        """Hold a renewal to what policy leaves now: it has all of its scopes, or is none."""
+        if obligations.scopes is not None and not query.scopes <= obligations.scopes:
+            raise await self._judgement.refuse(
+                published, query, "narrower-now", "the obligations leave all of its scopes"
             )
 
     async def _check_binding(self, published: Published, query: Query, is_good: bool) -> None:  # noqa: FBT001 - a judgement
@@ -206,19 +224,28 @@ class Issuance:
             NotFoundError: no such credential, or another instance's.
             LeaseNotRenewableError: its capability forbids it, or it would not live longer.
             BindingRequiredError: it is bound to a key that this request does not prove.
-            AccessDeniedError, TaskClosedError, UnavailableError: as for :meth:`issue`.
+            AccessDeniedError, EvidenceUsedError, TaskClosedError, UnavailableError: as for
+                :meth:`issue`.
         """
         same = repeatable(caller, f"renew {lease}", idempotency_key, _asked(caller, ttl_ms))
+        use = self._single_use.begin(same)
 
         async def attempt(published: Published, known: Principal) -> IssuedCredential:
             held = await self._leases.view(lease)
             require_holder(known, held.spec)
-            return await self._renew(known, held, ttl_ms, same, published)
+            return await self._renew(known, held, ttl_ms, same, published, use=use)
 
         return await self._judgement.on_fresh_facts(caller, attempt)
 
     async def _renew(
-        self, caller: Principal, held: Lease, ttl_ms: int, same: Repeatable, published: Published
+        self,
+        caller: Principal,
+        held: Lease,
+        ttl_ms: int,
+        same: Repeatable,
+        published: Published,
+        *,
+        use: Use,
     ) -> IssuedCredential:
         spec = await self._tree.spec(held.spec.task)
         if spec is None:
@@ -229,15 +256,12 @@ class Issuance:
         query = about_renewal(caller, spec, capability, held.spec, ttl_ms)
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
-        narrowed = permit.obligations.scopes
-        if narrowed is not None and not set(held.spec.scopes) <= narrowed:
-            raise await self._judgement.refuse(
-                published, query, "narrower-now", "the obligations leave all of its scopes"
-            )
+        await self._check_narrowing(published, query, permit.obligations)
         key = held.spec.confirmation
         is_good = is_met(key, permit.obligations) and is_held(caller, key)
         await self._check_binding(published, query, is_good)
         self._faults.reach("renew.decided")
+        await self._single_use.spend(published, query, permit.obligations, use)
         signer = self._minting.signer()
         renewal = Renewal(
             ttl_ms=min(

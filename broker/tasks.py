@@ -25,6 +25,8 @@ from broker.model.task import Task, TaskSpec, TaskState
 from broker.ownership import is_opener, is_operator_of, is_owner, require_visible
 from broker.questions import about_extension, about_opening
 from broker.secret import Secret
+from broker.single_use import SingleUse
+from broker.store.evidence_ledger import Use
 from broker.store.task_ledger import NewTask, TaskLedger
 
 _ENDINGS: Final = {
@@ -50,6 +52,7 @@ class Tasks:
         *,
         ledger: TaskLedger,
         judgement: Judgement,
+        single_use: SingleUse,
         ids: IdFactory,
         limits: TaskLimits,
         faults: FaultPoints,
@@ -57,6 +60,7 @@ class Tasks:
     ) -> None:
         self._ledger = ledger
         self._judgement = judgement
+        self._single_use = single_use
         self._ids = ids
         self._limits = limits
         self._faults = faults
@@ -68,14 +72,16 @@ class Tasks:
         Raises:
             InvalidRequestError: a field is out of bounds or names nothing of this tenant.
             AccessDeniedError: policy refuses, or the child would be wider than its parent.
+            EvidenceUsedError: policy wants evidence that was not used before.
             TaskClosedError: the parent has ended.
         """
         self._check_bounds(request)
         same = repeatable(caller, "tasks", idempotency_key, request)
+        use = self._single_use.begin(same)
 
         async def attempt(published: Published, known: Principal) -> OpenedTask:
             parent = await self._parent(known, request)
-            return await self._open(known, request, parent, same, published)
+            return await self._open(known, request, parent, same, published, use=use)
 
         return await self._judgement.on_fresh_facts(caller, attempt)
 
@@ -86,6 +92,8 @@ class Tasks:
         parent: Task | None,
         same: Repeatable,
         published: Published,
+        *,
+        use: Use,
     ) -> OpenedTask:
         _check_names(request, published)
         query = about_opening(caller, request, parent)
@@ -95,6 +103,7 @@ class Tasks:
             )
         permit = await self._judgement.permit(published, query)
         self._faults.reach("open.decided")
+        await self._single_use.spend(published, query, permit.obligations, use)
         ttl_ms = min(request.ttl_ms, permit.obligations.max_ttl_ms or request.ttl_ms)
         handle = None if request.instance else Secret(self._ids.claim_handle())
         new = NewTask(
@@ -213,15 +222,19 @@ class Tasks:
 
         Raises:
             AccessDeniedError: policy refuses.
+            EvidenceUsedError: policy wants evidence that was not used before.
             TaskClosedError: the task has ended.
         """
+        use = self._single_use.begin(Repeatable("", ""))
 
         async def attempt(published: Published, known: Principal) -> Task:
             found = await self._ledger.view(task)
             if not is_owner(known, found) and not is_opener(known, found.spec):
                 raise NotFoundError("no such task")
-            permit = await self._judgement.permit(published, about_extension(known, found, request))
+            query = about_extension(known, found, request)
+            permit = await self._judgement.permit(published, query)
             self._faults.reach("extend.decided")
+            await self._single_use.spend(published, query, permit.obligations, use)
             ttl_ms = min(request.ttl_ms, permit.obligations.max_ttl_ms or request.ttl_ms)
             await self._ledger.extend(found, ttl_ms, published.revision, known.ref)
             self._faults.reach("extend.written")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from backends.contract import ClaimsOf
+from broker.agents import Agents
 from broker.credentials import Credentials
 from broker.cuts import Cuts
 from broker.explain import Explain
@@ -15,6 +16,7 @@ from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
 from broker.listing import Listing
+from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
 from broker.minting import Minting
 from broker.order_walk import OrderWalk
@@ -29,6 +31,7 @@ from broker.revocation import Revocations
 from broker.selecting import Selecting
 from broker.selections import Selections
 from broker.set_orders import SetOrders
+from broker.single_use import SingleUse
 from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
 from broker.tasks import TaskLimits, Tasks
@@ -42,6 +45,7 @@ class Parts:
 
     ``news`` is called with a bucket whose outbox has something, and whether somebody's access
     ended; ``due`` with buckets that have work. ``claims_of`` writes down what our tokens state.
+    ``agent_quota`` is the quota of an agent that states none.
     """
 
     ledger: Ledger
@@ -53,6 +57,7 @@ class Parts:
     issuer: str
     claims_of: ClaimsOf
     task_limits: TaskLimits
+    agent_quota: int
     retention_ms: int
     claims: Claims
     news: News
@@ -66,6 +71,7 @@ class Verbs:
 
     tasks: Tasks
     listing: Listing
+    agents: Agents
     issuance: Issuance
     credentials: Credentials
     revocations: Revocations
@@ -81,14 +87,18 @@ class Verbs:
 def build_verbs(parts: Parts) -> Verbs:
     """Build them."""
     ledger, judgement = parts.ledger, _judgement(parts)
+    single_use = SingleUse(ledger.evidence, judgement, ledger.ids)
     populations = Populations(ledger.tree)
+    listing = Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets))
+    cuts = Cuts(ledger.cuts, ledger.orders, ledger.clock)
     selections = _selections(parts)
     sets = _set_orders(parts, selections)
     revocations = _revocations(parts, sets)
     return Verbs(
-        tasks=_tasks(parts, judgement),
-        listing=Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets)),
-        issuance=_issuance(parts, judgement),
+        tasks=_tasks(parts, judgement, single_use),
+        listing=listing,
+        agents=_agents(parts, listing, cuts),
+        issuance=_issuance(parts, judgement, single_use),
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
@@ -98,12 +108,25 @@ def build_verbs(parts: Parts) -> Verbs:
         ),
         revocations=revocations,
         selections=selections,
-        cuts=Cuts(ledger.cuts, ledger.orders, ledger.clock),
+        cuts=cuts,
         reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger.decisions, lambda: parts.replica.published),
         revisions=Revisions(ledger.control, ledger.replicas),
         reaper=_reaper(parts, populations, revocations, sets),
+    )
+
+
+def _agents(parts: Parts, listing: Listing, cuts: Cuts) -> Agents:
+    ledger = parts.ledger
+    return Agents(
+        registered=lambda: parts.replica.registered,
+        default_quota=parts.agent_quota,
+        quotas=ledger.quotas,
+        listing=listing,
+        credentials=LiveCredentials(ledger.quotas, ledger.leases),
+        cuts=cuts,
+        clock=ledger.clock,
     )
 
 
@@ -117,7 +140,7 @@ def _judgement(parts: Parts) -> Judgement:
     )
 
 
-def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
+def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
     def wake(task: TaskId) -> None:
         parts.news(bucket_of(task), urgent=True)
         parts.due([bucket_of(task)])
@@ -125,6 +148,7 @@ def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
     return Tasks(
         ledger=parts.ledger.tasks,
         judgement=judgement,
+        single_use=single_use,
         ids=parts.ledger.ids,
         limits=parts.task_limits,
         faults=parts.faults,
@@ -132,7 +156,7 @@ def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
     )
 
 
-def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
+def _issuance(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Issuance:
     def told(lease: LeaseId) -> None:
         parts.news(bucket_of(lease), urgent=False)
 
@@ -142,6 +166,7 @@ def _issuance(parts: Parts, judgement: Judgement) -> Issuance:
         leases=ledger.leases,
         granting=Granting(ledger.leases, Places(ledger.quotas)),
         judgement=judgement,
+        single_use=single_use,
         minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,
         faults=parts.faults,

@@ -14,6 +14,7 @@ class Attested:
 
     ``tenant`` is empty when the issuer's declaration maps none. ``expires_at_ms`` is the token's
     own end. ``claims`` holds the declared claims that are strings, integers or booleans.
+    ``evidence`` is the one name of what was shown (:mod:`broker.attestation.evidence`).
     """
 
     kind: Kind
@@ -24,3 +25,4 @@ class Attested:
     subject: str
     expires_at_ms: int
     claims: Mapping[str, Scalar] = field(default_factory=dict)
+    evidence: str = ""

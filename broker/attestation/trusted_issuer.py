@@ -7,7 +7,7 @@
 - Nothing of the claims is read before the signature holds, except ``iss``, to choose this issuer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from broker import text
@@ -16,6 +16,7 @@ from broker.attestation.claims import SignedClaims, check_audience, check_unboun
 from broker.attestation.compact import UnverifiedToken
 from broker.attestation.dates import DateRules, Validity, read_validity
 from broker.attestation.declaration import IssuerDeclaration
+from broker.attestation.evidence import name_of_token
 from broker.attestation.header import check_header
 from broker.attestation.identity import instance_of, kind_of, name_of, tenant_of
 from broker.attestation.issuer_keys import IssuerKeys
@@ -78,7 +79,8 @@ class TrustedIssuer:
         check_unbound(claims, self._declaration.claims)
         validity = read_validity(claims, self._rules)
         validity.check(self._clock.now_ms())
-        attested = self._identify(claims, validity)
+        evidence = name_of_token(self.issuer, token.unverified_header, claims)
+        attested = replace(self._identify(claims, validity), evidence=evidence)
         if self._reviewer is not None:
             # Last: only tokens that are good in every other way are shown to anybody.
             await self._reviewer.review(token, claims)

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "keys": Entry("broker.cli.keys", "keys", "Make, show and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
+    "agent": Entry("broker.cli.agents", "agent", "Look at agents."),
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
     "cut": Entry("broker.cli.cuts", "cut", "Look at the cuts that stand."),
     "panic": Entry("broker.cli.panic", "panic", "Take access away when nothing else works."),

@@ -22,6 +22,8 @@ STATE_STYLES = {
     "failed": "red",
     "deny": "red",
     "cancelled": "yellow",
+    "suspended": "yellow",
+    "retired": "blue",
     "pending": "yellow",
     "requested": "yellow",
     "accepted": "yellow",

@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import click
 
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk
+from broker.cli.private_file import read_secret_text
 from broker.cli.reports import whole
 from broker.cli.subjects import task_argument
 from broker.cli.types import CEILING_LINE, DURATION
@@ -75,6 +76,24 @@ def show(desk: Desk, /, task_id: str) -> None:
 def find(desk: Desk, /, **which: Any) -> None:  # noqa: ANN401 - the keywords of TaskCalls.find
     """List the tasks that you may see."""
     desk.answer(lambda broker: broker.tasks.find(**which), views.tasks)
+
+
+@task.command()
+@TASK
+@click.option(
+    "--handle-file",
+    type=click.File("r", encoding="ascii"),
+    required=True,
+    help="The file that holds the claim handle; - reads standard input.",
+)
+@at_desk
+def claim(desk: Desk, /, task_id: str, handle_file: TextIO) -> None:
+    """Bind a task to this copy of the agent, by the handle that its opener was given.
+
+    The handle never stands on a command line, where everybody on the machine can read it.
+    """
+    handle = read_secret_text(handle_file)
+    desk.answer(lambda broker: broker.tasks.claim(task_id, handle), views.task)
 
 
 @task.command()

@@ -153,6 +153,7 @@ def decision(document: Document) -> RenderableType:
         fields(document, DECISION_FIELDS),
         fields(document.get("request", {}), REQUEST_FIELDS),
         fields(trace, ("policies", "missing", "errors")),
+        fields(explanation, ("obligations",)),
         *(_policy(finding) for finding in explanation.get("considered", ())),
         Text(
             f"decided by revision {shown(trace.get('facts_revision'))}, "

@@ -124,6 +124,14 @@ class BindingRequiredError(AccessRefusedError):
     remedy = "Give the client a DpopKey, or a client certificate; renew by the key you issued with."
 
 
+class EvidenceUsedError(AccessRefusedError):
+    """Policy wants a workload token that has not been used for such a request before."""
+
+    codes: ClassVar[tuple[str, ...]] = ("evidence-used",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Have the token source get a fresh workload token for each such request; cache none."
+
+
 class AbsentError(ApiError):
     """It does not exist, or it is not yours: the two look the same."""
 

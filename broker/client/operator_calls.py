@@ -1,12 +1,22 @@
 """The routes of operators. What they raise: :mod:`broker.client.api_errors`, ``.errors``."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 from broker.client import route
+from broker.client.decisions import Decision
 from broker.client.following import DEFAULT_FOLLOWING, Following
 from broker.client.paging import items
-from broker.client.results import CutList, PickedPage, Receipt, Report, Revocation, Selection
+from broker.client.results import (
+    Agent,
+    AgentPage,
+    AgentView,
+    CutList,
+    PickedPage,
+    Receipt,
+    Report,
+    Revocation,
+    Selection,
+)
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
 from broker.ids import parse_revocation_id
 
@@ -118,7 +128,49 @@ class OperatorCalls:
         call = Call("GET", path, params=route.page(cursor, limit))
         return await self._transport.fetch(call, PickedPage)
 
-    async def explain(self, decision: str) -> dict[str, Any]:
+    async def agents(
+        self,
+        *,
+        tenant: str = "",
+        status: str = "",
+        team: str = "",
+        name: str = "",
+        cursor: str = "",
+        limit: int | None = None,
+    ) -> AgentPage:
+        """List one page of the agents of the caller's tenants; ``name`` is a glob."""
+        params = route.query(tenant=tenant, status=status, team=team, name=name)
+        call = Call("GET", ("v1", "agents"), params=params | route.page(cursor, limit))
+        return await self._transport.fetch(call, AgentPage)
+
+    async def all_agents(
+        self,
+        *,
+        tenant: str = "",
+        status: str = "",
+        team: str = "",
+        name: str = "",
+        at_most: int | None = None,
+    ) -> AsyncIterator[Agent]:
+        """Yield the agents of the caller's tenants, page by page: all, or so many at most."""
+
+        async def page(cursor: str) -> AgentPage:
+            return await self.agents(
+                tenant=tenant, status=status, team=team, name=name, cursor=cursor
+            )
+
+        async for agent in items(page, lambda found: found.agents, at_most=at_most):
+            yield agent
+
+    async def agent(self, name: str) -> AgentView:
+        """Return an agent, and what is live of it now."""
+        found = await self._transport.fetch(Call("GET", route.agent_path(name)), AgentView)
+        ensure_about(name, found.name)
+        return found
+
+    async def explain(self, decision: str) -> Decision:
         """Return why a decision fell as it did."""
         call = Call("GET", route.decision_path(decision))
-        return await self._transport.fetch(call, dict[str, Any])
+        found = await self._transport.fetch(call, Decision)
+        ensure_about(decision, found.decision)
+        return found

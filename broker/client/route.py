@@ -11,6 +11,7 @@ from typing import Final
 from broker.errors import InvalidRequestError
 from broker.ids import parse_decision_id, parse_lease_id, parse_revocation_id, parse_task_id
 
+_AGENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -34,6 +35,16 @@ def selection_path(digest: str, *rest: str) -> tuple[str, ...]:
     if _DIGEST.fullmatch(digest) is None:
         raise InvalidRequestError("not the digest of a set: 64 characters 0-9 a-f", field="set")
     return ("v1", "selections", digest, *rest)
+
+
+def agent_path(name: str) -> tuple[str, ...]:
+    """Return the path of a registered agent."""
+    if _AGENT.fullmatch(name) is None:
+        raise InvalidRequestError(
+            "not an agent's name: 1 to 64 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+            field="agent",
+        )
+    return ("v1", "agents", name)
 
 
 def decision_path(decision: str) -> tuple[str, ...]:

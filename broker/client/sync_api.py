@@ -78,6 +78,9 @@ class SyncOperatorCalls(BlockingCalls):
     selection = blocking(OperatorCalls.selection)
     selected = blocking(OperatorCalls.selected)
     cuts = blocking(OperatorCalls.cuts)
+    agents = blocking(OperatorCalls.agents)
+    all_agents = iterating(OperatorCalls.all_agents)
+    agent = blocking(OperatorCalls.agent)
     explain = blocking(OperatorCalls.explain)
 
 

@@ -86,10 +86,8 @@ async def ask_for_more(stage: Stage, plan: Plan, ask: tuple[str, str]) -> str:
 async def explain(stage: Stage, plan: Plan, reason: str) -> str:
     """Let the operator see why: the reason must be the right one, and what it rests on be named."""
     told = await stage.operator.at_next().operator.explain(stage.refusals[plan.key])
-    trace = told.get("trace")
-    trace = trace if isinstance(trace, dict) else {}
-    expect(told.get("reason") == reason, expected=f"the reason {reason}", seen=told.get("reason"))
-    policies, missing = trace.get("policies", ()), trace.get("missing", ())
+    expect(told.reason == reason, expected=f"the reason {reason}", seen=told.reason)
+    policies, missing = told.trace.policies, told.trace.missing
     expect(bool(policies or missing), expected="a policy, or what was missing", seen=told)
     return f"{reason} by {policies[0]}" if policies else f"{reason}; needed: {missing[0]}"
 

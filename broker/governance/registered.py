@@ -13,6 +13,7 @@ import msgspec
 from broker.errors import ConfigurationError
 from broker.governance.document import BundleDocument
 from broker.governance.registry import Registry
+from broker.governance.roster import Roster
 from broker.model.capability import Capability, ResourceServer
 
 
@@ -21,6 +22,7 @@ class Registered:
     """The registered identities, capabilities, resource servers and tenants of one bundle."""
 
     registry: Registry
+    roster: Roster
     capabilities: Mapping[str, Capability]
     resource_servers: Mapping[str, ResourceServer]
     tenants: tuple[str, ...]
@@ -38,6 +40,7 @@ class Registered:
             raise ConfigurationError(f"published bundle: not a bundle: {error}") from error
         return cls(
             registry=Registry(document),
+            roster=Roster(document),
             capabilities=MappingProxyType(document.capabilities_by_name()),
             resource_servers=MappingProxyType(document.servers_by_audience()),
             tenants=tuple(tenant.name for tenant in document.tenants),

@@ -63,6 +63,11 @@ class Attested(Protocol):
         """The claims that the issuer's declaration lets through."""
         ...
 
+    @property
+    def evidence(self) -> str:
+        """The one name of the evidence."""
+        ...
+
 
 class Registry:
     """The registered of one published bundle. Immutable."""
@@ -96,6 +101,7 @@ class Registry:
             subject=attested.subject,
             expires_at_ms=attested.expires_at_ms,
             claims=dict(attested.claims),
+            evidence=attested.evidence,
         )
 
     def confirm(self, caller: Principal) -> Principal:

@@ -16,7 +16,7 @@ from broker.errors import InvalidRequestError
 from broker.governance.document import BundleDocument
 from broker.governance.vectors import Vector
 from broker.model.capability import Capability, Ceiling
-from broker.model.decision import Decision, Deny, NeedsApproval, Permit
+from broker.model.decision import Decision, Deny, NeedsApproval, Obligations, Permit
 from broker.model.principal import Kind, Principal
 from broker.policy.engine import DenyReason, Engine
 from broker.policy.query import Action, Query, TaskFacts
@@ -171,10 +171,18 @@ def _mismatches(vector: Vector, decision: Decision) -> Iterator[str]:
     if vector.policies is not None:
         expected = ", ".join(sorted(vector.policies))
         yield from _difference("policies", expected, ", ".join(decision.trace.policies))
-    if vector.max_ttl_seconds is not None and isinstance(decision, Permit):
+    if isinstance(decision, Permit):
+        yield from _other_obligations(vector, decision.obligations)
+
+
+def _other_obligations(vector: Vector, obliged: Obligations) -> Iterator[str]:
+    if vector.max_ttl_seconds is not None:
         yield from _difference(
-            "max_ttl_seconds", vector.max_ttl_seconds * 1000, decision.obligations.max_ttl_ms, "ms"
+            "max_ttl_seconds", vector.max_ttl_seconds * 1000, obliged.max_ttl_ms, "ms"
         )
+    if vector.single_use is not None:
+        expected, got = str(vector.single_use).lower(), str(obliged.single_use).lower()
+        yield from _difference("single_use", expected, got)
 
 
 def _answer(decision: Decision) -> tuple[str, str]:

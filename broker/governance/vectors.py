@@ -34,7 +34,8 @@ class VectorTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One question and its answer.
 
-    ``reason``, ``policies`` and ``max_ttl_seconds`` are compared only where they are stated.
+    ``reason``, ``policies``, ``max_ttl_seconds`` and ``single_use`` are compared only where they
+    are stated.
     """
 
     name: Text
@@ -50,6 +51,7 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reason: str | None = None
     policies: tuple[str, ...] | None = None
     max_ttl_seconds: TtlSeconds | None = None
+    single_use: bool | None = None
 
 
 class VectorsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

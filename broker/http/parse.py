@@ -141,7 +141,7 @@ def criteria(body: wire.SelectBody) -> Criteria:
         issuer=_issuer(body.issuer) if body.issuer else "",
         tenant=_name_or_nothing(body.tenant, "tenant"),
         task=ids.parse_task_id(body.task) if body.task else "",
-        task_name=_glob(body.task_name) if body.task_name else "",
+        task_name=glob(body.task_name, "task_name") if body.task_name else "",
         data_class=_name_or_nothing(body.data_class, "data_class"),
         older_than_ms=_age_ms(body.older_than_seconds),
     )
@@ -158,10 +158,15 @@ def digest(given: str, field: str) -> str:
     return given
 
 
-def _glob(given: str) -> str:
+def glob(given: str, field: str) -> str:
+    """Read a pattern for names.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
     if len(given) > text.MAX_NAME or _GLOB.fullmatch(given) is None:
         raise InvalidRequestError(
-            "is not a pattern: send the characters of a name, * and ?", field="task_name"
+            "is not a pattern: send the characters of a name, * and ?", field=field
         )
     return given
 

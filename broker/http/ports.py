@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from broker.agents import AgentPage, AgentView
 from broker.cuts import StandingCut
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.model.lease import Lease
 from broker.model.principal import Principal
 from broker.model.receipt import ReportPage
 from broker.model.requests import (
+    AgentFilter,
     ExtendTask,
     Introspected,
     IssueCredential,
@@ -60,6 +62,20 @@ class Listing(Protocol):
 
     async def find(self, caller: Principal, which: TaskFilter, cursor: str, limit: int) -> TaskPage:
         """Page through tasks."""
+        ...
+
+
+class Agents(Protocol):
+    """:class:`broker.agents.Agents`."""
+
+    async def find(
+        self, caller: Principal, which: AgentFilter, cursor: str, limit: int
+    ) -> AgentPage:
+        """Page through agents."""
+        ...
+
+    async def show(self, caller: Principal, name: str) -> AgentView:
+        """Show an agent, and what is live of it."""
         ...
 
 

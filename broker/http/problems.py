@@ -78,6 +78,12 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
             "certificate; renew it by the same key.",
             oauth="access_denied",
         ),
+        errors.EvidenceUsedError: Row(
+            403,
+            "Evidence used",
+            "This wants evidence that was not used before: ask again with a fresh workload token.",
+            oauth="access_denied",
+        ),
         errors.NotFoundError: Row(404, "Not found", "There is no such thing for this caller."),
         errors.TaskClosedError: Row(
             409, "Task closed", "The task, or an ancestor of it, has ended: open a new task."

@@ -5,6 +5,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from broker.http.admission import Admission
+from broker.http.agent_routes import AgentRoutes
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
 from broker.http.edge import PUBLIC, Edge, expect, seal
@@ -50,6 +51,7 @@ def _own_routes(services: Services, mutations: Mutations) -> list[web.RouteDef]:
     TaskRoutes(services, bodies).register(table)
     OperatorRoutes(services, bodies).register(table)
     SelectionRoutes(services, bodies).register(table)
+    AgentRoutes(services).register(table)
     RevisionRoutes(services).register(table)
     OAuthRoutes(services, bodies).register(table)
     StatusRoutes(services).register(table)

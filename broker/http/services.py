@@ -71,6 +71,7 @@ class Services:
 
     tasks: ports.Tasks
     listing: ports.Listing
+    agents: ports.Agents
     issuance: ports.Issuance
     credentials: ports.Credentials
     revocations: ports.Revocations

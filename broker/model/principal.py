@@ -27,7 +27,8 @@ class Principal:
     resource server, its audience). ``instance`` tells two running copies apart. ``issuer`` is the
     ``iss`` of the evidence; ``expires_at_ms`` is the evidence's own end, which caps whatever is
     granted on it. ``claims`` holds only the claims that the issuer's declaration lets through.
-    ``proven`` are the keys that this very request has shown to hold.
+    ``proven`` are the keys that this very request has shown to hold. ``evidence`` is the one name
+    of what was shown, by which single use is kept; what has no name cannot be used once.
     """
 
     kind: Kind
@@ -39,6 +40,7 @@ class Principal:
     expires_at_ms: int
     claims: Mapping[str, str | int | bool] = field(default_factory=dict)
     proven: ProvenKeys = NOTHING_PROVEN
+    evidence: str = ""
 
     def answers_for(self, tenant: str) -> bool:
         """Tell whether this principal belongs to the tenant (I16)."""

@@ -60,6 +60,16 @@ class TaskFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentFilter:
+    """Which agents to list; an empty word does not filter. ``name`` is a glob of ``*``, ``?``."""
+
+    tenant: str = ""
+    status: str = ""
+    team: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskPage:
     """One page of tasks; ``cursor`` is empty on the last one."""
 

@@ -29,6 +29,7 @@ def explanation_of(decision: Decision, findings: Sequence[PolicyFinding]) -> Exp
         errors=trace.errors,
         missing=trace.missing,
         truncated=len(findings) > MAX_POLICIES,
+        obligations=tuple(_obligations(decision)),
     )
 
 
@@ -40,6 +41,21 @@ def _outcome(decision: Decision) -> tuple[Outcome, str]:
             return "deny", decision.reason
         case NeedsApproval():
             return "needs-approval", ", ".join(decision.of_whom)
+
+
+def _obligations(decision: Decision) -> Iterator[str]:
+    """Write down what a permit is bound to, as an annotation would."""
+    if not isinstance(decision, Permit):
+        return
+    obliged = decision.obligations
+    if obliged.max_ttl_ms is not None:
+        yield f"max_ttl_seconds {obliged.max_ttl_ms // 1000}"
+    if obliged.scopes is not None:
+        yield shortened(f"scopes {' '.join(sorted(obliged.scopes))}".rstrip())
+    if obliged.bindings is not None:
+        yield f"binding {' or '.join(sorted(obliged.bindings)) or 'to nothing that there is'}"
+    if obliged.single_use:
+        yield "evidence single-use"
 
 
 def missing_lines(request: CedarRequest, findings: Sequence[PolicyFinding]) -> tuple[str, ...]:

@@ -45,7 +45,10 @@ class PolicyFinding:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer, and every policy that had a say. ``truncated``: there were more."""
+    """The answer, and every policy that had a say. ``truncated``: there were more.
+
+    ``obligations`` are what a permit is bound to, by the annotations that say so.
+    """
 
     outcome: Literal["permit", "deny", "needs-approval"]
     reason: str
@@ -57,6 +60,7 @@ class Explanation:
     errors: tuple[str, ...]
     missing: tuple[str, ...]
     truncated: bool = False
+    obligations: tuple[str, ...] = ()
 
     def to_json(self) -> Mapping[str, object]:
         """Return it as what JSON can hold."""

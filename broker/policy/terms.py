@@ -7,6 +7,7 @@
 ``@scopes("a b")``        at most these scopes
 ``@binding("dpop")``      the credential is bound to a key that its holder proves, by ``dpop``,
                           ``mtls`` or ``any`` of both
+``@evidence("single-use")`` the caller's evidence serves this one decision and no other that asks it
 ``@approval("group")``    a human of one of these groups has to agree first
 ========================= =========================================================================
 
@@ -33,9 +34,10 @@ _FORMS: Final = {
     "max_ttl_seconds": (_SECONDS, 'write a whole number of seconds: @max_ttl_seconds("120")'),
     "scopes": (_SCOPES, 'write scopes with one space between: @scopes("orders:read")'),
     "binding": (re.compile("dpop|mtls|any"), 'write @binding("dpop"), ("mtls") or ("any")'),
+    "evidence": (re.compile("single-use"), 'write @evidence("single-use"), or leave it out'),
     "approval": (_GROUPS, 'write names with one space between: @approval("oncall")'),
 }
-_BINDING: Final = ("max_ttl_seconds", "scopes", "binding", "approval")
+_BINDING: Final = ("max_ttl_seconds", "scopes", "binding", "evidence", "approval")
 _BINDINGS: Final = {
     "dpop": frozenset({Binding.DPOP}),
     "mtls": frozenset({Binding.MTLS}),
@@ -50,6 +52,7 @@ class Terms:
     max_ttl_ms: int | None = None
     scopes: frozenset[str] | None = None
     bindings: frozenset[Binding] | None = None
+    single_use: bool = False
     approval: tuple[str, ...] = ()
 
 
@@ -78,6 +81,7 @@ def terms_of(annotations: Mapping[str, str]) -> Terms:
         max_ttl_ms=None if seconds is None else int(seconds) * 1000,
         scopes=None if scopes is None else frozenset(scopes.split()),
         bindings=_BINDINGS.get(annotations.get("binding", "")),
+        single_use="evidence" in annotations,
         approval=tuple(annotations.get("approval", "").split()),
     )
 
@@ -91,6 +95,7 @@ def narrowest(terms: tuple[Terms, ...]) -> Obligations:
         max_ttl_ms=min(lives, default=None),
         scopes=frozenset.intersection(*scopes) if scopes else None,
         bindings=frozenset.intersection(*bindings) if bindings else None,
+        single_use=any(each.single_use for each in terms),
     )
 
 

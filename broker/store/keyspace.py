@@ -86,6 +86,10 @@ class Bucket:
         """What an idempotency key stands for."""
         return f"{self.prefix}id:{digest}"
 
+    def evidence(self, name: str) -> str:
+        """What evidence was used for; ``name`` is a digest."""
+        return f"{self.prefix}ev:{name}"
+
     def decision(self, decision: str) -> str:
         """A recorded refusal."""
         return f"{self.prefix}d:{decision}"
@@ -121,6 +125,10 @@ class Keyspace:
     def quota(self, kind: str, name: str) -> str:
         """Live leases of an agent or tenant: a slot of its own."""
         return f"{self.namespace}:{{q:{kind}:{name}}}:live"
+
+    def evidence(self, name: str) -> str:
+        """What evidence was used for, in the bucket that its name, a digest, says."""
+        return self.buckets[int(name[:8], 16) % len(self.buckets)].evidence(name)
 
     def proofs(self, key: str) -> str:
         """Proofs of possession that a key has used: a slot of its own."""

@@ -8,6 +8,7 @@ from broker.store.control import ControlStore
 from broker.store.cut_ledger import CutLedger
 from broker.store.decision_log import DecisionLog
 from broker.store.due_queue import DueQueue
+from broker.store.evidence_ledger import EvidenceLedger
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.ledger_clock import LedgerClock
@@ -45,6 +46,7 @@ class Ledger:
     live: LiveLeases
     selections: SelectionLedger
     proofs: ProofLedger
+    evidence: EvidenceLedger
 
     @classmethod
     def over(
@@ -77,4 +79,5 @@ class Ledger:
             live=LiveLeases(link, keys, bounds=bounds),
             selections=SelectionLedger(link, keys),
             proofs=ProofLedger(link, keys),
+            evidence=EvidenceLedger(link, keys, limits, bounds.clock),
         )

@@ -104,6 +104,25 @@ class QuotaLedger:
             return
         await asyncio.gather(*(self._send(scripts.QUOTA_GIVE, quota, leases) for quota in quotas))
 
+    async def used(self, kind: str, name: str, now_ms: int) -> int:
+        """Count the leases that are counted against an agent or tenant.
+
+        Raises:
+            StoreUnavailableError: it cannot be told.
+        """
+        key = self._keys.quota(kind, name)
+        return int(await self._link.read("ZCOUNT", key, f"({now_ms}", "+inf"))
+
+    async def counted(self, kind: str, name: str, now_ms: int, limit: int) -> list[LeaseId]:
+        """Return some of these leases, those that expire first.
+
+        Raises:
+            StoreUnavailableError: it cannot be told.
+        """
+        window = (f"({now_ms}", "+inf", "LIMIT", 0, limit)
+        found = await self._link.read("ZRANGEBYSCORE", self._keys.quota(kind, name), *window)
+        return [LeaseId(lease) for lease in found]
+
     def _send(self, script: Script, quota: Quota, args: Sequence[Value]) -> Awaitable[Reply]:
         """Send a script; that it could not be sent is learned by awaiting, as any other failure.
 

@@ -229,7 +229,7 @@ async def _ask_too_much(play: Play) -> str:
             play.task, "orders-api", scopes=("orders:write",), idempotency_key=play.key
         )
     told = await play.cast.operator.client.operator.explain(refused.value.decision)
-    return str(told["reason"])
+    return told.reason
 
 
 async def _check_refused(play: Play, reason: str) -> None:

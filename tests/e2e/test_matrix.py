@@ -254,6 +254,7 @@ async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> N
         "decision": f"d_00_{'a' * 26}",
         "selection": "ab" * 32,
         "revision": "1",
+        "agent": "invoice-bot",
     }
 
     for method, template in world.routes():

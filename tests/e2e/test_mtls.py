@@ -32,6 +32,7 @@ permit (
 )
 when { principal.tenant == context.task.tenant };
 """
+SINGLE_USE = ('@binding("mtls")', '@evidence("single-use")')
 
 
 class Gate:
@@ -185,6 +186,21 @@ async def test_a_certificate_binds_nothing_by_itself(gate: Gate) -> None:
 
     assert status == 201
     assert "bound_to" not in body
+
+
+async def test_a_certificate_alone_serves_once_where_policy_asks_single_use(gate: Gate) -> None:
+    """It is evidence like a token; a token beside it counts instead, a rotated one anew."""
+    first, second = (await gate.world.open())["id"], (await gate.world.open())["id"]
+    gate.world.config.write("policies/50-world.cedar", MTLS.replace(*SINGLE_USE))
+    await gate.world.publish()
+    svid, token = PROD.x509_svid(PATH), gate.world.token(AGENT, jti="j-1")
+
+    alone = [await gate.ask(svid, task) for task in (first, second)]
+    beside = [await gate.ask(svid, first, Authorization=f"Bearer {token}") for _ in range(2)]
+    rotated = await gate.ask(PROD.x509_svid(PATH), first)
+
+    assert [status for status, _ in (*alone, *beside, rotated)] == [201, 403, 201, 403, 201]
+    assert alone[1][1]["type"].endswith("/evidence-used")
 
 
 async def test_a_renewal_is_over_the_same_certificate(gate: Gate) -> None:

@@ -8,6 +8,33 @@ from tests.fakes import token_mint as mint
 TASK = mint.ROOT
 REVOCATION = "r_03_" + "d" * 26
 DECISION = "d_03_" + "e" * 26
+_FINDING = {
+    "policy": "agents-write-with-ticket",
+    "effect": "permit",
+    "conditions": [
+        {
+            "kind": "when",
+            "text": "principal.tenant == context.task.tenant",
+            "holds": True,
+            "error": "",
+        },
+        {"kind": "unless", "text": "context.task.tickets.isEmpty()", "holds": False, "error": ""},
+        {
+            "kind": "when",
+            "text": "principal.risk == 1",
+            "holds": False,
+            "error": "no such attribute",
+        },
+    ],
+}
+NO_TASKS = {"open": 0, "complete": False, "first": [], "all": "/v1/tasks?agent=invoice-bot"}
+NO_CREDENTIALS = {
+    "live": 0,
+    "complete": True,
+    "capabilities": {},
+    "next_expiry": None,
+    "last_issued_at": None,
+}
 
 
 def task(**changes: object) -> dict[str, object]:
@@ -123,4 +150,86 @@ def revocation(**changes: object) -> dict[str, object]:
         "acknowledged": False,
         "pending_buckets": [7],
         **changes,
+    }
+
+
+def agent(**changes: object) -> dict[str, object]:
+    """Return an agent as it is registered."""
+    return {
+        "name": "invoice-bot",
+        "tenant": "acme",
+        "owner": "finance@acme.example",
+        "purpose": "reconciles invoices",
+        "teams": ["finance"],
+        "status": "active",
+        "risk": "low",
+        "quota": {"limit": 500, "in_use": 3},
+        **changes,
+    }
+
+
+def agent_view(**changes: object) -> dict[str, object]:
+    """Return an agent, and what is live of it."""
+    return {
+        **agent(),
+        "tasks": {
+            "open": 1,
+            "complete": True,
+            "first": [task()],
+            "all": "/v1/tasks?tenant=acme&agent=invoice-bot&state=open",
+        },
+        "credentials": {
+            "live": 3,
+            "complete": True,
+            "capabilities": {"orders-api": 2, "reports-read": 1},
+            "next_expiry": "2026-11-24T05:05:00.000Z",
+            "last_issued_at": "2026-11-24T05:00:00.123Z",
+        },
+        "cuts": [],
+        **changes,
+    }
+
+
+def cut() -> dict[str, object]:
+    """Return a cut that stands."""
+    return {
+        "selector": {"agent": "invoice-bot", "in_tenant": "acme"},
+        "issued_before": "2026-11-24T04:00:00.000Z",
+        "until": "2026-11-24T13:00:00.000Z",
+        "buckets": 16,
+        "revocation": REVOCATION,
+        "ordered_by": "operator:alice",
+        "reason": "leaked",
+    }
+
+
+def decision() -> dict[str, object]:
+    """Return a refusal, explained."""
+    return {
+        "decision": DECISION,
+        "tenant": "acme",
+        "outcome": "deny",
+        "reason": "beyond-ceiling",
+        "trace": {
+            "policy_version": "v1",
+            "facts_revision": 3,
+            "policies": [],
+            "facts": [],
+            "errors": [],
+            "missing": ["the task's ceiling covers these"],
+        },
+        "request": {"action": "RequestCredential", "principal": "agent:invoice-bot"},
+        "explained_at_revision": 4,
+        "explanation": {
+            "outcome": "deny",
+            "reason": "beyond-ceiling",
+            "policy_version": "v2",
+            "facts_revision": 4,
+            "determining": [],
+            "considered": [_FINDING],
+            "facts": [],
+            "errors": [],
+            "missing": [],
+            "truncated": False,
+        },
     }

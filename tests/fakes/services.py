@@ -42,6 +42,7 @@ from broker.revisions import KeyStates, Revision
 from broker.secret import Secret
 from broker.store.control_record import ControlRecord, GoneKey, Publication, PublicKey
 from broker.store.replicas import Replica, Serving
+from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.samples import (
     AUDIENCE,
@@ -396,6 +397,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
     services = Services(
         tasks=FakeTasks(stage),
         listing=FakeListing(stage),
+        agents=FakeAgents(stage),
         issuance=FakeIssuance(stage),
         credentials=FakeCredentials(stage),
         revocations=FakeRevocations(stage),

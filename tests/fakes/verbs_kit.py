@@ -112,6 +112,7 @@ class VerbsKit:
             issuer=ISSUER,
             claims_of=access_token_claims,
             task_limits=TaskLimits(max_ttl_ms=8 * HOUR_MS),
+            agent_quota=500,
             retention_ms=HOUR_MS,
             claims=Claims(),
             news=lambda bucket, *, urgent: None,  # noqa: ARG005 - nobody ships here

@@ -24,6 +24,7 @@ IDS = {
     "decision": DECISION,
     "selection": "ab" * 32,
     "revision": "1",
+    "agent": "invoice-bot",
 }
 
 

@@ -114,6 +114,7 @@ class World:
             issuer="https://broker.example",
             claims_of=access_token_claims,
             task_limits=TASK_LIMITS,
+            agent_quota=500,
             retention_ms=LIMITS.retention_ms,
             claims=CLAIMS,
             news=_ignore_news,

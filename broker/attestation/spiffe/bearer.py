@@ -24,9 +24,12 @@ def bearer_of(
     *,
     svid: str,
     expires_at_ms: int,
+    evidence: str,
     signed_claims: Mapping[str, object],
 ) -> Attested:
-    """Say who bears an ID that has been verified. ``svid`` says by which kind of document.
+    """Say who bears an ID that has been verified.
+
+    ``svid`` says by which kind of document, ``evidence`` names the document itself.
 
     Raises:
         AttestationError: no rule fits, or what it takes is no name.
@@ -47,6 +50,7 @@ def bearer_of(
                 subject=subject,
                 expires_at_ms=expires_at_ms,
                 claims={"sub": subject, "svid": svid},
+                evidence=evidence,
             )
     raise AttestationError(Reason.CLAIM_MISMATCH, "no rule fits the path of the SPIFFE ID")
 

@@ -15,6 +15,7 @@ from typing import Final
 from cryptography import x509
 
 from broker.attestation.attested import Attested
+from broker.attestation.evidence import name_of_certificate
 from broker.attestation.reasons import Reason
 from broker.attestation.spiffe.authority import UnfitCertificateError, load_certificate
 from broker.attestation.spiffe.bundle import Bundle
@@ -30,12 +31,13 @@ MAX_REMEMBERED: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class X509Svid:
-    """A verified certificate: whose, when it ends, and the generation of the bundle."""
+    """A verified certificate: whose, when it ends, its name, and the generation of the bundle."""
 
     domain: TrustDomain
     spiffe_id: SpiffeId
     starts_ms: int
     expires_at_ms: int
+    evidence: str
     generation: int
 
 
@@ -67,7 +69,9 @@ class ClientCertificates:
             AttestationError: nobody whom a declared trust domain vouches for.
         """
         svid = self.verify(chain)
-        return svid.domain.bearer(svid.spiffe_id, expires_at_ms=svid.expires_at_ms)
+        return svid.domain.bearer(
+            svid.spiffe_id, expires_at_ms=svid.expires_at_ms, evidence=svid.evidence
+        )
 
     def verify(self, chain: Sequence[bytes]) -> X509Svid:
         """Verify a chain, whoever its bearer is.
@@ -110,6 +114,7 @@ class ClientCertificates:
             spiffe_id=spiffe_id,
             starts_ms=int(leaf.not_valid_before_utc.timestamp()) * 1000,
             expires_at_ms=int(leaf.not_valid_after_utc.timestamp()) * 1000,
+            evidence=name_of_certificate(domain.issuer, leaf.tbs_certificate_bytes),
             generation=domain.keys.generation,
         )
 

@@ -14,6 +14,7 @@ from broker.attestation.claims import SignedClaims, check_audience, check_unboun
 from broker.attestation.compact import UnverifiedToken
 from broker.attestation.dates import DateRules, read_svid_validity
 from broker.attestation.declared_claims import ClaimsDeclaration
+from broker.attestation.evidence import name_of_token
 from broker.attestation.header import ABSENT, check_header
 from broker.attestation.issuer_keys import IssuerKeys
 from broker.attestation.reasons import Reason
@@ -64,6 +65,7 @@ class TrustDomain:
             self._declaration.rules,
             svid=JWT,
             expires_at_ms=validity.expires_at_ms,
+            evidence=name_of_token(self.issuer, token.unverified_header, claims),
             signed_claims=claims,
         )
         return Proof(attested, validity, generation)
@@ -77,7 +79,7 @@ class TrustDomain:
         proof.validity.check(self._clock.now_ms())
         return self.keys.is_usable and self.keys.generation == proof.generation
 
-    def bearer(self, spiffe_id: SpiffeId, *, expires_at_ms: int) -> Attested:
+    def bearer(self, spiffe_id: SpiffeId, *, expires_at_ms: int, evidence: str) -> Attested:
         """Say who bears an ID that an X.509-SVID of this trust domain has proven.
 
         Raises:
@@ -88,6 +90,7 @@ class TrustDomain:
             self._declaration.rules,
             svid=X509,
             expires_at_ms=expires_at_ms,
+            evidence=evidence,
             signed_claims={},
         )
 

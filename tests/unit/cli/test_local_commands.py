@@ -85,6 +85,22 @@ def test_a_missing_configuration_is_named(
     assert f"{missing}: cannot be read" in capsys.readouterr().err
 
 
+def test_a_mistyped_obligation_is_told_with_its_line(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Taken as it stands, it would ask single use of nobody."""
+    (config / "policies" / "50-once.cedar").write_text(
+        '@id("once")\n@evidence("once")\npermit (principal is Agent, action, resource);\n'
+    )
+
+    assert main(["config", "check", "--config", str(config)]) == exits.CONFIGURATION
+
+    told = " ".join(capsys.readouterr().err.split())
+    assert "50-once.cedar:1" in told
+    assert "@evidence is malformed" in told
+    assert '@evidence("single-use")' in told
+
+
 def test_a_store_that_is_not_there_is_no_configuration_fault(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,3 +1,4 @@
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.fakes.scripted_broker import ScriptedBroker
 
 GOLDEN = Path(__file__).parent / "golden"
 TASK = f"/v1/tasks/{answers.TASK}"
+AGENT = "GET /v1/agents/invoice-bot"
 ORDER = f"/v1/revocations/{answers.REVOCATION}"
 STANDS = answers.revocation(acknowledged=True, pending_buckets=[])
 
@@ -54,25 +56,6 @@ def test_opening_sends_what_was_said_and_nothing_else(broker: ScriptedBroker) ->
     assert asked.headers["Authorization"] == "Bearer workload.token.of-alice"
 
 
-FINDING = {
-    "policy": "agents-write-with-ticket",
-    "effect": "permit",
-    "conditions": [
-        {
-            "kind": "when",
-            "text": "principal.tenant == context.task.tenant",
-            "holds": True,
-            "error": "",
-        },
-        {"kind": "unless", "text": "context.task.tickets.isEmpty()", "holds": False, "error": ""},
-        {
-            "kind": "when",
-            "text": "principal.risk == 1",
-            "holds": False,
-            "error": "no such attribute",
-        },
-    ],
-}
 GOLDEN_CASES = {
     "task-open": (
         OPEN,
@@ -113,23 +96,38 @@ GOLDEN_CASES = {
     ),
     "explain": (
         ["explain", answers.DECISION],
+        {f"GET /v1/decisions/{answers.DECISION}": (200, answers.decision())},
+    ),
+    "agent-list": (
+        ["agent", "list", "--status", "active"],
         {
-            f"GET /v1/decisions/{answers.DECISION}": (
+            "GET /v1/agents?status=active": (
                 200,
                 {
-                    "decision": answers.DECISION,
-                    "tenant": "acme",
-                    "outcome": "deny",
-                    "reason": "beyond-ceiling",
-                    "trace": {
-                        "facts_revision": 3,
-                        "policies": [],
-                        "missing": ["the task's ceiling covers these"],
-                    },
-                    "request": {"action": "RequestCredential", "principal": "agent:invoice-bot"},
-                    "explained_at_revision": 4,
-                    "explanation": {"considered": [FINDING]},
+                    "agents": [answers.agent(), answers.agent(owner="x\x1b[2Jy", risk="")],
+                    "next": "/v1/agents?status=active&cursor=YWJj&limit=100",
                 },
+            )
+        },
+    ),
+    "agent-list-empty": (
+        ["agent", "list", "--name", "no-*"],
+        {"GET /v1/agents?name=no-*": (200, {"agents": [], "next": None})},
+    ),
+    "agent-show": (
+        ["agent", "show", "invoice-bot"],
+        {AGENT: (200, answers.agent_view(cuts=[answers.cut()]))},
+    ),
+    "agent-show-idle": (
+        ["agent", "show", "invoice-bot"],
+        {
+            AGENT: (
+                200,
+                answers.agent_view(
+                    status="suspended",
+                    tasks=answers.NO_TASKS,
+                    credentials=answers.NO_CREDENTIALS,
+                ),
             )
         },
     ),
@@ -373,3 +371,75 @@ def test_a_credential_that_cannot_be_written_is_a_sentence(
     told = capsys.readouterr()
     assert "cannot be written" in told.err
     assert broker.asked == []
+
+
+CLAIM = ["task", "claim", answers.TASK, "--handle-file"]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_task_is_claimed_by_the_handle_in_a_file(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str], tmp_path: Path, end: str
+) -> None:
+    """Which stands on no command line, and is printed nowhere."""
+    broker.answers[f"POST {TASK}/claim"] = (200, answers.task())
+    file = tmp_path / "handle"
+    file.write_bytes(f"canary-handle{end}".encode())
+
+    assert main([*CLAIM, str(file)]) == exits.OK
+
+    told = capsys.readouterr()
+    assert broker.asked[0].body == {"handle": "canary-handle"}
+    assert "canary" not in told.out + told.err
+    assert "reconcile-invoices" in told.out
+
+
+def test_a_handle_may_come_through_a_pipe(
+    broker: ScriptedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As - for the file."""
+    broker.answers[f"POST {TASK}/claim"] = (200, answers.task())
+    with io.TextIOWrapper(io.BytesIO(b"canary-handle\n"), encoding="ascii") as given:
+        monkeypatch.setattr("sys.stdin", given)
+
+        assert main([*CLAIM, "-"]) == exits.OK
+
+    assert broker.asked[0].body == {"handle": "canary-handle"}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"canary\nsecond", b"canary\xff", b"canary" * 50, b"canary\x1b[2J"]
+)
+def test_a_file_that_holds_no_handle_is_named(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes
+) -> None:
+    """Without what is in it; nothing is sent."""
+    file = tmp_path / "handle"
+    file.write_bytes(content)
+
+    assert main([*CLAIM, str(file)]) == exits.REFUSED
+
+    told = capsys.readouterr()
+    assert str(file) in told.err
+    assert "canary" not in told.err
+    assert broker.asked == []
+
+
+def test_a_file_that_is_not_there_is_named(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Before anybody is asked."""
+    assert main([*CLAIM, str(tmp_path / "nowhere")]) == exits.USAGE
+
+    assert "nowhere" in capsys.readouterr().err
+    assert broker.asked == []
+
+
+def test_an_agent_that_is_none_of_ones_own_is_absent(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sentence and an exit code, whether there is one elsewhere or not."""
+    broker.answers["GET /v1/agents/stock-bot"] = (404, answers.problem(404, "not-found"))
+
+    assert main(["agent", "show", "stock-bot"]) == exits.REFUSED
+
+    assert "not found" in capsys.readouterr().err

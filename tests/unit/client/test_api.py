@@ -7,6 +7,7 @@ import pytest
 from broker.client.api import BrokerClient
 from broker.client.api_errors import AccessRefusedError, BrokerUnavailableError
 from broker.client.endpoint import open_session
+from broker.client.errors import BrokerAnswerError
 from broker.client.results import Ceiling
 from broker.errors import InvalidRequestError
 from broker.secret import Secret
@@ -124,8 +125,15 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
     ),
     (
         f"GET /v1/decisions/{answers.DECISION}",
-        {"outcome": "deny"},
+        answers.decision(),
         lambda c: c.operator.explain(answers.DECISION),
+        None,
+    ),
+    ("GET /v1/agents", {"agents": [answers.agent()]}, lambda c: c.operator.agents(), None),
+    (
+        "GET /v1/agents/invoice-bot",
+        answers.agent_view(),
+        lambda c: c.operator.agent("invoice-bot"),
         None,
     ),
     (
@@ -287,6 +295,52 @@ async def test_only_a_well_formed_id_becomes_part_of_a_path(
         await ask(client, text)
 
     assert broker.seen == []
+
+
+@pytest.mark.parametrize(
+    "name", [*(text for text in HOSTILE if text != "t_03_x"), "-x", "a/b", "a@b", "a" * 65, "é"]
+)
+async def test_only_an_agent_s_name_becomes_part_of_a_path(
+    broker: BrokerServer, client: BrokerClient, name: str
+) -> None:
+    """What no agent can be called is not asked for."""
+    with pytest.raises(InvalidRequestError):
+        await client.operator.agent(name)
+
+    assert broker.seen == []
+
+
+async def test_an_answer_about_another_agent_is_none(
+    broker: BrokerServer, client: BrokerClient
+) -> None:
+    """Whoever is about to revoke must be looking at the right one."""
+    broker.answer("GET /v1/agents/report-bot", answers.agent_view())
+
+    with pytest.raises(BrokerAnswerError):
+        await client.operator.agent("report-bot")
+
+
+async def test_agents_come_page_by_page(broker: BrokerServer, client: BrokerClient) -> None:
+    """With the same filters on each page, and as many as were asked for."""
+    broker.answer("GET /v1/agents", {"agents": [answers.agent()], "next": "/v1/agents?cursor=p2"})
+    broker.answer("GET /v1/agents", {"agents": [answers.agent(name="report-bot")], "next": None})
+
+    found = [agent.name async for agent in client.operator.all_agents(status="active", team="f")]
+
+    assert found == ["invoice-bot", "report-bot"]
+    filters = {"status": "active", "team": "f"}
+    assert [seen.query for seen in broker.seen] == [filters, filters | {"cursor": "p2"}]
+
+
+async def test_a_decision_is_typed(broker: BrokerServer, client: BrokerClient) -> None:
+    """Down to each condition of each policy."""
+    broker.answer(f"GET /v1/decisions/{answers.DECISION}", answers.decision())
+
+    told = await client.operator.explain(answers.DECISION)
+
+    assert told.trace.missing == ("the task's ceiling covers these",)
+    (finding,) = told.explanation.considered
+    assert [condition.holds for condition in finding.conditions] == [True, False, False]
 
 
 async def test_a_refusal_says_which_decision(broker: BrokerServer, client: BrokerClient) -> None:

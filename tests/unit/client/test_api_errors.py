@@ -10,6 +10,7 @@ CODES = [
     ("idempotency-conflict", 422, api_errors.IdempotencyKeyReusedError),
     ("unauthenticated", 401, api_errors.UnauthenticatedError),
     ("access-denied", 403, api_errors.AccessRefusedError),
+    ("evidence-used", 403, api_errors.EvidenceUsedError),
     ("not-found", 404, api_errors.AbsentError),
     ("task-closed", 409, api_errors.TaskEndedError),
     ("credential-ended", 410, api_errors.CredentialEndedError),

@@ -31,6 +31,7 @@ class Shown:
     subject: str = "sub"
     expires_at_ms: int = 5_000
     claims: Mapping[str, str | int | bool] = field(default_factory=lambda: {"env": "prod"})
+    evidence: str = "its name"
 
 
 def document(status: Status = Status.ACTIVE) -> BundleDocument:
@@ -77,6 +78,7 @@ def test_a_registered_agent_becomes_a_principal() -> None:
         subject="sub",
         expires_at_ms=5_000,
         claims={"env": "prod"},
+        evidence="its name",
     )
 
 

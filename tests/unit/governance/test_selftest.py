@@ -147,6 +147,13 @@ def test_a_schema_that_does_not_fit_the_broker_is_caught(
             ),
             "expected max_ttl_seconds 60000 ms, got 120000",
         ),
+        (
+            (
+                "expect: allow, single_use: true, action: OpenTask,"
+                " caller: orchestrator:ci-orchestrator, task: {tenant: acme, agent: invoice-bot}"
+            ),
+            "expected single_use true, got false",
+        ),
     ],
 )
 def test_an_expectation_that_does_not_hold_is_caught(

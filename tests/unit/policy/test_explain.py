@@ -131,3 +131,27 @@ def test_an_explanation_is_bounded() -> None:
     assert len(explanation.considered) == MAX_POLICIES
     assert explanation.truncated
     assert len(explanation.missing) == 16
+
+
+def test_what_a_permit_is_bound_to_is_told() -> None:
+    """The obligations of all permits that apply together."""
+    once = PERMIT_ALL.replace("permit", '@evidence("single-use") @binding("any") permit', 1)
+    short = (
+        '@id("short") @max_ttl_seconds("60") @scopes("b a") permit (principal, action, resource);'
+    )
+
+    explanation = engine(once, short).explain(QUERY)
+
+    assert explanation.outcome == "permit"
+    assert explanation.obligations == (
+        "max_ttl_seconds 60",
+        "scopes a b",
+        "binding dpop or mtls",
+        "evidence single-use",
+    )
+
+
+def test_a_deny_and_a_permit_without_terms_oblige_to_nothing() -> None:
+    """There is nothing to show."""
+    assert engine(PERMIT_ALL).explain(QUERY).obligations == ()
+    assert engine(READS).explain(QUERY).obligations == ()

@@ -1,4 +1,4 @@
-"""The annotation ``@binding``, and how several permits' terms combine."""
+"""The annotations ``@binding`` and ``@evidence``, and how several permits' terms combine."""
 
 import pytest
 
@@ -46,3 +46,27 @@ def test_permits_combine_to_what_all_of_them_allow() -> None:
 
     assert narrowest((wide, silent, dpop)).bindings == {Binding.DPOP}
     assert narrowest((dpop, mtls)).bindings == frozenset()
+
+
+def test_single_use_is_read_and_the_strictest_permit_counts() -> None:
+    """One permit that asks for it is enough."""
+    once, silent = terms_of({"id": "x", "evidence": "single-use"}), terms_of({"id": "x"})
+
+    assert not list(term_faults({"id": "x", "evidence": "single-use"}, "permit"))
+    assert (once.single_use, silent.single_use) == (True, False)
+    assert narrowest((silent, once, silent)).single_use
+    assert not narrowest((silent, silent)).single_use
+
+
+@pytest.mark.parametrize("text", ["", "single_use", "Single-Use", "once", "single-use ", "false"])
+def test_another_word_for_single_use_is_refused(text: str) -> None:
+    """The remedy has the only word there is."""
+    ((message, remedy),) = term_faults({"id": "x", "evidence": text}, "permit")
+
+    assert message == "@evidence is malformed"
+    assert '@evidence("single-use")' in remedy
+
+
+def test_single_use_on_a_forbid_is_refused() -> None:
+    """It would ask it of nobody."""
+    assert list(term_faults({"id": "x", "evidence": "single-use"}, "forbid"))

@@ -147,3 +147,14 @@ async def test_a_rule_that_wants_a_claim_lets_no_certificate_in() -> None:
     await bench.verifier.keys.refresh()
 
     assert bench.refusal_of(bench.svid) == Reason.CLAIM_MISSING
+
+
+async def test_b20_a_certificate_is_one_piece_of_evidence_however_it_is_signed(
+    bench: Bench,
+) -> None:
+    """Its name is that of what was signed; another certificate of the same bearer has another."""
+    names = [bench.certificates.attest(chain_of(bench.svid)).evidence for _ in range(2)]
+    other = bench.domain.x509_svid(PATH, life=timedelta(minutes=30))
+
+    assert names[0] == names[1] != ""
+    assert bench.certificates.attest(chain_of(other)).evidence not in {"", names[0]}

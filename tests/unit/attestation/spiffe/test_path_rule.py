@@ -21,6 +21,7 @@ def bearer(text: str, *rules: PathRule, claims: dict[str, object] | None = None)
         rules,
         svid="jwt-svid",
         expires_at_ms=1,
+        evidence="its name",
         signed_claims=claims or {},
     )
 

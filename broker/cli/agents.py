@@ -1,0 +1,34 @@
+"""`broker agent`: who is registered, and what is live of each."""
+
+from typing import Any
+
+import click
+
+from broker.cli import agent_views
+from broker.cli.desk import Desk, at_desk
+
+
+@click.group(short_help="Look at agents.")
+def agent() -> None:
+    """Look at the agents of your tenants, as an operator."""
+
+
+@agent.command(name="list")
+@click.option("--tenant", default="", help="Only this tenant's.")
+@click.option("--status", default="", help="Only those: active, suspended, retired.")
+@click.option("--team", default="", help="Only this team's.")
+@click.option("--name", default="", help="Only names like this: report-*, bot-?.")
+@click.option("--cursor", default="", help="Where the page begins; the page before names it.")
+@click.option("--limit", type=click.IntRange(1), help="How many to a page.")
+@at_desk
+def find(desk: Desk, /, **which: Any) -> None:  # noqa: ANN401 - the keywords of OperatorCalls.agents
+    """List the agents of your tenants, and how far the quota of each is taken."""
+    desk.answer(lambda broker: broker.operator.agents(**which), agent_views.agents)
+
+
+@agent.command()
+@click.argument("name")
+@at_desk
+def show(desk: Desk, /, name: str) -> None:
+    """Show an agent: what is registered, its open tasks, its live credentials, its cuts."""
+    desk.answer(lambda broker: broker.operator.agent(name), agent_views.agent)

@@ -1,0 +1,60 @@
+"""Why a decision fell as it did, as the broker answers it to operators."""
+
+import msgspec
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
+    """How a decision came about. ``missing`` is what would have had to hold."""
+
+    policy_version: str
+    facts_revision: int
+    policies: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class ConditionFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of a policy; ``error`` is what went wrong while evaluating it."""
+
+    kind: str
+    text: str
+    holds: bool
+    error: str = ""
+
+
+class PolicyFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy that had a say, and how its conditions fare."""
+
+    policy: str
+    effect: str
+    conditions: tuple[ConditionFinding, ...]
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine says now of the same question; ``truncated``: more policies had a say."""
+
+    outcome: str
+    reason: str
+    policy_version: str
+    facts_revision: int
+    determining: tuple[str, ...]
+    considered: tuple[PolicyFinding, ...]
+    facts: tuple[str, ...]
+    errors: tuple[str, ...]
+    missing: tuple[str, ...]
+    truncated: bool
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal as it was recorded, and why it fell as it did."""
+
+    decision: str
+    tenant: str
+    outcome: str
+    reason: str
+    trace: Trace
+    request: dict[str, object]
+    """What was asked, as policy saw it."""
+    explained_at_revision: int
+    explanation: Explanation
