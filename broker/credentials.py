@@ -9,7 +9,7 @@ from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId
 from broker.model.lease import Lease
 from broker.model.principal import Principal
-from broker.model.requests import LeasePage
+from broker.model.requests import LeaseFilter, LeasePage
 from broker.ownership import require_holder, require_visible
 from broker.places import Places
 from broker.store.lease_ledger import LeaseLedger
@@ -44,8 +44,10 @@ class Credentials:
         require_visible(caller, await self._tasks.view(found.spec.task))
         return found
 
-    async def find(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> LeasePage:
-        """Page through a task's credentials, oldest first.
+    async def find(
+        self, caller: Principal, task: TaskId, which: LeaseFilter, cursor: str, limit: int
+    ) -> LeasePage:
+        """Page through a task's credentials, oldest first. A page can be short before the end.
 
         Raises:
             InvalidRequestError: the cursor is none of this list.
@@ -56,7 +58,8 @@ class Credentials:
         offset = number(cursor, "list") if cursor else 0
         names, after = await self._leases.page(task, offset, limit)
         views = await asyncio.gather(*(self._one(name, found.spec.path) for name in names))
-        return LeasePage(tuple(view for view in views if view), str(after or ""))
+        wanted = tuple(view for view in views if view and _is_wanted(which, view))
+        return LeasePage(wanted, str(after or ""))
 
     async def _one(self, lease: LeaseId, path: tuple[TaskId, ...]) -> Lease | None:
         try:
@@ -78,3 +81,7 @@ class Credentials:
         self._faults.reach("give-back.freed")
         self._told(lease)
         return await self._leases.view(lease, held.spec.path)
+
+
+def _is_wanted(which: LeaseFilter, lease: Lease) -> bool:
+    return which.state in ("", lease.state) and which.capability in ("", lease.spec.capability)

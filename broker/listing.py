@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
 from broker.cursor import foreign, number
@@ -98,12 +99,22 @@ def _matches(caller: Principal, which: TaskFilter, task: Task) -> bool:
     visible = (
         is_owner(caller, task) or is_opener(caller, spec) or is_operator_of(caller, spec.tenant)
     )
-    wanted = (
-        which.tenant in ("", spec.tenant)
-        and which.agent in ("", spec.agent)
-        and which.state in ("", task.state)
+    return visible and _is_wanted(which, task)
+
+
+def _is_wanted(which: TaskFilter, task: Task) -> bool:
+    spec = task.spec
+    return all(
+        (
+            which.tenant in ("", spec.tenant),
+            which.agent in ("", spec.agent),
+            which.state in ("", task.state),
+            which.capability in ("", *(line.capability for line in spec.ceiling)),
+            not which.name or fnmatchcase(spec.name, which.name),
+            which.opened_after_ms <= task.opened_at_ms,
+            not which.opened_before_ms or task.opened_at_ms < which.opened_before_ms,
+        )
     )
-    return visible and wanted
 
 
 def _parse(cursor: str, buckets: int) -> Spot:

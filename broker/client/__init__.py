@@ -39,6 +39,7 @@ from broker.client.token import VerifiedToken
 from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
+from broker.client.workload_api import workload_api_token
 from broker.proof.dpop_key import DpopKey
 from broker.secret import Secret
 
@@ -88,4 +89,5 @@ __all__ = [
     "require",
     "requires",
     "token_file",
+    "workload_api_token",
 ]

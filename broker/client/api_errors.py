@@ -158,6 +158,14 @@ class SetTooLargeError(RequestRejectedError):
     remedy = "Narrow the criteria, or revoke by one selector."
 
 
+class UnknownVersionError(AbsentError):
+    """The broker does not speak this version of the API."""
+
+    codes: ClassVar[tuple[str, ...]] = ("unknown-version",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Bring client and broker to the same version, or mend the base URL."
+
+
 class TaskEndedError(ApiError):
     """The task, or an ancestor of it, has ended."""
 

@@ -93,6 +93,8 @@ class Endpoint:
         """
         try:
             token = await self._token_source()
+        except TokenSourceError:  # one of ours, which says more
+            raise
         except Exception as error:  # the source is not ours and may raise anything
             raise TokenSourceError(f"the token source failed: {type(error).__name__}") from error
         if _TOKEN.fullmatch(token) is None:

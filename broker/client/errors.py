@@ -45,6 +45,24 @@ class TokenSourceError(ClientError):
     remedy = "Mend the token source: it must return a workload token that is good now."
 
 
+class SpiffeNotInstalledError(TokenSourceError):
+    """A source was made that asks the Workload API, and the package that speaks it is missing."""
+
+    remedy = "Install it: pip install 'jit-broker[spiffe]'."
+
+
+class WorkloadApiError(TokenSourceError):
+    """The SPIFFE Workload API gave this workload no SVID.
+
+    It is not there, did not answer in time, or does not know the workload.
+    """
+
+    remedy = (
+        "Check that the SPIFFE agent runs, that SPIFFE_ENDPOINT_SOCKET names its socket "
+        "(unix:///path), and that this workload is registered there."
+    )
+
+
 class BrokerAnswerError(ClientError):
     """What answered does not speak the broker's API."""
 

@@ -32,7 +32,7 @@ class AgentRoutes:
     async def find(self, request: web.Request) -> web.Response:
         """List agents."""
         found = request[QUERY]
-        window, which = query.window(found), _filter(found)
+        window, which = query.window(request), _filter(found)
         page = await self._agents.find(request[PRINCIPAL], which, window.cursor, window.limit)
         narrowed = {name: found[name] for name in FILTERS if name in found}
         following = render.next_link("/v1/agents", page.cursor, window, narrowed)

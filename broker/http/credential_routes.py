@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from broker import ids
-from broker.http import parse, query, render, wire
+from broker.http import filters, parse, query, render, wire
 from broker.http.bodies import Bodies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.services import Services
@@ -23,7 +23,7 @@ class CredentialRoutes:
     def register(self, table: Table) -> None:
         """Add the routes."""
         table.change("/v1/tasks/{task}/credentials", self.issue)
-        table.read("/v1/tasks/{task}/credentials", self.find, *query.PAGE)
+        table.read("/v1/tasks/{task}/credentials", self.find, *filters.CREDENTIALS, *query.PAGE)
         table.read("/v1/credentials/{credential}", self.show)
         table.delete("/v1/credentials/{credential}", self.give_back)
         table.change("/v1/credentials/{credential}/renew", self.renew)
@@ -53,10 +53,18 @@ class CredentialRoutes:
     async def find(self, request: web.Request) -> web.Response:
         """List a task's credentials."""
         task = ids.parse_task_id(request.match_info["task"])
-        window = query.window(request[QUERY])
-        page = await self._credentials.find(request[PRINCIPAL], task, window.cursor, window.limit)
+        window = query.window(request)
+        found = request[QUERY]
+        page = await self._credentials.find(
+            request[PRINCIPAL], task, filters.credentials(found), window.cursor, window.limit
+        )
         shown = [render.lease(each) for each in page.leases]
-        following = render.next_link(f"/v1/tasks/{task}/credentials", page.cursor, window)
+        following = render.next_link(
+            f"/v1/tasks/{task}/credentials",
+            page.cursor,
+            window,
+            filters.of(found, filters.CREDENTIALS),
+        )
         return render.reply(render.listing("credentials", shown, following))
 
     async def show(self, request: web.Request) -> web.Response:

@@ -15,7 +15,7 @@ from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidProofError, InvalidRequestError
-from broker.http import oauth_routes, problems, status_routes
+from broker.http import document_routes, oauth_routes, problems, status_routes
 from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
@@ -40,6 +40,8 @@ PUBLIC: Final = frozenset(
         status_routes.METRICS,
         oauth_routes.JWKS,
         oauth_routes.METADATA,
+        document_routes.CONTRACT,
+        document_routes.PROBLEM,
     }
 )
 """All that anybody may ask for. A test walks the route table and finds nothing else open."""
@@ -147,7 +149,7 @@ class Edge:
     def _refusal(self, request: web.Request, error: Exception) -> web.Response:
         if isinstance(error, ConnectionError) and request.transport is None:
             raise error  # the client is gone: aiohttp ends the connection without a word
-        cause = of_aiohttp(error) if isinstance(error, web.HTTPException) else error
+        cause = of_aiohttp(error, request.path) if isinstance(error, web.HTTPException) else error
         self._journal.refused(request, cause)
         return problems.answer(cause, is_oauth=request.path.startswith(oauth_routes.PREFIX))
 

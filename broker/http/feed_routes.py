@@ -17,6 +17,9 @@ from broker.http.refusals import TooManyRequestsError
 from broker.http.wire import Body
 
 PATH: Final = "/v1/feed"
+QUERY: Final = ("subscriber", "after", "epoch")
+"""The query parameters of the feed."""
+
 _LAST_EVENT_ID: Final = "Last-Event-ID"
 
 _SUBSCRIBER: Final = re.compile(r"[a-z0-9-]{8,64}", re.ASCII)
@@ -55,7 +58,7 @@ class FeedRoutes:
         """Send the feed until the subscriber goes, falls behind, or its evidence expires."""
         if request.version != HttpVersion11 or request.body_exists:
             raise InvalidRequestError("the feed is for HTTP/1.1 requests without a body")
-        found = query.parameters(request, ("subscriber", "after", "epoch"))
+        found = query.parameters(request, QUERY)
         subscriber = _checked(_SUBSCRIBER, found.get("subscriber", ""), "subscriber")
         ticket = await self._hub.join(request[PRINCIPAL], subscriber, _resume(request, found))
         if ticket is None:

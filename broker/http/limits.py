@@ -12,6 +12,7 @@ class Limits:
     idle keep-alive connection; ``drain_seconds`` what requests in flight get at shutdown.
     ``max_ttl_seconds`` bounds every lifetime that a caller may write, before policy narrows it;
     ``default_idle_seconds`` stands where a task does not say how long it may be silent.
+    ``max_waiters`` bounds the long polls at one time, ``max_waiters_per_caller`` those of one.
     ``trusted_proxies`` are the networks whose ``X-Forwarded-For`` is believed.
     """
 
@@ -24,6 +25,8 @@ class Limits:
     max_connections_per_peer: int = 64
     max_head_bytes: int = 32 * 1024
     max_body_bytes: int = 64 * 1024
+    max_waiters: int = 128
+    max_waiters_per_caller: int = 8
     max_ttl_seconds: int = 28_800
     default_idle_seconds: int = 300
     trusted_proxies: tuple[str, ...] = ()

@@ -5,15 +5,17 @@ from aiohttp import web
 from broker import ids, text
 from broker.http import parse, query, render, wire
 from broker.http.bodies import Bodies
-from broker.http.keys import PRINCIPAL, QUERY
+from broker.http.keys import PRINCIPAL
 from broker.http.services import Services
 from broker.http.table import Table
+from broker.http.waiting import PARAMETER, Waiters
 
 
 class OperatorRoutes:
     """``/v1/revocations…``, ``/v1/cuts`` and ``/v1/decisions…``."""
 
-    def __init__(self, services: Services, bodies: Bodies) -> None:
+    def __init__(self, services: Services, bodies: Bodies, waiters: Waiters) -> None:
+        self._waiters = waiters
         self._services = services
         self._revocations = services.revocations
         self._bodies = bodies
@@ -21,8 +23,8 @@ class OperatorRoutes:
     def register(self, table: Table) -> None:
         """Add the routes."""
         table.change("/v1/revocations", self.order)
-        table.read("/v1/revocations/{revocation}", self.show)
-        table.read("/v1/revocations/{revocation}/report", self.report, *query.PAGE)
+        table.read("/v1/revocations/{revocation}", self.show, PARAMETER)
+        table.read("/v1/revocations/{revocation}/report", self.report, *query.PAGE, PARAMETER)
         table.read("/v1/cuts", self.cuts)
         table.read("/v1/decisions/{decision}", self.explain)
 
@@ -38,19 +40,27 @@ class OperatorRoutes:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show an order."""
-        found = await self._revocations.show(request[PRINCIPAL], _id(request))
-        return render.reply(render.revocation(found))
+        order, caller = _id(request), request[PRINCIPAL]
+
+        async def look() -> render.Json:
+            return render.revocation(await self._revocations.show(caller, order))
+
+        return await self._waiters.answer(request, look)
 
     async def report(self, request: web.Request) -> web.Response:
         """Show one page of an order's report."""
         order, caller = _id(request), request[PRINCIPAL]
-        window = query.window(request[QUERY])
-        shown = await self._revocations.show(caller, order)
-        page = await self._services.reports.of_revocation(
-            caller, order, window.cursor, window.limit
-        )
+        window = query.window(request)
         durability = self._services.durability
-        return render.reply(render.revocation_report(shown, page, window, durability))
+
+        async def look() -> render.Json:
+            shown = await self._revocations.show(caller, order)
+            page = await self._services.reports.of_revocation(
+                caller, order, window.cursor, window.limit
+            )
+            return render.revocation_report(shown, page, window, durability)
+
+        return await self._waiters.answer(request, look)
 
     async def cuts(self, request: web.Request) -> web.Response:
         """List the cuts that stand."""

@@ -18,15 +18,11 @@ from broker.model.requests import (
     OpenTask,
     Selector,
     SelectorKind,
-    TaskFilter,
 )
 from broker.model.selection import Criteria
-from broker.model.task import TaskState
 
 _SELECTORS: Final = tuple(kind for kind in SelectorKind if kind is not SelectorKind.KEY)
 """What an order over HTTP may name."""
-
-_STATES: Final = frozenset(TaskState)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _GLOB: Final = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._:@/*?-]*", re.ASCII)
 _OLDEST_SECONDS: Final = 366 * 24 * 3600
@@ -89,19 +85,6 @@ def handle(given: str) -> str:
 def idempotency_key(given: str | None) -> str:
     """Read the ``Idempotency-Key`` header; empty when there is none."""
     return "" if given is None else text.parse_idempotency_key(given)
-
-
-def task_filter(found: dict[str, str]) -> TaskFilter:
-    """Read which tasks to list."""
-    state = found.get("state", "")
-    if state and state not in _STATES:
-        words = ", ".join(TaskState)
-        raise InvalidRequestError(f"use one of: {words}", field="state")
-    return TaskFilter(
-        tenant=_name_or_nothing(found.get("tenant"), "tenant"),
-        agent=_name_or_nothing(found.get("agent"), "agent"),
-        state=state,
-    )
 
 
 def selector(body: wire.RevokeBody) -> Selector:

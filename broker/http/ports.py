@@ -15,6 +15,7 @@ from broker.model.requests import (
     Introspected,
     IssueCredential,
     IssuedCredential,
+    LeaseFilter,
     LeasePage,
     OpenedTask,
     OpenTask,
@@ -102,7 +103,9 @@ class Credentials(Protocol):
         """Show a credential's record."""
         ...
 
-    async def find(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> LeasePage:
+    async def find(
+        self, caller: Principal, task: TaskId, which: LeaseFilter, cursor: str, limit: int
+    ) -> LeasePage:
         """Page through a task's credentials."""
         ...
 

@@ -19,6 +19,10 @@ from broker import errors
 from broker.http import refusals
 
 TYPE_BASE: Final = "https://jit-broker.example/problems/"
+"""How every ``type`` begins: the same at every installation, so that a client can branch on it."""
+
+PAGES: Final = "/problems/"
+"""Where each broker explains them; a ``Link`` header of every problem leads there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,9 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         refusals.MethodNotAllowedError: Row(
             405, "Method not allowed", "Use a method that the Allow header names."
         ),
+        refusals.UnknownVersionError: Row(
+            404, "Unknown version", "This broker speaks /v1/: /v1/openapi.json lists its routes."
+        ),
         refusals.TooManyRequestsError: Row(
             429, "Too many requests", "Wait for the answers to the requests in flight."
         ),
@@ -134,7 +141,7 @@ def answer(error: Exception, *, is_oauth: bool = False) -> web.Response:
         status=row.status,
         body=msgspec.json.encode(body),
         content_type="application/json" if is_oauth else "application/problem+json",
-        headers=_headers(error),
+        headers=_headers(error) | {"Link": f'<{PAGES}{word_of(type(error))}>; rel="help"'},
     )
     if row.status in _CLOSING:
         response.force_close()
@@ -143,9 +150,14 @@ def answer(error: Exception, *, is_oauth: bool = False) -> web.Response:
 
 def code_of(error: Exception) -> str:
     """Return the stable word for an error, as callers may see it."""
-    if isinstance(error, errors.AttestationError):
+    return word_of(type(error))
+
+
+def word_of(kind: type[Exception]) -> str:
+    """Return the stable word for a class of errors."""
+    if issubclass(kind, errors.AttestationError):
         return errors.AttestationError.code  # its subclasses must not be told apart
-    return error.code if isinstance(error, errors.BrokerError) else errors.BrokerError.code
+    return kind.code if issubclass(kind, errors.BrokerError) else errors.BrokerError.code
 
 
 def _detail(error: Exception, row: Row) -> str:

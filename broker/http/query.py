@@ -8,6 +8,8 @@ from typing import Final
 from aiohttp import web
 
 from broker.errors import InvalidRequestError
+from broker.http.keys import PRINCIPAL, QUERY
+from broker.http.paging import unseal
 
 MAX_PAGE: Final = 200
 """The most that one page shows: no command of the ledger may be longer (DESIGN §4)."""
@@ -16,17 +18,19 @@ DEFAULT_PAGE: Final = 100
 PAGE: Final = ("cursor", "limit")
 """The parameters of every list."""
 
-_CURSOR: Final = re.compile(r"[!-~]{1,512}", re.ASCII)
+_CURSOR: Final = re.compile(r"[A-Za-z0-9_-]{1,1024}", re.ASCII)
+_NO_FILTERS: Final = frozenset({*PAGE, "wait"})
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
 _SHOWN: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which page of a list: from where, and how much."""
+    """Which page of a list: from where, how much, and for whom."""
 
     cursor: str
     limit: int
+    caller: str = ""
 
 
 def parameters(request: web.Request, known: Collection[str]) -> dict[str, str]:
@@ -47,16 +51,31 @@ def parameters(request: web.Request, known: Collection[str]) -> dict[str, str]:
     return found
 
 
-def window(found: dict[str, str]) -> Window:
+def first(request: web.Request) -> Window:
+    """Return the first page of a list, for this caller."""
+    return Window("", DEFAULT_PAGE, _caller(request))
+
+
+def window(request: web.Request) -> Window:
     """Read ``cursor`` and ``limit``.
 
     Raises:
-        InvalidRequestError: one of them is malformed.
+        InvalidRequestError: one of them is malformed, or the cursor is another's: of another
+            caller, list or filter.
     """
+    found, caller = request[QUERY], _caller(request)
     cursor = found.get("cursor", "")
-    if cursor and _CURSOR.fullmatch(cursor) is None:
+    if "cursor" in found and _CURSOR.fullmatch(cursor) is None:
         raise InvalidRequestError("send back what 'next' held, or nothing", field="cursor")
     limit = found.get("limit", str(DEFAULT_PAGE))
     if _LIMIT.fullmatch(limit) is None or int(limit) > MAX_PAGE:
         raise InvalidRequestError(f"use a whole number from 1 to {MAX_PAGE}", field="limit")
-    return Window(cursor, int(limit))
+    if cursor:
+        filters = {name: value for name, value in found.items() if name not in _NO_FILTERS}
+        cursor = unseal(cursor, caller, request.path, filters)
+    return Window(cursor, int(limit), caller)
+
+
+def _caller(request: web.Request) -> str:
+    principal = request[PRINCIPAL]
+    return f"{principal.issuer} {principal.ref} {principal.instance}"

@@ -1,8 +1,16 @@
 """What can be wrong with a request before it means anything: errors of the HTTP edge alone."""
 
+import re
+from typing import Final
+
 from aiohttp import hdrs, web
 
 from broker.errors import BrokerError, InvalidRequestError, NotFoundError
+
+SPOKEN: Final = "/v1/"
+"""How every versioned path begins."""
+
+_VERSION: Final = re.compile(r"/v[0-9]+(?:/|$)", re.ASCII)
 
 
 class ContentTooLargeError(InvalidRequestError):
@@ -39,6 +47,12 @@ class MethodNotAllowedError(BrokerError):
         self.allowed = allowed
 
 
+class UnknownVersionError(NotFoundError):
+    """The path begins with a version that this broker does not speak."""
+
+    code = "unknown-version"
+
+
 class TooManyRequestsError(BrokerError):
     """This client already has as many requests in flight as one may: wait for their answers."""
 
@@ -46,9 +60,11 @@ class TooManyRequestsError(BrokerError):
     retryable = True
 
 
-def of_aiohttp(error: web.HTTPException) -> BrokerError:
+def of_aiohttp(error: web.HTTPException, path: str = "") -> BrokerError:
     """Translate what aiohttp refused by itself, so that it gets its row like everything else."""
     match error:
+        case web.HTTPNotFound() if _VERSION.match(path) and not path.startswith(SPOKEN):
+            return UnknownVersionError(f"only {SPOKEN} is spoken")
         case web.HTTPNotFound():
             return NotFoundError("no such path")
         case web.HTTPMethodNotAllowed():

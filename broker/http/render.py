@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from backends.contract import actor_chain
 from broker.clock import rfc3339
 from broker.cuts import StandingCut
+from broker.http.paging import seal
 from broker.http.query import Window
 from broker.http.services import KeySet, Readiness
 from broker.model.decision import Trace
@@ -117,7 +118,8 @@ def next_link(
     """Name the page after this one; None on the last."""
     if not cursor:
         return None
-    parameters = {**(filters or {}), "cursor": cursor, "limit": str(window.limit)}
+    sealed = seal(cursor, window.caller, path, filters or {})
+    parameters = {**(filters or {}), "cursor": sealed, "limit": str(window.limit)}
     return f"{path}?{urlencode(parameters)}"
 
 

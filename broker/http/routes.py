@@ -8,6 +8,7 @@ from broker.http.admission import Admission
 from broker.http.agent_routes import AgentRoutes
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
+from broker.http.document_routes import DocumentRoutes
 from broker.http.edge import PUBLIC, Edge, expect, seal
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
@@ -18,6 +19,7 @@ from broker.http.services import Services
 from broker.http.status_routes import StatusRoutes
 from broker.http.table import Table
 from broker.http.task_routes import TaskRoutes
+from broker.http.waiting import Waiters
 from broker.metrics import Metrics
 
 ADMISSION: Final = web.AppKey("ADMISSION", Admission)
@@ -29,33 +31,44 @@ METRICS: Final = web.AppKey("METRICS", Metrics)
 MUTATIONS: Final = web.AppKey("MUTATIONS", Mutations)
 """The changes under way; the server waits for them before it is done."""
 
+WAITERS: Final = web.AppKey("WAITERS", Waiters)
+"""The long polls under way; the server lets them go when it stops."""
+
+QUERIES: Final = web.AppKey("QUERIES", dict[str, tuple[str, ...]])
+"""The query parameters that each path reads; a test holds the contract against them."""
+
 
 def build(services: Services) -> web.Application:
     """Build the application. It holds no state but who is connected and what is under way."""
     admission, mutations = Admission(services.limits), Mutations()
+    waiters = Waiters(services.limits)
     app = web.Application(
         middlewares=[Edge(services, admission).guard],
         client_max_size=services.limits.max_body_bytes,
     )
     app[ADMISSION], app[MUTATIONS], app[METRICS] = admission, mutations, services.metrics
+    app[WAITERS] = waiters
     app.on_response_prepare.append(seal)
-    for route in (*_own_routes(services, mutations), *services.extra_routes):
+    table = _own_routes(services, mutations, waiters)
+    app[QUERIES] = table.queries
+    for route in (*table.routes, *services.extra_routes):
         _guarded(route).register(app.router)
     return app
 
 
-def _own_routes(services: Services, mutations: Mutations) -> list[web.RouteDef]:
+def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> Table:
     table, bodies = Table(mutations), Bodies(services.limits)
     # aiohttp tries the templates below one prefix in turn, so what is asked for most comes first.
     CredentialRoutes(services, bodies).register(table)
-    TaskRoutes(services, bodies).register(table)
-    OperatorRoutes(services, bodies).register(table)
+    TaskRoutes(services, bodies, waiters).register(table)
+    OperatorRoutes(services, bodies, waiters).register(table)
     SelectionRoutes(services, bodies).register(table)
     AgentRoutes(services).register(table)
     RevisionRoutes(services).register(table)
     OAuthRoutes(services, bodies).register(table)
     StatusRoutes(services).register(table)
-    return table.routes
+    DocumentRoutes(services.limits).register(table)
+    return table
 
 
 def _guarded(route: web.RouteDef) -> web.RouteDef:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from broker.http import parse, query, render, wire
 from broker.http.bodies import Bodies
-from broker.http.keys import PRINCIPAL, QUERY
+from broker.http.keys import PRINCIPAL
 from broker.http.services import Services
 from broker.http.table import Table
 
@@ -37,7 +37,7 @@ class SelectionRoutes:
 
     async def page(self, request: web.Request) -> web.Response:
         """Show some of a set's credentials, as they are now."""
-        digest, window = _digest(request), query.window(request[QUERY])
+        digest, window = _digest(request), query.window(request)
         page = await self._selections.page(request[PRINCIPAL], digest, window.cursor, window.limit)
         path = f"/v1/selections/{digest}/credentials"
         following = render.next_link(path, page.cursor, window)

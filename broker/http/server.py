@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from broker.errors import ConfigurationError
 from broker.http.connection import Connection
 from broker.http.limits import Limits
-from broker.http.routes import ADMISSION, METRICS, MUTATIONS
+from broker.http.routes import ADMISSION, METRICS, MUTATIONS, WAITERS
 from broker.http.sockets import Endpoint, UnixEndpoint, open_tcp, open_unix
 
 _NATIVE_PARSER: Final = "aiohttp._http_parser"
@@ -82,6 +82,7 @@ class HttpServer:
         if self._runner.server is not None:
             await asyncio.sleep(0)  # what has been accepted already gets as far as being counted
             self._runner.server.pre_shutdown()
+            self.app[WAITERS].close()
             unsettled = await self._drain()
             await self._runner.cleanup()
         return unsettled

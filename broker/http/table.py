@@ -16,6 +16,7 @@ class Table:
     def __init__(self, mutations: Mutations) -> None:
         self._mutations = mutations
         self.routes: list[web.RouteDef] = []
+        self.queries: dict[str, tuple[str, ...]] = {}
 
     def public(self, path: str, handler: Handler) -> None:
         """Add what anybody may GET. :data:`broker.http.edge.PUBLIC` has to name the path too."""
@@ -23,6 +24,7 @@ class Table:
 
     def read(self, path: str, handler: Handler, *parameters: str) -> None:
         """Add a GET without a body, and with no query parameters but these."""
+        self.queries[path] = parameters
         self.routes.append(web.get(path, _strict(handler, parameters)))
 
     def ask(self, path: str, handler: Handler) -> None:

@@ -3,22 +3,21 @@
 from aiohttp import web
 
 from broker import ids
-from broker.http import parse, query, render, wire
+from broker.http import filters, parse, query, render, wire
 from broker.http.bodies import Bodies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.mutations import Handler
 from broker.http.services import Services
 from broker.http.table import Table
+from broker.http.waiting import PARAMETER, Waiters
 from broker.model.task import TaskState
-
-_FILTERS = ("tenant", "agent", "state")
-_FIRST_PAGE = query.Window("", query.DEFAULT_PAGE)
 
 
 class TaskRoutes:
     """``/v1/tasks…`` but for the credentials."""
 
-    def __init__(self, services: Services, bodies: Bodies) -> None:
+    def __init__(self, services: Services, bodies: Bodies, waiters: Waiters) -> None:
+        self._waiters = waiters
         self._services = services
         self._tasks = services.tasks
         self._bodies = bodies
@@ -26,9 +25,9 @@ class TaskRoutes:
     def register(self, table: Table) -> None:
         """Add the routes."""
         table.change("/v1/tasks", self.open)
-        table.read("/v1/tasks", self.find, *_FILTERS, *query.PAGE)
-        table.read("/v1/tasks/{task}", self.show)
-        table.read("/v1/tasks/{task}/report", self.report, *query.PAGE)
+        table.read("/v1/tasks", self.find, *filters.TASKS, *query.PAGE)
+        table.read("/v1/tasks/{task}", self.show, PARAMETER)
+        table.read("/v1/tasks/{task}/report", self.report, *query.PAGE, PARAMETER)
         table.change("/v1/tasks/{task}/claim", self.claim)
         table.change("/v1/tasks/{task}/heartbeat", self.heartbeat)
         table.change("/v1/tasks/{task}/extend", self.extend)
@@ -49,19 +48,24 @@ class TaskRoutes:
     async def find(self, request: web.Request) -> web.Response:
         """List tasks."""
         found = request[QUERY]
-        window, which = query.window(found), parse.task_filter(found)
+        window, which = query.window(request), filters.tasks(found)
         page = await self._services.listing.find(
             request[PRINCIPAL], which, window.cursor, window.limit
         )
-        filters = {name: found[name] for name in _FILTERS if name in found}
-        following = render.next_link("/v1/tasks", page.cursor, window, filters)
+        narrowed = filters.of(found, filters.TASKS)
+        following = render.next_link("/v1/tasks", page.cursor, window, narrowed)
         return render.reply(
             render.listing("tasks", [render.task(each) for each in page.tasks], following)
         )
 
     async def show(self, request: web.Request) -> web.Response:
         """Show a task."""
-        return render.reply(render.task(await self._tasks.show(request[PRINCIPAL], _id(request))))
+        task, caller = _id(request), request[PRINCIPAL]
+
+        async def look() -> render.Json:
+            return render.task(await self._tasks.show(caller, task))
+
+        return await self._waiters.answer(request, look)
 
     async def claim(self, request: web.Request) -> web.Response:
         """Bind the caller's instance to a task."""
@@ -86,11 +90,15 @@ class TaskRoutes:
     async def report(self, request: web.Request) -> web.Response:
         """Show one page of a task's report."""
         task, caller = _id(request), request[PRINCIPAL]
-        window = query.window(request[QUERY])
-        shown = await self._tasks.show(caller, task)
-        page = await self._services.reports.of_task(caller, task, window.cursor, window.limit)
+        window = query.window(request)
         durability = self._services.durability
-        return render.reply(render.task_report(shown, page, window, durability))
+
+        async def look() -> render.Json:
+            shown = await self._tasks.show(caller, task)
+            page = await self._services.reports.of_task(caller, task, window.cursor, window.limit)
+            return render.task_report(shown, page, window, durability)
+
+        return await self._waiters.answer(request, look)
 
     def _closing(self, outcome: TaskState) -> Handler:
         async def close(request: web.Request) -> web.Response:
@@ -100,7 +108,7 @@ class TaskRoutes:
             closed = await self._tasks.close(caller, task, outcome, reason)
             first = await self._services.reports.of_task(caller, task, "", query.DEFAULT_PAGE)
             durability = self._services.durability
-            return render.reply(render.task_report(closed, first, _FIRST_PAGE, durability))
+            return render.reply(render.task_report(closed, first, query.first(request), durability))
 
         return close
 

@@ -52,11 +52,27 @@ class ExtendTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks to list; an empty word does not filter."""
+    """Which tasks to list; an empty word, or 0, does not filter.
+
+    ``capability`` is one of the ceiling's, ``name`` a glob of ``*`` and ``?``. The task was opened
+    at ``opened_after_ms`` or later, and before ``opened_before_ms``.
+    """
 
     tenant: str = ""
     agent: str = ""
     state: str = ""
+    capability: str = ""
+    name: str = ""
+    opened_after_ms: int = 0
+    opened_before_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseFilter:
+    """Which credentials of a task to list; an empty word does not filter."""
+
+    state: str = ""
+    capability: str = ""
 
 
 @dataclass(frozen=True, slots=True)

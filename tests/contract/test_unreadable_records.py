@@ -8,7 +8,7 @@ import pytest
 from broker.errors import InvalidRequestError, NotFoundError, UnreadableRecordError
 from broker.ids import LeaseId, TaskId, bucket_of
 from broker.model.receipt import Receipt, ReceiptState
-from broker.model.requests import Selector, SelectorKind, TaskFilter
+from broker.model.requests import LeaseFilter, Selector, SelectorKind, TaskFilter
 from broker.model.task import TaskState
 from broker.store.link import Link
 from broker.store.revocation_ledger import Order
@@ -168,7 +168,9 @@ async def test_an_unreadable_record_hides_no_other_from_a_list(
     await spoil_lease(kit, leases[0], poison)
 
     page = await kit.verbs.listing.find(kit.operator, TaskFilter("acme"), "", 10)
-    credentials = await kit.verbs.credentials.find(kit.operator, tasks[1].spec.id, "", 10)
+    credentials = await kit.verbs.credentials.find(
+        kit.operator, tasks[1].spec.id, LeaseFilter(), "", 10
+    )
 
     assert {tasks[1].spec.id, tasks[2].spec.id} <= {task.spec.id for task in page.tasks}
     assert {lease.spec.id for lease in credentials.leases} == set(leases[1:])
@@ -252,7 +254,7 @@ async def test_a_cursor_of_no_list_is_refused(kit: VerbsKit, cursor: str) -> Non
     task = await kit.open()
 
     with pytest.raises(InvalidRequestError) as caught:
-        await kit.verbs.credentials.find(kit.operator, task.spec.id, cursor, 10)
+        await kit.verbs.credentials.find(kit.operator, task.spec.id, LeaseFilter(), cursor, 10)
 
     assert caught.value.field == "cursor"
 

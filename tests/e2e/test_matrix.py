@@ -246,13 +246,14 @@ async def test_resource_servers_alone_follow_the_feed(world: World) -> None:
 async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> None:
     """A22, walked over the real route table."""
     public = {"/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"}
-    public.add("/.well-known/oauth-authorization-server")
+    public |= {"/.well-known/oauth-authorization-server", "/v1/openapi.json", "/problems/{problem}"}
     ids = {
         "task": MISSING["task"],
         "credential": MISSING["lease"],
         "revocation": f"r_00_{'a' * 26}",
         "decision": f"d_00_{'a' * 26}",
         "selection": "ab" * 32,
+        "problem": "not-found",
         "revision": "1",
         "agent": "invoice-bot",
     }

@@ -24,6 +24,7 @@ from broker.model.requests import (
     Introspected,
     IssueCredential,
     IssuedCredential,
+    LeaseFilter,
     LeasePage,
     OpenedTask,
     OpenTask,
@@ -102,6 +103,8 @@ class Stage:
     answers: dict[str, Any] = field(default_factory=dict)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     held: asyncio.Event | None = None
+    off_contract: bool = False
+    """Set where a verb answers what it never would: the contract is then not held."""
     ready: Readiness = field(
         default_factory=lambda: Readiness(is_ready=True, mode="full", durability="os")
     )
@@ -219,10 +222,14 @@ class FakeCredentials:
         """Show."""
         return await self.stage.play("credentials.show", caller, lease, answer=a_lease())
 
-    async def find(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> LeasePage:
+    async def find(
+        self, caller: Principal, task: TaskId, which: LeaseFilter, cursor: str, limit: int
+    ) -> LeasePage:
         """List."""
         page = LeasePage((a_lease(),), "")
-        return await self.stage.play("credentials.find", caller, task, cursor, limit, answer=page)
+        return await self.stage.play(
+            "credentials.find", caller, task, which, cursor, limit, answer=page
+        )
 
     async def give_back(self, caller: Principal, lease: LeaseId) -> Lease:
         """Give back."""
@@ -342,7 +349,21 @@ class FakeExplain:
 
     async def decision(self, caller: Principal, decision: DecisionId) -> Mapping[str, object]:
         """Explain."""
-        answer = {"id": decision, "outcome": "deny", "policies": ["base.1"]}
+        trace = {"policy_version": "p1", "facts_revision": 4}
+        trace |= {name: [] for name in ("policies", "facts", "errors", "missing")}
+        explained = {name: value for name, value in trace.items() if name != "policies"}
+        answer = {
+            "decision": decision,
+            "tenant": "acme",
+            "outcome": "deny",
+            "reason": "no-permit",
+            "trace": trace,
+            "request": {"action": "OpenTask"},
+            "explained_at_revision": 4,
+            "explanation": explained
+            | {"outcome": "deny", "reason": "no-permit", "truncated": False}
+            | {"considered": [], "determining": []},
+        }
         return await self.stage.play("explain.decision", caller, decision, answer=answer)
 
 

@@ -28,6 +28,7 @@ from broker.rotation import Rotation
 from broker.settings.limits import TaskLimits
 from broker.settings.store import StoreSettings
 from broker.store.connect import connect
+from tests.fakes import contract
 from tests.fakes.cast import AGENT, OPERATOR, ORCHESTRATOR, ORDERS, ROOT_OPERATOR, Who
 from tests.fakes.issuer import Signer
 from tests.fakes.ledger_view import LedgerView
@@ -152,7 +153,9 @@ class World:
         async with session.request(
             method, f"http://broker{path}", data=data, headers=sent, allow_redirects=False
         ) as answer:
-            return Answer(answer.status, await answer.read(), dict(answer.headers))
+            raw = await answer.read()
+            contract.check(method, path, answer.status, answer.content_type, raw)
+            return Answer(answer.status, raw, dict(answer.headers))
 
     async def get(self, who: Who | None, path: str, *, at: int = 0) -> Answer:
         """GET."""
@@ -265,8 +268,6 @@ class World:
             for route in self.running[0].server.app.router.routes()
             if route.resource is not None
         ]
-
-    # What happens around them.
 
     @property
     def ledger(self) -> LedgerView:

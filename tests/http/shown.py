@@ -4,7 +4,9 @@ from typing import Any
 
 from aiohttp import ClientSession
 
+from broker.http.paging import seal
 from tests.fakes.samples import AUDIENCE, CREDENTIAL, LEASE, REVOCATION, TASK
+from tests.fakes.services import CALLERS
 
 AGENT = {"Authorization": "Bearer token-of-agent"}
 OPERATOR = {"Authorization": "Bearer token-of-operator"}
@@ -79,6 +81,12 @@ REVOCATION_JSON = {
     "acknowledged": True,
     "pending_buckets": [],
 }
+
+
+def sealed(place: str, headers: dict[str, str], path: str, **filters: str) -> str:
+    """Write a cursor as this caller would have been given it for this list."""
+    who = CALLERS[headers["Authorization"].partition(" ")[2]]
+    return seal(place, f"{who.issuer} {who.ref} {who.instance}", path, filters)
 
 
 async def call(

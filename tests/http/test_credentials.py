@@ -5,6 +5,7 @@ from aiohttp import ClientSession
 
 from broker.model.requests import (
     IssueCredential,
+    LeaseFilter,
 )
 from tests.fakes.samples import CREDENTIAL, LEASE, TASK
 from tests.fakes.services import Stage
@@ -63,7 +64,7 @@ async def test_listing_credentials_never_shows_one(client: ClientSession, stage:
     status, shown, _ = await call(client, "GET", path, AGENT)
 
     assert (status, shown) == (200, {"credentials": [RECORD_JSON], "next": None})
-    assert stage.calls[0].arguments == (TASK, "", 5)
+    assert stage.calls[0].arguments == (TASK, LeaseFilter(), "", 5)
 
 
 async def test_showing_a_credential_shows_its_record(client: ClientSession, stage: Stage) -> None:

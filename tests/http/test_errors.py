@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
 from broker import errors
-from tests.fakes.samples import TASK
+from tests.fakes.samples import DECISION, TASK
 from tests.fakes.services import Stage
 
 AGENT = {"Authorization": "Bearer token-of-agent"}
@@ -20,7 +20,7 @@ PATH = f"/v1/tasks/{TASK}"
     [
         (errors.InvalidRequestError("use less", field="labels"), 400, "invalid-request"),
         (errors.IdempotencyConflictError("use a new key"), 422, "idempotency-conflict"),
-        (errors.AccessDeniedError(CANARY, decision_id="d_1"), 403, "access-denied"),
+        (errors.AccessDeniedError(CANARY, decision_id=DECISION), 403, "access-denied"),
         (errors.NotFoundError(CANARY), 404, "not-found"),
         (errors.TaskClosedError(CANARY), 409, "task-closed"),
         (errors.LeaseError(CANARY), 409, "credential"),
@@ -71,15 +71,15 @@ async def test_a_denial_tells_the_decision_and_nothing_else(
     client: ClientSession, stage: Stage
 ) -> None:
     """An operator can look it up; the log has the reason."""
-    stage.errors["tasks.show"] = errors.AccessDeniedError("beyond-ceiling", decision_id="d_07_x")
+    stage.errors["tasks.show"] = errors.AccessDeniedError("beyond-ceiling", decision_id=DECISION)
 
     async with client.get(PATH, headers=AGENT) as answer:
         problem = await answer.json(content_type=None)
 
-    assert problem["decision"] == "d_07_x"
+    assert problem["decision"] == DECISION
     assert "ceiling" not in json.dumps(problem)
     assert stage.logs.entries[-1]["reason"] == "beyond-ceiling"
-    assert stage.logs.entries[-1]["decision"] == "d_07_x"
+    assert stage.logs.entries[-1]["decision"] == DECISION
 
 
 @pytest.mark.parametrize(

@@ -272,7 +272,10 @@ async def test_expect_is_answered_for_continue_only(dial: Dial, stage: Stage) ->
 @pytest.mark.parametrize("path", sorted(PUBLIC))
 async def test_public_paths_need_no_token_and_mind_none(dial: Dial, path: str) -> None:
     """They do not even look at it."""
-    answer = await ask(dial, b"GET " + path.encode() + b" HTTP/1.1\r\n" + HOST + AUTH + AUTH)
+    answer = await ask(
+        dial,
+        b"GET " + path.format(problem="not-found").encode() + b" HTTP/1.1\r\n" + HOST + AUTH + AUTH,
+    )
 
     assert answer.status == 200
 

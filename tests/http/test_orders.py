@@ -24,6 +24,7 @@ from tests.http.shown import (
     RECEIPT_JSON,
     REVOCATION_JSON,
     call,
+    sealed,
 )
 
 
@@ -73,7 +74,9 @@ async def test_an_order_can_be_looked_at(client: ClientSession, stage: Stage) ->
     path = f"/v1/revocations/{REVOCATION}"
 
     assert (await call(client, "GET", path, OPERATOR))[:2] == (200, REVOCATION_JSON)
-    status, shown, _ = await call(client, "GET", f"{path}/report?cursor=9", OPERATOR)
+    report = f"{path}/report"
+    cursor = sealed("9", OPERATOR, report)
+    status, shown, _ = await call(client, "GET", f"{report}?cursor={cursor}", OPERATOR)
 
     assert status == 200
     assert shown == {
@@ -90,5 +93,5 @@ async def test_a_decision_is_explained(client: ClientSession, stage: Stage) -> N
     """As the verb says it."""
     status, shown, _ = await call(client, "GET", f"/v1/decisions/{DECISION}", OPERATOR)
 
-    assert (status, shown) == (200, {"id": DECISION, "outcome": "deny", "policies": ["base.1"]})
+    assert (status, shown["decision"], shown["outcome"]) == (200, DECISION, "deny")
     assert stage.calls[0].arguments == (DECISION,)

@@ -16,7 +16,7 @@ from broker.model.requests import (
 from broker.model.task import TaskState
 from tests.fakes.samples import CHILD, HANDLE, TASK, a_task
 from tests.fakes.services import Stage
-from tests.http.shown import AGENT, RECEIPT_JSON, TASK_JSON, call
+from tests.http.shown import AGENT, RECEIPT_JSON, TASK_JSON, call, sealed
 
 OPEN = {
     "name": "reconcile-invoices",
@@ -91,14 +91,16 @@ async def test_listing_tasks_keeps_its_filters_on_the_next_page(
     client: ClientSession, stage: Stage
 ) -> None:
     """The link to the next page asks for the same things."""
-    path = "/v1/tasks?tenant=acme&agent=invoice-bot&state=open&cursor=1.2&limit=2"
+    filters = {"tenant": "acme", "agent": "invoice-bot", "state": "open"}
+    given, following = (sealed(at, AGENT, "/v1/tasks", **filters) for at in ("1.2", "3.17"))
+    path = f"/v1/tasks?tenant=acme&agent=invoice-bot&state=open&cursor={given}&limit=2"
 
     status, shown, _ = await call(client, "GET", path, AGENT)
 
     assert status == 200
     assert [task["id"] for task in shown["tasks"]] == [TASK, CHILD]
     assert shown["tasks"][1]["parent"] == TASK
-    assert shown["next"] == path.replace("cursor=1.2", "cursor=3.17")
+    assert shown["next"] == path.replace(given, following)
     assert stage.calls[0].arguments == (TaskFilter("acme", "invoice-bot", "open"), "1.2", 2)
 
 
@@ -159,7 +161,8 @@ async def test_ending_a_task_answers_the_first_page_of_its_report(
     assert shown["durability"] == "os"
     assert shown["counts"] == {"confirmed": 1}
     assert shown["receipts"] == [RECEIPT_JSON]
-    assert shown["next"] == f"/v1/tasks/{TASK}/report?cursor=p.2%2Fx&limit=100"
+    report = f"/v1/tasks/{TASK}/report"
+    assert shown["next"] == f"{report}?cursor={sealed('p.2/x', AGENT, report)}&limit=100"
     assert stage.verbs() == ["tasks.close", "reports.of_task"]
     assert stage.calls[0].arguments == (TASK, outcome, (body or {}).get("reason", ""))
 
@@ -168,7 +171,8 @@ async def test_a_report_continues_where_its_cursor_says(
     client: ClientSession, stage: Stage
 ) -> None:
     """Pages are asked for by the link of the page before."""
-    path = f"/v1/tasks/{TASK}/report?cursor=p.2%2Fx&limit=7"
+    report = f"/v1/tasks/{TASK}/report"
+    path = f"{report}?cursor={sealed('p.2/x', AGENT, report)}&limit=7"
 
     status, shown, _ = await call(client, "GET", path, AGENT)
 

@@ -30,7 +30,7 @@ sys.meta_path.insert(0, Absent())
 """Makes a program run as if only the client's own dependencies were installed."""
 
 HEAVY = {"redis", "cedarpy", "boto3", "botocore", "hvac", "click", "apscheduler", "structlog"}
-HEAVY |= {"prometheus_client", "yaml", "rich", "hiredis", "backends"}
+HEAVY |= {"prometheus_client", "yaml", "rich", "hiredis", "backends", "spiffe", "grpc"}
 
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 HEAVY = {"redis", "cedarpy", "boto3", "botocore", "hvac", "click", "apscheduler", "structlog"}
-HEAVY |= {"prometheus_client", "yaml", "rich", "backends"}
+HEAVY |= {"prometheus_client", "yaml", "rich", "backends", "spiffe", "grpc", "google"}
 OURS = {"secret", "clock", "base64url", "proof", "ids", "errors", "strict_json", "text", "client"}
 
 

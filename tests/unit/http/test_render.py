@@ -1,10 +1,13 @@
 """The corners of what is shown."""
 
+import re
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import pytest
 
 from broker.http import render
+from broker.http.paging import unseal
 from broker.http.query import Window
 from broker.model.requests import Introspected, IssuedCredential
 from broker.secret import Secret
@@ -68,9 +71,14 @@ def test_the_subject_is_the_agent_unless_it_works_for_somebody() -> None:
 
 def test_a_cursor_is_escaped_in_the_link() -> None:
     """Whatever the verb put into it."""
-    link = render.next_link("/v1/tasks", "a&b=c/d#e%", Window("", 7), {"agent": "x:y/z"})
+    filters = {"agent": "x:y/z"}
+    link = render.next_link("/v1/tasks", "a&b=c/d#e%", Window("", 7, "me"), filters)
 
-    assert link == "/v1/tasks?agent=x%3Ay%2Fz&cursor=a%26b%3Dc%2Fd%23e%25&limit=7"
+    assert link is not None
+    query = dict(parse_qsl(link.partition("?")[2]))
+    assert query == filters | {"cursor": query["cursor"], "limit": "7"}
+    assert re.fullmatch("[A-Za-z0-9_-]+", query["cursor"])
+    assert unseal(query["cursor"], "me", "/v1/tasks", filters) == "a&b=c/d#e%"
     assert render.next_link("/v1/tasks", "", Window("", 7)) is None
 
 

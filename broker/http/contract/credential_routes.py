@@ -1,0 +1,138 @@
+"""Credentials: issue, look, renew, give back."""
+
+from typing import Final
+
+from broker.http.contract.failures import GIVING
+from broker.http.contract.operation import Answer, Body, Operation
+from broker.http.contract.parts import (
+    CONFIRMATION,
+    COUNT,
+    FLAG,
+    INSTANT,
+    LEASE_ID,
+    MAYBE_INSTANT,
+    NAME,
+    OPTIONAL_TTL,
+    PAGE,
+    SCOPES,
+    STRING,
+    TASK_ID,
+    TOKEN_TYPE,
+    WORD,
+)
+from broker.http.contract.schema import Schema, array, mapping, number, paged, record, ref, words
+from broker.http.wire import MAX_REFERENCES
+
+_LEASE: Final[dict[str, Schema]] = {
+    "id": LEASE_ID,
+    "task": TASK_ID,
+    "kind": STRING,
+    "capability": STRING,
+    "audience": STRING,
+    "scope": STRING,
+    "expires_at": INSTANT,
+    "max_expires_at": INSTANT,
+    "issued_at": INSTANT,
+    "generation": number(1),
+    "renewable": FLAG,
+}
+
+_BOUND: Final[dict[str, Schema]] = {"bound_to": CONFIRMATION}
+
+RECORD: Final[dict[str, Schema]] = {
+    **_LEASE,
+    "state": words("reserved", "active", "ended"),
+    "alive": FLAG,
+    "ended_at": MAYBE_INSTANT,
+    "ended_by": STRING,
+    "decision": record(
+        {"policies": array(STRING), "policy_version": STRING, "facts_revision": COUNT}
+    ),
+}
+"""What is shown of a credential, without the credential."""
+
+SCHEMAS: Final = {
+    "Credential": record(RECORD, _BOUND),
+    "IssuedCredential": record(
+        {
+            **_LEASE,
+            "access_token": STRING,
+            "token_type": TOKEN_TYPE,
+            "expires_in": COUNT,
+        },
+        _BOUND,
+    ),
+    "CredentialPage": paged("credentials", ref("Credential")),
+    "IssueBody": record(
+        {"capability": NAME, "scopes": SCOPES},
+        {"ttl_seconds": OPTIONAL_TTL, "labels": mapping(NAME, WORD, most=MAX_REFERENCES)},
+    ),
+    "RenewBody": record({}, {"ttl_seconds": OPTIONAL_TTL}),
+}
+
+_LOOKERS: Final = ("agent", "orchestrator", "operator")
+_DELIVERED: Final = Answer("The credential, this once.", "IssuedCredential", headers=("Location",))
+_SHOWN: Final = Answer("The record, without the credential.", "Credential")
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/v1/tasks/{task}/credentials",
+        name="issueCredential",
+        summary="Issue a credential",
+        callers=("agent",),
+        body=Body(
+            "IssueBody",
+            {"capability": "orders-api", "scopes": ["orders:read"], "labels": {"run": "7"}},
+        ),
+        creates=True,
+        answers={201: _DELIVERED},
+        problems=("not-found", "credential-ended", "issuance-failed", *GIVING),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/tasks/{task}/credentials",
+        name="listCredentials",
+        summary="List a task's credentials, oldest first",
+        callers=_LOOKERS,
+        query={"state": RECORD["state"], "capability": NAME, **PAGE},
+        answers={200: Answer("One page; it may be short before the last.", "CredentialPage")},
+        problems=("not-found",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/credentials/{credential}",
+        name="showCredential",
+        summary="Show a credential's record",
+        callers=_LOOKERS,
+        answers={200: _SHOWN},
+        problems=("not-found",),
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/credentials/{credential}",
+        name="giveCredentialBack",
+        summary="Give a credential back; doing it twice is the same as once",
+        callers=("agent",),
+        answers={200: _SHOWN},
+        problems=("not-found",),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/credentials/{credential}/renew",
+        name="renewCredential",
+        summary="Issue the next token of the same lease",
+        callers=("agent",),
+        body=Body("RenewBody", {"ttl_seconds": 300}, is_required=False),
+        creates=True,
+        answers={201: _DELIVERED},
+        problems=(
+            "not-found",
+            "credential",
+            "credential-ended",
+            "credential-not-renewable",
+            "issuance-failed",
+            *GIVING,
+        ),
+    ),
+)

@@ -1,0 +1,196 @@
+"""What operators do: take access away, look what came of it, ask why."""
+
+from typing import Final
+
+from broker.http.contract.operation import Answer, Body, Operation
+from broker.http.contract.parts import (
+    COUNT,
+    DECISION_ID,
+    DIGEST,
+    FLAG,
+    INSTANT,
+    KNOWN,
+    LEASE_ID,
+    NAME,
+    PAGE,
+    REASON,
+    REVOCATION_ID,
+    STRING,
+    TASK_ID,
+    URL,
+    WAIT,
+    report,
+)
+from broker.http.contract.schema import (
+    NEXT,
+    Schema,
+    array,
+    described,
+    nullable,
+    record,
+    ref,
+    words,
+)
+
+_SELECTORS: Final[dict[str, Schema]] = {
+    "credential": LEASE_ID,
+    "task": TASK_ID,
+    "agent": NAME,
+    "capability": NAME,
+    "issuer": URL,
+    "tenant": NAME,
+    "all": {"type": "boolean", "const": True},
+    "set": DIGEST,
+}
+_ALL: Final = {"type": ["boolean", "null"], "enum": [True, None]}
+
+_TRACE: Final[dict[str, Schema]] = {
+    "policy_version": STRING,
+    "facts_revision": COUNT,
+    "facts": array(STRING),
+    "errors": array(STRING),
+    "missing": array(STRING),
+}
+
+_SELECTOR: Final = record({}, {**_SELECTORS, "in_tenant": STRING})
+
+SCHEMAS: Final = {
+    "Revocation": record(
+        {
+            "id": REVOCATION_ID,
+            "selector": _SELECTOR,
+            "reason": STRING,
+            "ordered_by": STRING,
+            "issued_before": INSTANT,
+            "acknowledged": FLAG,
+            "pending_buckets": array(COUNT),
+        },
+        {"progress": described(record({"ended": COUNT, "total": COUNT}), "Of an order on a set.")},
+    ),
+    "Cut": record(
+        {
+            "selector": _SELECTOR,
+            "issued_before": INSTANT,
+            "until": INSTANT,
+            "buckets": COUNT,
+            "revocation": STRING,
+            "ordered_by": STRING,
+            "reason": STRING,
+        }
+    ),
+    "CutPage": record({"cuts": array(ref("Cut")), "next": NEXT}),
+    "RevocationReport": report("revocation", "Revocation"),
+    "RevokeBody": described(
+        record(
+            {"reason": REASON},
+            {
+                **{name: nullable(value) for name, value in _SELECTORS.items() if name != "all"},
+                "all": _ALL,
+                "in_tenant": nullable(NAME),
+            },
+        ),
+        "Exactly one of credential, task, agent, capability, issuer, tenant, all and set. "
+        "`in_tenant` confines an agent, a capability or an issuer.",
+    ),
+    "Decision": record(
+        {
+            "decision": DECISION_ID,
+            "tenant": STRING,
+            "outcome": words("deny"),
+            "reason": STRING,
+            "trace": ref("Trace"),
+            "request": described({"type": "object"}, "What was asked, as policy saw it."),
+            "explained_at_revision": COUNT,
+            "explanation": ref("Explanation"),
+        }
+    ),
+    "Trace": record({**_TRACE, "policies": array(STRING)}),
+    "Explanation": record(
+        {
+            **_TRACE,
+            "outcome": words("permit", "deny", "needs-approval"),
+            "reason": STRING,
+            "considered": array(ref("PolicyFinding")),
+            "determining": array(STRING),
+            "truncated": FLAG,
+        }
+    ),
+    "PolicyFinding": record(
+        {
+            "policy": STRING,
+            "effect": words("permit", "forbid"),
+            "conditions": array(
+                record(
+                    {
+                        "kind": words("when", "unless"),
+                        "text": STRING,
+                        "holds": FLAG,
+                        "error": STRING,
+                    }
+                )
+            ),
+        }
+    ),
+}
+
+_OPERATOR: Final = ("operator",)
+_ORDER: Final = "Revocation"
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/v1/revocations",
+        name="revoke",
+        summary="Take access away",
+        callers=_OPERATOR,
+        body=Body("RevokeBody", {"agent": "invoice-bot", "reason": "compromised"}),
+        creates=True,
+        answers={
+            200: Answer("It stands in every bucket.", _ORDER, headers=("Location",)),
+            202: Answer(
+                "It does not stand yet in the buckets named.", _ORDER, headers=("Location",)
+            ),
+        },
+        problems=("not-found", "access-denied", "selection-changed", "selection-too-large"),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/revocations/{revocation}",
+        name="showRevocation",
+        summary="Show an order",
+        callers=_OPERATOR,
+        query={"wait": WAIT},
+        headers=KNOWN,
+        answers={200: Answer("The order.", _ORDER, headers=("ETag",))},
+        problems=("not-found",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/revocations/{revocation}/report",
+        name="reportRevocation",
+        summary="Show the receipts of an order",
+        callers=_OPERATOR,
+        query={**PAGE, "wait": WAIT},
+        headers=KNOWN,
+        answers={200: Answer("One page of the report.", "RevocationReport", headers=("ETag",))},
+        problems=("not-found",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/cuts",
+        name="listCuts",
+        summary="List the cuts that stand",
+        callers=_OPERATOR,
+        answers={200: Answer("All of them, on one page.", "CutPage")},
+        problems=("access-denied",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/decisions/{decision}",
+        name="explainDecision",
+        summary="Show why a decision fell as it did",
+        callers=_OPERATOR,
+        answers={200: Answer("The decision.", "Decision")},
+        problems=("not-found", "access-denied"),
+    ),
+)

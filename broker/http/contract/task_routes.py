@@ -1,0 +1,222 @@
+"""Tasks, and the reports of their ends."""
+
+from typing import Final
+
+from broker.http.contract.failures import GIVING
+from broker.http.contract.operation import Answer, Body, Operation
+from broker.http.contract.parts import (
+    COUNT,
+    FLAG,
+    GLOB,
+    INSTANT,
+    KNOWN,
+    MAYBE_INSTANT,
+    NAME,
+    OPTIONAL_TTL,
+    PAGE,
+    REASON,
+    REFERENCES,
+    STRING,
+    TASK_ID,
+    TTL,
+    WAIT,
+    WORD,
+    report,
+)
+from broker.http.contract.schema import (
+    Configured,
+    Schema,
+    array,
+    described,
+    form,
+    nullable,
+    number,
+    paged,
+    record,
+    ref,
+    words,
+)
+from broker.http.wire import MAX_LINES
+
+_STATE: Final = words("open", "completed", "failed", "cancelled")
+
+_INSTANT: Final[Schema] = form(
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?Z$",
+    "2027-01-15T08:00:00Z",
+)
+
+_TASK: Final[dict[str, Schema]] = {
+    "id": TASK_ID,
+    "name": STRING,
+    "tenant": STRING,
+    "agent": STRING,
+    "instance": described(STRING, "Empty until an instance has claimed the task."),
+    "opener": STRING,
+    "on_behalf_of": STRING,
+    "ceiling": array(ref("CeilingLine")),
+    "tickets": array(STRING),
+    "resources": array(STRING),
+    "parent": described(STRING, "Empty for a root task."),
+    "path": array(TASK_ID, least=1),
+    "state": _STATE,
+    "alive": described(FLAG, "The ledger's judgement, ancestors and cuts included."),
+    "opened_at": INSTANT,
+    "deadline": INSTANT,
+    "idle_timeout_seconds": COUNT,
+    "agent_seen_at": MAYBE_INSTANT,
+    "opener_seen_at": MAYBE_INSTANT,
+    "closed_at": MAYBE_INSTANT,
+    "ended_by": described(STRING, "done, failed, cancelled, idle, deadline, parent, revoked."),
+    "closed_by": STRING,
+}
+
+_HANDLE: Final = described(
+    STRING, "What an instance claims the task with; told once, when no instance was named."
+)
+
+SCHEMAS: Final = {
+    "Task": record(_TASK),
+    "OpenedTask": record(_TASK, {"claim_handle": _HANDLE}),
+    "TaskPage": paged("tasks", ref("Task")),
+    "TaskReport": report("task", "Task"),
+    "OpenTaskBody": record(
+        {
+            "name": NAME,
+            "agent": NAME,
+            "tenant": NAME,
+            "ceiling": array(ref("CeilingLine"), least=1, most=MAX_LINES),
+            "ttl_seconds": TTL,
+        },
+        {
+            "instance": nullable(NAME),
+            "on_behalf_of": nullable(NAME),
+            "tickets": REFERENCES,
+            "resources": REFERENCES,
+            "idle_timeout_seconds": OPTIONAL_TTL,
+            "opener_timeout_seconds": number(0, Configured.MAX_TTL),
+            "parent": nullable(TASK_ID),
+        },
+    ),
+    "ClaimBody": record({"handle": WORD}),
+    "ExtendBody": record({"ttl_seconds": TTL}),
+    "CloseBody": record({}, {"reason": nullable(REASON)}),
+    "EmptyBody": record({}),
+}
+
+_OPENING: Final = {
+    "name": "reconcile-invoices",
+    "agent": "invoice-bot",
+    "tenant": "acme",
+    "ceiling": [{"capability": "orders-api", "scopes": ["orders:read"]}],
+    "ttl_seconds": 600,
+}
+_PARTIES: Final = ("agent", "orchestrator")
+_LOOKERS: Final = ("agent", "orchestrator", "operator")
+_SHOWN: Final = Answer("The task.", "Task")
+_OPENED: Final = "OpenedTask"
+
+
+def _ending(verb: str, summary: str, callers: tuple[str, ...]) -> Operation:
+    return Operation(
+        method="POST",
+        path=f"/v1/tasks/{{task}}/{verb}",
+        name=f"{verb}Task",
+        summary=summary,
+        callers=callers,
+        body=Body("CloseBody", {"reason": "done"}, is_required=False),
+        answers={200: Answer("The first page of the report.", "TaskReport")},
+        problems=("not-found",),
+    )
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/v1/tasks",
+        name="openTask",
+        summary="Open a task",
+        callers=_PARTIES,
+        body=Body("OpenTaskBody", _OPENING),
+        creates=True,
+        answers={
+            201: Answer("The task.", _OPENED, headers=("Location",)),
+            200: Answer(
+                "The task that this idempotency key opened before.", _OPENED, headers=("Location",)
+            ),
+        },
+        problems=("not-found", *GIVING),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/tasks",
+        name="listTasks",
+        summary="List the tasks that the caller may see, newest first within each bucket",
+        callers=_LOOKERS,
+        query={
+            "tenant": NAME,
+            "agent": NAME,
+            "state": _STATE,
+            "capability": described(NAME, "One of the task's ceiling."),
+            "name": GLOB,
+            "opened_after": _INSTANT,
+            "opened_before": _INSTANT,
+            **PAGE,
+        },
+        answers={200: Answer("One page; it may be short before the last.", "TaskPage")},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/tasks/{task}",
+        name="showTask",
+        summary="Show a task",
+        callers=_LOOKERS,
+        query={"wait": WAIT},
+        headers=KNOWN,
+        answers={200: Answer("The task.", "Task", headers=("ETag",))},
+        problems=("not-found",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/tasks/{task}/report",
+        name="reportTask",
+        summary="Show the receipts of a task's end",
+        callers=_LOOKERS,
+        query={**PAGE, "wait": WAIT},
+        headers=KNOWN,
+        answers={200: Answer("One page of the report.", "TaskReport", headers=("ETag",))},
+        problems=("not-found",),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/tasks/{task}/claim",
+        name="claimTask",
+        summary="Bind the caller's instance to a task",
+        callers=("agent",),
+        body=Body("ClaimBody", {"handle": "a" * 26}),
+        answers={200: _SHOWN},
+        problems=("not-found", "task-closed"),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/tasks/{task}/heartbeat",
+        name="beatTask",
+        summary="Say that the caller is alive",
+        callers=_PARTIES,
+        body=Body("EmptyBody", {}, is_required=False),
+        answers={200: _SHOWN},
+        problems=("not-found", "task-closed"),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/tasks/{task}/extend",
+        name="extendTask",
+        summary="Move the deadline; policy decides",
+        callers=_PARTIES,
+        body=Body("ExtendBody", {"ttl_seconds": 600}),
+        answers={200: _SHOWN},
+        problems=("not-found", *GIVING),
+    ),
+    _ending("complete", "End a task well", _PARTIES),
+    _ending("fail", "End a task badly", _PARTIES),
+    _ending("cancel", "Stop a task", _LOOKERS),
+)

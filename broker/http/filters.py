@@ -1,0 +1,88 @@
+"""What lists are narrowed to. A value that would filter nothing, or everything, is refused."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from broker import text
+from broker.errors import InvalidRequestError
+from broker.http import parse
+from broker.model.lease import LeaseState
+from broker.model.requests import LeaseFilter, TaskFilter
+from broker.model.task import TaskState
+
+TASKS: Final = (
+    "tenant", "agent", "state", "capability", "name", "opened_after", "opened_before",
+)  # fmt: skip
+"""The filters of the list of tasks."""
+
+CREDENTIALS: Final = ("state", "capability")
+"""The filters of the list of a task's credentials."""
+
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,3})?Z", re.ASCII
+)
+
+
+def tasks(found: Mapping[str, str]) -> TaskFilter:
+    """Read which tasks to list.
+
+    Raises:
+        InvalidRequestError: a value cannot be, or no task can be opened after the one instant and
+            before the other.
+    """
+    after, before = _instant(found, "opened_after"), _instant(found, "opened_before")
+    if after and before and after >= before:
+        raise InvalidRequestError("must be later than opened_after", field="opened_before")
+    return TaskFilter(
+        tenant=_name(found, "tenant"),
+        agent=_name(found, "agent"),
+        state=_word(found, "state", TaskState),
+        capability=_name(found, "capability"),
+        name=parse.glob(found["name"], "name") if "name" in found else "",
+        opened_after_ms=after,
+        opened_before_ms=before,
+    )
+
+
+def credentials(found: Mapping[str, str]) -> LeaseFilter:
+    """Read which credentials to list.
+
+    Raises:
+        InvalidRequestError: a value cannot be.
+    """
+    return LeaseFilter(
+        state=_word(found, "state", LeaseState), capability=_name(found, "capability")
+    )
+
+
+def of(found: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """Return the filters among the parameters, for the address of the next page."""
+    return {name: found[name] for name in names if name in found}
+
+
+def _name(found: Mapping[str, str], field: str) -> str:
+    return text.parse_name(found[field], field=field) if field in found else ""
+
+
+def _word(found: Mapping[str, str], field: str, allowed: type[TaskState] | type[LeaseState]) -> str:
+    given = found.get(field, "")
+    if field in found and given not in frozenset(allowed):
+        raise InvalidRequestError(f"use one of: {', '.join(allowed)}", field=field)
+    return given
+
+
+def _instant(found: Mapping[str, str], field: str) -> int:
+    """Read an instant in milliseconds; 0 when there is none."""
+    if field not in found:
+        return 0
+    given = found[field]
+    wrong = InvalidRequestError("use RFC 3339 in UTC, as in 2027-01-15T08:00:00Z", field=field)
+    if _INSTANT.fullmatch(given) is None:
+        raise wrong
+    try:
+        read = datetime.fromisoformat(given).astimezone(UTC)
+    except ValueError as error:
+        raise wrong from error
+    return round(read.timestamp() * 1000)

@@ -1,0 +1,192 @@
+"""I6, I16: every route of the contract for every kind of caller. A new route needs a row here.
+
+Each is asked about ids that never were, and by everybody whom they are nothing to about ids that
+are somebody's: the answers are the same bytes.
+"""
+
+import json
+from typing import Any, Final
+
+from broker.http.contract.document import OPERATIONS
+from broker.http.contract.operation import FORM, Operation
+from tests.fakes.cast import (
+    AGENT,
+    HELPER,
+    OPERATOR,
+    ORCHESTRATOR,
+    ORDERS,
+    OTHER_ORCHESTRATOR,
+    REPORTER,
+    STOCK_AGENT,
+    STOCK_OPERATOR,
+    STOCK_ORCHESTRATOR,
+)
+from tests.fakes.world import Answer, World
+
+KINDS: Final = {
+    "agent": REPORTER,
+    "orchestrator": OTHER_ORCHESTRATOR,
+    "operator": OPERATOR,
+    "resource": ORDERS,
+}
+STRANGERS: Final = {
+    "another agent": REPORTER,
+    "another instance": AGENT.at("pod-2"),
+    "the child's other instance": HELPER.at("pod-2"),
+    "another orchestrator": OTHER_ORCHESTRATOR,
+    "another tenant's agent": STOCK_AGENT,
+    "another tenant's orchestrator": STOCK_ORCHESTRATOR,
+    "another tenant's operator": STOCK_OPERATOR,
+    "a resource server": ORDERS,
+}
+"""To whom the tasks, credentials, orders, sets and decisions of these tests are nothing."""
+
+LET_IN: Final = 0
+"""It is served for ever: tests/http/test_feed_routes.py has it."""
+
+ABSENT: Final = (404, 404, 404, 404)
+OPERATORS_ONLY: Final = (403, 403, 404, 403)
+
+ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
+    "listTasks": (200, 200, 200, 200),  # what one may see of them: nothing here
+    "openTask": ABSENT,
+    "showTask": ABSENT,
+    "reportTask": ABSENT,
+    "claimTask": ABSENT,
+    "beatTask": ABSENT,
+    "extendTask": ABSENT,
+    "completeTask": ABSENT,
+    "failTask": ABSENT,
+    "cancelTask": ABSENT,
+    "issueCredential": ABSENT,
+    "listCredentials": ABSENT,
+    "showCredential": ABSENT,
+    "giveCredentialBack": ABSENT,
+    "renewCredential": ABSENT,
+    "showRevocation": ABSENT,
+    "reportRevocation": ABSENT,
+    "showSelection": ABSENT,
+    "listSelected": ABSENT,
+    "listAgents": (403, 403, 200, 403),
+    "showAgent": OPERATORS_ONLY,
+    "revoke": OPERATORS_ONLY,
+    "select": OPERATORS_ONLY,
+    "explainDecision": OPERATORS_ONLY,
+    "listRevisions": (403, 403, 403, 403),  # for operators of every tenant only
+    "showRevision": (403, 403, 403, 403),
+    "showKeyStates": (403, 403, 403, 403),
+    "listCuts": (403, 403, 200, 403),
+    "introspect": (403, 403, 403, 200),  # a token that is not alive: {"active": false}
+    "followFeed": (403, 403, 403, LET_IN),
+    "acknowledgeFeed": (403, 403, 403, 404),
+}
+
+HOW: Final = (
+    "add a row to ROWS in tests/e2e/test_every_route.py: what an agent, an orchestrator, an "
+    "operator and a resource server of its tenant are answered about an id that does not exist"
+)
+MISSING: Final = {
+    "task": f"t_00_{'a' * 26}",
+    "credential": f"l_00_{'a' * 26}",
+    "revocation": f"r_00_{'a' * 26}",
+    "decision": f"d_00_{'a' * 26}",
+    "selection": "0" * 64,
+    "agent": "no-such-bot",
+    "revision": "999999999",
+}
+ASKED: Final = [each for each in OPERATIONS if not each.is_public]
+
+
+async def ask(world: World, operation: Operation, who: Any, ids: dict[str, str]) -> Answer:
+    """Ask what a route's own example asks, about these ids."""
+    path = operation.path.format(**ids)
+    if operation.required_query:
+        path += "?subscriber=orders-api-1"
+    if operation.body is None:
+        return await world.call(who, operation.method, path)
+    body = dict(operation.body.example)
+    if operation.body.media == FORM:
+        return await world.call(who, operation.method, path, data=body)
+    if operation.name == "openTask":
+        body["parent"] = ids["task"]
+    if operation.name in ("revoke", "select"):
+        body = {name: value for name, value in body.items() if name == "reason"}
+        body["task"] = ids["task"]
+    return await world.call(who, operation.method, path, body)
+
+
+def test_every_route_has_a_row() -> None:
+    """And every row a route."""
+    names = {each.name for each in ASKED}
+
+    assert names - set(ROWS) == set(), HOW
+    assert set(ROWS) - names == set()
+
+
+async def test_nobody_is_let_in_without_a_token(world: World) -> None:
+    """None, garbage, another's signature, one that has expired: the same bytes, on every route."""
+    token = world.token(AGENT)
+    head, payload, signature = token.split(".")
+    wrong = [
+        None,
+        "garbage",
+        f"{head}.{payload}.",
+        f"{head}.{payload}.{signature[::-1]}",
+        world.token(AGENT, exp=world.now() - 3600, iat=world.now() - 7200),
+        world.token(AGENT, aud="https://elsewhere.example"),
+    ]
+    for operation in ASKED:
+        answers = [await ask(world, operation, who, MISSING) for who in wrong]
+
+        assert {answer.status for answer in answers} == {401}, operation.name
+        assert len({answer.raw for answer in answers}) == 1, operation.name
+
+
+async def test_what_is_absent_is_answered_by_the_kind_of_caller(world: World) -> None:
+    """Exactly as the row says."""
+    for operation in ASKED:
+        for (kind, who), expected in zip(KINDS.items(), ROWS[operation.name], strict=True):
+            if expected != LET_IN:
+                answer = await ask(world, operation, who, MISSING)
+                assert answer.status == expected, (operation.name, kind)
+
+
+async def somebodys(world: World) -> dict[str, str]:
+    """Make one of everything, in tenant acme."""
+    task = await world.open()
+    credential = await world.issue(task["id"])
+    refused = await world.ask(task["id"], scopes=["orders:write"])
+    selection = await world.post(OPERATOR, "/v1/selections", {"tenant": "acme"})
+    order = await world.revoke(OPERATOR, capability="no-such", in_tenant="acme")
+    return {
+        "task": task["id"],
+        "credential": credential["id"],
+        "revocation": order["id"],
+        "decision": refused["decision"],
+        "selection": selection["digest"],
+        "agent": "invoice-bot",
+        "revision": "1",
+    }
+
+
+async def test_what_is_somebody_elses_is_absent(world: World) -> None:
+    """Every route about it, by everybody to whom it is nothing: byte for byte, and nothing done."""
+    ids = await somebodys(world)
+    await world.settle()
+    before = json.dumps(world.dump(), sort_keys=True, default=str)
+
+    for operation in ASKED:
+        if "{" not in operation.path and operation.name not in ("openTask", "revoke", "select"):
+            continue
+        for name, who in STRANGERS.items():
+            absent = await ask(world, operation, who, MISSING)
+            answer = await ask(world, operation, who, ids)
+            assert (answer.status, answer.raw) == (absent.status, absent.raw), (
+                operation.name,
+                name,
+            )
+            assert answer.status in (403, 404), (operation.name, name)
+
+    assert json.dumps(world.dump(), sort_keys=True, default=str) == before
+    shown = await world.get(ORCHESTRATOR, f"/v1/tasks/{ids['task']}")
+    assert shown["state"] == "open"
