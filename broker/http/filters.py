@@ -3,19 +3,24 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 
 from broker import text
 from broker.errors import InvalidRequestError
+from broker.governance.records import Status
 from broker.http import parse
 from broker.model.lease import LeaseState
-from broker.model.requests import LeaseFilter, TaskFilter
+from broker.model.requests import AgentFilter, LeaseFilter, TaskFilter
 from broker.model.task import TaskState
 
 TASKS: Final = (
     "tenant", "agent", "state", "capability", "name", "opened_after", "opened_before",
 )  # fmt: skip
 """The filters of the list of tasks."""
+
+AGENTS: Final = ("tenant", "status", "team", "name")
+"""The filters of the list of agents."""
 
 CREDENTIALS: Final = ("state", "capability")
 """The filters of the list of a task's credentials."""
@@ -40,9 +45,23 @@ def tasks(found: Mapping[str, str]) -> TaskFilter:
         agent=_name(found, "agent"),
         state=_word(found, "state", TaskState),
         capability=_name(found, "capability"),
-        name=parse.glob(found["name"], "name") if "name" in found else "",
+        name=_glob(found, "name"),
         opened_after_ms=after,
         opened_before_ms=before,
+    )
+
+
+def agents(found: Mapping[str, str]) -> AgentFilter:
+    """Read which agents to list.
+
+    Raises:
+        InvalidRequestError: a value cannot be.
+    """
+    return AgentFilter(
+        tenant=_name(found, "tenant"),
+        status=_word(found, "status", Status),
+        team=_name(found, "team"),
+        name=_glob(found, "name"),
     )
 
 
@@ -66,7 +85,11 @@ def _name(found: Mapping[str, str], field: str) -> str:
     return text.parse_name(found[field], field=field) if field in found else ""
 
 
-def _word(found: Mapping[str, str], field: str, allowed: type[TaskState] | type[LeaseState]) -> str:
+def _glob(found: Mapping[str, str], field: str) -> str:
+    return parse.glob(found[field], field) if field in found else ""
+
+
+def _word(found: Mapping[str, str], field: str, allowed: type[StrEnum]) -> str:
     given = found.get(field, "")
     if field in found and given not in frozenset(allowed):
         raise InvalidRequestError(f"use one of: {', '.join(allowed)}", field=field)

@@ -1,5 +1,6 @@
 """What operators see of agents: who is registered, and what is live. Nobody else sees anything."""
 
+import base64
 from urllib.parse import quote
 
 import pytest
@@ -68,13 +69,20 @@ async def test_pages_of_any_size_come_to_the_same_list(world: World, limit: int)
 async def test_no_cursor_names_an_agent_of_another_tenant(world: World) -> None:
     """A forged one leads to one's own agents, or is refused (I16)."""
     pages = await world.pages(OPERATOR, f"{LIST}?limit=1")
-    seen = "".join(str(page["next"]) for page in pages)
+    cursors = [page["next"].partition("cursor=")[2].partition("&")[0] for page in pages[:-1]]
 
+    seen = "".join(
+        base64.urlsafe_b64decode(f"{each}==").decode(errors="replace") for each in cursors
+    )
+    assert "acme:invoice-bot" in seen
     assert "stock" not in seen
     assert "globex" not in seen
-    for cursor in ("x", ":", "acme:", ":bot", "a:b:c", "%00", "%7F", "a%20b", "z" * 600):
+    forged = base64.urlsafe_b64encode(b"123456789globex:stock").decode()
+    for cursor in (forged, "x", ":", "acme:", "%00", "%7F", "a%20b", "z" * 600):
         answer = await world.get(OPERATOR, f"{LIST}?cursor={cursor}")
         assert (answer.status, answer.code) == (400, "invalid-request"), cursor
+    other = await world.get(ROOT_OPERATOR, f"{LIST}?limit=1&cursor={cursors[0]}")
+    assert (other.status, other.code) == (400, "invalid-request")
 
 
 @pytest.mark.parametrize(

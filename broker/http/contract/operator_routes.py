@@ -113,6 +113,7 @@ SCHEMAS: Final = {
             "considered": array(ref("PolicyFinding")),
             "determining": array(STRING),
             "truncated": FLAG,
+            "obligations": array(STRING),
         }
     ),
     "PolicyFinding": record(
