@@ -357,7 +357,7 @@ QUERIES: Final = [
     ("/v1/tasks/{task}/report", "limit", ("0", "201", "x")),
     ("/v1/tasks/{task}/report", "more", ("1",)),
     ("/v1/tasks/{task}/credentials", "limit", ("0", "201", "x")),
-    ("/v1/tasks/{task}/credentials", "state", ("active",)),
+    ("/v1/tasks/{task}/credentials", "state", ("dead", "ACTIVE", "")),
 ]
 
 
