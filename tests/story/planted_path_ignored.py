@@ -7,9 +7,9 @@ from broker.client.token import VerifiedToken, read_claims
 from broker.dev.resource_server import main
 
 
-def forget_ancestors(claims: dict[str, object]) -> VerifiedToken:
+def forget_ancestors(claims: dict[str, object], key_id: str) -> VerifiedToken:
     """Read the claims as if the task had no parent."""
-    token = read_claims(claims)
+    token = read_claims(claims, key_id)
     return dataclasses.replace(token, path=(token.task,))
 
 

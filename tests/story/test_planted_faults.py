@@ -41,7 +41,7 @@ PLANTS = {
     "ceiling ignored": broker("ceiling_ignored", "done-explain", "saw no-permit"),
     "receipts lie": broker("receipts_lie", "done-end", "200"),
     "operator unheard": broker("operator_unheard", "forced-end", "still accepted"),
-    "broker dies": broker("broker_dies", "done-end", "BrokerUnreachableError"),
+    "broker dies": broker("broker_dies", "done-end", "ReplyLostError"),
     "verifier blind": resource_server("verifier_blind", "done-end", "200"),
     "age ignored": resource_server("age_ignored", "aged-end", "still accepted"),
     "children orphaned": Plant(

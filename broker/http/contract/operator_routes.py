@@ -52,7 +52,14 @@ _TRACE: Final[dict[str, Schema]] = {
     "missing": array(STRING),
 }
 
-_SELECTOR: Final = record({}, {**_SELECTORS, "in_tenant": STRING})
+_SELECTOR: Final = record(
+    {},
+    {
+        **_SELECTORS,
+        "in_tenant": STRING,
+        "key": described(STRING, "A signing key that was stolen: `broker keys revoke`."),
+    },
+)
 
 SCHEMAS: Final = {
     "Revocation": record(
