@@ -12,11 +12,17 @@ from typing import Any, Final
 
 import yaml
 
-from broker import publishing
+from broker.governance.bundle import Bundle
+from broker.installation import open_installation
+from broker.publishing import Publishing
+from broker.rotation import Rotation
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
 
 SHIPPED: Final = Path(__file__).parents[2] / "config"
+
+WHO: Final = "bench"
+"""In whose name all is published."""
 
 PLENTY: Final = 100_000_000
 """A quota that is counted and never reached."""
@@ -49,8 +55,9 @@ async def install(state: Path, addresses: Addresses, *, workers: int, alg: str) 
     """
     files = write(state, addresses, workers=workers)
     settings = load_document(files[0], Settings)
-    await publishing.init_keys(settings, alg=alg)
-    await publishing.publish(settings, by="bench")
+    async with open_installation(settings) as found:
+        await Rotation(found, by=WHO, alg=alg).init()
+        await Publishing(found, by=WHO).publish(Bundle.from_files(settings.bundle))
     return files
 
 
@@ -58,7 +65,8 @@ async def look_at_everything(file: Path) -> None:
     """Publish one more policy: it refuses nothing, and leaves nothing to be remembered."""
     settings = load_document(file, Settings)
     (settings.bundle.policies / "99-bench.cedar").write_text(LOOKS_AT_EVERYTHING, encoding="utf-8")
-    await publishing.publish(settings, by="bench")
+    async with open_installation(settings) as found:
+        await Publishing(found, by=WHO).publish(Bundle.from_files(settings.bundle))
 
 
 def write(state: Path, addresses: Addresses, *, workers: int) -> list[Path]:
