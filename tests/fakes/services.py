@@ -361,7 +361,7 @@ class FakeExplain:
             "request": {"action": "OpenTask"},
             "explained_at_revision": 4,
             "explanation": explained
-            | {"outcome": "deny", "reason": "no-permit", "truncated": False}
+            | {"outcome": "deny", "reason": "no-permit", "truncated": False, "obligations": []}
             | {"considered": [], "determining": []},
         }
         return await self.stage.play("explain.decision", caller, decision, answer=answer)
