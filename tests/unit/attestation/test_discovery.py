@@ -1,32 +1,15 @@
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
 
 from broker.attestation.discovery import DiscoveryKeySource
-from broker.attestation.url_reader import Access, KeySourceError, open_key_session
-from tests.fakes.issuer import METADATA_PATH, FakeIssuer, Signer, encode
+from broker.attestation.url_reader import Access, KeySourceError
+from tests.fakes.issuer import METADATA_PATH, FakeIssuer, encode
 from tests.fakes.until import until
 
 ISSUER = "https://issuer.example"
-
-
-@pytest.fixture
-async def issuer() -> AsyncIterator[FakeIssuer]:
-    """Run an issuer on the loopback interface."""
-    fake = FakeIssuer(Signer())
-    await fake.start()
-    yield fake
-    await fake.stop()
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[ClientSession]:
-    """Open the session that production uses."""
-    async with open_key_session() as opened:
-        yield opened
 
 
 def source_of(

@@ -1,6 +1,5 @@
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,26 +9,9 @@ from broker.attestation.key_source import (
     FileKeySource,
     KeySourceError,
     UrlKeySource,
-    open_key_session,
 )
 from broker.attestation.keyset import MAX_DOCUMENT_BYTES
-from tests.fakes.issuer import FakeIssuer, Signer
-
-
-@pytest.fixture
-async def issuer() -> AsyncIterator[FakeIssuer]:
-    """Run an issuer on the loopback interface."""
-    fake = FakeIssuer(Signer())
-    await fake.start()
-    yield fake
-    await fake.stop()
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[ClientSession]:
-    """Open the session that production uses."""
-    async with open_key_session() as opened:
-        yield opened
+from tests.fakes.issuer import FakeIssuer
 
 
 async def test_the_text_is_fetched(issuer: FakeIssuer, session: ClientSession) -> None:

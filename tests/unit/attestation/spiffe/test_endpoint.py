@@ -56,13 +56,6 @@ async def serving(document: bytes, svid: Svid, directory: Path) -> AsyncIterator
         await runner.cleanup()
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[ClientSession]:
-    """Open the session that production uses."""
-    async with open_key_session() as opened:
-        yield opened
-
-
 def source_of(
     session: ClientSession, url: str, first: Path, reader: BundleReader | None = None
 ) -> SpiffeEndpointSource:
