@@ -56,11 +56,12 @@ def test_every_verb_is_measured_beside_the_floor() -> None:
             "introspect",
             "complete",
         ]
-        for each in results:
-            for side in ("product", "floor"):
-                [sample] = each[side]
-                assert sample["answered"] > 0
-                assert sample["server_us"] > 0
+        for side in ("product", "floor"):
+            samples = [sample for each in results for sample in each[side]]
+            assert len(samples) == len(results)
+            assert min(sample["answered"] for sample in samples) > 0
+            # The system counts CPU time in hundredths of a second: one short sample may have none.
+            assert sum(sample["server_us"] for sample in samples) > 0
         assert list(Path(place).iterdir()) == []
 
 
