@@ -21,6 +21,7 @@ from broker.http import render
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.limits import Limits
 from broker.http.refusals import TooManyRequestsError
+from broker.model.task import TaskState
 
 PARAMETER: Final = "wait"
 MAX_SECONDS: Final = 30
@@ -34,6 +35,7 @@ _VOLATILE: Final = frozenset({"agent_seen_at", "opener_seen_at"})
 """A heartbeat is no news."""
 
 _SETTLED: Final = frozenset({"confirmed", "expired", "irrevocable"})
+_ENDED: Final = frozenset(TaskState) - {TaskState.OPEN}
 
 Look = Callable[[], Awaitable[render.Json]]
 
@@ -119,12 +121,17 @@ def _is_gone(request: web.Request) -> bool:
 
 
 def _is_settled(seen: Mapping[str, object]) -> bool:
-    """Tell whether this is a report in which nothing will change any more."""
-    task, counts = seen.get("task"), seen.get("counts")
-    if not isinstance(counts, Mapping) or seen["next"] is not None:
+    """Tell whether nothing will change any more: of a task that has ended, or in a whole report.
+
+    The report of an order without receipts is still to be filled; that of an ended task is not,
+    because nothing is granted under it any more.
+    """
+    counts, task = seen.get("counts"), seen.get("task")
+    if not isinstance(counts, Mapping):
+        return seen.get("state") in _ENDED
+    if seen["next"] is not None or not set(counts) <= _SETTLED:
         return False
-    is_over = not isinstance(task, Mapping) or task["state"] != "open"
-    return is_over and bool(counts) and set(counts) <= _SETTLED
+    return task["state"] in _ENDED if isinstance(task, Mapping) else bool(counts)
 
 
 def _tag(seen: Mapping[str, object]) -> str:

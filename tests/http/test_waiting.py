@@ -115,6 +115,19 @@ async def test_a_report_that_cannot_change_is_answered_at_once(
     assert len(stage.calls) == 2
 
 
+async def test_a_task_that_has_ended_is_answered_at_once(
+    client: ClientSession, stage: Stage
+) -> None:
+    """Itself, and its report, although it never had a credential."""
+    stage.answers["tasks.show"] = CLOSED
+    stage.answers["reports.of_task"] = ReportPage((), {}, "")
+
+    status, shown, _ = await ask(client, f"{SHOW}?wait=30", AGENT)
+    assert (status, shown["state"], len(stage.calls)) == (200, "completed", 1)
+    status, shown, _ = await ask(client, f"{REPORT}?wait=30", AGENT)
+    assert (status, shown["counts"], len(stage.calls)) == (200, {}, 3)
+
+
 async def test_places_to_wait_are_few_and_fewer_for_one(
     client: ClientSession, server: HttpServer, stage: Stage
 ) -> None:

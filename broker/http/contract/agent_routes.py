@@ -61,7 +61,7 @@ OPERATIONS: Final = (
         callers=_OPERATOR,
         query={"tenant": NAME, "status": _STATUS, "team": NAME, "name": GLOB, **PAGE},
         answers={200: Answer("One page.", "AgentPage")},
-        problems=("access-denied", "not-found"),
+        problems=("access-denied",),
     ),
     Operation(
         method="GET",

@@ -71,7 +71,8 @@ LIMIT: Final[Schema] = number(1, MAX_PAGE) | {"default": DEFAULT_PAGE}
 WAIT: Final = described(
     number(0, MAX_SECONDS),
     "How many seconds the answer may take: it comes as soon as something has changed since what "
-    "`If-None-Match` names, or since now; at once when every receipt of a report is final.",
+    "`If-None-Match` names, or since now; at once of a task that has ended,"
+    " and in its report once every receipt is final.",
 )
 KNOWN: Final = {
     "If-None-Match": described(STRING, "The `ETag` of what is known; it makes `wait` miss nothing.")
