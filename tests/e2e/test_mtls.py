@@ -13,10 +13,10 @@ import pytest
 from broker.proof.confirmation import of_certificate
 from broker.settings.listening import Listen, TlsFiles
 from tests.fakes.cast import AGENT
-from tests.fakes.certificates import Authority
+from tests.fakes.certificates import Authority, usage
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.issuer import encode
-from tests.fakes.trust_domain import FakeTrustDomain, SigningAuthority, Svid, uris, usage
+from tests.fakes.trust_domain import FakeTrustDomain, SigningAuthority, Svid, uris
 from tests.fakes.world import World, issue_body
 
 PROD, OTHER = FakeTrustDomain("prod.example"), FakeTrustDomain("other.example")

@@ -4,28 +4,59 @@ import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 _LIFE = timedelta(days=365 * 100)
 
 
-_MAY_SIGN = x509.KeyUsage(
-    digital_signature=False,
-    content_commitment=False,
-    key_encipherment=False,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=True,
-    crl_sign=True,
-    encipher_only=False,
-    decipher_only=False,
-)
+def usage(*, sign: bool = True, cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+    """Write a key usage."""
+    return x509.KeyUsage(
+        digital_signature=sign,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=cert_sign,
+        crl_sign=crl_sign,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+MAY_SIGN: Final = usage(sign=False, cert_sign=True, crl_sign=True)
 """Without it Python 3.13 trusts no authority."""
+
+
+def draft(
+    subject: x509.Name,
+    key: CertificatePublicKeyTypes,
+    issuer: tuple[x509.Name, ec.EllipticCurvePublicKey],
+    begins: datetime,
+    life: timedelta,
+) -> x509.CertificateBuilder:
+    """Begin a certificate: all that any of them has. The issuer is its name and its key."""
+    name, issuing_key = issuer
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(name)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + life)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuing_key), critical=False
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
 
 
 class Authority:
@@ -39,7 +70,7 @@ class Authority:
         root = (
             self._builder(self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_MAY_SIGN, critical=True)
+            .add_extension(MAY_SIGN, critical=True)
         )
         self._write(self.ca_file, root.sign(self._key, hashes.SHA256()))
 
@@ -70,20 +101,7 @@ class Authority:
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey
     ) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(_EPOCH)
-            .not_valid_after(_EPOCH + _LIFE)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        )
+        return draft(subject, key, (self._name, self._key.public_key()), _EPOCH, _LIFE)
 
     @staticmethod
     def _write(path: Path, certificate: x509.Certificate) -> None:

@@ -18,26 +18,12 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tests.fakes.certificates import MAY_SIGN, draft, usage
 from tests.fakes.issuer import encode, public_jwk, sign_raw
 
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 
 Extensions = Mapping[Any, tuple[x509.ExtensionType, bool] | None]
-
-
-def usage(*, sign: bool = True, cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
-    """Write a key usage."""
-    return x509.KeyUsage(
-        digital_signature=sign,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=cert_sign,
-        crl_sign=crl_sign,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def uris(*names: str) -> x509.SubjectAlternativeName:
@@ -79,7 +65,7 @@ class SigningAuthority:
         signer = issuer or self
         extensions: dict[object, tuple[x509.ExtensionType, bool] | None] = {
             x509.BasicConstraints: (x509.BasicConstraints(ca=True, path_length=None), True),
-            x509.KeyUsage: (usage(sign=False, cert_sign=True, crl_sign=True), True),
+            x509.KeyUsage: (MAY_SIGN, True),
         }
         if uri:
             extensions[x509.SubjectAlternativeName] = (uris(uri), False)
@@ -97,20 +83,7 @@ class SigningAuthority:
     ) -> x509.Certificate:
         """Sign whatever it is told to."""
         begins = starts or datetime.now(UTC) - timedelta(hours=1)  # noqa: TID251 - TLS reads the real clock
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self.name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(begins)
-            .not_valid_after(begins + life)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
-                critical=False,
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        )
+        builder = draft(subject, key, (self.name, self.key.public_key()), begins, life)
         for extension in extensions.values():
             if extension is not None:
                 builder = builder.add_extension(extension[0], critical=extension[1])

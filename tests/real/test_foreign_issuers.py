@@ -59,6 +59,15 @@ async def world() -> AsyncIterator[World]:
         yield opened
 
 
+@pytest_asyncio.fixture
+async def bao(world: World, part: Callable[[str], Path], request: pytest.FixtureRequest) -> OpenBao:
+    """An OpenBao that the broker will trust. Its algorithm may be a parameter."""
+    started = OpenBao(world, part("openbao"))
+    await started.start(getattr(request, "param", "ES256"))
+    trust(world, {**FROM_BAO, "issuer": started.issuer})
+    return started
+
+
 async def begin(world: World) -> Cast:
     """Start the broker and a resource server that follows its feed."""
     await world.slots[0].start()
@@ -100,27 +109,19 @@ class Workload:
         await self._cast.expect(dead=[held])
 
 
-@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
+@pytest.mark.parametrize("bao", ["ES256", "EdDSA"], indirect=True)
 async def test_an_agent_of_openbao_obtains_uses_and_loses_a_credential(
-    world: World, part: Callable[[str], Path], algorithm: str
+    world: World, bao: OpenBao
 ) -> None:
     """Its keys are found by discovery, and nothing but a stanza was written for it."""
-    bao = OpenBao(world, part("openbao"))
-    await bao.start(algorithm)
-    trust(world, {**FROM_BAO, "issuer": bao.issuer})
     cast = await begin(world)
     login = await bao.enrol(f"agent:{AGENT}", "pod-bao")
 
     await Workload(cast, await bao.identity_token(login), "pod-bao").obtains_uses_and_loses()
 
 
-async def test_keys_of_openbao_rotate_while_the_broker_runs(
-    world: World, part: Callable[[str], Path]
-) -> None:
+async def test_keys_of_openbao_rotate_while_the_broker_runs(world: World, bao: OpenBao) -> None:
     """The next token is taken at once, and the one before it as well."""
-    bao = OpenBao(world, part("openbao"))
-    await bao.start()
-    trust(world, {**FROM_BAO, "issuer": bao.issuer})
     cast = await begin(world)
     login = await bao.enrol(f"agent:{AGENT}", "pod-bao")
     former = Workload(cast, await bao.identity_token(login), "pod-bao")
@@ -134,12 +135,9 @@ async def test_keys_of_openbao_rotate_while_the_broker_runs(
 
 
 async def test_what_openbao_says_to_or_of_somebody_else_opens_nothing(
-    world: World, part: Callable[[str], Path]
+    world: World, bao: OpenBao
 ) -> None:
     """Another audience, another name, and another instance than the task's."""
-    bao = OpenBao(world, part("openbao"))
-    await bao.start()
-    trust(world, {**FROM_BAO, "issuer": bao.issuer})
     cast = await begin(world)
     login = await bao.enrol(f"agent:{AGENT}", "pod-bao")
     mine = Workload(cast, await bao.identity_token(login), "pod-bao")
@@ -158,12 +156,9 @@ async def test_what_openbao_says_to_or_of_somebody_else_opens_nothing(
 
 
 async def test_the_death_of_openbao_blocks_no_other_issuer_and_opens_nothing(
-    world: World, part: Callable[[str], Path]
+    world: World, bao: OpenBao
 ) -> None:
     """Its known keys serve on; who shows a token by an unknown key is refused."""
-    bao = OpenBao(world, part("openbao"))
-    await bao.start()
-    trust(world, {**FROM_BAO, "issuer": bao.issuer})
     cast = await begin(world)
     login = await bao.enrol(f"agent:{AGENT}", "pod-bao")
     known = Workload(cast, await bao.identity_token(login), "pod-bao")
