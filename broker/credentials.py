@@ -17,7 +17,9 @@ from broker.store.task_ledger import TaskLedger
 
 
 class Credentials:
-    """Verbs on leases that give nothing. ``told`` is called with a lease whose end is news."""
+    """Verbs on leases that give nothing. ``told`` is called with a lease whose end is news, ``due``
+    with one that its target has to be told of now.
+    """
 
     def __init__(
         self,
@@ -27,12 +29,14 @@ class Credentials:
         places: Places,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
+        due: Callable[[LeaseId], None],
     ) -> None:
         self._tasks = tasks
         self._leases = leases
         self._places = places
         self._faults = faults
         self._told = told
+        self._due = due
 
     async def show(self, caller: Principal, lease: LeaseId) -> Lease:
         """Show a credential's record to whoever may see its task.
@@ -80,6 +84,8 @@ class Credentials:
         await self._places.free(held.spec, [lease])
         self._faults.reach("give-back.freed")
         self._told(lease)
+        if held.spec.target is not None:
+            self._due(lease)
         return await self._leases.view(lease, held.spec.path)
 
 

@@ -2,6 +2,7 @@
 
     task ─ own it? ─ within its ceiling? ─ decide ─ attenuate, bind to a key
          ─ use evidence up where policy says so ─ grant (ledger and quotas) ─ sign
+                                                ─ or mint at its target (``target_minting``)
 
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.
@@ -39,6 +40,7 @@ from broker.single_use import SingleUse
 from broker.store.evidence_ledger import Use
 from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
 from broker.store.task_tree import TaskTree
+from broker.target_minting import TargetMinting
 
 
 class Issuance:
@@ -52,6 +54,7 @@ class Issuance:
         granting: Granting,
         judgement: Judgement,
         minting: Minting,
+        at_targets: TargetMinting,
         single_use: SingleUse,
         ids: IdFactory,
         faults: FaultPoints,
@@ -62,6 +65,7 @@ class Issuance:
         self._granting = granting
         self._judgement = judgement
         self._minting = minting
+        self._at_targets = at_targets
         self._single_use = single_use
         self._ids = ids
         self._faults = faults
@@ -119,13 +123,19 @@ class Issuance:
             raise await self._judgement.refuse(
                 published, query, "nothing-left", "a scope that the obligations leave"
             )
-        key = key_for(caller, permit.obligations)
+        # Only tokens of ours can be bound to a key.
+        key = None if capability.target else key_for(caller, permit.obligations)
         await self._check_binding(published, query, is_met(key, permit.obligations))
         most = _longest(published, capability, permit.obligations.max_ttl_ms)
         await self._single_use.spend(published, query, permit.obligations, use)
         signer = self._minting.signer()
         granted = self._spec(
-            caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=permit.trace
+            caller,
+            spec,
+            capability,
+            scopes=scopes,
+            key_id="" if capability.target else signer.key_id,
+            trace=permit.trace,
         )
         new = NewLease(
             spec=replace(granted, confirmation=key),
@@ -138,7 +148,17 @@ class Issuance:
             digest=same.digest,
             manifest=signer.manifest,
         )
+        if capability.target:
+            return await self._minted(new, capability, published)
         return await self._granted(new, published)
+
+    async def _minted(
+        self, new: NewLease, capability: Capability, published: Published
+    ) -> IssuedCredential:
+        try:
+            return await self._at_targets.issue(new, capability, published.quotas)
+        finally:
+            self._told(new.spec.id)
 
     async def _granted(self, new: NewLease, published: Published) -> IssuedCredential:
         lease = await self._granting.grant(new, published.quotas)
@@ -299,6 +319,7 @@ def _longest(published: Published, capability: Capability, obliged_ms: int | Non
     if obliged_ms is not None:
         bounds.append(obliged_ms)
     server = published.resource_servers.get(capability.audience)
-    if server is None or server.check is CheckMode.OFFLINE:
+    is_offline = server is None or server.check is CheckMode.OFFLINE
+    if is_offline and not capability.target:  # a target is told, whoever registered it
         bounds.append(published.offline_ttl_ms)
     return min(bounds)

@@ -80,15 +80,17 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
-    """The one answer that delivers a credential: ``access_token.reveal()`` where it is used."""
+    """The one answer that delivers a credential.
+
+    A token of the broker's is ``access_token``; a credential at a target of its own is ``secret``:
+    its words by name, such as ``username`` and ``password``. Reveal either where it is used.
+    """
 
     id: str
     task: str
     kind: str
     capability: str
     audience: str
-    access_token: Secret
-    token_type: str
     scope: str
     expires_in: int
     issued_at: datetime
@@ -96,6 +98,10 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
     max_expires_at: datetime
     generation: int
     renewable: bool
+    access_token: Secret = Secret("")
+    token_type: str = ""
+    target: str = ""
+    secret: dict[str, Secret] = msgspec.field(default_factory=dict)
 
     @property
     def is_bound_to_dpop(self) -> bool:
@@ -115,6 +121,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     revoked_at: datetime | None
     expires_at: datetime | None
+    target: str = ""
+    """The target of a credential that has one; then also how its killing there goes."""
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    settled_at: datetime | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from broker.model.selection import Progress, Selection
 from broker.model.task import Task
 from broker.proof.confirmation import Binding
 from broker.proof.dpop import PROOF_ALGORITHMS
+from broker.secret import Secret
 
 Json = dict[str, object]
 
@@ -100,11 +101,17 @@ def lease(value: Lease) -> Json:
 def issued(value: IssuedCredential, *, now_ms: int) -> Json:
     """Deliver a credential (RFC 6749 §5.1 names)."""
     left_ms = max(0, value.lease.expires_at_ms - now_ms)
-    return _lease(value.lease) | {
-        "access_token": value.credential.reveal(),
-        "token_type": _token_type(value.lease),
-        "expires_in": (left_ms + 500) // 1000,
-    }
+    return (
+        _lease(value.lease)
+        | {"expires_in": (left_ms + 500) // 1000}
+        | _delivered(value.credential, value.lease)
+    )
+
+
+def _delivered(credential: Secret | Mapping[str, Secret], of: Lease) -> Json:
+    if isinstance(credential, Secret):
+        return {"access_token": credential.reveal(), "token_type": _token_type(of)}
+    return {"secret": {name: word.reveal() for name, word in credential.items()}}
 
 
 def listing(name: str, items: Sequence[Json], following: str | None) -> Json:
@@ -256,21 +263,26 @@ def _token_type(value: Lease) -> str:
 def _lease(value: Lease) -> Json:
     spec = value.spec
     bound = {} if spec.confirmation is None else {"bound_to": spec.confirmation.to_claim()}
-    return bound | {
-        "id": spec.id,
-        "task": spec.task,
-        "kind": spec.backend,
-        "capability": spec.capability,
-        "audience": spec.audience,
-        "scope": " ".join(spec.scopes),
-        "expires_at": rfc3339(value.expires_at_ms),
-        "max_expires_at": rfc3339(value.max_expires_at_ms),
-        "issued_at": rfc3339(value.issued_at_ms),
-        "generation": value.generation,
-        "renewable": spec.renewable
-        and value.is_alive
-        and value.expires_at_ms < value.max_expires_at_ms,
-    }
+    at = {} if spec.target is None else {"target": spec.target.name}
+    return (
+        bound
+        | at
+        | {
+            "id": spec.id,
+            "task": spec.task,
+            "kind": spec.backend,
+            "capability": spec.capability,
+            "audience": spec.audience,
+            "scope": " ".join(spec.scopes),
+            "expires_at": rfc3339(value.expires_at_ms),
+            "max_expires_at": rfc3339(value.max_expires_at_ms),
+            "issued_at": rfc3339(value.issued_at_ms),
+            "generation": value.generation,
+            "renewable": spec.renewable
+            and value.is_alive
+            and value.expires_at_ms < value.max_expires_at_ms,
+        }
+    )
 
 
 def _report(page: ReportPage, following: str | None, durability: str) -> Json:
@@ -293,6 +305,17 @@ def _receipt(value: Receipt) -> Json:
         "detail": value.detail,
         "revoked_at": _instant(value.revoked_at_ms),
         "expires_at": _instant(value.expires_at_ms),
+    } | _at_target(value)
+
+
+def _at_target(value: Receipt) -> Json:
+    if not value.target:
+        return {}
+    return {
+        "target": value.target,
+        "attempts": value.attempts,
+        "next_attempt_at": _instant(value.next_attempt_ms),
+        "settled_at": _instant(value.settled_at_ms),
     }
 
 
