@@ -12,8 +12,8 @@ The life of a credential::
 
 - **The place is known first.** ``locate`` names the credential before it exists; whatever it leaves
   at the target without a mint dies by itself within :data:`UNMINTED_MS`.
-- **Called twice**: ``locate`` names the same place; ``mint`` of what exists raises, and changes it not;
-  ``revoke`` of what is gone says that it is gone.
+- **Called twice**: ``locate`` names the same place; ``mint`` of what exists raises, and leaves it
+  as it is; ``revoke`` of what is gone says that it is gone.
 - **Cancelled, or out of time**: the broker stops waiting, the call may go on. So a mint asks
   ``deadline.require()`` before each step that makes something, and makes nothing after it.
 - **Outcome unknown**: any error of ``mint`` but :class:`~backends.errors.NotMintedError` means that
@@ -219,6 +219,11 @@ class Sighting(StrEnum):
 
 class Backend(Protocol):
     """One target, reached by one kind. Called from several threads at once."""
+
+    @property
+    def traits(self) -> Traits:
+        """What its kind promises."""
+        ...
 
     def locate(self, wish: Wish, deadline: Deadline) -> Place:
         """Name the credential that a mint would make, and the target.

@@ -64,6 +64,9 @@ class Lab(Protocol):
         ...
 
 
+_SHORT: Final = 16
+"""No secret is as short as this."""
+
 Promise = Callable[["Trial"], bool]
 
 
@@ -245,7 +248,7 @@ def _secrets_show_nowhere(trial: Trial) -> bool:
             act(wish, place, _now_ms() + 600_000, trial.deadline())
         except BackendError as error:
             told += [str(error), repr(error.__context__), repr(error.__cause__)]
-    return not any(len(word) > 16 and word in text for word in hidden for text in told)
+    return not any(len(word) > _SHORT and word in text for word in hidden for text in told)
 
 
 def _promises_are_possible(trial: Trial) -> bool:

@@ -1,7 +1,7 @@
 """Roles in PostgreSQL: a role of its own for every credential, with what its scopes give.
 
-- Minting is one transaction: without its COMMIT there is nothing. Its session bears the role's name,
-  so that killing finds it, wherever it is.
+- Minting is one transaction: without its COMMIT there is nothing. Its session bears the role's
+  name, so that killing finds it, wherever it is.
 - Killing: end mints under way; no login any more; end every session, old ones included; take over
   what it owns; drop the role. A role that cannot be dropped yet can do nothing any more.
 - ``VALID UNTIL`` bounds logins by password, not sessions: ``self_expiry`` says so.
@@ -12,7 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from psycopg import sql
@@ -133,7 +133,13 @@ class Postgres:
             "sslmode": options.sslmode,
         }
 
-    def renew(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
+    def renew(
+        self,
+        wish: Wish,  # noqa: ARG002 - the contract's
+        place: Place,  # noqa: ARG002
+        expires_at_ms: int,  # noqa: ARG002
+        deadline: Deadline,  # noqa: ARG002
+    ) -> Minted:
         """Refuse: roles are not prolonged."""
         raise BackendError(Trouble.REFUSED, "roles are not prolonged")
 
@@ -163,7 +169,7 @@ class Postgres:
             return Sighting.ABSENT
         return Sighting.ALIVE if found[0][1] else Sighting.DISABLED
 
-    def probe(self, place: Place, deadline: Deadline) -> bool:
+    def probe(self, place: Place, deadline: Deadline) -> bool:  # noqa: ARG002 - the contract's
         """Refuse: without its password nobody can try."""
         raise BackendError(Trouble.REFUSED, "nobody can try without its password")
 
@@ -232,7 +238,7 @@ def _instant(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
 
 
-def _end_all(session: Session, statement: Statement, whose: Any) -> None:
+def _end_all(session: Session, statement: Statement, whose: object) -> None:
     """End sessions until there are none.
 
     Raises:

@@ -17,8 +17,9 @@ from broker.store.task_ledger import TaskLedger
 
 
 class Credentials:
-    """Verbs on leases that give nothing. ``told`` is called with a lease whose end is news, ``due``
-    with one that its target has to be told of now.
+    """Verbs on leases that give nothing.
+
+    ``told`` is called with a lease whose end is news, ``due`` with one to be killed at its target.
     """
 
     def __init__(

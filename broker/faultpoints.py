@@ -28,8 +28,8 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 
 ``decided``: policy has answered. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is in
-the ledger. ``signed``,
-``minted``: the credential exists. ``done``: its target has killed it. ``appended``: it is in the feed log.
+the ledger. ``signed``, ``minted``: the credential exists. ``done``: its target has killed it.
+``appended``: it is in the feed log.
 """
 
 NAMES: Final = frozenset(f"{verb}.{step}" for verb, steps in POINTS.items() for step in steps)

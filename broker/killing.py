@@ -73,7 +73,7 @@ class Killer:
 
     async def work(self, work: Work) -> int | None:
         """Begin with one lease; the ledger is told what comes of it, and when to come back."""
-        self._begin(parse_lease_id(work.subject), work.claimed_ms)
+        _ = self._begin(parse_lease_id(work.subject), work.claimed_ms)
         return None
 
     async def kill(self, lease: LeaseId) -> bool:
@@ -105,7 +105,7 @@ class Killer:
             await asyncio.wait(list(self._at_work.values()))
 
     def _begin(self, lease: LeaseId, now_ms: int) -> "asyncio.Task[str]":
-        """Begin, unless it is under way. ``now_ms`` is an instant of the ledger's that has passed."""
+        """Begin, unless it is under way. ``now_ms``: an instant of the ledger's that has passed."""
         task = self._at_work.get(lease)
         if task is None:
             task = self._at_work[lease] = asyncio.create_task(self._one(lease, now_ms))

@@ -1,4 +1,4 @@
-"""Which kinds of credentials there are: our own, those that come with the broker, and installed ones.
+"""Which kinds of credentials there are: our own, those that come along, and installed ones.
 
 A kind is imported when something first names it: a broker without targets needs none of their
 libraries. Installed packages offer kinds by entry points of the group ``jit_broker.backends``.

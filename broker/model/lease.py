@@ -72,7 +72,7 @@ class Lease:
     is_sure: bool = True
     """False when the ledger's clock and the broker's disagreed: then age says nothing."""
     death: TargetDeath | None = None
-    """How far its death at its target has come; None while it has not ended, or without a target."""
+    """How far its death at its target has come; None while it has not ended, or without one."""
     passed_ms: int = 0
     """An instant that has surely passed: ``judged_at_ms``, or if that is not sure the broker's own
     time where it is earlier."""

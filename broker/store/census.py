@@ -19,8 +19,9 @@ _ORDERED: Final = ("k:", "x:")
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """``outbox`` entries not shipped; ``stuck`` pieces of ordered work; live ``credentials``;
-    ended ones that are not dead at their target yet, and for longer than they should.
+    """``outbox`` entries not shipped; ``stuck`` pieces of ordered work; live ``credentials``.
+
+    ``dying``: ended ones that are not dead at their target yet; ``overdue``: for too long.
     """
 
     outbox: int

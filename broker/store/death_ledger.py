@@ -88,7 +88,7 @@ class DeathLedger:
                 expires_at_ms=int(expires),
                 ended_at_ms=int(ended or 0),
                 ended_by=ended_by or "",
-                was_active=was == LeaseState.ACTIVE or state == LeaseState.ACTIVE,
+                was_active=LeaseState.ACTIVE in (was, state),
                 death=TargetDeath.parse(death) if death else None,
             )
 

@@ -97,14 +97,14 @@ def _work(jobs: "queue.SimpleQueue[_Job | None]") -> None:
         del job, result, error  # a secret lives no longer than its delivery
 
 
-def _tell(job: _Job, result: Any, error: BackendError | None) -> None:
+def _tell(job: _Job, result: object, error: BackendError | None) -> None:
     try:
         job.loop.call_soon_threadsafe(_settle, job, result, error)
     except RuntimeError:
         return  # the loop has ended, and everybody who waited with it
 
 
-def _settle(job: _Job, result: Any, error: BackendError | None) -> None:
+def _settle(job: _Job, result: object, error: BackendError | None) -> None:
     job.done()
     if job.answer.done():
         return

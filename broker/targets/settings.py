@@ -59,7 +59,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_targets(settings: Settings, reading: Reading) -> tuple[Declared, ...]:
-    """Read the targets that the settings name, noting what is wrong; none when they name no file."""
+    """Read the targets that the settings name, noting what is wrong; none without a file."""
     if settings.targets is None:
         return ()
     loaded = reading.read(settings.targets, TargetsFile)

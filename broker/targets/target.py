@@ -1,4 +1,4 @@
-"""One target as the verbs know it: its backend behind threads, deadlines and a breaker of its own."""
+"""One target as the verbs know it: its backend behind threads, a deadline and a breaker."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

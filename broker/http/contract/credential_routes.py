@@ -70,7 +70,8 @@ SCHEMAS: Final = {
             "access_token": STRING,
             "token_type": TOKEN_TYPE,
             "secret": described(
-                mapping(NAME, STRING), "What a credential at a target consists of, by name."
+                mapping(NAME, STRING, most=MAX_REFERENCES),
+                "What a credential at a target consists of, by name.",
             ),
         },
     ),
