@@ -3,7 +3,7 @@
 For whoever writes a kind, in any test runner::
 
     def test_it_keeps_the_contract():
-        assert broken_promises(MyLab()) == []
+        assert broken_promises(MyLab()) == {}
 
 The lab brings a target of its own, a way to use credentials there, and, where it can, ways to
 disturb it. What a lab cannot do is not checked, and :func:`unchecked` says so.
@@ -291,25 +291,22 @@ def unchecked(lab: Lab) -> Iterator[str]:
             yield name
 
 
-def broken_promises(lab: Lab) -> list[str]:
-    """Try every promise; return those that are not kept, in order.
+def broken_promises(lab: Lab) -> dict[str, str]:
+    """Try every promise; return those that are not kept, each with what happened.
 
     One that ends in an error which the contract does not know is not kept.
     """
     trial = Trial(lab)
     skipped = set(unchecked(lab))
-    return [
-        name
-        for name, promise in PROMISES.items()
-        if name not in skipped and not _is_kept(promise, trial)
-    ]
+    tried = {n: _broken(p, trial) for n, p in PROMISES.items() if n not in skipped}
+    return {name: what for name, what in tried.items() if what is not None}
 
 
-def _is_kept(promise: Promise, trial: Trial) -> bool:
+def _broken(promise: Promise, trial: Trial) -> str | None:
     try:
-        return promise(trial)
-    except Exception:  # noqa: BLE001 - whatever it is, the contract does not have it
-        return False
+        return None if promise(trial) else "it is not so"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the contract does not have it
+        return f"{type(error).__name__}: {error}"
 
 
 def _in_time(is_so: Callable[[], bool], seconds: float) -> bool:

@@ -52,7 +52,7 @@ from broker.store.clock_bounds import ClockBounds
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
-from broker.store.limits import Limits
+from broker.store.limits import ledger_limits
 from broker.store.link import Link
 from broker.targets.settings import load_targets
 from broker.targets.targets import Targets, open_targets
@@ -342,17 +342,6 @@ class Broker:
             request_id=self.ledger.ids.operation,
             extra_routes=feed_routes(self._hub, limits=limits),
         )
-
-
-def ledger_limits(settings: Settings) -> Limits:
-    """Return the bounds that the ledger's scripts enforce."""
-    return Limits(
-        outbox=settings.feed.outbox_max_entries,
-        children=settings.tasks.max_children,
-        task_leases=settings.tasks.max_live_credentials,
-        task_ms=settings.tasks.max_ttl_seconds * 1000,
-        retention_ms=settings.retention_seconds * 1000,
-    )
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -117,12 +117,7 @@ class Issuance:
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
         self._faults.reach("issue.decided")
-        narrowed = permit.obligations.scopes
-        scopes = request.scopes if narrowed is None else request.scopes & narrowed
-        if not scopes:
-            raise await self._judgement.refuse(
-                published, query, "nothing-left", "a scope that the obligations leave"
-            )
+        scopes = await self._left(published, query, permit.obligations)
         # Only tokens of ours can be bound to a key.
         key = None if capability.target else key_for(caller, permit.obligations)
         await self._check_binding(published, query, is_met(key, permit.obligations))
@@ -130,12 +125,7 @@ class Issuance:
         await self._single_use.spend(published, query, permit.obligations, use)
         signer = self._minting.signer()
         granted = self._spec(
-            caller,
-            spec,
-            capability,
-            scopes=scopes,
-            key_id="" if capability.target else signer.key_id,
-            trace=permit.trace,
+            caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=permit.trace
         )
         new = NewLease(
             spec=replace(granted, confirmation=key),
@@ -151,6 +141,18 @@ class Issuance:
         if capability.target:
             return await self._minted(new, capability, published)
         return await self._granted(new, published)
+
+    async def _left(
+        self, published: Published, query: Query, obligations: Obligations
+    ) -> frozenset[str]:
+        """Return what the obligations leave of the scopes that are asked for."""
+        narrowed = obligations.scopes
+        scopes = query.scopes if narrowed is None else query.scopes & narrowed
+        if not scopes:
+            raise await self._judgement.refuse(
+                published, query, "nothing-left", "a scope that the obligations leave"
+            )
+        return scopes
 
     async def _minted(
         self, new: NewLease, capability: Capability, published: Published
@@ -228,7 +230,7 @@ class Issuance:
             scopes=tuple(sorted(scopes)),
             evidence_issuer=caller.issuer,
             locator=lease,
-            key_id=key_id,
+            key_id="" if capability.target else key_id,
             trace=trace,
             renewable=capability.renewable,
         )

@@ -281,6 +281,26 @@ def _reaper(
     sets: SetOrders,
     killer: Killer,
 ) -> Reaper:
+    return Reaper(
+        due=parts.ledger.due,
+        leases=parts.ledger.leases,
+        workers=_workers(parts, populations, revocations, sets, killer),
+        buckets=len(parts.ledger.keys.buckets),
+        metrics=parts.metrics,
+        faults=parts.faults,
+        told=parts.news,
+        may_sweep=parts.may_sweep,
+        claims=parts.claims,
+    )
+
+
+def _workers(
+    parts: Parts,
+    populations: Populations,
+    revocations: Revocations,
+    sets: SetOrders,
+    killer: Killer,
+) -> dict[str, Worker]:
     ledger = parts.ledger
     take_down = TakeDown(
         tasks=ledger.tasks,
@@ -302,21 +322,10 @@ def _reaper(
         faults=parts.faults,
         buckets=len(ledger.keys.buckets),
     )
-    workers: dict[str, Worker] = {
+    return {
         "t": Look(ledger.tree, ledger.paths),
         "k": take_down,
         "x": clean_up,
         "v": killer,
         "g": Forget(ledger.tree, retention_ms=parts.retention_ms),
     }
-    return Reaper(
-        due=ledger.due,
-        leases=ledger.leases,
-        workers=workers,
-        buckets=len(ledger.keys.buckets),
-        metrics=parts.metrics,
-        faults=parts.faults,
-        told=parts.news,
-        may_sweep=parts.may_sweep,
-        claims=parts.claims,
-    )

@@ -79,7 +79,7 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """Which policies allowed it, of which version, on which revision of the facts."""
 
 
-class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
+class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The one answer that delivers a credential.
 
     A token of the broker's is ``access_token``; a credential at a target of its own is ``secret``:
@@ -109,7 +109,7 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
         return self.token_type.lower() == "dpop"
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one credential. ``confirmed`` means: its target refuses it from now on."""
 
     credential: str

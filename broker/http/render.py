@@ -13,10 +13,11 @@ from broker.clock import rfc3339
 from broker.cuts import StandingCut
 from broker.http.paging import seal
 from broker.http.query import Window
+from broker.http.render_receipts import receipt
 from broker.http.services import KeySet, Readiness
 from broker.model.decision import Trace
 from broker.model.lease import Lease
-from broker.model.receipt import Receipt, ReportPage
+from broker.model.receipt import ReportPage
 from broker.model.requests import (
     Introspected,
     IssuedCredential,
@@ -289,33 +290,8 @@ def _report(page: ReportPage, following: str | None, durability: str) -> Json:
     return {
         "durability": durability,
         "counts": page.counts,
-        "receipts": [_receipt(each) for each in page.receipts],
+        "receipts": [receipt(each) for each in page.receipts],
         "next": following,
-    }
-
-
-def _receipt(value: Receipt) -> Json:
-    return {
-        "credential": value.lease,
-        "task": value.task,
-        "capability": value.capability,
-        "kind": value.kind,
-        "audience": value.audience,
-        "state": value.state,
-        "detail": value.detail,
-        "revoked_at": _instant(value.revoked_at_ms),
-        "expires_at": _instant(value.expires_at_ms),
-    } | _at_target(value)
-
-
-def _at_target(value: Receipt) -> Json:
-    if not value.target:
-        return {}
-    return {
-        "target": value.target,
-        "attempts": value.attempts,
-        "next_attempt_at": _instant(value.next_attempt_ms),
-        "settled_at": _instant(value.settled_at_ms),
     }
 
 

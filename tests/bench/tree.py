@@ -17,7 +17,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from broker.app import ledger_limits
 from broker.ids import TaskId, bucket_of, parse_task_id
 from broker.model.decision import Trace
 from broker.model.lease import LeaseSpec, LeaseState
@@ -29,6 +28,7 @@ from broker.store.connect import connect
 from broker.store.feed_keys import FeedKeys
 from broker.store.lease_ledger import NewLease
 from broker.store.ledger import Ledger
+from broker.store.limits import ledger_limits
 from broker.store.link import Link, Script
 from tests.bench.load import at_share
 from tests.bench.meter import BenchFailedError, Meter
