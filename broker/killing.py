@@ -20,9 +20,9 @@ from broker.errors import StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, parse_lease_id
 from broker.model.lease import LeaseState
-from broker.model.target import SETTLED, DeathState
+from broker.model.target import DeathState
 from broker.places import Places
-from broker.store.death_ledger import DeathLedger, Dying, Note
+from broker.store.death_ledger import DeathLedger, Dying, Note, Noted
 from broker.store.due_queue import Work
 from broker.store.lease_ledger import LeaseLedger
 from broker.targets.target import Target
@@ -69,7 +69,7 @@ class Killer:
         self._places = places
         self._targets = targets
         self._faults = faults
-        self._at_work: dict[LeaseId, asyncio.Task[str]] = {}
+        self._at_work: dict[LeaseId, asyncio.Task[Noted]] = {}
 
     async def work(self, work: Work) -> int | None:
         """Begin with one lease; the ledger is told what comes of it, and when to come back."""
@@ -82,7 +82,7 @@ class Killer:
         Raises:
             BrokerError: nobody knows; the due queue comes back to it.
         """
-        return await asyncio.shield(self._begin(lease, 0)) in ("gone", *SETTLED)
+        return (await asyncio.shield(self._begin(lease, 0))).is_settled
 
     async def never_minted(self, lease: LeaseId) -> None:
         """Note of a lease that has ended: for certain there is nothing to kill.
@@ -104,7 +104,7 @@ class Killer:
         while self._at_work:
             await asyncio.wait(list(self._at_work.values()))
 
-    def _begin(self, lease: LeaseId, now_ms: int) -> "asyncio.Task[str]":
+    def _begin(self, lease: LeaseId, now_ms: int) -> "asyncio.Task[Noted]":
         """Begin, unless it is under way. ``now_ms``: an instant of the ledger's that has passed."""
         task = self._at_work.get(lease)
         if task is None:
@@ -112,14 +112,14 @@ class Killer:
             task.add_done_callback(lambda done: self._finished(lease, done))
         return task
 
-    def _finished(self, lease: LeaseId, task: "asyncio.Task[str]") -> None:
+    def _finished(self, lease: LeaseId, task: "asyncio.Task[Noted]") -> None:
         del self._at_work[lease]
         if task.cancelled() or (error := task.exception()) is None:
             return
         is_store = isinstance(error, StoreUnavailableError)
         _log.warning("kill-not-noted", credential=lease, exc_info=None if is_store else error)
 
-    async def _one(self, lease: LeaseId, now_ms: int) -> str:
+    async def _one(self, lease: LeaseId, now_ms: int) -> Noted:
         found = await self._deaths.find(lease)
         if found is not None and found.state is LeaseState.RESERVED:
             # Whoever minted it is gone, or late: it never becomes active.
@@ -130,7 +130,7 @@ class Killer:
             return await self._deaths.note(lease, Note(DeathState.PENDING, is_tried=False))
         return await self._follow(lease, found, now_ms)
 
-    async def _follow(self, lease: LeaseId, found: Dying, now_ms: int) -> str:
+    async def _follow(self, lease: LeaseId, found: Dying, now_ms: int) -> Noted:
         if found.death is not None and found.death.is_settled:
             return await self._deaths.note(lease, Note(found.death.state))
         spec = found.spec
@@ -142,11 +142,11 @@ class Killer:
             )
         else:
             achieved = await self._try(target, found, now_ms)
-        state = await self._deaths.note(lease, _note(achieved, target))
+        noted = await self._deaths.note(lease, _note(achieved, target))
         self._faults.reach("kill.noted")
-        if state not in SETTLED:
-            self._alarm(found, achieved, name)
-        return state
+        if not noted.is_settled and noted.since_ms > self._targets.overdue_ms(name):
+            _alarm(found, achieved, name, noted.since_ms)
+        return noted
 
     async def _try(self, target: Target, found: Dying, now_ms: int) -> _Achieved:
         traits = target.traits
@@ -169,22 +169,21 @@ class Killer:
             return _Achieved(DeathState.ACCEPTED, again_in_ms=early_ms)
         return _Achieved(DeathState.CONFIRMED)
 
-    def _alarm(self, found: Dying, achieved: _Achieved, target: str) -> None:
-        """Say so when something lives on at its target for too long."""
-        if achieved.state is DeathState.IRREVOCABLE or found.death is None:
-            return
-        late_ms = found.death.tried_at_ms - found.ended_at_ms
-        if late_ms > self._targets.overdue_ms(target):
-            _log.error(
-                "revocation-overdue",
-                credential=found.spec.id,
-                target=target,
-                kind=found.spec.backend,
-                capability=found.spec.capability,
-                why=achieved.why,
-                tries=found.death.tries,
-                late_seconds=late_ms // 1000,
-            )
+
+def _alarm(found: Dying, achieved: _Achieved, target: str, late_ms: int) -> None:
+    """Say that something lives on at its target for too long."""
+    if achieved.state is DeathState.IRREVOCABLE:
+        return  # the kind has said so
+    _log.error(
+        "revocation-overdue",
+        credential=found.spec.id,
+        target=target,
+        kind=found.spec.backend,
+        capability=found.spec.capability,
+        why=achieved.why,
+        tries=found.death.tries if found.death is not None else 0,
+        late_seconds=late_ms // 1000,
+    )
 
 
 def _place(found: Dying) -> Place:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from broker.ids import IdFactory, LeaseId
 from broker.model.lease import LeaseSpec, LeaseState
-from broker.model.target import DeathState, TargetDeath
+from broker.model.target import SETTLED, DeathState, TargetDeath
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
@@ -46,6 +46,19 @@ class Note:
     again_in_ms: int = 0
     dead_after_ms: int | None = None
     is_tried: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A lease's state, or ``gone``, ``alive`` or ``reserved``; and how long ago it ended."""
+
+    state: str
+    since_ms: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing of it is alive at its target."""
+        return self.state in ("gone", *SETTLED)
 
 
 class DeathLedger:
@@ -92,8 +105,8 @@ class DeathLedger:
                 death=TargetDeath.parse(death) if death else None,
             )
 
-    async def note(self, lease: LeaseId, note: Note) -> str:
-        """Note what became of killing a lease; return its state, or why there is none.
+    async def note(self, lease: LeaseId, note: Note) -> Noted:
+        """Note what became of killing a lease; return where it stands then.
 
         Raises:
             StoreUnavailableError: perhaps it was not noted; the due queue comes back to it.
@@ -112,4 +125,4 @@ class DeathLedger:
             int(note.is_tried),
         ]
         reply = await self._link.run(scripts.LEASE_DEATH, keys, args)
-        return str(reply[0])
+        return Noted(str(reply[0]), int(reply[1]) if len(reply) > 1 else 0)

@@ -21,6 +21,8 @@ class ToyTarget:
         self.credentials: dict[str, Request] = {}
         self.sessions: dict[str, str] = {}
         self.asked: list[str] = []
+        """What was asked, answered or not."""
+        self._frozen: tuple[str, ...] | None = None
         self.is_losing = False
         self._running = threading.Event()
         self._running.set()
@@ -52,8 +54,9 @@ class ToyTarget:
         with self._lock:
             return set(self.credentials)
 
-    def freeze(self) -> None:
-        """Take connections and answer nothing."""
+    def freeze(self, *operations: str) -> None:
+        """Take requests of these kinds, or of any, and answer none of them."""
+        self._frozen = operations
         self._running.clear()
 
     def thaw(self) -> None:
@@ -72,10 +75,13 @@ class ToyTarget:
         with connection, connection.makefile("rw") as lines:
             try:
                 line = lines.readline()
-                self._running.wait()
                 if not line:
                     return
-                answer = self._answer(json.loads(line))
+                request = json.loads(line)
+                self.asked.append(request["op"])
+                if not self._frozen or request["op"] in self._frozen:
+                    self._running.wait()
+                answer = self._answer(request)
                 if not self.is_losing:
                     lines.write(json.dumps(answer) + "\n")
                     lines.flush()
@@ -84,7 +90,6 @@ class ToyTarget:
 
     def _answer(self, request: Request) -> Request:
         with self._lock:
-            self.asked.append(request["op"])
             return {"identity": self.identity, **getattr(self, f"_{request['op']}")(request)}
 
     def _who(self, _: Request) -> Request:

@@ -1,10 +1,10 @@
 -- Note what became of killing a lease at its target, and when to go on. KEYS: meta cuts due out dying lease
 -- ARGV: id, op, earliest, latest, state, why, come back after, retention, slack, tried (1 or 0)
 -- slack: how long after its expiry it has surely died of age there, '' where it does not of itself.
--- What is settled stays so. Answers the state, or 'gone', or 'alive', or 'reserved'.
+-- What is settled stays so. Answers the state and how long ago it ended, or 'gone', 'alive', 'reserved'.
 local now, sure = cautious_clock(ARGV[3], ARGV[4])
 local member = 'v:' .. ARGV[1]
-local lease = redis.call('HMGET', KEYS[6], 'state', 'expires', 'tenant', 'death', 'target', 'task', 'capability')
+local lease = redis.call('HMGET', KEYS[6], 'state', 'expires', 'tenant', 'death', 'target', 'task', 'capability', 'ended')
 local function leave()
   redis.call('ZREM', KEYS[5], ARGV[1])
   redis.call('ZREM', KEYS[3], member)
@@ -35,4 +35,4 @@ else
   redis.call('ZADD', KEYS[3], text(again), member)
   redis.call('HSET', KEYS[6], 'death', table.concat({state, ARGV[6], text(tries), tried_at, text(again), '0'}, ' '))
 end
-return {state}
+return {state, text(now - tonumber(lease[8] or text(now)))}
