@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from broker.audit.json_lines import JsonLinesSink, sink_name
+from broker.audit.standby import UNSEEN
 from broker.audit.trail_file import TrailFile
 from broker.audit.verify import verify
 from broker.clock import SystemClock
@@ -288,18 +289,81 @@ async def _is_writing(sink: JsonLinesSink) -> bool:
 
 @one_server
 async def test_a_sink_is_not_healthy_before_it_has_its_file(log: FeedLog, path: Path) -> None:
-    """Nothing is minted by a broker whose trail another one holds; it goes on when that is gone."""
+    """Nothing is minted where somebody else holds the file and writes none of it."""
     other = TrailFile(path)
     other.open()
     sink = make_sink(log, path)
     before = sink.reason()
     async with running(sink):
-        await eventually(lambda: _is_unhealthy(sink, "another broker writes it"))
+        await eventually(lambda: _is_unhealthy(sink, UNSEEN))
         other.close()
         await eventually(lambda: _is_healthy(sink))
 
     assert before == "not opened yet"
     assert str(path) not in before
+
+
+@one_server
+async def test_two_that_share_a_file_write_every_entry_once(log: FeedLog, path: Path) -> None:
+    """One writes, the other stands by, well all the time, and takes over when the first dies."""
+    first, second = make_sink(log, path), make_sink(log, path)
+    async with running(second):
+        async with running(first):
+            await happen(log, 1, 2)
+            await eventually(lambda: has_stored(log, path.stem, 2))
+            await eventually(lambda: _are_healthy(first, second))
+        await happen(log, 3)
+        await eventually(lambda: has_stored(log, path.stem, 3))
+        await eventually(lambda: _is_healthy(second))
+
+    assert seqs(path) == [1, 2, 3]
+    await assert_whole(log, path)
+
+
+async def _are_healthy(*sinks: JsonLinesSink) -> bool:
+    return all(sink.is_healthy() for sink in sinks)
+
+
+@one_server
+async def test_who_stands_by_is_as_sick_as_the_writer(
+    log: FeedLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What hangs at the writer is recorded nowhere: the other one mints nothing either."""
+    release = threading.Event()
+    append, clock = TrailFile.append, FakeClock()
+
+    def hang(self: TrailFile, data: bytes) -> None:
+        release.wait(PATIENCE_S)
+        append(self, data)
+
+    writer = make_sink(log, path)
+    second = JsonLinesSink(path, log, clock=clock, name=path.stem)
+    async with running(writer):
+        await eventually(lambda: _is_healthy(writer))
+        async with running(second):
+            await eventually(lambda: _is_healthy(second))
+            monkeypatch.setattr(TrailFile, "append", hang)
+            await happen(log, 1)
+            await eventually(lambda: _is_writing(writer))
+            clock.advance(2_001)
+            await eventually(lambda: _is_unhealthy(second, "has not written for 2001 ms"))
+            release.set()
+            await eventually(lambda: has_stored(log, path.stem, 1))
+            await eventually(lambda: _is_healthy(second))
+
+    assert seqs(path) == [1]
+
+
+@one_server
+async def test_who_stands_by_sees_that_the_file_is_unfit(log: FeedLog, path: Path) -> None:
+    """The first to open it lets it go again, and both say why."""
+    await happen(log, 1, 2)
+    await copies(log, path, 2)
+    write(path, read(path).replace(b'"n":2', b'"n":3'))
+    first, second = make_sink(log, path), make_sink(log, path)
+    async with running(first, second):
+        for sink in (first, second):
+            await eventually(lambda sink=sink: _is_unhealthy(sink, "changed after it was written"))
 
 
 @one_server
