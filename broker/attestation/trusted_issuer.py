@@ -118,6 +118,7 @@ class TrustedIssuer:
             subject=_subject(claims),
             expires_at_ms=validity.expires_at_ms,
             claims=selected,
+            begins_at_ms=validity.not_before_ms,
         )
 
     def _report_unknown(self, claims: SignedClaims) -> None:

@@ -69,6 +69,11 @@ class Attested(Protocol):
         """The one name of the evidence."""
         ...
 
+    @property
+    def begins_at_ms(self) -> int:
+        """The first instant at which anybody can have taken the evidence."""
+        ...
+
 
 class Registry:
     """The registered of one published bundle. Immutable."""
@@ -103,6 +108,7 @@ class Registry:
             expires_at_ms=attested.expires_at_ms,
             claims=dict(attested.claims),
             evidence=attested.evidence,
+            begins_at_ms=attested.begins_at_ms,
         )
 
     def confirm(self, caller: Principal) -> Principal:

@@ -29,6 +29,7 @@ class Principal(msgspec.Struct, frozen=True):
     granted on it. ``claims`` holds only the claims that the issuer's declaration lets through.
     ``proven`` are the keys that this very request has shown to hold. ``evidence`` is the one name
     of what was shown, by which single use is kept; what has no name cannot be used once.
+    ``begins_at_ms`` is the first instant at which any broker can have taken it.
     """
 
     kind: Kind
@@ -41,6 +42,7 @@ class Principal(msgspec.Struct, frozen=True):
     claims: Mapping[str, str | int | bool] = msgspec.field(default_factory=dict)
     proven: ProvenKeys = NOTHING_PROVEN
     evidence: str = ""
+    begins_at_ms: int = 0
 
     def answers_for(self, tenant: str) -> bool:
         """Tell whether this principal belongs to the tenant (I16)."""
