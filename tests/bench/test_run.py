@@ -68,7 +68,7 @@ def test_every_verb_is_measured_beside_the_floor() -> None:
 def test_a_tree_is_closed_and_taken_down() -> None:
     """Small: until nothing of it is left, in the ledger or on its way to the feed."""
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
-        bench = start(Path(place), "--json", "tree", "--leases", "300")
+        bench = start(Path(place), "tree", "--leases", "300", "--json")
         out, err = bench.communicate()
 
         assert bench.returncode == 0, err
