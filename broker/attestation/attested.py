@@ -1,15 +1,15 @@
 """What a verified token says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from broker.model.principal import Kind
 
 Scalar = str | int | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Attested:
+class Attested(msgspec.Struct, frozen=True):
     """The result of attestation; only this package builds one. A registry makes a principal of it.
 
     ``tenant`` is empty when the issuer's declaration maps none. ``expires_at_ms`` is the token's
@@ -25,6 +25,6 @@ class Attested:
     issuer: str
     subject: str
     expires_at_ms: int
-    claims: Mapping[str, Scalar] = field(default_factory=dict)
+    claims: Mapping[str, Scalar] = msgspec.field(default_factory=dict)
     evidence: str = ""
     begins_at_ms: int = 0

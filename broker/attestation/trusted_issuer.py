@@ -7,8 +7,10 @@
 - Nothing of the claims is read before the signature holds, except ``iss``, to choose this issuer.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from broker import text
 from broker.attestation.attested import Attested

@@ -5,8 +5,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from broker.errors import AttestationError
 from broker.governance.document import BundleDocument

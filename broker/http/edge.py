@@ -8,10 +8,10 @@ One instead of several because each costs on every request. What it decides:
 """
 
 import asyncio
-from dataclasses import replace
 from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
+from msgspec.structs import replace
 
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidProofError, InvalidRequestError

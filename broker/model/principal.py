@@ -1,8 +1,9 @@
 """Who a caller has been shown to be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
 
@@ -19,8 +20,7 @@ class Kind(StrEnum):
     RESOURCE = "resource"
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """The verified result of attestation. Only an attestor builds one.
 
     ``name`` is the registered identity (an agent's, orchestrator's or operator's name; for a
@@ -39,7 +39,7 @@ class Principal:
     issuer: str
     subject: str
     expires_at_ms: int
-    claims: Mapping[str, str | int | bool] = field(default_factory=dict)
+    claims: Mapping[str, str | int | bool] = msgspec.field(default_factory=dict)
     proven: ProvenKeys = NOTHING_PROVEN
     evidence: str = ""
     begins_at_ms: int = 0

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
 from tests.fakes.cast import AGENT, OPERATOR, ORCHESTRATOR, SMALL
+from tests.fakes.replace import replace
 from tests.fakes.respelling import loose, mirrored, padded
 from tests.fakes.world import Answer, World, issue_body, task_body
 from tests.fakes.world_config import ISSUERS
