@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from broker.model.principal import Kind
+from broker.proof.confirmation import Confirmation
 
 Scalar = str | int | bool
 
@@ -15,6 +16,7 @@ class Attested:
     ``tenant`` is empty when the issuer's declaration maps none. ``expires_at_ms`` is the token's
     own end. ``claims`` holds the declared claims that are strings, integers or booleans.
     ``evidence`` is the one name of what was shown (:mod:`broker.attestation.evidence`).
+    ``bound_to`` is the key whose possession the request that shows it has to prove, if any.
     """
 
     kind: Kind
@@ -26,3 +28,4 @@ class Attested:
     expires_at_ms: int
     claims: Mapping[str, Scalar] = field(default_factory=dict)
     evidence: str = ""
+    bound_to: Confirmation | None = None

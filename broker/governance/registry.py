@@ -12,6 +12,7 @@ from broker.errors import AttestationError
 from broker.governance.document import BundleDocument
 from broker.governance.records import AgentRecord, Status
 from broker.model.principal import ALL_TENANTS, Kind, Principal
+from broker.proof.confirmation import Confirmation
 
 UNREGISTERED: Final = "unregistered"
 """Nobody by that name, of that kind, in that tenant."""
@@ -68,6 +69,11 @@ class Attested(Protocol):
         """The one name of the evidence."""
         ...
 
+    @property
+    def bound_to(self) -> Confirmation | None:
+        """The key that the evidence is bound to, if any."""
+        ...
+
 
 class Registry:
     """The registered of one published bundle. Immutable."""
@@ -102,6 +108,7 @@ class Registry:
             expires_at_ms=attested.expires_at_ms,
             claims=dict(attested.claims),
             evidence=attested.evidence,
+            bound_to=attested.bound_to,
         )
 
     def confirm(self, caller: Principal) -> Principal:

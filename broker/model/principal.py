@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
+from broker.proof.confirmation import NOTHING_PROVEN, Confirmation, ProvenKeys
 
 ALL_TENANTS = "*"
 """What an operator's tenant list holds when the operator answers for every tenant."""
@@ -29,6 +29,8 @@ class Principal:
     granted on it. ``claims`` holds only the claims that the issuer's declaration lets through.
     ``proven`` are the keys that this very request has shown to hold. ``evidence`` is the one name
     of what was shown, by which single use is kept; what has no name cannot be used once.
+    ``bound_to`` is the key that the evidence itself is bound to; the edge lets nobody through whose
+    request does not hold it.
     """
 
     kind: Kind
@@ -41,6 +43,7 @@ class Principal:
     claims: Mapping[str, str | int | bool] = field(default_factory=dict)
     proven: ProvenKeys = NOTHING_PROVEN
     evidence: str = ""
+    bound_to: Confirmation | None = None
 
     def answers_for(self, tenant: str) -> bool:
         """Tell whether this principal belongs to the tenant (I16)."""
