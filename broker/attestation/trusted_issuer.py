@@ -7,8 +7,10 @@
 - Nothing of the claims is read before the signature holds, except ``iss``, to choose this issuer.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from broker import text
 from broker.attestation.attested import Attested
@@ -116,6 +118,7 @@ class TrustedIssuer:
             subject=_subject(claims),
             expires_at_ms=validity.expires_at_ms,
             claims=selected,
+            begins_at_ms=validity.not_before_ms,
         )
 
     def _report_unknown(self, claims: SignedClaims) -> None:

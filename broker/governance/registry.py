@@ -5,8 +5,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from broker.errors import AttestationError
 from broker.governance.document import BundleDocument
@@ -70,6 +71,11 @@ class Attested(Protocol):
         ...
 
     @property
+    def begins_at_ms(self) -> int:
+        """The first instant at which anybody can have taken the evidence."""
+        ...
+
+    @property
     def bound_to(self) -> Confirmation | None:
         """The key that the evidence is bound to, if any."""
         ...
@@ -108,6 +114,7 @@ class Registry:
             expires_at_ms=attested.expires_at_ms,
             claims=dict(attested.claims),
             evidence=attested.evidence,
+            begins_at_ms=attested.begins_at_ms,
             bound_to=attested.bound_to,
         )
 

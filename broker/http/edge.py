@@ -9,10 +9,10 @@ One instead of several because each costs on every request. What it decides:
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, ParamSpec
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
+from msgspec.structs import replace
 
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidProofError, InvalidRequestError
@@ -149,11 +149,13 @@ class Edge:
         )
         if is_dpop and dpop is None:
             raise InvalidProofError("the scheme DPoP comes with a proof", field=PROOF)
-        proven = NOTHING_PROVEN if not chain else self._clients.key_of(chain)
-        proven = replace(proven, dpop=dpop)
+        proven = NOTHING_PROVEN
+        if dpop is not None or chain:
+            proven = replace(self._clients.key_of(chain), dpop=dpop)
+            caller = replace(caller, proven=proven)
         if bound_to is not None:
             _require(ensure_held, bound_to, scheme, proven)
-        return caller if proven == NOTHING_PROVEN else replace(caller, proven=proven)
+        return caller
 
     def _client_behind_proxy(self, request: web.Request) -> str:
         """Name the client that a trusted proxy speaks for.

@@ -6,7 +6,9 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from broker.errors import NotFoundError
 from broker.ids import IdFactory, LeaseId, TaskId
@@ -19,12 +21,11 @@ from broker.store.link import Link, Reply
 from broker.store.paths import Paths
 from broker.store.refusals import accept
 
-END_BATCH = 50
+END_BATCH = 25
 """Leases ended by one script: a few milliseconds of the server's time (DESIGN §4: at most 20)."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewLease:
+class NewLease(msgspec.Struct, frozen=True):
     """What granting writes. Times are bounds: the script takes the nearest of all.
 
     ``facts`` and ``manifest`` are what the decision and the signing key are of: the ledger refuses
@@ -42,8 +43,7 @@ class NewLease:
     manifest: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(msgspec.Struct, frozen=True):
     """What renewing needs besides the lease."""
 
     ttl_ms: int
@@ -55,8 +55,7 @@ class Renewal:
     manifest: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(msgspec.Struct, frozen=True):
     """The dates that the ledger has set, to be signed exactly, by the key ``key_id``.
 
     ``is_new`` is false for the repeat of an idempotent request.

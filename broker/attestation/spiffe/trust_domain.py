@@ -7,13 +7,14 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from broker.attestation.attested import Attested
 from broker.attestation.claims import SignedClaims, check_audience, read_binding
 from broker.attestation.compact import UnverifiedToken
-from broker.attestation.dates import DateRules, read_svid_validity
+from broker.attestation.dates import DateRules, Validity, read_svid_validity
 from broker.attestation.declared_claims import ClaimsDeclaration
 from broker.attestation.evidence import name_of_token
 from broker.attestation.header import ABSENT, check_header
@@ -65,7 +66,7 @@ class TrustDomain:
             spiffe_id,
             self._declaration.rules,
             svid=JWT,
-            expires_at_ms=validity.expires_at_ms,
+            validity=validity,
             evidence=name_of_token(self.issuer, token.unverified_header, claims),
             signed_claims=claims,
         )
@@ -80,7 +81,7 @@ class TrustDomain:
         proof.validity.check(self._clock.now_ms())
         return self.keys.is_usable and self.keys.generation == proof.generation
 
-    def bearer(self, spiffe_id: SpiffeId, *, expires_at_ms: int, evidence: str) -> Attested:
+    def bearer(self, spiffe_id: SpiffeId, *, validity: Validity, evidence: str) -> Attested:
         """Say who bears an ID that an X.509-SVID of this trust domain has proven.
 
         Raises:
@@ -90,7 +91,7 @@ class TrustDomain:
             spiffe_id,
             self._declaration.rules,
             svid=X509,
-            expires_at_ms=expires_at_ms,
+            validity=validity,
             evidence=evidence,
             signed_claims={},
         )

@@ -33,6 +33,7 @@ class Shown:
     expires_at_ms: int = 5_000
     claims: Mapping[str, str | int | bool] = field(default_factory=lambda: {"env": "prod"})
     evidence: str = "its name"
+    begins_at_ms: int = 1_000
     bound_to: Confirmation | None = None
 
 
@@ -81,6 +82,7 @@ def test_a_registered_agent_becomes_a_principal() -> None:
         expires_at_ms=5_000,
         claims={"env": "prod"},
         evidence="its name",
+        begins_at_ms=1_000,
     )
 
 
