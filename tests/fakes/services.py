@@ -162,20 +162,17 @@ class FakeTasks:
         """Beat."""
         return await self.stage.play("tasks.heartbeat", caller, task, answer=a_task(task))
 
-    async def extend(self, caller: Principal, task: TaskId, request: ExtendTask) -> Task:
+    async def extend(
+        self, caller: Principal, task: TaskId, request: ExtendTask, idempotency_key: str
+    ) -> Task:
         """Extend."""
-        return await self.stage.play("tasks.extend", caller, task, request, answer=a_task(task))
+        asked = (task, request, idempotency_key)
+        return await self.stage.play("tasks.extend", caller, *asked, answer=a_task(task))
 
     async def close(self, caller: Principal, task: TaskId, outcome: TaskState, reason: str) -> Task:
         """Close."""
-        closed = replace(
-            a_task(task),
-            state=outcome,
-            is_alive=False,
-            closed_at_ms=NOW_MS + 1_000,
-            ended_by="done",
-            closed_by=caller.ref,
-        )
+        at_ms, by = NOW_MS + 1_000, {"ended_by": "done", "closed_by": caller.ref}
+        closed = replace(a_task(task), state=outcome, is_alive=False, closed_at_ms=at_ms, **by)
         return await self.stage.play("tasks.close", caller, task, outcome, reason, answer=closed)
 
 

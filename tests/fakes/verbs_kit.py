@@ -165,7 +165,7 @@ class VerbsKit:
 
     async def extend(self, task: Task) -> Task:
         """Move a task's deadline a little."""
-        return await self.verbs.tasks.extend(self.agent, task.spec.id, ExtendTask(600_000))
+        return await self.verbs.tasks.extend(self.agent, task.spec.id, ExtendTask(600_000), "")
 
     async def issue(self, task: Task, key: str = "", ttl_ms: int = 60_000) -> str:
         """Issue a credential for orders; return its id."""

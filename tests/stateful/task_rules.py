@@ -191,7 +191,7 @@ class TaskRules(Stage):
         refusals = self._for_either(task, is_owner=is_owner)
         request = ExtendTask(ttl)
         if self.act(
-            lambda: self.world.verbs.tasks.extend(caller, task.id, request), refusals, fault
+            lambda: self.world.verbs.tasks.extend(caller, task.id, request, ""), refusals, fault
         ):
             self.model.extended(task, ttl)
 
