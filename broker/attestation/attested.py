@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from broker.model.principal import Kind
+from broker.proof.confirmation import Confirmation
 
 Scalar = str | int | bool
 
@@ -16,6 +17,7 @@ class Attested(msgspec.Struct, frozen=True):
     own end, ``begins_at_ms`` the first instant at which anybody can have taken it. ``claims`` holds
     the declared claims that are strings, integers or booleans.
     ``evidence`` is the one name of what was shown (:mod:`broker.attestation.evidence`).
+    ``bound_to`` is the key whose possession the request that shows it has to prove, if any.
     """
 
     kind: Kind
@@ -28,3 +30,4 @@ class Attested(msgspec.Struct, frozen=True):
     claims: Mapping[str, Scalar] = msgspec.field(default_factory=dict)
     evidence: str = ""
     begins_at_ms: int = 0
+    bound_to: Confirmation | None = None

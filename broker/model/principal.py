@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
+from broker.proof.confirmation import NOTHING_PROVEN, Confirmation, ProvenKeys
 
 ALL_TENANTS = "*"
 """What an operator's tenant list holds when the operator answers for every tenant."""
@@ -30,6 +30,8 @@ class Principal(msgspec.Struct, frozen=True):
     ``proven`` are the keys that this very request has shown to hold. ``evidence`` is the one name
     of what was shown, by which single use is kept; what has no name cannot be used once.
     ``begins_at_ms`` is the first instant at which any broker can have taken it.
+    ``bound_to`` is the key that the evidence itself is bound to; the edge lets nobody through whose
+    request does not hold it.
     """
 
     kind: Kind
@@ -43,6 +45,7 @@ class Principal(msgspec.Struct, frozen=True):
     proven: ProvenKeys = NOTHING_PROVEN
     evidence: str = ""
     begins_at_ms: int = 0
+    bound_to: Confirmation | None = None
 
     def answers_for(self, tenant: str) -> bool:
         """Tell whether this principal belongs to the tenant (I16)."""
