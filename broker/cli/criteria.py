@@ -21,9 +21,13 @@ _OPTIONS: Final = (
     click.option("--task", cls=One, help="A task and everything below it."),
     click.option("--agent", cls=One, help="What an agent holds, and what it has handed on."),
     click.option("--capability", cls=One, help="Everything of a capability."),
-    click.option("--issuer", cls=One, help="Everything that was got with an issuer's workload tokens."),
+    click.option(
+        "--issuer", cls=One, help="Everything that was got with an issuer's workload tokens."
+    ),
     click.option("--tenant", cls=One, help="Everything of a tenant."),
-    click.option("--task-name", cls=One, help="Tasks of such a name (* and ?), and what is below them."),
+    click.option(
+        "--task-name", cls=One, help="Tasks of such a name (* and ?), and what is below them."
+    ),
     click.option("--data-class", cls=One, help="Everything of a data class."),
     click.option(
         *("--older-than", "older_than_seconds"),

@@ -72,8 +72,10 @@ class Desk:
         match error:
             case TokenSourceError():
                 return f"No workload token can be read from {self.token}: check --token-file."
-            case BrokerUnreachableError() if isinstance(error.__cause__, aiohttp.ClientSSLError):
-                return f"The TLS certificate at {self.url} is not trusted: {error.__cause__}"
+            case BrokerUnreachableError(__cause__=aiohttp.ClientConnectorCertificateError() as why):
+                return f"The TLS certificate at {self.url} is not trusted: {why}"
+            case BrokerUnreachableError(__cause__=aiohttp.ClientSSLError()):
+                return f"What answers at {self.url} speaks no TLS: check the scheme in --broker."
             case BrokerUnreachableError():
                 return f"No broker answers at {self.url}: check --broker, or try again later."
             case AccessRefusedError(decision=decision) if decision:

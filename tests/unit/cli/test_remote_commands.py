@@ -258,10 +258,33 @@ def test_a_broker_that_is_not_there_is_named(
     assert "No broker answers at http://127.0.0.1:9" in capsys.readouterr().err
 
 
+def test_what_speaks_no_tls_is_no_matter_of_certificates(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever wrote https for http looks at the address, not for an authority to trust."""
+    url = broker.url.replace("http://", "https://")
+
+    assert main(["task", "list", "--broker", url]) == exits.UNAVAILABLE
+
+    assert f"What answers at {url} speaks no TLS" in capsys.readouterr().err
+
+
+def test_a_task_is_printed_as_the_api_has_it(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program that reads both finds the same numbers, written the same way."""
+    broker.answers[f"GET {TASK}"] = (200, answers.task())
+
+    assert main(["task", "show", answers.TASK, "--json"]) == exits.OK
+
+    assert json.dumps(json.loads(capsys.readouterr().out)) == json.dumps(answers.task())
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["task", "show", "t_7"], "not a well-formed id"),
+        (["task", "show", "t_7"], "send a whole t_… or c_… as it was given (field task)"),
+        (["explain", "x"], "send a whole d_… as it was given (field decision)"),
         (["task", "show", answers.TASK, "--broker", "http://broker.example"], "must be https"),
         (["task", "show", answers.TASK, "--broker", "broker"], "must be absolute"),
         (["revoke", "--reason", "x"], "say what to revoke, with some of --credential, --task"),
