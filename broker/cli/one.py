@@ -13,7 +13,7 @@ class One(click.Option):
     """An option that is given once, with a value, or left away."""
 
     def __init__(self, *args: Any, **attributes: Any) -> None:  # noqa: ANN401 - click's own
-        super().__init__(*args, multiple=True, **attributes)
+        super().__init__(*args, **{**attributes, "multiple": True})
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401 - click's own
         """Return the one value; an empty one when the option was left away.
