@@ -91,8 +91,7 @@ def revoke(  # noqa: PLR0913 - one argument per option
         return
     if not reason:
         raise click.UsageError("Missing option '--reason': say why, for the audit trail.")
-    waiting = Waiting(Level(wait) if wait else None, timeout)
-    wish = Wish(reason, idempotency_key, waiting, is_sure=yes)
+    wish = Wish(reason, idempotency_key, Waiting.of(wait, timeout), is_sure=yes)
     if digest:
         is_named = everything or in_tenant or any(named.values())
         meant = of_set(named, everything=everything, in_tenant=in_tenant) if is_named else None
