@@ -17,10 +17,10 @@ from tests.fakes.world import World
 PATIENCE_S: Final = 500
 """A command that takes longer is stuck."""
 
-OPEN: Final = (
+OPEN: Final = [
     *("task", "open", "--name", "reconcile-invoices", "--agent", "invoice-bot"),
     *("--tenant", "acme", "--capability", "orders-api=orders:read", "--ttl", "10m"),
-)
+]
 """A command line that opens a task."""
 
 
