@@ -10,7 +10,8 @@
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from broker.binding import is_held, is_met, key_for, latest_end_ms
 from broker.errors import (

@@ -28,7 +28,7 @@ from broker.questions import about_extension, about_opening
 from broker.secret import Secret
 from broker.single_use import SingleUse
 from broker.store.evidence_ledger import Use
-from broker.store.task_ledger import NewTask, TaskLedger
+from broker.store.task_ledger import Extension, NewTask, TaskLedger
 
 _ENDINGS: Final = {
     TaskState.COMPLETED: "done",
@@ -231,15 +231,20 @@ class Tasks:
         self._faults.reach("heartbeat.written")
         return await self._ledger.view(task)
 
-    async def extend(self, caller: Principal, task: TaskId, request: ExtendTask) -> Task:
+    async def extend(
+        self, caller: Principal, task: TaskId, request: ExtendTask, idempotency_key: str
+    ) -> Task:
         """Move the deadline on; policy decides, and it never passes the last one, set at opening.
+
+        The same request under the same key moves it once.
 
         Raises:
             AccessDeniedError: policy refuses.
             EvidenceUsedError: policy wants evidence that was not used before.
             TaskClosedError: the task has ended.
         """
-        use = self._single_use.begin(Repeatable("", ""))
+        same = repeatable(caller, f"extend {task}", idempotency_key, request)
+        use = self._single_use.begin(same)
 
         async def attempt(published: Published, known: Principal) -> Task:
             found = await self._ledger.view(task)
@@ -250,7 +255,8 @@ class Tasks:
             self._faults.reach("extend.decided")
             await self._single_use.spend(published, query, permit.obligations, use)
             ttl_ms = min(request.ttl_ms, permit.obligations.max_ttl_ms or request.ttl_ms)
-            await self._ledger.extend(found, ttl_ms, published.revision, known.ref)
+            extension = Extension(ttl_ms, published.revision, known.ref, same.key, same.digest)
+            await self._ledger.extend(found, extension)
             self._faults.reach("extend.written")
             return await self._ledger.view(task)
 

@@ -105,7 +105,10 @@ class UnauthenticatedError(ApiError):
 
     codes: ClassVar[tuple[str, ...]] = ("unauthenticated", "invalid_client", "invalid_token")
     statuses: ClassVar[tuple[int, ...]] = (401,)
-    remedy = "Have the token source return a fresh workload token for the broker's own audience."
+    remedy = (
+        "Have the token source return a fresh workload token for the broker's own audience; give "
+        "the client the key that it is bound to, if it is."
+    )
 
 
 class AccessRefusedError(ApiError):

@@ -17,6 +17,7 @@ from yarl import URL
 
 from broker.client.errors import BrokerAnswerError, TokenSourceError
 from broker.client.home import Home
+from broker.client.own_token import authorization_headers
 from broker.proof.dpop_key import DpopKey
 
 MAX_ANSWER_BYTES: Final = 1_048_576
@@ -85,12 +86,20 @@ class Endpoint:
         """Return the URL of a route; each segment is escaped."""
         return self._base.joinpath(*segments)
 
-    async def authorization(self) -> dict[str, str]:
-        """Return the header that shows who calls, with a fresh token.
+    async def headers(self, method: str, url: URL, *, proves_key: bool = False) -> dict[str, str]:
+        """Return the headers that show who calls, with a fresh token.
+
+        Made anew for each try: a proof is good once. ``proves_key`` asks for an answer that is
+        bound to the agent's key, if there is one.
 
         Raises:
             TokenSourceError: the source failed, or what it returned is no token.
         """
+        return authorization_headers(
+            await self._token(), self._key, method=method, url=str(url), proves_key=proves_key
+        )
+
+    async def _token(self) -> str:
         try:
             token = await self._token_source()
         except TokenSourceError:  # one of ours, which says more
@@ -99,14 +108,7 @@ class Endpoint:
             raise TokenSourceError(f"the token source failed: {type(error).__name__}") from error
         if _TOKEN.fullmatch(token) is None:
             raise TokenSourceError("the token source returned no token")
-        return {"Authorization": f"Bearer {token}"}
-
-    def proof(self, method: str, url: URL) -> dict[str, str]:
-        """Return the header by which a credential is asked for that is bound to the agent's key.
-
-        Made anew for each try: a proof is good once. Empty without a key.
-        """
-        return {} if self._key is None else {"DPoP": self._key.proof(method, str(url))}
+        return token
 
 
 def require_clean(session: aiohttp.ClientSession) -> None:

@@ -103,10 +103,11 @@ class Subscription:
 
     async def _stream(self) -> None:
         self._endpoint.require_home()
+        url = self._endpoint.url("v1", "feed")
         async with self._endpoint.session.get(
-            self._endpoint.url("v1", "feed"),
+            url,
             params=self._where(),
-            headers={"Accept": "text/event-stream", **await self._endpoint.authorization()},
+            headers={"Accept": "text/event-stream", **await self._endpoint.headers("GET", url)},
             allow_redirects=False,
             timeout=self._timeout,
         ) as answer:

@@ -79,10 +79,14 @@ class TaskCalls:
         """Say that the caller is alive."""
         return await self._about(task, Call("POST", route.task_path(task, "heartbeat")))
 
-    async def extend(self, task: str, *, ttl_seconds: int) -> Task:
-        """Move the deadline to so long from now, if policy and the ceilings agree."""
-        call = Call("POST", route.task_path(task, "extend"), json={"ttl_seconds": ttl_seconds})
-        return await self._about(task, call)
+    async def extend(self, task: str, *, ttl_seconds: int, idempotency_key: str = "") -> Task:
+        """Move the deadline to so long from now, if policy and the ceilings agree.
+
+        A repeat under the same key moves nothing: it is counted from the first time.
+        """
+        key = idempotency_key or route.new_idempotency_key()
+        members, path = {"ttl_seconds": ttl_seconds}, route.task_path(task, "extend")
+        return await self._about(task, Call("POST", path, json=members, idempotency_key=key))
 
     async def complete(self, task: str, *, reason: str = "") -> Report:
         """End a task well; all its credentials die. Returns the report's first page."""

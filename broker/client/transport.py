@@ -16,6 +16,7 @@ from typing import Final, Protocol, TypeVar
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from broker import strict_json
 from broker.client.api_errors import refusal
@@ -191,16 +192,17 @@ class Transport:
         wait_seconds = max(delay_seconds, parse_retry_after(answer.retry_after))
         return wait_seconds if may_wait(wait_seconds) else answer
 
+    async def _shown(self, call: Call, url: URL) -> dict[str, str]:
+        return await self._endpoint.headers(call.method, url, proves_key=call.proves_key)
+
     def _seconds_left(self, ends_ms: int) -> float:
         left_seconds = (ends_ms - self._clock.monotonic_ms()) / 1000
         return max(0.001, min(self._timeout_seconds, left_seconds))
 
     async def _send_once(self, call: Call, seconds: float) -> Answer:
         self._endpoint.require_home()
-        headers = {} if call.is_public else await self._endpoint.authorization()
         url = self._endpoint.url(*call.path)
-        if call.proves_key:
-            headers |= self._endpoint.proof(call.method, url)
+        headers = {} if call.is_public else await self._shown(call, url)
         if call.idempotency_key:
             headers[IDEMPOTENCY_KEY] = call.idempotency_key
         try:

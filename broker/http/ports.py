@@ -49,7 +49,9 @@ class Tasks(Protocol):
         """Note that the caller is there."""
         ...
 
-    async def extend(self, caller: Principal, task: TaskId, request: ExtendTask) -> Task:
+    async def extend(
+        self, caller: Principal, task: TaskId, request: ExtendTask, idempotency_key: str
+    ) -> Task:
         """Move the deadline."""
         ...
 

@@ -23,11 +23,17 @@ class Possession:
         self._base = issuer.rstrip("/")
 
     async def proven(
-        self, request: web.Request, *, token: str, demands_hash: bool
+        self,
+        request: web.Request,
+        *,
+        token: str,
+        demands_hash: bool,
+        wanted: Confirmation | None = None,
     ) -> Confirmation | None:
         """Return the key that a request proves by a DPoP proof; ``None`` when it has none.
 
         ``token`` is what it shows in ``Authorization``; a proof that names a token names this one.
+        ``wanted`` is the only key that will do, if any; a proof by another is not used up.
 
         Raises:
             InvalidProofError: there is a proof, and it is refused.
@@ -38,6 +44,8 @@ class Possession:
             return None
         target = Target(request.method, self._base + request.rel_url.raw_path)
         try:
-            return await self._proofs.check(proof, target, token=token, demands_hash=demands_hash)
+            return await self._proofs.check(
+                proof, target, token=token, demands_hash=demands_hash, wanted=wanted
+            )
         except ProofError as error:
             raise InvalidProofError(str(error), field=PROOF) from None

@@ -83,9 +83,11 @@ class TaskRoutes:
     async def extend(self, request: web.Request) -> web.Response:
         """Move the deadline."""
         task = _id(request)
+        key = parse.idempotency_key(request.headers.get("Idempotency-Key"))
         body = await self._bodies.json(request, wire.ExtendBody)
         order = parse.extend_task(body, self._services.limits)
-        return render.reply(render.task(await self._tasks.extend(request[PRINCIPAL], task, order)))
+        extended = await self._tasks.extend(request[PRINCIPAL], task, order, key)
+        return render.reply(render.task(extended))
 
     async def report(self, request: web.Request) -> web.Response:
         """Show one page of a task's report."""

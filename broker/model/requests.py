@@ -1,8 +1,10 @@
 """What callers ask of the verbs: parsed and bounded at the door, before anything looks at them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from broker.ids import LeaseId, RevocationId, TaskId
 from broker.model.capability import Ceiling
@@ -101,8 +103,7 @@ class LeasePage:
     cursor: str
 
 
-@dataclass(frozen=True, slots=True)
-class IssueCredential:
+class IssueCredential(msgspec.Struct, frozen=True):
     """Ask for a credential within a task.
 
     ``ttl_ms`` 0 means the capability's default. ``labels`` are the caller's own assertions;
@@ -112,11 +113,10 @@ class IssueCredential:
     capability: str
     scopes: frozenset[str]
     ttl_ms: int = 0
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedCredential:
+class IssuedCredential(msgspec.Struct, frozen=True):
     """The one answer that delivers a credential."""
 
     lease: Lease

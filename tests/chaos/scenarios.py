@@ -107,7 +107,9 @@ async def _beat(play: Play) -> bool:
 
 
 async def _extend(play: Play) -> bool:
-    extended = await play.cast.agent.client.tasks.extend(play.task, ttl_seconds=600)
+    extended = await play.cast.agent.client.tasks.extend(
+        play.task, ttl_seconds=600, idempotency_key=play.key
+    )
     return extended.alive
 
 

@@ -4,6 +4,7 @@ from broker.model.requests import SelectorKind
 from broker.store.connect import connect
 from broker.store.cut_ledger import Cut
 from broker.store.quotas import Quota
+from broker.store.task_ledger import Extension
 from tests.fakes.key_audit import KeyAudit
 from tests.fakes.ledger_kit import FAR, LedgerKit
 from tests.fakes.redis_servers import SingleServer
@@ -32,8 +33,8 @@ async def _everything(kit: LedgerKit) -> None:
     await kit.leases.activate(lease.spec, 1)
     await kit.leases.renew(lease, kit.renewal(facts=1, key="k3", digest="d"))
     await kit.tasks.beat(await kit.tasks.view(child.id), by_agent=True)
-    await kit.tasks.extend(view, 60_000, 1, "x")
-    await kit.tasks.extend(await kit.tasks.view(child.id), 60_000, 1, "x")
+    await kit.tasks.extend(view, Extension(60_000, 1, "x", "k6", "d"))
+    await kit.tasks.extend(await kit.tasks.view(child.id), Extension(60_000, 1, "x"))
     await kit.cuts.lay(kit.ids.revocation(0), Cut(SelectorKind.AGENT, "somebody"))
     await kit.take([Quota("agent", "a", 1)], granted.lease, FAR)
     await kit.quotas.until([Quota("agent", "a", 1)], granted.lease, FAR)

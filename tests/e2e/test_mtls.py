@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,31 @@ async def test_a_renewal_is_over_the_same_certificate(gate: Gate) -> None:
     async with gate.calling(next_one) as session, session.post(path) as answer:
         assert answer.status == 403
         assert (await answer.json())["type"].endswith("/binding-required")
+
+
+async def test_a_token_bound_to_the_certificate_is_good_over_it_alone(gate: Gate) -> None:
+    """Over another connection, or without a certificate, it is nobody's."""
+    svid, path = PROD.x509_svid(PATH), f"/v1/tasks/{(await gate.world.open())['id']}"
+    token = gate.world.token(AGENT, cnf=of_certificate(svid.der).to_claim())
+    shown = f"Bearer {token}"
+
+    assert await gate.status(svid, path, Authorization=shown) == 200
+    assert await gate.status(PROD.x509_svid(PATH), path, Authorization=shown) == 401
+    assert await gate.status(None, path, Authorization=shown) == 401
+
+
+async def test_what_is_granted_on_a_token_bound_to_a_certificate_ends_with_it(gate: Gate) -> None:
+    """Also where the credential itself is bound to nothing."""
+    svid = PROD.x509_svid(PATH, life=timedelta(hours=1, minutes=1))
+    token = gate.world.token(AGENT, cnf=of_certificate(svid.der).to_claim())
+
+    status, issued = await gate.ask(
+        svid, (await gate.world.open())["id"], Authorization=f"Bearer {token}"
+    )
+
+    assert status == 201
+    ends_ms = int(svid.leaf.not_valid_after_utc.timestamp()) * 1000
+    assert datetime.fromisoformat(issued["expires_at"]).timestamp() * 1000 <= ends_ms
 
 
 async def test_sp5_an_authority_that_is_taken_away_is_refused_soon(gate: Gate) -> None:

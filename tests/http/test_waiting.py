@@ -1,7 +1,6 @@
 """Long polls: they end when something changes, when time is up, and when anybody leaves."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -13,6 +12,7 @@ from broker.http.routes import WAITERS
 from broker.http.server import HttpServer
 from broker.model.receipt import ReceiptState, ReportPage
 from broker.model.task import TaskState
+from tests.fakes.replace import replace
 from tests.fakes.samples import REVOCATION, TASK, a_receipt, a_task
 from tests.fakes.services import Stage
 from tests.fakes.until import until

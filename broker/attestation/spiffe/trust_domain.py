@@ -9,8 +9,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from broker.attestation.attested import Attested
-from broker.attestation.claims import SignedClaims, check_audience, check_unbound
+from broker.attestation.claims import SignedClaims, check_audience, read_binding
 from broker.attestation.compact import UnverifiedToken
 from broker.attestation.dates import DateRules, Validity, read_svid_validity
 from broker.attestation.declared_claims import ClaimsDeclaration
@@ -56,7 +58,7 @@ class TrustDomain:
         claims, generation = await self._check_signature(token)
         spiffe_id = self._own_id(claims)
         check_audience(claims, self._declaration.audience)
-        check_unbound(claims, _NOTHING_IGNORED)
+        bound_to = read_binding(claims, _NOTHING_IGNORED)
         now_ms = self._clock.now_ms()
         validity = read_svid_validity(claims, self._rules, now_ms=now_ms)
         validity.check(now_ms)
@@ -68,7 +70,7 @@ class TrustDomain:
             evidence=name_of_token(self.issuer, token.unverified_header, claims),
             signed_claims=claims,
         )
-        return Proof(attested, validity, generation)
+        return Proof(replace(attested, bound_to=bound_to), validity, generation)
 
     def recheck(self, proof: Proof) -> bool:
         """Tell whether a proof of this trust domain stands without a new signature check.

@@ -212,6 +212,7 @@ OPERATIONS: Final = (
         name="extendTask",
         summary="Move the deadline; policy decides",
         callers=_PARTIES,
+        creates=True,
         body=Body("ExtendBody", {"ttl_seconds": 600}),
         answers={200: _SHOWN},
         problems=("not-found", *GIVING),

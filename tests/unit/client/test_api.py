@@ -154,7 +154,7 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
     ("GET /readyz", {}, lambda c: c.readiness(), None),
     ("GET /metrics", b"up 1\n", lambda c: c.metrics(), None),
 ]
-CREATING = {"tasks", "credentials", "renew", "revocations"}
+CREATING = {"tasks", "extend", "credentials", "renew", "revocations"}
 PUBLIC = {"jwks.json", "oauth-authorization-server", "healthz", "readyz", "metrics"}
 
 
