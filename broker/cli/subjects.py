@@ -7,14 +7,13 @@ there, nothing is completed and nothing is said.
 import asyncio
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import click
 from click.shell_completion import CompletionItem
 
-from broker.client.api import BrokerClient
-from broker.client.endpoint import open_session, token_file
+from broker.cli.caller import Caller, caller_of
+from broker.client.endpoint import open_session
 from broker.client.errors import ClientError
 from broker.client.results import Task
 from broker.terminal import shown
@@ -34,12 +33,11 @@ def complete_task(
     """Offer the newest open tasks that the caller may see."""
     del param
     url = ctx.params.get("url") or os.environ.get("BROKER_URL")
-    token = ctx.params.get("token_file") or os.environ.get("BROKER_TOKEN_FILE")
-    if not url or not token:
+    if not url:
         return []
     try:
-        tasks = asyncio.run(_open_tasks(str(url), Path(token)))
-    except (ClientError, ValueError, OSError):
+        tasks = asyncio.run(_open_tasks(str(url), caller_of(ctx.params)))
+    except (click.UsageError, ClientError, ValueError, OSError):
         return []
     return [
         CompletionItem(task.id, help=shown(f"{task.name} ({task.agent})"))
@@ -48,11 +46,10 @@ def complete_task(
     ]
 
 
-async def _open_tasks(url: str, token: Path) -> tuple[Task, ...]:
+async def _open_tasks(url: str, caller: Caller) -> tuple[Task, ...]:
     async with open_session() as session:
-        patience = _PATIENCE_SECONDS
-        broker = BrokerClient(url, token_file(token), session, timeout_seconds=patience)
-        async with asyncio.timeout(patience):
+        broker = caller.client(url, session, _PATIENCE_SECONDS)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
             return (await broker.tasks.find(state="open", limit=_MOST)).tasks
 
 

@@ -34,11 +34,19 @@ class SpireServer:
         self.folder.mkdir(mode=0o700)
         self.port, self._bundle_port = free_port(), free_port()
         self.bundle_url = f"https://127.0.0.1:{self._bundle_port}/"
+        self.settings: dict[str, object] = {}
+        """What its configuration says besides, such as the type of its keys."""
+        self.plugins: dict[str, object] = {}
 
     @property
     def endpoint_id(self) -> str:
         """The SPIFFE ID of the server itself, which its endpoints show."""
         return f"spiffe://{self.domain}/spire/server"
+
+    def below(self, chain: Path, key: Path) -> None:
+        """Be an intermediate of the authority in these files, once it starts."""
+        files = {"cert_file_path": str(chain), "key_file_path": str(key)}
+        self.plugins["UpstreamAuthority"] = plugin("disk", **files)
 
     async def start(self, profile: Mapping[str, object] | None = None) -> None:
         """Start it, with the profile of a bundle endpoint in its own words, and wait for it."""
@@ -132,11 +140,13 @@ class SpireServer:
                 "data_dir": str(self.folder),
                 "federation": {"bundle_endpoint": endpoint},
                 "experimental": {"cache_reload_interval": QUICK},
+                **self.settings,
             },
             "plugins": {
                 "DataStore": plugin("sql", **database),
                 "NodeAttestor": plugin("join_token"),
                 "KeyManager": plugin("disk", keys_path=str(self.folder / "keys.json")),
+                **self.plugins,
             },
         }
 

@@ -106,6 +106,22 @@ async def test_the_bundle_comes_from_an_endpoint_of_the_web(world: World, spire:
     await obtains_uses_and_loses(await begin(world, bundle), spire)
 
 
+@pytest.mark.parametrize(
+    ("key_type", "algorithm"), [("rsa-2048", "RS256"), ("ec-p256", "ES256"), ("ec-p384", "ES384")]
+)
+async def test_svids_by_keys_of_every_type_are_evidence(
+    world: World, spire: Spire, key_type: str, algorithm: str
+) -> None:
+    """The authority's own key too, by which its bundle endpoint is known."""
+    spire.server.settings["ca_key_type"] = key_type
+    await spire.server.start()
+    cast = await begin(world, await spire.by_endpoint(world.setup.state))
+    svid = await spire.server.jwt_svid(PATH, AUDIENCE)
+
+    assert jwt.get_unverified_header(svid)["alg"] == algorithm
+    await cast.expect(alive=[await issue(cast, svid, (await cast.open()).id)])
+
+
 async def test_one_svid_opens_a_task_and_another_claims_it(world: World, spire: Spire) -> None:
     """An orchestrator of SPIRE's opens it for no instance; an agent of SPIRE's makes it its own."""
     await spire.start(https_spiffe={})
