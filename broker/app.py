@@ -312,6 +312,7 @@ class Broker:
             issuance=verbs.issuance,
             credentials=verbs.credentials,
             revocations=verbs.revocations,
+            order_list=verbs.order_list,
             selections=verbs.selections,
             cuts=verbs.cuts,
             reports=verbs.reports,

@@ -18,7 +18,7 @@ from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
 from broker.model.lease import Lease, LeaseState
 from broker.model.principal import Kind, Principal
-from broker.model.receipt import ReceiptState, ReportPage
+from broker.model.receipt import ALL_RECEIPTS, ReceiptFilter, ReceiptState, ReportPage
 from broker.model.requests import (
     ExtendTask,
     Introspected,
@@ -29,6 +29,8 @@ from broker.model.requests import (
     OpenedTask,
     OpenTask,
     Revocation,
+    RevocationFilter,
+    RevocationPage,
     Selector,
     SelectorKind,
     TaskFilter,
@@ -279,6 +281,21 @@ def a_selection() -> Selection:
 
 
 @dataclass
+class FakeOrderList:
+    """Orders that were given."""
+
+    stage: Stage
+
+    async def find(
+        self, caller: Principal, which: RevocationFilter, cursor: str, limit: int
+    ) -> RevocationPage:
+        """List."""
+        shown = a_revocation(Selector(SelectorKind.AGENT, "invoice-bot", "acme"))
+        page = RevocationPage((shown,), f"{NOW_MS}.3")
+        return await self.stage.play("orders.find", caller, which, cursor, limit, answer=page)
+
+
+@dataclass
 class FakeSelections:
     """Sets that operators pick."""
 
@@ -315,18 +332,36 @@ class FakeReports:
 
     stage: Stage
 
-    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
+    async def of_task(
+        self,
+        caller: Principal,
+        task: TaskId,
+        cursor: str,
+        limit: int,
+        which: ReceiptFilter = ALL_RECEIPTS,
+    ) -> ReportPage:
         """Report of a task."""
         page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "p.2/x")
-        return await self.stage.play("reports.of_task", caller, task, cursor, limit, answer=page)
+        arguments = (task, cursor, limit, *_narrowing(which))
+        return await self.stage.play("reports.of_task", caller, *arguments, answer=page)
 
     async def of_revocation(
-        self, caller: Principal, revocation: RevocationId, cursor: str, limit: int
+        self,
+        caller: Principal,
+        revocation: RevocationId,
+        cursor: str,
+        limit: int,
+        which: ReceiptFilter = ALL_RECEIPTS,
     ) -> ReportPage:
         """Report of an order."""
         page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "")
-        arguments = (revocation, cursor, limit)
+        arguments = (revocation, cursor, limit, *_narrowing(which))
         return await self.stage.play("reports.of_revocation", caller, *arguments, answer=page)
+
+
+def _narrowing(which: ReceiptFilter) -> tuple[ReceiptFilter, ...]:
+    """Record what a report is narrowed to, if it is."""
+    return () if which == ALL_RECEIPTS else (which,)
 
 
 @dataclass
@@ -421,6 +456,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         issuance=FakeIssuance(stage),
         credentials=FakeCredentials(stage),
         revocations=FakeRevocations(stage),
+        order_list=FakeOrderList(stage),
         selections=FakeSelections(stage),
         cuts=FakeCuts(stage),
         reports=FakeReports(stage),

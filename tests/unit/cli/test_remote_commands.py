@@ -1,6 +1,5 @@
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,6 @@ TASK = f"/v1/tasks/{answers.TASK}"
 AGENT = "GET /v1/agents/invoice-bot"
 ORDER = f"/v1/revocations/{answers.REVOCATION}"
 STANDS = answers.revocation(acknowledged=True, pending_buckets=[])
-
-
-@pytest.fixture
-def broker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ScriptedBroker]:
-    """A scripted broker that the environment points the command at."""
-    token = tmp_path / "token"
-    token.write_text("workload.token.of-alice\n")
-    monkeypatch.setenv("BROKER_TOKEN_FILE", str(token))
-    with ScriptedBroker() as scripted:
-        monkeypatch.setenv("BROKER_URL", scripted.url)
-        yield scripted
 
 
 OPEN = [
@@ -93,6 +81,38 @@ GOLDEN_CASES = {
             "POST /v1/revocations": (200, STANDS),
             f"GET {ORDER}/report": (200, answers.report(revocation=STANDS)),
         },
+    ),
+    "revocation-list": (
+        ["revocation", "list", "--by", "operator:alice", "--pending"],
+        {
+            "GET /v1/revocations?ordered_by=operator:alice&acknowledged=false": (
+                200,
+                {
+                    "revocations": [
+                        answers.revocation(progress=None),
+                        answers.revocation(
+                            selector={"set": "ab" * 32},
+                            reason="x\x1b[2Jy",
+                            progress={"ended": 20, "total": 300},
+                        ),
+                    ],
+                    "next": "/v1/revocations?acknowledged=false&cursor=YWJj&limit=100",
+                },
+            )
+        },
+    ),
+    "revocation-list-empty": (
+        ["revocation", "list", "--of", "agent", "--since", "2027-01-15T08:00:00Z"],
+        {
+            "GET /v1/revocations?of=agent&ordered_after=2027-01-15T08:00:00Z": (
+                200,
+                {"revocations": [], "next": None},
+            )
+        },
+    ),
+    "revocation-show": (
+        ["revocation", "show", answers.REVOCATION],
+        {f"GET {ORDER}": (200, answers.revocation())},
     ),
     "explain": (
         ["explain", answers.DECISION],
