@@ -6,8 +6,7 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from broker.cli.pages import more
-from broker.cli.screen import Document, fields, rows, stacked
+from broker.cli.screen import Document, fields, page, rows, stacked
 from broker.cli.views import CUT_COLUMNS
 from broker.terminal import shown
 
@@ -23,7 +22,8 @@ _NONE: Final = "No such agents. They are registered in agents.yaml, and publishe
 
 def agents(document: Document) -> RenderableType:
     """Show a page of agents, and where the next one begins."""
-    return more(rows([_row(each) for each in document["agents"]], COLUMNS, empty=_NONE), document)
+    table = rows([_row(each) for each in document["agents"]], COLUMNS, empty=_NONE)
+    return page(table, document)
 
 
 def agent(document: Document) -> RenderableType:

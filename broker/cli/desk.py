@@ -72,16 +72,24 @@ class Desk:
         match error:
             case TokenSourceError():
                 return f"No workload token can be read from {self.token}: check --token-file."
-            case BrokerUnreachableError() if isinstance(error.__cause__, aiohttp.ClientSSLError):
-                return f"The TLS certificate at {self.url} is not trusted: {error.__cause__}"
             case BrokerUnreachableError():
-                return f"No broker answers at {self.url}: check --broker, or try again later."
+                return _unreachable(self.url, error.__cause__)
             case AccessRefusedError(decision=decision) if decision:
                 return f"{error}\nAn operator can see why: broker explain {decision}"
             case ApiError(problem=problem) if problem.field:
                 return f"{error} (field {problem.field})"
             case _:
                 return str(error)
+
+
+def _unreachable(url: str, cause: BaseException | None) -> str:
+    match cause:
+        case aiohttp.ClientConnectorCertificateError():
+            return f"The TLS certificate at {url} is not trusted: {cause}"
+        case aiohttp.ClientSSLError():
+            return f"What answers at {url} speaks no TLS: check the scheme in --broker."
+        case _:
+            return f"No broker answers at {url}: check --broker, or try again later."
 
 
 def at_desk(command: Callable[Concatenate[Desk, P], None]) -> Callable[..., None]:

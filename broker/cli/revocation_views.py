@@ -5,8 +5,7 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from broker.cli.pages import more
-from broker.cli.screen import Document, rows, stacked
+from broker.cli.screen import Document, page, rows, stacked
 from broker.cli.views import order
 from broker.terminal import shown
 
@@ -16,7 +15,7 @@ COLUMNS: Final = ("id", "of", "ordered_at", "ordered_by", "state", "reason")
 def revocations(document: Document) -> RenderableType:
     """Show a page of orders, and where the next one begins."""
     table = rows([_row(each) for each in document["revocations"]], COLUMNS, empty="No such orders.")
-    return more(table, document)
+    return page(table, document)
 
 
 def revocation(document: Document) -> RenderableType:

@@ -43,7 +43,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
     opened_at: datetime
     deadline: datetime
-    idle_timeout_seconds: float
+    idle_timeout_seconds: int | float
     agent_seen_at: datetime | None
     opener_seen_at: datetime | None
     closed_at: datetime | None

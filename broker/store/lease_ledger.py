@@ -15,6 +15,7 @@ from broker.ids import IdFactory, LeaseId, TaskId
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
+from broker.store.in_order import Entry, read_on
 from broker.store.keyspace import Keyspace
 from broker.store.limits import Limits
 from broker.store.link import Link, Reply
@@ -263,6 +264,13 @@ class LeaseLedger:
         if new.key:
             key = self._keys.of(lease).idempotency(new.key)
             await self._link.run(scripts.IDEM_FORGET, [key], [lease])
+
+    async def live_after(
+        self, task: TaskId, after: Entry[LeaseId] | None, limit: int
+    ) -> list[Entry[LeaseId]]:
+        """Return the next of the task's leases that have not been ended yet, by their expiry."""
+        key = self._keys.of(task).live(task)
+        return await read_on(self._link, key, LeaseId, after, limit)
 
     async def live(self, task: TaskId, limit: int, start: int = 0) -> list[LeaseId]:
         """Return some of the task's leases that have not been ended yet (limit 0: all)."""

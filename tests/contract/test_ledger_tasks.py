@@ -383,7 +383,7 @@ async def test_a_task_has_no_more_children_than_allowed(link: Link) -> None:
     with pytest.raises(QuotaExceededError):
         await kit.open(root)
 
-    assert len(await kit.tree.children(root.id, 0, 10)) == 2
+    assert len(await kit.tree.children(root.id, None, 10)) == 2
 
 
 async def test_the_clock_of_a_bucket_never_goes_back(kit: LedgerKit) -> None:
@@ -412,7 +412,7 @@ async def test_a_forgotten_task_leaves_nothing_behind(kit: LedgerKit) -> None:
 
     assert await kit.tree.spec(child.id) is None
     assert await kit.tree.spec(root.id) == root
-    assert await kit.tree.children(root.id, 0, 10) == []
+    assert await kit.tree.children(root.id, None, 10) == []
     listed = await kit.tree.newest(bucket_of(root.id), Index("tenant", "acme"), None, 0, 10)
     assert [task for task, _ in listed] == [root.id]
 

@@ -1,5 +1,3 @@
-"""A broker that answers what a test says, for the commands that talk to one."""
-
 from collections.abc import Iterator
 from pathlib import Path
 
