@@ -11,6 +11,7 @@ from click.exceptions import Exit
 
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk
+from broker.cli.one import One
 from broker.cli.progress import telling
 from broker.cli.reach import Fetch, Level, exit_code, wait_for
 from broker.cli.reports import whole
@@ -46,8 +47,8 @@ class _Wanted:
     type=click.Choice([str(state) for state in ReceiptState]),
     help="Only receipts that say so.",
 )
-@click.option("--capability", default="", help="Only credentials of this capability.")
-@click.option("--kind", default="", help="Only credentials of this kind: jwt.")
+@click.option("--capability", cls=One, help="Only credentials of this capability.")
+@click.option("--kind", cls=One, help="Only credentials of this kind: jwt.")
 @at_desk
 def report(
     desk: Desk, /, subject: str, wait: str | None, timeout: int, **which: str | None

@@ -6,6 +6,7 @@ import click
 
 from broker.cli import revocation_views
 from broker.cli.desk import Desk, at_desk
+from broker.cli.one import One
 from broker.cli.subjects import complete_revocation
 from broker.model.requests import SelectorKind
 
@@ -18,8 +19,8 @@ def revocation() -> None:
 
 
 @revocation.command(name="list")
-@click.option("--tenant", default="", help="Only those that reach this tenant.")
-@click.option("--by", "ordered_by", default="", help="Only this operator's: operator:alice.")
+@click.option("--tenant", cls=One, help="Only those that reach this tenant.")
+@click.option("--by", "ordered_by", cls=One, help="Only this operator's: operator:alice.")
 @click.option(
     "--of",
     type=click.Choice([str(kind) for kind in SelectorKind]),
@@ -28,9 +29,9 @@ def revocation() -> None:
 @click.option(
     "--acknowledged/--pending", default=None, help="Only those that stand, or do not yet."
 )
-@click.option("--since", "ordered_after", default="", help=f"Not before. {_INSTANT}")
-@click.option("--until", "ordered_before", default="", help=f"Before. {_INSTANT}")
-@click.option("--cursor", default="", help="Where the page begins; the page before names it.")
+@click.option("--since", "ordered_after", cls=One, help=f"Not before. {_INSTANT}")
+@click.option("--until", "ordered_before", cls=One, help=f"Before. {_INSTANT}")
+@click.option("--cursor", cls=One, help="Where the page begins; the page before names it.")
 @click.option("--limit", type=click.IntRange(1), help="How many to a page.")
 @at_desk
 def find(desk: Desk, /, **which: Any) -> None:  # noqa: ANN401 - the keywords of OperatorCalls.revocations

@@ -7,14 +7,14 @@ there, nothing is completed and nothing is said.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Final
 
 import click
 from click.shell_completion import CompletionItem
 
+from broker.cli.caller import Caller, caller_of
 from broker.client.api import BrokerClient
-from broker.client.endpoint import open_session, token_file
+from broker.client.endpoint import open_session
 from broker.client.errors import ClientError
 from broker.terminal import shown
 
@@ -55,21 +55,19 @@ def complete_subject(
 
 def _offer(ctx: click.Context, incomplete: str, ask: _Ask) -> list[CompletionItem]:
     url = ctx.params.get("url") or os.environ.get("BROKER_URL")
-    token = ctx.params.get("token_file") or os.environ.get("BROKER_TOKEN_FILE")
-    if not url or not token:
+    if not url:
         return []
     try:
-        found = asyncio.run(_asked(str(url), Path(token), ask))
-    except (ClientError, ValueError, OSError):
+        found = asyncio.run(_asked(str(url), caller_of(ctx.params), ask))
+    except (click.UsageError, ClientError, ValueError, OSError):
         return []
     return [item for item in found if str(item.value).startswith(incomplete)]
 
 
-async def _asked(url: str, token: Path, ask: _Ask) -> list[CompletionItem]:
+async def _asked(url: str, caller: Caller, ask: _Ask) -> list[CompletionItem]:
     async with open_session() as session:
-        patience = _PATIENCE_SECONDS
-        broker = BrokerClient(url, token_file(token), session, timeout_seconds=patience)
-        async with asyncio.timeout(patience):
+        broker = caller.client(url, session, _PATIENCE_SECONDS)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
             return await ask(broker)
 
 
