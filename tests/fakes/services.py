@@ -18,7 +18,6 @@ from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
 from broker.model.lease import Lease, LeaseState
 from broker.model.principal import Kind, Principal
-from broker.model.receipt import ALL_RECEIPTS, ReceiptFilter, ReceiptState, ReportPage
 from broker.model.requests import (
     ExtendTask,
     Introspected,
@@ -29,8 +28,6 @@ from broker.model.requests import (
     OpenedTask,
     OpenTask,
     Revocation,
-    RevocationFilter,
-    RevocationPage,
     Selector,
     SelectorKind,
     TaskFilter,
@@ -47,6 +44,7 @@ from broker.store.control_record import ControlRecord, GoneKey, Publication, Pub
 from broker.store.replicas import Replica, Serving
 from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
+from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
 from tests.fakes.samples import (
     AUDIENCE,
@@ -57,7 +55,6 @@ from tests.fakes.samples import (
     NOW_MS,
     a_key_set,
     a_lease,
-    a_receipt,
     a_revocation,
     a_task,
 )
@@ -281,21 +278,6 @@ def a_selection() -> Selection:
 
 
 @dataclass
-class FakeOrderList:
-    """Orders that were given."""
-
-    stage: Stage
-
-    async def find(
-        self, caller: Principal, which: RevocationFilter, cursor: str, limit: int
-    ) -> RevocationPage:
-        """List."""
-        shown = a_revocation(Selector(SelectorKind.AGENT, "invoice-bot", "acme"))
-        page = RevocationPage((shown,), f"{NOW_MS}.3")
-        return await self.stage.play("orders.find", caller, which, cursor, limit, answer=page)
-
-
-@dataclass
 class FakeSelections:
     """Sets that operators pick."""
 
@@ -324,44 +306,6 @@ class FakeCuts:
     async def find(self, caller: Principal) -> list[StandingCut]:
         """List."""
         return await self.stage.play("cuts.find", caller, answer=[])
-
-
-@dataclass
-class FakeReports:
-    """Receipts."""
-
-    stage: Stage
-
-    async def of_task(
-        self,
-        caller: Principal,
-        task: TaskId,
-        cursor: str,
-        limit: int,
-        which: ReceiptFilter = ALL_RECEIPTS,
-    ) -> ReportPage:
-        """Report of a task."""
-        page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "p.2/x")
-        arguments = (task, cursor, limit, *_narrowing(which))
-        return await self.stage.play("reports.of_task", caller, *arguments, answer=page)
-
-    async def of_revocation(
-        self,
-        caller: Principal,
-        revocation: RevocationId,
-        cursor: str,
-        limit: int,
-        which: ReceiptFilter = ALL_RECEIPTS,
-    ) -> ReportPage:
-        """Report of an order."""
-        page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "")
-        arguments = (revocation, cursor, limit, *_narrowing(which))
-        return await self.stage.play("reports.of_revocation", caller, *arguments, answer=page)
-
-
-def _narrowing(which: ReceiptFilter) -> tuple[ReceiptFilter, ...]:
-    """Record what a report is narrowed to, if it is."""
-    return () if which == ALL_RECEIPTS else (which,)
 
 
 @dataclass
