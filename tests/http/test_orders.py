@@ -40,6 +40,7 @@ from tests.http.shown import (
         ({"task": TASK}, Selector(SelectorKind.TASK, TASK)),
         ({"agent": "bot"}, Selector(SelectorKind.AGENT, "bot")),
         ({"agent": "bot", "in_tenant": "acme"}, Selector(SelectorKind.AGENT, "bot", "acme")),
+        ({"all": True, "in_tenant": "acme"}, Selector(SelectorKind.ALL, "", "acme")),
         ({"capability": "c", "in_tenant": "acme"}, Selector(SelectorKind.CAPABILITY, "c", "acme")),
         ({"issuer": ISSUER}, Selector(SelectorKind.ISSUER, ISSUER)),
         ({"tenant": "acme"}, Selector(SelectorKind.TENANT, "acme")),

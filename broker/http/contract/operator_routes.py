@@ -103,7 +103,7 @@ SCHEMAS: Final = {
             },
         ),
         "Exactly one of credential, task, agent, capability, issuer, tenant, all and set. "
-        "`in_tenant` confines an agent, a capability or an issuer.",
+        "`in_tenant` confines an agent, a capability, an issuer or all.",
     ),
     "Decision": record(
         {
