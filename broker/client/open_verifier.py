@@ -24,6 +24,7 @@ from broker.client.jwks import JwksKeys
 from broker.client.liveness import Liveness, OfflineLiveness
 from broker.client.possession import Possession
 from broker.client.subscription import Subscription
+from broker.client.tls import Tls
 from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
@@ -48,6 +49,7 @@ def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its defau
     allow_plain_http: bool = False,
     clock: Clock | None = None,
     base_url: str = "",
+    tls: Tls | None = None,
 ) -> AbstractAsyncContextManager[Verifier]:
     """Open a verifier that can judge at once, and close everything of it at the end.
 
@@ -66,15 +68,15 @@ def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its defau
         open_within_seconds: how long to wait for the broker's keys and, for ``feed``, its view.
         allow_plain_http: True lets tokens travel in clear text to another machine.
         clock: this machine's clocks.
-        base_url: where clients reach this server; without it tokens that are bound to a DPoP key
-            are refused.
+        base_url: where clients reach this server: without it DPoP-bound tokens are refused.
+        tls: whom to believe, and this server's own certificate, which may stand for a token.
 
     Raises:
         ValueError: an argument does not fit; the text says which and how to mend it.
         BrokerUnreachableError: the broker could not be followed in time.
     """
     mode = _Mode(check, max_age_ms, cache_ms, subscriber)
-    place = _Place(broker_url, token_source, allow_plain_http)
+    place = _Place(broker_url, token_source, allow_plain_http, tls)
     trust = _Trust(issuer or broker_url, audience, leeway_ms, clock or SystemClock(), base_url)
     return _opened(place, mode, trust, open_within_seconds)
 
@@ -107,16 +109,20 @@ class _Place:
     broker_url: str
     token_source: TokenSource | None
     allow_plain_http: bool
+    tls: Tls | None = None
 
     def endpoint(self, session: aiohttp.ClientSession, check: Check) -> Endpoint:
-        if self.token_source is None and check != "offline":
+        is_certified = self.tls is not None and self.tls.shows_certificate
+        if self.token_source is None and not is_certified and check != "offline":
             raise ValueError(f"check={check!r} needs a token_source: this server's workload token")
-        source = self.token_source or _no_token
-        return Endpoint(self.broker_url, source, session, allow_plain_http=self.allow_plain_http)
+        source = self.token_source or (None if is_certified else _no_token)
+        plain = self.allow_plain_http
+        return Endpoint(self.broker_url, source, session, allow_plain_http=plain, tls=self.tls)
 
     def keys(self, endpoint: Endpoint, clock: Clock) -> JwksKeys:
         url = str(endpoint.url(".well-known", "jwks.json"))
-        return JwksKeys(url, endpoint.session, clock, allow_plain_http=self.allow_plain_http)
+        plain = self.allow_plain_http
+        return JwksKeys(url, endpoint.session, clock, allow_plain_http=plain, tls=self.tls)
 
 
 @dataclass(frozen=True, slots=True)

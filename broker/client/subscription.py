@@ -110,6 +110,7 @@ class Subscription:
             headers={"Accept": "text/event-stream", **await self._endpoint.headers("GET", url)},
             allow_redirects=False,
             timeout=self._timeout,
+            ssl=await self._endpoint.tls_context(),
         ) as answer:
             if answer.status != HTTPStatus.OK or answer.content_type != "text/event-stream":
                 raise FeedError(f"the broker answered {answer.status}, not a stream of events")

@@ -21,9 +21,16 @@ from yarl import URL
 from broker import strict_json
 from broker.client.api_errors import refusal
 from broker.client.backoff import Backoff
+from broker.client.certificate_errors import CertificateDoubtedError, CertificateRefusedError
 from broker.client.endpoint import MAX_ANSWER_BYTES, Endpoint, read_bounded
-from broker.client.errors import BrokerAnswerError, NotSentError, ReplyLostError
+from broker.client.errors import (
+    BrokerAnswerError,
+    BrokerUnreachableError,
+    NotSentError,
+    ReplyLostError,
+)
 from broker.client.problem import parse_retry_after
+from broker.client.tls_alerts import certificate_alert
 from broker.clock import Clock, SystemClock
 from broker.errors import InvalidRequestError
 from broker.secret import Secret
@@ -205,6 +212,7 @@ class Transport:
         headers = {} if call.is_public else await self._shown(call, url)
         if call.idempotency_key:
             headers[IDEMPOTENCY_KEY] = call.idempotency_key
+        context = await self._endpoint.tls_context()
         try:
             async with self._endpoint.session.request(
                 call.method,
@@ -215,14 +223,26 @@ class Transport:
                 headers=headers,
                 allow_redirects=False,
                 timeout=_timeout(seconds),
+                ssl=context,
             ) as answer:
                 body = await read_bounded(answer)
                 retry_after = answer.headers.get("Retry-After", "")
                 return Answer(answer.status, body, retry_after, answer.content_type)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSentError(f"not connected: {type(error).__name__}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ReplyLostError(f"no answer: {type(error).__name__}") from error
+            raise _unreachable(error, shows=self._endpoint.shows_certificate) from error
+
+
+def _unreachable(error: Exception, *, shows: bool) -> BrokerUnreachableError:
+    """Say whether the broker can have acted; ``shows`` is whether a certificate was shown."""
+    if alert := certificate_alert(error):
+        return CertificateRefusedError(f"the broker refused the client certificate: {alert}")
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+        return NotSentError(f"not connected: {type(error).__name__}")
+    text = f"no answer: {type(error).__name__}"
+    is_ended = isinstance(error, aiohttp.ServerConnectionError | OSError)
+    if shows and is_ended and not isinstance(error, TimeoutError):
+        return CertificateDoubtedError(f"{text}; the client certificate may have been refused")
+    return ReplyLostError(text)
 
 
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:
