@@ -33,8 +33,10 @@ def is_held(caller: Principal, key: Confirmation | None) -> bool:
 def latest_end_ms(caller: Principal, key: Confirmation | None) -> int:
     """Return when the evidence ends, and with it whatever is granted on it.
 
-    A credential bound to a certificate cannot be used when that has expired.
+    A credential bound to a certificate cannot be used when that has expired, and evidence bound to
+    one cannot be shown.
     """
-    if key is None or key.binding is Binding.DPOP:
-        return caller.expires_at_ms
-    return min(caller.expires_at_ms, caller.proven.certificate_expires_ms)
+    keys = [each for each in (key, caller.bound_to) if each is not None]
+    if any(each.binding is Binding.MTLS for each in keys):
+        return min(caller.expires_at_ms, caller.proven.certificate_expires_ms)
+    return caller.expires_at_ms

@@ -6,42 +6,44 @@ Each check stands alone: what one cannot find out keeps no other from being made
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from broker import expiry, panic_folder
 from broker.attestation.assembly import build_attestation
 from broker.attestation.key_source import open_key_session
 from broker.attestation.settings import AttestationSettings
 from broker.clock import SystemClock
 from broker.endpoints import endpoint_of
-from broker.errors import BrokerError
+from broker.errors import BrokerError, ConfigurationError
+from broker.findings import Line, State
 from broker.governance.bundle import Bundle
+from broker.governance.difference import Change, ChangeKind
+from broker.installation import open_installation
 from broker.observation import LoggingObserver
+from broker.publishing import Publishing
 from broker.settings.load import Reading, load_document
-from broker.settings.settings import Settings
+from broker.settings.settings import BundleFiles, Settings
 from broker.signing.key_files import load_keys
 from broker.store.connect import connect
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
 from broker.store.link import Link
-from broker.store.server_guard import inspect
-
-State = Literal["ok", "warn", "fail"]
+from broker.store.server_guard import inspect, programs
 
 ROOM_BYTES: Final = 256 * 1024 * 1024
 """Below, an audit trail may soon not be written, and then nothing is given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What was looked at, how it is, and what to do about it."""
+MOST_CHANGES: Final = 10
+"""Differences that are named one by one; `broker apply --dry-run` shows all."""
 
-    check: str
-    state: State
-    what: str
-    remedy: str = ""
-
+_DRIFT: Final = {
+    ChangeKind.ADDED: "is in the files and not published",
+    ChangeKind.REMOVED: "is published and not in the files",
+    ChangeKind.CHANGED: "is published otherwise than the files say",
+}
 
 Check = Callable[[], Awaitable[list[Line]]]
 
@@ -54,28 +56,52 @@ class Doctor:
 
     async def run(self) -> AsyncIterator[Line]:
         """Make every check, in the order in which a start would fail."""
-        checks: list[tuple[str, Check, str]] = [
-            ("listen", self._listen, "mend listen.tls"),
-            ("audit", self._audit, "mend audit.file, its folder or its disk"),
-            ("policy", self._policy, "run `broker config check`"),
-            ("issuers", self._issuers, "mend the issuers' file, or bring their key sets back"),
-            ("store", self._store, "check store.url, and that the server runs"),
-            ("clock", self._clock, "let NTP set both clocks"),
-            ("ledger", self._ledger, "run `broker keys init` and `broker apply`"),
-        ]
         yield Line("settings", "ok", "the file is well-formed")
-        for name, check, remedy in checks:
+        for name, check, where, remedy in self._checks():
             try:
                 lines = await check()
             except (BrokerError, OSError) as error:
                 lines = [Line(name, "fail", str(error), remedy)]
             for line in lines:
-                yield line
+                yield line if line.where else replace(line, where=where)
+
+    def _checks(self) -> list[tuple[str, Check, str, str]]:
+        """List each check by name, with where it looks and what to do when it cannot be made."""
+        given = self._settings
+        listen, store = str(given.listen.unix or given.listen.address), given.store.url
+        issuers, policies = str(given.issuers), str(given.bundle.policies)
+        return [
+            ("listen", self._listen, listen, "mend listen.tls"),
+            ("certificates", self._certificates, "", "give files that this process may read"),
+            ("panic", self._panic, str(given.panic_socket or ""), "mend panic_socket"),
+            (
+                "audit",
+                self._audit,
+                str(given.audit.file),
+                "mend audit.file, its folder or its disk",
+            ),
+            ("policy", self._policy, policies, "run `broker config check`"),
+            ("issuers", self._issuers, issuers, "mend the file, or bring their key sets back"),
+            ("store", self._store, store, "check store.url, and that the server runs"),
+            ("clock", self._clock, store, "let NTP set both clocks"),
+            ("ledger", self._ledger, store, "run `broker keys init` and `broker apply`"),
+        ]
 
     async def _listen(self) -> list[Line]:
         endpoint_of(self._settings.listen)
         kind = "TLS" if self._settings.listen.tls else "without TLS"
         return [Line("listen", "ok", kind)]
+
+    async def _certificates(self) -> list[Line]:
+        try:
+            issuers = load_document(self._settings.issuers, AttestationSettings)
+        except (ConfigurationError, OSError):
+            issuers = None  # which the check of the issuers tells
+        files = expiry.files_of(self._settings, issuers)
+        return expiry.examine(files, SystemClock().now_ms())
+
+    async def _panic(self) -> list[Line]:
+        return panic_folder.examine(self._settings.panic_socket)
 
     async def _audit(self) -> list[Line]:
         return list(_writable(self._settings.audit.file))
@@ -86,21 +112,19 @@ class Doctor:
         reading.finish()
         if bundle is None:
             return [Line("policy", "fail", "nothing could be read", "run `broker config check`")]
-        published = await self._published_digest()
-        if published and published != bundle.digest:
-            return [Line("policy", "warn", "the files are not what is published", "`broker apply`")]
-        return [Line("policy", "ok", "the files are good, and their own tests pass")]
+        drift = [*_drifted(await self._drift(bundle), self._settings.bundle)]
+        return drift or [Line("policy", "ok", "the files are good, and their own tests pass")]
 
-    async def _published_digest(self) -> str:
-        """Return what is published; empty where the ledger cannot say, which another line tells."""
-        link = await connect(self._settings.store)
-        try:
-            record = await self._of(link).control.read()
-        except BrokerError:
-            return ""
-        finally:
-            await link.close()
-        return record.digest if record else ""
+    async def _drift(self, bundle: Bundle) -> tuple[Change, ...]:
+        """Compare with what is published; nothing where the ledger cannot say: other lines do."""
+        async with open_installation(self._settings) as found:
+            try:
+                record = await found.ledger.control.read()
+                if record is None or not record.revision:
+                    return ()
+                return await Publishing(found, by="").compare(bundle)
+            except BrokerError:
+                return ()
 
     async def _issuers(self) -> list[Line]:
         declared = load_document(self._settings.issuers, AttestationSettings)
@@ -121,12 +145,13 @@ class Doctor:
         link = await connect(self._settings.store)
         try:
             findings = await inspect(link, self._settings.store.durability)
+            running = "" if findings else ", ".join(await programs(link))
         finally:
             await link.close()
         states: dict[str, State] = {"blocking": "fail", "warning": "warn"}
         found = [Line("store", states[f.severity], f.message, f.remedy) for f in findings]
-        durability = self._settings.store.durability
-        return found or [Line("store", "ok", f"reachable, fit for durability {durability}")]
+        words = f"{running}, fit for durability {self._settings.store.durability}"
+        return found or [Line("store", "ok", words)]
 
     async def _clock(self) -> list[Line]:
         link = await connect(self._settings.store)
@@ -151,12 +176,14 @@ class Doctor:
         states = ", ".join(sorted(f"{key.state} {key.kid[:8]}" for key in record.keys))
         active = [key.kid for key in record.keys if key.state == "active"]
         lines = [Line("ledger", "ok", f"revision {record.revision}, {record.digest[:12]}")]
+        place = str(self._settings.keys.directory)
         if not active:
-            return [*lines, Line("keys", "fail", "none is active", "run `broker keys init`")]
+            return [*lines, Line("keys", "fail", "none is active", "run `broker keys init`", place)]
         if active[0] not in here:
             remedy = "bring its file to keys.directory"
-            return [*lines, Line("keys", "fail", f"{active[0]} is active and not here", remedy)]
-        return [*lines, Line("keys", "ok", states)]
+            what = f"{active[0]} is active and not here"
+            return [*lines, Line("keys", "fail", what, remedy, place)]
+        return [*lines, Line("keys", "ok", states, where=place)]
 
     def _of(self, link: Link) -> Ledger:
         store = self._settings.store
@@ -179,3 +206,27 @@ def _writable(file: Path) -> Iterator[Line]:
         yield Line("audit", "warn", what, "make room before nothing more can be recorded")
         return
     yield Line("audit", "ok", f"{file} can be written")
+
+
+def _drifted(changes: tuple[Change, ...], files: BundleFiles) -> Iterator[Line]:
+    """Name what the files and the published revision say differently."""
+    remedy = "`broker apply` publishes the files; `broker apply --dry-run` shows the difference"
+    for change in changes[:MOST_CHANGES]:
+        what = f"{change.section} {change.name}".rstrip() + f" {_DRIFT[change.kind]}"
+        yield Line("policy", "warn", what, remedy, _place_of(change, files))
+    if len(changes) > MOST_CHANGES:
+        what = f"{len(changes) - MOST_CHANGES} more differ from what is published"
+        yield Line("policy", "warn", what, remedy)
+
+
+def _place_of(change: Change, files: BundleFiles) -> str:
+    """Name the file that a change is, or would be, in."""
+    places = {
+        "capabilities": files.capabilities,
+        "resource_servers": files.resource_servers,
+        "settings": files.capabilities,
+        "schema": files.schema,
+        "policies": files.policies / change.name,
+        "tests": files.policies / "tests.yaml",
+    }
+    return str(places.get(change.section, files.agents))

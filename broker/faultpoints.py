@@ -15,7 +15,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "heartbeat": ("written",),
     "extend": ("decided", "written"),
     "close": ("written",),
-    "issue": ("decided", "granted", "signed"),
+    "issue": ("decided", "spent", "granted", "signed"),
     "mint": ("reserved", "minted", "activated"),
     "kill": ("done", "noted"),
     "renew": ("decided", "granted", "signed"),
@@ -27,8 +27,9 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 
-``decided``: policy has answered. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is in
-the ledger. ``signed``, ``minted``: the credential exists. ``done``: its target has killed it.
+``decided``: policy has answered. ``spent``: evidence is used up, where it serves once. ``written``,
+``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
+credential exists. ``done``: its target has killed it.
 ``appended``: it is in the feed log.
 """
 

@@ -8,8 +8,9 @@
 
 import contextlib
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from broker.errors import (
     BrokerError,

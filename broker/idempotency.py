@@ -5,14 +5,14 @@ request, known by its digest. The key itself is never stored, only a hash of all
 """
 
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from broker.model.principal import Principal
 from broker.store import codec
 
 
-@dataclass(frozen=True, slots=True)
-class Repeatable:
+class Repeatable(msgspec.Struct, frozen=True):
     """``key`` is empty when the caller sent none: then every request is a new one."""
 
     key: str

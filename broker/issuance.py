@@ -11,7 +11,8 @@
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from broker.binding import is_held, is_met, key_for, latest_end_ms
 from broker.errors import (
@@ -123,6 +124,7 @@ class Issuance:
         await self._check_binding(published, query, is_met(key, permit.obligations))
         most = _longest(published, capability, permit.obligations.max_ttl_ms)
         await self._single_use.spend(published, query, permit.obligations, use)
+        self._faults.reach("issue.spent")
         signer = self._minting.signer()
         granted = self._spec(
             caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=permit.trace

@@ -1,7 +1,8 @@
 """Our own tokens: signed from a lease's spec and the dates that the ledger has set."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from backends.contract import AccessToken, ClaimsOf
 from broker.ids import jti
@@ -19,8 +20,7 @@ class KeyringSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(msgspec.Struct, frozen=True):
     """Which key signs new tokens, and the number of the manifest that says so."""
 
     key_id: str

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.cursor import foreign, number
-from broker.ids import LeaseId, TaskId, parse_task_id
+from broker.ids import LeaseId, TaskId
 from broker.model.task import TaskSpec
 from broker.populations import Populations, ends_ancestor, ends_lease, ends_task, reaches
 from broker.revocation import cuts_of
 from broker.store.cut_ledger import Cut, Standing
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.revocation_ledger import Order
-from broker.store.task_tree import TaskTree
-from broker.tree_walk import Place, Places, TreeWalk, write
+from broker.store.task_tree import Seen, TaskTree
+from broker.tree_walk import Place, Places, TreeWalk, parse_seen, write, write_seen
 
 Found = list[tuple[LeaseId, TaskId]]
 Standings = Mapping[str, Mapping[int, Standing]]
@@ -24,11 +24,14 @@ _LOOKS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """The walker's place: which cut, which bucket, which task of its population, where inside."""
+    """The walker's place: which cut, which bucket, after which task of its population.
+
+    While ``inside`` is not empty, the walk is within that last task.
+    """
 
     cut: int = 0
     bucket: int = 0
-    task: int = 0
+    after: Seen | None = None
     inside: Places = ()
 
 
@@ -76,16 +79,16 @@ class OrderWalk:
         before = standing.issued_before_ms if standing else 0
         if spot.inside:
             names, inside = await self._within(cut, before, spot.inside, limit)
-            return names, replace(spot, inside=inside, task=spot.task + (0 if inside else 1))
-        task = (
-            await self._populations.page(spot.bucket, cut, before, spot.task, 1) if before else []
+            return names, replace(spot, inside=inside)
+        page = (
+            await self._populations.page(spot.bucket, cut, before, spot.after, 1) if before else []
         )
-        if not task:
+        if not page:
             return [], self._next_bucket(spot)
-        spec = await self._tree.spec(task[0])
-        if spec is None or ends_ancestor(cut, spec):
-            return [], replace(spot, task=spot.task + 1)
-        return [], replace(spot, inside=(Place(spec.id),))
+        (task,) = page
+        spec = await self._tree.spec(task.name)
+        is_elsewhere = spec is None or ends_ancestor(cut, spec)
+        return [], replace(spot, after=task, inside=() if is_elsewhere else (Place(task.name),))
 
     def _next_bucket(self, spot: Spot) -> Spot:
         if spot.bucket + 1 < self._buckets:
@@ -113,24 +116,26 @@ class OrderWalk:
 
     async def _parse(self, cursor: str, cuts: Sequence[Cut]) -> Spot:
         head, _, inside = cursor.partition("/")
-        numbers = [number(part, "report") for part in head.split(".")]
-        if len(numbers) != 3:  # noqa: PLR2004 - cut, bucket, task
-            raise foreign("report")
-        cut, bucket, task = numbers
+        parts = [*head.split("."), "", ""]
+        cut, bucket = number(parts[0], "report"), number(parts[1], "report")
         if bucket >= self._buckets or cut >= len(cuts):
             raise foreign("report")
-        return Spot(cut, bucket, task, await self._inside(inside, cuts[cut]))
-
-    async def _inside(self, text: str, cut: Cut) -> Places:
-        if not text:
-            return ()
-        top = parse_task_id(text.partition(".")[0], field="cursor")
-        spec = await self._tree.spec(top)
-        # A bent cursor must not lead out of what the order reaches.
-        if spec is None or not reaches(cut, spec):
+        after = parse_seen(parts[2:])
+        if after is None and inside:
             raise foreign("report")
-        return await self._tree_walk.parse(text, top)
+        return Spot(cut, bucket, after, await self._inside(inside, cuts[cut], after))
+
+    async def _inside(self, text: str, cut: Cut, after: Seen | None) -> Places:
+        if not text or after is None:
+            return ()
+        spec = await self._tree.spec(after.name)
+        if spec is None:
+            return ()  # forgotten since: the walk goes on after it
+        # A bent cursor must not lead out of what the order reaches.
+        if not reaches(cut, spec):
+            raise foreign("report")
+        return await self._tree_walk.parse(text, after.name)
 
 
 def _write(spot: Spot) -> str:
-    return f"{spot.cut}.{spot.bucket}.{spot.task}/{write(spot.inside)}"
+    return f"{spot.cut}.{spot.bucket}{write_seen(spot.after)}/{write(spot.inside)}"

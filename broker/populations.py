@@ -5,12 +5,11 @@ The cut itself has killed already: nothing here decides what is alive.
 
 from typing import Final
 
-from broker.ids import TaskId
 from broker.model.lease import Lease
 from broker.model.requests import SelectorKind
 from broker.model.task import TaskSpec
 from broker.store.cut_ledger import Cut
-from broker.store.task_tree import Index, TaskTree
+from broker.store.task_tree import Index, Seen, TaskTree
 
 _INDEXES: Final = {
     SelectorKind.AGENT: "agent",
@@ -29,13 +28,13 @@ class Populations:
         self._tree = tree
 
     async def page(
-        self, bucket: int, cut: Cut, before_ms: int, start: int, limit: int
-    ) -> list[TaskId]:
-        """Return some tasks of one bucket that are old enough for the cut."""
+        self, bucket: int, cut: Cut, before_ms: int, after: Seen | None, limit: int
+    ) -> list[Seen]:
+        """Return the next tasks of one bucket that are old enough for the cut."""
         # No index knows of keys: what one signed may be in any task.
         name = "" if cut.of is SelectorKind.KEY else cut.name
         index = Index(_INDEXES[cut.of], name)
-        return await self._tree.older(bucket, index, before_ms, start, limit)
+        return await self._tree.older(bucket, index, before_ms, after, limit)
 
 
 def reaches(cut: Cut, spec: TaskSpec) -> bool:

@@ -101,9 +101,16 @@ class Publishing:
     async def compare(self, bundle: Bundle) -> tuple[Change, ...]:
         """Return what would change if the bundle were published: its drift, if it should not.
 
-        What stands may be damaged: then everything is new.
+        What stands may be damaged: then everything is new. Nothing is written.
+
+        Raises:
+            ConfigurationError: the ledger was made with other settings.
+            StoreUnavailableError: it does not answer.
         """
-        record = await self.standing()
+        await self._control.require_fit()
+        record = await self._control.read()
+        if record is None:
+            return difference(None, bundle.document)
         if record.digest == bundle.digest:
             return ()
         try:

@@ -18,7 +18,7 @@ from broker.model.principal import ALL_TENANTS
 from broker.model.selection import Criteria, LiveLease
 from broker.model.task import TaskSpec
 from broker.store.live_leases import LiveLeases
-from broker.store.task_tree import Index, TaskTree
+from broker.store.task_tree import Index, Seen, TaskTree
 
 MAX_LEASES: Final = 50_000
 """The largest set: a few seconds of looking, and 3 MB that Redis keeps for a while."""
@@ -143,10 +143,10 @@ class Selecting:
         return {spec.name, *(each.name for each in above if each)}
 
     async def _children(self, task: TaskId) -> list[TaskId]:
-        found: list[TaskId] = []
-        while page := await self._tree.children(task, len(found), _PAGE):
+        found: list[Seen] = []
+        while page := await self._tree.children(task, found[-1] if found else None, _PAGE):
             found += page
-        return found
+        return [child.name for child in found]
 
 
 def _index(criteria: Criteria) -> Index:

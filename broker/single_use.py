@@ -14,7 +14,7 @@ from broker.ids import IdFactory
 from broker.judgement import Judgement
 from broker.model.decision import Obligations
 from broker.policy.query import Query
-from broker.store.evidence_ledger import EvidenceLedger, Use
+from broker.store.evidence_ledger import EvidenceLedger, Lasting, Use
 
 
 class SingleUse:
@@ -35,18 +35,18 @@ class SingleUse:
         """Use up the evidence of the caller in question, if the obligations say so.
 
         Raises:
-            EvidenceUsedError: it has served another such decision, or nothing tells it apart.
+            EvidenceUsedError: it has served another such decision, may have done so before the
+                ledger went back, or nothing tells it apart.
             IdempotencyConflictError: it has served another request under the same key.
             StoreUnavailableError: nobody can say.
         """
         if not obligations.single_use:
             return
         caller = query.principal
-        if caller.evidence and await self._used.is_first(
-            caller.evidence, caller.expires_at_ms, use
-        ):
+        lasting = Lasting(caller.begins_at_ms, caller.expires_at_ms)
+        if caller.evidence and await self._used.is_first(caller.evidence, lasting, use):
             return
         refusal = await self._judgement.refuse(
-            published, query, EvidenceUsedError.code, "evidence that was not used before"
+            published, query, EvidenceUsedError.code, "evidence that is known to be unused"
         )
         raise EvidenceUsedError(refusal.reason, decision_id=refusal.decision_id)

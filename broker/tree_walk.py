@@ -1,27 +1,32 @@
 """Walking the leases of a task and of everything below it, a page at a time.
 
-The walker's place is a stack of (task, leases seen, children seen) from the top task down: it can
-be written into a cursor and taken up by any broker.
+The walker's place is a stack of (task, leases seen, last child seen) from the top task down: it can
+be written into a cursor and taken up by any broker. What is forgotten meanwhile is gone on after.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.cursor import foreign, number
 from broker.errors import NotFoundError
 from broker.ids import LeaseId, TaskId, parse_task_id
+from broker.store.in_order import Entry
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.paths import Paths
-from broker.store.task_tree import TaskTree
+from broker.store.task_tree import Seen, TaskTree
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far one task of the walk has got. ``leases`` is -1 once they are all seen."""
+    """How far one task of the walk has got. ``leases`` is -1 once they are all seen.
+
+    ``child`` is the last child that was seen, or that the walk is in.
+    """
 
     task: TaskId
     leases: int = 0
-    children: int = 0
+    child: Seen | None = None
 
 
 Places = tuple[Place, ...]
@@ -57,10 +62,10 @@ class TreeWalk:
         return found, places
 
     async def _descend(self, here: Place) -> Places:
-        child = await self._tree.children(here.task, here.children, 1)
-        if not child:
+        following = await self._tree.children(here.task, here.child, 1)
+        if not following:
             return ()
-        return (replace(here, children=here.children + 1), Place(child[0]))
+        return (replace(here, child=following[0]), Place(following[0].name))
 
     async def parse(self, text: str, top: TaskId) -> Places:
         """Read a place from a cursor.
@@ -69,24 +74,62 @@ class TreeWalk:
             InvalidRequestError: it is no place in the tree of ``top`` (so a cursor cannot be bent
                 to look elsewhere).
         """
-        places = tuple(_place(part) for part in text.split("~"))
-        tasks = tuple(place.task for place in places)
-        try:
-            path = await self._paths.of_task(tasks[-1])
-        except NotFoundError as error:
-            raise foreign("report") from error
-        if tasks[0] != top or path[-len(tasks) :] != tasks:
+        parts = text.split("~")
+        below = [part.partition(".")[0] for part in parts[1:]]
+        places = tuple(map(_place, parts, (*below, "")))
+        if places[0].task != top:
             raise foreign("report")
+        while places:
+            # Whoever was forgotten is left out, with what was below: a tree goes from below.
+            tasks = tuple(place.task for place in places)
+            try:
+                path = await self._paths.of_task(tasks[-1])
+            except NotFoundError:
+                places = places[:-1]
+                continue
+            if path[-len(tasks) :] != tasks:
+                raise foreign("report")
+            break
         return places
 
 
 def write(places: Places) -> str:
-    """Write a place for a cursor."""
-    return "~".join(f"{place.task}.{place.leases}.{place.children}" for place in places)
+    """Write a place for a cursor: short, for a tree may be deep.
+
+    The child that the walk is in is named by the next part.
+    """
+    below = [*(place.task for place in places[1:]), None]
+    return "~".join(map(_written, places, below))
 
 
-def _place(text: str) -> Place:
-    task, _, rest = text.partition(".")
-    leases, _, children = rest.partition(".")
+def write_seen(seen: Seen | None) -> str:
+    """Write the last task that was seen of some, for the end of a part of a cursor."""
+    return f".{seen.at_ms}.{seen.name}" if seen else ""
+
+
+def parse_seen(parts: Sequence[str]) -> Seen | None:
+    """Read what :func:`write_seen` wrote, and nothing after it.
+
+    Raises:
+        InvalidRequestError: it has written something else.
+    """
+    at, name, *more = (*parts, "", "")
+    if any(more):
+        raise foreign("report")
+    if not at and not name:
+        return None
+    return Entry(number(at, "report"), parse_task_id(name, field="cursor"))
+
+
+def _written(here: Place, below: TaskId | None) -> str:
+    is_in_it = here.child is not None and here.child.name == below
+    child = f".{here.child.at_ms}" if here.child and is_in_it else write_seen(here.child)
+    return f"{here.task}.{here.leases}{child}"
+
+
+def _place(text: str, below: str) -> Place:
+    task, leases, *child = (*text.split("."), "")
+    if len(child) == 2:  # noqa: PLR2004 - an instant, and what was put behind it above
+        child[1] = below
     seen = -1 if leases == "-1" else number(leases, "report")
-    return Place(parse_task_id(task, field="cursor"), seen, number(children, "report"))
+    return Place(parse_task_id(task, field="cursor"), seen, parse_seen(child))

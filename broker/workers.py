@@ -110,12 +110,12 @@ class TakeDown:
 
     async def _close_children(self, spec: TaskSpec) -> int:
         """End them; return how many cannot be read."""
-        start = unreadable = 0
-        while children := await self._tree.children(spec.id, start, _PAGE):
+        unreadable, after = 0, None
+        while children := await self._tree.children(spec.id, after, _PAGE):
             for child in children:
-                unreadable += await self._close(spec, child)
+                unreadable += await self._close(spec, child.name)
                 self._faults.reach("reap.child-closed")
-            start += len(children)
+            after = children[-1]
         return unreadable
 
     async def _close(self, parent: TaskSpec, child: TaskId) -> int:
@@ -188,17 +188,17 @@ class CleanUp:
 
     async def _bucket(self, order: Order, cut: Cut, bucket: int, standing: Standing) -> int:
         """Clean up; return how many tasks cannot be read, or have leases that cannot."""
-        start = unreadable = 0
+        unreadable, after = 0, None
         before = standing.issued_before_ms
-        while page := await self._populations.page(bucket, cut, before, start, _PAGE):
+        while page := await self._populations.page(bucket, cut, before, after, _PAGE):
             for task in page:
                 try:
-                    await self._task(order, cut, task, before)
+                    await self._task(order, cut, task.name, before)
                 except NotFoundError:
                     pass  # forgotten in between
                 except UnreadableRecordError:
                     unreadable += 1
-            start += len(page)
+            after = page[-1]
         return unreadable
 
     async def _task(self, order: Order, cut: Cut, task: TaskId, before_ms: int) -> None:
@@ -217,15 +217,15 @@ class CleanUp:
         await self._single_leases(cut, spec, before_ms)
 
     async def _single_leases(self, cut: Cut, spec: TaskSpec, before_ms: int) -> None:
-        start = unreadable = 0
-        while names := await self._leases.live(spec.id, END_BATCH, start):
+        unreadable, after = 0, None
+        while page := await self._leases.live_after(spec.id, after, END_BATCH):
+            names, after = [entry.name for entry in page], page[-1]
             answers = [await self._is_covered(cut, spec, before_ms, name) for name in names]
             covered = [name for name, answer in zip(names, answers, strict=True) if answer]
             if covered:
                 await self._places.free(spec, covered)
                 await self._leases.end([(name, spec.id) for name in covered], "revoked")
             unreadable += answers.count(None)
-            start += len(names) - len(covered)
         _require_all(unreadable, "leases")
 
     async def _is_covered(
@@ -264,14 +264,14 @@ class Forget:
 
     async def _last_child(self, spec: TaskSpec) -> int | None:
         """Return when the last child was closed (0: it was not yet); None when there is none."""
-        start, closed = 0, list[int]()
-        while children := await self._tree.children(spec.id, start, _PAGE):
-            ends = await asyncio.gather(*(self._tree.closed_at(child) for child in children))
+        after, closed = None, list[int]()
+        while children := await self._tree.children(spec.id, after, _PAGE):
+            ends = await asyncio.gather(*(self._tree.closed_at(child.name) for child in children))
             found = [end for end in ends if end is not None]
             if 0 in found:
                 return 0
             closed += [max(found)] if found else []
-            start += len(children)
+            after = children[-1]
         return max(closed, default=None)
 
 

@@ -44,7 +44,7 @@ STEPS: Final[Sequence[tuple[str, str, frozenset[Reason]]]] = (
     ("key", "the issuer has a key of that kid", frozenset({Reason.UNKNOWN_KEY})),
     ("signature", "the signature holds", frozenset({Reason.SIGNATURE})),
     ("audience", "aud is the declared audience alone", frozenset({Reason.AUDIENCE})),
-    ("binding", "not bound to a key that is not checked", frozenset({Reason.BOUND})),
+    ("binding", "bound to no key, or to one that can be checked", frozenset({Reason.BOUND})),
     ("dates", "iat and exp are dates", frozenset({Reason.NO_EXPIRY, Reason.DATES})),
     ("lifetime", "made to live no longer than declared", frozenset({Reason.LIFETIME})),
     ("now", "valid now", frozenset({Reason.EXPIRED, Reason.NOT_YET_VALID})),

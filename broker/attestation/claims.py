@@ -9,6 +9,7 @@ from broker.attestation.claim_path import find
 from broker.attestation.declared_claims import ClaimsDeclaration
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidRequestError
+from broker.proof.confirmation import Confirmation, ConfirmationError, read_claim
 
 SignedClaims = NewType("SignedClaims", Mapping[str, object])
 """Claims that a trusted issuer's key has signed. Only the verifier of that issuer makes them."""
@@ -27,18 +28,20 @@ def check_audience(claims: SignedClaims, audience: str) -> None:
         raise AttestationError(Reason.AUDIENCE, f"aud is not {audience!r} alone", claim="aud")
 
 
-def check_unbound(claims: SignedClaims, declared: ClaimsDeclaration) -> None:
-    """Check that the token is not bound to a key whose possession we would have to check (B21).
+def read_binding(claims: SignedClaims, declared: ClaimsDeclaration) -> Confirmation | None:
+    """Return the key that the token is bound to (RFC 7800 ``cnf``), which its request must prove.
 
-    A declaration that ignores ``cnf`` (RFC 7800) takes such tokens as mere bearer tokens.
+    A declaration that ignores ``cnf`` takes such tokens as mere bearer tokens (B21).
 
     Raises:
-        AttestationError: ``bound``.
+        AttestationError: ``bound``: to something whose possession cannot be checked here.
     """
-    if "cnf" in claims and "cnf" not in declared.ignored:
-        raise AttestationError(
-            Reason.BOUND, "bound to a key (cnf), which is not checked here", claim="cnf"
-        )
+    if "cnf" not in claims or "cnf" in declared.ignored:
+        return None
+    try:
+        return read_claim(claims["cnf"])
+    except ConfirmationError as error:
+        raise AttestationError(Reason.BOUND, str(error), claim="cnf") from error
 
 
 def select(

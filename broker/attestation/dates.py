@@ -24,7 +24,10 @@ class DateRules:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """When a token is valid: from ``not_before_ms``, leeway applied, until ``expires_at_ms``."""
+    """When a token is valid: from ``not_before_ms``, leeway applied, until ``expires_at_ms``.
+
+    Whoever has the same rules took it at no other time.
+    """
 
     not_before_ms: int
     expires_at_ms: int
@@ -78,9 +81,13 @@ def read_svid_validity(claims: Mapping[str, object], rules: DateRules, *, now_ms
     """
     if "iat" in claims:
         return read_validity(claims, rules)
+    expires = read_date(claims, "exp")
     # Before an exp that has passed: that one is expired, and its dates are in order.
-    issued = min(now_ms // 1000, read_date(claims, "exp") - 1)
-    return read_validity({**claims, "iat": issued}, rules)
+    read_validity({**claims, "iat": min(now_ms // 1000, expires - 1)}, rules)
+    # It can have been taken as soon as its rest was short enough, whenever it was issued.
+    starts = expires - rules.max_lifetime_seconds
+    starts = max(starts, read_date(claims, "nbf") if "nbf" in claims else starts)
+    return Validity((starts - rules.leeway_seconds) * 1000, expires * 1000)
 
 
 def read_date(claims: Mapping[str, object], name: str) -> int:

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     NOT_YET_VALID = "not-yet-valid"
     LIFETIME = "lifetime"
     BOUND = "bound"
+    UNHELD = "unheld"
     NO_INSTANCE = "no-instance"
     CLAIM_MISSING = "claim-missing"
     CLAIM_MISMATCH = "claim-mismatch"

@@ -7,12 +7,14 @@
 - Nothing of the claims is read before the signature holds, except ``iss``, to choose this issuer.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from broker import text
 from broker.attestation.attested import Attested
-from broker.attestation.claims import SignedClaims, check_audience, check_unbound, select
+from broker.attestation.claims import SignedClaims, check_audience, read_binding, select
 from broker.attestation.compact import UnverifiedToken
 from broker.attestation.dates import DateRules, Validity, read_validity
 from broker.attestation.declaration import IssuerDeclaration
@@ -76,11 +78,11 @@ class TrustedIssuer:
         if claims.get("iss") != self.issuer:
             raise AttestationError(Reason.UNTRUSTED_ISSUER, "iss is another issuer's", claim="iss")
         check_audience(claims, self._declaration.audience)
-        check_unbound(claims, self._declaration.claims)
+        bound_to = read_binding(claims, self._declaration.claims)
         validity = read_validity(claims, self._rules)
         validity.check(self._clock.now_ms())
         evidence = name_of_token(self.issuer, token.unverified_header, claims)
-        attested = replace(self._identify(claims, validity), evidence=evidence)
+        attested = replace(self._identify(claims, validity), evidence=evidence, bound_to=bound_to)
         if self._reviewer is not None:
             # Last: only tokens that are good in every other way are shown to anybody.
             await self._reviewer.review(token, claims)
@@ -116,6 +118,7 @@ class TrustedIssuer:
             subject=_subject(claims),
             expires_at_ms=validity.expires_at_ms,
             claims=selected,
+            begins_at_ms=validity.not_before_ms,
         )
 
     def _report_unknown(self, claims: SignedClaims) -> None:

@@ -5,6 +5,7 @@
 - While the file cannot be written the sink says so; nothing should be minted then, and revocation
   goes on. What was missed is caught up, because the log keeps what a sink lacks.
 - Entries that the log no longer has are not passed over in silence: a line of their own says so.
+- Processes of one machine may share a file: one writes, the others stand by.
 """
 
 import asyncio
@@ -19,7 +20,8 @@ from typing import Final, TypeVar
 
 from broker.audit.daemon_thread import in_daemon_thread
 from broker.audit.record import GAP, Line, gap_line, line_of
-from broker.audit.trail_file import KEEP, Tail, TrailFile, UnfitTrailError
+from broker.audit.standby import Standby
+from broker.audit.trail_file import KEEP, Tail, TrailFile, TrailHeldError, UnfitTrailError
 from broker.clock import Clock
 from broker.errors import StoreUnavailableError
 from broker.store.feed_cursors import Cursor
@@ -51,9 +53,10 @@ def sink_name(path: Path) -> str:
 
 
 class JsonLinesSink:
-    """An audit sink. Every broker has a file, and a sink name, of its own; each is complete.
+    """An audit sink. Every file has a sink name of its own, and each is complete.
 
-    ``name`` must stay the same for the same file: under it the log remembers how far it is stored.
+    ``name`` must stay the same for the same file: under it the log remembers how far it is stored,
+    and processes that share the file know by it that it is being written.
     With ``is_synced`` false a power failure may take the last lines; they are caught up.
     """
 
@@ -78,6 +81,7 @@ class JsonLinesSink:
         self._trouble = "not opened yet"
         self._waits_since_ms: int | None = None
         self._is_abandoned = False
+        self._standby: Standby | None = None
 
     async def run(self) -> None:
         """Copy until cancelled, whatever the disk and the store do."""
@@ -87,10 +91,13 @@ class JsonLinesSink:
                     await self._copy()
                 except StoreUnavailableError as error:
                     LOGGER.warning("the audit trail waits for the store: %s", error)
+                except TrailHeldError:
+                    await self._stand_by()
                 except OSError as error:
                     self._fail(error, error.strerror or type(error).__name__)
                 except UnfitTrailError as error:
                     self._fail(error, error.what)
+                    await self._timed(self._file.close)  # who stands by shall see it too
                 await asyncio.sleep(REST_S)
         finally:
             if self._is_abandoned:
@@ -133,7 +140,20 @@ class JsonLinesSink:
                 await asyncio.sleep(GATHER_S)
 
     async def _opened(self) -> Tail:
-        return await self._timed(self._file.open)
+        tail = await self._timed(self._file.open)
+        self._standby = None
+        return tail
+
+    async def _stand_by(self) -> None:
+        if self._standby is None:
+            LOGGER.info("another process writes the audit trail: this one stands by")
+            self._standby = Standby(
+                self.name, self._log, clock=self._clock, deadline_ms=self._deadline_ms
+            )
+        try:
+            self._trouble = await self._standby.trouble()
+        except StoreUnavailableError as error:
+            LOGGER.warning("the audit trail waits for the store: %s", error)
 
     async def _compare_with_cursor(self, found: Cursor) -> None:
         """Compare the file's end with what the log was told of it.

@@ -38,6 +38,10 @@ class UnfitTrailError(ConfigurationError):
         self.what = what
 
 
+class TrailHeldError(Exception):
+    """Another process writes the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """Where a trail ends: its cursor, and its last record (empty in a new trail)."""
@@ -47,7 +51,7 @@ class Tail:
 
 
 class TrailFile:
-    """One trail. Open it first; after an error, close it and open it again."""
+    """One trail. Open it first; after an error, open it again."""
 
     def __init__(self, path: Path, *, is_synced: bool = True) -> None:
         self._path = path
@@ -61,7 +65,8 @@ class TrailFile:
         """Take the file for this process, cut off what a crash left of a line, and find its end.
 
         Raises:
-            UnfitTrailError: the file is not fit to be a trail, or another process writes it.
+            UnfitTrailError: the file is not fit to be a trail.
+            TrailHeldError: another process has it.
             OSError: it cannot be written.
         """
         with self._turn:
@@ -126,9 +131,8 @@ class TrailFile:
             raise UnfitTrailError(self._path, "it is open to group or others", remedy)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            remedy = "give each broker an audit file of its own"
-            raise UnfitTrailError(self._path, "another broker writes it", remedy) from error
+        except BlockingIOError:
+            raise TrailHeldError from None
 
     def _find_end(self) -> Tail:
         size = os.fstat(self._descriptor).st_size

@@ -13,7 +13,8 @@ from broker import logs
 from broker.cli import exits
 from broker.cli.screen import Document, Screen, rows
 from broker.cli.settings import config_option, load
-from broker.doctor import Doctor, Line
+from broker.doctor import Doctor
+from broker.findings import Line
 from broker.settings.settings import Settings
 
 
@@ -23,9 +24,11 @@ from broker.settings.settings import Settings
 def doctor(config: Path, *, as_json: bool) -> None:
     """Examine an installation, from the machine of a broker, without changing anything.
 
-    Looks at the settings, the listener, the audit trail and its disk, the policies with their own
-    tests, the issuers' key sets, the store, the clocks, what is published, and the signing keys.
-    Ends with 1 when something would keep a broker from giving access.
+    Looks at the settings, the listener, the TLS certificates and when they expire, the panic socket
+    and its folder, the audit trail and its disk, the policies with their own tests and how they
+    differ from what is published, the issuers' key sets, the store (its program, version and
+    settings), the clocks, what is published, and the signing keys. Ends with 1 when something would
+    keep a broker from giving access, or from taking it away; warnings alone end with 0.
     """
     settings = load(config)
     logs.configure("critical", "console", sys.stderr)
@@ -41,4 +44,4 @@ async def _all(settings: Settings) -> list[Line]:
 
 
 def _view(document: Document) -> RenderableType:
-    return rows(document["checks"], ("check", "state", "what", "remedy"), empty="")
+    return rows(document["checks"], ("check", "state", "what", "where", "remedy"), empty="")

@@ -11,13 +11,22 @@ from broker.client.bearer import Presented, authorization_of
 from broker.client.errors import (
     CertificateUnprovenError,
     KeyUnprovenError,
+    NonceMissingError,
     ProofRefusedError,
 )
 from broker.client.token import VerifiedToken
 from broker.clock import Clock
 from broker.proof.authorization import Scheme
-from broker.proof.confirmation import Binding, Confirmation, of_certificate
-from broker.proof.dpop import ProofChecker, ProofError, Target
+from broker.proof.confirmation import (
+    NOTHING_PROVEN,
+    Binding,
+    Confirmation,
+    ProvenKeys,
+    of_certificate,
+)
+from broker.proof.dpop import NonceError, ProofChecker, ProofError, Target
+from broker.proof.holding import UnheldError, ensure_held, ensure_scheme
+from broker.proof.nonces import DpopNonces
 from broker.proof.replays import MemoryReplays, Replays
 from broker.proof.target import same_target
 
@@ -27,7 +36,14 @@ _PATHLESS: Final = ("?", "#")
 class Possession:
     """Checks bound tokens against their requests. One for all requests of a process."""
 
-    def __init__(self, clock: Clock, *, base_url: str = "", replays: Replays | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        base_url: str = "",
+        replays: Replays | None = None,
+        nonces: DpopNonces | None = None,
+    ) -> None:
         """Fix what proofs are checked by.
 
         Args:
@@ -36,6 +52,8 @@ class Possession:
                 it every token that is bound to a DPoP key is refused. Never from ``Host``.
             replays: which proofs were used. By default this process remembers; give a shared one
                 where several processes serve one URL.
+            nonces: when given, a proof needs one of them (RFC 9449 §9). Where several processes
+                serve one URL, make them of one key.
 
         Raises:
             ValueError: the URL is none, or has a query or a fragment.
@@ -44,7 +62,7 @@ class Possession:
         if base and (any(mark in base for mark in _PATHLESS) or not same_target(base, base)):
             raise ValueError("base_url is this server's own URL: https://host, without a query")
         self._base = base
-        self._checker = ProofChecker(clock, replays or MemoryReplays(clock))
+        self._checker = ProofChecker(clock, replays or MemoryReplays(clock), nonces)
 
     async def ensure_held(
         self, token: VerifiedToken, raw: str, presented: Presented | None
@@ -57,33 +75,50 @@ class Possession:
         Raises:
             KeyUnprovenError: nothing proves the key, or another one is proven.
             CertificateUnprovenError: the same of a client certificate.
+            NonceMissingError: there is a proof, and it needs a nonce.
             ProofRefusedError: there is a proof, and it is refused.
         """
-        shown = None if presented is None else authorization_of(presented)
-        is_dpop = shown is not None and shown.scheme is Scheme.DPOP
+        scheme = None if presented is None else authorization_of(presented).scheme
         key = token.confirmation
-        if key is None or key.binding is Binding.MTLS:
-            if is_dpop:
+        if key is None:
+            if scheme is Scheme.DPOP:
                 raise KeyUnprovenError
-            if key is not None:
-                _ensure_certified(key, presented)
             return
-        if presented is None or not is_dpop or not self._base:
-            raise KeyUnprovenError
-        await self._check(key, raw, presented)
+        try:
+            ensure_scheme(key, scheme)
+            ensure_held(key, scheme, await self._proven(key, raw, presented))
+        except UnheldError as error:
+            raise _refusal(key, scheme, presented, str(error)) from None
 
-    async def _check(self, key: Confirmation, raw: str, presented: Presented) -> None:
+    async def _proven(self, key: Confirmation, raw: str, presented: Presented | None) -> ProvenKeys:
+        """Return what a request proves that shows a token under the scheme of its binding."""
+        if presented is None:
+            return NOTHING_PROVEN
+        if key.binding is Binding.DPOP:
+            return ProvenKeys(dpop=await self._checked(key, raw, presented))
+        shown = presented.certificate
+        return ProvenKeys(certificate=of_certificate(shown) if shown else None)
+
+    async def _checked(self, key: Confirmation, raw: str, presented: Presented) -> Confirmation:
+        if not self._base:
+            raise KeyUnprovenError
         if len(presented.proofs) != 1:
             raise ProofRefusedError("not exactly one proof")
         target = Target(presented.method, self._base + presented.path)
         try:
-            await self._checker.check(presented.proofs[0], target, token=raw, wanted=key)
+            return await self._checker.check(presented.proofs[0], target, token=raw, wanted=key)
+        except NonceError as error:
+            raise NonceMissingError(error.nonce) from None
         except ProofError as error:
             raise ProofRefusedError(str(error)) from None
 
 
-def _ensure_certified(key: Confirmation, presented: Presented | None) -> None:
+def _refusal(
+    key: Confirmation, scheme: Scheme | None, presented: Presented | None, why: str
+) -> KeyUnprovenError:
+    """Say it so that the challenge asks for what would do."""
+    if key.binding is Binding.DPOP or scheme is Scheme.DPOP:
+        return KeyUnprovenError(why)
     if presented is None or not presented.certificate:
-        raise CertificateUnprovenError("this server was handed no client certificate")
-    if not of_certificate(presented.certificate).is_same(key):
-        raise CertificateUnprovenError("the token is bound to another client certificate")
+        return CertificateUnprovenError("this server was handed no client certificate")
+    return CertificateUnprovenError("the token is bound to another client certificate")

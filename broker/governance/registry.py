@@ -5,13 +5,15 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from broker.errors import AttestationError
 from broker.governance.document import BundleDocument
 from broker.governance.records import AgentRecord, Status
 from broker.model.principal import ALL_TENANTS, Kind, Principal
+from broker.proof.confirmation import Confirmation
 
 UNREGISTERED: Final = "unregistered"
 """Nobody by that name, of that kind, in that tenant."""
@@ -68,6 +70,16 @@ class Attested(Protocol):
         """The one name of the evidence."""
         ...
 
+    @property
+    def begins_at_ms(self) -> int:
+        """The first instant at which anybody can have taken the evidence."""
+        ...
+
+    @property
+    def bound_to(self) -> Confirmation | None:
+        """The key that the evidence is bound to, if any."""
+        ...
+
 
 class Registry:
     """The registered of one published bundle. Immutable."""
@@ -102,6 +114,8 @@ class Registry:
             expires_at_ms=attested.expires_at_ms,
             claims=dict(attested.claims),
             evidence=attested.evidence,
+            begins_at_ms=attested.begins_at_ms,
+            bound_to=attested.bound_to,
         )
 
     def confirm(self, caller: Principal) -> Principal:

@@ -9,8 +9,9 @@ and each agent, up to a bound. The guarantee is that the registry lets nobody el
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from broker.errors import InvalidRequestError
 from broker.governance.document import BundleDocument

@@ -8,10 +8,11 @@ One instead of several because each costs on every request. What it decides:
 """
 
 import asyncio
-from dataclasses import replace
-from typing import Final
+from collections.abc import Callable
+from typing import Final, ParamSpec
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
+from msgspec.structs import replace
 
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidProofError, InvalidRequestError
@@ -32,6 +33,10 @@ from broker.proof.authorization import (
     Scheme,
     parse_authorization,
 )
+from broker.proof.confirmation import NOTHING_PROVEN
+from broker.proof.holding import UnheldError, ensure_held, ensure_scheme
+
+P = ParamSpec("P")
 
 PUBLIC: Final = frozenset(
     {
@@ -74,6 +79,8 @@ class Edge:
             response = await self._admitted(request, handler, path)
         except Exception as error:  # noqa: BLE001 - the one place that answers whatever went wrong
             response = self._refusal(request, error)
+        if not response.prepared:
+            response.headers.update(self._possession.news(request))
         self._metrics.requested(request.method if path else "", path, response.status)
         self._journal.answered(request, path, response.status, loop.time() - started)
         return response
@@ -126,15 +133,31 @@ class Edge:
         chain: tuple[bytes, ...],
         caller: Principal,
     ) -> Principal:
-        """Note which keys the request proves; a token shown under DPoP needs its proof."""
-        is_dpop = shown is not None and shown.scheme is Scheme.DPOP
+        """Note which keys the request proves; a token shown under DPoP needs its proof.
+
+        A token that is itself bound is somebody's only if its key is among them.
+
+        Raises:
+            InvalidProofError: a proof is missing, or refused.
+            AttestationError: the token is bound to a key that the request does not hold.
+        """
+        bound_to, scheme = caller.bound_to, None if shown is None else shown.scheme
+        if bound_to is not None:
+            _require(ensure_scheme, bound_to, scheme)
+        is_dpop = scheme is Scheme.DPOP
         token = "" if shown is None else shown.token
-        dpop = await self._possession.proven(request, token=token, demands_hash=is_dpop)
+        dpop = await self._possession.proven(
+            request, token=token, demands_hash=is_dpop, wanted=bound_to if is_dpop else None
+        )
         if is_dpop and dpop is None:
             raise InvalidProofError("the scheme DPoP comes with a proof", field=PROOF)
-        if dpop is None and not chain:
-            return caller
-        return replace(caller, proven=replace(self._clients.key_of(chain), dpop=dpop))
+        proven = NOTHING_PROVEN
+        if dpop is not None or chain:
+            proven = replace(self._clients.key_of(chain), dpop=dpop)
+            caller = replace(caller, proven=proven)
+        if bound_to is not None:
+            _require(ensure_held, bound_to, scheme, proven)
+        return caller
 
     def _client_behind_proxy(self, request: web.Request) -> str:
         """Name the client that a trusted proxy speaks for.
@@ -181,6 +204,14 @@ def _path(request: web.Request) -> str:
     """Return the template of the route's path; empty when no route matches."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else ""
+
+
+def _require(rule: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Hold a request to a rule of possession; nobody is told which key would have done."""
+    try:
+        rule(*args, **kwargs)
+    except UnheldError as error:
+        raise AttestationError(Reason.UNHELD, str(error)) from None
 
 
 def _shown(request: web.Request) -> Authorization | None:

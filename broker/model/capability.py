@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 
 class CheckMode(StrEnum):
     """How a registered resource server learns that a token is dead (DESIGN §5)."""
@@ -48,8 +50,7 @@ class Capability:
     template: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(msgspec.Struct, frozen=True):
     """One line of a task's ceiling: this capability, at most these scopes."""
 
     capability: str

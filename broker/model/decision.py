@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from broker.proof.confirmation import Binding
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True):
     """How a decision came about, for its record and for ``explain``.
 
     ``policies`` are the ids of the determining policies; ``facts`` the entities that the engine

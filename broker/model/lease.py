@@ -1,7 +1,8 @@
 """What was granted, from before the credential exists until after it is dead."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from broker.ids import LeaseId, TaskId
 from broker.model.decision import Trace
@@ -17,8 +18,7 @@ class LeaseState(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseSpec:
+class LeaseSpec(msgspec.Struct, frozen=True):
     """What a lease was granted with: it never changes.
 
     ``locator`` names the credential before it exists (for our JWTs the ``jti``, which is the lease
@@ -49,8 +49,7 @@ class LeaseSpec:
     """Where it lives, if it is no token of ours; ``locator`` is its name there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """A lease as the ledger has it now. Generation 1 is the first token, each renewal adds one.
 
     ``is_alive`` is the ledger's judgement: own state, task, ancestors, expiry and cuts.

@@ -1,10 +1,11 @@
 """Who a caller has been shown to be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
-from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
+import msgspec
+
+from broker.proof.confirmation import NOTHING_PROVEN, Confirmation, ProvenKeys
 
 ALL_TENANTS = "*"
 """What an operator's tenant list holds when the operator answers for every tenant."""
@@ -19,8 +20,7 @@ class Kind(StrEnum):
     RESOURCE = "resource"
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """The verified result of attestation. Only an attestor builds one.
 
     ``name`` is the registered identity (an agent's, orchestrator's or operator's name; for a
@@ -29,6 +29,9 @@ class Principal:
     granted on it. ``claims`` holds only the claims that the issuer's declaration lets through.
     ``proven`` are the keys that this very request has shown to hold. ``evidence`` is the one name
     of what was shown, by which single use is kept; what has no name cannot be used once.
+    ``begins_at_ms`` is the first instant at which any broker can have taken it.
+    ``bound_to`` is the key that the evidence itself is bound to; the edge lets nobody through whose
+    request does not hold it.
     """
 
     kind: Kind
@@ -38,9 +41,11 @@ class Principal:
     issuer: str
     subject: str
     expires_at_ms: int
-    claims: Mapping[str, str | int | bool] = field(default_factory=dict)
+    claims: Mapping[str, str | int | bool] = msgspec.field(default_factory=dict)
     proven: ProvenKeys = NOTHING_PROVEN
     evidence: str = ""
+    begins_at_ms: int = 0
+    bound_to: Confirmation | None = None
 
     def answers_for(self, tenant: str) -> bool:
         """Tell whether this principal belongs to the tenant (I16)."""

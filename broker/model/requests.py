@@ -1,8 +1,10 @@
 """What callers ask of the verbs: parsed and bounded at the door, before anything looks at them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from broker.ids import LeaseId, RevocationId, TaskId
 from broker.model.capability import Ceiling
@@ -101,8 +103,7 @@ class LeasePage:
     cursor: str
 
 
-@dataclass(frozen=True, slots=True)
-class IssueCredential:
+class IssueCredential(msgspec.Struct, frozen=True):
     """Ask for a credential within a task.
 
     ``ttl_ms`` 0 means the capability's default. ``labels`` are the caller's own assertions;
@@ -112,11 +113,10 @@ class IssueCredential:
     capability: str
     scopes: frozenset[str]
     ttl_ms: int = 0
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedCredential:
+class IssuedCredential(msgspec.Struct, frozen=True):
     """The one answer that delivers a credential."""
 
     lease: Lease
@@ -170,12 +170,37 @@ class Revocation:
     issued_before_ms: int
     pending_buckets: tuple[int, ...]
     progress: Progress | None = None
+    ordered_at_ms: int = 0
 
     @property
     def is_acknowledged(self) -> bool:
         """Tell whether the cut stands everywhere, or every lease of the set is dead."""
         is_complete = self.progress is None or self.progress.is_complete
         return is_complete and not self.pending_buckets
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationFilter:
+    """Which orders to list; an empty word, 0 or None does not filter.
+
+    ``tenant`` is one that the order reaches; ``of`` what it names. It was given at
+    ``ordered_after_ms`` or later, and before ``ordered_before_ms``.
+    """
+
+    tenant: str = ""
+    ordered_by: str = ""
+    of: str = ""
+    acknowledged: bool | None = None
+    ordered_after_ms: int = 0
+    ordered_before_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationPage:
+    """One page of orders; ``cursor`` is empty on the last one."""
+
+    revocations: tuple[Revocation, ...]
+    cursor: str
 
 
 @dataclass(frozen=True, slots=True)

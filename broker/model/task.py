@@ -1,7 +1,8 @@
 """One named job, and its place in its tree."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from broker.ids import TaskId
 from broker.model.capability import Ceiling
@@ -16,8 +17,7 @@ class TaskState(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
+class TaskSpec(msgspec.Struct, frozen=True):
     """What a task was opened with: it never changes, except the deadline by an extension.
 
     ``path`` runs from the root to the task itself; ``actors`` names the agents along it and
@@ -45,8 +45,7 @@ class TaskSpec:
     """How long after opening the deadline may at most lie; an extension never passes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True):
     """A task as the ledger has it now.
 
     ``ended_by`` is a word: done, failed, cancelled, idle, deadline, parent, revoked.

@@ -9,11 +9,11 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from cedarpy import AuthzResult, Entities, PolicySet, Schema, is_authorized
 from cedarpy import Decision as Answer
+from msgspec.structs import replace
 
 from broker.errors import ConfigurationError
 from broker.model.decision import Decision, Deny, NeedsApproval, Permit, Trace

@@ -5,7 +5,6 @@ dictionaries (text forms would go through Cedar's parser), numbers are whole and
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -35,8 +34,7 @@ resource, the action, and which of the facts that may be absent (on behalf of, i
 Everything else is always there and always of its type."""
 
 
-@dataclass(frozen=True, slots=True)
-class CedarRequest:
+class CedarRequest(msgspec.Struct, frozen=True):
     """Who wants to do what to what, and what else there is to say.
 
     ``context`` has the facts that were asked for.

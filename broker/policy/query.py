@@ -1,8 +1,9 @@
 """Everything that policy may know about one request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from broker.model.capability import Capability, Ceiling
 from broker.model.principal import Principal
@@ -25,8 +26,7 @@ class Action(StrEnum):
         return self in {Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFacts:
+class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The task in question; for OPEN_TASK and DELEGATE_TASK the one that would come to be.
 
     ``depth`` is 0 for a root task. ``opener`` is a principal's ``ref``.
@@ -58,8 +58,7 @@ class TaskFacts:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(msgspec.Struct, frozen=True, kw_only=True):
     """One question to policy.
 
     ``capability`` is what is asked for when the action is about a credential, else None.
@@ -78,7 +77,7 @@ class Query:
     ceiling: tuple[Ceiling, ...] = ()
     scopes: frozenset[str] = frozenset()
     ttl_ms: int = 0
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         flatten(self.labels, field="labels")

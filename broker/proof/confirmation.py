@@ -5,9 +5,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 """SHA-256 in base64url; of the last character only four bits count, and the others are zero."""
@@ -25,8 +26,7 @@ class Binding(StrEnum):
 _MEMBERS: Final = {Binding.DPOP: "jkt", Binding.MTLS: "x5t#S256"}
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(msgspec.Struct, frozen=True):
     """One key by its SHA-256 thumbprint, in base64url (RFC 7638, RFC 8705 §3.1)."""
 
     binding: Binding
@@ -42,8 +42,7 @@ class Confirmation:
         return same and self.binding is other.binding
 
 
-@dataclass(frozen=True, slots=True)
-class ProvenKeys:
+class ProvenKeys(msgspec.Struct, frozen=True):
     """What one request has shown to hold: at most one key of each kind.
 
     ``certificate_expires_ms`` is the end of the certificate, 0 when there is none.

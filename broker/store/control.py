@@ -121,8 +121,21 @@ class ControlStore:
         return await self.read()
 
     async def close(self, record: ControlRecord) -> None:
-        """Let no decision stand before a revision that :meth:`publish` makes after a restore."""
+        """Let no decision stand before a revision that :meth:`publish` makes after a restore.
+
+        Nor any single use of evidence from before it was noticed: what was used is forgotten.
+        """
+        if record.suspicion is not None:
+            await self.forget_uses(record.suspicion.at_ms)
         await self._raise_everywhere("facts", record.revision + JUMP)
+
+    async def forget_uses(self, until_ms: int) -> None:
+        """Say in every bucket that evidence which was used until an instant may be forgotten.
+
+        Raises:
+            StoreUnavailableError: a bucket could not be told.
+        """
+        await self._raise_everywhere("uses", until_ms)
 
     async def publish(
         self,
@@ -160,6 +173,8 @@ class ControlStore:
             return record
         standing = record.revision
         revision = standing + (JUMP if is_accepted else 1)
+        if is_accepted:
+            await self.close(record)  # whoever noticed may have died before it was told everywhere
         await self._raise_everywhere("facts", revision)
         entry = replace(said, revision=revision, at_ms=record.now_ms)
         while not await self._put(record, bundle, entry, accepts=is_accepted):

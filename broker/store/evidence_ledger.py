@@ -19,6 +19,19 @@ AFTERWARDS_MS: Final = 300_000
 has ended, and two that give access are at most twice ``clock.max_skew_ms``, two minutes, apart."""
 
 
+CLOCKS_APART_MS: Final = 120_000
+"""How far the clocks of two brokers, or a broker's and the ledger's, are apart at most: twice the
+most that ``clock.max_skew_ms`` may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """When evidence is good: nobody takes it before ``begins_at_ms`` or from ``expires_at_ms``."""
+
+    begins_at_ms: int
+    expires_at_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """What evidence is used for: ``operation`` names it, ``digest`` is that of the request."""
@@ -36,17 +49,22 @@ class EvidenceLedger:
         self._limits = limits
         self._clock = clock
 
-    async def is_first(self, evidence: str, expires_at_ms: int, use: Use) -> bool:
+    async def is_first(self, evidence: str, lasting: Lasting, use: Use) -> bool:
         """Use evidence up; tell whether nothing else has used it. ``evidence`` is its name.
+
+        What may have been used before the ledger went back counts as used, for that is forgotten.
 
         Raises:
             IdempotencyConflictError: the same operation has used it, for another request.
             StoreUnavailableError: nobody can say; the evidence must be refused.
         """
-        left_ms = max(0, expires_at_ms - self._clock.now_ms())
+        left_ms = max(0, lasting.expires_at_ms - self._clock.now_ms())
+        bucket = self._keys.of_evidence(evidence)
+        kept_ms, known_ms = left_ms + AFTERWARDS_MS, self._limits.retention_ms
+        surely_ms = lasting.begins_at_ms - CLOCKS_APART_MS
         reply = await self._link.run(
             scripts.EVIDENCE_USE,
-            [self._keys.evidence(evidence)],
-            [use.operation, use.digest, left_ms + AFTERWARDS_MS, self._limits.retention_ms],
+            [bucket.evidence(evidence), bucket.meta],
+            [use.operation, use.digest, kept_ms, known_ms, surely_ms],
         )
         return reply != ["used"] and bool(accept(reply))

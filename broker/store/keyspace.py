@@ -107,6 +107,10 @@ class Bucket:
         """An operator's order."""
         return f"{self.prefix}r:{revocation}"
 
+    def orders(self, tenant: str) -> str:
+        """Orders that reach one tenant alone, by when they were given; ``*``: all of them."""
+        return f"{self.prefix}ro:{tenant}"
+
     def selection(self, digest: str) -> str:
         """A set of leases that an operator has picked."""
         return f"{self.prefix}s:{digest}"
@@ -131,9 +135,9 @@ class Keyspace:
         """Live leases of an agent or tenant: a slot of its own."""
         return f"{self.namespace}:{{q:{kind}:{name}}}:live"
 
-    def evidence(self, name: str) -> str:
-        """What evidence was used for, in the bucket that its name, a digest, says."""
-        return self.buckets[int(name[:8], 16) % len(self.buckets)].evidence(name)
+    def of_evidence(self, name: str) -> Bucket:
+        """Return the bucket that a piece of evidence lives in: its name, a digest, says which."""
+        return self.buckets[int(name[:8], 16) % len(self.buckets)]
 
     def proofs(self, key: str) -> str:
         """Proofs of possession that a key has used: a slot of its own."""

@@ -6,7 +6,9 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from broker.errors import NotFoundError
 from broker.ids import IdFactory, LeaseId, TaskId
@@ -14,18 +16,18 @@ from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.target import TargetDeath
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
+from broker.store.in_order import Entry, read_on
 from broker.store.keyspace import Keyspace
 from broker.store.limits import Limits
 from broker.store.link import Link, Reply
 from broker.store.paths import Paths
 from broker.store.refusals import accept
 
-END_BATCH = 50
+END_BATCH = 25
 """Leases ended by one script: a few milliseconds of the server's time (DESIGN §4: at most 20)."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewLease:
+class NewLease(msgspec.Struct, frozen=True):
     """What granting writes. Times are bounds: the script takes the nearest of all.
 
     ``facts`` and ``manifest`` are what the decision and the signing key are of: the ledger refuses
@@ -45,8 +47,7 @@ class NewLease:
     """With a target: how long minting may take before nobody knows what exists there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(msgspec.Struct, frozen=True):
     """What renewing needs besides the lease."""
 
     ttl_ms: int
@@ -58,8 +59,7 @@ class Renewal:
     manifest: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(msgspec.Struct, frozen=True):
     """The dates that the ledger has set, to be signed exactly, by the key ``key_id``.
 
     ``is_new`` is false for the repeat of an idempotent request.
@@ -273,6 +273,13 @@ class LeaseLedger:
     async def forget_key(self, key: str, lease: LeaseId) -> None:
         """Let an idempotency key be used again, if it still stands for this lease."""
         await self._link.run(scripts.IDEM_FORGET, [self._keys.of(lease).idempotency(key)], [lease])
+
+    async def live_after(
+        self, task: TaskId, after: Entry[LeaseId] | None, limit: int
+    ) -> list[Entry[LeaseId]]:
+        """Return the next of the task's leases that have not been ended yet, by their expiry."""
+        key = self._keys.of(task).live(task)
+        return await read_on(self._link, key, LeaseId, after, limit)
 
     async def live(self, task: TaskId, limit: int, start: int = 0) -> list[LeaseId]:
         """Return some of the task's leases that have not been ended yet (limit 0: all)."""

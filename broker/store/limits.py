@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from broker.settings.settings import Settings
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -21,14 +19,3 @@ class Limits:
     lease_ms: int = 12 * 3600 * 1000
     task_ms: int = 12 * 3600 * 1000
     retention_ms: int = 24 * 3600 * 1000
-
-
-def ledger_limits(settings: Settings) -> Limits:
-    """Return the bounds that the ledger's scripts enforce."""
-    return Limits(
-        outbox=settings.feed.outbox_max_entries,
-        children=settings.tasks.max_children,
-        task_leases=settings.tasks.max_live_credentials,
-        task_ms=settings.tasks.max_ttl_seconds * 1000,
-        retention_ms=settings.retention_seconds * 1000,
-    )

@@ -6,8 +6,9 @@ many until the lease would have expired, never too few.
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from broker.errors import StoreUnavailableError, UnavailableError
 from broker.ids import LeaseId
@@ -20,8 +21,7 @@ _CLOCK: Final = -1
 """What the script answers when it does not believe its clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(msgspec.Struct, frozen=True):
     """At most ``limit`` live leases of one agent or tenant."""
 
     kind: str

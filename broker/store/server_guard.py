@@ -55,6 +55,23 @@ async def inspect(link: Link, durability: Durability) -> list[Finding]:
     return [*findings, *await _judge_configuration(link, servers, durability)]
 
 
+async def programs(link: Link) -> list[str]:
+    """Name what runs at the primaries, with its version: each once.
+
+    Raises:
+        StoreUnavailableError: a server does not answer, or will not tell.
+    """
+    answers = [_parse_info(answer) for answer in await link.each_server("INFO")]
+    return sorted({_program(server) for server in answers})
+
+
+def _program(server: Facts) -> str:
+    """Name a server's program. A Valkey states a version of Redis, too: what it stands in for."""
+    if "valkey_version" in server:
+        return f"Valkey {server['valkey_version']}"
+    return f"Redis {server.get('redis_version', 'of an unknown version')}"
+
+
 def _judge(server: Facts) -> Iterator[Finding]:
     yield from _judge_kind(server)
     yield from _judge_memory(server)

@@ -36,6 +36,20 @@ class NewTask:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What extending writes: until when from now, and who did it.
+
+    ``facts`` is the revision that the decision read; ``key`` and ``digest`` as in :class:`NewTask`.
+    """
+
+    ttl_ms: int
+    facts: int
+    by: str
+    key: str = ""
+    digest: str = ""
+
+
 class TaskLedger:
     """State changes of tasks."""
 
@@ -186,23 +200,34 @@ class TaskLedger:
         args = ["seen" if by_agent else "oseen", *self._bounds.around_now()]
         accept(await self._link.run(scripts.TASK_BEAT, keys, args))
 
-    async def extend(self, task: Task, ttl_ms: int, facts: int, by: str) -> None:
-        """Move the deadline to ``ttl_ms`` from now, if that is later.
+    async def extend(self, task: Task, extension: Extension) -> None:
+        """Move the deadline, if that is later; a known idempotency key moves nothing.
 
         Never past the task's last one nor an ancestor's; and never back, because children and
         leases rest on it.
 
         Raises:
+            IdempotencyConflictError: the key was used for another request.
             TaskClosedError: the task has ended.
             StaleFactsError: decide again.
         """
         spec = task.spec
         bucket = self._keys.of(spec.id)
-        detail = codec.encode({"task": spec.id, "ttl_ms": ttl_ms, "by": by})
-        args: list[str | int] = [spec.id, self._ids.operation(), ttl_ms, facts, spec.tenant, detail]
-        args += self._bounds.around_now()
+        detail = {"task": spec.id, "ttl_ms": extension.ttl_ms, "by": extension.by}
+        args: list[str | int] = [
+            spec.id,
+            self._ids.operation(),
+            extension.ttl_ms,
+            extension.facts,
+            spec.tenant,
+            codec.encode(detail),
+            *self._bounds.around_now(),
+            extension.digest if extension.key else "",
+            self._limits.retention_ms,
+        ]
         siblings = bucket.open_children(spec.path[-2] if len(spec.path) > 1 else spec.id)
-        keys = [*bucket.head, siblings, *bucket.path(spec.path)]
+        idempotency = bucket.idempotency(extension.key or "none")
+        keys = [*bucket.head, siblings, idempotency, *bucket.path(spec.path)]
         accept(await self._link.run(scripts.TASK_EXTEND, keys, args))
 
     async def close(

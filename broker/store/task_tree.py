@@ -1,13 +1,18 @@
 """Finding tasks: children, indexes; and the sweep of single ones."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from broker.ids import IdFactory, TaskId
 from broker.model.task import TaskSpec
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
+from broker.store.in_order import Entry, read_on
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link
+
+Seen: TypeAlias = Entry[TaskId]
+"""The last task that was seen of some, and when it entered there: where to read on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +34,10 @@ class TaskTree:
         self._ids = ids
         self._bounds = bounds
 
-    async def children(self, task: TaskId, start: int, limit: int) -> list[TaskId]:
-        """Return some children, oldest first."""
+    async def children(self, task: TaskId, after: Seen | None, limit: int) -> list[Seen]:
+        """Return the next children, oldest first; none at the end."""
         key = self._keys.of(task).children(task)
-        return [
-            TaskId(name) for name in await self._link.read("ZRANGE", key, start, start + limit - 1)
-        ]
+        return await read_on(self._link, key, TaskId, after, limit)
 
     async def newest(
         self, bucket: int, index: Index, until_ms: int | None, skip: int, limit: int
@@ -51,12 +54,11 @@ class TaskTree:
         return [(TaskId(name), int(float(at))) for name, at in pairs]
 
     async def older(
-        self, bucket: int, index: Index, until_ms: int, start: int, limit: int
-    ) -> list[TaskId]:
-        """Return some tasks of an index that entered it until an instant, oldest first."""
+        self, bucket: int, index: Index, until_ms: int, after: Seen | None, limit: int
+    ) -> list[Seen]:
+        """Return the next tasks of an index that entered it until an instant, oldest first."""
         key = self._keys.buckets[bucket].index(index.kind, index.name)
-        found = await self._link.read("ZRANGEBYSCORE", key, "-inf", until_ms, "LIMIT", start, limit)
-        return [TaskId(name) for name in found]
+        return await read_on(self._link, key, TaskId, after, limit, until_ms=until_ms)
 
     async def sweep(self, path: tuple[TaskId, ...]) -> bool:
         """Look at the last task of a path, which may be due; return whether that ended it."""

@@ -7,7 +7,7 @@ import pytest
 
 import broker
 from broker.faultpoints import NAMES, POINTS, FaultPoints
-from tests.chaos.scenarios import CASES
+from tests.chaos.cases import CASES
 from tests.chaos.target_cases import POINTS as AT_TARGETS
 
 _REACHED = re.compile(r'\.reach\("([^"]+)"\)')

@@ -19,7 +19,6 @@ LONGEST_TEST: Final = 450
 MEDIAN_FUNCTION: Final = 10
 
 STILL_TOO_LONG: Final = {
-    "tests/contract/test_audit_sink.py": 461,
     "tests/contract/test_feed_subscribers.py": 455,
     "tests/contract/test_hub.py": 692,
     "tests/contract/test_verifier.py": 467,

@@ -88,7 +88,7 @@ def _verdict(results: Sequence[Result], required: float, desk: Desk) -> int:
 
 async def _tree(options: argparse.Namespace, desk: Desk) -> int:
     leases = options.leases or (10_000 if options.quick else 100_000)
-    felled = await tree.fell(leases, options.loop, desk.say)
+    felled = await tree.fell(leases, options.loop, desk.say, is_preferred=options.redis_first)
     desk.show(felled, lambda console: tree.show(console, felled))
     if felled.longest_ms <= options.at_most:
         return 0
@@ -163,6 +163,12 @@ def _add_tree(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_tree)
     parser.add_argument("--leases", type=int)
     parser.add_argument("--at-most", type=float, default=math.inf, help="milliseconds, or fail")
+    parser.add_argument(
+        "--redis-first",
+        action="store_true",
+        help="no ordinary process takes a CPU from Redis (root only): its commands are measured, "
+        "not the machine",
+    )
 
 
 def _add_fanout(parser: argparse.ArgumentParser) -> None:

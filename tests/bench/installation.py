@@ -70,29 +70,24 @@ async def look_at_everything(file: Path) -> None:
 
 
 def write(state: Path, addresses: Addresses, *, workers: int) -> list[Path]:
-    """Copy the shipped configuration, change what has to be, and return one file per worker."""
+    """Copy the shipped configuration, change what has to be, and return it once for each worker."""
     folder = state / "config"
     shutil.copytree(SHIPPED, folder)
     _rewrite(folder / "issuers.yaml", lambda document: _issuers(document, addresses.issuer))
     _rewrite(folder / "agents.yaml", _agents)
     shipped = _read(folder / "broker.yaml")
-    files = []
-    for number in range(workers):
-        file = folder / f"broker-{number}.yaml"
-        _write(file, shipped | _changes(shipped, state, addresses, number))
-        files.append(file)
-    return files
+    file = folder / "broker.yaml"
+    _write(file, shipped | _changes(shipped, state, addresses))
+    return [file] * workers
 
 
-def _changes(
-    shipped: Mapping[str, Any], state: Path, addresses: Addresses, number: int
-) -> dict[str, Any]:
+def _changes(shipped: Mapping[str, Any], state: Path, addresses: Addresses) -> dict[str, Any]:
     return {
         "issuer": f"http://127.0.0.1:{addresses.port}",
         "listen": shipped["listen"] | {"port": addresses.port, "reuse_port": True},
         "store": shipped["store"] | {"url": addresses.store},
         "keys": {"directory": str(state / "keys")},
-        "audit": shipped["audit"] | {"file": str(state / f"audit-{number}.jsonl")},
+        "audit": shipped["audit"] | {"file": str(state / "audit.jsonl")},
         "limits": shipped["limits"]
         | {"connections_per_peer": CONNECTIONS, "connections": CONNECTIONS},
         "tasks": shipped["tasks"] | {"max_live_credentials": TREE},

@@ -65,6 +65,19 @@ def test_every_verb_is_measured_beside_the_floor() -> None:
         assert list(Path(place).iterdir()) == []
 
 
+def test_a_tree_is_closed_and_taken_down() -> None:
+    """Small: until nothing of it is left, in the ledger or on its way to the feed."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        bench = start(Path(place), "tree", "--leases", "300", "--json")
+        out, err = bench.communicate()
+
+        assert bench.returncode == 0, err
+        felled = json.loads(out)
+        assert felled["leases"] == 300
+        assert felled["closed_ms"] > 0
+        assert list(Path(place).iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_whatever_ends_it_ends_everything(number: signal.Signals) -> None:
     """Also in the middle, and also when it cannot do anything about it."""

@@ -2,32 +2,45 @@
 
 import asyncio
 import errno
-import json
 import os
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from broker.audit.json_lines import JsonLinesSink, sink_name
+from broker.audit.standby import UNSEEN
 from broker.audit.trail_file import TrailFile
 from broker.audit.verify import verify
-from broker.clock import SystemClock
 from broker.errors import StoreUnavailableError
 from broker.store.feed_keys import FeedKeys
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.link import Link
+from tests.contract.audit_kit import (
+    PATIENCE_S,
+    assert_whole,
+    copies,
+    eventually,
+    happen,
+    has_stored,
+    is_healthy,
+    is_unhealthy,
+    is_writing,
+    make_sink,
+    one_server,
+    read,
+    records,
+    remove,
+    running,
+    seqs,
+    write,
+)
 from tests.fakes.clock import FakeClock
-from tests.fakes.ledger import FakeLedger, entry_of
+from tests.fakes.ledger import FakeLedger
 from tests.fakes.redis_servers import SingleServer
 from tests.unit.audit.test_trail_file import full_disk_after
 
 KEYS = FeedKeys("jit")
-PATIENCE_S = 20.0
-
-one_server = pytest.mark.parametrize("link", ["mux"], indirect=True)
 
 
 @pytest.fixture
@@ -42,82 +55,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "audit.jsonl"
 
 
-def make_sink(log: FeedLog, path: Path) -> JsonLinesSink:
-    """Make a broker's sink."""
-    return JsonLinesSink(path, log, clock=SystemClock(), name=path.stem)
-
-
-@asynccontextmanager
-async def running(*sinks: JsonLinesSink) -> AsyncIterator[None]:
-    """Run sinks, and kill them at the end."""
-    tasks = [asyncio.create_task(sink.run()) for sink in sinks]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not await check():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
-
-
-async def happen(log: FeedLog, *numbers: int, bucket: int = 0) -> None:
-    """Let entries come into the log."""
-    await log.append(bucket, [entry_of(bucket, n) for n in numbers])
-
-
-async def has_stored(log: FeedLog, name: str, seq: int) -> bool:
-    """Tell whether a sink has told that it is so far."""
-    cursor = (await log.cursors.all()).get(name)
-    return cursor is not None and cursor.seq == seq
-
-
-async def copies(log: FeedLog, path: Path, seq: int) -> None:
-    """Run a sink until it has stored so much."""
-    async with running(make_sink(log, path)):
-        await eventually(lambda: has_stored(log, path.stem, seq))
-
-
-def records(path: Path) -> list[dict[str, object]]:
-    """Read the trail."""
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
-
-
-def read(path: Path) -> bytes:
-    """Read the file."""
-    return path.read_bytes()
-
-
-def write(path: Path, data: bytes) -> None:
-    """Meddle with the file."""
-    path.write_bytes(data)
-
-
-def remove(path: Path) -> None:
-    """Take the file away."""
-    path.unlink()
-
-
 def room_for(path: Path, more: int) -> int:
     """Say how long the file becomes with so many more bytes."""
     return path.stat().st_size + more
-
-
-def seqs(path: Path) -> list[object]:
-    """List what the trail has."""
-    return [record["seq"] for record in records(path)]
-
-
-async def assert_whole(log: FeedLog, path: Path) -> None:
-    """Verify the trail against what the feed log knows of it."""
-    head = (await log.cursors.all())[path.stem]
-    findings = verify(path, head=head)
-    assert findings.faults == []
 
 
 async def test_a_trail_is_a_copy_of_the_whole_log(log: FeedLog, path: Path) -> None:
@@ -205,11 +145,11 @@ async def test_a_full_disk_is_told_and_caught_up(log: FeedLog, path: Path) -> No
     with full_disk_after(room_for(path, 100)):
         async with running(sink):
             await happen(log, *range(2, 12))
-            await eventually(lambda: _is_unhealthy(sink, "File too large"))
+            await eventually(lambda: is_unhealthy(sink, "File too large"))
             stored = (await log.cursors.all())[path.stem].seq
     async with running(sink):
         await eventually(lambda: has_stored(log, path.stem, 11))
-        await eventually(lambda: _is_healthy(sink))
+        await eventually(lambda: is_healthy(sink))
 
     assert stored == 1
     assert seqs(path) == list(range(1, 12))
@@ -229,27 +169,19 @@ async def test_a_full_disk_never_looks_well_between_attempts(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     async with running(sink):
-        await eventually(lambda: _is_healthy(sink))
+        await eventually(lambda: is_healthy(sink))
         monkeypatch.setattr(TrailFile, "append", fail)
         await happen(log, 1)
         await eventually(lambda: _has_failed(healths, 4))
         monkeypatch.undo()
         await eventually(lambda: has_stored(log, path.stem, 1))
-        await eventually(lambda: _is_healthy(sink))
+        await eventually(lambda: is_healthy(sink))
 
     assert healths[:4] == [True, False, False, False]
 
 
 async def _has_failed(healths: list[bool], times: int) -> bool:
     return len(healths) >= times
-
-
-async def _is_unhealthy(sink: JsonLinesSink, text: str) -> bool:
-    return not sink.is_healthy() and text in sink.reason()
-
-
-async def _is_healthy(sink: JsonLinesSink) -> bool:
-    return sink.is_healthy()
 
 
 @one_server
@@ -266,10 +198,10 @@ async def test_a_disk_that_hangs_is_told_after_its_deadline(
 
     sink = JsonLinesSink(path, log, clock=clock, name=path.stem, deadline_ms=2_000)
     async with running(sink):
-        await eventually(lambda: _is_healthy(sink))
+        await eventually(lambda: is_healthy(sink))
         monkeypatch.setattr(TrailFile, "append", hang)
         await happen(log, 1)
-        await eventually(lambda: _is_writing(sink))
+        await eventually(lambda: is_writing(sink))
         clock.advance(2_000)
         at_deadline = sink.is_healthy()
         clock.advance(1)
@@ -282,21 +214,17 @@ async def test_a_disk_that_hangs_is_told_after_its_deadline(
     assert beyond == (False, "a write has not ended for 2001 ms")
 
 
-async def _is_writing(sink: JsonLinesSink) -> bool:
-    return sink._waits_since_ms is not None  # noqa: SLF001 - nothing else shows it in time
-
-
 @one_server
 async def test_a_sink_is_not_healthy_before_it_has_its_file(log: FeedLog, path: Path) -> None:
-    """Nothing is minted by a broker whose trail another one holds; it goes on when that is gone."""
+    """Nothing is minted where somebody else holds the file and writes none of it."""
     other = TrailFile(path)
     other.open()
     sink = make_sink(log, path)
     before = sink.reason()
     async with running(sink):
-        await eventually(lambda: _is_unhealthy(sink, "another broker writes it"))
+        await eventually(lambda: is_unhealthy(sink, UNSEEN))
         other.close()
-        await eventually(lambda: _is_healthy(sink))
+        await eventually(lambda: is_healthy(sink))
 
     assert before == "not opened yet"
     assert str(path) not in before
@@ -311,7 +239,7 @@ async def test_a_last_line_that_was_edited_is_refused(log: FeedLog, path: Path) 
     write(path, edited)
     sink = make_sink(log, path)
     async with running(sink):
-        await eventually(lambda: _is_unhealthy(sink, "changed after it was written"))
+        await eventually(lambda: is_unhealthy(sink, "changed after it was written"))
 
     assert read(path) == edited
 
@@ -325,7 +253,7 @@ async def test_a_file_that_was_removed_is_written_anew(log: FeedLog, path: Path)
         await eventually(lambda: has_stored(log, path.stem, 2))
         remove(path)
         await happen(log, 3)
-        await eventually(lambda: _is_unhealthy(sink, "No such file"))
+        await eventually(lambda: is_unhealthy(sink, "No such file"))
         await eventually(lambda: has_stored(log, path.stem, 3))
 
     assert seqs(path) == [1, 2, 3]
@@ -409,7 +337,7 @@ async def test_a_log_that_went_back_and_on_is_recorded_as_it_is_now(
     if not is_running:
         await go_back()
     async with running(sink):
-        await eventually(lambda: _is_healthy(sink))
+        await eventually(lambda: is_healthy(sink))
         if is_running:
             await happen(log, 3)
             await eventually(lambda: has_stored(log, path.stem, 3))

@@ -79,7 +79,7 @@ async def test_a_tree_is_gone_when_it_was_forgotten_from_below(kit: VerbsKit) ->
 
     assert not await is_kept(kit, parent.spec.id)
     assert not await is_kept(kit, child.spec.id)
-    assert await kit.ledger.tree.children(parent.spec.id, 0, 10) == []
+    assert await kit.ledger.tree.children(parent.spec.id, None, 10) == []
 
 
 async def test_a_child_whose_record_is_lost_keeps_nothing_alive(kit: VerbsKit) -> None:

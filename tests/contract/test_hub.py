@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 import pytest
 
@@ -22,6 +21,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FAR_MS, FakeLedger, entry_of, lease_id
 from tests.fakes.outlet import FakeOutlet
 from tests.fakes.redis_servers import SingleServer
+from tests.fakes.replace import replace
 
 KEYS = FeedKeys("jit")
 ORDERS, REPORTS = "https://orders.example", "https://reports.example"

@@ -23,6 +23,7 @@ from broker.store.death_ledger import DeathLedger, Note
 from broker.store.limits import Limits
 from broker.store.link import Link, Reply, Script, Value
 from broker.store.quotas import Quota
+from broker.store.task_ledger import Extension
 from tests.fakes.ledger_kit import MINUTE, LedgerKit
 
 QUOTA = Quota("agent", "invoice-bot", 3)
@@ -94,7 +95,9 @@ async def _replace_handle(kit: LedgerKit) -> None:
 
 
 async def _extend(kit: LedgerKit) -> None:
-    await kit.tasks.extend(await kit.tasks.view((await kit.open()).id), 20 * MINUTE, 0, "x")
+    await kit.tasks.extend(
+        await kit.tasks.view((await kit.open()).id), Extension(20 * MINUTE, 0, "x", "k-extend", "d")
+    )
 
 
 async def _close(kit: LedgerKit) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from broker.ids import bucket_of
 from broker.model.task import TaskState
 from broker.store.limits import Limits
 from broker.store.link import Link
+from broker.store.task_ledger import Extension
 from broker.store.task_tree import Index
 from tests.fakes.ledger_kit import MINUTE, LedgerKit
 
@@ -287,9 +289,9 @@ async def test_an_extension_never_passes_the_last_deadline_nor_the_parents(kit: 
     child = await kit.open(root, ttl_ms=MINUTE)
     opened = await kit.tasks.view(root.id)
 
-    await kit.tasks.extend(await kit.tasks.view(child.id), 24 * 60 * MINUTE, 0, "x")
+    await kit.tasks.extend(await kit.tasks.view(child.id), Extension(24 * 60 * MINUTE, 0, "x"))
     child_view = await kit.tasks.view(child.id)
-    await kit.tasks.extend(opened, 24 * 60 * MINUTE, 0, "x")
+    await kit.tasks.extend(opened, Extension(24 * 60 * MINUTE, 0, "x"))
 
     assert child_view.deadline_ms == opened.deadline_ms
     assert (await kit.tasks.view(root.id)).deadline_ms == opened.opened_at_ms + 60 * MINUTE
@@ -300,11 +302,42 @@ async def test_an_extension_never_takes_time_away(kit: LedgerKit) -> None:
     root = await kit.open(ttl_ms=30 * MINUTE)
     child = await kit.open(root, ttl_ms=20 * MINUTE)
 
-    await kit.tasks.extend(await kit.tasks.view(root.id), MINUTE, 0, "x")
+    await kit.tasks.extend(await kit.tasks.view(root.id), Extension(MINUTE, 0, "x"))
 
     views = await kit.tasks.view(root.id), await kit.tasks.view(child.id)
     assert views[0].deadline_ms - views[0].opened_at_ms == 30 * MINUTE
     assert views[1].deadline_ms <= views[0].deadline_ms
+
+
+async def test_an_extension_under_one_key_is_made_once(kit: LedgerKit) -> None:
+    """A repeat moves and tells nothing; another request under the key is refused (I10)."""
+    task = await kit.open(ttl_ms=MINUTE)
+    view = await kit.tasks.view(task.id)
+    extension = Extension(2 * MINUTE, 0, "x", "k", "d")
+    await kit.tasks.extend(view, extension)
+    once = (await kit.tasks.view(task.id)).deadline_ms
+    await kit.pass_time(task.id, MINUTE // 2)
+
+    await kit.tasks.extend(view, extension)
+    with pytest.raises(IdempotencyConflictError):
+        await kit.tasks.extend(view, replace(extension, digest="other"))
+
+    assert (await kit.tasks.view(task.id)).deadline_ms == once
+    assert [event["type"] for event in await kit.told(task.id)].count("task.extended") == 1
+    await kit.tasks.extend(view, replace(extension, key="k2"))
+    assert (await kit.tasks.view(task.id)).deadline_ms > once
+
+
+async def test_a_repeated_extension_of_an_ended_task_says_that_it_has_ended(kit: LedgerKit) -> None:
+    """What ended it came later."""
+    task = await kit.open()
+    view = await kit.tasks.view(task.id)
+    extension = Extension(2 * MINUTE, 0, "x", "k", "d")
+    await kit.tasks.extend(view, extension)
+    await kit.close(task)
+
+    with pytest.raises(TaskClosedError):
+        await kit.tasks.extend(view, extension)
 
 
 async def test_an_ended_task_neither_beats_nor_grows(kit: LedgerKit) -> None:
@@ -316,7 +349,7 @@ async def test_an_ended_task_neither_beats_nor_grows(kit: LedgerKit) -> None:
     with pytest.raises(TaskClosedError):
         await kit.tasks.beat(view, by_agent=True)
     with pytest.raises(TaskClosedError):
-        await kit.tasks.extend(view, MINUTE, 0, "x")
+        await kit.tasks.extend(view, Extension(MINUTE, 0, "x"))
 
 
 async def test_opening_on_older_facts_is_refused(kit: LedgerKit) -> None:
@@ -350,7 +383,7 @@ async def test_a_task_has_no_more_children_than_allowed(link: Link) -> None:
     with pytest.raises(QuotaExceededError):
         await kit.open(root)
 
-    assert len(await kit.tree.children(root.id, 0, 10)) == 2
+    assert len(await kit.tree.children(root.id, None, 10)) == 2
 
 
 async def test_the_clock_of_a_bucket_never_goes_back(kit: LedgerKit) -> None:
@@ -379,7 +412,7 @@ async def test_a_forgotten_task_leaves_nothing_behind(kit: LedgerKit) -> None:
 
     assert await kit.tree.spec(child.id) is None
     assert await kit.tree.spec(root.id) == root
-    assert await kit.tree.children(root.id, 0, 10) == []
+    assert await kit.tree.children(root.id, None, 10) == []
     listed = await kit.tree.newest(bucket_of(root.id), Index("tenant", "acme"), None, 0, 10)
     assert [task for task, _ in listed] == [root.id]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from dataclasses import replace
 
 import pytest
 
@@ -21,6 +20,7 @@ from broker.model.task import TaskState
 from broker.store.lease_ledger import NewLease
 from broker.store.link import Link
 from tests.fakes.faulty_link import Fault, FaultyLink, PausingLink
+from tests.fakes.replace import replace
 from tests.fakes.verbs_kit import HOUR_MS, VerbsKit
 
 QUOTAS = (("agent", "invoice-bot"), ("tenant", "acme"))

@@ -1,7 +1,5 @@
 """One request is one use of its evidence, however often it is decided (A14, I10)."""
 
-from dataclasses import replace
-
 import pytest
 
 from broker.errors import EvidenceUsedError
@@ -13,6 +11,7 @@ from broker.policy.explanation import Explanation
 from broker.policy.query import Query
 from broker.store.link import Link
 from broker.verbs import Parts
+from tests.fakes.replace import replace
 from tests.fakes.verbs_kit import FixedReplica, VerbsKit
 
 pytestmark = pytest.mark.parametrize("link", ["mux"], indirect=True)

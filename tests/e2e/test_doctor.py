@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from broker.cli import exits
 from broker.cli.main import main
 from broker.doctor import Doctor
+from broker.settings.listening import Listen, TlsFiles
 from broker.signing.private_files import write_private
+from tests.fakes.certificates import Authority
 from tests.fakes.world import World
 
 
@@ -26,7 +30,10 @@ async def states(world: World) -> dict[str, str]:
 async def test_a_sound_installation_is_all_well(world: World) -> None:
     """Every check is made."""
     assert await states(world) == dict.fromkeys(
-        ("settings", "listen", "audit", "policy", "issuers", "store", "clock", "ledger", "keys"),
+        (
+            *("settings", "listen", "certificates", "panic", "audit", "policy", "issuers"),
+            *("store", "clock", "ledger", "keys"),
+        ),
         "ok",
     )
 
@@ -47,6 +54,69 @@ async def test_each_thing_that_is_broken_is_named(world: World) -> None:
     assert (found["store"], found["issuers"]) == ("fail", "fail")
     assert (found["settings"], found["audit"], found["clock"]) == ("ok", "ok", "ok")
     assert "fail" in (found["ledger"], found.get("keys"))
+
+
+async def test_what_is_not_published_is_named_one_by_one(world: World) -> None:
+    """With the file that says it, and what publishes it; the ledger is left as it was."""
+    world.config.edit_agent("invoice-bot", purpose="something else")
+    world.config.write("policies/more.cedar", "// nothing yet\n")
+    ledger = world.ledger
+    await world.stop()
+    before = ledger.dump()
+
+    lines = [line async for line in Doctor(world.config.settings()).run() if line.state == "warn"]
+
+    assert [(line.check, line.what, line.where) for line in lines] == [
+        (
+            "policy",
+            "agents invoice-bot is published otherwise than the files say",
+            str(world.config.folder / "agents.yaml"),
+        ),
+        (
+            "policy",
+            "policies more.cedar is in the files and not published",
+            str(world.config.folder / "policies" / "more.cedar"),
+        ),
+    ]
+    assert all("broker apply" in line.remedy for line in lines)
+    assert ledger.dump() == before
+
+
+async def test_an_empty_ledger_stays_empty(world: World) -> None:
+    """Looking at what is published makes no record of anything."""
+    await world.stop()
+    world.single.ask("FLUSHALL")
+
+    found = await states(world)
+
+    assert (found["ledger"], found["policy"]) == ("fail", "ok")
+    assert world.single.ask("DBSIZE") == 0
+
+
+async def test_the_program_at_the_store_is_named_with_its_version(world: World) -> None:
+    """Whether it is old enough to be replaced is for people, too."""
+    [line] = [line async for line in Doctor(world.config.settings()).run() if line.check == "store"]
+
+    assert line.what.partition(" ")[0] in ("Redis", "Valkey")
+    assert "fit for durability os" in line.what
+    assert line.where == world.config.settings().store.url
+
+
+async def test_a_certificate_and_a_folder_that_are_unfit_are_failures(
+    world: World, tmp_path: Path
+) -> None:
+    """They are looked at where the settings name them."""
+    begins = datetime(2020, 1, 1, tzinfo=UTC)
+    files = Authority(tmp_path, "root").issue("old", begins=begins, life=timedelta(days=1))
+    tls = TlsFiles(cert_file=files[0], key_file=files[1])
+    settings = world.config.settings(
+        listen=Listen(tls=tls), panic_socket=tmp_path / "nowhere" / "panic.sock"
+    )
+
+    failing = {line.check async for line in Doctor(settings).run() if line.state == "fail"}
+
+    assert {"certificates", "panic"} <= failing
+    assert "listen" not in failing
 
 
 async def test_a_ledger_that_is_gone_is_named(world: World) -> None:

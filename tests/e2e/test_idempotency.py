@@ -66,6 +66,8 @@ async def test_a_key_stands_for_one_body(world: World) -> None:
     issued = await world.issue(task["id"], key="k-1", ttl_seconds=60)
     await world.post(AGENT, f"/v1/credentials/{issued['id']}/renew", {"ttl_seconds": 90}, key="r-1")
     await world.revoke(agent="helper-bot", key="x-1")
+    extend = f"/v1/tasks/{task['id']}/extend"
+    await world.post(AGENT, extend, {"ttl_seconds": 600}, key="e-1")
     await world.settle()
     before = world.dump()
 
@@ -76,6 +78,7 @@ async def test_a_key_stands_for_one_body(world: World) -> None:
         await world.post(
             AGENT, f"/v1/credentials/{issued['id']}/renew", {"ttl_seconds": 91}, key="r-1"
         ),
+        await world.post(AGENT, extend, {"ttl_seconds": 599}, key="e-1"),
         await world.revoke(agent="report-bot", key="x-1"),
         await world.revoke(agent="helper-bot", reason="another", key="x-1"),
     ]
@@ -309,3 +312,39 @@ async def test_a_malformed_key_is_refused(world: World, key: str) -> None:
     for path, (who, body) in routes.items():
         answer = await world.call(who, "POST", path, body, headers={"Idempotency-Key": key})
         assert (answer.status, answer["field"]) == (400, "Idempotency-Key")
+
+
+async def test_a_deadline_moves_once_for_many_extensions_under_one_key(worlds: World) -> None:
+    """Over two brokers at once, and again later; the opener's key is another one."""
+    task = await worlds.open(ttl_seconds=60)
+    extend, body = f"/v1/tasks/{task['id']}/extend", {"ttl_seconds": 600}
+
+    answers = await asyncio.gather(
+        *(worlds.post(AGENT, extend, body, key="k-1", at=number % 2) for number in range(16))
+    )
+    await worlds.pass_time(30)
+    later = await worlds.post(AGENT, extend, body, key="k-1", at=1)
+    told = await worlds.told("task.extended")
+    others = await worlds.post(ORCHESTRATOR, extend, body, key="k-1")
+
+    assert {answer.status for answer in (*answers, later, others)} == {200}
+    deadlines = {answer["deadline"] for answer in (*answers, later)}
+    assert len(deadlines) == 1
+    assert told == 1
+    assert others["deadline"] not in deadlines
+    assert await worlds.told("task.extended") == 2
+
+
+async def test_a_selection_takes_a_key_and_picks_anew_all_the_same(world: World) -> None:
+    """It ends nothing, and is named by what it holds: the key cannot stand for an older set."""
+    task = await world.open()
+    await world.issue(task["id"])
+    one = await world.post(OPERATOR, "/v1/selections", {"agent": "invoice-bot"}, key="k-1")
+    await world.issue(task["id"])
+
+    again = await world.post(OPERATOR, "/v1/selections", {"agent": "invoice-bot"}, key="k-1")
+    other = await world.post(OPERATOR, "/v1/selections", {"agent": "helper-bot"}, key="k-1")
+    bad = await world.post(OPERATOR, "/v1/selections", {"agent": "invoice-bot"}, key="no key")
+
+    assert [each.status for each in (one, again, other, bad)] == [201, 201, 201, 400]
+    assert [each["count"] for each in (one, again, other)] == [1, 2, 0]

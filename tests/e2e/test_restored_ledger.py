@@ -7,8 +7,19 @@ import pytest
 from broker.governance.bundle import Bundle
 from broker.publishing import Publishing
 from broker.rotation import Rotation
-from tests.fakes.cast import OPERATOR, ORDERS
-from tests.fakes.world import OPERATOR_AT_WORK, PATIENCE_S, World
+from tests.fakes.cast import AGENT, OPERATOR, ORDERS
+from tests.fakes.world import OPERATOR_AT_WORK, PATIENCE_S, Answer, World, issue_body
+
+ONCE = """
+@id("once")
+@evidence("single-use")
+permit (principal is Agent, action == Action::"RequestCredential", resource)
+when { principal.tenant == context.task.tenant };
+
+@id("open")
+permit (principal is Orchestrator, action == Action::"OpenTask", resource)
+when { principal.tenants.contains(context.task.tenant) };
+"""
 
 
 async def trails_know(world: World, kind: str, count: int) -> None:
@@ -119,3 +130,36 @@ async def test_a_key_that_was_revoked_since_can_be_revoked_again(world: World) -
     assert stolen not in {key["kid"] for key in shown["keys"]}
     assert not await world.is_active(issued["access_token"])
     assert (await world.ask((await world.open())["id"])).status == 201
+
+
+async def test_a14_evidence_that_was_used_since_the_backup_stays_used(worlds: World) -> None:
+    """The ledger has forgotten the use, not that it forgets; what is issued afterwards serves."""
+    worlds.config.write("policies/50-world.cedar", ONCE)
+    await worlds.publish()
+    backup = worlds.single.back_up()
+    used, unused = worlds.token(AGENT, jti="used"), worlds.token(AGENT, jti="unused")
+    first = await open_and_ask(worlds, used)
+    await trails_know(worlds, "lease.issued", 1)
+    worlds.single.restore(backup)
+    for at in (0, 1):
+        await worlds.until_refusing("ledger", at=at)
+    await trust_again(worlds)
+    for at in (0, 1):
+        await worlds.until_ready(at=at)
+
+    old = [await open_and_ask(worlds, each, at=at) for each in (used, unused) for at in (0, 1)]
+    later = worlds.now() + 300
+    for broker in worlds.running:
+        broker.clock.shift_ms = 300_000
+    fresh = worlds.token(AGENT, jti="fresh", iat=later, exp=later + 600)
+    new = [await open_and_ask(worlds, fresh, at=at) for at in (0, 1)]
+
+    assert first.status == 201
+    assert [(each.status, each.code) for each in old] == [(403, "evidence-used")] * 4
+    assert [each.status for each in new] == [201, 403]
+
+
+async def open_and_ask(world: World, token: str, *, at: int = 0) -> Answer:
+    """Open a task of its own, and ask for a credential in it with a token."""
+    task = await world.open(at=at)
+    return await world.post(token, f"/v1/tasks/{task['id']}/credentials", issue_body(), at=at)

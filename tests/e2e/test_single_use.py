@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
 from tests.fakes.cast import AGENT, OPERATOR, ORCHESTRATOR, SMALL
+from tests.fakes.replace import replace
 from tests.fakes.respelling import loose, mirrored, padded
 from tests.fakes.world import Answer, World, issue_body, task_body
 from tests.fakes.world_config import ISSUERS
@@ -195,6 +195,23 @@ async def test_one_use_counts_for_every_verb_that_asks(world: World) -> None:
     assert seen(await gain(tokens[1])) == [USED] * 3
     assert (await world.post(tokens[2], extend, {"ttl_seconds": 600})).status == 200
     assert seen(await gain(tokens[2])) == [USED] * 3
+
+
+async def test_a_repeated_extension_is_the_same_use(world: World) -> None:
+    """With the first token and with a fresh one, which it uses up; another body is a conflict."""
+    task = await opened(world)
+    token, fresh = world.token(AGENT, jti="j-1"), world.token(AGENT, jti="j-2")
+    extend, body = f"{task}/extend", {"ttl_seconds": 600}
+    first = await world.post(token, extend, body, key="k-1")
+
+    again = [await world.post(each, extend, body, key="k-1") for each in (token, fresh)]
+    other = [
+        await world.post(token, extend, {"ttl_seconds": 599}, key="k-1"),
+        await world.post(fresh, extend, body, key="k-2"),
+    ]
+
+    assert [first.status, *(each.status for each in again)] == [200] * 3
+    assert seen(other) == [(422, "idempotency-conflict"), USED]
 
 
 async def test_a_task_is_opened_once_with_a_token(world: World) -> None:

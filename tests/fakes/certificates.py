@@ -74,12 +74,17 @@ class Authority:
         )
         self._write(self.ca_file, root.sign(self._key, hashes.SHA256()))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
+    def issue(
+        self, name: str, *, begins: datetime = _EPOCH, life: timedelta = _LIFE
+    ) -> tuple[Path, Path]:
         """Make a key pair; return the files of the certificate and of the key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        certificate = self._builder(subject, key.public_key()).add_extension(here, critical=False)
+        issuer = (self._name, self._key.public_key())
+        certificate = draft(subject, key.public_key(), issuer, begins, life).add_extension(
+            here, critical=False
+        )
         cert_file, key_file = self._directory / f"{name}.pem", self._directory / f"{name}.key"
         self._write(cert_file, certificate.sign(self._key, hashes.SHA256()))
         key_file.write_bytes(

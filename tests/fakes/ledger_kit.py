@@ -1,7 +1,6 @@
 """The whole ledger over one link, with short ways to the states that tests begin from."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from broker.ids import IdFactory, LeaseId, TaskId, bucket_of
@@ -22,6 +21,7 @@ from broker.store.quotas import Quota, QuotaLedger
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.task_ledger import NewTask, TaskLedger
 from broker.store.task_tree import TaskTree
+from tests.fakes.replace import replace
 
 FAR = 10**14
 MINUTE = 60_000

@@ -1,7 +1,6 @@
 """Small policies, entities and queries for tests, on the schema that comes with the broker."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from broker.policy.cedar import CedarEngine
 from broker.policy.compiled import CompiledPolicies, Source, compile_policies
 from broker.policy.entity import Entity, EntityName
 from broker.policy.query import Action, Query, TaskFacts
+from tests.fakes.replace import replace
 
 CONFIG: Final = Path(__file__).parents[2] / "config"
 SCHEMA: Final = Source("schema", (CONFIG / "schema.cedarschema").read_text())

@@ -1,6 +1,5 @@
 """Principals, tasks and leases for tests of the rules that only look at them."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from broker.ids import LeaseId, TaskId
@@ -9,6 +8,7 @@ from broker.model.decision import Trace
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.principal import Kind, Principal
 from broker.model.task import Task, TaskSpec, TaskState
+from tests.fakes.replace import replace
 
 ISSUER: Final = "https://issuer.example"
 ROOT: Final = TaskId("t_07_" + "a" * 26)

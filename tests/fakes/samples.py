@@ -1,5 +1,6 @@
 """One of each value that the verbs answer with."""
 
+from broker.http.services import KeySet
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.model.capability import Ceiling
 from broker.model.decision import Trace
@@ -101,4 +102,11 @@ def a_receipt() -> Receipt:
 
 def a_revocation(selector: Selector) -> Revocation:
     """Make an order that stands everywhere."""
-    return Revocation(REVOCATION, selector, "compromised", "operator:olga", NOW_MS, ())
+    return Revocation(
+        REVOCATION, selector, "compromised", "operator:olga", NOW_MS, (), ordered_at_ms=NOW_MS
+    )
+
+
+async def a_key_set() -> KeySet:
+    """Return the key set that replicas serve."""
+    return KeySet({"keys": [{"kty": "OKP", "kid": "k1"}]}, manifest=3, max_age_s=60)

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
@@ -13,12 +13,11 @@ from broker.cuts import StandingCut
 from broker.errors import AttestationError
 from broker.http.limits import Limits
 from broker.http.possession import Possession
-from broker.http.services import KeySet, Readiness, Services
+from broker.http.services import Readiness, Services
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
 from broker.model.lease import Lease, LeaseState
 from broker.model.principal import Kind, Principal
-from broker.model.receipt import ReceiptState, ReportPage
 from broker.model.requests import (
     ExtendTask,
     Introspected,
@@ -45,6 +44,8 @@ from broker.store.control_record import ControlRecord, GoneKey, Publication, Pub
 from broker.store.replicas import Replica, Serving
 from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
+from tests.fakes.orders import FakeOrderList, FakeReports
+from tests.fakes.replace import replace
 from tests.fakes.samples import (
     AUDIENCE,
     CHILD,
@@ -52,8 +53,8 @@ from tests.fakes.samples import (
     HANDLE,
     ISSUER,
     NOW_MS,
+    a_key_set,
     a_lease,
-    a_receipt,
     a_revocation,
     a_task,
 )
@@ -160,20 +161,17 @@ class FakeTasks:
         """Beat."""
         return await self.stage.play("tasks.heartbeat", caller, task, answer=a_task(task))
 
-    async def extend(self, caller: Principal, task: TaskId, request: ExtendTask) -> Task:
+    async def extend(
+        self, caller: Principal, task: TaskId, request: ExtendTask, idempotency_key: str
+    ) -> Task:
         """Extend."""
-        return await self.stage.play("tasks.extend", caller, task, request, answer=a_task(task))
+        asked = (task, request, idempotency_key)
+        return await self.stage.play("tasks.extend", caller, *asked, answer=a_task(task))
 
     async def close(self, caller: Principal, task: TaskId, outcome: TaskState, reason: str) -> Task:
         """Close."""
-        closed = replace(
-            a_task(task),
-            state=outcome,
-            is_alive=False,
-            closed_at_ms=NOW_MS + 1_000,
-            ended_by="done",
-            closed_by=caller.ref,
-        )
+        at_ms, by = NOW_MS + 1_000, {"ended_by": "done", "closed_by": caller.ref}
+        closed = replace(a_task(task), state=outcome, is_alive=False, closed_at_ms=at_ms, **by)
         return await self.stage.play("tasks.close", caller, task, outcome, reason, answer=closed)
 
 
@@ -311,26 +309,6 @@ class FakeCuts:
 
 
 @dataclass
-class FakeReports:
-    """Receipts."""
-
-    stage: Stage
-
-    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
-        """Report of a task."""
-        page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "p.2/x")
-        return await self.stage.play("reports.of_task", caller, task, cursor, limit, answer=page)
-
-    async def of_revocation(
-        self, caller: Principal, revocation: RevocationId, cursor: str, limit: int
-    ) -> ReportPage:
-        """Report of an order."""
-        page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "")
-        arguments = (revocation, cursor, limit)
-        return await self.stage.play("reports.of_revocation", caller, *arguments, answer=page)
-
-
-@dataclass
 class FakeIntrospection:
     """Introspection: nothing is active unless the test says so."""
 
@@ -422,6 +400,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         issuance=FakeIssuance(stage),
         credentials=FakeCredentials(stage),
         revocations=FakeRevocations(stage),
+        order_list=FakeOrderList(stage),
         selections=FakeSelections(stage),
         cuts=FakeCuts(stage),
         reports=FakeReports(stage),
@@ -434,7 +413,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
             ProofChecker(FakeClock(NOW_MS), MemoryReplays(FakeClock(NOW_MS))), ISSUER
         ),
         readiness=lambda: stage.ready,
-        jwks=_key_set,
+        jwks=a_key_set,
         metrics=Metrics(durability="os", reasons=("signature",), actions=("OpenTask",)),
         limits=Limits(),
         clock=FakeClock(NOW_MS),
@@ -444,7 +423,3 @@ def make_services(stage: Stage, **changes: object) -> Services:
         request_id=lambda: f"q{next(numbers)}",
     )
     return replace(services, **changes)
-
-
-async def _key_set() -> KeySet:
-    return KeySet({"keys": [{"kty": "OKP", "kid": "k1"}]}, manifest=3, max_age_s=60)

@@ -1,7 +1,6 @@
 """The verbs of one broker over a real ledger, with the shipped policies and a key of its own."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from backends.jwt import access_token_claims
@@ -29,6 +28,7 @@ from broker.store.link import Link
 from broker.tasks import TaskLimits
 from broker.verbs import Parts, Verbs, build_verbs
 from tests.fakes.policy import CONFIG
+from tests.fakes.replace import replace
 
 ISSUER: Final = "https://broker.example"
 HOUR_MS: Final = 3_600_000
@@ -165,7 +165,7 @@ class VerbsKit:
 
     async def extend(self, task: Task) -> Task:
         """Move a task's deadline a little."""
-        return await self.verbs.tasks.extend(self.agent, task.spec.id, ExtendTask(600_000))
+        return await self.verbs.tasks.extend(self.agent, task.spec.id, ExtendTask(600_000), "")
 
     async def issue(self, task: Task, key: str = "", ttl_ms: int = 60_000) -> str:
         """Issue a credential for orders; return its id."""

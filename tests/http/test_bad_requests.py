@@ -133,7 +133,6 @@ BAD = [
     (REVOKE, REASON | {"issuer": "x" * 513}, "issuer"),
     (REVOKE, REASON | {"tenant": "*"}, "tenant"),
     (REVOKE, REASON | {"tenant": "t", "in_tenant": "t"}, "in_tenant"),
-    (REVOKE, REASON | {"all": True, "in_tenant": "t"}, "in_tenant"),
     (REVOKE, REASON | {"task": TASK, "in_tenant": "t"}, "in_tenant"),
     (REVOKE, REASON | {"agent": "a", "in_tenant": "*"}, "in_tenant"),
     (REVOKE, REASON | {"agents": "a"}, "agents"),

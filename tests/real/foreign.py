@@ -50,7 +50,7 @@ class OpenBao:
 
     async def start(self, algorithm: str = "ES256") -> None:
         """Start it, and set up a key, roles and a way to log in."""
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         argv = [
             *(str(self._program), "server", "-dev", f"-dev-root-token-id={self._root}"),
@@ -175,7 +175,8 @@ def _read_if_there(file: Path) -> dict[str, str] | None:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port that nobody listens at just now."""
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         port: int = door.getsockname()[1]

@@ -11,9 +11,12 @@ import msgspec
 
 HERE: Final = Path(__file__).parent
 DECLARED: Final = HERE / "parts.toml"
+GO_FILES: Final = ("go.mod", "go.sum")
+"""What is built, and the digests of all modules that it is built from."""
 SHELF: Final = HERE.parents[1] / ".cache" / "parts"
 
 _WORD = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9.-]*\Z")]
+_PACKAGE = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9./-]*\Z")]
 _SHA256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 _TEXT = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -22,7 +25,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row of ``parts.toml``, which says what each member means."""
 
     name: _WORD
-    package: _WORD
+    package: _PACKAGE
     version: _WORD
     provides: _TEXT
     needs: _TEXT
@@ -32,15 +35,16 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     machines: tuple[_TEXT, ...] = ()
     lock: _WORD | None = None
     npm: _WORD | None = None
+    go: _WORD | None = None
 
     def __post_init__(self) -> None:
         """Hold a part to one way of being pinned.
 
         Raises:
-            ValueError: it has both, or neither.
+            ValueError: it has several, or none.
         """
-        if bool(self.sha256) == bool(self.npm):
-            raise ValueError(f"{self.name}: give sha256 (a wheel) or npm (a folder), one of them")
+        if sum(map(bool, (self.sha256, self.npm, self.go))) != 1:
+            raise ValueError(f"{self.name}: give one of sha256 (a wheel), npm and go (a folder)")
 
     @property
     def fits_here(self) -> bool:
@@ -48,13 +52,16 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not self.machines or f"{platform.system()} {platform.machine()}" in self.machines
 
     def requirements(self, directory: Path) -> str:
-        """Return all that is installed, pinned by version and digest, as pip or npm reads it.
+        """Return all that is installed, pinned by version and digest, as its installer reads it.
 
         Raises:
             OSError: the lock file is not in the directory.
         """
         if self.npm:
             return (directory / self.npm / "package-lock.json").read_text(encoding="utf-8")
+        if self.go:
+            files = [directory / self.go / name for name in GO_FILES]
+            return "".join(file.read_text(encoding="utf-8") for file in files)
         digests = " ".join(f"--hash=sha256:{digest}" for digest in self.sha256)
         pins = (directory / self.lock).read_text(encoding="utf-8") if self.lock else ""
         return f"{self.package}=={self.version} {digests}\n{pins}"

@@ -9,12 +9,20 @@ import os
 import sys
 from typing import Any
 
-from broker.client import BrokerClient, ClientError, open_session, workload_api_token
+from broker.client import (
+    BrokerClient,
+    ClientError,
+    TokenSource,
+    open_session,
+    workload_api_token,
+)
 
 
-async def obey(client: BrokerClient, order: list[str]) -> dict[str, Any]:
-    """Do one thing as a client of the broker."""
+async def obey(client: BrokerClient, source: TokenSource, order: list[str]) -> dict[str, Any]:
+    """Do one thing as a client of the broker, or show an SVID."""
     match order:
+        case ["svid"]:
+            return {"svid": await source()}
         case ["issue", task]:
             issued = await client.credentials.issue(
                 task, "orders-api", scopes=("orders:read",), ttl_seconds=120
@@ -44,7 +52,7 @@ async def main() -> None:
         client = BrokerClient(os.environ["BROKER_URL"], source, session)
         while line := await asyncio.to_thread(sys.stdin.readline):
             try:
-                answer = await obey(client, json.loads(line))
+                answer = await obey(client, source, json.loads(line))
             except ClientError as error:
                 answer = {"error": type(error).__name__, "says": str(error)}
                 answer["remedy"] = error.remedy

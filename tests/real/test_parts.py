@@ -4,6 +4,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.real import fetch as fetching
@@ -109,6 +110,13 @@ def test_a_missing_part_fails_the_run_only_where_it_must_be_there(
     assert main([]) == code
     assert must_have(shelf.parts["thing"]) is bool(code)
     assert "not to be had: it needs nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", ['npm = "thing"\n', 'go = "thing"\n'])
+def test_a_part_is_pinned_in_one_way(tmp_path: Path, more: str) -> None:
+    """Of two, one would not be looked at."""
+    with pytest.raises(msgspec.ValidationError, match="thing: give one of sha256"):
+        declare(tmp_path, "0" * 64, more)
 
 
 def test_a_name_that_nobody_declared_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:

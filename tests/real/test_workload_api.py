@@ -1,30 +1,27 @@
 """Agents that the SPIFFE Workload API vouches for: no secret, no token file, only its socket."""
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import pytest_asyncio
-import yaml
 
 from broker.dev.processes import Child
-from tests.chaos.cast import Cast, Held
+from tests.chaos.cast import Cast
 from tests.chaos.world import ORDERS, World, open_world
 from tests.fakes.eventually_true import eventually_true
 from tests.real.foreign import START_S
+from tests.real.spiffe_bot import ROOT, running, trust
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
-ROOT: Final = Path(__file__).parents[2]
 DOMAIN: Final = "workloads.example"
 ID: Final = f"spiffe://{DOMAIN}/agents/invoice-bot/pod-1"
-AUDIENCE: Final = "jit-broker"
 
 
 class Api:
@@ -72,64 +69,6 @@ class Api:
         return True if await asyncio.to_thread((self.folder / "api.sock").exists) else None
 
 
-def trust(world: World, bundle: Path) -> None:
-    """Declare the trust domain, before the broker starts."""
-    file = world.setup.config[0].parent / "issuers.yaml"
-    document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    document["trust_domains"].append(
-        {
-            "name": "workloads",
-            "trust_domain": DOMAIN,
-            "audience": AUDIENCE,
-            "bundle": {"file": str(bundle)},
-            "map": [{"path": "/agents/{name}/{instance}", "tenant": "acme"}],
-        }
-    )
-    file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-
-
-class Agent:
-    """The agent's own process, which is told what to do and says what came of it."""
-
-    def __init__(self, cast: Cast, process: asyncio.subprocess.Process) -> None:
-        self._cast = cast
-        self._process = process
-
-    async def says(self, *order: str) -> dict[str, Any]:
-        """Give an order; return the answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        await self._process.stdin.drain()
-        answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
-        return answer
-
-    async def holds(self, *order: str) -> Held:
-        """Give an order that brings a credential."""
-        answer = await self.says(*order)
-        assert "error" not in answer, answer
-        return Held(**answer)
-
-
-@asynccontextmanager
-async def agent(cast: Cast, api: Api, **environment: str) -> AsyncIterator[Agent]:
-    """Run an agent that knows the socket and nothing else."""
-    known = {"AUDIENCE": AUDIENCE, "SPIFFE_ENDPOINT_SOCKET": api.address, "BROKER_URL": cast.url}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", "-m", "tests.real.spiffe_agent"),
-        cwd=ROOT,
-        env={**os.environ, **known, **environment},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield Agent(cast, process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
 @pytest_asyncio.fixture
 async def world() -> AsyncIterator[World]:
     """An installation whose broker does not run yet."""
@@ -144,7 +83,7 @@ async def api(world: World, part: Callable[[str], Path]) -> Api:
     folder.mkdir(mode=0o700)
     api = Api(world, folder)
     await api.start(part("spiffe").parents[2], ID)
-    trust(world, folder / "bundle.json")
+    trust(world, DOMAIN, file=str(folder / "bundle.json"))
     return api
 
 
@@ -162,7 +101,7 @@ async def test_an_agent_obtains_uses_and_loses_a_credential_while_its_svid_rotat
 ) -> None:
     """The task goes on under the next SVID, which another key signed; its end is the end."""
     task = await cast.open()
-    async with agent(cast, api) as bot:
+    async with running(cast.url, api.address) as bot:
         held = await bot.holds("issue", task.id)
         await cast.expect(alive=[held])
         assert set(api.served()) == {"jwt-1"}
@@ -183,7 +122,7 @@ async def test_without_the_workload_api_nothing_new_is_had_and_nothing_else_is_l
 ) -> None:
     """Not known there, then not there: a typed error, until it is back; no credential suffers."""
     task = await cast.open()
-    async with agent(cast, api) as bot:
+    async with running(cast.url, api.address) as bot:
         held = await bot.holds("issue", task.id)
 
         with api.unregistered():
@@ -214,10 +153,10 @@ async def test_without_the_workload_api_nothing_new_is_had_and_nothing_else_is_l
 async def test_an_svid_for_somebody_else_opens_nothing(cast: Cast, api: Api) -> None:
     """Made out to another audience, or of another instance than the task's."""
     mine, twins = await cast.open(), await cast.open(cast.twin)
-    async with agent(cast, api, AUDIENCE="somebody-else") as bot:
+    async with running(cast.url, api.address, AUDIENCE="somebody-else") as bot:
         assert (await bot.says("issue", mine.id))["error"] == "UnauthenticatedError"
-    async with agent(cast, api, SUBJECT=ID) as bot:
+    async with running(cast.url, api.address, SUBJECT=ID) as bot:
         assert "error" in await bot.says("issue", twins.id)
         await cast.expect(alive=[await bot.holds("issue", mine.id)])
-    async with agent(cast, api, SUBJECT=ID.replace("pod-1", "pod-2")) as bot:
+    async with running(cast.url, api.address, SUBJECT=ID.replace("pod-1", "pod-2")) as bot:
         assert (await bot.says("issue", twins.id))["error"] == "WorkloadApiError"

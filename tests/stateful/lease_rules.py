@@ -1,6 +1,6 @@
 """Rules about credentials: issue, reserve and activate, renew, give back."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -19,6 +19,7 @@ from broker.model.lease import Lease
 from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
 from tests.fakes.faulty_link import Fault
+from tests.fakes.replace import replace
 from tests.stateful.base import FAULTS, ISSUER, MOSTLY, PICKS, SHORT, Stage
 from tests.stateful.model import ModelLease, ModelTask
 from tests.stateful.people import CAPABILITIES, FAR, MINUTE, QUOTAS, SCOPES, SECOND, agent

@@ -1,7 +1,5 @@
 """Rules about tasks: open, claim, beat, extend, end."""
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -20,6 +18,7 @@ from broker.model.principal import Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
 from broker.model.task import TaskState
 from tests.fakes.faulty_link import Fault
+from tests.fakes.replace import replace
 from tests.stateful.base import FAULTS, ISSUER, LONG, MOSTLY, PICKS, WHERE, WHICH, WHO, Stage
 from tests.stateful.model import ModelTask
 from tests.stateful.people import (
@@ -192,7 +191,7 @@ class TaskRules(Stage):
         refusals = self._for_either(task, is_owner=is_owner)
         request = ExtendTask(ttl)
         if self.act(
-            lambda: self.world.verbs.tasks.extend(caller, task.id, request), refusals, fault
+            lambda: self.world.verbs.tasks.extend(caller, task.id, request, ""), refusals, fault
         ):
             self.model.extended(task, ttl)
 

@@ -6,6 +6,7 @@ from typing import Final
 from broker import text
 from broker.attestation.attested import Attested, Scalar
 from broker.attestation.claim_path import find
+from broker.attestation.dates import Validity
 from broker.attestation.reasons import Reason
 from broker.attestation.spiffe.path_rule import INSTANCE, NAME, TENANT, PathRule
 from broker.attestation.spiffe.spiffe_id import SpiffeId
@@ -23,13 +24,14 @@ def bearer_of(
     rules: Iterable[PathRule],
     *,
     svid: str,
-    expires_at_ms: int,
+    validity: Validity,
     evidence: str,
     signed_claims: Mapping[str, object],
 ) -> Attested:
     """Say who bears an ID that has been verified.
 
-    ``svid`` says by which kind of document, ``evidence`` names the document itself.
+    ``svid`` says by which kind of document, ``evidence`` names the document itself, ``validity``
+    is its own.
 
     Raises:
         AttestationError: no rule fits, or what it takes is no name.
@@ -48,9 +50,10 @@ def bearer_of(
                 instance=_instance(rule, taken, signed_claims),
                 issuer=f"spiffe://{spiffe_id.trust_domain}",
                 subject=subject,
-                expires_at_ms=expires_at_ms,
+                expires_at_ms=validity.expires_at_ms,
                 claims={"sub": subject, "svid": svid},
                 evidence=evidence,
+                begins_at_ms=validity.not_before_ms,
             )
     raise AttestationError(Reason.CLAIM_MISMATCH, "no rule fits the path of the SPIFFE ID")
 

@@ -15,6 +15,7 @@ from typing import Final
 from cryptography import x509
 
 from broker.attestation.attested import Attested
+from broker.attestation.dates import Validity
 from broker.attestation.evidence import name_of_certificate
 from broker.attestation.reasons import Reason
 from broker.attestation.spiffe.authority import UnfitCertificateError, load_certificate
@@ -70,7 +71,9 @@ class ClientCertificates:
         """
         svid = self.verify(chain)
         return svid.domain.bearer(
-            svid.spiffe_id, expires_at_ms=svid.expires_at_ms, evidence=svid.evidence
+            svid.spiffe_id,
+            validity=Validity(svid.starts_ms, svid.expires_at_ms),
+            evidence=svid.evidence,
         )
 
     def verify(self, chain: Sequence[bytes]) -> X509Svid:

@@ -9,10 +9,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from broker.attestation.attested import Attested
-from broker.attestation.claims import SignedClaims, check_audience, check_unbound
+from broker.attestation.claims import SignedClaims, check_audience, read_binding
 from broker.attestation.compact import UnverifiedToken
-from broker.attestation.dates import DateRules, read_svid_validity
+from broker.attestation.dates import DateRules, Validity, read_svid_validity
 from broker.attestation.declared_claims import ClaimsDeclaration
 from broker.attestation.evidence import name_of_token
 from broker.attestation.header import ABSENT, check_header
@@ -56,7 +58,7 @@ class TrustDomain:
         claims, generation = await self._check_signature(token)
         spiffe_id = self._own_id(claims)
         check_audience(claims, self._declaration.audience)
-        check_unbound(claims, _NOTHING_IGNORED)
+        bound_to = read_binding(claims, _NOTHING_IGNORED)
         now_ms = self._clock.now_ms()
         validity = read_svid_validity(claims, self._rules, now_ms=now_ms)
         validity.check(now_ms)
@@ -64,11 +66,11 @@ class TrustDomain:
             spiffe_id,
             self._declaration.rules,
             svid=JWT,
-            expires_at_ms=validity.expires_at_ms,
+            validity=validity,
             evidence=name_of_token(self.issuer, token.unverified_header, claims),
             signed_claims=claims,
         )
-        return Proof(attested, validity, generation)
+        return Proof(replace(attested, bound_to=bound_to), validity, generation)
 
     def recheck(self, proof: Proof) -> bool:
         """Tell whether a proof of this trust domain stands without a new signature check.
@@ -79,7 +81,7 @@ class TrustDomain:
         proof.validity.check(self._clock.now_ms())
         return self.keys.is_usable and self.keys.generation == proof.generation
 
-    def bearer(self, spiffe_id: SpiffeId, *, expires_at_ms: int, evidence: str) -> Attested:
+    def bearer(self, spiffe_id: SpiffeId, *, validity: Validity, evidence: str) -> Attested:
         """Say who bears an ID that an X.509-SVID of this trust domain has proven.
 
         Raises:
@@ -89,7 +91,7 @@ class TrustDomain:
             spiffe_id,
             self._declaration.rules,
             svid=X509,
-            expires_at_ms=expires_at_ms,
+            validity=validity,
             evidence=evidence,
             signed_claims={},
         )

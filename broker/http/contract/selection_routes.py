@@ -73,6 +73,11 @@ SCHEMAS: Final = {
 
 _OPERATOR: Final = ("operator",)
 _SET: Final = "Selection"
+_KEY: Final = described(
+    IDEMPOTENCY_KEY,
+    "Taken as on every POST, and of no effect: picking ends nothing, and a set is named by what it "
+    "holds. A repeat picks what is alive then; with another body it picks another set.",
+)
 
 OPERATIONS: Final = (
     Operation(
@@ -81,7 +86,7 @@ OPERATIONS: Final = (
         name="select",
         summary="Pick live credentials, and keep the set for 15 minutes; kills nothing",
         callers=_OPERATOR,
-        headers={"Idempotency-Key": IDEMPOTENCY_KEY},
+        headers={"Idempotency-Key": _KEY},
         body=Body("SelectBody", {"agent": "invoice-bot"}),
         answers={201: Answer("The set, named by its digest.", _SET, headers=("Location",))},
         problems=("access-denied", "not-found", "selection-too-large"),

@@ -1,13 +1,16 @@
 -- Move a deadline: never back, because leases and children rest on it, and never past the task's last
--- one nor an ancestor's. KEYS: meta cuts due out open-siblings path…
+-- one nor an ancestor's. Once for each idempotency key. KEYS: meta cuts due out open-siblings idem path…
 -- (a root has no siblings: it passes its own open children, among which it is not)
--- ARGV: id, op, ttl, facts, tenant, detail, earliest, latest
+-- ARGV: id, op, ttl, facts, tenant, detail, earliest, latest, digest, retention
 local now, told = believed_clock(ARGV[7], ARGV[8])
 if not now then return {'clock', text(told)} end
-local ended = path_ended(6, #KEYS, now)
+local known = redis.call('HGET', KEYS[6], 'digest')
+if known and known ~= ARGV[9] then return {'conflict'} end
+local ended = path_ended(7, #KEYS, now)
 if ended then return {'closed', ended} end
+if known then return {'repeat'} end
 if facts_revision > tonumber(ARGV[4]) then return {'stale'} end
-local _, parents = path_ended(6, #KEYS - 1, now)
+local _, parents = path_ended(7, #KEYS - 1, now)
 local node = redis.call('HMGET', KEYS[#KEYS], 'deadline', 'last_deadline')
 local ends = math.max(tonumber(node[1]), math.min(now + tonumber(ARGV[3]), tonumber(node[2]), parents))
 redis.call('ZCARD', KEYS[5])  -- stops here if it is not what it must be: nothing is written yet
@@ -17,4 +20,8 @@ redis.call('ZADD', KEYS[3], text(now), 't:' .. ARGV[1])
 tell('task.extended', now, ARGV[2], ARGV[5], '', '', 0, ARGV[6])
 redis.call('HSET', KEYS[#KEYS], 'deadline', text(ends))
 redis.call('ZADD', KEYS[5], 'XX', text(ends), ARGV[1])
+if ARGV[9] ~= '' then
+  redis.call('HSET', KEYS[6], 'digest', ARGV[9], 'id', ARGV[1])
+  redis.call('PEXPIREAT', KEYS[6], text(tonumber(node[2]) + tonumber(ARGV[10])))
+end
 return {'ok', text(ends)}

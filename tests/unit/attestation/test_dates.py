@@ -1,6 +1,6 @@
 import pytest
 
-from broker.attestation.dates import DateRules, read_validity
+from broker.attestation.dates import DateRules, read_svid_validity, read_validity
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError
 
@@ -74,3 +74,33 @@ def test_b15_k8_5_the_lifetime_is_bounded(lifetime: int, reason: str | None) -> 
 def test_a_token_that_ends_before_it_begins_is_refused(expires: int) -> None:
     """``exp`` lies after ``iat``."""
     assert reason_of({"exp": expires, "iat": NOW}) == Reason.DATES
+
+
+@pytest.mark.parametrize(
+    ("claims", "begins"),
+    [
+        ({"iat": NOW - 50}, NOW - 50 - 30),
+        ({"iat": NOW - 50, "nbf": NOW - 20}, NOW - 20 - 30),
+        ({}, NOW + 300 - 3600 - 30),
+        ({"nbf": NOW - 20}, NOW - 20 - 30),
+        ({"nbf": NOW - 9_000}, NOW + 300 - 3600 - 30),
+    ],
+)
+def test_a14_a_token_begins_when_it_can_have_been_taken_first(
+    claims: dict[str, object], begins: int
+) -> None:
+    """Leeway included; one that does not say when it was issued, when its rest was not too long."""
+    now_ms = NOW * 1000
+    validity = read_svid_validity({"exp": NOW + 300, **claims}, RULES, now_ms=now_ms)
+
+    assert validity.not_before_ms == begins * 1000
+
+
+@pytest.mark.parametrize("early_s", [0, 1])
+def test_a14_no_token_is_taken_before_it_begins(early_s: int) -> None:
+    """Without ``iat`` as well: its life is then too long, or it is not yet valid."""
+    claims: dict[str, object] = {"exp": NOW + 300}
+    begins_ms = read_svid_validity(claims, RULES, now_ms=NOW * 1000).not_before_ms
+    with pytest.raises(AttestationError) as caught:
+        read_svid_validity(claims, RULES, now_ms=begins_ms - early_s * 1000).check(begins_ms)
+    assert caught.value.reason == Reason.LIFETIME

@@ -87,7 +87,21 @@ async def test_b21_a_bound_token_passes_only_where_the_binding_is_declared_ignor
     )
     attested = await bench.attestation.attest(bench.token(cnf={"jkt": "x"}))
     assert "cnf" not in attested.claims
+    assert attested.bound_to is None
 
+
+@pytest.mark.parametrize("member", ["jkt", "x5t#S256"])
+async def test_b21_the_key_of_a_bound_token_is_named(member: str) -> None:
+    """Its possession is for whoever sees the request to check."""
+    bench = Bench()
+
+    attested = await bench.attestation.attest(bench.token(cnf={member: THUMBPRINT}))
+
+    assert attested.bound_to is not None
+    assert attested.bound_to.to_claim() == {member: THUMBPRINT}
+
+
+THUMBPRINT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 
 HEADERS: dict[str, tuple[dict[str, object], Reason]] = {
     "B3 none": ({"alg": "none"}, Reason.ALGORITHM),

@@ -112,6 +112,12 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
         {"agent": "invoice-bot", "reason": "leaked", "in_tenant": "acme"},
     ),
     (
+        "GET /v1/revocations",
+        {"revocations": [answers.revocation()], "next": None},
+        lambda c: c.operator.revocations(),
+        None,
+    ),
+    (
         f"GET /v1/revocations/{REVOCATION}",
         answers.revocation(),
         lambda c: c.operator.revocation(REVOCATION),
@@ -154,7 +160,7 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
     ("GET /readyz", {}, lambda c: c.readiness(), None),
     ("GET /metrics", b"up 1\n", lambda c: c.metrics(), None),
 ]
-CREATING = {"tasks", "credentials", "renew", "revocations"}
+CREATING = {"tasks", "extend", "credentials", "renew", "revocations"}
 PUBLIC = {"jwks.json", "oauth-authorization-server", "healthz", "readyz", "metrics"}
 
 

@@ -87,8 +87,8 @@ async def test_the_token_is_asked_for_each_time() -> None:
     async with open_session() as session:
         endpoint = Endpoint("https://broker.example", source, session)
 
-        assert await endpoint.authorization() == {"Authorization": "Bearer one"}
-        assert await endpoint.authorization() == {"Authorization": "Bearer two"}
+        assert await endpoint.headers("GET", endpoint.url()) == {"Authorization": "Bearer one"}
+        assert await endpoint.headers("GET", endpoint.url()) == {"Authorization": "Bearer two"}
 
 
 async def raising() -> str:
@@ -115,7 +115,7 @@ async def test_what_is_no_token_is_not_sent(source: Callable[[], Awaitable[str]]
         endpoint = Endpoint("https://broker.example", source, session)
 
         with pytest.raises(TokenSourceError) as caught:
-            await endpoint.authorization()
+            await endpoint.headers("GET", endpoint.url())
 
     assert "canary" not in str(caught.value)
 

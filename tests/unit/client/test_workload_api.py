@@ -74,6 +74,11 @@ def test_a_socket_where_nobody_answers_is_a_typed_error(arguments: str, says: st
     assert done.stdout.startswith(says), done
 
 
+async def headers(endpoint: Endpoint) -> None:
+    """Ask what a request would carry."""
+    await endpoint.headers("GET", endpoint.url())
+
+
 async def test_the_error_of_a_source_of_ours_keeps_its_type_and_remedy() -> None:
     """Whoever asks the broker learns what is wrong; of any other source, only its kind."""
 
@@ -85,7 +90,7 @@ async def test_the_error_of_a_source_of_ours_keeps_its_type_and_remedy() -> None
 
     async with open_session() as session:
         with pytest.raises(WorkloadApiError, match="UNAVAILABLE"):
-            await Endpoint("http://127.0.0.1", ours, session).authorization()
+            await headers(Endpoint("http://127.0.0.1", ours, session))
         with pytest.raises(TokenSourceError, match="LookupError") as refused:
-            await Endpoint("http://127.0.0.1", foreign, session).authorization()
+            await headers(Endpoint("http://127.0.0.1", foreign, session))
     assert "secret" not in str(refused.value)

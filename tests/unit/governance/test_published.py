@@ -1,7 +1,6 @@
 """A revision is in force whole, or not at all."""
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from broker.policy.query import Action, Query
 from broker.settings.limits import QuotaDefaults
 from tests.fakes.bundles import BundleFolder
 from tests.fakes.policy import QUERY
+from tests.fakes.replace import replace
 
 DEFAULTS = QuotaDefaults(agent=7, tenant=70)
 STRICTER = ('["orders:read", "reports:read"].containsAll', '["reports:read"].containsAll')

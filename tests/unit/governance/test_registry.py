@@ -17,6 +17,7 @@ from broker.governance.records import (
 from broker.governance.registry import Registry
 from broker.model.capability import CheckMode
 from broker.model.principal import Kind, Principal
+from broker.proof.confirmation import Binding, Confirmation
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Shown:
     expires_at_ms: int = 5_000
     claims: Mapping[str, str | int | bool] = field(default_factory=lambda: {"env": "prod"})
     evidence: str = "its name"
+    begins_at_ms: int = 1_000
+    bound_to: Confirmation | None = None
 
 
 def document(status: Status = Status.ACTIVE) -> BundleDocument:
@@ -79,7 +82,15 @@ def test_a_registered_agent_becomes_a_principal() -> None:
         expires_at_ms=5_000,
         claims={"env": "prod"},
         evidence="its name",
+        begins_at_ms=1_000,
     )
+
+
+def test_the_key_that_evidence_is_bound_to_comes_along() -> None:
+    """Whoever lets a caller in has to see it."""
+    key = Confirmation(Binding.DPOP, "A" * 43)
+
+    assert REGISTRY.resolve(Shown(bound_to=key)).bound_to == key
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The corners of what is shown."""
 
 import re
-from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pytest
@@ -11,6 +10,7 @@ from broker.http.paging import unseal
 from broker.http.query import Window
 from broker.model.requests import Introspected, IssuedCredential
 from broker.secret import Secret
+from tests.fakes.replace import replace
 from tests.fakes.samples import ISSUER, LEASE, NOW_MS, a_lease, a_task
 
 

@@ -1,7 +1,5 @@
 """The engine allows on an explicit Allow without any error, and on nothing else."""
 
-from dataclasses import replace
-
 import pytest
 from cedarpy import AuthzResult, is_authorized
 from hypothesis import given
@@ -26,6 +24,7 @@ from tests.fakes.policy import (
     engine,
     in_task,
 )
+from tests.fakes.replace import replace
 
 
 def refused(decision: object) -> str:

@@ -1,10 +1,9 @@
-from dataclasses import replace
-
 import pytest
 
 from broker.policy.cedar_request import cedar_request
 from broker.policy.query import Action
 from tests.fakes.policy import PRINCIPAL, QUERY, in_task
+from tests.fakes.replace import replace
 
 
 def test_every_fact_has_its_place() -> None:

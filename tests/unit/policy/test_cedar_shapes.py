@@ -1,7 +1,6 @@
 """Requests are checked against the schema once for each shape, and shown in part after that."""
 
 import json
-from dataclasses import replace
 
 from cedarpy import AuthzResult, is_authorized
 
@@ -21,6 +20,7 @@ from tests.fakes.policy import (
     engine,
     in_task,
 )
+from tests.fakes.replace import replace
 
 ORCHESTRATOR = replace(QUERY, principal=replace(PRINCIPAL, kind=Kind.ORCHESTRATOR))
 

@@ -1,10 +1,10 @@
 """An operator reads why, in the words of the policies."""
 
 import json
-from dataclasses import replace
 
 from broker.policy.explanation import MAX_POLICIES, ConditionFinding, PolicyFinding
 from tests.fakes.policy import PERMIT_ALL, QUERY, by, engine
+from tests.fakes.replace import replace
 
 READS = """\
 @id("reads")

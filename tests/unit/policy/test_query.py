@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from broker.errors import InvalidRequestError
@@ -8,6 +6,7 @@ from broker.model.capability import Ceiling
 from broker.model.task import TaskSpec
 from broker.policy.query import Action, TaskFacts
 from tests.fakes.policy import PRINCIPAL, QUERY
+from tests.fakes.replace import replace
 
 
 def test_labels_that_pose_as_entities_are_refused_before_any_engine() -> None:

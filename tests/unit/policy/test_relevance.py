@@ -1,7 +1,5 @@
 """What policies can see, and that remembering by it changes no answer."""
 
-from dataclasses import replace
-
 import pytest
 from cedarpy import policies_to_pst
 from hypothesis import given, settings
@@ -11,6 +9,7 @@ from broker.model.decision import Deny, Obligations, Permit, Trace
 from broker.policy.memory import Memory
 from broker.policy.relevance import Look, Relevance
 from tests.fakes.policy import QUERY, engine
+from tests.fakes.replace import replace
 
 
 def relevance(text: str) -> Relevance:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from broker.attestation.dates import Validity
 from broker.attestation.reasons import Reason
 from broker.attestation.spiffe.bearer import SHARED, bearer_of
 from broker.attestation.spiffe.path_rule import PathRule
@@ -20,7 +21,7 @@ def bearer(text: str, *rules: PathRule, claims: dict[str, object] | None = None)
         parse_spiffe_id(text),
         rules,
         svid="jwt-svid",
-        expires_at_ms=1,
+        validity=Validity(0, 1),
         evidence="its name",
         signed_claims=claims or {},
     )
