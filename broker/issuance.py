@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from broker.binding import is_held, is_met, key_for, latest_end_ms
 from broker.errors import (
+    AccessDeniedError,
     BindingRequiredError,
     InvalidRequestError,
     LeaseNotRenewableError,
@@ -140,10 +141,15 @@ class Issuance:
             digest=same.digest,
             manifest=signer.manifest,
         )
-        return await self._granted(new, published)
+        return await self._granted(new, published, query)
 
-    async def _granted(self, new: NewLease, published: Published) -> IssuedCredential:
-        lease = await self._granting.grant(new, published.quotas)
+    async def _granted(self, new: NewLease, published: Published, query: Query) -> IssuedCredential:
+        try:
+            lease = await self._granting.grant(new, published.quotas)
+        except AccessDeniedError as error:
+            raise await self._judgement.refuse(
+                published, query, error.reason, "a whole second of life, of task and evidence"
+            ) from None
         self._faults.reach("issue.granted")
         self._told(lease.spec.id)
         issued = IssuedCredential(lease, self._minting.sign(lease))
@@ -255,6 +261,9 @@ class Issuance:
         capability = _capability(published, held.spec.capability, spec.tenant)
         if capability is None or not capability.renewable:
             raise LeaseNotRenewableError("this capability is not renewable")
+        if capability.audience != held.spec.audience:
+            # Policy would judge the one audience, and the token would be for the other.
+            raise LeaseNotRenewableError("this capability is for another audience by now")
         query = about_renewal(caller, spec, capability, held.spec, ttl_ms)
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)

@@ -139,7 +139,7 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     selector: dict[str, str | bool]
     reason: str
     ordered_by: str
-    issued_before: datetime
+    issued_before: datetime | None
     acknowledged: bool
     pending_buckets: tuple[int, ...]
     progress: Progress | None = None

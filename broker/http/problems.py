@@ -72,7 +72,7 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.AccessDeniedError: Row(
             403,
             "Access denied",
-            "This is refused; an operator can look the decision up.",
+            "This is refused to this caller.",
             oauth="access_denied",
         ),
         errors.BindingRequiredError: Row(
@@ -161,6 +161,8 @@ def word_of(kind: type[Exception]) -> str:
 
 
 def _detail(error: Exception, row: Row) -> str:
+    if row is TABLE[errors.AccessDeniedError] and getattr(error, "decision_id", ""):
+        return "This is refused; an operator can look the decision up."
     return str(error) if row.shows_text else row.detail
 
 
