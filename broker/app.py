@@ -35,6 +35,7 @@ from broker.http.possession import Possession
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import KeySet, Services
+from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.metrics import Metrics
 from broker.observation import LoggingObserver
@@ -52,7 +53,6 @@ from broker.store.clock_bounds import ClockBounds
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
-from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
@@ -312,6 +312,7 @@ class Broker:
             issuance=verbs.issuance,
             credentials=verbs.credentials,
             revocations=verbs.revocations,
+            order_list=verbs.order_list,
             selections=verbs.selections,
             cuts=verbs.cuts,
             reports=verbs.reports,
@@ -332,17 +333,6 @@ class Broker:
             request_id=self.ledger.ids.operation,
             extra_routes=feed_routes(self._hub, limits=limits),
         )
-
-
-def ledger_limits(settings: Settings) -> Limits:
-    """Return the bounds that the ledger's scripts enforce."""
-    return Limits(
-        outbox=settings.feed.outbox_max_entries,
-        children=settings.tasks.max_children,
-        task_leases=settings.tasks.max_live_credentials,
-        task_ms=settings.tasks.max_ttl_seconds * 1000,
-        retention_ms=settings.retention_seconds * 1000,
-    )
 
 
 async def _end(task: asyncio.Task[None]) -> None:

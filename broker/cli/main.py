@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
     "agent": Entry("broker.cli.agents", "agent", "Look at agents."),
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
+    "revocation": Entry("broker.cli.revocations", "revocation", "Look at operators' orders."),
     "cut": Entry("broker.cli.cuts", "cut", "Look at the cuts that stand."),
     "panic": Entry("broker.cli.panic", "panic", "Take access away when nothing else works."),
     "report": Entry(

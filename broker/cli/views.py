@@ -20,8 +20,8 @@ CREDENTIAL_FIELDS = (
 )
 RECEIPT_COLUMNS = ("credential", "task", "capability", "state", "detail", "revoked_at")
 REVOCATION_FIELDS = (
-    *("id", "selector", "reason", "ordered_by", "issued_before", "acknowledged"),
-    *("pending_buckets", "progress"),
+    *("id", "selector", "reason", "ordered_by", "ordered_at", "issued_before"),
+    *("acknowledged", "pending_buckets", "progress"),
 )
 SELECTION_FIELDS = ("criteria", "count", "unreadable", "taken_at", "issued_before", "digest")
 CUT_COLUMNS = (

@@ -139,6 +139,7 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     selector: dict[str, str | bool]
     reason: str
     ordered_by: str
+    ordered_at: datetime
     issued_before: datetime | None
     acknowledged: bool
     pending_buckets: tuple[int, ...]
@@ -201,6 +202,12 @@ class TaskPage(_Page, frozen=True, kw_only=True):
     """One page of tasks."""
 
     tasks: tuple[Task, ...]
+
+
+class RevocationPage(_Page, frozen=True, kw_only=True):
+    """One page of orders."""
+
+    revocations: tuple[Revocation, ...]
 
 
 class CredentialPage(_Page, frozen=True, kw_only=True):

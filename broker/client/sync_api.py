@@ -73,6 +73,8 @@ class SyncOperatorCalls(BlockingCalls):
 
     revoke = blocking(OperatorCalls.revoke)
     revocation = blocking(OperatorCalls.revocation)
+    revocations = blocking(OperatorCalls.revocations)
+    all_revocations = iterating(OperatorCalls.all_revocations)
     revocation_report = blocking(OperatorCalls.revocation_report)
     receipts = iterating(OperatorCalls.receipts)
     wait = blocking(OperatorCalls.wait)

@@ -77,6 +77,38 @@ GOLDEN_CASES = {
             f"GET {ORDER}/report": (200, answers.report(revocation=STANDS)),
         },
     ),
+    "revocation-list": (
+        ["revocation", "list", "--by", "operator:alice", "--pending"],
+        {
+            "GET /v1/revocations?ordered_by=operator:alice&acknowledged=false": (
+                200,
+                {
+                    "revocations": [
+                        answers.revocation(progress=None),
+                        answers.revocation(
+                            selector={"set": "ab" * 32},
+                            reason="x\x1b[2Jy",
+                            progress={"ended": 20, "total": 300},
+                        ),
+                    ],
+                    "next": "/v1/revocations?acknowledged=false&cursor=YWJj&limit=100",
+                },
+            )
+        },
+    ),
+    "revocation-list-empty": (
+        ["revocation", "list", "--of", "agent", "--since", "2027-01-15T08:00:00Z"],
+        {
+            "GET /v1/revocations?of=agent&ordered_after=2027-01-15T08:00:00Z": (
+                200,
+                {"revocations": [], "next": None},
+            )
+        },
+    ),
+    "revocation-show": (
+        ["revocation", "show", answers.REVOCATION],
+        {f"GET {ORDER}": (200, answers.revocation())},
+    ),
     "explain": (
         ["explain", answers.DECISION],
         {f"GET /v1/decisions/{answers.DECISION}": (200, answers.decision())},
