@@ -161,7 +161,8 @@ def word_of(kind: type[Exception]) -> str:
 
 
 def _detail(error: Exception, row: Row) -> str:
-    if row is TABLE[errors.AccessDeniedError] and getattr(error, "decision_id", ""):
+    is_plain = row is TABLE[errors.AccessDeniedError]
+    if is_plain and isinstance(error, errors.AccessDeniedError) and error.decision_id:
         return "This is refused; an operator can look the decision up."
     return str(error) if row.shows_text else row.detail
 
