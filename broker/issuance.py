@@ -258,12 +258,7 @@ class Issuance:
         spec = await self._tree.spec(held.spec.task)
         if spec is None:
             raise NotFoundError("no such credential")
-        capability = _capability(published, held.spec.capability, spec.tenant)
-        if capability is None or not capability.renewable:
-            raise LeaseNotRenewableError("this capability is not renewable")
-        if capability.audience != held.spec.audience:
-            # Policy would judge the one audience, and the token would be for the other.
-            raise LeaseNotRenewableError("this capability is for another audience by now")
+        capability = _renewable(published, held)
         query = about_renewal(caller, spec, capability, held.spec, ttl_ms)
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
@@ -302,6 +297,21 @@ def _capability(published: Published, name: str, tenant: str) -> Capability | No
     """Find a capability; absent and another tenant's look the same (I16)."""
     capability = published.capabilities.get(name)
     return capability if capability is not None and tenant in capability.tenants else None
+
+
+def _renewable(published: Published, held: Lease) -> Capability:
+    """Find the capability of a lease that may be renewed.
+
+    Raises:
+        LeaseNotRenewableError: it is gone or forbids that, or has another audience by now: policy
+            would judge the one audience, and the token would be for the other.
+    """
+    capability = _capability(published, held.spec.capability, held.spec.tenant)
+    if capability is None or not capability.renewable:
+        raise LeaseNotRenewableError("this capability is not renewable")
+    if capability.audience != held.spec.audience:
+        raise LeaseNotRenewableError("this capability is for another audience by now")
+    return capability
 
 
 def _longest(published: Published, capability: Capability, obliged_ms: int | None) -> int:
