@@ -66,12 +66,17 @@ class SpireServer:
         made = await self.told("token", "generate")
         return str(made["value"])
 
-    async def register(self, path: str, parent: str) -> None:
-        """Let processes of this user, below an agent, have the ID of a path."""
-        await self.told(
+    async def register(self, path: str, parent: str) -> str:
+        """Let processes of this user, below an agent, have the ID of a path; name the entry."""
+        made = await self.told(
             *("entry", "create", "-spiffeID", self.id(path), "-parentID", parent),
             *("-selector", f"unix:uid:{os.getuid()}"),
         )
+        return str(made["results"][0]["entry"]["id"])
+
+    async def forget(self, entry: str) -> None:
+        """Delete an entry."""
+        await self.told("entry", "delete", "-entryID", entry)
 
     async def jwt_svid(self, path: str, audience: str) -> str:
         """Make an SVID without an agent, as the authority can for whomever it likes."""
