@@ -76,7 +76,7 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.AccessDeniedError: Row(
             403,
             "Access denied",
-            "This is refused; an operator can look the decision up.",
+            "This is refused to this caller.",
             oauth="access_denied",
         ),
         errors.BindingRequiredError: Row(
@@ -163,6 +163,9 @@ def word_of(kind: type[Exception]) -> str:
 
 
 def _detail(error: Exception, row: Row) -> str:
+    is_plain = row is TABLE[errors.AccessDeniedError]
+    if is_plain and isinstance(error, errors.AccessDeniedError) and error.decision_id:
+        return "This is refused; an operator can look the decision up."
     return str(error) if row.shows_text else row.detail
 
 
