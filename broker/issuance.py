@@ -29,7 +29,7 @@ from broker.idempotency import Repeatable, repeatable
 from broker.ids import IdFactory, LeaseId, TaskId
 from broker.judgement import Judgement
 from broker.minting import Minting
-from broker.model.capability import Capability, CheckMode, covers
+from broker.model.capability import Capability, covers
 from broker.model.decision import Obligations, Trace
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.principal import Principal
@@ -123,7 +123,7 @@ class Issuance:
         # Only tokens of ours can be bound to a key.
         key = None if capability.target else key_for(caller, permit.obligations)
         await self._check_binding(published, query, is_met(key, permit.obligations))
-        most = _longest(published, capability, permit.obligations.max_ttl_ms)
+        most = published.longest_ms(capability, permit.obligations.max_ttl_ms)
         await self._single_use.spend(published, query, permit.obligations, use)
         self._faults.reach("issue.spent")
         signer = self._minting.signer()
@@ -298,7 +298,7 @@ class Issuance:
         signer = self._minting.signer()
         renewal = Renewal(
             ttl_ms=min(
-                query.ttl_ms, _longest(published, capability, permit.obligations.max_ttl_ms)
+                query.ttl_ms, published.longest_ms(capability, permit.obligations.max_ttl_ms)
             ),
             evidence_exp_ms=latest_end_ms(caller, key),
             facts=published.revision,
@@ -339,15 +339,3 @@ def _renewable(published: Published, held: Lease) -> Capability:
     if capability.audience != held.spec.audience:
         raise LeaseNotRenewableError("this capability is for another audience by now")
     return capability
-
-
-def _longest(published: Published, capability: Capability, obliged_ms: int | None) -> int:
-    """Return the longest life that the capability, its audience and the obligations allow."""
-    bounds = [capability.max_ttl_ms]
-    if obliged_ms is not None:
-        bounds.append(obliged_ms)
-    server = published.resource_servers.get(capability.audience)
-    is_offline = server is None or server.check is CheckMode.OFFLINE
-    if is_offline and not capability.target:  # a target is told, whoever registered it
-        bounds.append(published.offline_ttl_ms)
-    return min(bounds)
