@@ -11,10 +11,10 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import replace
 from typing import Any, Final
 
 import structlog
+from msgspec.structs import replace
 
 from backends.contract import Deadline, Minted, Place, Wish
 from backends.errors import BackendError, NotMintedError
