@@ -11,7 +11,7 @@ from click.exceptions import Exit
 
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk
-from broker.cli.progress import telling
+from broker.cli.progress import Teller, telling
 from broker.cli.reach import Fetch, Level, exit_code, wait_for
 from broker.cli.reports import whole
 from broker.cli.subjects import SUBJECT, is_revocation
@@ -49,13 +49,11 @@ def report(desk: Desk, /, subject: str, wait: str | None, timeout: int) -> None:
 async def _read(
     desk: Desk, subject: str, level: Level | None, seconds: float, broker: BrokerClient
 ) -> Report:
-    fetch: Fetch = partial(_whole, broker, subject)
-    if level is None:
-        return await fetch()
-    if is_revocation(subject):
+    if level is not None and is_revocation(subject):
         seconds -= await _acknowledged(broker, subject, seconds)
     with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
-        return await wait_for(fetch, level, seconds, teller)
+        fetch: Fetch = partial(_whole, broker, subject, teller)
+        return await (fetch() if level is None else wait_for(fetch, level, seconds, teller))
 
 
 async def _acknowledged(broker: BrokerClient, subject: str, seconds: float) -> float:
@@ -69,10 +67,10 @@ async def _acknowledged(broker: BrokerClient, subject: str, seconds: float) -> f
     return loop.time() - begin
 
 
-async def _whole(broker: BrokerClient, subject: str) -> Report:
+async def _whole(broker: BrokerClient, subject: str, teller: Teller) -> Report:
     async def page(cursor: str) -> Report:
         if is_revocation(subject):
             return await broker.operator.revocation_report(subject, cursor=cursor)
         return await broker.tasks.report(subject, cursor=cursor)
 
-    return await whole(await page(""), page)
+    return await whole(await page(""), page, teller)

@@ -109,10 +109,12 @@ def _look(desk: Desk, criteria: Criteria) -> None:
         taken = await broker.operator.select(criteria)
         found: list[PickedCredential] = []
         cursor, is_first = "", True
-        while cursor or is_first:
-            page = await broker.operator.selected(taken.digest, cursor=cursor, limit=_PAGE)
-            found += page.credentials
-            cursor, is_first = page.cursor, False
+        with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
+            while cursor or is_first:
+                page = await broker.operator.selected(taken.digest, cursor=cursor, limit=_PAGE)
+                found += page.credentials
+                cursor, is_first = page.cursor, False
+                teller.tell("looking", len(found), taken.count)
         return Looked(taken, tuple(found))
 
     desk.answer(look, views.looked)
