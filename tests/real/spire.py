@@ -34,11 +34,19 @@ class SpireServer:
         self.folder.mkdir(mode=0o700)
         self.port, self._bundle_port = free_port(), free_port()
         self.bundle_url = f"https://127.0.0.1:{self._bundle_port}/"
+        self.settings: dict[str, object] = {}
+        """What its configuration says besides, such as the type of its keys."""
+        self.plugins: dict[str, object] = {}
 
     @property
     def endpoint_id(self) -> str:
         """The SPIFFE ID of the server itself, which its endpoints show."""
         return f"spiffe://{self.domain}/spire/server"
+
+    def below(self, chain: Path, key: Path) -> None:
+        """Be an intermediate of the authority in these files, once it starts."""
+        files = {"cert_file_path": str(chain), "key_file_path": str(key)}
+        self.plugins["UpstreamAuthority"] = plugin("disk", **files)
 
     async def start(self, profile: Mapping[str, object] | None = None) -> None:
         """Start it, with the profile of a bundle endpoint in its own words, and wait for it."""
@@ -58,12 +66,17 @@ class SpireServer:
         made = await self.told("token", "generate")
         return str(made["value"])
 
-    async def register(self, path: str, parent: str) -> None:
-        """Let processes of this user, below an agent, have the ID of a path."""
-        await self.told(
+    async def register(self, path: str, parent: str) -> str:
+        """Let processes of this user, below an agent, have the ID of a path; name the entry."""
+        made = await self.told(
             *("entry", "create", "-spiffeID", self.id(path), "-parentID", parent),
             *("-selector", f"unix:uid:{os.getuid()}"),
         )
+        return str(made["results"][0]["entry"]["id"])
+
+    async def forget(self, entry: str) -> None:
+        """Delete an entry."""
+        await self.told("entry", "delete", "-entryID", entry)
 
     async def jwt_svid(self, path: str, audience: str) -> str:
         """Make an SVID without an agent, as the authority can for whomever it likes."""
@@ -132,11 +145,13 @@ class SpireServer:
                 "data_dir": str(self.folder),
                 "federation": {"bundle_endpoint": endpoint},
                 "experimental": {"cache_reload_interval": QUICK},
+                **self.settings,
             },
             "plugins": {
                 "DataStore": plugin("sql", **database),
                 "NodeAttestor": plugin("join_token"),
                 "KeyManager": plugin("disk", keys_path=str(self.folder / "keys.json")),
+                **self.plugins,
             },
         }
 

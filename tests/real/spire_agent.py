@@ -37,6 +37,11 @@ class SpireAgent:
         probe = partial(is_healthy, self._program, self._socket)
         await self._processes.when_ready(self._child, probe, START_S)
 
+    async def die(self) -> None:
+        """End as by power loss."""
+        self._child.process.kill()
+        await self._child.process.wait()
+
     async def has_svid(self) -> None:
         """Wait until it has heard of the workload of this user."""
 

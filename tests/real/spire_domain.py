@@ -11,7 +11,8 @@ DOMAIN: Final = "workloads.example"
 PATH: Final = "/agents/invoice-bot/pod-1"
 """Of the agent and instance whose tasks are opened where nothing else is said."""
 
-_SOON: Final = {"refresh_seconds": 2, "cooldown_seconds": 1}
+SOON: Final = {"refresh_seconds": 2, "cooldown_seconds": 1, "timeout_seconds": 30}
+"""Looks often, and waits for a loaded machine."""
 
 
 class Spire:
@@ -22,12 +23,13 @@ class Spire:
         self._programs = programs
         self.server = SpireServer(processes, programs, DOMAIN)
         self.agent = SpireAgent(processes, programs, self.server)
+        self.entry: str
 
     async def start(self, **profile: object) -> None:
         """Start server and agent, register the workload, and wait until it has an SVID."""
         await self.server.start(profile)
         await self.agent.start()
-        await self.server.register(PATH, self.agent.id)
+        self.entry = await self.server.register(PATH, self.agent.id)
         await self.agent.has_svid()
 
     async def others(self) -> list[SpireServer]:
@@ -50,7 +52,7 @@ class Spire:
         """Declare the endpoint that shows an SVID, which the bundle itself vouches for."""
         return {
             **await self.by_file(folder),
-            **_SOON,
+            **SOON,
             "url": self.server.bundle_url,
             "profile": "https_spiffe",
             "endpoint_id": self.server.endpoint_id,

@@ -1,5 +1,6 @@
 """Agents that a real SPIRE vouches for by JWT-SVIDs: its bundle by every way, its keys rotating."""
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import pytest_asyncio
 
 from broker.client.api import BrokerClient
 from broker.client.api_errors import UnauthenticatedError
+from broker.signing.private_files import write_private
 from tests.chaos.cast import CEILING, Cast, Held
 from tests.chaos.world import ORDERS, World, open_world
 from tests.fakes.certificates import Authority
 from tests.fakes.eventually_true import eventually_true
 from tests.real.spiffe_bot import AUDIENCE, running, trust
-from tests.real.spire_domain import DOMAIN, PATH, Spire
+from tests.real.spire_domain import DOMAIN, PATH, SOON, Spire
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -101,9 +103,25 @@ async def test_the_bundle_comes_from_an_endpoint_of_the_web(world: World, spire:
         "file_sync_interval": "1h",
     }
     await spire.start(https_web={"serving_cert_file": files})
-    bundle = {"url": spire.server.bundle_url, "ca_file": str(web.ca_file)}
+    bundle = {**SOON, "url": spire.server.bundle_url, "ca_file": str(web.ca_file)}
 
     await obtains_uses_and_loses(await begin(world, bundle), spire)
+
+
+@pytest.mark.parametrize(
+    ("key_type", "algorithm"), [("rsa-2048", "RS256"), ("ec-p256", "ES256"), ("ec-p384", "ES384")]
+)
+async def test_svids_by_keys_of_every_type_are_evidence(
+    world: World, spire: Spire, key_type: str, algorithm: str
+) -> None:
+    """The authority's own key too, by which its bundle endpoint is known."""
+    spire.server.settings["ca_key_type"] = key_type
+    await spire.server.start()
+    cast = await begin(world, await spire.by_endpoint(world.setup.state))
+    svid = await spire.server.jwt_svid(PATH, AUDIENCE)
+
+    assert jwt.get_unverified_header(svid)["alg"] == algorithm
+    await cast.expect(alive=[await issue(cast, svid, (await cast.open()).id)])
 
 
 async def test_one_svid_opens_a_task_and_another_claims_it(world: World, spire: Spire) -> None:
@@ -139,10 +157,12 @@ async def test_keys_of_spire_rotate_while_the_broker_runs(world: World, spire: S
         assert kid_of(old) == former
         await spire.server.taint("jwt", former)
 
-        async def has_the_next() -> bool:
-            return kid_of(await bot.svid()) == new
+        async def is_known_by_the_next() -> bool:
+            svid = await bot.svid()
+            # Its endpoint shows a new key after a moment, and we look once in a cool-down.
+            return kid_of(svid) == new and await is_somebody(cast, svid, task)
 
-        await eventually_true(has_the_next, "an SVID by the next key")
+        await eventually_true(is_known_by_the_next, "an SVID by the next key")
         renewed = await bot.holds("renew", held.credential)
         assert await is_somebody(cast, old, task)
 
@@ -205,3 +225,44 @@ async def test_the_death_of_spire_blocks_nobody(world: World, spire: Spire) -> N
         return await is_somebody(cast, new, task)
 
     await eventually_true(is_back, "the bundle of the restarted server")
+
+
+async def test_a_workload_that_spire_forgets_gets_nothing_new(world: World, spire: Spire) -> None:
+    """Not registered any more, then without an agent: a typed error; what it holds lives on."""
+    await spire.start(https_spiffe={})
+    cast = await begin(world, await spire.by_endpoint(world.setup.state))
+    task = (await cast.open()).id
+    async with running(cast.url, spire.agent.address) as bot:
+        held = await bot.holds("issue", task)
+
+        await spire.server.forget(spire.entry)
+
+        async def is_forgotten() -> bool:
+            return "error" in await bot.says("svid")
+
+        await eventually_true(is_forgotten, "no SVID")
+        forgotten = await bot.says("issue", task)
+        await spire.agent.die()
+        gone = await bot.says("issue", task)
+
+    assert [answer["error"] for answer in (forgotten, gone)] == ["WorkloadApiError"] * 2
+    assert forgotten["says"].endswith("it answered PERMISSION_DENIED")
+    assert gone["says"].endswith("it answered UNAVAILABLE")
+    await cast.expect(alive=[held])
+
+
+async def test_a_declaration_is_tried_on_an_svid_of_spire(world: World, spire: Spire) -> None:
+    """By ``broker issuer check``, which fetches the bundle itself and needs no broker."""
+    await spire.server.start()
+    trust(world, DOMAIN, **await spire.by_endpoint(world.setup.state))
+    argv = [*(sys.executable, "-m", "broker", "issuer", "check", "workloads")]
+    argv += ["--config", str(world.setup.config[0]), "--token-file"]
+
+    codes = {}
+    for path in (PATH, "/robots/invoice-bot/pod-1"):
+        file = world.setup.state / "svid"
+        write_private(file, (await spire.server.jwt_svid(path, AUDIENCE)).encode())
+        check = await world.processes.start("check", [*argv, str(file)])
+        codes[path] = await check.process.wait()
+
+    assert codes == {PATH: 0, "/robots/invoice-bot/pod-1": 1}

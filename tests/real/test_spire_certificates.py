@@ -16,6 +16,8 @@ from tests.fakes.certificates import Authority
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.issuer import Signer
 from tests.fakes.redis_servers import SingleServer
+from tests.fakes.trust_domain import SigningAuthority
+from tests.fakes.trust_domain import Svid as FakeSvid
 from tests.fakes.world import World, issue_body, open_world
 from tests.fakes.world_config import Template
 from tests.real.spiffe_bot import stanza
@@ -69,27 +71,40 @@ async def world(single: SingleServer, tmp_path: Path) -> AsyncIterator[World]:
 
 
 @pytest_asyncio.fixture
-async def gate(world: World, part: Callable[[str], Path], tmp_path: Path) -> AsyncIterator[Gate]:
-    """Start SPIRE, and a broker that trusts it by its bundle endpoint."""
+async def spire(
+    part: Callable[[str], Path], tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Spire]:
+    """Start SPIRE; with the parameter ``below`` as an intermediate of another authority."""
     async with Processes() as processes:
         spire = Spire(processes, part("spire").parent)
+        if getattr(request, "param", "root") == "below":
+            above = SigningAuthority("the authority above")
+            spire.server.below(*FakeSvid(above.certificate, above.key).write(tmp_path, "above"))
         await spire.start(https_spiffe={})
-        bundle = await spire.by_endpoint(world.config.folder)
-        declared = {"trust_domains": [stanza(DOMAIN, bundle)]}
-        world.config.edit("issuers.yaml", lambda file: file.update(declared))
-        web = Authority(tmp_path, "web")
-        certificate, key = web.issue("broker")
-        tls = TlsFiles(cert_file=certificate, key_file=key, client_certificates=True)
-        await world.start(listen=Listen(port=0, tls=tls))
-        base = f"https://127.0.0.1:{world.running[1].server.addresses[0][1]}"
-        yield Gate(world, spire, base, web, tmp_path)
+        yield spire
 
 
-async def test_a_certificate_of_spire_obtains_a_credential(gate: Gate) -> None:
+@pytest_asyncio.fixture
+async def gate(world: World, spire: Spire, tmp_path: Path) -> Gate:
+    """Start a broker that trusts SPIRE by its bundle endpoint, and asks for certificates."""
+    bundle = await spire.by_endpoint(world.config.folder)
+    declared = {"trust_domains": [stanza(DOMAIN, bundle)]}
+    world.config.edit("issuers.yaml", lambda file: file.update(declared))
+    web = Authority(tmp_path, "web")
+    certificate, key = web.issue("broker")
+    tls = TlsFiles(cert_file=certificate, key_file=key, client_certificates=True)
+    await world.start(listen=Listen(port=0, tls=tls))
+    base = f"https://127.0.0.1:{world.running[1].server.addresses[0][1]}"
+    return Gate(world, spire, base, web, tmp_path)
+
+
+@pytest.mark.parametrize(("spire", "length"), [("root", 1), ("below", 2)], indirect=["spire"])
+async def test_a_certificate_of_spire_obtains_a_credential(gate: Gate, length: int) -> None:
     """It says which agent and instance asks, by itself; another instance's task is not there."""
     mine = (await gate.world.open())["id"]
     twins = (await gate.world.open(instance="pod-2"))["id"]
     svid = await gate.spire.agent.x509_svid(gate.folder / "svid")
+    assert svid[0].read_text().count("BEGIN CERTIFICATE") == length
 
     status, issued = await gate.ask(svid, "POST", f"/v1/tasks/{mine}/credentials", issue_body())
 
