@@ -31,16 +31,16 @@ from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
 from broker.http.panic import PanicDoor
-from broker.http.possession import Possession
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import KeySet, Services
+from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.metrics import Metrics
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.presence import Presence
-from broker.proof.dpop import ProofChecker
+from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
 from broker.replica import WATCHERS, Replica
@@ -52,7 +52,6 @@ from broker.store.clock_bounds import ClockBounds
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
-from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
@@ -312,6 +311,7 @@ class Broker:
             issuance=verbs.issuance,
             credentials=verbs.credentials,
             revocations=verbs.revocations,
+            order_list=verbs.order_list,
             selections=verbs.selections,
             cuts=verbs.cuts,
             reports=verbs.reports,
@@ -320,7 +320,7 @@ class Broker:
             revisions=verbs.revisions,
             authenticate=callers.by_token,
             clients=callers,
-            possession=Possession(ProofChecker(self._clock, self.ledger.proofs), issuer),
+            possession=possession_of(self._settings, self._clock, self.ledger.proofs, self.replica),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
             jwks=self._jwks,
             metrics=self.metrics,
@@ -332,17 +332,6 @@ class Broker:
             request_id=self.ledger.ids.operation,
             extra_routes=feed_routes(self._hub, limits=limits),
         )
-
-
-def ledger_limits(settings: Settings) -> Limits:
-    """Return the bounds that the ledger's scripts enforce."""
-    return Limits(
-        outbox=settings.feed.outbox_max_entries,
-        children=settings.tasks.max_children,
-        task_leases=settings.tasks.max_live_credentials,
-        task_ms=settings.tasks.max_ttl_seconds * 1000,
-        retention_ms=settings.retention_seconds * 1000,
-    )
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -15,7 +15,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "heartbeat": ("written",),
     "extend": ("decided", "written"),
     "close": ("written",),
-    "issue": ("decided", "granted", "signed"),
+    "issue": ("decided", "spent", "granted", "signed"),
     "renew": ("decided", "granted", "signed"),
     "give-back": ("written", "freed"),
     "revoke": ("kept", "ended", "laid", "noted"),
@@ -25,8 +25,9 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 
-``decided``: policy has answered. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is in
-the ledger. ``signed``: the credential exists. ``appended``: it is in the feed log.
+``decided``: policy has answered. ``spent``: evidence is used up, where it serves once. ``written``,
+``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``: the credential exists.
+``appended``: it is in the feed log.
 """
 
 NAMES: Final = frozenset(f"{verb}.{step}" for verb, steps in POINTS.items() for step in steps)

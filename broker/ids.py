@@ -38,9 +38,14 @@ _REVOCATION: Final = re.compile(r"r_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _DECISION: Final = re.compile(r"d_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 
 
+_FORMS: Final = {_TASK: "t_… or c_…", _LEASE: "l_…", _REVOCATION: "r_…", _DECISION: "d_…"}
+
+
 def _parse(pattern: re.Pattern[str], text: str, field: str) -> str:
     if pattern.fullmatch(text) is None:
-        raise InvalidRequestError("not a well-formed id", field=field)
+        raise InvalidRequestError(
+            f"not a well-formed id: send a whole {_FORMS[pattern]} as it was given", field=field
+        )
     return text
 
 

@@ -38,3 +38,14 @@ async def open_installation(settings: Settings) -> AsyncIterator[Installation]:
         yield Installation(settings, link, ledger)
     finally:
         await link.close()
+
+
+def ledger_limits(settings: Settings) -> Limits:
+    """Return the bounds that the ledger's scripts enforce."""
+    return Limits(
+        outbox=settings.feed.outbox_max_entries,
+        children=settings.tasks.max_children,
+        task_leases=settings.tasks.max_live_credentials,
+        task_ms=settings.tasks.max_ttl_seconds * 1000,
+        retention_ms=settings.retention_seconds * 1000,
+    )

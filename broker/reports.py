@@ -6,16 +6,18 @@ pages, so any broker continues what another began.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, TypeAlias
 
 from broker.errors import InvalidRequestError, NotFoundError, UnreadableRecordError
 from broker.ids import LeaseId, RevocationId, TaskId, parse_lease_id, parse_task_id
 from broker.model.capability import ResourceServer
 from broker.model.principal import Principal
-from broker.model.receipt import Receipt, ReportPage
+from broker.model.receipt import ALL_RECEIPTS, Receipt, ReceiptFilter, ReportPage
 from broker.model.requests import SelectorKind
 from broker.model.task import TaskState
-from broker.order_walk import OrderWalk
+from broker.order_walk import OrderWalk, Standings
 from broker.ownership import require_visible
 from broker.receipts import Cause, Receipts, first, unreadable
 from broker.revocation import require_reach
@@ -27,6 +29,13 @@ from broker.store.task_ledger import TaskLedger
 from broker.tree_walk import Place, TreeWalk, write
 
 Servers = Callable[[], Mapping[str, ResourceServer]]
+
+Names: TypeAlias = Sequence[tuple[LeaseId, TaskId]]
+Step: TypeAlias = Callable[[str, int], Awaitable[tuple[Names, str]]]
+"""Returns so many leases with their tasks, at most, and the cursor after them."""
+
+_STEPS: Final = 10
+"""Steps to one page of a report that is narrowed: bounds its work when few receipts are wanted."""
 
 
 class Reports:
@@ -55,25 +64,32 @@ class Reports:
         self._receipts = receipts
         self._servers = servers
 
-    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
+    async def of_task(
+        self,
+        caller: Principal,
+        task: TaskId,
+        cursor: str,
+        limit: int,
+        which: ReceiptFilter = ALL_RECEIPTS,
+    ) -> ReportPage:
         """Return a page of the receipts of a task and everything below it.
 
-        What is still alive has no receipt yet.
+        What is still alive has no receipt yet. A page can be short before the end.
 
         Raises:
             NotFoundError: the caller may not see the task.
         """
         found = await self._tasks.view(task)
         require_visible(caller, found)
-        return await self._page_of_tree(task, cursor, limit)
-
-    async def _page_of_tree(self, task: TaskId, cursor: str, limit: int) -> ReportPage:
-        places = await self._tree_walk.parse(cursor, task) if cursor else (Place(task),)
-        names, places = await self._tree_walk.take(places, limit)
-        return _page(await self._of_leases(names), write(places))
+        return await self._page(partial(self._of_tree, task), cursor, limit, which)
 
     async def of_revocation(
-        self, caller: Principal, revocation: RevocationId, cursor: str, limit: int
+        self,
+        caller: Principal,
+        revocation: RevocationId,
+        cursor: str,
+        limit: int,
+        which: ReceiptFilter = ALL_RECEIPTS,
     ) -> ReportPage:
         """Return a page of the receipts of an order.
 
@@ -82,22 +98,42 @@ class Reports:
         """
         order, standings = await self._orders.find(revocation)
         require_reach(caller, order)
-        if order.selector.kind is SelectorKind.TASK:
-            return await self._page_of_tree(parse_task_id(order.selector.value), cursor, limit)
-        if order.selector.kind is SelectorKind.CREDENTIAL:
-            return await self._of_one(order, cursor)
-        if order.selector.kind is SelectorKind.SET:
-            rows, after = await self._sets.page(order, cursor, limit)
-            return _page(await self._of_leases(rows), after)
-        names, after = await self._order_walk.take(order, standings, cursor, limit)
-        return _page(await self._of_leases(names), after)
+        return await self._page(self._step_of(order, standings), cursor, limit, which)
 
-    async def _of_one(self, order: Order, cursor: str) -> ReportPage:
+    async def _page(self, step: Step, cursor: str, limit: int, which: ReceiptFilter) -> ReportPage:
+        """Walk on until there is a page of what is wanted, or enough was looked at for one."""
+        found: list[Receipt] = []
+        for _ in range(1 if which == ALL_RECEIPTS else _STEPS):
+            names, cursor = await step(cursor, limit - len(found))
+            made = await self._of_leases(names)
+            found += [receipt for receipt in made if which.lets_through(receipt)]
+            if not cursor or len(found) >= limit:
+                break
+        return ReportPage(tuple(found), Counter(receipt.state for receipt in found), cursor)
+
+    def _step_of(self, order: Order, standings: Standings) -> Step:
+        """Choose how the leases of an order are walked."""
+        match order.selector.kind:
+            case SelectorKind.TASK:
+                return partial(self._of_tree, parse_task_id(order.selector.value))
+            case SelectorKind.CREDENTIAL:
+                return partial(self._of_one, order)
+            case SelectorKind.SET:
+                return partial(self._sets.page, order)
+            case _:
+                return partial(self._order_walk.take, order, standings)
+
+    async def _of_tree(self, task: TaskId, cursor: str, limit: int) -> tuple[Names, str]:
+        places = await self._tree_walk.parse(cursor, task) if cursor else (Place(task),)
+        names, places = await self._tree_walk.take(places, limit)
+        return names, write(places)
+
+    async def _of_one(self, order: Order, cursor: str, _limit: int) -> tuple[Names, str]:
         if cursor:
             raise InvalidRequestError("this report has one page", field="cursor")
         lease = parse_lease_id(order.selector.value)
         path = await self._paths.of_lease(lease)
-        return _page(await self._of_leases([(lease, path[-1])]), "")
+        return [(lease, path[-1])], ""
 
     async def _of_leases(self, names: Sequence[tuple[LeaseId, TaskId]]) -> list[Receipt]:
         causes = await self._causes({task for _, task in names})
@@ -132,7 +168,3 @@ class Reports:
         if seen.state is TaskState.OPEN or not seen.close_number:
             return None
         return Cause(seen.close_number, seen.closed_at_ms)
-
-
-def _page(receipts: Sequence[Receipt], cursor: str) -> ReportPage:
-    return ReportPage(tuple(receipts), Counter(receipt.state for receipt in receipts), cursor)

@@ -143,7 +143,16 @@ class Revocations:
         return await self._shown(revocation)
 
     async def _shown(self, revocation: RevocationId) -> Revocation:
-        order, standings = await self._orders.find(revocation)
+        return await self.told(*await self._orders.find(revocation))
+
+    async def told(
+        self, order: Order, standings: Mapping[str, Mapping[int, Standing]]
+    ) -> Revocation:
+        """Tell of an order, and how far it is carried out.
+
+        Raises:
+            NotFoundError: its set is no longer kept.
+        """
         before = [s.issued_before_ms for cut in standings.values() for s in cut.values()]
         return Revocation(
             id=order.id,
@@ -153,6 +162,7 @@ class Revocations:
             issued_before_ms=max(before, default=0),
             pending_buckets=pending(order, standings, self._buckets),
             progress=await self._progress(order),
+            ordered_at_ms=order.ordered_at_ms,
         )
 
     async def _progress(self, order: Order) -> Progress | None:
@@ -219,13 +229,18 @@ def pending(
     return tuple(sorted(missing))
 
 
+def may_see(caller: Principal, order: Order) -> bool:
+    """Tell whether the caller is an operator of everything that the order reaches."""
+    return caller.kind is Kind.OPERATOR and all(
+        caller.answers_for(tenant) for tenant in order.tenants
+    )
+
+
 def require_reach(caller: Principal, order: Order) -> None:
     """Let only operators of everything that the order reaches look at it.
 
     Raises:
         NotFoundError: for everybody else.
     """
-    if caller.kind is not Kind.OPERATOR or not all(
-        caller.answers_for(tenant) for tenant in order.tenants
-    ):
+    if not may_see(caller, order):
         raise NotFoundError("no such revocation")

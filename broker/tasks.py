@@ -23,6 +23,7 @@ from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
 from broker.model.task import Task, TaskSpec, TaskState
 from broker.ownership import is_opener, is_operator_of, is_owner, require_visible
+from broker.policy.query import Query
 from broker.questions import about_extension, about_opening
 from broker.secret import Secret
 from broker.single_use import SingleUse
@@ -95,8 +96,8 @@ class Tasks:
         *,
         use: Use,
     ) -> OpenedTask:
-        _check_names(request, published)
         query = about_opening(caller, request, parent)
+        await self._check_names(caller, request, published, query)
         if parent and (beyond := _beyond(request, parent.spec)):
             raise await self._judgement.refuse(
                 published, query, "wider-than-parent", f"{beyond} within the parent's"
@@ -123,6 +124,19 @@ class Tasks:
             self._faults.reach("open.handed")
             handle = handle if is_unclaimed else None
         return OpenedTask(task, handle, is_new)
+
+    async def _check_names(
+        self, caller: Principal, request: OpenTask, published: Published, query: Query
+    ) -> None:
+        """Tell those of the tenant which name is wrong; to others it is a refusal as any (I16)."""
+        wrong = _wrong_name(request, published)
+        if wrong is None:
+            return
+        if caller.answers_for(request.tenant):
+            raise wrong
+        raise await self._judgement.refuse(
+            published, query, "unknown-name", f"{wrong.field}: {wrong}"
+        )
 
     def _spec(
         self, caller: Principal, request: OpenTask, parent: Task | None, same: Repeatable
@@ -282,18 +296,21 @@ def _beyond(request: OpenTask, parent: TaskSpec) -> str:
     return "" if set(request.resources) <= set(parent.resources) else "resources"
 
 
-def _check_names(request: OpenTask, published: Published) -> None:
-    """Refuse what names nothing of this tenant; absent and another tenant's look the same (I16)."""
+def _wrong_name(request: OpenTask, published: Published) -> InvalidRequestError | None:
+    """Return what names nothing of this tenant; absent and another tenant's look the same (I16)."""
     for position, line in enumerate(request.ceiling):
         capability = published.capabilities.get(line.capability)
         if capability is None or request.tenant not in capability.tenants:
-            raise InvalidRequestError(
+            return InvalidRequestError(
                 "no such capability in this tenant", field=f"ceiling[{position}].capability"
             )
-        if not line.scopes <= capability.scopes:
-            raise InvalidRequestError(
-                f"beyond the scopes of {line.capability}", field=f"ceiling[{position}].scopes"
+        if beyond := line.scopes - capability.scopes:
+            return InvalidRequestError(
+                f"{line.capability} has no {', '.join(sorted(beyond))}: send some of "
+                f"{', '.join(sorted(capability.scopes))}",
+                field=f"ceiling[{position}].scopes",
             )
+    return None
 
 
 def _hash(handle: str) -> str:

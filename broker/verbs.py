@@ -19,6 +19,7 @@ from broker.listing import Listing
 from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
 from broker.minting import Minting
+from broker.order_list import OrderList
 from broker.order_walk import OrderWalk
 from broker.places import Places
 from broker.populations import Populations
@@ -75,6 +76,7 @@ class Verbs:
     issuance: Issuance
     credentials: Credentials
     revocations: Revocations
+    order_list: OrderList
     selections: Selections
     cuts: Cuts
     reports: Reports
@@ -107,6 +109,7 @@ def build_verbs(parts: Parts) -> Verbs:
             told=lambda lease: parts.news(bucket_of(lease), urgent=True),
         ),
         revocations=revocations,
+        order_list=OrderList(ledger.orders, revocations.told, len(ledger.keys.buckets)),
         selections=selections,
         cuts=cuts,
         reports=_reports(parts, populations, sets),

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from broker.attestation.algorithms import ALGORITHMS, SignatureAlgorithm
 from broker.attestation.header import KEY_ID
+from broker.attestation.roca import is_guessable
 from broker.proof.public_jwk import (
     SECRET_MEMBERS,
     Jwk,
@@ -104,6 +105,8 @@ def _read_rsa(member: Jwk) -> rsa.RSAPublicKey:
         raise UnfitJwkError("RSA modulus not of 2048 to 4096 bits")
     if exponent not in _RSA_EXPONENTS:
         raise UnfitJwkError("RSA exponent not odd and at least 65537")
+    if is_guessable(modulus):
+        raise UnfitJwkError("RSA modulus whose factors can be guessed (CVE-2017-15361)")
     return built(rsa.RSAPublicNumbers(exponent, modulus).public_key)
 
 

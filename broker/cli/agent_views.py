@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from broker.cli.screen import Document, fields, rows, stacked
+from broker.cli.screen import Document, fields, page, rows, stacked
 from broker.cli.views import CUT_COLUMNS
 from broker.terminal import shown
 
@@ -24,11 +23,7 @@ _NONE: Final = "No such agents. They are registered in agents.yaml, and publishe
 def agents(document: Document) -> RenderableType:
     """Show a page of agents, and where the next one begins."""
     table = rows([_row(each) for each in document["agents"]], COLUMNS, empty=_NONE)
-    cursor = parse_qs(urlsplit(document.get("next") or "").query).get("cursor", [""])[0]
-    if not cursor:
-        return table
-    hint = Text("there are more:  ", style="dim")
-    return stacked(table, hint.append(f"--cursor {shown(cursor)}", style="bold"))
+    return page(table, document)
 
 
 def agent(document: Document) -> RenderableType:

@@ -6,6 +6,7 @@ import click
 
 from broker.cli import agent_views
 from broker.cli.desk import Desk, at_desk
+from broker.cli.one import One
 
 
 @click.group(short_help="Look at agents.")
@@ -14,11 +15,11 @@ def agent() -> None:
 
 
 @agent.command(name="list")
-@click.option("--tenant", default="", help="Only this tenant's.")
-@click.option("--status", default="", help="Only those: active, suspended, retired.")
-@click.option("--team", default="", help="Only this team's.")
-@click.option("--name", default="", help="Only names like this: report-*, bot-?.")
-@click.option("--cursor", default="", help="Where the page begins; the page before names it.")
+@click.option("--tenant", cls=One, help="Only this tenant's.")
+@click.option("--status", cls=One, help="Only those: active, suspended, retired.")
+@click.option("--team", cls=One, help="Only this team's.")
+@click.option("--name", cls=One, help="Only names like this: report-*, bot-?.")
+@click.option("--cursor", cls=One, help="Where the page begins; the page before names it.")
 @click.option("--limit", type=click.IntRange(1), help="How many to a page.")
 @at_desk
 def find(desk: Desk, /, **which: Any) -> None:  # noqa: ANN401 - the keywords of OperatorCalls.agents

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import click
 
-from broker.errors import BrokerError, ConfigurationError
+from broker.errors import BrokerError, ConfigurationError, InvalidRequestError
 from broker.terminal import shown
 
 _TOLD = ("code", "status", "field", "decision", "grown", "shrunk")
@@ -31,10 +31,13 @@ class Complaints:
 
     def tell(self, error: BrokerError, message: str, exit_code: int) -> int:
         """Tell of an error of the broker's own; return its exit code."""
+        field = error.field if isinstance(error, InvalidRequestError) else ""
         if not self.as_json:
-            click.echo("\n".join(shown(line) for line in message.splitlines()), file=sys.stderr)
+            text = f"{message} (field {field})" if field else message
+            click.echo("\n".join(shown(line) for line in text.splitlines()), file=sys.stderr)
             return exit_code
-        return self._document(message, exit_code, {"code": error.code} | _faults(error))
+        members = {"code": error.code} | ({"field": field} if field else {})
+        return self._document(message, exit_code, members | _faults(error))
 
     def _document(self, message: str, exit_code: int, members: dict[str, object]) -> int:
         told = {"message": message, "exit_code": exit_code, **members}

@@ -7,9 +7,10 @@ import click
 
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk, document
+from broker.cli.one import One
 from broker.cli.private_file import write_private_text
 from broker.cli.subjects import task_argument
-from broker.cli.types import DURATION
+from broker.cli.types import SPAN
 
 
 @click.group(short_help="Look at a task's credentials.")
@@ -21,8 +22,8 @@ def credential() -> None:
 @task_argument()
 @click.argument("capability")
 @click.option("--scope", "scopes", multiple=True, required=True, help="To do what. Repeatable.")
-@click.option("--ttl", "ttl_seconds", type=DURATION, help="How long it shall live: 2m.")
-@click.option("--idempotency-key", default="", help="Makes a repeated command harmless.")
+@click.option("--ttl", "ttl_seconds", type=SPAN, help="How long it shall live: 2m.")
+@click.option("--idempotency-key", cls=One, help="Makes a repeated command harmless.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write it to this file, mode 0600.")
 @at_desk
 def issue(desk: Desk, /, task_id: str, capability: str, out: Path | None, **wishes: Any) -> None:  # noqa: ANN401 - the keywords of CredentialCalls.issue
@@ -41,7 +42,7 @@ def issue(desk: Desk, /, task_id: str, capability: str, out: Path | None, **wish
 
 @credential.command(name="list")
 @task_argument()
-@click.option("--cursor", default="", help="Where the page begins; the page before names it.")
+@click.option("--cursor", cls=One, help="Where the page begins; the page before names it.")
 @click.option("--limit", type=click.IntRange(1), help="How many to a page.")
 @at_desk
 def find(desk: Desk, /, task_id: str, **page: Any) -> None:  # noqa: ANN401 - the keywords of CredentialCalls.find

@@ -5,7 +5,8 @@ from typing import Final, TypeAlias
 
 import click
 
-from broker.cli.types import DURATION
+from broker.cli.one import One
+from broker.cli.types import SPAN
 
 Criteria: TypeAlias = Mapping[str, str | int | bool]
 
@@ -16,21 +17,26 @@ ONLY_SETS: Final = ("task_name", "older_than_seconds", "data_class")
 """What only a set can."""
 
 _OPTIONS: Final = (
-    click.option("--credential", help="One credential."),
-    click.option("--task", help="A task and everything below it."),
-    click.option("--agent", help="What an agent holds, and what it has handed on."),
-    click.option("--capability", help="Everything of a capability."),
-    click.option("--issuer", help="Everything that was got with an issuer's workload tokens."),
-    click.option("--tenant", help="Everything of a tenant."),
-    click.option("--task-name", help="Tasks of such a name (* and ?), and what is below them."),
-    click.option("--data-class", help="Everything of a data class."),
+    click.option("--credential", cls=One, help="One credential."),
+    click.option("--task", cls=One, help="A task and everything below it."),
+    click.option("--agent", cls=One, help="What an agent holds, and what it has handed on."),
+    click.option("--capability", cls=One, help="Everything of a capability."),
+    click.option(
+        "--issuer", cls=One, help="Everything that was got with an issuer's workload tokens."
+    ),
+    click.option("--tenant", cls=One, help="Everything of a tenant."),
+    click.option(
+        "--task-name", cls=One, help="Tasks of such a name (* and ?), and what is below them."
+    ),
+    click.option("--data-class", cls=One, help="Everything of a data class."),
     click.option(
         *("--older-than", "older_than_seconds"),
-        type=DURATION,
+        cls=One,
+        type=SPAN,
         help="Only what was issued at least so long ago: 15m, 8h.",
     ),
     click.option("--all", "everything", is_flag=True, help="Everything."),
-    click.option("--in-tenant", default="", help="Only within this tenant."),
+    click.option("--in-tenant", cls=One, help="Only within this tenant."),
 )
 
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import aiohttp
@@ -15,12 +14,22 @@ import click
 import msgspec
 from rich.console import RenderableType
 
+from broker.cli.caller import Caller, caller_options
 from broker.cli.failure import CommandFailedError, NoAccessNowError
 from broker.cli.screen import Document, Screen
 from broker.client.api import BrokerClient
 from broker.client.api_errors import AccessRefusedError, ApiError, BrokerUnavailableError
-from broker.client.endpoint import open_session, token_file
-from broker.client.errors import BrokerUnreachableError, ClientError, TokenSourceError
+from broker.client.certificate_errors import (
+    CertificateDoubtedError,
+    CertificateRefusedError,
+    CertificateSourceError,
+)
+from broker.client.endpoint import open_session
+from broker.client.errors import (
+    BrokerUnreachableError,
+    ClientError,
+    TokenSourceError,
+)
 from broker.secret import Secret
 
 P = ParamSpec("P")
@@ -34,7 +43,7 @@ class Desk:
     """One broker, one caller, one screen."""
 
     url: str
-    token: Path
+    caller: Caller
     screen: Screen
     timeout_seconds: float = 10.0
     """How long one request may take."""
@@ -61,21 +70,20 @@ class Desk:
     async def _ask(self, question: Ask[T]) -> T:
         async with open_session() as session:
             try:
-                source = token_file(self.token)
-                patience = self.timeout_seconds
-                client = BrokerClient(self.url, source, session, timeout_seconds=patience)
+                client = self.caller.client(self.url, session, self.timeout_seconds)
             except ValueError as error:
                 raise click.UsageError(f"--broker {self.url!r}: {error}") from error
             return await question(client)
 
     def _sentence(self, error: ClientError) -> str:
         match error:
+            case CertificateSourceError() | CertificateRefusedError() | CertificateDoubtedError():
+                return f"{error}.\n{error.remedy}"
             case TokenSourceError():
-                return f"No workload token can be read from {self.token}: check --token-file."
-            case BrokerUnreachableError() if isinstance(error.__cause__, aiohttp.ClientSSLError):
-                return f"The TLS certificate at {self.url} is not trusted: {error.__cause__}"
+                file = self.caller.token
+                return f"No workload token can be read from {file}: check --token-file."
             case BrokerUnreachableError():
-                return f"No broker answers at {self.url}: check --broker, or try again later."
+                return _unreachable(self.url, error.__cause__)
             case AccessRefusedError(decision=decision) if decision:
                 return f"{error}\nAn operator can see why: broker explain {decision}"
             case ApiError(problem=problem) if problem.field:
@@ -84,22 +92,27 @@ class Desk:
                 return str(error)
 
 
+def _unreachable(url: str, cause: BaseException | None) -> str:
+    match cause:
+        case aiohttp.ClientConnectorCertificateError():
+            why = f"The TLS certificate at {url} is not trusted: {cause}"
+            return f"{why}\nGive the authority that signed it as --ca-file."
+        case aiohttp.ClientSSLError():
+            return f"What answers at {url} speaks no TLS: check the scheme in --broker."
+        case _:
+            return f"No broker answers at {url}: check --broker, or try again later."
+
+
 def at_desk(command: Callable[Concatenate[Desk, P], None]) -> Callable[..., None]:
     """Give a command the options of the desk, and the desk itself as its first argument."""
 
     @click.option("--broker", "url", envvar="BROKER_URL", required=True, help="The broker's URL.")
-    @click.option(
-        "--token-file",
-        envvar="BROKER_TOKEN_FILE",
-        required=True,
-        type=click.Path(path_type=Path),
-        help="A file with your workload token; it is read for each request.",
-    )
+    @caller_options
     @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
     @functools.wraps(command)
-    def with_desk(*args: Any, url: str, token_file: Path, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - the command's own
+    def with_desk(*args: Any, url: str, caller: Caller, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - the command's own
         screen = Screen(sys.stdout, as_json=as_json)
-        command(Desk(url, token_file, screen), *args, **options)
+        command(Desk(url, caller, screen), *args, **options)
 
     return with_desk
 
@@ -123,5 +136,7 @@ def _instant(value: datetime) -> str:
 
 
 def _kind_of(error: ClientError) -> type[CommandFailedError]:
+    if isinstance(error, CertificateRefusedError):
+        return CommandFailedError
     is_passing = isinstance(error, (BrokerUnreachableError, BrokerUnavailableError))
     return NoAccessNowError if is_passing else CommandFailedError

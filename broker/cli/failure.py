@@ -19,6 +19,11 @@ class CommandFailedError(click.ClickException):
         click.echo("\n".join(lines), file=file, err=file is None)
 
 
+def unwritten(error: OSError) -> CommandFailedError:
+    """Return what is said when the answer could not be written: what was asked for is done."""
+    return CommandFailedError(f"It was done, but its answer cannot be written: {error.strerror}")
+
+
 class NoAccessNowError(CommandFailedError):
     """No broker answered, or it gives no access now: the same command may work later."""
 

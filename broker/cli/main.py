@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import click
 
 from broker.cli import exits
 from broker.cli.complaints import Complaints
+from broker.cli.failure import unwritten
 from broker.cli.lazy import Entry, LazyGroup
 from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, UnavailableError
 
@@ -29,6 +31,7 @@ COMMANDS: Final = {
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
     "agent": Entry("broker.cli.agents", "agent", "Look at agents."),
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
+    "revocation": Entry("broker.cli.revocations", "revocation", "Look at operators' orders."),
     "cut": Entry("broker.cli.cuts", "cut", "Look at the cuts that stand."),
     "panic": Entry("broker.cli.panic", "panic", "Take access away when nothing else works."),
     "report": Entry(
@@ -61,15 +64,38 @@ click.version_option(package_name="jit-broker")(ROOT)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     line = sys.argv[1:] if arguments is None else arguments
+    complaints = Complaints(as_json="--json" in line)
+    _open_closed_streams()
     try:
-        code = _run(arguments, Complaints(as_json="--json" in line))
+        code = _run(arguments, complaints)
+        return _written(code, complaints)
+    except BrokenPipeError:
+        _write_no_more()
+        return exits.BROKEN_PIPE
+
+
+def _written(code: int, complaints: Complaints) -> int:
+    try:
         sys.stdout.flush()
     except BrokenPipeError:
-        # The interpreter flushes once more at its end, and would complain.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.BROKEN_PIPE
+        raise
+    except OSError as error:  # a full disk
+        _write_no_more()
+        return code or complaints.of_click(unwritten(error))
     return code
+
+
+def _open_closed_streams() -> None:
+    """Put nothing in the place of streams that were closed, so that no file gets their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - to the end
+
+
+def _write_no_more() -> None:
+    """Let what is buffered go nowhere: the interpreter flushes once more, and would complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str] | None, complaints: Complaints) -> int:

@@ -35,6 +35,11 @@ class Waiting:
     level: Level | None
     seconds: float
 
+    @classmethod
+    def of(cls, level: str | None, seconds: float) -> "Waiting":
+        """Read what the command line says."""
+        return cls(Level(level) if level else None, seconds)
+
 
 async def follow(
     broker: BrokerClient, order: Revocation, waiting: Waiting, teller: Teller

@@ -12,6 +12,7 @@ from click.exceptions import Exit
 from broker.cli import exits, views
 from broker.cli.desk import document
 from broker.cli.failure import CommandFailedError, NoAccessNowError
+from broker.cli.one import One
 from broker.cli.screen import Screen
 from broker.cli.settings import config_option, settings_file
 from broker.client import route
@@ -28,11 +29,11 @@ _PATIENCE: Final = aiohttp.ClientTimeout(total=30)
 
 @click.command(short_help="Take access away when nothing else works.")
 @click.option("--all", "everything", is_flag=True, help="Everything, of every tenant.")
-@click.option("--tenant", help="Everything of a tenant.")
-@click.option("--agent", help="Everything that an agent holds, and has handed on.")
-@click.option("--capability", help="Everything of a capability.")
-@click.option("--issuer", help="Everything that was got with an issuer's workload tokens.")
-@click.option("--in-tenant", default="", help="Only within this tenant.")
+@click.option("--tenant", cls=One, help="Everything of a tenant.")
+@click.option("--agent", cls=One, help="Everything that an agent holds, and has handed on.")
+@click.option("--capability", cls=One, help="Everything of a capability.")
+@click.option("--issuer", cls=One, help="Everything that was got with an issuer's workload tokens.")
+@click.option("--in-tenant", cls=One, help="Only within this tenant.")
 @click.option("--reason", required=True, help="Why, for the audit trail.")
 @click.option("--yes", is_flag=True, help="Do not ask before --all.")
 @click.option(

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import click
@@ -11,6 +11,7 @@ from click.exceptions import Exit
 
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk
+from broker.cli.one import One
 from broker.cli.progress import telling
 from broker.cli.reach import Fetch, Level, exit_code, wait_for
 from broker.cli.reports import whole
@@ -18,8 +19,19 @@ from broker.cli.subjects import SUBJECT, is_revocation
 from broker.cli.types import DURATION
 from broker.client.api import BrokerClient
 from broker.client.results import Report
+from broker.model.receipt import ReceiptState
 
 _PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which report, and what of it; an empty word does not narrow it."""
+
+    subject: str
+    state: str
+    capability: str
+    kind: str
 
 
 @click.command(short_help="Tell what became of every credential of a task or order.")
@@ -30,30 +42,43 @@ _PATIENCE_SECONDS = 60.0
     help="Until everything has come so far.",
 )
 @click.option("--timeout", type=DURATION, default="5m", show_default=True, help="How long at most.")
+@click.option(
+    "--state",
+    type=click.Choice([str(state) for state in ReceiptState]),
+    help="Only receipts that say so.",
+)
+@click.option("--capability", cls=One, help="Only credentials of this capability.")
+@click.option("--kind", cls=One, help="Only credentials of this kind: jwt.")
 @at_desk
-def report(desk: Desk, /, subject: str, wait: str | None, timeout: int) -> None:
+def report(
+    desk: Desk, /, subject: str, wait: str | None, timeout: int, **which: str | None
+) -> None:
     """Tell what became of every credential of a task (t_…, c_…) or of an order (r_…).
 
     The report is followed to its end. With --wait it is read again until every credential is dead
     in the ledger, told to its target (accepted), or refused by its target (confirmed): ends with 0
-    then, with 4 when the time is up, with 5 when what is left dies only of age.
+    then, with 4 when the time is up, with 5 when what is left dies only of age. That is judged by
+    every receipt, so --wait goes with neither --state nor --capability nor --kind.
     """
+    if wait and any(which.values()):
+        raise click.UsageError("--wait judges every receipt: leave --state and the like away")
     desk = replace(desk, timeout_seconds=_PATIENCE_SECONDS)
     level = Level(wait) if wait else None
-    answer = desk.ask(partial(_read, desk, subject, level, timeout))
+    wanted = _Wanted(subject, **{name: value or "" for name, value in which.items()})
+    answer = desk.ask(partial(_read, desk, wanted, level, timeout))
     desk.print(answer, views.report)
     counts = Counter(receipt.state for receipt in answer.receipts)
     raise Exit(exit_code(counts, level))
 
 
 async def _read(
-    desk: Desk, subject: str, level: Level | None, seconds: float, broker: BrokerClient
+    desk: Desk, wanted: _Wanted, level: Level | None, seconds: float, broker: BrokerClient
 ) -> Report:
-    fetch: Fetch = partial(_whole, broker, subject)
+    fetch: Fetch = partial(_whole, broker, wanted)
     if level is None:
         return await fetch()
-    if is_revocation(subject):
-        seconds -= await _acknowledged(broker, subject, seconds)
+    if is_revocation(wanted.subject):
+        seconds -= await _acknowledged(broker, wanted.subject, seconds)
     with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
         return await wait_for(fetch, level, seconds, teller)
 
@@ -69,10 +94,17 @@ async def _acknowledged(broker: BrokerClient, subject: str, seconds: float) -> f
     return loop.time() - begin
 
 
-async def _whole(broker: BrokerClient, subject: str) -> Report:
+async def _whole(broker: BrokerClient, wanted: _Wanted) -> Report:
+    is_order = is_revocation(wanted.subject)
+    ask = broker.operator.revocation_report if is_order else broker.tasks.report
+
     async def page(cursor: str) -> Report:
-        if is_revocation(subject):
-            return await broker.operator.revocation_report(subject, cursor=cursor)
-        return await broker.tasks.report(subject, cursor=cursor)
+        return await ask(
+            wanted.subject,
+            state=wanted.state,
+            capability=wanted.capability,
+            kind=wanted.kind,
+            cursor=cursor,
+        )
 
     return await whole(await page(""), page)

@@ -14,6 +14,7 @@ from broker.cli import exits, views
 from broker.cli.criteria import Criteria, criteria_options, of_cut, of_set
 from broker.cli.desk import Desk, at_desk
 from broker.cli.failure import CommandFailedError
+from broker.cli.one import One
 from broker.cli.orders import Revoked, Waiting, follow, give
 from broker.cli.progress import telling
 from broker.cli.reach import Level, exit_code
@@ -47,7 +48,7 @@ class Wish:
 @click.command(short_help="Take access away, as an operator.")
 @criteria_options
 @click.option("--dry-run", is_flag=True, help="Only show the exact set, and its digest.")
-@click.option("--set", "digest", default="", help="Kill exactly the set of this digest.")
+@click.option("--set", "digest", cls=One, help="Kill exactly the set of this digest.")
 @click.option("--reason", default="", help="Why, for the audit trail. Required to revoke.")
 @click.option("--yes", is_flag=True, help="Do not ask before --all, or before a set.")
 @click.option(
@@ -56,7 +57,7 @@ class Wish:
     help="Until everything has come so far.",
 )
 @click.option("--timeout", type=DURATION, default="5m", show_default=True, help="How long at most.")
-@click.option("--idempotency-key", default="", help="Makes a repeated command harmless.")
+@click.option("--idempotency-key", cls=One, help="Makes a repeated command harmless.")
 @at_desk
 def revoke(  # noqa: PLR0913 - one argument per option
     desk: Desk,
@@ -83,13 +84,14 @@ def revoke(  # noqa: PLR0913 - one argument per option
     not come in time; the order stands, repeat it with the same --idempotency-key to see it through.
     """
     desk = replace(desk, timeout_seconds=_PATIENCE_SECONDS)
+    if dry_run and digest:
+        raise click.UsageError("--dry-run shows a set, --set kills one: leave one of them away")
     if dry_run:
         _look(desk, of_set(named, everything=everything, in_tenant=in_tenant))
         return
     if not reason:
         raise click.UsageError("Missing option '--reason': say why, for the audit trail.")
-    waiting = Waiting(Level(wait) if wait else None, timeout)
-    wish = Wish(reason, idempotency_key, waiting, is_sure=yes)
+    wish = Wish(reason, idempotency_key, Waiting.of(wait, timeout), is_sure=yes)
     if digest:
         is_named = everything or in_tenant or any(named.values())
         meant = of_set(named, everything=everything, in_tenant=in_tenant) if is_named else None

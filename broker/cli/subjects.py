@@ -6,18 +6,19 @@ there, nothing is completed and nothing is said.
 
 import asyncio
 import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import click
 from click.shell_completion import CompletionItem
 
+from broker.cli.caller import Caller, caller_of
 from broker.client.api import BrokerClient
-from broker.client.endpoint import open_session, token_file
+from broker.client.endpoint import open_session
 from broker.client.errors import ClientError
-from broker.client.results import Task
 from broker.terminal import shown
+
+_Ask = Callable[[BrokerClient], Awaitable[list[CompletionItem]]]
 
 _PATIENCE_SECONDS: Final = 1.0
 _MOST: Final = 50
@@ -33,27 +34,51 @@ def complete_task(
 ) -> list[CompletionItem]:
     """Offer the newest open tasks that the caller may see."""
     del param
+    return _offer(ctx, incomplete, _open_tasks)
+
+
+def complete_revocation(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the newest orders that the caller may see."""
+    del param
+    return _offer(ctx, incomplete, _orders)
+
+
+def complete_subject(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer orders where their letter was written, and else open tasks."""
+    complete = complete_revocation if incomplete.startswith("r") else complete_task
+    return complete(ctx, param, incomplete)
+
+
+def _offer(ctx: click.Context, incomplete: str, ask: _Ask) -> list[CompletionItem]:
     url = ctx.params.get("url") or os.environ.get("BROKER_URL")
-    token = ctx.params.get("token_file") or os.environ.get("BROKER_TOKEN_FILE")
-    if not url or not token:
+    if not url:
         return []
     try:
-        tasks = asyncio.run(_open_tasks(str(url), Path(token)))
-    except (ClientError, ValueError, OSError):
+        found = asyncio.run(_asked(str(url), caller_of(ctx.params), ask))
+    except (click.UsageError, ClientError, ValueError, OSError):
         return []
-    return [
-        CompletionItem(task.id, help=shown(f"{task.name} ({task.agent})"))
-        for task in tasks
-        if task.id.startswith(incomplete)
-    ]
+    return [item for item in found if str(item.value).startswith(incomplete)]
 
 
-async def _open_tasks(url: str, token: Path) -> tuple[Task, ...]:
+async def _asked(url: str, caller: Caller, ask: _Ask) -> list[CompletionItem]:
     async with open_session() as session:
-        patience = _PATIENCE_SECONDS
-        broker = BrokerClient(url, token_file(token), session, timeout_seconds=patience)
-        async with asyncio.timeout(patience):
-            return (await broker.tasks.find(state="open", limit=_MOST)).tasks
+        broker = caller.client(url, session, _PATIENCE_SECONDS)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await ask(broker)
+
+
+async def _open_tasks(broker: BrokerClient) -> list[CompletionItem]:
+    tasks = (await broker.tasks.find(state="open", limit=_MOST)).tasks
+    return [CompletionItem(each.id, help=shown(f"{each.name} ({each.agent})")) for each in tasks]
+
+
+async def _orders(broker: BrokerClient) -> list[CompletionItem]:
+    orders = (await broker.operator.revocations(limit=_MOST)).revocations
+    return [CompletionItem(each.id, help=shown(each.reason)) for each in orders]
 
 
 def task_argument(
@@ -63,5 +88,7 @@ def task_argument(
     return click.argument(name, metavar=metavar, shell_complete=complete_task)
 
 
-SUBJECT: Final = task_argument("subject", "TASK|REVOCATION")
+SUBJECT: Final = click.argument(
+    "subject", metavar="TASK|REVOCATION", shell_complete=complete_subject
+)
 """The argument that names a task or an order."""

@@ -8,10 +8,11 @@ import click
 
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk
+from broker.cli.one import One
 from broker.cli.private_file import read_secret_text
 from broker.cli.reports import whole
 from broker.cli.subjects import task_argument
-from broker.cli.types import CEILING_LINE, DURATION
+from broker.cli.types import CEILING_LINE, DURATION, SPAN
 from broker.client.api import BrokerClient
 from broker.client.results import Ceiling, Report
 
@@ -39,15 +40,15 @@ def task() -> None:
     required=True,
     help="The most it can get: CAPABILITY=SCOPE[,SCOPE]. Repeatable.",
 )
-@click.option("--ttl", "ttl_seconds", type=DURATION, required=True, help="Its deadline: 10m, 8h.")
-@click.option("--idle", "idle_timeout_seconds", type=DURATION, help="How long its agent may idle.")
+@click.option("--ttl", "ttl_seconds", type=SPAN, required=True, help="Its deadline: 10m, 8h.")
+@click.option("--idle", "idle_timeout_seconds", type=SPAN, help="How long its agent may idle.")
 @click.option("--opener-timeout", "opener_timeout_seconds", type=DURATION, help="The same for you.")
-@click.option("--instance", default="", help="Which copy of the agent; else a claim handle.")
-@click.option("--on-behalf-of", default="", help="For whom.")
+@click.option("--instance", cls=One, help="Which copy of the agent; else a claim handle.")
+@click.option("--on-behalf-of", cls=One, help="For whom.")
 @click.option("--ticket", "tickets", multiple=True, help="What it is about. Repeatable.")
 @click.option("--resource", "resources", multiple=True, help="What it touches. Repeatable.")
-@click.option("--parent", default="", help="The task that it is a part of.")
-@click.option("--idempotency-key", default="", help="Makes a repeated command harmless.")
+@click.option("--parent", cls=One, help="The task that it is a part of.")
+@click.option("--idempotency-key", cls=One, help="Makes a repeated command harmless.")
 @at_desk
 def open_task(desk: Desk, /, ceiling: tuple[Ceiling, ...], **members: Any) -> None:  # noqa: ANN401 - the keywords of TaskCalls.open
     """Open a task.
@@ -67,10 +68,10 @@ def show(desk: Desk, /, task_id: str) -> None:
 
 
 @task.command(name="list")
-@click.option("--tenant", default="", help="Only this tenant's.")
-@click.option("--agent", default="", help="Only this agent's.")
-@click.option("--state", default="", help="Only those: open, completed, failed, cancelled.")
-@click.option("--cursor", default="", help="Where the page begins; the page before names it.")
+@click.option("--tenant", cls=One, help="Only this tenant's.")
+@click.option("--agent", cls=One, help="Only this agent's.")
+@click.option("--state", cls=One, help="Only those: open, completed, failed, cancelled.")
+@click.option("--cursor", cls=One, help="Where the page begins; the page before names it.")
 @click.option("--limit", type=click.IntRange(1), help="How many to a page.")
 @at_desk
 def find(desk: Desk, /, **which: Any) -> None:  # noqa: ANN401 - the keywords of TaskCalls.find

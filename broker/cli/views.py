@@ -4,7 +4,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from broker.cli.screen import Document, fields, rows, stacked
+from broker.cli.screen import Document, fields, page, rows, stacked
 from broker.terminal import shown
 
 TASK_FIELDS = (
@@ -20,8 +20,8 @@ CREDENTIAL_FIELDS = (
 )
 RECEIPT_COLUMNS = ("credential", "task", "capability", "state", "detail", "revoked_at")
 REVOCATION_FIELDS = (
-    *("id", "selector", "reason", "ordered_by", "issued_before", "acknowledged"),
-    *("pending_buckets", "progress"),
+    *("id", "selector", "reason", "ordered_by", "ordered_at", "issued_before"),
+    *("acknowledged", "pending_buckets", "progress"),
 )
 SELECTION_FIELDS = ("criteria", "count", "unreadable", "taken_at", "issued_before", "digest")
 CUT_COLUMNS = (
@@ -63,18 +63,14 @@ def opened(document: Document) -> RenderableType:
 
 def tasks(document: Document) -> RenderableType:
     """Show a list of tasks."""
-    return rows(
-        document["tasks"], TASK_COLUMNS, empty="No such tasks. Open one: broker task open --help"
-    )
+    empty = "No such tasks. Open one: broker task open --help"
+    return page(rows(document["tasks"], TASK_COLUMNS, empty=empty), document)
 
 
 def credentials(document: Document) -> RenderableType:
     """Show a list of credentials."""
-    return rows(
-        document["credentials"],
-        CREDENTIAL_COLUMNS,
-        empty="This task never asked for a credential.",
-    )
+    empty = "This task never asked for a credential."
+    return page(rows(document["credentials"], CREDENTIAL_COLUMNS, empty=empty), document)
 
 
 def credential(document: Document) -> RenderableType:

@@ -23,6 +23,7 @@ from broker.client.errors import ClientError, RefusalError, TaskLostError, Verif
 from broker.client.held import HeldCredential
 from broker.client.introspection import Introspection
 from broker.client.jwks import JwksKeys
+from broker.client.key_pair import CertificateSource, KeyPair, certificate_files
 from broker.client.keys import FixedKeys, KeySource, VerificationKey, parse_key_set
 from broker.client.liveness import Liveness, OfflineLiveness
 from broker.client.middleware import VERIFIED, bearer, public, require
@@ -35,12 +36,14 @@ from broker.client.subscription import Subscription
 from broker.client.sync_api import SyncBrokerClient, SyncHeldCredential, SyncTaskScope
 from broker.client.sync_verifier import SyncVerifier, open_sync_verifier
 from broker.client.task_scope import TaskScope
+from broker.client.tls import Tls
 from broker.client.token import VerifiedToken
 from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
-from broker.client.workload_api import workload_api_token
+from broker.client.workload_api import workload_api_certificate, workload_api_token
 from broker.proof.dpop_key import DpopKey
+from broker.proof.nonces import DpopNonces
 from broker.secret import Secret
 
 __all__ = [
@@ -49,13 +52,16 @@ __all__ = [
     "BearerGuard",
     "BrokerClient",
     "Ceiling",
+    "CertificateSource",
     "ClientError",
     "DpopKey",
+    "DpopNonces",
     "Endpoint",
     "FixedKeys",
     "HeldCredential",
     "Introspection",
     "JwksKeys",
+    "KeyPair",
     "KeySource",
     "Liveness",
     "OfflineLiveness",
@@ -70,6 +76,7 @@ __all__ = [
     "SyncVerifier",
     "TaskLostError",
     "TaskScope",
+    "Tls",
     "TokenSource",
     "Transport",
     "VerificationError",
@@ -78,6 +85,7 @@ __all__ = [
     "Verifier",
     "View",
     "bearer",
+    "certificate_files",
     "current_token",
     "granted",
     "in_path",
@@ -89,5 +97,6 @@ __all__ = [
     "require",
     "requires",
     "token_file",
+    "workload_api_certificate",
     "workload_api_token",
 ]

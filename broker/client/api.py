@@ -21,6 +21,7 @@ from broker.client.operator_calls import OperatorCalls
 from broker.client.results import Introspected, OpenedTask, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
+from broker.client.tls import Tls
 from broker.client.transport import Call, Transport
 from broker.proof.dpop_key import DpopKey
 from broker.secret import Secret
@@ -36,35 +37,41 @@ class BrokerClient:
     def __init__(
         self,
         base_url: str,
-        token_source: TokenSource,
+        token_source: TokenSource | None,
         session: aiohttp.ClientSession,
         *,
         timeout_seconds: float = 10.0,
         patience_seconds: float = 30.0,
         allow_plain_http: bool = False,
         key: DpopKey | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Fix the broker and the identity.
 
         Args:
             base_url: where the broker is.
-            token_source: returns the caller's workload token; asked before every request.
+            token_source: returns the caller's workload token; asked before every request. None
+                where a certificate alone says who calls.
             session: made by :func:`broker.client.endpoint.open_session`; the caller closes it.
             timeout_seconds: how long one try of one request may take.
             patience_seconds: how long all tries of one request may take together.
             allow_plain_http: True lets tokens travel in clear text to another machine.
             key: the agent's own; every credential that is asked for is then bound to it.
+            tls: whom to believe, and the certificate to show.
 
         Raises:
-            ValueError: the URL or the session is not fit to carry tokens.
+            ValueError: the URL or the session is not fit to carry tokens, or nothing says who
+                calls.
         """
+        plain = allow_plain_http
         endpoint = Endpoint(
-            base_url, token_source, session, allow_plain_http=allow_plain_http, key=key
+            base_url, token_source, session, allow_plain_http=plain, key=key, tls=tls
         )
         self._transport = Transport(
             endpoint, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds
         )
         self._key = key
+        self._tls = tls
         self.tasks = TaskCalls(self._transport)
         self.credentials = CredentialCalls(self._transport)
         self.operator = OperatorCalls(self._transport)
@@ -96,6 +103,7 @@ class BrokerClient:
             opening,
             cancel_when_lost=cancel_when_lost,
             key=self._key,
+            tls=self._tls,
         )
 
     async def introspect(self, token: Secret) -> Introspected:

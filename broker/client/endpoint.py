@@ -8,7 +8,8 @@ no answer is read beyond a bound.
 import asyncio
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from yarl import URL
 from broker.client.errors import BrokerAnswerError, TokenSourceError
 from broker.client.home import Home
 from broker.client.own_token import authorization_headers
+from broker.client.tls import Tls
 from broker.proof.dpop_key import DpopKey
 
 MAX_ANSWER_BYTES: Final = 1_048_576
@@ -54,20 +56,29 @@ class Endpoint:
     def __init__(
         self,
         base_url: str,
-        token_source: TokenSource,
+        token_source: TokenSource | None,
         session: aiohttp.ClientSession,
         *,
         allow_plain_http: bool = False,
         key: DpopKey | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Check where tokens will be sent.
 
+        Without a token source the certificate alone says who calls.
+
         Raises:
             ValueError: the URL is not absolute, not TLS though not on this machine (and
-                ``allow_plain_http`` is False), or the session keeps cookies.
+                ``allow_plain_http`` is False), or the session keeps cookies; or there is neither a
+                token nor a certificate, or one that would be shown to nobody.
         """
         self._base = parse_base_url(base_url, allow_plain_http=allow_plain_http)
         require_clean(session)
+        self._tls = tls
+        if token_source is None and not self.shows_certificate:
+            raise ValueError("give a token source or a certificate: somebody has to call")
+        if self.shows_certificate and self._base.scheme != "https":
+            raise ValueError("the URL must be https: a certificate is shown in TLS alone")
         self._token_source = token_source
         self._home = Home()
         self.session = session
@@ -86,6 +97,23 @@ class Endpoint:
         """Return the URL of a route; each segment is escaped."""
         return self._base.joinpath(*segments)
 
+    def heed(self, url: URL, headers: Mapping[str, str]) -> bool:
+        """Take the nonce out of an answer for the next proofs; tell whether it is news."""
+        return self._key is not None and self._key.heed(str(url), headers)
+
+    @property
+    def shows_certificate(self) -> bool:
+        """Tell whether connections show a certificate."""
+        return self._tls is not None and self._tls.shows_certificate
+
+    async def tls_context(self) -> ssl.SSLContext | bool:
+        """Return how to connect, as aiohttp takes it; by default with the machine's authorities.
+
+        Raises:
+            CertificateSourceError: the certificate or the authorities cannot be had.
+        """
+        return True if self._tls is None else await self._tls.context()
+
     async def headers(self, method: str, url: URL, *, proves_key: bool = False) -> dict[str, str]:
         """Return the headers that show who calls, with a fresh token.
 
@@ -95,20 +123,10 @@ class Endpoint:
         Raises:
             TokenSourceError: the source failed, or what it returned is no token.
         """
+        token = None if self._token_source is None else await _token_of(self._token_source)
         return authorization_headers(
-            await self._token(), self._key, method=method, url=str(url), proves_key=proves_key
+            token, self._key, method=method, url=str(url), proves_key=proves_key
         )
-
-    async def _token(self) -> str:
-        try:
-            token = await self._token_source()
-        except TokenSourceError:  # one of ours, which says more
-            raise
-        except Exception as error:  # the source is not ours and may raise anything
-            raise TokenSourceError(f"the token source failed: {type(error).__name__}") from error
-        if _TOKEN.fullmatch(token) is None:
-            raise TokenSourceError("the token source returned no token")
-        return token
 
 
 def require_clean(session: aiohttp.ClientSession) -> None:
@@ -151,6 +169,18 @@ async def read_bounded(answer: aiohttp.ClientResponse, limit: int = MAX_ANSWER_B
             answer.close()
             raise BrokerAnswerError(f"the answer is longer than {limit} bytes")
     return bytes(body)
+
+
+async def _token_of(source: TokenSource) -> str:
+    try:
+        token = await source()
+    except TokenSourceError:  # one of ours, which says more
+        raise
+    except Exception as error:  # the source is not ours and may raise anything
+        raise TokenSourceError(f"the token source failed: {type(error).__name__}") from error
+    if _TOKEN.fullmatch(token) is None:
+        raise TokenSourceError("the token source returned no token")
+    return token
 
 
 def _is_this_machine(host: str) -> bool:

@@ -12,7 +12,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -25,6 +26,7 @@ from broker.client.api_errors import (
     UnauthenticatedError,
 )
 from broker.client.backoff import SYSTEM_RANDOM, Backoff
+from broker.client.certificate_errors import CertificateGoneError
 from broker.client.errors import (
     ClientError,
     ClosedError,
@@ -32,6 +34,7 @@ from broker.client.errors import (
     KeyNeededError,
 )
 from broker.client.results import IssuedCredential
+from broker.client.tls import Tls
 from broker.clock import Clock
 from broker.proof.dpop_key import DpopKey
 from broker.secret import Secret
@@ -72,7 +75,7 @@ class Asked:
 class HeldCredential:
     """The current token of one credential. :meth:`TaskScope.credential` makes one."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one keyword per part of the machine that a test replaces
         self,
         first: IssuedCredential,
         asked: Asked,
@@ -83,8 +86,10 @@ class HeldCredential:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         backoff: Backoff | None = None,
         key: DpopKey | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._renew = renew
+        self._tls = tls
         self._dpop_key = key
         self._clock = clock
         self._random = random
@@ -153,6 +158,30 @@ class HeldCredential:
         if self._dpop_key is None:
             raise KeyNeededError("the credential is bound to a key that this client was not given")
         return self._dpop_key.headers(method, url, token=token)
+
+    def heed(self, url: str, headers: Mapping[str, str]) -> bool:
+        """Take the DPoP nonce out of a resource server's answer (RFC 9449 §9).
+
+        Returns:
+            Whether it is another than before: a request that was refused for want of it (401,
+            ``use_dpop_nonce``) may be sent once more, with new :meth:`headers`.
+        """
+        return self._dpop_key is not None and self._dpop_key.heed(url, headers)
+
+    async def tls_context(self) -> ssl.SSLContext:
+        """Return what to connect with for one request: it shows the certificate bound to.
+
+        Ask anew for each request: after the certificate has rotated, the next token is bound to the
+        next one.
+
+        Raises:
+            CertificateGoneError: the credential is bound to no certificate, or to one that is not
+                here.
+            CertificateSourceError: the certificate cannot be had.
+        """
+        if self._tls is None:
+            raise CertificateGoneError("this client was given no certificate")
+        return await self._tls.context_of(self._current.certificate_thumbprint)
 
     async def authorization(self) -> dict[str, str]:
         """Return the header that carries the current token, for a credential that is not bound.

@@ -20,6 +20,7 @@ from broker import strict_json
 from broker.client.endpoint import parse_base_url, read_bounded, require_clean
 from broker.client.errors import ClientError, KeysUnavailableError
 from broker.client.keys import VerificationKey, parse_key_set
+from broker.client.tls import Tls
 from broker.clock import Clock
 from broker.errors import InvalidRequestError
 
@@ -51,6 +52,7 @@ class JwksKeys:
         cooldown_ms: int = 10_000,
         max_stale_ms: int = 3_600_000,
         allow_plain_http: bool = False,
+        tls: Tls | None = None,
     ) -> None:
         """Fix where the keys are; nothing is fetched yet.
 
@@ -60,6 +62,7 @@ class JwksKeys:
         require_clean(session)
         self._url = parse_base_url(url, allow_plain_http=allow_plain_http)
         self._session = session
+        self._tls = tls
         self._clock = clock
         self._refresh_ms = refresh_ms
         self._cooldown_ms = cooldown_ms
@@ -138,7 +141,10 @@ class JwksKeys:
 
     async def _download(self) -> dict[str, VerificationKey]:
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
-        async with self._session.get(self._url, allow_redirects=False, timeout=timeout) as answer:
+        context = True if self._tls is None else await self._tls.context()
+        async with self._session.get(
+            self._url, allow_redirects=False, timeout=timeout, ssl=context
+        ) as answer:
             if answer.status != HTTPStatus.OK:
                 raise ValueError("the JWKS URL does not answer 200")
             body = await read_bounded(answer, MAX_SET_BYTES)

@@ -15,6 +15,7 @@ from broker.client.results import (
     Receipt,
     Report,
     Revocation,
+    RevocationPage,
     Selection,
 )
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
@@ -57,23 +58,104 @@ class OperatorCalls:
         ensure_about(revocation, found.id)
         return found
 
+    async def revocations(
+        self,
+        *,
+        tenant: str = "",
+        ordered_by: str = "",
+        of: str = "",
+        acknowledged: bool | None = None,
+        ordered_after: str = "",
+        ordered_before: str = "",
+        cursor: str = "",
+        limit: int | None = None,
+    ) -> RevocationPage:
+        """List one page of the orders within the caller's tenants, newest first.
+
+        Args:
+            tenant: one that the order reaches.
+            ordered_by: who gave it, as an order shows it: ``operator:alice``.
+            of: what it names: ``agent``, ``task``, ``credential``, …
+            acknowledged: whether it is carried out in the whole ledger.
+            ordered_after: not before this instant, as in ``2027-01-15T08:00:00Z``.
+            ordered_before: before this instant.
+            cursor: where the page begins.
+            limit: how many to a page.
+        """
+        params = route.query(
+            tenant=tenant,
+            ordered_by=ordered_by,
+            of=of,
+            acknowledged="" if acknowledged is None else str(acknowledged).lower(),
+            ordered_after=ordered_after,
+            ordered_before=ordered_before,
+        )
+        call = Call("GET", ("v1", "revocations"), params=params | route.page(cursor, limit))
+        return await self._transport.fetch(call, RevocationPage)
+
+    async def all_revocations(
+        self,
+        *,
+        tenant: str = "",
+        ordered_by: str = "",
+        of: str = "",
+        acknowledged: bool | None = None,
+        ordered_after: str = "",
+        ordered_before: str = "",
+        at_most: int | None = None,
+    ) -> AsyncIterator[Revocation]:
+        """Yield the orders within the caller's tenants, newest first: all, or so many at most."""
+
+        async def page(cursor: str) -> RevocationPage:
+            return await self.revocations(
+                tenant=tenant,
+                ordered_by=ordered_by,
+                of=of,
+                acknowledged=acknowledged,
+                ordered_after=ordered_after,
+                ordered_before=ordered_before,
+                cursor=cursor,
+            )
+
+        async for order in items(page, lambda found: found.revocations, at_most=at_most):
+            yield order
+
     async def revocation_report(
-        self, revocation: str, *, cursor: str = "", limit: int | None = None
+        self,
+        revocation: str,
+        *,
+        state: str = "",
+        capability: str = "",
+        kind: str = "",
+        cursor: str = "",
+        limit: int | None = None,
     ) -> Report:
-        """Return one page of an order's receipts."""
+        """Return one page of an order's receipts: all, or those of a state, capability, kind."""
         path = route.revocation_path(revocation, "report")
-        call = Call("GET", path, params=route.page(cursor, limit))
+        params = route.query(state=state, capability=capability, kind=kind)
+        call = Call("GET", path, params=params | route.page(cursor, limit))
         report = await self._transport.fetch(call, Report)
         ensure_about(revocation, report.revocation.id if report.revocation else "")
         return report
 
     async def receipts(
-        self, revocation: str, *, at_most: int | None = None
+        self,
+        revocation: str,
+        *,
+        state: str = "",
+        capability: str = "",
+        kind: str = "",
+        at_most: int | None = None,
     ) -> AsyncIterator[Receipt]:
-        """Yield the receipts of an order, page by page: all of them, or so many at most."""
+        """Yield the receipts of an order, page by page: all of them, or so many at most.
+
+        Of all states, capabilities and kinds, or of those that are named.
+        """
 
         async def page(cursor: str) -> Report:
-            return await self.revocation_report(revocation, cursor=cursor)
+            return await self.revocation_report(
+                revocation, state=state, capability=capability, kind=kind, cursor=cursor
+            )
 
         async for receipt in items(page, lambda report: report.receipts, at_most=at_most):
             yield receipt

@@ -17,20 +17,24 @@ _MAX_BYTES = 16_384
 
 
 def authorization_headers(
-    token: str, key: DpopKey | None, *, method: str, url: str, proves_key: bool
+    token: str | None, key: DpopKey | None, *, method: str, url: str, proves_key: bool
 ) -> dict[str, str]:
     """Return the headers that show a workload token with one request.
 
     Args:
-        token: what the token source returned.
+        token: what the token source returned; without one the certificate says who calls.
         key: the agent's own, if it has one.
         method: the request's.
         url: the request's.
         proves_key: whether the answer shall be bound to the key.
     """
-    if key is not None and _binding_of(token) == Confirmation(Binding.DPOP, key.thumbprint):
+    if (
+        token is not None
+        and key is not None
+        and _binding_of(token) == Confirmation(Binding.DPOP, key.thumbprint)
+    ):
         return key.headers(method, url, token=token)
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     if proves_key and key is not None:
         headers["DPoP"] = key.proof(method, url)
     return headers

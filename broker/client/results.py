@@ -43,7 +43,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
     opened_at: datetime
     deadline: datetime
-    idle_timeout_seconds: float
+    idle_timeout_seconds: int | float
     agent_seen_at: datetime | None
     opener_seen_at: datetime | None
     closed_at: datetime | None
@@ -96,11 +96,19 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
     max_expires_at: datetime
     generation: int
     renewable: bool
+    bound_to: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    """The key that it is bound to, as its ``cnf`` says; left out when there is none."""
 
     @property
     def is_bound_to_dpop(self) -> bool:
         """Tell whether each request must prove the agent's key (RFC 9449 §5; no case)."""
         return self.token_type.lower() == "dpop"
+
+    @property
+    def certificate_thumbprint(self) -> str:
+        """The certificate that it is bound to (RFC 8705 §3.1); empty when to none."""
+        bound_to = {} if isinstance(self.bound_to, msgspec.UnsetType) else self.bound_to
+        return bound_to.get("x5t#S256", "")
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +139,8 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     selector: dict[str, str | bool]
     reason: str
     ordered_by: str
-    issued_before: datetime
+    ordered_at: datetime
+    issued_before: datetime | None
     acknowledged: bool
     pending_buckets: tuple[int, ...]
     progress: Progress | None = None
@@ -193,6 +202,12 @@ class TaskPage(_Page, frozen=True, kw_only=True):
     """One page of tasks."""
 
     tasks: tuple[Task, ...]
+
+
+class RevocationPage(_Page, frozen=True, kw_only=True):
+    """One page of orders."""
+
+    revocations: tuple[Revocation, ...]
 
 
 class CredentialPage(_Page, frozen=True, kw_only=True):

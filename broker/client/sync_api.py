@@ -12,7 +12,8 @@ Threads may share one client. A forked child must make its own.
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
@@ -29,6 +30,7 @@ from broker.client.operator_calls import OperatorCalls
 from broker.client.results import IssuedCredential, Report, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
+from broker.client.tls import Tls
 from broker.client.unhurried import finished
 from broker.proof.dpop_key import DpopKey
 from broker.secret import Secret
@@ -71,6 +73,8 @@ class SyncOperatorCalls(BlockingCalls):
 
     revoke = blocking(OperatorCalls.revoke)
     revocation = blocking(OperatorCalls.revocation)
+    revocations = blocking(OperatorCalls.revocations)
+    all_revocations = iterating(OperatorCalls.all_revocations)
     revocation_report = blocking(OperatorCalls.revocation_report)
     receipts = iterating(OperatorCalls.receipts)
     wait = blocking(OperatorCalls.wait)
@@ -103,6 +107,17 @@ class SyncHeldCredential:
     def headers(self, method: str, url: str) -> dict[str, str]:
         """Return the headers of one request (:meth:`HeldCredential.headers`)."""
         return self._thread.run(self._held.headers(method, url))
+
+    def heed(self, url: str, headers: Mapping[str, str]) -> bool:
+        """Take the DPoP nonce out of a resource server's answer (:meth:`HeldCredential.heed`)."""
+        return self._held.heed(url, headers)
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return what to connect with when bound to a certificate.
+
+        Take it for each request, the certificate rotates: :meth:`HeldCredential.tls_context`.
+        """
+        return self._thread.run(self._held.tls_context())
 
     def authorization(self) -> dict[str, str]:
         """Return the header of an unbound credential (:meth:`HeldCredential.authorization`)."""
@@ -204,12 +219,13 @@ class SyncBrokerClient:
     def __init__(
         self,
         base_url: str,
-        token_source: AnyTokenSource,
+        token_source: AnyTokenSource | None,
         *,
         timeout_seconds: float = 10.0,
         patience_seconds: float = 30.0,
         allow_plain_http: bool = False,
         key: DpopKey | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Fix the broker and the identity; the arguments are :class:`BrokerClient`'s.
 
@@ -223,12 +239,13 @@ class SyncBrokerClient:
             session = await self._stack.enter_async_context(open_session())
             return BrokerClient(
                 base_url,
-                _awaitable(token_source),
+                None if token_source is None else _awaitable(token_source),
                 session,
                 timeout_seconds=timeout_seconds,
                 patience_seconds=patience_seconds,
                 allow_plain_http=allow_plain_http,
                 key=key,
+                tls=tls,
             )
 
         self._thread.keep(self._stack, self._stack.aclose)

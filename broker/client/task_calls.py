@@ -100,16 +100,39 @@ class TaskCalls:
         """Stop a task of others; all its credentials die. Returns the report's first page."""
         return await self._end(task, "cancel", reason)
 
-    async def report(self, task: str, *, cursor: str = "", limit: int | None = None) -> Report:
-        """Return one page of the receipts of a task's end."""
-        call = Call("GET", route.task_path(task, "report"), params=route.page(cursor, limit))
-        return await self._report(task, call)
+    async def report(
+        self,
+        task: str,
+        *,
+        state: str = "",
+        capability: str = "",
+        kind: str = "",
+        cursor: str = "",
+        limit: int | None = None,
+    ) -> Report:
+        """Return one page of a task's receipts: all, or those of a state, capability, kind."""
+        params = route.query(state=state, capability=capability, kind=kind)
+        params |= route.page(cursor, limit)
+        return await self._report(task, Call("GET", route.task_path(task, "report"), params=params))
 
-    async def receipts(self, task: str, *, at_most: int | None = None) -> AsyncIterator[Receipt]:
-        """Yield the receipts of a task's end, page by page: all of them, or so many at most."""
+    async def receipts(
+        self,
+        task: str,
+        *,
+        state: str = "",
+        capability: str = "",
+        kind: str = "",
+        at_most: int | None = None,
+    ) -> AsyncIterator[Receipt]:
+        """Yield the receipts of a task's end, page by page: all of them, or so many at most.
+
+        Of all states, capabilities and kinds, or of those that are named.
+        """
 
         async def page(cursor: str) -> Report:
-            return await self.report(task, cursor=cursor)
+            return await self.report(
+                task, state=state, capability=capability, kind=kind, cursor=cursor
+            )
 
         async for receipt in items(page, lambda report: report.receipts, at_most=at_most):
             yield receipt

@@ -24,8 +24,10 @@ from broker.client.ending import END_SECONDS, Outcome, outcome_of, report_end
 from broker.client.errors import TaskLostError
 from broker.client.heart import Heart
 from broker.client.held import Asked, HeldCredential
+from broker.client.renewing import Renewing
 from broker.client.results import IssuedCredential, OpenedTask, Report, Task
 from broker.client.task_calls import TaskCalls
+from broker.client.tls import Tls
 from broker.client.unhurried import finished
 from broker.clock import Clock, SystemClock
 from broker.proof.dpop_key import DpopKey
@@ -42,7 +44,7 @@ class TaskScope:
     report: Report | None = None
     """The first page of the receipts; set on leaving, if the broker was told of the end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one keyword per choice, each with its default
         self,
         tasks: TaskCalls,
         credentials: CredentialCalls,
@@ -53,8 +55,10 @@ class TaskScope:
         clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         key: DpopKey | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._key = key
+        self._tls = tls
         self._tasks = tasks
         self._credentials = credentials
         self._open_task = open_task
@@ -140,9 +144,15 @@ class TaskScope:
         """Ask for a credential and keep it fresh in the background until the task ends."""
         asked = Asked.now(self._clock)
         issued = await self.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds)
-        renew = partial(self._credentials.renew, issued.id, ttl_seconds=ttl_seconds)
+        renew = Renewing(self._credentials, issued, scopes=scopes, ttl_seconds=ttl_seconds)
         held = HeldCredential(
-            issued, asked, renew, clock=self._clock, sleep=self._sleep, key=self._key
+            issued,
+            asked,
+            renew,
+            clock=self._clock,
+            sleep=self._sleep,
+            key=self._key,
+            tls=self._tls,
         )
         self._held.append(held)
         self._background.append(asyncio.create_task(held.keep_fresh()))

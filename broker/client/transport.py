@@ -4,6 +4,7 @@
 * A call whose answer was lost, or that the broker asks to repeat later, is sent again only if that
   has the effect of sending it once: a GET, a DELETE, or a POST with an idempotency key, and then
   with the same key.
+* A refusal that asks for a DPoP nonce (RFC 9449 §8) is answered once, by a new proof with it.
 * Delays are jittered, never shorter than ``Retry-After``, and end at the call's patience: who would
   have to wait longer gets the refusal now, which says how long.
 """
@@ -19,11 +20,18 @@ import msgspec
 from yarl import URL
 
 from broker import strict_json
-from broker.client.api_errors import refusal
+from broker.client.api_errors import NonceWantedError, refusal
 from broker.client.backoff import Backoff
+from broker.client.certificate_errors import CertificateDoubtedError, CertificateRefusedError
 from broker.client.endpoint import MAX_ANSWER_BYTES, Endpoint, read_bounded
-from broker.client.errors import BrokerAnswerError, NotSentError, ReplyLostError
+from broker.client.errors import (
+    BrokerAnswerError,
+    BrokerUnreachableError,
+    NotSentError,
+    ReplyLostError,
+)
 from broker.client.problem import parse_retry_after
+from broker.client.tls_alerts import certificate_alert
 from broker.clock import Clock, SystemClock
 from broker.errors import InvalidRequestError
 from broker.secret import Secret
@@ -80,11 +88,20 @@ class Answer:
     body: bytes = field(repr=False)
     retry_after: str = ""
     content_type: str = ""
+    has_new_nonce: bool = False
+    """Whether it brought a DPoP nonce that was not known before."""
 
     @property
     def is_good(self) -> bool:
         """Tell whether it is what was asked for."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def asks_for_nonce(self) -> bool:
+        """Tell whether a proof with the nonce that it brought is all that was wanting."""
+        if not self.has_new_nonce or self.status < HTTPStatus.BAD_REQUEST:
+            return False
+        return isinstance(refusal(self.status, self.body), NonceWantedError)
 
     @property
     def asks_to_repeat(self) -> bool:
@@ -182,6 +199,8 @@ class Transport:
 
         try:
             answer = await self._send_once(call, self._seconds_left(ends_ms))
+            if answer.asks_for_nonce:  # refused before anything was done, so any call; and once
+                answer = await self._send_once(call, self._seconds_left(ends_ms))
         except (NotSentError, ReplyLostError) as error:
             is_safe = call.is_repeatable or (isinstance(error, NotSentError) and not call.is_probe)
             if delay_seconds is None or not is_safe or not may_wait(delay_seconds):
@@ -205,6 +224,7 @@ class Transport:
         headers = {} if call.is_public else await self._shown(call, url)
         if call.idempotency_key:
             headers[IDEMPOTENCY_KEY] = call.idempotency_key
+        context = await self._endpoint.tls_context()
         try:
             async with self._endpoint.session.request(
                 call.method,
@@ -215,14 +235,27 @@ class Transport:
                 headers=headers,
                 allow_redirects=False,
                 timeout=_timeout(seconds),
+                ssl=context,
             ) as answer:
                 body = await read_bounded(answer)
                 retry_after = answer.headers.get("Retry-After", "")
-                return Answer(answer.status, body, retry_after, answer.content_type)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSentError(f"not connected: {type(error).__name__}") from error
+                is_news = self._endpoint.heed(url, answer.headers)
+                return Answer(answer.status, body, retry_after, answer.content_type, is_news)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ReplyLostError(f"no answer: {type(error).__name__}") from error
+            raise _unreachable(error, shows=self._endpoint.shows_certificate) from error
+
+
+def _unreachable(error: Exception, *, shows: bool) -> BrokerUnreachableError:
+    """Say whether the broker can have acted; ``shows`` is whether a certificate was shown."""
+    if alert := certificate_alert(error):
+        return CertificateRefusedError(f"the broker refused the client certificate: {alert}")
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+        return NotSentError(f"not connected: {type(error).__name__}")
+    text = f"no answer: {type(error).__name__}"
+    is_ended = isinstance(error, aiohttp.ServerConnectionError | OSError)
+    if shows and is_ended and not isinstance(error, TimeoutError):
+        return CertificateDoubtedError(f"{text}; the client certificate may have been refused")
+    return ReplyLostError(text)
 
 
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:

@@ -1,12 +1,14 @@
-"""A token source that asks the SPIFFE Workload API: the workload holds no secret of its own.
+"""Sources that ask the SPIFFE Workload API: the workload holds no secret of its own.
 
 ::
 
     client = BrokerClient(url, workload_api_token("jit-broker"), session)
+    client = BrokerClient(url, None, session, tls=Tls(certificate=workload_api_certificate()))
 
 The Workload API (the SPIRE agent's socket) attests the process that asks and answers a JWT-SVID
-made out to the broker. It is asked before every request, as it keeps the SVID that is good now;
-nothing is kept here. Needs the optional package ``spiffe``: ``pip install 'jit-broker[spiffe]'``.
+made out to the broker, or an X.509-SVID with its key. It is asked before every request, as it keeps
+the SVID that is good now; nothing is kept here. Needs the optional package ``spiffe``:
+``pip install 'jit-broker[spiffe]'``.
 """
 
 import asyncio
@@ -14,8 +16,13 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from broker.client.certificate_errors import WorkloadApiCertificateError
 from broker.client.endpoint import TokenSource
 from broker.client.errors import SpiffeNotInstalledError, WorkloadApiError
+from broker.client.key_pair import CertificateSource, KeyPair
+from broker.secret import Secret
 
 if TYPE_CHECKING:
     from spiffe import SpiffeId
@@ -52,16 +59,47 @@ def workload_api_token(
     """
     if not audience or timeout_seconds <= 0:
         raise ValueError("audience must be given, and timeout_seconds be positive")
-    where = socket or os.environ.get(SOCKET_VARIABLE, "")
-    if not where:
-        raise WorkloadApiError(f"no socket is given, and {SOCKET_VARIABLE} is not set")
-    address = f"unix://{where}" if where.startswith("/") else where
-    fetch = partial(_fetch, address, audience, _spiffe_id(subject), timeout_seconds)
+    fetch = partial(_fetch, _address(socket), audience, _spiffe_id(subject), timeout_seconds)
 
     async def ask() -> str:
         return await asyncio.to_thread(fetch)
 
     return ask
+
+
+def workload_api_certificate(
+    socket: str | None = None, *, subject: str = "", timeout_seconds: float = TIMEOUT_SECONDS
+) -> CertificateSource:
+    """Return a source of X.509-SVIDs from the Workload API, for :class:`broker.client.Tls`.
+
+    Args:
+        socket: as for :func:`workload_api_token`.
+        subject: the SPIFFE ID to show, where this workload has several; by default the first.
+        timeout_seconds: how long one answer may take.
+
+    The source raises :class:`WorkloadApiCertificateError` when there is no answer, or none for this
+    workload.
+
+    Raises:
+        SpiffeNotInstalledError: the package ``spiffe`` is not installed.
+        WorkloadApiError: nothing says where the socket is.
+        ValueError: the subject is no SPIFFE ID, or the time not positive.
+    """
+    if timeout_seconds <= 0:
+        raise ValueError("timeout_seconds must be positive")
+    fetch = partial(_fetch_certificate, _address(socket), _spiffe_id(subject), timeout_seconds)
+
+    async def ask() -> KeyPair:
+        return await asyncio.to_thread(fetch)
+
+    return ask
+
+
+def _address(socket: str | None) -> str:
+    where = socket or os.environ.get(SOCKET_VARIABLE, "")
+    if not where:
+        raise WorkloadApiError(f"no socket is given, and {SOCKET_VARIABLE} is not set")
+    return f"unix://{where}" if where.startswith("/") else where
 
 
 def _spiffe_id(text: str) -> "SpiffeId | None":
@@ -87,6 +125,25 @@ def _fetch(address: str, audience: str, subject: "SpiffeId | None", timeout_seco
     except PySpiffeError as error:
         raise WorkloadApiError(f"the Workload API at {address}: {_fault(error)}") from None
     return svid.token
+
+
+def _fetch_certificate(address: str, subject: "SpiffeId | None", timeout_seconds: float) -> KeyPair:
+    """Ask once for the X.509-SVIDs, as :func:`_fetch` asks for a token."""
+    from spiffe import WorkloadApiClient  # noqa: PLC0415
+    from spiffe.errors import PySpiffeError  # noqa: PLC0415
+
+    try:
+        with WorkloadApiClient(address) as api:
+            svids = api.fetch_x509_svids(timeout=timeout_seconds)
+    except PySpiffeError as error:
+        text = f"the Workload API at {address}: {_fault(error)}"
+        raise WorkloadApiCertificateError(text) from None
+    for svid in svids:
+        if subject is None or svid.spiffe_id == subject:
+            chain = b"".join(each.public_bytes(Encoding.PEM) for each in svid.cert_chain)
+            key = svid.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            return KeyPair(chain.decode(), Secret(key.decode()))
+    raise WorkloadApiCertificateError("the Workload API has no such identity for this workload")
 
 
 def _fault(error: Exception) -> str:

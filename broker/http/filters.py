@@ -11,7 +11,14 @@ from broker.errors import InvalidRequestError
 from broker.governance.records import Status
 from broker.http import parse
 from broker.model.lease import LeaseState
-from broker.model.requests import AgentFilter, LeaseFilter, TaskFilter
+from broker.model.receipt import ReceiptFilter, ReceiptState
+from broker.model.requests import (
+    AgentFilter,
+    LeaseFilter,
+    RevocationFilter,
+    SelectorKind,
+    TaskFilter,
+)
 from broker.model.task import TaskState
 
 TASKS: Final = (
@@ -25,6 +32,16 @@ AGENTS: Final = ("tenant", "status", "team", "name")
 CREDENTIALS: Final = ("state", "capability")
 """The filters of the list of a task's credentials."""
 
+REVOCATIONS: Final = (
+    "tenant", "ordered_by", "of", "acknowledged", "ordered_after", "ordered_before",
+)  # fmt: skip
+"""The filters of the list of orders."""
+
+RECEIPTS: Final = ("state", "capability", "kind")
+"""The filters of reports."""
+
+_TRUTH: Final[Mapping[str, bool]] = {"true": True, "false": False}
+
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,3})?Z", re.ASCII
 )
@@ -37,9 +54,7 @@ def tasks(found: Mapping[str, str]) -> TaskFilter:
         InvalidRequestError: a value cannot be, or no task can be opened after the one instant and
             before the other.
     """
-    after, before = _instant(found, "opened_after"), _instant(found, "opened_before")
-    if after and before and after >= before:
-        raise InvalidRequestError("must be later than opened_after", field="opened_before")
+    after, before = _span(found, "opened_after", "opened_before")
     return TaskFilter(
         tenant=_name(found, "tenant"),
         agent=_name(found, "agent"),
@@ -76,6 +91,37 @@ def credentials(found: Mapping[str, str]) -> LeaseFilter:
     )
 
 
+def revocations(found: Mapping[str, str]) -> RevocationFilter:
+    """Read which orders to list.
+
+    Raises:
+        InvalidRequestError: a value cannot be, or no order can be given after the one instant and
+            before the other.
+    """
+    after, before = _span(found, "ordered_after", "ordered_before")
+    return RevocationFilter(
+        tenant=_name(found, "tenant"),
+        ordered_by=_name(found, "ordered_by"),
+        of=_word(found, "of", SelectorKind),
+        acknowledged=_truth(found, "acknowledged"),
+        ordered_after_ms=after,
+        ordered_before_ms=before,
+    )
+
+
+def receipts(found: Mapping[str, str]) -> ReceiptFilter:
+    """Read which receipts of a report to show.
+
+    Raises:
+        InvalidRequestError: a value cannot be.
+    """
+    return ReceiptFilter(
+        state=_word(found, "state", ReceiptState),
+        capability=_name(found, "capability"),
+        kind=_name(found, "kind"),
+    )
+
+
 def of(found: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     """Return the filters among the parameters, for the address of the next page."""
     return {name: found[name] for name in names if name in found}
@@ -94,6 +140,23 @@ def _word(found: Mapping[str, str], field: str, allowed: type[StrEnum]) -> str:
     if field in found and given not in frozenset(allowed):
         raise InvalidRequestError(f"use one of: {', '.join(allowed)}", field=field)
     return given
+
+
+def _truth(found: Mapping[str, str], field: str) -> bool | None:
+    """Read a yes or no; None when there is none."""
+    if field not in found:
+        return None
+    if found[field] not in _TRUTH:
+        raise InvalidRequestError(f"use one of: {', '.join(_TRUTH)}", field=field)
+    return _TRUTH[found[field]]
+
+
+def _span(found: Mapping[str, str], after: str, before: str) -> tuple[int, int]:
+    """Read two instants, of which the second is later; each 0 when there is none."""
+    begin, end = _instant(found, after), _instant(found, before)
+    if begin and end and begin >= end:
+        raise InvalidRequestError(f"must be later than {after}", field=before)
+    return begin, end
 
 
 def _instant(found: Mapping[str, str], field: str) -> int:

@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from broker import ids, text
-from broker.http import parse, query, render, wire
+from broker.http import filters, parse, query, render, wire
 from broker.http.bodies import Bodies
-from broker.http.keys import PRINCIPAL
+from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.services import Services
 from broker.http.table import Table
 from broker.http.waiting import PARAMETER, Waiters
@@ -23,8 +23,10 @@ class OperatorRoutes:
     def register(self, table: Table) -> None:
         """Add the routes."""
         table.change("/v1/revocations", self.order)
+        table.read("/v1/revocations", self.find, *filters.REVOCATIONS, *query.PAGE)
         table.read("/v1/revocations/{revocation}", self.show, PARAMETER)
-        table.read("/v1/revocations/{revocation}/report", self.report, *query.PAGE, PARAMETER)
+        narrowing = (*filters.RECEIPTS, *query.PAGE, PARAMETER)
+        table.read("/v1/revocations/{revocation}/report", self.report, *narrowing)
         table.read("/v1/cuts", self.cuts)
         table.read("/v1/decisions/{decision}", self.explain)
 
@@ -38,6 +40,18 @@ class OperatorRoutes:
         status = 200 if ordered.is_acknowledged else 202
         return render.reply(render.revocation(ordered), status=status, headers=location)
 
+    async def find(self, request: web.Request) -> web.Response:
+        """List orders."""
+        found = request[QUERY]
+        window, which = query.window(request), filters.revocations(found)
+        page = await self._services.order_list.find(
+            request[PRINCIPAL], which, window.cursor, window.limit
+        )
+        narrowed = filters.of(found, filters.REVOCATIONS)
+        following = render.next_link("/v1/revocations", page.cursor, window, narrowed)
+        shown = [render.revocation(each) for each in page.revocations]
+        return render.reply(render.listing("revocations", shown, following))
+
     async def show(self, request: web.Request) -> web.Response:
         """Show an order."""
         order, caller = _id(request), request[PRINCIPAL]
@@ -50,15 +64,17 @@ class OperatorRoutes:
     async def report(self, request: web.Request) -> web.Response:
         """Show one page of an order's report."""
         order, caller = _id(request), request[PRINCIPAL]
-        window = query.window(request)
+        asked = request[QUERY]
+        window, which = query.window(request), filters.receipts(asked)
+        narrowed = filters.of(asked, filters.RECEIPTS)
         durability = self._services.durability
 
         async def look() -> render.Json:
             shown = await self._revocations.show(caller, order)
             page = await self._services.reports.of_revocation(
-                caller, order, window.cursor, window.limit
+                caller, order, window.cursor, window.limit, which
             )
-            return render.revocation_report(shown, page, window, durability)
+            return render.revocation_report(shown, page, window, durability, narrowed)
 
         return await self._waiters.answer(request, look)
 

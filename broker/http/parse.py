@@ -28,7 +28,9 @@ _GLOB: Final = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._:@/*?-]*", re.ASCII)
 _OLDEST_SECONDS: Final = 366 * 24 * 3600
 """Longer than anything is kept."""
 
-_CONFINABLE: Final = frozenset({SelectorKind.AGENT, SelectorKind.CAPABILITY, SelectorKind.ISSUER})
+_CONFINABLE: Final = frozenset(
+    {SelectorKind.AGENT, SelectorKind.ALL, SelectorKind.CAPABILITY, SelectorKind.ISSUER}
+)
 
 
 def open_task(body: wire.OpenTaskBody, limits: Limits) -> OpenTask:

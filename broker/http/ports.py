@@ -8,7 +8,7 @@ from broker.cuts import StandingCut
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.model.lease import Lease
 from broker.model.principal import Principal
-from broker.model.receipt import ReportPage
+from broker.model.receipt import ALL_RECEIPTS, ReceiptFilter, ReportPage
 from broker.model.requests import (
     AgentFilter,
     ExtendTask,
@@ -20,6 +20,8 @@ from broker.model.requests import (
     OpenedTask,
     OpenTask,
     Revocation,
+    RevocationFilter,
+    RevocationPage,
     Selector,
     TaskFilter,
     TaskPage,
@@ -130,6 +132,16 @@ class Revocations(Protocol):
         ...
 
 
+class OrderList(Protocol):
+    """:class:`broker.order_list.OrderList`."""
+
+    async def find(
+        self, caller: Principal, which: RevocationFilter, cursor: str, limit: int
+    ) -> RevocationPage:
+        """Page through orders."""
+        ...
+
+
 class Selections(Protocol):
     """:class:`broker.selections.Selections`."""
 
@@ -157,12 +169,24 @@ class Cuts(Protocol):
 class Reports(Protocol):
     """:class:`broker.reports.Reports`."""
 
-    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
+    async def of_task(
+        self,
+        caller: Principal,
+        task: TaskId,
+        cursor: str,
+        limit: int,
+        which: ReceiptFilter = ALL_RECEIPTS,
+    ) -> ReportPage:
         """Page through the receipts of a task's end."""
         ...
 
     async def of_revocation(
-        self, caller: Principal, revocation: RevocationId, cursor: str, limit: int
+        self,
+        caller: Principal,
+        revocation: RevocationId,
+        cursor: str,
+        limit: int,
+        which: ReceiptFilter = ALL_RECEIPTS,
     ) -> ReportPage:
         """Page through the receipts of an order."""
         ...

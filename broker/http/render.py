@@ -123,15 +123,27 @@ def next_link(
     return f"{path}?{urlencode(parameters)}"
 
 
-def task_report(of: Task, page: ReportPage, window: Window, durability: str) -> Json:
+def task_report(
+    of: Task,
+    page: ReportPage,
+    window: Window,
+    durability: str,
+    narrowed: Mapping[str, str] | None = None,
+) -> Json:
     """Show one page of what became of a task's credentials."""
-    path = f"/v1/tasks/{of.spec.id}/report"
-    return {"task": task(of)} | _report(page, next_link(path, page.cursor, window), durability)
+    following = next_link(f"/v1/tasks/{of.spec.id}/report", page.cursor, window, narrowed)
+    return {"task": task(of)} | _report(page, following, durability)
 
 
-def revocation_report(of: Revocation, page: ReportPage, window: Window, durability: str) -> Json:
+def revocation_report(
+    of: Revocation,
+    page: ReportPage,
+    window: Window,
+    durability: str,
+    narrowed: Mapping[str, str] | None = None,
+) -> Json:
     """Show one page of what became of the credentials that an operator took away."""
-    following = next_link(f"/v1/revocations/{of.id}/report", page.cursor, window)
+    following = next_link(f"/v1/revocations/{of.id}/report", page.cursor, window, narrowed)
     return {"revocation": revocation(of)} | _report(page, following, durability)
 
 
@@ -142,7 +154,8 @@ def revocation(value: Revocation) -> Json:
         "selector": _selector(value.selector),
         "reason": value.reason,
         "ordered_by": value.ordered_by,
-        "issued_before": rfc3339(value.issued_before_ms),
+        "ordered_at": rfc3339(value.ordered_at_ms),
+        "issued_before": _instant(value.issued_before_ms),
         "acknowledged": value.is_acknowledged,
         "pending_buckets": value.pending_buckets,
     } | _progress(value.progress)

@@ -75,6 +75,7 @@ class Services:
     issuance: ports.Issuance
     credentials: ports.Credentials
     revocations: ports.Revocations
+    order_list: ports.OrderList
     selections: ports.Selections
     cuts: ports.Cuts
     reports: ports.Reports

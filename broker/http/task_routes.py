@@ -27,7 +27,8 @@ class TaskRoutes:
         table.change("/v1/tasks", self.open)
         table.read("/v1/tasks", self.find, *filters.TASKS, *query.PAGE)
         table.read("/v1/tasks/{task}", self.show, PARAMETER)
-        table.read("/v1/tasks/{task}/report", self.report, *query.PAGE, PARAMETER)
+        narrowing = (*filters.RECEIPTS, *query.PAGE, PARAMETER)
+        table.read("/v1/tasks/{task}/report", self.report, *narrowing)
         table.change("/v1/tasks/{task}/claim", self.claim)
         table.change("/v1/tasks/{task}/heartbeat", self.heartbeat)
         table.change("/v1/tasks/{task}/extend", self.extend)
@@ -92,13 +93,17 @@ class TaskRoutes:
     async def report(self, request: web.Request) -> web.Response:
         """Show one page of a task's report."""
         task, caller = _id(request), request[PRINCIPAL]
-        window = query.window(request)
+        asked = request[QUERY]
+        window, which = query.window(request), filters.receipts(asked)
+        narrowed = filters.of(asked, filters.RECEIPTS)
         durability = self._services.durability
 
         async def look() -> render.Json:
             shown = await self._tasks.show(caller, task)
-            page = await self._services.reports.of_task(caller, task, window.cursor, window.limit)
-            return render.task_report(shown, page, window, durability)
+            page = await self._services.reports.of_task(
+                caller, task, window.cursor, window.limit, which
+            )
+            return render.task_report(shown, page, window, durability, narrowed)
 
         return await self._waiters.answer(request, look)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from broker.ids import LeaseId, TaskId
 
@@ -31,6 +32,30 @@ class Receipt:
     detail: str
     revoked_at_ms: int
     expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFilter:
+    """Which receipts to show; an empty word does not filter.
+
+    One of a record that cannot be read says neither capability nor kind: it may be the one that is
+    looked for, so these do not hide it.
+    """
+
+    state: str = ""
+    capability: str = ""
+    kind: str = ""
+
+    def lets_through(self, receipt: Receipt) -> bool:
+        """Tell whether a receipt is wanted."""
+        return (
+            self.state in ("", receipt.state)
+            and (not receipt.capability or self.capability in ("", receipt.capability))
+            and (not receipt.kind or self.kind in ("", receipt.kind))
+        )
+
+
+ALL_RECEIPTS: Final = ReceiptFilter()
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,12 +169,37 @@ class Revocation:
     issued_before_ms: int
     pending_buckets: tuple[int, ...]
     progress: Progress | None = None
+    ordered_at_ms: int = 0
 
     @property
     def is_acknowledged(self) -> bool:
         """Tell whether the cut stands everywhere, or every lease of the set is dead."""
         is_complete = self.progress is None or self.progress.is_complete
         return is_complete and not self.pending_buckets
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationFilter:
+    """Which orders to list; an empty word, 0 or None does not filter.
+
+    ``tenant`` is one that the order reaches; ``of`` what it names. It was given at
+    ``ordered_after_ms`` or later, and before ``ordered_before_ms``.
+    """
+
+    tenant: str = ""
+    ordered_by: str = ""
+    of: str = ""
+    acknowledged: bool | None = None
+    ordered_after_ms: int = 0
+    ordered_before_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationPage:
+    """One page of orders; ``cursor`` is empty on the last one."""
+
+    revocations: tuple[Revocation, ...]
+    cursor: str
 
 
 @dataclass(frozen=True, slots=True)

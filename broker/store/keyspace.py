@@ -102,6 +102,10 @@ class Bucket:
         """An operator's order."""
         return f"{self.prefix}r:{revocation}"
 
+    def orders(self, tenant: str) -> str:
+        """Orders that reach one tenant alone, by when they were given; ``*``: all of them."""
+        return f"{self.prefix}ro:{tenant}"
+
     def selection(self, digest: str) -> str:
         """A set of leases that an operator has picked."""
         return f"{self.prefix}s:{digest}"

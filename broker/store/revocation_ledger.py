@@ -1,7 +1,8 @@
 """Operators' orders, as long as their reports are kept."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -23,7 +24,8 @@ class Order:
     """What an operator ordered.
 
     ``tenants`` are those it reaches; ``digest`` stands for the request, so that a repeat under the
-    same idempotency key is known.
+    same idempotency key is known. ``ordered_at_ms`` is ledger time, which no two orders of a bucket
+    share; 0 until the order is kept.
     """
 
     id: RevocationId
@@ -32,12 +34,16 @@ class Order:
     reason: str
     ordered_by: str
     digest: str
+    ordered_at_ms: int = field(default=0, compare=False)
 
 
 _ORDER: Final = msgspec.json.Decoder(Order)
 
 COME_BACK_MS: Final = 2_000
 """How soon the due queue looks after an order: later than its own broker needs to carry it out."""
+
+_TIDIED: Final = 16
+"""The oldest of a list, looked at with each new order: more than come, so it never grows."""
 
 
 class RevocationLedger:
@@ -64,6 +70,8 @@ class RevocationLedger:
         From here on it is carried out, by the due queue if not by the caller.
         """
         bucket = self._keys.of(order.id)
+        lists = [bucket.orders(tenant) for tenant in (ALL_TENANTS, _tenant(order)) if tenant]
+        oldest = await self._oldest(lists)
         args: list[str | int] = [
             self._ids.operation(),
             order.id,
@@ -73,9 +81,32 @@ class RevocationLedger:
             _tenant(order),
             codec.encode(_detail(order)),
             *self._bounds.around_now(),
+            len(lists),
+            *oldest,
         ]
-        keys = [*bucket.head, bucket.revocation(order.id)]
+        keys = [*bucket.head, bucket.revocation(order.id), *lists]
+        keys += [bucket.revocation(old) for old in oldest]
         return _ORDER.decode(await self._link.run(scripts.REVOCATION_PUT, keys, args))
+
+    async def _oldest(self, lists: Sequence[str]) -> list[RevocationId]:
+        """Return the oldest orders of some lists: those that may be gone by now."""
+        found = [await self._link.read("ZRANGE", key, 0, _TIDIED - 1) for key in lists]
+        return [RevocationId(name) for name in dict.fromkeys(chain.from_iterable(found))]
+
+    async def newest(
+        self, bucket: int, tenant: str, before_ms: int | None, limit: int
+    ) -> list[tuple[RevocationId, int]]:
+        """Return some orders of a bucket that were given before an instant (None: at any time).
+
+        The newest come first, each with its time. They reach ``tenant`` alone; ``*``: all of them.
+        Some may be gone.
+        """
+        key = self._keys.buckets[bucket].orders(tenant)
+        until = "+inf" if before_ms is None else f"({before_ms}"
+        window = (until, "-inf", "WITHSCORES", "LIMIT", 0, limit)
+        flat = await self._link.read("ZREVRANGEBYSCORE", key, *window)
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return [(RevocationId(name), int(float(at))) for name, at in pairs]
 
     async def stands(
         self, revocation: RevocationId, cut: str, where: Mapping[int, Standing]
@@ -119,7 +150,8 @@ class RevocationLedger:
         if "spec" not in fields:
             raise NotFoundError("no such revocation")
         with codec.reading("an order in the ledger"):
-            return _ORDER.decode(fields["spec"]), _standings(fields)
+            order = replace(_ORDER.decode(fields["spec"]), ordered_at_ms=int(fields.get("at", 0)))
+            return order, _standings(fields)
 
 
 def _standings(fields: Mapping[str, str]) -> Mapping[str, Mapping[int, Standing]]:

@@ -19,8 +19,10 @@ Written from the commands themselves (`python -m tests.architecture.cli_referenc
 to them.
 
 * Commands that talk to a broker take `--broker URL` (`BROKER_URL`) and `--token-file FILE`
-  (`BROKER_TOKEN_FILE`), those that read the configuration `--config` (`BROKER_CONFIG`). A token is
-  never taken from the command line.
+  (`BROKER_TOKEN_FILE`) or a client certificate, `--cert-file FILE` (`BROKER_CERT_FILE`) with
+  `--key-file FILE` (`BROKER_KEY_FILE`; `BROKER_KEY_PASSPHRASE` opens an encrypted key), and
+  `--ca-file FILE` (`BROKER_CA_FILE`); those that read the configuration take `--config`
+  (`BROKER_CONFIG`). A token or a passphrase is never taken from the command line.
 * Answers are tables in a terminal (without colour when `NO_COLOR` is set), plain columns in a pipe,
   and one JSON document with `--json`. Errors and progress go to standard error; with `--json` an
   error is `{"error": {"message", "exit_code", "code"?, "status"?, "field"?, "decision"?, "grown"?,

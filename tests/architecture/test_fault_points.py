@@ -7,7 +7,7 @@ import pytest
 
 import broker
 from broker.faultpoints import NAMES, POINTS, FaultPoints
-from tests.chaos.scenarios import CASES
+from tests.chaos.cases import CASES
 
 _REACHED = re.compile(r'\.reach\("([^"]+)"\)')
 _SOURCES = sorted(Path(broker.__file__).parent.rglob("*.py"))

@@ -18,8 +18,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from broker.app import ledger_limits
 from broker.ids import TaskId, bucket_of, parse_task_id
+from broker.installation import ledger_limits
 from broker.model.decision import Trace
 from broker.model.lease import LeaseSpec, LeaseState
 from broker.model.task import TaskSpec

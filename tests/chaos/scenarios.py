@@ -25,6 +25,8 @@ class Play:
     task: str = ""
     handle: str = ""
     child: str = ""
+    evidence: str = field(default="", repr=False)
+    acts: int = 0
     tokens: list[Held] = field(default_factory=list)
     others: list[Held] = field(default_factory=list)
     """What the act must leave alone."""
@@ -145,6 +147,11 @@ async def _check_issued(play: Play, token: str) -> None:
     page = await play.cast.operator.client.credentials.find(play.task)
     (lease,) = page.credentials
     play.tokens = [Held(lease.id, play.task, lease.audience, token)]
+    await complete_and_check(play)
+
+
+async def complete_and_check(play: Play) -> None:
+    """What was granted lives, and dies with its task."""
     await play.cast.expect(alive=play.tokens)
     await _complete(play)
     await _check_dead(play)
@@ -253,61 +260,6 @@ REVOKE_CREDENTIAL: Final = Scenario(_two_tokens, _revoke_credential, _check_revo
 REVOKE_TASK: Final = Scenario(_family_in_use, _revoke_task, _check_revoked)
 REVOKE_AGENT: Final = Scenario(_report_bot_in_use, _revoke_agent, _check_revoked)
 REFUSE: Final = Scenario(_task, _ask_too_much, _check_refused)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A scenario interrupted at a point; repeated by its caller or left to the survivors."""
-
-    point: str
-    what: str
-    scenario: Scenario
-    is_repeated: bool = True
-
-    @property
-    def id(self) -> str:
-        """Name the case."""
-        return f"{self.point}: {self.what}{'' if self.is_repeated else ', once'}"
-
-
-CASES: Final = (
-    Case("open.decided", "a task is opened", OPEN),
-    Case("open.written", "a task is opened", OPEN),
-    Case("open.handed", "the opening is repeated", OPEN_AGAIN),
-    Case("claim.written", "a task is claimed", CLAIM),
-    Case("heartbeat.written", "an agent beats", BEAT),
-    Case("extend.decided", "a task is extended", EXTEND),
-    Case("extend.written", "a task is extended", EXTEND),
-    Case("issue.decided", "a credential is issued", ISSUE),
-    Case("issue.granted", "a credential is issued", ISSUE),
-    Case("issue.signed", "a credential is issued", ISSUE),
-    Case("renew.decided", "a credential is renewed", RENEW),
-    Case("renew.granted", "a credential is renewed", RENEW),
-    Case("renew.signed", "a credential is renewed", RENEW),
-    Case("refuse.noted", "too much is asked for", REFUSE),
-    Case("give-back.written", "a credential is given back", GIVE_BACK),
-    Case("give-back.freed", "a credential is given back", GIVE_BACK),
-    Case("close.written", "a family is completed", COMPLETE),
-    Case("ship.appended", "a family is completed", COMPLETE),
-    Case("ship.trimmed", "a family is completed", COMPLETE),
-    Case("reap.claimed", "a family is completed", COMPLETE),
-    Case("reap.freed", "a family is completed", COMPLETE),
-    Case("reap.batch-ended", "a family is completed", COMPLETE),
-    Case("reap.child-closed", "a family is completed", COMPLETE),
-    Case("reap.settled", "a family is completed", COMPLETE),
-    Case("revoke.kept", "a credential is revoked", REVOKE_CREDENTIAL),
-    Case("revoke.ended", "a credential is revoked", REVOKE_CREDENTIAL),
-    Case("revoke.ended", "a task is revoked", REVOKE_TASK),
-    Case("revoke.kept", "an agent is cut off", REVOKE_AGENT),
-    Case("revoke.laid", "an agent is cut off", REVOKE_AGENT),
-    Case("revoke.noted", "an agent is cut off", REVOKE_AGENT),
-    Case("reap.cut-followed", "an agent is cut off", REVOKE_AGENT),
-    Case("revoke.kept", "a credential is revoked", REVOKE_CREDENTIAL, is_repeated=False),
-    Case("revoke.kept", "a task is revoked", REVOKE_TASK, is_repeated=False),
-    Case("revoke.kept", "an agent is cut off", REVOKE_AGENT, is_repeated=False),
-    Case("revoke.laid", "an agent is cut off", REVOKE_AGENT, is_repeated=False),
-)
-"""An order that nobody repeats is carried out all the same, once it is kept."""
 
 
 def a_play(cast: Cast) -> Play:

@@ -10,9 +10,11 @@ import pytest_asyncio
 from broker.client.api_errors import ApiError
 from broker.client.errors import BrokerUnreachableError
 from tests.chaos.audit_log import read_audit, require_dense, starts_and_ends
+from tests.chaos.cases import CASES, Case
 from tests.chaos.cast import Cast
 from tests.chaos.ledger_state import settled
-from tests.chaos.scenarios import CASES, Case, Play, a_play
+from tests.chaos.once import ask_for_single_use
+from tests.chaos.scenarios import Play, a_play
 from tests.chaos.world import ORDERS, REPORTS, open_world
 from tests.fakes.eventually_true import eventually_true
 
@@ -42,7 +44,7 @@ class Stages:
         await asyncio.gather(*self.endings, return_exceptions=True)
 
     async def _play(self) -> None:
-        async with open_world() as world:
+        async with open_world(edit=ask_for_single_use) as world:
             await world.slots[0].start()
             await asyncio.gather(
                 world.start_witness(ORDERS, check="feed"),

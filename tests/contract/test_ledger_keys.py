@@ -1,12 +1,30 @@
 """Every key that a script of the ledger touches is declared, so a cluster can route it."""
 
-from broker.model.requests import SelectorKind
+from importlib import import_module
+from pkgutil import iter_modules
+
+from broker import store
+from broker.model.capability import CheckMode, ResourceServer
+from broker.model.requests import Selector, SelectorKind
+from broker.model.selection import Criteria, Selection
 from broker.store.connect import connect
-from broker.store.cut_ledger import Cut
+from broker.store.control_record import KeyChange
+from broker.store.cut_ledger import Cut, Standing
+from broker.store.evidence_ledger import EvidenceLedger, Lasting, Use
+from broker.store.feed_cursors import Cursor
+from broker.store.feed_log import FeedLog
+from broker.store.feed_subscribers import Connection
+from broker.store.link import Script
+from broker.store.live_leases import LiveLeases
+from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import Quota
+from broker.store.replicas import Replicas, Serving
+from broker.store.revocation_ledger import Order
+from broker.store.selection_ledger import SelectionLedger
 from broker.store.task_ledger import Extension
+from tests.fakes.clock import FakeClock
 from tests.fakes.key_audit import KeyAudit
-from tests.fakes.ledger_kit import FAR, LedgerKit
+from tests.fakes.ledger_kit import FAR, MINUTE, LedgerKit
 from tests.fakes.redis_servers import SingleServer
 
 
@@ -14,11 +32,25 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
     """All verbs of the ledger, watched from the server's side."""
     link = await connect(single.settings)
     async with KeyAudit(single) as audit:
-        await _everything(LedgerKit(link))
+        kit = LedgerKit(link)
+        await _everything(kit)
+        await _orders_and_work(kit)
+        await _watching(kit)
+        await _feed(FeedLog(link, "jit"), kit)
     await link.close()
 
-    assert audit.calls > 20
     assert audit.undeclared == []
+    assert {script.name for script in _all_scripts() if script.sha not in audit.scripts} == set()
+
+
+def _all_scripts() -> set[Script]:
+    """Every script that some module of the store has loaded."""
+    modules = [
+        import_module(f"broker.store.{found.name}") for found in iter_modules(store.__path__)
+    ]
+    return {
+        each for module in modules for each in vars(module).values() if isinstance(each, Script)
+    }
 
 
 async def _everything(kit: LedgerKit) -> None:
@@ -47,3 +79,51 @@ async def _everything(kit: LedgerKit) -> None:
     await kit.close(root)
     await kit.works(root.id)
     await kit.tree.forget(root)
+
+
+async def _orders_and_work(kit: LedgerKit) -> None:
+    selector = Selector(SelectorKind.SET, "f" * 64)
+    order = Order(kit.ids.revocation(0), selector, ("acme",), "a test", "operator:alice", "d")
+    await kit.orders.put(order)
+    await kit.orders.stands(order.id, "agent:somebody", {0: Standing(1, 1)})
+    await kit.orders.advance(order.id, 1)
+    picked = Selection("f" * 64, Criteria(), ("acme",), 0, "e", 1, "operator:alice", 1, {}, {})
+    await SelectionLedger(kit.link, kit.keys).keep(picked, ["l t"], MINUTE)
+    task = await kit.open(facts=1)
+    await kit.grant(task, facts=1)
+    await LiveLeases(kit.link, kit.keys).of(task)
+    await kit.tree.forget_at(task.id, 1)
+    for work in await kit.due.claim(int(task.id[2:4], 16), limit=9, hide_ms=1):
+        await kit.due.settle(work)
+
+
+async def _watching(kit: LedgerKit) -> None:
+    record = await kit.control.create()
+    await kit.control.read()
+    await kit.control.put_keys(record, (), KeyChange("added", "k1", "operator:alice", "a test"))
+    serving = Serving("broker-1", 1, "digest", (), 1, is_giving=True)
+    await Replicas(kit.link, kit.keys).report("one", serving)
+    clock = FakeClock()
+    evidence = EvidenceLedger(kit.link, kit.keys, kit.limits, clock)
+    lasting = Lasting(clock.now_ms(), clock.now_ms() + MINUTE)
+    await evidence.is_first("a" * 64, lasting, Use("one", "digest"))
+    await ProofLedger(kit.link, kit.keys).is_first("key", "proof")
+
+
+async def _feed(log: FeedLog, kit: LedgerKit) -> None:
+    await log.found()
+    for bucket in range(len(kit.keys.buckets)):
+        if page := await log.outboxes.page(bucket):
+            await log.append(bucket, page)
+            await log.outboxes.trim(page[-1])
+    at = await log.position()
+    server = ResourceServer("https://orders.example", CheckMode.FEED, frozenset({"acme"}))
+    connection = Connection("subscriber-1", "nonce")
+    await log.subscribers.join(server, connection, after=0, epoch="", most=9)
+    await log.subscribers.pulse(server.audience, [connection])
+    await log.subscribers.acknowledge(server.audience, "subscriber-1", at.seq)
+    await log.subscribers.confirmation(0, 1, server.audience, 0, staleness_ms=1, strict=True)
+    await log.cursors.store("sink", Cursor(at.seq, at.epoch, "head"))
+    await log.tidy()
+    await log.accept_loss(0, 1_000)
+    await log.rotate(at.epoch)

@@ -214,7 +214,7 @@ async def test_every_member_of_an_order(world: World) -> None:
         ("selector", {**good, "all": True}),
         ("in_tenant", {**good, "in_tenant": "a b"}),
         ("in_tenant", {"tenant": "acme", "reason": "x", "in_tenant": "acme"}),
-        ("in_tenant", {"all": True, "reason": "x", "in_tenant": "acme"}),
+        ("in_tenant", {"all": True, "reason": "x", "in_tenant": "a b"}),
         ("more", {**good, "more": 1}),
     ]
 

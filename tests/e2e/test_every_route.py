@@ -63,6 +63,7 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "showCredential": ABSENT,
     "giveCredentialBack": ABSENT,
     "renewCredential": ABSENT,
+    "listRevocations": (403, 403, 200, 403),
     "showRevocation": ABSENT,
     "reportRevocation": ABSENT,
     "showSelection": ABSENT,

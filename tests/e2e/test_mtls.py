@@ -1,24 +1,20 @@
 """X.509-SVIDs over real TLS: as evidence, and to bind credentials to (MT-1 to MT-4, B27)."""
 
-import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import jwt
 import pytest
 
 from broker.proof.confirmation import of_certificate
-from broker.settings.listening import Listen, TlsFiles
 from tests.fakes.cast import AGENT
-from tests.fakes.certificates import Authority, usage
+from tests.fakes.certificates import usage
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.issuer import encode
+from tests.fakes.tls_gate import Gate, open_gate
 from tests.fakes.trust_domain import FakeTrustDomain, SigningAuthority, Svid, uris
-from tests.fakes.world import World, issue_body
+from tests.fakes.world import World
 
 PROD, OTHER = FakeTrustDomain("prod.example"), FakeTrustDomain("other.example")
 PATH = "/agents/invoice-bot/pod-1"
@@ -36,71 +32,10 @@ when { principal.tenant == context.task.tenant };
 SINGLE_USE = ('@binding("mtls")', '@evidence("single-use")')
 
 
-class Gate:
-    """A broker that asks for certificates, and ways to call it."""
-
-    def __init__(self, world: World, server: Authority, folder: Path, port: int) -> None:
-        self.world = world
-        self._server = server
-        self._folder = folder
-        self._base = f"https://127.0.0.1:{port}"
-
-    @asynccontextmanager
-    async def calling(self, svid: Svid | None) -> AsyncIterator[aiohttp.ClientSession]:
-        """Open a session that shows a certificate, or none."""
-        tls = ssl.create_default_context(cafile=self._server.ca_file)
-        if svid is not None:
-            tls.load_cert_chain(*svid.write(self._folder, "client"))
-        connector = aiohttp.TCPConnector(ssl=tls)
-        async with aiohttp.ClientSession(self._base, connector=connector) as session:
-            yield session
-
-    async def status(self, svid: Svid | None, path: str, **headers: str) -> int:
-        """Return what a GET is answered with; 0 when TLS fails."""
-        try:
-            async with self.calling(svid) as session, session.get(path, headers=headers) as answer:
-                return answer.status
-        except (aiohttp.ClientError, ConnectionError, ssl.SSLError):
-            return 0
-
-    async def ask(self, svid: Svid, task: str, **headers: str) -> tuple[int, dict[str, Any]]:
-        """Ask for a credential."""
-        path = f"/v1/tasks/{task}/credentials"
-        async with (
-            self.calling(svid) as session,
-            session.post(path, json=issue_body(), headers=headers) as answer,
-        ):
-            return answer.status, await answer.json()
-
-
 @pytest.fixture
 async def gate(world: World, tmp_path: Path) -> Gate:
     """Start a second broker that trusts two trust domains and asks for certificates."""
-    for domain in (PROD, OTHER):
-        (world.config.folder / f"{domain.name}.json").write_bytes(domain.bundle())
-
-    def trust(file: Any) -> None:
-        file["trust_domains"] = [
-            {
-                "name": domain.name,
-                "trust_domain": domain.name,
-                "audience": "jit-broker",
-                "bundle": {
-                    "file": f"{domain.name}.json",
-                    "cooldown_seconds": 1,
-                    "refresh_seconds": 2,
-                },
-                "map": [{"path": "/agents/{name}/{instance}", "tenant": "acme"}],
-            }
-            for domain in (PROD, OTHER)
-        ]
-
-    world.config.edit("issuers.yaml", trust)
-    server = Authority(tmp_path, "server-ca")
-    cert, key = server.issue("server")
-    tls = TlsFiles(cert_file=cert, key_file=key, client_certificates=True)
-    await world.start(listen=Listen(port=0, tls=tls))
-    return Gate(world, server, tmp_path, world.running[1].server.addresses[0][1])
+    return await open_gate(world, tmp_path, PROD, OTHER)
 
 
 async def test_a_certificate_alone_says_who_calls(gate: Gate) -> None:

@@ -54,6 +54,7 @@ def shown(printed: str) -> dict[str, Any]:
 
 DEAD = [
     (["--all", "--yes"], EVERYTHING),
+    (["--all", "--in-tenant", "globex", "--yes"], {"stock"}),
     (["--tenant", "globex"], {"stock"}),
     (["--agent", "helper-bot"], {"child", "helper"}),
     (["--capability", "legacy-api"], {"legacy"}),

@@ -40,6 +40,8 @@ ORDERED = [
     (ROOT_OPERATOR, {"capability": "orders-api"}, EVERYTHING - {"legacy"}),
     (ROOT_OPERATOR, {"capability": "orders-api", "in_tenant": "acme"}, ACME - {"legacy"}),
     (ROOT_OPERATOR, {"agent": "stock-bot", "in_tenant": "acme"}, set()),
+    (ROOT_OPERATOR, {"all": True, "in_tenant": "acme"}, ACME),
+    (OPERATOR, {"all": True, "in_tenant": "acme"}, ACME),
     (ROOT_OPERATOR, {"tenant": "globex"}, {"stock"}),
     (ROOT_OPERATOR, {"issuer": ISSUERS[0], "in_tenant": "globex"}, {"stock"}),
 ]
@@ -74,7 +76,7 @@ async def test_an_order_on_one_thing_ends_it(world: World, kind: str) -> None:
 
     ordered = await world.revoke(OPERATOR, **{kind: named})
 
-    assert ordered.status == 200
+    assert (ordered.status, ordered["issued_before"]) == (200, None)
     assert await scene.alive() == EVERYTHING - dead
     await world.settle()
     receipts = await world.receipts(OPERATOR, f"/v1/revocations/{ordered['id']}/report")
@@ -89,6 +91,7 @@ async def test_an_operator_cannot_order_beyond_its_tenants(world: World) -> None
         await world.revoke(OPERATOR, tenant="globex"),
         await world.revoke(OPERATOR, tenant="no-such"),
         await world.revoke(OPERATOR, agent="stock-bot", in_tenant="globex"),
+        await world.revoke(OPERATOR, all=True, in_tenant="globex"),
         await world.revoke(OPERATOR, credential=scene.ids["stock"]),
         await world.revoke(OPERATOR, credential=f"l_00_{'a' * 26}"),
         await world.revoke(OPERATOR, task=scene.tasks["stock"]),

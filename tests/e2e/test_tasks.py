@@ -67,6 +67,36 @@ async def test_an_orchestrator_opens_nothing_beyond_its_tenant(world: World) -> 
     assert stocked.raw == invented.raw
 
 
+async def test_a_stranger_learns_nothing_of_a_tenant_from_its_refusals(world: World) -> None:
+    """Not whether the tenant exists, nor which capabilities and scopes it has (I16)."""
+    known = {"capability": "orders-api", "scopes": ["orders:read"]}
+    ceilings = [known, {**known, "scopes": ["no:such"]}, {**known, "capability": "no-such"}]
+    bodies = [task_body(**STOCK_TASK, ceiling=[ceiling]) for ceiling in ceilings]
+
+    answers = [
+        await world.post(ORCHESTRATOR, "/v1/tasks", body | {"tenant": tenant})
+        for body in bodies
+        for tenant in ("globex", "no-such-tenant")
+    ]
+
+    told = [{**answer.body, "decision": "d"} for answer in answers]
+    assert {answer.status for answer in answers} == {403}
+    assert all(each == told[0] for each in told)
+    assert all(answer["decision"].startswith("d_") for answer in answers)
+
+
+async def test_a_scope_that_a_capability_has_not_is_named(world: World) -> None:
+    """Whoever wrote a long list of scopes is told which of them it is, and what there is."""
+    ceiling = [{"capability": "orders-api", "scopes": ["orders:read", "orders:delete"]}]
+
+    answer = await world.post(ORCHESTRATOR, "/v1/tasks", task_body(ceiling=ceiling))
+
+    assert (answer.status, answer["field"]) == (400, "ceiling[0].scopes")
+    assert answer["detail"] == (
+        "orders-api has no orders:delete: send some of orders:read, orders:write"
+    )
+
+
 async def test_an_agent_opens_no_root_task(world: World) -> None:
     """The shipped policies let agents delegate, not begin."""
     answer = await world.post(AGENT, "/v1/tasks", task_body())

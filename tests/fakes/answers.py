@@ -146,6 +146,7 @@ def revocation(**changes: object) -> dict[str, object]:
         "selector": {"agent": "invoice-bot"},
         "reason": "leaked",
         "ordered_by": "operator:alice",
+        "ordered_at": "2026-11-24T05:01:00.000Z",
         "issued_before": "2026-11-24T05:01:00.000Z",
         "acknowledged": False,
         "pending_buckets": [7],

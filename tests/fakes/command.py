@@ -17,6 +17,12 @@ from tests.fakes.world import World
 PATIENCE_S: Final = 500
 """A command that takes longer is stuck."""
 
+OPEN: Final = [
+    *("task", "open", "--name", "reconcile-invoices", "--agent", "invoice-bot"),
+    *("--tenant", "acme", "--capability", "orders-api=orders:read", "--ttl", "10m"),
+]
+"""A command line that opens a task."""
+
 
 @dataclass(frozen=True)
 class Ended:

@@ -35,12 +35,12 @@ class KeyAudit:
 
     Attributes:
         undeclared: what was found, filled when the block ends.
-        calls: how many scripts were seen, to be sure that the audit saw something.
+        scripts: the digests of the scripts that were seen, to be sure that the audit saw them.
     """
 
     def __init__(self, server: SingleServer) -> None:
         self.undeclared: list[Undeclared] = []
-        self.calls = 0
+        self.scripts: set[str] = set()
         self._server = server
         self._monitor = UnixDomainSocketConnection(
             path=server.path, decode_responses=True, protocol=2, driver_info=None
@@ -78,7 +78,7 @@ class KeyAudit:
         for who, words in lines:
             if who != "lua":
                 script, declared = _declared(words)
-                self.calls += bool(script)
+                self.scripts.update({script} - {""})
                 continue
             for key in self._keys(words):
                 if key not in declared:

@@ -102,7 +102,9 @@ def a_receipt() -> Receipt:
 
 def a_revocation(selector: Selector) -> Revocation:
     """Make an order that stands everywhere."""
-    return Revocation(REVOCATION, selector, "compromised", "operator:olga", NOW_MS, ())
+    return Revocation(
+        REVOCATION, selector, "compromised", "operator:olga", NOW_MS, (), ordered_at_ms=NOW_MS
+    )
 
 
 async def a_key_set() -> KeySet:

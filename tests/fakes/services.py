@@ -18,7 +18,6 @@ from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
 from broker.model.lease import Lease, LeaseState
 from broker.model.principal import Kind, Principal
-from broker.model.receipt import ReceiptState, ReportPage
 from broker.model.requests import (
     ExtendTask,
     Introspected,
@@ -45,6 +44,7 @@ from broker.store.control_record import ControlRecord, GoneKey, Publication, Pub
 from broker.store.replicas import Replica, Serving
 from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
+from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
 from tests.fakes.samples import (
     AUDIENCE,
@@ -55,7 +55,6 @@ from tests.fakes.samples import (
     NOW_MS,
     a_key_set,
     a_lease,
-    a_receipt,
     a_revocation,
     a_task,
 )
@@ -310,26 +309,6 @@ class FakeCuts:
 
 
 @dataclass
-class FakeReports:
-    """Receipts."""
-
-    stage: Stage
-
-    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> ReportPage:
-        """Report of a task."""
-        page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "p.2/x")
-        return await self.stage.play("reports.of_task", caller, task, cursor, limit, answer=page)
-
-    async def of_revocation(
-        self, caller: Principal, revocation: RevocationId, cursor: str, limit: int
-    ) -> ReportPage:
-        """Report of an order."""
-        page = ReportPage((a_receipt(),), {ReceiptState.CONFIRMED: 1}, "")
-        arguments = (revocation, cursor, limit)
-        return await self.stage.play("reports.of_revocation", caller, *arguments, answer=page)
-
-
-@dataclass
 class FakeIntrospection:
     """Introspection: nothing is active unless the test says so."""
 
@@ -421,6 +400,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         issuance=FakeIssuance(stage),
         credentials=FakeCredentials(stage),
         revocations=FakeRevocations(stage),
+        order_list=FakeOrderList(stage),
         selections=FakeSelections(stage),
         cuts=FakeCuts(stage),
         reports=FakeReports(stage),

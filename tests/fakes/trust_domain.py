@@ -15,7 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.fakes.certificates import MAY_SIGN, draft, usage
@@ -51,7 +56,13 @@ class Svid:
             b"".join(c.public_bytes(Encoding.PEM) for c in (self.leaf, *self.intermediates))
         )
         key.write_bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        key.chmod(0o600)
         return chain, key
+
+    def encrypted_key(self, passphrase: bytes) -> bytes:
+        """Return the key in PEM, closed by a passphrase."""
+        closed = BestAvailableEncryption(passphrase)
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, closed)
 
 
 class SigningAuthority:
@@ -119,6 +130,10 @@ class FakeTrustDomain:
         public = public_jwk(signer.key, "", "ES256", use="x509-svid")
         chain = [base64.b64encode(der).decode()]
         return {n: v for n, v in public.items() if n not in {"kid", "alg"}} | {"x5c": chain}
+
+    def authority_pem(self) -> str:
+        """Write the authority's certificate, for a TLS server that asks clients for theirs."""
+        return self.authority.certificate.public_bytes(Encoding.PEM).decode()
 
     def bundle(self) -> bytes:
         """Write the bundle."""

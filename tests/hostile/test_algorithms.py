@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import math
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -283,6 +284,24 @@ async def test_m4_weak_and_costly_rsa_keys_are_left_out(bits: int, exponent: int
     token = sign_raw(
         encode({"alg": "RS256", "kid": "k1"}), encode(honest_claims(bench.clock)), RSA_2048, "RS256"
     )
+    assert await bench.reason_of(token) == Reason.UNKNOWN_KEY
+
+
+async def test_b10_rsa_keys_that_can_be_guessed_are_left_out() -> None:
+    """B10, B22: CVE-2017-15361 (ROCA); its moduli are powers of 65537 modulo small primes."""
+    bench = bench_for("RS256")
+    product = math.prod(n for n in range(2, 700) if all(n % d for d in range(2, n)))
+    modulus = pow(65537, 12_345, product) + product * ((3 << 2046) // product)
+    assert modulus.bit_length() == 2048
+    member = {
+        **public_jwk(RSA_2048, "guessable", "RS256"),
+        "n": base64url.encode(modulus.to_bytes(256, "big")),
+    }
+    bench.signer.members.append(member)
+    bench.source.document = bench.signer.jwks()
+    token = bench.signer.sign(honest_claims(bench.clock), kid="guessable")
+
+    assert await bench.attestation.attest(bench.token())
     assert await bench.reason_of(token) == Reason.UNKNOWN_KEY
 
 

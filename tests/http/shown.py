@@ -77,6 +77,7 @@ REVOCATION_JSON = {
     "selector": {"agent": "invoice-bot", "in_tenant": "acme"},
     "reason": "compromised",
     "ordered_by": "operator:olga",
+    "ordered_at": "2027-01-15T08:00:00.000Z",
     "issued_before": "2027-01-15T08:00:00.000Z",
     "acknowledged": True,
     "pending_buckets": [],

@@ -47,6 +47,8 @@ CALLER: Final = {
     "resource": "resource",
 }
 FEED: Final = "/v1/feed"
+NOT_THAT: Final = '"of-another-state"'
+"""What makes even the longest wait that is allowed end at once: there is something new."""
 
 
 def named(operation: Operation) -> str:
@@ -201,7 +203,9 @@ async def test_every_limit_of_a_parameter_is_the_codes_own(
     client: ClientSession, operation: Operation
 ) -> None:
     """Each one alone; a wrong value is refused by its name, never ignored."""
-    path = operation.path.format(**IDS)
+    path, headers = operation.path.format(**IDS), as_caller(operation)
+    if "wait" in operation.query:
+        headers |= {"If-None-Match": NOT_THAT}
     for name in operation.query:
         found = resolved(DOCUMENT["paths"][operation.path]["get"])["parameters"]
         declared = next(each["schema"] for each in found if each["name"] == name)
@@ -211,7 +215,7 @@ async def test_every_limit_of_a_parameter_is_the_codes_own(
             if name == "cursor" and probe.is_good:
                 continue  # well-formed, and still none of this list
             query = urlencode({name: str(probe.value)})
-            async with client.get(f"{path}?{query}", headers=as_caller(operation)) as answer:
+            async with client.get(f"{path}?{query}", headers=headers) as answer:
                 problem = await answer.json(content_type=None)
             expected = 200 if probe.is_good else 400
             assert answer.status == expected, (operation.name, query, problem)

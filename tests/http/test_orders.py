@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from aiohttp import ClientSession
 
+from broker.model.receipt import ReceiptFilter
 from broker.model.requests import (
+    RevocationFilter,
     Selector,
     SelectorKind,
 )
@@ -14,12 +17,14 @@ from tests.fakes.samples import (
     DECISION,
     ISSUER,
     LEASE,
+    NOW_MS,
     REVOCATION,
     TASK,
     a_revocation,
 )
 from tests.fakes.services import Stage
 from tests.http.shown import (
+    AGENT,
     OPERATOR,
     RECEIPT_JSON,
     REVOCATION_JSON,
@@ -35,6 +40,7 @@ from tests.http.shown import (
         ({"task": TASK}, Selector(SelectorKind.TASK, TASK)),
         ({"agent": "bot"}, Selector(SelectorKind.AGENT, "bot")),
         ({"agent": "bot", "in_tenant": "acme"}, Selector(SelectorKind.AGENT, "bot", "acme")),
+        ({"all": True, "in_tenant": "acme"}, Selector(SelectorKind.ALL, "", "acme")),
         ({"capability": "c", "in_tenant": "acme"}, Selector(SelectorKind.CAPABILITY, "c", "acme")),
         ({"issuer": ISSUER}, Selector(SelectorKind.ISSUER, ISSUER)),
         ({"tenant": "acme"}, Selector(SelectorKind.TENANT, "acme")),
@@ -87,6 +93,51 @@ async def test_an_order_can_be_looked_at(client: ClientSession, stage: Stage) ->
         "next": None,
     }
     assert stage.calls[2].arguments == (REVOCATION, "9", 100)
+
+
+async def test_the_list_of_orders_is_narrowed_and_paged(
+    client: ClientSession, stage: Stage
+) -> None:
+    """The filters reach the verb as they are meant, and the next page has them."""
+    asked = {
+        "tenant": "acme",
+        "ordered_by": "operator:olga",
+        "of": "agent",
+        "acknowledged": "false",
+        "ordered_after": "2027-01-15T08:00:00Z",
+        "ordered_before": "2027-01-15T08:00:01.5Z",
+    }
+    path = f"/v1/revocations?{urlencode(asked)}"
+
+    status, shown, _ = await call(client, "GET", f"{path}&limit=7", OPERATOR)
+    following = await call(client, "GET", shown["next"], OPERATOR)
+
+    which = RevocationFilter("acme", "operator:olga", "agent", False, NOW_MS, NOW_MS + 1_500)  # noqa: FBT003 - as declared
+    assert (status, shown["revocations"]) == (200, [REVOCATION_JSON])
+    assert (following[0], shown["next"].startswith(path)) == (200, True)
+    assert [each.arguments for each in stage.calls] == [
+        (which, "", 7),
+        (which, f"{NOW_MS}.3", 7),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        (f"/v1/revocations/{REVOCATION}/report", OPERATOR),
+        (f"/v1/tasks/{TASK}/report", AGENT),
+    ],
+)
+async def test_reports_are_narrowed(
+    client: ClientSession, stage: Stage, path: str, headers: dict[str, str]
+) -> None:
+    """The verb is told what is wanted."""
+    query = "state=confirmed&capability=orders-api&kind=jwt"
+
+    status, _, _ = await call(client, "GET", f"{path}?{query}", headers)
+
+    assert status == 200
+    assert stage.calls[1].arguments[-1] == ReceiptFilter("confirmed", "orders-api", "jwt")
 
 
 async def test_a_decision_is_explained(client: ClientSession, stage: Stage) -> None:

@@ -70,6 +70,21 @@ async def test_it_answers_as_soon_as_something_has_changed(
     assert waiting(server) == 0
 
 
+async def test_a_report_that_is_narrowed_to_a_state_is_never_final(
+    client: ClientSession, server: HttpServer, stage: Stage
+) -> None:
+    """What is left out may still come to that state."""
+    stage.answers["tasks.show"] = CLOSED
+    stage.answers["reports.of_task"] = ReportPage((), {}, "")
+    asked = asyncio.create_task(ask(client, f"{REPORT}?wait=30&state=pending", OPERATOR))
+    await until(lambda: waiting(server) == 1)
+
+    stage.answers["reports.of_task"] = PENDING
+
+    status, shown, _ = await asked
+    assert (status, shown["counts"]) == (200, {"pending": 1})
+
+
 async def test_a_heartbeat_is_no_change(client: ClientSession, stage: Stage) -> None:
     """Or nobody would ever wait on a task that is alive."""
     _, _, tag = await ask(client, SHOW, AGENT)

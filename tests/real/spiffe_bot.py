@@ -66,13 +66,16 @@ async def running(broker: str, address: str, **environment: str) -> AsyncIterato
 
 
 def stanza(domain: str, bundle: Mapping[str, object]) -> dict[str, object]:
-    """Declare a trust domain whose agents are those of ``acme``."""
+    """Declare a trust domain whose agents are those of ``acme``, and whose orchestrators ours."""
     return {
         "name": "workloads",
         "trust_domain": domain,
         "audience": AUDIENCE,
         "bundle": dict(bundle),
-        "map": [{"path": "/agents/{name}/{instance}", "tenant": "acme"}],
+        "map": [
+            {"path": "/agents/{name}/{instance}", "tenant": "acme"},
+            {"path": "/orchestrators/{name}/{instance}", "kind": "orchestrator"},
+        ],
     }
 
 

@@ -65,6 +65,19 @@ class WorkloadApi(workload_pb2_grpc.SpiffeWorkloadAPIServicer):
         svid = workload_pb2.JWTSVID(spiffe_id=self._id, svid=self._keys[kid].jwt_svid(claims))
         return workload_pb2.JWTSVIDResponse(svids=[svid])
 
+    def FetchX509SVID(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Answer one X.509-SVID, anew at each call, as if it had rotated."""
+        del request
+        self._admit(context)
+        domain = self._keys[KIDS[0]]
+        svid = domain.x509_svid("/" + self._id.split("/", 3)[3])
+        key = svid.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        bundle = domain.authority.certificate.public_bytes(Encoding.DER)
+        said = workload_pb2.X509SVID(
+            spiffe_id=self._id, x509_svid=svid.der, x509_svid_key=key, bundle=bundle
+        )
+        yield workload_pb2.X509SVIDResponse(svids=[said])
+
     def _admit(self, context: grpc.ServicerContext) -> None:
         if _SECURITY_HEADER not in [tuple(pair) for pair in context.invocation_metadata()]:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the security header is missing")

@@ -4,6 +4,7 @@ from typing import Final
 
 from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
+    ASKED_INSTANT,
     COUNT,
     DECISION_ID,
     DIGEST,
@@ -11,9 +12,11 @@ from broker.http.contract.parts import (
     INSTANT,
     KNOWN,
     LEASE_ID,
+    MAYBE_INSTANT,
     NAME,
     PAGE,
     REASON,
+    RECEIPTS,
     REVOCATION_ID,
     STRING,
     TASK_ID,
@@ -27,10 +30,12 @@ from broker.http.contract.schema import (
     array,
     described,
     nullable,
+    paged,
     record,
     ref,
     words,
 )
+from broker.model.requests import SelectorKind
 
 _SELECTORS: Final[dict[str, Schema]] = {
     "credential": LEASE_ID,
@@ -68,12 +73,14 @@ SCHEMAS: Final = {
             "selector": _SELECTOR,
             "reason": STRING,
             "ordered_by": STRING,
-            "issued_before": INSTANT,
+            "ordered_at": INSTANT,
+            "issued_before": described(MAYBE_INSTANT, "Of a cut that stands; else null."),
             "acknowledged": FLAG,
             "pending_buckets": array(COUNT),
         },
         {"progress": described(record({"ended": COUNT, "total": COUNT}), "Of an order on a set.")},
     ),
+    "RevocationPage": paged("revocations", ref("Revocation")),
     "Cut": record(
         {
             "selector": _SELECTOR,
@@ -97,7 +104,7 @@ SCHEMAS: Final = {
             },
         ),
         "Exactly one of credential, task, agent, capability, issuer, tenant, all and set. "
-        "`in_tenant` confines an agent, a capability or an issuer.",
+        "`in_tenant` confines an agent, a capability, an issuer or all.",
     ),
     "Decision": record(
         {
@@ -163,6 +170,24 @@ OPERATIONS: Final = (
     ),
     Operation(
         method="GET",
+        path="/v1/revocations",
+        name="listRevocations",
+        summary="List the orders within the caller's tenants, newest first",
+        callers=_OPERATOR,
+        query={
+            "tenant": described(NAME, "One that the order reaches."),
+            "ordered_by": described(NAME, "As an order shows it: `operator:alice`."),
+            "of": described(words(*SelectorKind), "What the order names."),
+            "acknowledged": words("true", "false"),
+            "ordered_after": ASKED_INSTANT,
+            "ordered_before": ASKED_INSTANT,
+            **PAGE,
+        },
+        answers={200: Answer("One page; it may be short before the last.", "RevocationPage")},
+        problems=("access-denied",),
+    ),
+    Operation(
+        method="GET",
         path="/v1/revocations/{revocation}",
         name="showRevocation",
         summary="Show an order",
@@ -178,7 +203,7 @@ OPERATIONS: Final = (
         name="reportRevocation",
         summary="Show the receipts of an order",
         callers=_OPERATOR,
-        query={**PAGE, "wait": WAIT},
+        query={**RECEIPTS, **PAGE, "wait": WAIT},
         headers=KNOWN,
         answers={200: Answer("One page of the report.", "RevocationReport", headers=("ETag",))},
         problems=("not-found",),

@@ -18,6 +18,7 @@ from broker.http.contract.schema import (
 from broker.http.query import DEFAULT_PAGE, MAX_PAGE
 from broker.http.waiting import MAX_SECONDS
 from broker.http.wire import MAX_LINES, MAX_REFERENCES, MAX_URL, MAX_WORD
+from broker.model.receipt import ReceiptState
 from broker.text import MAX_NAME, MAX_REASON, MAX_SCOPE
 
 _LETTERS: Final = "_[0-9a-f]{2}_[a-z2-7]{26}$"
@@ -58,10 +59,12 @@ INSTANT: Final[Schema] = {
     "format": "date-time",
     "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
 }
-MAYBE_INSTANT: Final[Schema] = INSTANT | {"type": ["string", "null"]}
-RECEIPT_STATE: Final = words(
-    "requested", "accepted", "confirmed", "pending", "expired", "irrevocable"
+ASKED_INSTANT: Final = form(
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?Z$",
+    "2027-01-15T08:00:00Z",
 )
+MAYBE_INSTANT: Final[Schema] = INSTANT | {"type": ["string", "null"]}
+RECEIPT_STATE: Final = words(*ReceiptState)
 
 CURSOR: Final = described(
     text(least=1, most=1024, pattern="^[A-Za-z0-9_-]+$"),
@@ -79,6 +82,13 @@ KNOWN: Final = {
 }
 PAGE: Final = {"cursor": CURSOR, "limit": LIMIT}
 """The parameters of every list."""
+
+RECEIPTS: Final = {
+    "state": RECEIPT_STATE,
+    "capability": NAME,
+    "kind": described(NAME, "The kind of credential: `jwt`."),
+}
+"""What a report is narrowed to; `counts` is of what is shown."""
 
 PATH: Final = {
     "task": TASK_ID,
@@ -110,6 +120,7 @@ PROBLEM: Final = described(
         {
             "field": described(STRING, "The member, parameter or header to mend."),
             "decision": described(DECISION_ID, "What an operator looks up to see why."),
+            "error": described(words("use_dpop_nonce"), "RFC 9449 §8, where a nonce is needed."),
             "grown": described(COUNT, "How many credentials have come to a set."),
             "shrunk": described(COUNT, "How many no longer belong to it."),
         },
@@ -126,6 +137,7 @@ OAUTH_ERROR: Final = described(
                 "invalid_request",
                 "server_error",
                 "temporarily_unavailable",
+                "use_dpop_nonce",
             ),
             "error_description": text(most=1024, pattern=r"^[ !#-\[\]-~]*$"),
         }

@@ -5,6 +5,7 @@ from typing import Final
 from broker.http.contract.failures import GIVING
 from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
+    ASKED_INSTANT,
     COUNT,
     FLAG,
     GLOB,
@@ -15,6 +16,7 @@ from broker.http.contract.parts import (
     OPTIONAL_TTL,
     PAGE,
     REASON,
+    RECEIPTS,
     REFERENCES,
     STRING,
     TASK_ID,
@@ -28,7 +30,6 @@ from broker.http.contract.schema import (
     Schema,
     array,
     described,
-    form,
     nullable,
     number,
     paged,
@@ -39,11 +40,6 @@ from broker.http.contract.schema import (
 from broker.http.wire import MAX_LINES
 
 _STATE: Final = words("open", "completed", "failed", "cancelled")
-
-_INSTANT: Final[Schema] = form(
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?Z$",
-    "2027-01-15T08:00:00Z",
-)
 
 _TASK: Final[dict[str, Schema]] = {
     "id": TASK_ID,
@@ -158,8 +154,8 @@ OPERATIONS: Final = (
             "state": _STATE,
             "capability": described(NAME, "One of the task's ceiling."),
             "name": GLOB,
-            "opened_after": _INSTANT,
-            "opened_before": _INSTANT,
+            "opened_after": ASKED_INSTANT,
+            "opened_before": ASKED_INSTANT,
             **PAGE,
         },
         answers={200: Answer("One page; it may be short before the last.", "TaskPage")},
@@ -181,7 +177,7 @@ OPERATIONS: Final = (
         name="reportTask",
         summary="Show the receipts of a task's end",
         callers=_LOOKERS,
-        query={**PAGE, "wait": WAIT},
+        query={**RECEIPTS, **PAGE, "wait": WAIT},
         headers=KNOWN,
         answers={200: Answer("One page of the report.", "TaskReport", headers=("ETag",))},
         problems=("not-found",),

@@ -4,85 +4,31 @@ Tokens are built from fragments that parsers disagree about, always signed by th
 only the reading decides. The other direction does not hold and should not: they are more lenient.
 """
 
-import asyncio
 from collections.abc import Callable
 
-import joserfc.errors
-import joserfc.jwk
-import joserfc.jwt
-import jwt
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from broker.attestation.compact import parse_compact
 from broker.attestation.trusted_issuer import TrustedIssuer
-from broker.clock import SystemClock
-from broker.errors import AttestationError
-from tests.fakes.attestation import AUDIENCE, ISSUER, honest_claims, trust
-from tests.fakes.clock import FakeClock
-from tests.fakes.issuer import EC_256, ScriptedSource, Signer, encode, public_jwk, sign_raw
-
-CLOCK = FakeClock(SystemClock().now_ms())
-NOW = CLOCK.now_ms() // 1000
-HEADER = encode({"alg": "ES256", "kid": "k1", "typ": "JWT"})
-LATER = NOW + 6 * 3600
-"""The others read this machine's clock: a token must outlive the whole run of the suite."""
-
-CLAIMS = encode(honest_claims(CLOCK, exp=LATER))
-JOSERFC_KEY = joserfc.jwk.import_key(public_jwk(EC_256, "k1", "ES256"))
-
-
-def accepted_by_us(issuer: TrustedIssuer, token: str) -> dict[str, object] | None:
-    """Return the claims when we accept the token."""
-    try:
-        parsed = parse_compact(token)
-        verifying = issuer.verify(parsed)
-        with pytest.raises(StopIteration):
-            verifying.send(None)
-    except AttestationError:
-        return None
-    return dict(parsed.unverified_claims)
-
-
-def accepted_by_pyjwt(token: str) -> dict[str, object] | None:
-    """Return the claims when PyJWT accepts the token, as its manual advises to call it."""
-    try:
-        return jwt.decode(
-            token,
-            EC_256.public_key(),
-            algorithms=["ES256"],
-            audience=AUDIENCE,
-            issuer=ISSUER,
-            leeway=30,
-            options={"require": ["exp", "iat", "iss", "aud", "sub"]},
-        )
-    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-        return None
-
-
-def accepted_by_joserfc(token: str) -> dict[str, object] | None:
-    """Return the claims when joserfc accepts the token."""
-    try:
-        decoded = joserfc.jwt.decode(token, JOSERFC_KEY, algorithms=["ES256"])
-        joserfc.jwt.JWTClaimsRegistry(
-            leeway=30,
-            iss={"essential": True, "value": ISSUER},
-            aud={"essential": True, "value": AUDIENCE},
-            sub={"essential": True},
-            exp={"essential": True},
-        ).validate(decoded.claims)
-    except (joserfc.errors.JoseError, ValueError, TypeError, OverflowError, RecursionError):
-        return None
-    return decoded.claims
+from tests.fakes.attestation import AUDIENCE
+from tests.fakes.issuer import EC_256, sign_raw
+from tests.fakes.three_readers import (
+    CLAIMS,
+    HEADER,
+    LATER,
+    NOW,
+    a_ready_issuer,
+    accepted_by_joserfc,
+    accepted_by_pyjwt,
+    accepted_by_us,
+)
 
 
 @pytest.fixture(scope="module")
 def issuer() -> TrustedIssuer:
     """Make a trusted issuer that has its keys."""
-    trusted = trust(ScriptedSource(Signer().jwks()), CLOCK)
-    asyncio.run(trusted.keys.refresh())
-    return trusted
+    return a_ready_issuer()
 
 
 DATES = [

@@ -1,6 +1,8 @@
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 import pytest
@@ -101,6 +103,48 @@ def test_an_unknown_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]) 
     assert main(["--nope"]) == exits.USAGE
 
     assert "--nope" in capsys.readouterr().err
+
+
+CLOSED = "import os, sys; os.closerange(0, 3); os.execv(sys.executable, sys.argv[1:])"
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (["help", "exit-codes"], exits.OK),
+        (["help", "exit-codes", "--json"], exits.OK),
+        (["revoke", "--all", "--reason", "x"], exits.USAGE),
+        (["tsak"], exits.USAGE),
+    ],
+)
+def test_a_command_runs_without_any_stream(line: list[str], code: int, tmp_path: Path) -> None:
+    """What starts it may have closed all three: it does what it shall, and its code says so."""
+    there = {"BROKER_URL": "http://127.0.0.1:9", "BROKER_TOKEN_FILE": str(tmp_path)}
+
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", CLOSED, sys.executable, "-m", "broker", *line],
+        env={**os.environ, **there},
+        check=False,
+    )
+
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_an_answer_without_room_is_told_of(form: list[str]) -> None:
+    """A full disk is a sentence, and no success."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "broker", "help", "exit-codes", *form],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == exits.REFUSED
+    assert "its answer cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_help_and_completion_load_no_heavy_library() -> None:

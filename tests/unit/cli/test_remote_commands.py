@@ -1,6 +1,5 @@
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from broker.cli import exits
 from broker.cli.main import main
 from tests.fakes import answers
 from tests.fakes import token_mint as mint
+from tests.fakes.command import OPEN
 from tests.fakes.scripted_broker import ScriptedBroker
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -16,23 +16,6 @@ TASK = f"/v1/tasks/{answers.TASK}"
 AGENT = "GET /v1/agents/invoice-bot"
 ORDER = f"/v1/revocations/{answers.REVOCATION}"
 STANDS = answers.revocation(acknowledged=True, pending_buckets=[])
-
-
-@pytest.fixture
-def broker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ScriptedBroker]:
-    """A scripted broker that the environment points the command at."""
-    token = tmp_path / "token"
-    token.write_text("workload.token.of-alice\n")
-    monkeypatch.setenv("BROKER_TOKEN_FILE", str(token))
-    with ScriptedBroker() as scripted:
-        monkeypatch.setenv("BROKER_URL", scripted.url)
-        yield scripted
-
-
-OPEN = [
-    *("task", "open", "--name", "reconcile-invoices", "--agent", "invoice-bot"),
-    *("--tenant", "acme", "--capability", "orders-api=orders:read", "--ttl", "10m"),
-]
 
 
 def test_opening_sends_what_was_said_and_nothing_else(broker: ScriptedBroker) -> None:
@@ -93,6 +76,38 @@ GOLDEN_CASES = {
             "POST /v1/revocations": (200, STANDS),
             f"GET {ORDER}/report": (200, answers.report(revocation=STANDS)),
         },
+    ),
+    "revocation-list": (
+        ["revocation", "list", "--by", "operator:alice", "--pending"],
+        {
+            "GET /v1/revocations?ordered_by=operator:alice&acknowledged=false": (
+                200,
+                {
+                    "revocations": [
+                        answers.revocation(progress=None),
+                        answers.revocation(
+                            selector={"set": "ab" * 32},
+                            reason="x\x1b[2Jy",
+                            progress={"ended": 20, "total": 300},
+                        ),
+                    ],
+                    "next": "/v1/revocations?acknowledged=false&cursor=YWJj&limit=100",
+                },
+            )
+        },
+    ),
+    "revocation-list-empty": (
+        ["revocation", "list", "--of", "agent", "--since", "2027-01-15T08:00:00Z"],
+        {
+            "GET /v1/revocations?of=agent&ordered_after=2027-01-15T08:00:00Z": (
+                200,
+                {"revocations": [], "next": None},
+            )
+        },
+    ),
+    "revocation-show": (
+        ["revocation", "show", answers.REVOCATION],
+        {f"GET {ORDER}": (200, answers.revocation())},
     ),
     "explain": (
         ["explain", answers.DECISION],
@@ -192,111 +207,6 @@ def test_ends_carry_their_reason(verb: str, broker: ScriptedBroker) -> None:
     assert main(["task", verb, answers.TASK, "--reason", "as planned"]) == exits.OK
 
     assert broker.asked[0].body == {"reason": "as planned"}
-
-
-def test_a_refusal_names_the_decision(
-    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Whoever is refused knows what to tell the operator."""
-    broker.answers["POST /v1/tasks"] = (
-        403,
-        answers.problem(403, "access-denied", decision=answers.DECISION),
-    )
-
-    assert main(OPEN) == exits.REFUSED
-
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert f"An operator can see why: broker explain {answers.DECISION}" in told.err
-
-
-def test_a_bad_field_is_named(broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the broker says of a field reaches the user."""
-    broker.answers["POST /v1/tasks"] = (
-        400,
-        answers.problem(400, "invalid-request", detail="at most 28800 here", field="ttl_seconds"),
-    )
-
-    assert main(OPEN) == exits.REFUSED
-
-    assert "at most 28800 here (field ttl_seconds)" in capsys.readouterr().err
-
-
-def test_a_server_s_words_cannot_act_on_the_terminal(
-    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """An error text with control sequences is shown, not obeyed."""
-    broker.answers["POST /v1/tasks"] = (400, answers.problem(400, "x", detail="a\x1b[2Jb"))
-
-    main(OPEN)
-
-    assert "a\\x1b[2Jb" in capsys.readouterr().err
-
-
-def test_no_access_now_is_another_code_than_no_access(
-    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A script can tell when it is worth to try again."""
-    broker.answers[f"POST {TASK}/complete"] = (503, answers.problem(503, "unavailable"))
-
-    assert main(["task", "complete", answers.TASK]) == exits.UNAVAILABLE
-
-    assert "unavailable" in capsys.readouterr().err
-
-
-def test_a_broker_that_is_not_there_is_named(
-    broker: ScriptedBroker,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """A connection that is refused is a sentence with the address."""
-    del broker
-    monkeypatch.setenv("BROKER_URL", "http://127.0.0.1:9")
-
-    assert main(["task", "complete", answers.TASK]) == exits.UNAVAILABLE
-
-    assert "No broker answers at http://127.0.0.1:9" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["task", "show", "t_7"], "not a well-formed id"),
-        (["task", "show", answers.TASK, "--broker", "http://broker.example"], "must be https"),
-        (["task", "show", answers.TASK, "--broker", "broker"], "must be absolute"),
-        (["revoke", "--reason", "x"], "say what to revoke, with some of --credential, --task"),
-        (["revoke", "--task", answers.TASK, "--agent", "a", "--reason", "x"], "with --dry-run"),
-        (["revoke", "--all", "--reason", "x"], "--all without a terminal needs --yes"),
-        (["revoke", "--agent", "a"], "Missing option '--reason'"),
-        ([*OPEN, "--ttl", "soon"], "is no duration; write 90s"),
-    ],
-)
-def test_a_wrong_command_line_sends_nothing(
-    arguments: list[str],
-    words: str,
-    broker: ScriptedBroker,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Usage errors are found before anybody is asked."""
-    assert main(arguments) == exits.USAGE
-
-    assert words in capsys.readouterr().err
-    assert broker.asked == []
-
-
-def test_a_token_comes_from_a_file_only(
-    broker: ScriptedBroker,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """A missing file is named, and nothing is sent without a token."""
-    monkeypatch.setenv("BROKER_TOKEN_FILE", str(tmp_path / "nowhere"))
-
-    assert main(["task", "list"]) == exits.REFUSED
-
-    assert "No workload token can be read from" in capsys.readouterr().err
-    assert broker.asked == []
 
 
 def test_everything_can_be_revoked_by_a_script(broker: ScriptedBroker) -> None:

@@ -3,7 +3,7 @@ import json
 
 from rich.console import Console
 
-from broker.cli.screen import Document, Screen, cell, fields, rows, stacked
+from broker.cli.screen import Document, Screen, cell, fields, page, rows, stacked
 
 
 def painted(*parts: object, width: int = 80) -> str:
@@ -49,6 +49,39 @@ def test_absent_members_are_left_out() -> None:
 def test_parts_are_stacked_with_a_line_between() -> None:
     """Two parts of an answer do not run into each other."""
     assert painted(stacked("one", "two")) == "one\n\ntwo\n"
+
+
+def test_an_id_is_whole_in_a_narrow_terminal() -> None:
+    """An id that is folded cannot be copied; other columns make room for it."""
+    task = "t_01_kvnkz2vmknkofjbrxj3uu3a2vc"
+    row = {
+        "id": task,
+        "agent": "invoice-bot",
+        "state": "cancelled",
+        "deadline": "2026-11-28T20:46Z",
+    }
+
+    printed = painted(rows([row], list(row), empty=""), width=60)
+
+    assert task in printed
+
+
+def test_lines_in_a_pipe_end_where_their_text_ends() -> None:
+    """Columns are padded between each other only: nobody has to cut a thousand spaces off."""
+    documents = [{"id": "t_1", "name": "a"}, {"id": "t_2", "name": "a longer name"}]
+    out = io.StringIO()
+
+    Screen(out, as_json=False).answer({}, lambda _: rows(documents, ["id", "name"], empty=""))
+
+    assert out.getvalue() == "id   name\nt_1  a\nt_2  a longer name\n"
+
+
+def test_a_page_says_where_the_next_one_begins() -> None:
+    """A list that goes on does not look like a whole one."""
+    document: Document = {"next": "/v1/tasks?cursor=YWJj&limit=1"}
+
+    assert painted(page("a table", document)) == "a table\n\nthere are more:  --cursor YWJj\n"
+    assert painted(page("a table", {"next": None})) == "a table\n"
 
 
 def test_json_is_the_answer_itself() -> None:

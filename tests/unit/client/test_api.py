@@ -112,6 +112,12 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
         {"agent": "invoice-bot", "reason": "leaked", "in_tenant": "acme"},
     ),
     (
+        "GET /v1/revocations",
+        {"revocations": [answers.revocation()], "next": None},
+        lambda c: c.operator.revocations(),
+        None,
+    ),
+    (
         f"GET /v1/revocations/{REVOCATION}",
         answers.revocation(),
         lambda c: c.operator.revocation(REVOCATION),
