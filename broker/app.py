@@ -31,7 +31,6 @@ from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
 from broker.http.panic import PanicDoor
-from broker.http.possession import Possession
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import KeySet, Services
@@ -41,7 +40,7 @@ from broker.metrics import Metrics
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.presence import Presence
-from broker.proof.dpop import ProofChecker
+from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
 from broker.replica import WATCHERS, Replica
@@ -321,7 +320,7 @@ class Broker:
             revisions=verbs.revisions,
             authenticate=callers.by_token,
             clients=callers,
-            possession=Possession(ProofChecker(self._clock, self.ledger.proofs), issuer),
+            possession=possession_of(self._settings, self._clock, self.ledger.proofs, self.replica),
             readiness=lambda: readiness(self.gate, self._settings.store.durability),
             jwks=self._jwks,
             metrics=self.metrics,

@@ -59,6 +59,16 @@ class InvalidProofError(InvalidRequestError):
     code = "invalid-dpop-proof"
 
 
+class NonceRequiredError(InvalidProofError):
+    """The DPoP proof needs the nonce that the answer brings (RFC 9449 §8): make it anew."""
+
+    code = "use-dpop-nonce"
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__("make the proof anew, with the nonce in DPoP-Nonce", field="DPoP")
+        self.nonce = nonce
+
+
 class IdempotencyConflictError(InvalidRequestError):
     """The same idempotency key came with another body: use a new key for a new request."""
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from broker.binding import is_held, is_met, key_for, latest_end_ms
 from broker.errors import (
+    AccessDeniedError,
     BindingRequiredError,
     InvalidRequestError,
     LeaseNotRenewableError,
@@ -140,10 +141,15 @@ class Issuance:
             digest=same.digest,
             manifest=signer.manifest,
         )
-        return await self._granted(new, published)
+        return await self._granted(new, published, query)
 
-    async def _granted(self, new: NewLease, published: Published) -> IssuedCredential:
-        lease = await self._granting.grant(new, published.quotas)
+    async def _granted(self, new: NewLease, published: Published, query: Query) -> IssuedCredential:
+        try:
+            lease = await self._granting.grant(new, published.quotas)
+        except AccessDeniedError as error:
+            raise await self._judgement.refuse(
+                published, query, error.reason, "a whole second of life, of task and evidence"
+            ) from None
         self._faults.reach("issue.granted")
         self._told(lease.spec.id)
         issued = IssuedCredential(lease, self._minting.sign(lease))
@@ -252,9 +258,7 @@ class Issuance:
         spec = await self._tree.spec(held.spec.task)
         if spec is None:
             raise NotFoundError("no such credential")
-        capability = _capability(published, held.spec.capability, spec.tenant)
-        if capability is None or not capability.renewable:
-            raise LeaseNotRenewableError("this capability is not renewable")
+        capability = _renewable(published, held)
         query = about_renewal(caller, spec, capability, held.spec, ttl_ms)
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
@@ -293,6 +297,21 @@ def _capability(published: Published, name: str, tenant: str) -> Capability | No
     """Find a capability; absent and another tenant's look the same (I16)."""
     capability = published.capabilities.get(name)
     return capability if capability is not None and tenant in capability.tenants else None
+
+
+def _renewable(published: Published, held: Lease) -> Capability:
+    """Find the capability of a lease that may be renewed.
+
+    Raises:
+        LeaseNotRenewableError: it is gone or forbids that, or has another audience by now: policy
+            would judge the one audience, and the token would be for the other.
+    """
+    capability = _capability(published, held.spec.capability, held.spec.tenant)
+    if capability is None or not capability.renewable:
+        raise LeaseNotRenewableError("this capability is not renewable")
+    if capability.audience != held.spec.audience:
+        raise LeaseNotRenewableError("this capability is for another audience by now")
+    return capability
 
 
 def _longest(published: Published, capability: Capability, obliged_ms: int | None) -> int:

@@ -43,6 +43,7 @@ from broker.client.verifier import Verifier
 from broker.client.view import View
 from broker.client.workload_api import workload_api_certificate, workload_api_token
 from broker.proof.dpop_key import DpopKey
+from broker.proof.nonces import DpopNonces
 from broker.secret import Secret
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "CertificateSource",
     "ClientError",
     "DpopKey",
+    "DpopNonces",
     "Endpoint",
     "FixedKeys",
     "HeldCredential",

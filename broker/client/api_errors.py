@@ -60,6 +60,13 @@ class ProofRejectedError(RequestRejectedError):
     remedy = "Make a proof for each request; check the base URL and this machine's clock."
 
 
+class NonceWantedError(ProofRejectedError):
+    """The DPoP proof needs a nonce; the client has sent it once more with one, and again not."""
+
+    codes: ClassVar[tuple[str, ...]] = ("use-dpop-nonce", "use_dpop_nonce")
+    remedy = "Check the broker's clocks and that all brokers have the same keys; then repeat it."
+
+
 class ContentTooLargeError(RequestRejectedError):
     """The body is longer than the broker reads."""
 

@@ -14,12 +14,14 @@ from urllib.parse import parse_qsl
 from broker.client.errors import (
     AuthorizationMalformedError,
     CannotVerifyError,
+    NonceMissingError,
     RefusalError,
     ScopeMissingError,
     TokenMissingError,
 )
 from broker.proof.authorization import Authorization, AuthorizationError, parse_authorization
 from broker.proof.dpop import PROOF_ALGORITHMS
+from broker.proof.nonces import NONCE_HEADER
 
 _QUOTABLE: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)
 """RFC 6750 §3: what may stand between quotes in a challenge."""
@@ -87,6 +89,8 @@ def refusal_answer(refusal: RefusalError, realm: str) -> RefusalAnswer:
     headers = [("Cache-Control", "no-store"), ("Content-Type", "application/json")]
     if not isinstance(refusal, CannotVerifyError):
         headers.append(("WWW-Authenticate", _challenge(refusal.scheme, {"realm": realm} | words)))
+    if isinstance(refusal, NonceMissingError):
+        headers.append((NONCE_HEADER, refusal.nonce))
     if refusal.retry_after_seconds:
         headers.append(("Retry-After", str(refusal.retry_after_seconds)))
     return RefusalAnswer(refusal.status, tuple(headers), json.dumps(words).encode())

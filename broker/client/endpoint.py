@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -96,6 +96,10 @@ class Endpoint:
     def url(self, *segments: str) -> URL:
         """Return the URL of a route; each segment is escaped."""
         return self._base.joinpath(*segments)
+
+    def heed(self, url: URL, headers: Mapping[str, str]) -> bool:
+        """Take the nonce out of an answer for the next proofs; tell whether it is news."""
+        return self._key is not None and self._key.heed(str(url), headers)
 
     @property
     def shows_certificate(self) -> bool:

@@ -222,6 +222,17 @@ class ProofRefusedError(VerificationError):
     scheme = "DPoP"
 
 
+class NonceMissingError(ProofRefusedError):
+    """The DPoP proof needs the nonce that the answer brings (RFC 9449 §9)."""
+
+    error = "use_dpop_nonce"
+    advice = "Make the proof anew, with the nonce in DPoP-Nonce, and send the request once more."
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__()
+        self.nonce = nonce
+
+
 class ScopeMissingError(VerificationError):
     """The token is good and does not reach this far. ``scopes`` is what the request needs."""
 

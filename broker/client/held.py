@@ -13,7 +13,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -158,6 +158,15 @@ class HeldCredential:
         if self._dpop_key is None:
             raise KeyNeededError("the credential is bound to a key that this client was not given")
         return self._dpop_key.headers(method, url, token=token)
+
+    def heed(self, url: str, headers: Mapping[str, str]) -> bool:
+        """Take the DPoP nonce out of a resource server's answer (RFC 9449 §9).
+
+        Returns:
+            Whether it is another than before: a request that was refused for want of it (401,
+            ``use_dpop_nonce``) may be sent once more, with new :meth:`headers`.
+        """
+        return self._dpop_key is not None and self._dpop_key.heed(url, headers)
 
     async def tls_context(self) -> ssl.SSLContext:
         """Return what to connect with for one request: it shows the certificate bound to.

@@ -12,7 +12,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import aiohttp
@@ -29,6 +29,7 @@ from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
 from broker.clock import Clock, SystemClock
+from broker.proof.nonces import DpopNonces
 
 Check = Literal["feed", "introspect", "offline"]
 """How a resource server learns of revocations: as it is registered with the broker."""
@@ -49,6 +50,7 @@ def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its defau
     allow_plain_http: bool = False,
     clock: Clock | None = None,
     base_url: str = "",
+    nonces: DpopNonces | None = None,
     tls: Tls | None = None,
 ) -> AbstractAsyncContextManager[Verifier]:
     """Open a verifier that can judge at once, and close everything of it at the end.
@@ -58,17 +60,16 @@ def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its defau
         audience: this resource server, as registered with the broker.
         token_source: returns this server's own workload token; ``offline`` needs none.
         issuer: the broker's ``iss``, if it is not ``broker_url`` byte for byte.
-        check: ``feed`` follows revocations and verifies without a request; ``introspect`` asks for
-            each token; ``offline`` lets tokens die of age.
-        max_age_ms: for ``feed``: the staleness bound of the registration; beyond it every token
-            is refused.
+        check: ``feed`` follows revocations, ``introspect`` asks for each token, ``offline`` waits.
+        max_age_ms: for ``feed``: the registered staleness bound; beyond it all are refused.
         cache_ms: for ``introspect``: how long a yes is remembered, as registered.
         subscriber: for ``feed``: this process's own stable name; one is made up without it.
         leeway_ms: by how much this machine's clock may be ahead of the broker's.
-        open_within_seconds: how long to wait for the broker's keys and, for ``feed``, its view.
+        open_within_seconds: how long to wait for the broker's keys and the feed's view.
         allow_plain_http: True lets tokens travel in clear text to another machine.
         clock: this machine's clocks.
         base_url: where clients reach this server: without it DPoP-bound tokens are refused.
+        nonces: when given, DPoP proofs need one of them (:class:`Possession`).
         tls: whom to believe, and this server's own certificate, which may stand for a token.
 
     Raises:
@@ -78,7 +79,7 @@ def open_verifier(  # noqa: PLR0913  one keyword per choice, each with its defau
     mode = _Mode(check, max_age_ms, cache_ms, subscriber)
     place = _Place(broker_url, token_source, allow_plain_http, tls)
     trust = _Trust(issuer or broker_url, audience, leeway_ms, clock or SystemClock(), base_url)
-    return _opened(place, mode, trust, open_within_seconds)
+    return _opened(place, mode, replace(trust, nonces=nonces), open_within_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class _Trust:
     leeway_ms: int
     clock: Clock
     base_url: str
+    nonces: DpopNonces | None = None
 
     def verifier(self, keys: JwksKeys, liveness: Liveness) -> Verifier:
         return Verifier(
@@ -141,7 +143,7 @@ class _Trust:
             liveness=liveness,
             clock=self.clock,
             leeway_ms=self.leeway_ms,
-            possession=Possession(self.clock, base_url=self.base_url),
+            possession=Possession(self.clock, base_url=self.base_url, nonces=self.nonces),
         )
 
 

@@ -11,6 +11,7 @@ from broker.client.bearer import Presented, authorization_of
 from broker.client.errors import (
     CertificateUnprovenError,
     KeyUnprovenError,
+    NonceMissingError,
     ProofRefusedError,
 )
 from broker.client.token import VerifiedToken
@@ -23,8 +24,9 @@ from broker.proof.confirmation import (
     ProvenKeys,
     of_certificate,
 )
-from broker.proof.dpop import ProofChecker, ProofError, Target
+from broker.proof.dpop import NonceError, ProofChecker, ProofError, Target
 from broker.proof.holding import UnheldError, ensure_held, ensure_scheme
+from broker.proof.nonces import DpopNonces
 from broker.proof.replays import MemoryReplays, Replays
 from broker.proof.target import same_target
 
@@ -34,7 +36,14 @@ _PATHLESS: Final = ("?", "#")
 class Possession:
     """Checks bound tokens against their requests. One for all requests of a process."""
 
-    def __init__(self, clock: Clock, *, base_url: str = "", replays: Replays | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        base_url: str = "",
+        replays: Replays | None = None,
+        nonces: DpopNonces | None = None,
+    ) -> None:
         """Fix what proofs are checked by.
 
         Args:
@@ -43,6 +52,8 @@ class Possession:
                 it every token that is bound to a DPoP key is refused. Never from ``Host``.
             replays: which proofs were used. By default this process remembers; give a shared one
                 where several processes serve one URL.
+            nonces: when given, a proof needs one of them (RFC 9449 §9). Where several processes
+                serve one URL, make them of one key.
 
         Raises:
             ValueError: the URL is none, or has a query or a fragment.
@@ -51,7 +62,7 @@ class Possession:
         if base and (any(mark in base for mark in _PATHLESS) or not same_target(base, base)):
             raise ValueError("base_url is this server's own URL: https://host, without a query")
         self._base = base
-        self._checker = ProofChecker(clock, replays or MemoryReplays(clock))
+        self._checker = ProofChecker(clock, replays or MemoryReplays(clock), nonces)
 
     async def ensure_held(
         self, token: VerifiedToken, raw: str, presented: Presented | None
@@ -64,6 +75,7 @@ class Possession:
         Raises:
             KeyUnprovenError: nothing proves the key, or another one is proven.
             CertificateUnprovenError: the same of a client certificate.
+            NonceMissingError: there is a proof, and it needs a nonce.
             ProofRefusedError: there is a proof, and it is refused.
         """
         scheme = None if presented is None else authorization_of(presented).scheme
@@ -95,6 +107,8 @@ class Possession:
         target = Target(presented.method, self._base + presented.path)
         try:
             return await self._checker.check(presented.proofs[0], target, token=raw, wanted=key)
+        except NonceError as error:
+            raise NonceMissingError(error.nonce) from None
         except ProofError as error:
             raise ProofRefusedError(str(error)) from None
 

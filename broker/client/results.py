@@ -140,7 +140,7 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     ordered_by: str
     ordered_at: datetime
-    issued_before: datetime
+    issued_before: datetime | None
     acknowledged: bool
     pending_buckets: tuple[int, ...]
     progress: Progress | None = None

@@ -112,6 +112,7 @@ class Subscription:
             timeout=self._timeout,
             ssl=await self._endpoint.tls_context(),
         ) as answer:
+            self._endpoint.heed(url, answer.headers)
             if answer.status != HTTPStatus.OK or answer.content_type != "text/event-stream":
                 raise FeedError(f"the broker answered {answer.status}, not a stream of events")
             self._view.connected()

@@ -13,7 +13,7 @@ Threads may share one client. A forked child must make its own.
 import asyncio
 import inspect
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
@@ -107,6 +107,10 @@ class SyncHeldCredential:
     def headers(self, method: str, url: str) -> dict[str, str]:
         """Return the headers of one request (:meth:`HeldCredential.headers`)."""
         return self._thread.run(self._held.headers(method, url))
+
+    def heed(self, url: str, headers: Mapping[str, str]) -> bool:
+        """Take the DPoP nonce out of a resource server's answer (:meth:`HeldCredential.heed`)."""
+        return self._held.heed(url, headers)
 
     def tls_context(self) -> ssl.SSLContext:
         """Return what to connect with when bound to a certificate.

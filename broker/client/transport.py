@@ -4,6 +4,7 @@
 * A call whose answer was lost, or that the broker asks to repeat later, is sent again only if that
   has the effect of sending it once: a GET, a DELETE, or a POST with an idempotency key, and then
   with the same key.
+* A refusal that asks for a DPoP nonce (RFC 9449 §8) is answered once, by a new proof with it.
 * Delays are jittered, never shorter than ``Retry-After``, and end at the call's patience: who would
   have to wait longer gets the refusal now, which says how long.
 """
@@ -19,7 +20,7 @@ import msgspec
 from yarl import URL
 
 from broker import strict_json
-from broker.client.api_errors import refusal
+from broker.client.api_errors import NonceWantedError, refusal
 from broker.client.backoff import Backoff
 from broker.client.certificate_errors import CertificateDoubtedError, CertificateRefusedError
 from broker.client.endpoint import MAX_ANSWER_BYTES, Endpoint, read_bounded
@@ -87,11 +88,20 @@ class Answer:
     body: bytes = field(repr=False)
     retry_after: str = ""
     content_type: str = ""
+    has_new_nonce: bool = False
+    """Whether it brought a DPoP nonce that was not known before."""
 
     @property
     def is_good(self) -> bool:
         """Tell whether it is what was asked for."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def asks_for_nonce(self) -> bool:
+        """Tell whether a proof with the nonce that it brought is all that was wanting."""
+        if not self.has_new_nonce or self.status < HTTPStatus.BAD_REQUEST:
+            return False
+        return isinstance(refusal(self.status, self.body), NonceWantedError)
 
     @property
     def asks_to_repeat(self) -> bool:
@@ -189,6 +199,8 @@ class Transport:
 
         try:
             answer = await self._send_once(call, self._seconds_left(ends_ms))
+            if answer.asks_for_nonce:  # refused before anything was done, so any call; and once
+                answer = await self._send_once(call, self._seconds_left(ends_ms))
         except (NotSentError, ReplyLostError) as error:
             is_safe = call.is_repeatable or (isinstance(error, NotSentError) and not call.is_probe)
             if delay_seconds is None or not is_safe or not may_wait(delay_seconds):
@@ -227,7 +239,8 @@ class Transport:
             ) as answer:
                 body = await read_bounded(answer)
                 retry_after = answer.headers.get("Retry-After", "")
-                return Answer(answer.status, body, retry_after, answer.content_type)
+                is_news = self._endpoint.heed(url, answer.headers)
+                return Answer(answer.status, body, retry_after, answer.content_type, is_news)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unreachable(error, shows=self._endpoint.shows_certificate) from error
 

@@ -73,10 +73,12 @@ class Bodies:
                 max_num_fields=_MAX_FORM_FIELDS,
             )
         except ValueError as error:
-            raise InvalidRequestError("the form is not well-formed") from error
+            raise InvalidRequestError("the form is not well-formed", field="body") from error
         fields = dict(pairs)
         if len(fields) != len(pairs):
-            raise InvalidRequestError("a parameter appears twice")
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InvalidRequestError("send this parameter once", field=twice[:_SHOWN])
         return {name: value for name, value in fields.items() if value}
 
     def _shaped(self, data: bytes, shape: type[B]) -> B:
@@ -117,7 +119,7 @@ def _named(message: str) -> InvalidRequestError:
     what, path = (match["what"], match["path"] or "") if match else (message, "")
     member = _MEMBER.fullmatch(what)
     if member is None:
-        return InvalidRequestError(what[0].lower() + what[1:], field=path[:_SHOWN])
+        return InvalidRequestError(what[0].lower() + what[1:], field=path[:_SHOWN] or "body")
     is_unknown = "unknown" in member["fault"]
     text = "there is no such member" if is_unknown else "this member is required"
     joined = f"{path}.{member['name']}" if path else member["name"]

@@ -79,6 +79,8 @@ class Edge:
             response = await self._admitted(request, handler, path)
         except Exception as error:  # noqa: BLE001 - the one place that answers whatever went wrong
             response = self._refusal(request, error)
+        if not response.prepared:
+            response.headers.update(self._possession.news(request))
         self._metrics.requested(request.method if path else "", path, response.status)
         self._journal.answered(request, path, response.status, loop.time() - started)
         return response

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from broker import errors
 from broker.http import refusals
+from broker.proof.nonces import NONCE_HEADER
 
 TYPE_BASE: Final = "https://jit-broker.example/problems/"
 """How every ``type`` begins: the same at every installation, so that a client can branch on it."""
@@ -62,6 +63,9 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.InvalidProofError: Row(
             400, "Invalid DPoP proof", "", shows_text=True, oauth="invalid_dpop_proof"
         ),
+        errors.NonceRequiredError: Row(
+            400, "DPoP nonce required", "", shows_text=True, oauth="use_dpop_nonce"
+        ),
         errors.IdempotencyConflictError: Row(422, "Idempotency key reused", "", shows_text=True),
         errors.AttestationError: Row(
             401,
@@ -72,7 +76,7 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.AccessDeniedError: Row(
             403,
             "Access denied",
-            "This is refused; an operator can look the decision up.",
+            "This is refused to this caller.",
             oauth="access_denied",
         ),
         errors.BindingRequiredError: Row(
@@ -161,6 +165,9 @@ def word_of(kind: type[Exception]) -> str:
 
 
 def _detail(error: Exception, row: Row) -> str:
+    is_plain = row is TABLE[errors.AccessDeniedError]
+    if is_plain and isinstance(error, errors.AccessDeniedError) and error.decision_id:
+        return "This is refused; an operator can look the decision up."
     return str(error) if row.shows_text else row.detail
 
 
@@ -175,6 +182,8 @@ def _problem(error: Exception, row: Row) -> dict[str, object]:
         body["field"] = error.field
     if isinstance(error, errors.AccessDeniedError) and error.decision_id:
         body["decision"] = error.decision_id
+    if isinstance(error, errors.NonceRequiredError):
+        body["error"] = row.oauth  # RFC 9449 §8: what client libraries look for
     if isinstance(error, errors.SelectionChangedError):
         body |= {"grown": error.grown, "shrunk": error.shrunk}
     return body
@@ -190,6 +199,8 @@ def _headers(error: Exception) -> dict[str, str]:
     match error:
         case errors.AttestationError():
             return {"WWW-Authenticate": "Bearer"}
+        case errors.NonceRequiredError(nonce=nonce):
+            return {NONCE_HEADER: nonce}
         case errors.QuotaExceededError(retry_after_ms=wait_ms):
             return {"Retry-After": str(max(1, math.ceil(wait_ms / 1000)))}
         case refusals.MethodNotAllowedError(allowed=allowed):

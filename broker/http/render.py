@@ -155,7 +155,7 @@ def revocation(value: Revocation) -> Json:
         "reason": value.reason,
         "ordered_by": value.ordered_by,
         "ordered_at": rfc3339(value.ordered_at_ms),
-        "issued_before": rfc3339(value.issued_before_ms),
+        "issued_before": _instant(value.issued_before_ms),
         "acknowledged": value.is_acknowledged,
         "pending_buckets": value.pending_buckets,
     } | _progress(value.progress)

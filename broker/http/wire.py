@@ -31,6 +31,9 @@ Word = Annotated[str, Meta(min_length=1, max_length=MAX_WORD)]
 Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL)]
 Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
 Seconds = Annotated[int, Meta(ge=1)]
+Life = Annotated[int, Meta(ge=2)]
+"""Of a credential: tokens end at a whole second, so of one second nothing might be left."""
+
 Scopes = Annotated[list[Word], Meta(min_length=1, max_length=MAX_LINES)]
 References = Annotated[list[Word], Meta(max_length=MAX_REFERENCES)]
 Labels = Annotated[dict[Word, Word], Meta(max_length=MAX_REFERENCES)]
@@ -91,7 +94,7 @@ class IssueBody(Body):
 
     capability: Word
     scopes: Scopes
-    ttl_seconds: Seconds | None = None
+    ttl_seconds: Life | None = None
     labels: Labels = {}
 
 

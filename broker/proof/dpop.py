@@ -18,6 +18,7 @@ from broker import base64url, strict_json
 from broker.clock import Clock
 from broker.errors import InvalidRequestError
 from broker.proof.confirmation import Binding, Confirmation
+from broker.proof.nonces import DpopNonces
 from broker.proof.public_jwk import (
     SECRET_MEMBERS,
     UnfitJwkError,
@@ -55,6 +56,14 @@ class ProofError(ValueError):
     """The proof is refused. The text is a constant and never echoes the input."""
 
 
+class NonceError(ProofError):
+    """The proof has no nonce, or one that is not ours or too old; ``nonce`` is the one to use."""
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__("the proof needs the nonce that DPoP-Nonce holds")
+        self.nonce = nonce
+
+
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     typ: str
     alg: Literal["ES256", "EdDSA"]
@@ -67,6 +76,7 @@ class _Claims(msgspec.Struct, frozen=True):
     htu: str
     iat: int
     ath: str | None = None
+    nonce: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ class SignedProof:
     url: str
     issued_at_s: int
     token_hash: str | None
+    nonce: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +103,11 @@ class Target:
 class ProofChecker:
     """Accepts each proof once, for the request it was made for, shortly after it was made."""
 
-    def __init__(self, clock: Clock, replays: Replays) -> None:
+    def __init__(self, clock: Clock, replays: Replays, nonces: DpopNonces | None = None) -> None:
+        """Fix what proofs are checked by; with ``nonces``, each proof needs one of them."""
         self._clock = clock
         self._replays = replays
+        self._nonces = nonces
 
     async def check(
         self,
@@ -116,6 +129,7 @@ class ProofChecker:
             wanted: the only key that will do, if any.
 
         Raises:
+            NonceError: all else may be right, and it has no nonce of ours that is good now.
             ProofError: it is refused.
         """
         proof = read_proof(text)
@@ -126,8 +140,16 @@ class ProofChecker:
             raise ProofError("ath is missing")
         if proof.token_hash not in {None, hash_of(token)}:
             raise ProofError("ath is another token's")
+        self._check_nonce(proof)
         await self._use_up(proof)
         return proof.key
+
+    def _check_nonce(self, proof: SignedProof) -> None:
+        """Hold a proof to §8: before it is used up, for it may have to be made anew."""
+        if self._nonces is None:
+            return
+        if proof.nonce is None or not self._nonces.is_good(proof.nonce):
+            raise NonceError(self._nonces.newest())
 
     def _check_claims(self, proof: SignedProof, target: Target) -> None:
         if proof.method != target.method:
@@ -170,7 +192,9 @@ def read_proof(text: str) -> SignedProof:
     claims = _read(shape[2], _Claims, "jti, htm, htu or iat is missing or malformed")
     if not (claims.jti and 0 < claims.iat <= _LAST_SECOND):
         raise ProofError("jti is empty, or iat no date")
-    return SignedProof(key, claims.jti, claims.htm, claims.htu, claims.iat, claims.ath)
+    return SignedProof(
+        key, claims.jti, claims.htm, claims.htu, claims.iat, claims.ath, claims.nonce
+    )
 
 
 def _verified(header: _Header, signing_input: bytes, signature: bytes) -> Confirmation:

@@ -17,6 +17,7 @@ from jwt.utils import der_to_raw_signature
 from broker import base64url
 from broker.clock import Clock, SystemClock
 from broker.proof.dpop import PROOF_TYPE, hash_of
+from broker.proof.nonce_book import NonceBook
 from broker.proof.public_jwk import thumbprint_of
 
 _CURVE: Final = ec.SECP256R1()
@@ -44,6 +45,7 @@ class DpopKey:
         members = ECAlgorithm.to_jwk(private_key.public_key(), as_dict=True)
         self._jwk = {name: members[name] for name in ("kty", "crv", "x", "y")}
         self.thumbprint = thumbprint_of(self._jwk)
+        self._nonces = NonceBook()
 
     @classmethod
     def generate(cls, clock: Clock | None = None) -> Self:
@@ -86,7 +88,18 @@ class DpopKey:
         }
         if token:
             claims["ath"] = hash_of(token)
+        if nonce := self._nonces.newest(url):
+            claims["nonce"] = nonce
         return self._sign(claims)
+
+    def heed(self, url: str, headers: Mapping[str, str]) -> bool:
+        """Take the nonce out of an answer, for the next proofs to this URL's origin (§8, §9).
+
+        Returns:
+            Whether it is another than before. A request that was refused with
+            ``use_dpop_nonce`` may then be sent once more, with a new proof.
+        """
+        return self._nonces.note(url, headers)
 
     def headers(self, method: str, url: str, *, token: str) -> dict[str, str]:
         """Return all that a request to a resource server carries: the token and its proof."""

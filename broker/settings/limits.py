@@ -100,6 +100,16 @@ class FeedLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             )
 
 
+class Dpop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Proofs of possession (RFC 9449)."""
+
+    require_nonce: bool = False
+    """Take a proof only with a nonce of ours, which it then cannot have been made before. Every
+    client must know nonces; ours do. Default false."""
+    nonce_seconds: Annotated[int, Meta(ge=10, le=3_600)] = 300
+    """How long a nonce is good at least, and half of how long at most. Default 300."""
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The service's own log, on standard error. The audit trail is another thing."""
 

@@ -16,6 +16,7 @@ from msgspec import Meta
 from broker.settings.fault import Fault
 from broker.settings.limits import (
     ClockLimits,
+    Dpop,
     FeedLimits,
     Limits,
     Log,
@@ -102,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reaper: Reaper = msgspec.field(default_factory=Reaper)
     clock: ClockLimits = msgspec.field(default_factory=ClockLimits)
     feed: FeedLimits = msgspec.field(default_factory=FeedLimits)
+    dpop: Dpop = msgspec.field(default_factory=Dpop)
     retention_seconds: Seconds = 604_800
     """How long the ledger remembers what has ended. Default 604800, a week."""
     drain_seconds: Seconds = 10

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.utils import der_to_raw_signature
 
 from broker import base64url
@@ -21,6 +22,9 @@ SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256")
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068's media type, no password
 
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+
+_DERIVED_BYTES: Final = 32
+"""Also the length of either kind of private key."""
 
 _CURVE: Final = ec.SECP256R1()
 _ECDSA: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
@@ -42,6 +46,7 @@ class SigningKey:
             "alg": self.alg,
             "use": "sig",
         }
+        self.nonce_key = _derived(private_key, b"jit-broker dpop nonce key 1")
         # The same for every token of this key, so it is encoded once.
         self._prefix = _encode({"alg": self.alg, "kid": kid, "typ": token_type}) + "."
 
@@ -80,6 +85,15 @@ def _bind(private_key: PrivateKey) -> tuple[str, Callable[[bytes], bytes]]:
     if private_key.curve.name == _CURVE.name:
         return "ES256", lambda data: der_to_raw_signature(private_key.sign(data, _ECDSA), _CURVE)
     raise UnfitKeyError("neither an Ed25519 nor a P-256 key")
+
+
+def _derived(private_key: PrivateKey, purpose: bytes) -> bytes:
+    """Derive another key for one purpose (RFC 5869): whoever has it learns nothing of this one."""
+    if isinstance(private_key, ed25519.Ed25519PrivateKey):
+        secret = private_key.private_bytes_raw()
+    else:
+        secret = private_key.private_numbers().private_value.to_bytes(_DERIVED_BYTES, "big")
+    return HKDF(hashes.SHA256(), _DERIVED_BYTES, salt=None, info=purpose).derive(secret)
 
 
 def _public_members(private_key: PrivateKey) -> dict[str, str]:

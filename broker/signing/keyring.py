@@ -55,6 +55,15 @@ class Keyring:
         """Name the published keys whose private halves are here."""
         return tuple(kid for kid, half in self._halves.items() if isinstance(half, SigningKey))
 
+    def nonce_keys(self) -> tuple[bytes, ...]:
+        """Return what nonces are made of, the active key's first: the same at every replica.
+
+        Those of all published keys, because replicas follow a change of keys one after another.
+        """
+        here = [half for half in self._halves.values() if isinstance(half, SigningKey)]
+        active = "" if self._active is None else self._active.kid
+        return tuple(half.nonce_key for half in sorted(here, key=lambda half: half.kid != active))
+
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the JWK Set of all published keys, whatever their state."""
         return {"keys": [dict(key.jwk) for key in self._published.values()]}

@@ -213,6 +213,14 @@ async def test_a_public_answer_never_depends_on_the_kind_of_absence(
     assert len({answer.raw for answer in answers}) == 1
 
 
+async def test_a_refusal_without_a_decision_sends_nobody_to_look_one_up(world: World) -> None:
+    """A kind of caller that a route is not for gets no promise of an explanation."""
+    answer = await world.get(AGENT, "/v1/agents")
+
+    assert (answer.status, answer.code) == (403, "access-denied")
+    assert "decision" not in answer.raw.decode()
+
+
 async def test_operators_alone_look_decisions_up(world: World) -> None:
     """Of their own tenants; a foreign one is as absent as one that never was."""
     task = await world.open()

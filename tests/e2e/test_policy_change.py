@@ -167,6 +167,42 @@ async def test_renewing_asks_policy_again(world: World) -> None:
     assert (refused.status, refused.code) == (403, "access-denied")
 
 
+async def test_a_credential_is_not_renewed_for_an_audience_that_its_capability_left(
+    world: World,
+) -> None:
+    """Policy would judge the new audience, and the token would open the door of the old one."""
+    task = await world.open()
+    issued = await world.issue(task["id"], ttl_seconds=60)
+    world.config.edit_capability(
+        "orders-api", audience="https://orders-2.example", max_ttl_seconds=300
+    )
+    await world.publish()
+
+    refused = await world.post(AGENT, f"/v1/credentials/{issued['id']}/renew", {"ttl_seconds": 120})
+
+    assert (refused.status, refused.code) == (409, "credential-not-renewable")
+    assert (await world.issue(task["id"]))["audience"] == "https://orders-2.example"
+
+
+async def test_too_little_time_is_a_refusal_that_can_be_looked_up(world: World) -> None:
+    """Obligations that leave less than a whole second leave nothing; an operator sees why."""
+    blink = """
+@id("blink")
+@max_ttl_seconds("1")
+permit (principal is Agent, action == Action::"RequestCredential", resource is Capability)
+when { principal.tenant == context.task.tenant };
+"""
+    task = await world.open()
+    world.config.write("policies/50-world.cedar", blink)
+    await world.publish()
+
+    refused = await world.ask(task["id"])
+
+    assert (refused.status, refused.code) == (403, "access-denied")
+    explained = await world.get(OPERATOR, f"/v1/decisions/{refused['decision']}")
+    assert explained["reason"] == "no-time-left"
+
+
 async def test_a_renewal_is_bound_by_the_obligations_of_now(world: World) -> None:
     """A scope that policy no longer leaves ends renewing; a shorter life shortens it."""
     task = await world.open()

@@ -65,7 +65,10 @@ SCHEMAS: Final = {
     "CredentialPage": paged("credentials", ref("Credential")),
     "IssueBody": record(
         {"capability": NAME, "scopes": SCOPES},
-        {"ttl_seconds": OPTIONAL_TTL, "labels": mapping(NAME, WORD, most=MAX_REFERENCES)},
+        {
+            "ttl_seconds": OPTIONAL_TTL | {"minimum": 2},
+            "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
+        },
     ),
     "RenewBody": record({}, {"ttl_seconds": OPTIONAL_TTL}),
 }

@@ -22,6 +22,7 @@ from broker.http.contract import (
 from broker.http.contract.operation import JSON, Answer, Body, Operation
 from broker.http.contract.schema import Configured, Schema, ref
 from broker.http.limits import Limits
+from broker.proof.nonces import NONCE_HEADER
 
 GROUPS: Final = (
     task_routes,
@@ -51,8 +52,18 @@ _HEADERS: Final = {
     "ETag": {"schema": {"type": "string"}, "description": "Names what is shown; for wait."},
     "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."},
     "WWW-Authenticate": {"schema": {"type": "string"}},
+    NONCE_HEADER: {
+        "schema": {"type": "string"},
+        "description": "The nonce that the next proofs have to hold (RFC 9449 §8), where the "
+        "installation requires one. It also comes with other answers to requests with a proof.",
+    },
 }
-_FAILING_HEADERS: Final = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+_FAILING_HEADERS: Final = {
+    400: NONCE_HEADER,
+    401: "WWW-Authenticate",
+    429: "Retry-After",
+    503: "Retry-After",
+}
 
 _ABOUT: Final = (
     "Just-in-time, task-scoped credentials for AI agents. Every answer has `Cache-Control: "
@@ -170,6 +181,8 @@ def _failure(operation: Operation, status: int, codes: list[str]) -> dict[str, o
         "content": content,
     }
     header = _FAILING_HEADERS.get(status)
+    if header == NONCE_HEADER and "use-dpop-nonce" not in codes:
+        header = None
     return shown | ({"headers": {header: _HEADERS[header]}} if header else {})
 
 

@@ -15,7 +15,13 @@ EVERYWHERE: Final = (
 )
 """What any request can meet, whoever sends it."""
 
-ATTESTED: Final = ("unauthenticated", "invalid-dpop-proof", "unavailable", "store-unavailable")
+ATTESTED: Final = (
+    "unauthenticated",
+    "invalid-dpop-proof",
+    "use-dpop-nonce",
+    "unavailable",
+    "store-unavailable",
+)
 """What any request can meet that says who calls."""
 
 READING: Final = ("request-timeout", "content-too-large", "unsupported-media-type")

@@ -120,6 +120,7 @@ PROBLEM: Final = described(
         {
             "field": described(STRING, "The member, parameter or header to mend."),
             "decision": described(DECISION_ID, "What an operator looks up to see why."),
+            "error": described(words("use_dpop_nonce"), "RFC 9449 §8, where a nonce is needed."),
             "grown": described(COUNT, "How many credentials have come to a set."),
             "shrunk": described(COUNT, "How many no longer belong to it."),
         },
@@ -136,6 +137,7 @@ OAUTH_ERROR: Final = described(
                 "invalid_request",
                 "server_error",
                 "temporarily_unavailable",
+                "use_dpop_nonce",
             ),
             "error_description": text(most=1024, pattern=r"^[ !#-\[\]-~]*$"),
         }

@@ -78,3 +78,18 @@ def test_every_published_key_verifies() -> None:
         assert len(signature) == 86
         assert verifier.key_id == key.kid
         assert not verifier.verifies(signing_input.encode(), b"x" * 64)
+
+
+def test_the_keys_of_nonces_are_those_of_all_published_keys_the_active_first() -> None:
+    """Derived from the private halves that are here, each its own; none is a private key."""
+    keys = [SigningKey("k1", new_private_key("EdDSA")), SigningKey("k2", new_private_key("ES256"))]
+    manifest = [
+        {"kid": key.kid, "alg": key.alg, "state": state, "jwk": key.jwk}
+        for key, state in zip(keys, ("retiring", "active"), strict=True)
+    ]
+
+    assert Keyring(keys, manifest).nonce_keys() == (keys[1].nonce_key, keys[0].nonce_key)
+    assert Keyring(keys[:1], manifest).nonce_keys() == (keys[0].nonce_key,)
+    assert Keyring((), manifest).nonce_keys() == ()
+    assert len({key.nonce_key for key in keys}) == 2
+    assert str(keys[0].nonce_key) not in repr(keys[0])
