@@ -140,6 +140,11 @@ def _look_and_kill(desk: Desk, criteria: Criteria, wish: Wish) -> None:
             "these together name a set: look at it with --dry-run, then pass --set DIGEST, "
             "or pass --yes"
         )
+    if wish.key:
+        raise click.UsageError(
+            "--idempotency-key repeats one order, and a set that is picked again is another: "
+            "pass it with --set DIGEST"
+        )
     taken = desk.ask(lambda broker: broker.operator.select(criteria))
     if not wish.is_sure:
         click.confirm(f"Kill these {taken.count} live credentials?", abort=True, err=True)
