@@ -29,7 +29,7 @@ class KeyRevocation:
         """Take a key away; return the record, the order, and the buckets that miss its cut.
 
         Raises:
-            ConfigurationError: no such key is published.
+            NotFoundError: no such key is published.
         """
         await self._rotation.require(kid)
         selector = Selector(SelectorKind.KEY, kid)

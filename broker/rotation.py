@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from broker.errors import ConfigurationError, NotYetError
+from broker.errors import ConfigurationError, NotFoundError, NotYetError
 from broker.installation import Installation
 from broker.rotation_plan import (
     Obstacle,
@@ -109,13 +109,13 @@ class Rotation:
         With ``waiting`` it waits until it may, and calls it with what it waits for.
 
         Raises:
-            ConfigurationError: there is no key for this step.
+            NotFoundError: there is no key for this step.
             NotYetError: something is in the way, and nobody waits or forces it.
         """
         view = await self.view()
         chosen = due_step(view.record) if step is None else step
         if not is_possible(chosen, view.record):
-            raise ConfigurationError(f"no step {chosen} now: see `broker keys list`")
+            raise NotFoundError(f"no step {chosen} now: see `broker keys list`")
         while not is_forced and (found := await self.obstacles(chosen)):
             if waiting is None:
                 raise NotYetError("\n".join(each.what for each in found))
@@ -130,7 +130,7 @@ class Rotation:
             return await self._control.put_keys(record, announced(record, made), change)
         key = record.key("next" if step is Step.PROMOTE else "retiring")
         if key is None:
-            raise ConfigurationError(f"no step {step} any more: see `broker keys list`")
+            raise NotFoundError(f"no step {step} any more: see `broker keys list`")
         change = KeyChange(step, key.kid, self._by)
         if step is Step.PROMOTE:
             return await self._control.put_keys(record, promoted(record), change)
@@ -144,19 +144,19 @@ class Rotation:
         """Return the record and one of its keys.
 
         Raises:
-            ConfigurationError: no such key is published.
+            NotFoundError: no such key is published.
         """
         record = (await self.view()).record
         for key in record.keys:
             if key.kid == kid:
                 return record, key
-        raise ConfigurationError(f"no key {kid} is published: see `broker keys list`")
+        raise NotFoundError(f"no key {kid} is published: see `broker keys list`")
 
     async def replace_stolen(self, kid: str, reason: str) -> ControlRecord:
         """Publish a key no more, at once; of the active one the next takes the place, or a new one.
 
         Raises:
-            ConfigurationError: no such key is published.
+            NotFoundError: no such key is published.
         """
         record, stolen = await self.require(kid)
         if stolen.state == "active":

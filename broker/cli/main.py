@@ -3,6 +3,7 @@
 A user's mistake is a sentence on standard error, never a traceback.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -61,10 +62,15 @@ ROOT.epilog = EPILOGUE
 click.version_option(package_name="jit-broker")(ROOT)
 
 
+_QUIET: Final = logging.NullHandler()
+"""What is logged besides is no part of an answer, unless `serve` opens its log."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     line = sys.argv[1:] if arguments is None else arguments
     complaints = Complaints(as_json="--json" in line)
+    logging.getLogger("broker").addHandler(_QUIET)
     _open_closed_streams()
     try:
         code = _run(arguments, complaints)

@@ -20,6 +20,7 @@ from tests.chaos.scenarios import (
     REVOKE_TASK,
     Scenario,
 )
+from tests.chaos.sets import REVOKE_SET
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,14 @@ CASES: Final = (
     Case("revoke.kept", "an agent is cut off", REVOKE_AGENT),
     Case("revoke.laid", "an agent is cut off", REVOKE_AGENT),
     Case("revoke.noted", "an agent is cut off", REVOKE_AGENT),
+    Case("revoke.kept", "a set is revoked", REVOKE_SET),
+    Case("reap.batch-ended", "a set is revoked", REVOKE_SET),
+    Case("revoke.noted", "a set is revoked", REVOKE_SET),
     Case("reap.cut-followed", "an agent is cut off", REVOKE_AGENT),
     Case("revoke.kept", "a credential is revoked", REVOKE_CREDENTIAL, is_repeated=False),
     Case("revoke.kept", "a task is revoked", REVOKE_TASK, is_repeated=False),
     Case("revoke.kept", "an agent is cut off", REVOKE_AGENT, is_repeated=False),
+    Case("revoke.kept", "a set is revoked", REVOKE_SET, is_repeated=False),
     Case("revoke.laid", "an agent is cut off", REVOKE_AGENT, is_repeated=False),
 )
 """An order that nobody repeats is carried out all the same, once it is kept."""

@@ -25,6 +25,7 @@ class Play:
     task: str = ""
     handle: str = ""
     child: str = ""
+    picked: str = ""
     evidence: str = field(default="", repr=False)
     acts: int = 0
     tokens: list[Held] = field(default_factory=list)
@@ -69,6 +70,12 @@ async def _family_in_use(play: Play) -> None:
     play.tokens += await play.cast.issue_both(play.child)
     other = (await play.cast.open()).id
     play.others = await play.cast.issue_both(other)
+
+
+async def task_and_others_in_use(play: Play) -> None:
+    """Use credentials of one task, and of another that nothing is done to."""
+    await _task_in_use(play)
+    play.others = await play.cast.issue_both((await play.cast.open()).id)
 
 
 async def _opened_once(play: Play) -> None:
@@ -198,7 +205,8 @@ async def _check_given_back(play: Play, ended_by: str) -> None:
     await _check_dead(play)
 
 
-async def _revoke(play: Play, selector: Mapping[str, str]) -> str:
+async def revoke(play: Play, selector: Mapping[str, str]) -> str:
+    """Order that what the selector names is taken away."""
     order = await play.cast.operator.client.operator.revoke(
         selector, reason="a test says so", idempotency_key=play.key
     )
@@ -207,15 +215,15 @@ async def _revoke(play: Play, selector: Mapping[str, str]) -> str:
 
 
 async def _revoke_credential(play: Play) -> str:
-    return await _revoke(play, {"credential": play.tokens[0].credential})
+    return await revoke(play, {"credential": play.tokens[0].credential})
 
 
 async def _revoke_task(play: Play) -> str:
-    return await _revoke(play, {"task": play.task})
+    return await revoke(play, {"task": play.task})
 
 
 async def _revoke_agent(play: Play) -> str:
-    return await _revoke(play, {"agent": "report-bot"})
+    return await revoke(play, {"agent": "report-bot"})
 
 
 async def _report_bot_in_use(play: Play) -> None:
@@ -225,7 +233,7 @@ async def _report_bot_in_use(play: Play) -> None:
     play.others = await play.cast.issue_both((await play.cast.open()).id)
 
 
-async def _check_revoked(play: Play, order: str) -> None:
+async def check_revoked(play: Play, order: str) -> None:
     """Dead, whoever carried it out; the order's own report says the same."""
     await _check_dead(play)
     report = await play.cast.operator.client.operator.revocation_report(order)
@@ -256,9 +264,9 @@ COMPLETE: Final = Scenario(_family_in_use, _complete, _check_completed)
 ISSUE: Final = Scenario(_task, _issue, _check_issued)
 RENEW: Final = Scenario(_short_lived, _renew, _check_renewed)
 GIVE_BACK: Final = Scenario(_two_tokens, _give_back, _check_given_back)
-REVOKE_CREDENTIAL: Final = Scenario(_two_tokens, _revoke_credential, _check_revoked)
-REVOKE_TASK: Final = Scenario(_family_in_use, _revoke_task, _check_revoked)
-REVOKE_AGENT: Final = Scenario(_report_bot_in_use, _revoke_agent, _check_revoked)
+REVOKE_CREDENTIAL: Final = Scenario(_two_tokens, _revoke_credential, check_revoked)
+REVOKE_TASK: Final = Scenario(_family_in_use, _revoke_task, check_revoked)
+REVOKE_AGENT: Final = Scenario(_report_bot_in_use, _revoke_agent, check_revoked)
 REFUSE: Final = Scenario(_task, _ask_too_much, _check_refused)
 
 

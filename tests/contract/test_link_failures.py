@@ -21,7 +21,7 @@ from broker.store.link import HEADER, Link, Script
 from broker.store.servers import client_options
 from tests.fakes.patience import eventually
 from tests.fakes.redis_proxy import RedisProxy
-from tests.fakes.redis_servers import Cluster, SingleServer
+from tests.fakes.redis_servers import PATIENT_MS, Cluster, SingleServer
 
 KEY = "{b07}:x"
 DEADLINE_MS = 300
@@ -246,9 +246,9 @@ async def test_a_lost_reply_from_a_cluster_runs_the_script_once(cluster: Cluster
     client = RedisCluster(
         *doors[cluster.ports[0]],
         address_remap=lambda address: doors[address[1]],
-        **client_options(DEADLINE_MS),
+        **client_options(PATIENT_MS),
     )
-    link = ClientLink(client, deadline_ms=DEADLINE_MS)
+    link = ClientLink(client, deadline_ms=PATIENT_MS)
     async with networks[cluster.ports[0]], networks[cluster.ports[1]], networks[cluster.ports[2]]:
         await link.run(COUNT, [KEY])
         for network in networks.values():

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from msgspec.structs import replace as replace_members
 
-from broker.errors import ConfigurationError, NotYetError
+from broker.errors import NotFoundError, NotYetError
 from broker.key_revocation import KeyRevocation
 from broker.rotation import Rotation
 from broker.rotation_plan import Step
@@ -112,7 +112,7 @@ async def test_an_unknown_key_cannot_be_revoked(world: World) -> None:
     """A typing error changes nothing."""
     before = await world.get(None, JWKS)
 
-    with pytest.raises(ConfigurationError, match="no key nobody is published"):
+    with pytest.raises(NotFoundError, match="no key nobody is published"):
         await steal(world, "nobody")
 
     assert (await world.get(None, JWKS)).raw == before.raw

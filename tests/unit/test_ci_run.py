@@ -146,8 +146,21 @@ def test_a_suite_that_dies_is_not_run_again(tmp_path: Path, how: str) -> None:
     assert "--last-failed" not in told
 
 
-def test_failing_real_servers_fail_the_run(tmp_path: Path) -> None:
-    """They are not run again: what they need was there or was not."""
+def test_tests_on_real_servers_are_run_again_as_well(tmp_path: Path) -> None:
+    """By the same rule, and only they."""
+    asked = f"{sys.executable} -m pytest $(ARGS) tests/test_real.py"
+    both = MAKEFILE.replace('@echo "real servers were asked"', asked)
+    both = both.replace("$(ARGS) tests\n", "$(ARGS) tests/test_good.py\n")
+
+    code, told = ci_run(tmp_path, {"good": GOOD, "real": FLAKY}, both)
+
+    assert code == 0
+    assert "FAILED tests/test_real.py::test_flaky" in told.partition(LOUD)[2]
+    assert "== make test ARGS" not in told
+
+
+def test_real_servers_that_are_missing_fail_the_run(tmp_path: Path) -> None:
+    """Nothing is run again: what the tests need was there or was not."""
     failing = MAKEFILE.replace('@echo "real servers were asked"', "exit 1")
 
     code, _ = ci_run(tmp_path, {"good": GOOD}, failing)
