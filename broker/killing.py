@@ -50,6 +50,7 @@ class _Achieved:
     why: str = ""
     again_in_ms: int = 0
     is_tried: bool = True
+    again_at_ms: int = 0
 
 
 class Killer:
@@ -164,9 +165,8 @@ class Killer:
         self._faults.reach("kill.done")
         if death is Death.ACCEPTED:
             return _Achieved(DeathState.ACCEPTED, again_in_ms=pause_ms)
-        early_ms = _early_ms(found, target, now_ms) if death is Death.ABSENT else 0
-        if early_ms > 0:
-            return _Achieved(DeathState.ACCEPTED, again_in_ms=early_ms)
+        if death is Death.ABSENT and _is_early(found, target, now_ms):
+            return _Achieved(DeathState.ACCEPTED, again_at_ms=_sure_at_ms(found, target))
         return _Achieved(DeathState.CONFIRMED)
 
 
@@ -192,15 +192,15 @@ def _place(found: Dying) -> Place:
     return Place(locator=found.spec.locator, identity=identity)
 
 
-def _early_ms(found: Dying, target: Target, now_ms: int) -> int:
-    """Return for how long the absence of a lease says nothing yet; at most 0: it does.
+def _is_early(found: Dying, target: Target, now_ms: int) -> bool:
+    """Tell whether a lease's absence says nothing yet. Only instants of the ledger are compared."""
+    passed = max(found.ended_at_ms, now_ms)
+    return not found.was_active and passed < _sure_at_ms(found, target)
 
-    Only instants of the ledger are compared.
-    """
-    if found.was_active:
-        return 0
-    passed_ms = max(found.ended_at_ms, now_ms) - found.issued_at_ms
-    return minting_ms(target) - passed_ms
+
+def _sure_at_ms(found: Dying, target: Target) -> int:
+    """Return when a mint can take effect no more."""
+    return found.issued_at_ms + minting_ms(target)
 
 
 def minting_ms(target: Target) -> int:
@@ -214,6 +214,7 @@ def _note(achieved: _Achieved, target: Target | None) -> Note:
         achieved.state,
         achieved.why,
         achieved.again_in_ms,
+        achieved.again_at_ms,
         dead_after_ms=_SLACK_MS if dies else None,
         is_tried=achieved.is_tried,
     )

@@ -37,6 +37,8 @@ class Dying:
 class Note:
     """What is to be noted of a lease: how far it has come, why no further, when to come back.
 
+    That is at an instant of the ledger's where one is given, which no repeat moves on.
+
     ``dead_after_ms`` says how long after its expiry it has surely died of age at its target; None
     where it does not. ``is_tried`` is false when the target was not asked at all.
     """
@@ -44,6 +46,7 @@ class Note:
     state: DeathState
     why: str = ""
     again_in_ms: int = 0
+    again_at_ms: int = 0
     dead_after_ms: int | None = None
     is_tried: bool = True
 
@@ -123,6 +126,7 @@ class DeathLedger:
             self._limits.retention_ms,
             "" if note.dead_after_ms is None else note.dead_after_ms,
             int(note.is_tried),
+            note.again_at_ms,
         ]
         reply = await self._link.run(scripts.LEASE_DEATH, keys, args)
         return Noted(str(reply[0]), int(reply[1]) if len(reply) > 1 else 0)

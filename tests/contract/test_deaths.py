@@ -120,6 +120,21 @@ async def test_what_is_not_dead_yet_comes_back_and_counts_its_tries(kit: Kit) ->
     assert f"v:{spec.id}" in due
 
 
+async def test_who_asks_again_and_again_moves_nothing_on(kit: Kit) -> None:
+    """An instant to come back at stays where it is."""
+    task = await kit.open()
+    spec = await kit.ended(task)
+    found = await kit.deaths.find(spec.id)
+    assert found is not None
+    at = found.ended_at_ms + MINUTE
+
+    for _ in range(3):
+        await kit.deaths.note(spec.id, Note(DeathState.ACCEPTED, again_at_ms=at))
+        await kit.pass_time(task.id, 10_000)
+
+    assert (await kit.death(spec.id)).next_at_ms == at
+
+
 @pytest.mark.parametrize("state", [DeathState.CONFIRMED, DeathState.EXPIRED])
 async def test_what_is_settled_stays_settled_and_is_told_once(kit: Kit, state: DeathState) -> None:
     """Then the record may end, and the queue lets it go."""

@@ -1,5 +1,5 @@
 -- Note what became of killing a lease at its target, and when to go on. KEYS: meta cuts due out dying lease
--- ARGV: id, op, earliest, latest, state, why, come back after, retention, slack, tried (1 or 0)
+-- ARGV: id, op, earliest, latest, state, why, come back after, retention, slack, tried (1 or 0), come back at (0: after)
 -- slack: how long after its expiry it has surely died of age there, '' where it does not of itself.
 -- What is settled stays so. Answers the state and how long ago it ended, or 'gone', 'alive', 'reserved'.
 local now, sure = cautious_clock(ARGV[3], ARGV[4])
@@ -29,7 +29,7 @@ if state == 'confirmed' or state == 'expired' then
   redis.call('PEXPIREAT', KEYS[6], text(math.max(expires, now) + tonumber(ARGV[8])))
   leave()
 else
-  local again = now + tonumber(ARGV[7])
+  local again = ARGV[11] ~= '0' and math.max(now, tonumber(ARGV[11])) or now + tonumber(ARGV[7])
   -- What dies of age only is looked at again when that is over.
   if state == 'irrevocable' and ARGV[9] ~= '' then again = math.max(now + 1000, expires + tonumber(ARGV[9])) end
   redis.call('ZADD', KEYS[3], text(again), member)
