@@ -53,6 +53,8 @@ from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
+from broker.targets.settings import load_targets
+from broker.targets.targets import Targets, open_targets
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
 from broker.verbs import Parts, Verbs, build_verbs
@@ -85,6 +87,7 @@ class Broker:
         self._ticker = Ticker(clock)
         self._looking: set[asyncio.Task[None]] = set()
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
+        self._targets = self._build_targets()
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.replica = self._build_replica()
@@ -118,6 +121,9 @@ class Broker:
             limits=ledger_limits(self._settings),
             bounds=self._build_bounds(),
         )
+
+    def _build_targets(self) -> Targets:
+        return open_targets(load_targets(self._settings), clock=self._clock, told=self.metrics)
 
     def _build_bounds(self) -> ClockBounds:
         settings = self._settings
@@ -185,6 +191,7 @@ class Broker:
             news=self._tell,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
+            targets=self._targets,
         )
 
     def _tell(self, bucket: int, *, urgent: bool) -> None:
@@ -260,6 +267,7 @@ class Broker:
         self.metrics.outbox(census.outbox)
         self.metrics.stuck(census.stuck)
         self.metrics.live(census.credentials)
+        self.metrics.dying(census.dying, census.overdue)
 
     async def _refresh(self) -> None:
         try:
@@ -280,6 +288,8 @@ class Broker:
         self._ticker.every(_CENSUS_MS, self._count)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.start()
+        stack.callback(self._targets.close)
+        stack.push_async_callback(self.verbs.killer.stop)
         stack.push_async_callback(self.verbs.reaper.stop)
         stack.callback(self._ticker.stop)
 

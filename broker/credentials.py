@@ -17,7 +17,10 @@ from broker.store.task_ledger import TaskLedger
 
 
 class Credentials:
-    """Verbs on leases that give nothing. ``told`` is called with a lease whose end is news."""
+    """Verbs on leases that give nothing.
+
+    ``told`` is called with a lease whose end is news, ``due`` with one to be killed at its target.
+    """
 
     def __init__(
         self,
@@ -27,12 +30,14 @@ class Credentials:
         places: Places,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
+        due: Callable[[LeaseId], None],
     ) -> None:
         self._tasks = tasks
         self._leases = leases
         self._places = places
         self._faults = faults
         self._told = told
+        self._due = due
 
     async def show(self, caller: Principal, lease: LeaseId) -> Lease:
         """Show a credential's record to whoever may see its task.
@@ -80,6 +85,8 @@ class Credentials:
         await self._places.free(held.spec, [lease])
         self._faults.reach("give-back.freed")
         self._told(lease)
+        if held.spec.target is not None:
+            self._due(lease)
         return await self._leases.view(lease, held.spec.path)
 
 

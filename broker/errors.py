@@ -243,6 +243,10 @@ class IssuanceError(BrokerError):
     retryable = True
 
 
+class TargetBusyError(IssuanceError):
+    """A target has as much to do as it may, or did not answer lately: nothing was asked of it."""
+
+
 def _change(grown: int, shrunk: int, *, other_ledger: bool) -> str:
     if other_ledger:
         return "the ledger is another one than the set was taken from: look again"

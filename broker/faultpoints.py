@@ -16,6 +16,8 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "extend": ("decided", "written"),
     "close": ("written",),
     "issue": ("decided", "spent", "granted", "signed"),
+    "mint": ("reserved", "minted", "activated"),
+    "kill": ("done", "noted"),
     "renew": ("decided", "granted", "signed"),
     "give-back": ("written", "freed"),
     "revoke": ("kept", "ended", "laid", "noted"),
@@ -26,7 +28,8 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 
 ``decided``: policy has answered. ``spent``: evidence is used up, where it serves once. ``written``,
-``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``: the credential exists.
+``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
+credential exists. ``done``: its target has killed it.
 ``appended``: it is in the feed log.
 """
 

@@ -77,6 +77,42 @@ class Granting:
             await self._free_if_dead(lease)
         return _dated(lease, granted)
 
+    async def reserve(self, new: NewLease, limits: Quotas) -> Lease:
+        """Reserve a lease whose credential is still to be made.
+
+        For a repeat under an idempotency key return the lease that the key stands for, as it was
+        granted: it has another id.
+
+        Raises:
+            QuotaExceededError: as for :meth:`grant`.
+            BrokerError: as :meth:`~broker.store.lease_ledger.LeaseLedger.grant`.
+        """
+        granted = await self._leases.grant(new)
+        if granted.lease != new.spec.id:
+            spec = replace(new.spec, id=granted.lease)
+            return _fresh(replace(new, spec=spec), granted)
+        taking = self._places.begin(new.spec.id, new.spec, limits, new.ttl_ms + _MARGIN_MS)
+        full = await _outcome(taking.refused_by())
+        if full is not None:
+            await self.undo(new, new.spec.id)
+            raise _refusal(full)
+        await self._shorten(new.spec, granted, new.ttl_ms)
+        return replace(_fresh(new, granted), state=LeaseState.RESERVED)
+
+    async def end_former(self, former: LeaseSpec) -> None:
+        """End a lease that another one takes the place of."""
+        await self._leases.end([(former.id, former.task)], "replaced")
+        await self._places.free(former, [former.id])
+
+    async def undo(self, new: NewLease, lease: LeaseId) -> None:
+        """Take a reservation back, its places and its idempotency key.
+
+        Raises:
+            StoreUnavailableError: perhaps it stands until its minting should have ended.
+        """
+        await self._leases.undo(new, lease)
+        await self._places.free(new.spec, [lease])
+
     async def _free_if_dead(self, lease: Lease) -> None:
         """Free what was counted a moment after the lease's own end had freed it."""
         with contextlib.suppress(BrokerError):

@@ -2,6 +2,7 @@
 
     task ─ own it? ─ within its ceiling? ─ decide ─ attenuate, bind to a key
          ─ use evidence up where policy says so ─ grant (ledger and quotas) ─ sign
+                                                ─ or mint at its target (``target_minting``)
 
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.
@@ -28,7 +29,7 @@ from broker.idempotency import Repeatable, repeatable
 from broker.ids import IdFactory, LeaseId, TaskId
 from broker.judgement import Judgement
 from broker.minting import Minting
-from broker.model.capability import Capability, CheckMode, covers
+from broker.model.capability import Capability, covers
 from broker.model.decision import Obligations, Trace
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.principal import Principal
@@ -41,6 +42,7 @@ from broker.single_use import SingleUse
 from broker.store.evidence_ledger import Use
 from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
 from broker.store.task_tree import TaskTree
+from broker.target_minting import TargetMinting
 
 
 class Issuance:
@@ -54,6 +56,7 @@ class Issuance:
         granting: Granting,
         judgement: Judgement,
         minting: Minting,
+        at_targets: TargetMinting,
         single_use: SingleUse,
         ids: IdFactory,
         faults: FaultPoints,
@@ -64,6 +67,7 @@ class Issuance:
         self._granting = granting
         self._judgement = judgement
         self._minting = minting
+        self._at_targets = at_targets
         self._single_use = single_use
         self._ids = ids
         self._faults = faults
@@ -115,15 +119,11 @@ class Issuance:
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
         self._faults.reach("issue.decided")
-        narrowed = permit.obligations.scopes
-        scopes = request.scopes if narrowed is None else request.scopes & narrowed
-        if not scopes:
-            raise await self._judgement.refuse(
-                published, query, "nothing-left", "a scope that the obligations leave"
-            )
-        key = key_for(caller, permit.obligations)
+        scopes = await self._left(published, query, permit.obligations)
+        # Only tokens of ours can be bound to a key.
+        key = None if capability.target else key_for(caller, permit.obligations)
         await self._check_binding(published, query, is_met(key, permit.obligations))
-        most = _longest(published, capability, permit.obligations.max_ttl_ms)
+        most = published.longest_ms(capability, permit.obligations.max_ttl_ms)
         await self._single_use.spend(published, query, permit.obligations, use)
         self._faults.reach("issue.spent")
         signer = self._minting.signer()
@@ -141,15 +141,42 @@ class Issuance:
             digest=same.digest,
             manifest=signer.manifest,
         )
-        return await self._granted(new, published, query)
+        return await self._delivered(new, capability, published, query)
 
-    async def _granted(self, new: NewLease, published: Published, query: Query) -> IssuedCredential:
+    async def _left(
+        self, published: Published, query: Query, obligations: Obligations
+    ) -> frozenset[str]:
+        """Return what the obligations leave of the scopes that are asked for."""
+        narrowed = obligations.scopes
+        scopes = query.scopes if narrowed is None else query.scopes & narrowed
+        if not scopes:
+            raise await self._judgement.refuse(
+                published, query, "nothing-left", "a scope that the obligations leave"
+            )
+        return scopes
+
+    async def _delivered(
+        self, new: NewLease, capability: Capability, published: Published, query: Query
+    ) -> IssuedCredential:
         try:
-            lease = await self._granting.grant(new, published.quotas)
+            if capability.target:
+                return await self._minted(new, capability, published)
+            return await self._granted(new, published)
         except AccessDeniedError as error:
             raise await self._judgement.refuse(
                 published, query, error.reason, "a whole second of life, of task and evidence"
             ) from None
+
+    async def _minted(
+        self, new: NewLease, capability: Capability, published: Published
+    ) -> IssuedCredential:
+        try:
+            return await self._at_targets.issue(new, capability, published.quotas)
+        finally:
+            self._told(new.spec.id)
+
+    async def _granted(self, new: NewLease, published: Published) -> IssuedCredential:
+        lease = await self._granting.grant(new, published.quotas)
         self._faults.reach("issue.granted")
         self._told(lease.spec.id)
         issued = IssuedCredential(lease, self._minting.sign(lease))
@@ -216,7 +243,7 @@ class Issuance:
             scopes=tuple(sorted(scopes)),
             evidence_issuer=caller.issuer,
             locator=lease,
-            key_id=key_id,
+            key_id="" if capability.target else key_id,
             trace=trace,
             renewable=capability.renewable,
         )
@@ -271,7 +298,7 @@ class Issuance:
         signer = self._minting.signer()
         renewal = Renewal(
             ttl_ms=min(
-                query.ttl_ms, _longest(published, capability, permit.obligations.max_ttl_ms)
+                query.ttl_ms, published.longest_ms(capability, permit.obligations.max_ttl_ms)
             ),
             evidence_exp_ms=latest_end_ms(caller, key),
             facts=published.revision,
@@ -312,14 +339,3 @@ def _renewable(published: Published, held: Lease) -> Capability:
     if capability.audience != held.spec.audience:
         raise LeaseNotRenewableError("this capability is for another audience by now")
     return capability
-
-
-def _longest(published: Published, capability: Capability, obliged_ms: int | None) -> int:
-    """Return the longest life that the capability, its audience and the obligations allow."""
-    bounds = [capability.max_ttl_ms]
-    if obliged_ms is not None:
-        bounds.append(obliged_ms)
-    server = published.resource_servers.get(capability.audience)
-    if server is None or server.check is CheckMode.OFFLINE:
-        bounds.append(published.offline_ttl_ms)
-    return min(bounds)

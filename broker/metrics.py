@@ -113,6 +113,15 @@ class Metrics:
         """Show how many revocations do not get through to their target."""
         self._stuck.set(revocations)
 
+    def dying(self, waiting: int, overdue: int) -> None:
+        """Show how many ended credentials are not dead at their target, and for too long."""
+        self._dying.set(waiting)
+        self._overdue.set(overdue)
+
+    def target_called(self, target: str, operation: str, outcome: str) -> None:
+        """Count one call of a target; targets come from the configuration only."""
+        self._target_calls.labels(target, operation, outcome).inc()
+
     def panicked(self) -> None:
         """Count an order that came by the panic socket: whoever is on call should know."""
         self._panics.inc()
@@ -187,6 +196,18 @@ class Metrics:
         self._acknowledged_lag = lag.labels("acknowledged")
         self._panics = Counter(
             "jit_panics_total", "Orders by the panic socket.", registry=self._registry
+        )
+        self._dying = self._gauge(
+            "jit_kills_waiting", "Ended credentials that are not dead at their target yet."
+        )
+        self._overdue = self._gauge(
+            "jit_kills_overdue", "Those of them that have been waiting for too long."
+        )
+        self._target_calls = Counter(
+            "jit_target_calls_total",
+            "Calls of targets.",
+            ("target", "operation", "outcome"),
+            registry=self._registry,
         )
         self._stuck = self._gauge(
             "jit_revocations_stuck", "Revocations that do not get through to their target."

@@ -24,8 +24,11 @@ from broker.metrics import Metrics
 from broker.store.due_queue import DueQueue, Work
 from broker.store.lease_ledger import LeaseLedger
 
-_QUIET: Final = frozenset("lg")
+_QUIET: Final = frozenset("lgv")
 """Kinds of work whose outcome no verifier waits for: what dies of age says so itself."""
+
+_ENDING: Final = frozenset("lkx")
+"""Kinds of work that may end leases, whose killing at a target is then due at once."""
 
 _log = structlog.get_logger(__name__)
 
@@ -145,7 +148,7 @@ class Reaper:
             if work.kind != "l":
                 await self._tried(work, self._one(work))
         self._told(bucket, urgent=any(work.kind not in _QUIET for work in taken))
-        return len(taken) == claims.batch
+        return len(taken) == claims.batch or any(work.kind in _ENDING for work in taken)
 
     async def _expire(self, works: Sequence[Work]) -> None:
         if not works:

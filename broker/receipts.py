@@ -9,12 +9,14 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from broker.ids import LeaseId, TaskId, bucket_of
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import Lease, LeaseState
 from broker.model.receipt import Receipt, ReceiptState
+from broker.model.target import DeathState, TargetDeath
 from broker.store.feed_subscribers import FeedSubscribers
 
 _OWN_ENDS = frozenset({"revoked", "given-back", "undone"})
@@ -56,6 +58,8 @@ class Receipts:
         """Return the receipt of a lease that has ended, or None while it is alive."""
         if lease.is_alive:
             return None
+        if lease.spec.target is not None:
+            return _at_target(lease, first(_own(lease), cause))
         told = first(_own(lease), cause)
         if told is None and _is_dead_by_age_alone(lease):
             return None
@@ -86,6 +90,42 @@ class Receipts:
             strict=server.strict,
         )
         return heard.state, heard.detail
+
+
+def _at_target(lease: Lease, told: Cause | None) -> Receipt | None:
+    """Say of a credential at a target what its target has said, and nothing else."""
+    if _is_dead_by_age_alone(lease):
+        return None
+    death = lease.death or TargetDeath(DeathState.REQUESTED)
+    ended_ms = lease.ended_at_ms or (told.at_ms if told else lease.passed_ms)
+    made = _receipt(
+        lease,
+        ReceiptState(death.state.value),
+        _detail(death),
+        min(ended_ms, told.at_ms) if told else ended_ms,
+    )
+    return replace(
+        made,
+        target=lease.spec.target.name if lease.spec.target else "",
+        attempts=death.tries,
+        next_attempt_ms=death.next_at_ms,
+        settled_at_ms=death.settled_at_ms,
+    )
+
+
+_DETAILS: Final = {
+    DeathState.REQUESTED: "dead in the ledger; its target is about to be asked",
+    DeathState.ACCEPTED: "its target has the order, and will be asked again",
+    DeathState.CONFIRMED: "its target refuses it",
+    DeathState.EXPIRED: "has died of age at its target",
+    DeathState.IRREVOCABLE: "its target takes nothing back: dies at expires_at",
+}
+
+
+def _detail(death: TargetDeath) -> str:
+    if death.state is DeathState.PENDING:
+        return f"not dead at its target yet ({death.why or 'unknown'}); will be tried again"
+    return _DETAILS[death.state]
 
 
 def _own(lease: Lease) -> Cause | None:

@@ -1,7 +1,7 @@
 """Builds the verbs over a ledger: the inner half of the composition root."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backends.contract import ClaimsOf
 from broker.agents import Agents
@@ -15,6 +15,7 @@ from broker.ids import LeaseId, TaskId, bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
+from broker.killing import Killer
 from broker.listing import Listing
 from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
@@ -35,6 +36,8 @@ from broker.set_orders import SetOrders
 from broker.single_use import SingleUse
 from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
+from broker.target_minting import TargetMinting
+from broker.targets.targets import Targets
 from broker.tasks import TaskLimits, Tasks
 from broker.tree_walk import TreeWalk
 from broker.workers import CleanUp, Forget, Look, TakeDown
@@ -64,6 +67,7 @@ class Parts:
     news: News
     due: Callable[[Sequence[int]], None]
     may_sweep: Callable[[], bool]
+    targets: Targets = field(default_factory=Targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,7 @@ class Verbs:
     explain: Explain
     revisions: Revisions
     reaper: Reaper
+    killer: Killer
 
 
 def build_verbs(parts: Parts) -> Verbs:
@@ -96,17 +101,19 @@ def build_verbs(parts: Parts) -> Verbs:
     selections = _selections(parts)
     sets = _set_orders(parts, selections)
     revocations = _revocations(parts, sets)
+    killer = _killer(parts)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
         agents=_agents(parts, listing, cuts),
-        issuance=_issuance(parts, judgement, single_use),
+        issuance=_issuance(parts, judgement, single_use, killer),
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
             places=Places(ledger.quotas),
             faults=parts.faults,
             told=lambda lease: parts.news(bucket_of(lease), urgent=True),
+            due=lambda lease: parts.due([bucket_of(lease)]),
         ),
         revocations=revocations,
         order_list=OrderList(ledger.orders, revocations.told, len(ledger.keys.buckets)),
@@ -116,7 +123,8 @@ def build_verbs(parts: Parts) -> Verbs:
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger.decisions, lambda: parts.replica.published),
         revisions=Revisions(ledger.control, ledger.replicas),
-        reaper=_reaper(parts, populations, revocations, sets),
+        reaper=_reaper(parts, populations, revocations, sets, killer),
+        killer=killer,
     )
 
 
@@ -159,15 +167,36 @@ def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
     )
 
 
-def _issuance(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Issuance:
+def _killer(parts: Parts) -> Killer:
+    ledger = parts.ledger
+    return Killer(
+        deaths=ledger.deaths,
+        leases=ledger.leases,
+        places=Places(ledger.quotas),
+        targets=parts.targets,
+        faults=parts.faults,
+    )
+
+
+def _issuance(
+    parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer
+) -> Issuance:
     def told(lease: LeaseId) -> None:
         parts.news(bucket_of(lease), urgent=False)
 
     ledger = parts.ledger
+    granting = Granting(ledger.leases, Places(ledger.quotas))
     return Issuance(
         tree=ledger.tree,
         leases=ledger.leases,
-        granting=Granting(ledger.leases, Places(ledger.quotas)),
+        granting=granting,
+        at_targets=TargetMinting(
+            targets=parts.targets,
+            leases=ledger.leases,
+            granting=granting,
+            killer=killer,
+            faults=parts.faults,
+        ),
         judgement=judgement,
         single_use=single_use,
         minting=Minting(parts.issuer, parts.replica, parts.claims_of),
@@ -249,8 +278,32 @@ def _reports(parts: Parts, populations: Populations, sets: SetOrders) -> Reports
 
 
 def _reaper(
-    parts: Parts, populations: Populations, revocations: Revocations, sets: SetOrders
+    parts: Parts,
+    populations: Populations,
+    revocations: Revocations,
+    sets: SetOrders,
+    killer: Killer,
 ) -> Reaper:
+    return Reaper(
+        due=parts.ledger.due,
+        leases=parts.ledger.leases,
+        workers=_workers(parts, populations, revocations, sets, killer),
+        buckets=len(parts.ledger.keys.buckets),
+        metrics=parts.metrics,
+        faults=parts.faults,
+        told=parts.news,
+        may_sweep=parts.may_sweep,
+        claims=parts.claims,
+    )
+
+
+def _workers(
+    parts: Parts,
+    populations: Populations,
+    revocations: Revocations,
+    sets: SetOrders,
+    killer: Killer,
+) -> dict[str, Worker]:
     ledger = parts.ledger
     take_down = TakeDown(
         tasks=ledger.tasks,
@@ -272,20 +325,10 @@ def _reaper(
         faults=parts.faults,
         buckets=len(ledger.keys.buckets),
     )
-    workers: dict[str, Worker] = {
+    return {
         "t": Look(ledger.tree, ledger.paths),
         "k": take_down,
         "x": clean_up,
+        "v": killer,
         "g": Forget(ledger.tree, retention_ms=parts.retention_ms),
     }
-    return Reaper(
-        due=ledger.due,
-        leases=ledger.leases,
-        workers=workers,
-        buckets=len(ledger.keys.buckets),
-        metrics=parts.metrics,
-        faults=parts.faults,
-        told=parts.news,
-        may_sweep=parts.may_sweep,
-        claims=parts.claims,
-    )

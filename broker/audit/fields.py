@@ -60,11 +60,16 @@ FIELDS: Final[Mapping[str, Members]] = {
             text, "task", "agent", "instance", "on_behalf_of", "capability", "backend", "audience"
         )
         | _members(text, "evidence_issuer", "locator", "key_id")
+        | {"target": Member("target", object_of(_members(text, "name", "identity")))}
         | _members(_WORDS, "path", "actors", "scopes")
         | _instants("issued_at", "expires_at")
     ),
     "lease.renewed": _LEASE | _instants("issued_at", "expires_at"),
     "lease.ended": _LEASE | _members(text, "audience", "ended_by"),
+    "lease.dead": (
+        _members(text, "credential", "task", "capability", "target", "state")
+        | _members(number, "tries")
+    ),
     "decision.denied": (
         {"trace": Member("trace", _TRACE), "request": Member("request", _REQUEST)}
         | _members(text, "decision", "outcome", "reason")

@@ -12,6 +12,7 @@ from rich.text import Text
 from broker.audit.heads import head_of
 from broker.audit.verify import Findings, verify
 from broker.cli import exits
+from broker.cli.failure import CommandFailedError
 from broker.cli.screen import Document, Screen, fields, rows, stacked
 from broker.cli.settings import load
 from broker.settings.settings import Settings
@@ -38,7 +39,10 @@ def verify_file(file: Path, config: Path | None, *, as_json: bool) -> None:
     without --config a trail whose end was cut off looks like a shorter one.
     """
     head = None if config is None else _head(file, load(config))
-    found = verify(file, head=head)
+    try:
+        found = verify(file, head=head)
+    except OSError as error:
+        raise CommandFailedError(f"{file}: {error.strerror}: it was not read to its end") from error
     Screen(sys.stdout, as_json=as_json).answer(_document(found, is_end_known=bool(head)), _view)
     if not found.is_whole:
         raise Exit(exits.REFUSED)

@@ -11,6 +11,7 @@ from broker.errors import ConfigurationError, LocatedFault
 from broker.governance.bundle import Bundle
 from broker.settings.load import Loaded, Reading
 from broker.settings.settings import BundleFiles, Settings
+from broker.targets.capabilities import check_targets
 
 
 @click.group(short_help="Look at the configuration.")
@@ -50,6 +51,8 @@ def _check(file: Path) -> tuple[Bundle, list[LocatedFault]]:
     files = settings.value.bundle if settings else reading.part(file, "bundle", BundleFiles)
     trusted = None if issuers is None else reading.read(issuers, AttestationSettings)
     bundle = None if files is None else Bundle.read(files, reading)
+    if settings is not None:
+        check_targets(settings.value, bundle.document if bundle else None, reading)
     reading.finish()
     if bundle is None:
         raise ConfigurationError(f"{file}: nothing could be read")

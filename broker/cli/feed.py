@@ -13,6 +13,15 @@ from broker.feed.upkeep import accept_loss, forget_trail, trails
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
 
+def _utf8(context: click.Context, parameter: click.Parameter, text: str) -> str:
+    """Refuse what no trail can be called: a shell may hand over any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise click.BadParameter("is not UTF-8", context, parameter) from error
+    return text
+
+
 @click.group(short_help="Look after the feed log.")
 def feed() -> None:
     """Look after the log that revocations and audit records travel through."""
@@ -30,7 +39,7 @@ def list_trails(config: Path, *, as_json: bool) -> None:
 
 
 @feed.command(name="forget-trail")
-@click.argument("name")
+@click.argument("name", callback=_utf8)
 @config_option
 @AS_JSON
 def forget(name: str, config: Path, *, as_json: bool) -> None:

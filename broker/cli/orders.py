@@ -55,21 +55,21 @@ async def follow(
             break
         await asyncio.sleep(min(_PAUSE_SECONDS, left))
         order = await broker.operator.revocation(order.id)
-    fetch = partial(report_of, broker, order)
+    fetch = partial(report_of, broker, order, teller)
     if waiting.level is None:
         return Revoked(order, await fetch())
     left = max(0.0, end - asyncio.get_running_loop().time())
     return Revoked(order, await wait_for(fetch, waiting.level, left, teller))
 
 
-async def report_of(broker: BrokerClient, order: Revocation) -> Report:
+async def report_of(broker: BrokerClient, order: Revocation, teller: Teller) -> Report:
     """Return all of an order's report."""
     limit = _PAGE if order.progress else None
 
     async def page(cursor: str) -> Report:
         return await broker.operator.revocation_report(order.id, cursor=cursor, limit=limit)
 
-    return await whole(await page(""), page)
+    return await whole(await page(""), page, teller)
 
 
 async def give(

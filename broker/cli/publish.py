@@ -15,11 +15,14 @@ from broker.cli import change_views
 from broker.cli.person import this_person
 from broker.cli.screen import Document, Screen
 from broker.cli.settings import FILE, config_option, load
+from broker.errors import ConfigurationError
 from broker.governance.bundle import Bundle
 from broker.governance.difference import Change
 from broker.installation import open_installation
 from broker.publishing import Publishing
+from broker.settings.load import Reading
 from broker.settings.settings import BundleFiles, Settings
+from broker.targets.capabilities import check_targets
 from broker.text import parse_reason
 
 PREVIOUS: Final = 0
@@ -109,8 +112,18 @@ def _of_folder(settings: Settings, folder: Path) -> Settings:
     return structs.replace(settings, bundle=files)
 
 
+def _read(settings: Settings) -> Bundle:
+    reading = Reading()
+    bundle = Bundle.read(settings.bundle, reading)
+    check_targets(settings, bundle.document if bundle else None, reading)
+    reading.finish()
+    if bundle is None:
+        raise ConfigurationError("the bundle could not be read")
+    return bundle
+
+
 async def _apply(wish: Wish) -> Document:
-    bundle = None if wish.rollback is not None else Bundle.from_files(wish.settings.bundle)
+    bundle = None if wish.rollback is not None else _read(wish.settings)
     async with open_installation(wish.settings) as found:
         publishing = Publishing(found, by=this_person())
         standing = await publishing.standing()

@@ -12,7 +12,7 @@ from click.exceptions import Exit
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk
 from broker.cli.one import One
-from broker.cli.progress import telling
+from broker.cli.progress import Teller, telling
 from broker.cli.reach import Fetch, Level, exit_code, wait_for
 from broker.cli.reports import whole
 from broker.cli.subjects import SUBJECT, is_revocation
@@ -74,13 +74,11 @@ def report(
 async def _read(
     desk: Desk, wanted: _Wanted, level: Level | None, seconds: float, broker: BrokerClient
 ) -> Report:
-    fetch: Fetch = partial(_whole, broker, wanted)
-    if level is None:
-        return await fetch()
-    if is_revocation(wanted.subject):
+    if level is not None and is_revocation(wanted.subject):
         seconds -= await _acknowledged(broker, wanted.subject, seconds)
     with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
-        return await wait_for(fetch, level, seconds, teller)
+        fetch: Fetch = partial(_whole, broker, wanted, teller)
+        return await (fetch() if level is None else wait_for(fetch, level, seconds, teller))
 
 
 async def _acknowledged(broker: BrokerClient, subject: str, seconds: float) -> float:
@@ -94,7 +92,7 @@ async def _acknowledged(broker: BrokerClient, subject: str, seconds: float) -> f
     return loop.time() - begin
 
 
-async def _whole(broker: BrokerClient, wanted: _Wanted) -> Report:
+async def _whole(broker: BrokerClient, wanted: _Wanted, teller: Teller) -> Report:
     is_order = is_revocation(wanted.subject)
     ask = broker.operator.revocation_report if is_order else broker.tasks.report
 
@@ -107,4 +105,5 @@ async def _whole(broker: BrokerClient, wanted: _Wanted) -> Report:
             cursor=cursor,
         )
 
-    return await whole(await page(""), page)
+    is_all = not (wanted.state or wanted.capability or wanted.kind)
+    return await whole(await page(""), page, teller if is_all else None)

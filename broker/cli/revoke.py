@@ -111,10 +111,12 @@ def _look(desk: Desk, criteria: Criteria) -> None:
         taken = await broker.operator.select(criteria)
         found: list[PickedCredential] = []
         cursor, is_first = "", True
-        while cursor or is_first:
-            page = await broker.operator.selected(taken.digest, cursor=cursor, limit=_PAGE)
-            found += page.credentials
-            cursor, is_first = page.cursor, False
+        with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
+            while cursor or is_first:
+                page = await broker.operator.selected(taken.digest, cursor=cursor, limit=_PAGE)
+                found += page.credentials
+                cursor, is_first = page.cursor, False
+                teller.tell("looking", len(found), taken.count)
         return Looked(taken, tuple(found))
 
     desk.answer(look, views.looked)
@@ -137,6 +139,11 @@ def _look_and_kill(desk: Desk, criteria: Criteria, wish: Wish) -> None:
         raise click.UsageError(
             "these together name a set: look at it with --dry-run, then pass --set DIGEST, "
             "or pass --yes"
+        )
+    if wish.key:
+        raise click.UsageError(
+            "--idempotency-key repeats one order, and a set that is picked again is another: "
+            "pass it with --set DIGEST"
         )
     taken = desk.ask(lambda broker: broker.operator.select(criteria))
     if not wish.is_sure:

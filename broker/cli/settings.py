@@ -26,7 +26,11 @@ def config_option(command: Callable[..., None]) -> Callable[..., None]:
 
 def settings_file(config: Path) -> Path:
     """Return the file that is meant."""
-    return config / FILE if config.is_dir() else config
+    try:
+        is_folder = config.is_dir()
+    except OSError:  # a path that cannot be: whoever reads it says so
+        is_folder = False
+    return config / FILE if is_folder else config
 
 
 def load(config: Path) -> Settings:

@@ -79,16 +79,18 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """Which policies allowed it, of which version, on which revision of the facts."""
 
 
-class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
-    """The one answer that delivers a credential: ``access_token.reveal()`` where it is used."""
+class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The one answer that delivers a credential.
+
+    A token of the broker's is ``access_token``; a credential at a target of its own is ``secret``:
+    its words by name, such as ``username`` and ``password``. Reveal either where it is used.
+    """
 
     id: str
     task: str
     kind: str
     capability: str
     audience: str
-    access_token: Secret
-    token_type: str
     scope: str
     expires_in: int
     issued_at: datetime
@@ -98,6 +100,10 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
     renewable: bool
     bound_to: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     """The key that it is bound to, as its ``cnf`` says; left out when there is none."""
+    access_token: Secret = Secret("")
+    token_type: str = ""
+    target: str = ""
+    secret: dict[str, Secret] = msgspec.field(default_factory=dict)
 
     @property
     def is_bound_to_dpop(self) -> bool:
@@ -111,7 +117,7 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True):
         return bound_to.get("x5t#S256", "")
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one credential. ``confirmed`` means: its target refuses it from now on."""
 
     credential: str
@@ -123,6 +129,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     revoked_at: datetime | None
     expires_at: datetime | None
+    target: str = ""
+    """The target of a credential that has one; then also how its killing there goes."""
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    settled_at: datetime | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,13 +33,16 @@ def capability_faults(document: BundleDocument) -> Iterator[Fault]:
 def offline_capabilities(document: BundleDocument) -> tuple[str, ...]:
     """Name the capabilities whose audience nobody registered: their tokens die only of age."""
     servers = document.servers_by_audience()
-    return tuple(c.name for c in document.capabilities if c.audience not in servers)
+    return tuple(
+        c.name for c in document.capabilities if not c.target_name and c.audience not in servers
+    )
 
 
 def _ttl_faults(
     record: CapabilityRecord, server: ResourceServer | None, ceiling: int
 ) -> Iterator[Fault]:
     is_offline = server is None or server.check is CheckMode.OFFLINE
+    is_offline = is_offline and not record.target_name  # a target is told, whoever registered
     if is_offline and record.max_ttl_seconds > ceiling:
         yield Fault(
             ("max_ttl_seconds",),

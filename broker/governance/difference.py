@@ -102,11 +102,15 @@ def _records(
 
 def _members(old: msgspec.Struct | None, new: msgspec.Struct, key: str) -> Iterator[MemberChange]:
     for name in new.__struct_fields__:
-        after = msgspec.to_builtins(getattr(new, name))
-        before = None if old is None else msgspec.to_builtins(getattr(old, name))
+        after, before = _plain(new, name), _plain(old, name)
         if name == key or before == after or (old is None and after in (None, [], {})):
             continue
         yield MemberChange(name, *_narrowed(before, after))
+
+
+def _plain(record: msgspec.Struct | None, name: str) -> object:
+    value = getattr(record, name, None)
+    return None if value is msgspec.UNSET else msgspec.to_builtins(value)
 
 
 def _narrowed(before: object, after: object) -> tuple[object, object]:

@@ -58,6 +58,6 @@ def _capability_attributes(
         "tenants": record.tenants,
         "audience": record.audience,
         "scopes": record.scopes,
-        "check": check.value,
+        "check": "target" if record.target_name else check.value,
     }
     return known if record.data_class is None else known | {"dataClass": record.data_class}

@@ -10,9 +10,9 @@ from broker.governance.document import BundleDocument, PolicyFile
 from broker.governance.records import AgentsFile, CapabilitiesFile, ResourceServersFile
 from broker.governance.vectors import VectorsFile
 from broker.policy.compiled import Source
-from broker.settings.load import Loaded, Reading
+from broker.settings.load import Loaded, Reading, read_bytes
 from broker.settings.settings import BundleFiles
-from broker.settings.yaml_document import Document
+from broker.settings.yaml_document import Document, parse_yaml
 
 VECTORS: Final = "tests.yaml"
 """The one file in the policies' folder that is not policy."""
@@ -51,6 +51,11 @@ def read_files(files: BundleFiles, reading: Reading) -> BundleInput:
     policies = tuple(_read_policies(files.policies, reading))
     document = _document(parts, schema, policies)
     return BundleInput(document, _documents(parts), policies, schema)
+
+
+def capabilities_document(files: BundleFiles) -> Document:
+    """Read the capabilities once more, to find lines in."""
+    return parse_yaml(read_bytes(files.capabilities), str(files.capabilities))
 
 
 def _read_tests(path: Path, reading: Reading) -> Loaded[VectorsFile] | None:

@@ -12,7 +12,7 @@ from broker.errors import ConfigurationError, UnavailableError
 from broker.governance.bundle import Bundle
 from broker.governance.document import BundleDocument
 from broker.governance.registry import Registry
-from broker.model.capability import Capability, ResourceServer
+from broker.model.capability import Capability, CheckMode, ResourceServer
 from broker.policy.engine import Engine
 from broker.settings.limits import QuotaDefaults
 
@@ -62,6 +62,17 @@ class Published:
             quotas=Quotas(document, quotas),
             offline_ttl_ms=document.offline_max_ttl_seconds * 1000,
         )
+
+    def longest_ms(self, capability: Capability, obliged_ms: int | None) -> int:
+        """Return the longest life that a capability, its audience and the obligations allow."""
+        bounds = [capability.max_ttl_ms]
+        if obliged_ms is not None:
+            bounds.append(obliged_ms)
+        server = self.resource_servers.get(capability.audience)
+        is_offline = server is None or server.check is CheckMode.OFFLINE
+        if is_offline and not capability.target:  # a target is told, whoever registered it
+            bounds.append(self.offline_ttl_ms)
+        return min(bounds)
 
 
 class Current:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from broker.governance.names import (
     OFFLINE_MAX_TTL_SECONDS,
@@ -15,6 +17,7 @@ from broker.governance.names import (
     Text,
     TtlSeconds,
 )
+from broker.kinds import OWN
 from broker.model.capability import Capability, CheckMode, ResourceServer
 from broker.settings.fault import Fault
 
@@ -98,6 +101,9 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     default_ttl_seconds: TtlSeconds
     data_class: Name | None = None
     renewable: bool = True
+    target: Name | UnsetType = UNSET
+    """Where it lives. Unset for our own tokens, whose records then read as they always did."""
+    template: dict[str, Any] | UnsetType = UNSET
 
     def faults(self) -> Iterator[Fault]:
         """Find what is well-typed and still wrong."""
@@ -108,6 +114,19 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         for name, stated in (("scopes", self.scopes), ("tenants", self.tenants)):
             if not stated:
                 yield Fault((name,), "empty, so nobody could use it", "name at least one")
+        yield from self._target_faults()
+
+    def _target_faults(self) -> Iterator[Fault]:
+        if self.backend != OWN and not self.target_name:
+            yield Fault(("target",), f"missing: where does {self.backend} mint?", "name a target")
+        for name, stated in (("target", self.target), ("template", self.template)):
+            if self.backend == OWN and stated is not UNSET:
+                yield Fault((name,), "our own tokens have none", "remove it")
+
+    @property
+    def target_name(self) -> str:
+        """The target, empty for our own tokens."""
+        return "" if self.target is UNSET else self.target
 
     def capability(self) -> Capability:
         """Return it in the broker's words."""
@@ -120,8 +139,15 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             default_ttl_ms=self.default_ttl_seconds * 1000,
             tenants=frozenset(self.tenants),
             data_class=self.data_class or "",
-            renewable=self.renewable,
+            # What lives at a target is not prolonged yet: ask for another one.
+            renewable=self.renewable and not self.target_name,
+            target=self.target_name,
+            template=_written(self.template),
         )
+
+
+def _written(template: dict[str, Any] | UnsetType) -> str:
+    return "" if template is UNSET else msgspec.json.encode(template, order="sorted").decode()
 
 
 class CapabilitiesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -109,9 +109,7 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.UnavailableError: _LATER,
         errors.StoreUnavailableError: _LATER,
         errors.StaleFactsError: _LATER,
-        errors.IssuanceError: Row(
-            502, "Issuance failed", "The target did not issue the credential. Try again later."
-        ),
+        errors.IssuanceError: Row(502, "Issuance failed", "", shows_text=True),
         refusals.ContentTooLargeError: Row(413, "Content too large", "", shows_text=True),
         refusals.UnsupportedMediaTypeError: Row(415, "Unsupported media type", "", shows_text=True),
         refusals.RequestTimeoutError: Row(408, "Request timeout", "", shows_text=True),

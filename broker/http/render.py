@@ -13,10 +13,11 @@ from broker.clock import rfc3339
 from broker.cuts import StandingCut
 from broker.http.paging import seal
 from broker.http.query import Window
+from broker.http.render_receipts import receipt
 from broker.http.services import KeySet, Readiness
 from broker.model.decision import Trace
 from broker.model.lease import Lease
-from broker.model.receipt import Receipt, ReportPage
+from broker.model.receipt import ReportPage
 from broker.model.requests import (
     Introspected,
     IssuedCredential,
@@ -29,6 +30,7 @@ from broker.model.selection import Progress, Selection
 from broker.model.task import Task
 from broker.proof.confirmation import Binding
 from broker.proof.dpop import PROOF_ALGORITHMS
+from broker.secret import Secret
 
 Json = dict[str, object]
 
@@ -100,11 +102,17 @@ def lease(value: Lease) -> Json:
 def issued(value: IssuedCredential, *, now_ms: int) -> Json:
     """Deliver a credential (RFC 6749 §5.1 names)."""
     left_ms = max(0, value.lease.expires_at_ms - now_ms)
-    return _lease(value.lease) | {
-        "access_token": value.credential.reveal(),
-        "token_type": _token_type(value.lease),
-        "expires_in": (left_ms + 500) // 1000,
-    }
+    return (
+        _lease(value.lease)
+        | {"expires_in": (left_ms + 500) // 1000}
+        | _delivered(value.credential, value.lease)
+    )
+
+
+def _delivered(credential: Secret | Mapping[str, Secret], of: Lease) -> Json:
+    if isinstance(credential, Secret):
+        return {"access_token": credential.reveal(), "token_type": _token_type(of)}
+    return {"secret": {name: word.reveal() for name, word in credential.items()}}
 
 
 def listing(name: str, items: Sequence[Json], following: str | None) -> Json:
@@ -269,43 +277,34 @@ def _token_type(value: Lease) -> str:
 def _lease(value: Lease) -> Json:
     spec = value.spec
     bound = {} if spec.confirmation is None else {"bound_to": spec.confirmation.to_claim()}
-    return bound | {
-        "id": spec.id,
-        "task": spec.task,
-        "kind": spec.backend,
-        "capability": spec.capability,
-        "audience": spec.audience,
-        "scope": " ".join(spec.scopes),
-        "expires_at": rfc3339(value.expires_at_ms),
-        "max_expires_at": rfc3339(value.max_expires_at_ms),
-        "issued_at": rfc3339(value.issued_at_ms),
-        "generation": value.generation,
-        "renewable": spec.renewable
-        and value.is_alive
-        and value.expires_at_ms < value.max_expires_at_ms,
-    }
+    at = {} if spec.target is None else {"target": spec.target.name}
+    return (
+        bound
+        | at
+        | {
+            "id": spec.id,
+            "task": spec.task,
+            "kind": spec.backend,
+            "capability": spec.capability,
+            "audience": spec.audience,
+            "scope": " ".join(spec.scopes),
+            "expires_at": rfc3339(value.expires_at_ms),
+            "max_expires_at": rfc3339(value.max_expires_at_ms),
+            "issued_at": rfc3339(value.issued_at_ms),
+            "generation": value.generation,
+            "renewable": spec.renewable
+            and value.is_alive
+            and value.expires_at_ms < value.max_expires_at_ms,
+        }
+    )
 
 
 def _report(page: ReportPage, following: str | None, durability: str) -> Json:
     return {
         "durability": durability,
         "counts": page.counts,
-        "receipts": [_receipt(each) for each in page.receipts],
+        "receipts": [receipt(each) for each in page.receipts],
         "next": following,
-    }
-
-
-def _receipt(value: Receipt) -> Json:
-    return {
-        "credential": value.lease,
-        "task": value.task,
-        "capability": value.capability,
-        "kind": value.kind,
-        "audience": value.audience,
-        "state": value.state,
-        "detail": value.detail,
-        "revoked_at": _instant(value.revoked_at_ms),
-        "expires_at": _instant(value.expires_at_ms),
     }
 
 

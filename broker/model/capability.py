@@ -32,7 +32,10 @@ class ResourceServer:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A named thing that can be granted, with its ceilings. ``backend`` says who mints it."""
+    """A named thing that can be granted, with its ceilings. ``backend`` says who mints it.
+
+    ``target`` names where, ``template`` (JSON) what; both are empty for our own tokens.
+    """
 
     name: str
     backend: str
@@ -43,6 +46,8 @@ class Capability:
     tenants: frozenset[str]
     data_class: str
     renewable: bool = True
+    target: str = ""
+    template: str = ""
 
 
 class Ceiling(msgspec.Struct, frozen=True):

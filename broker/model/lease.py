@@ -6,6 +6,7 @@ import msgspec
 
 from broker.ids import LeaseId, TaskId
 from broker.model.decision import Trace
+from broker.model.target import TargetDeath, TargetRef
 from broker.proof.confirmation import Confirmation
 
 
@@ -44,6 +45,8 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """Whether its capability could be renewed when it was granted."""
     confirmation: Confirmation | None = None
     """The key that its tokens are bound to, if any."""
+    target: TargetRef | None = None
+    """Where it lives, if it is no token of ours; ``locator`` is its name there."""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -67,6 +70,8 @@ class Lease(msgspec.Struct, frozen=True):
     """Number of its end in the bucket's outbox: what verifiers acknowledge."""
     is_sure: bool = True
     """False when the ledger's clock and the broker's disagreed: then age says nothing."""
+    death: TargetDeath | None = None
+    """How far its death at its target has come; None while it has not ended, or without one."""
     passed_ms: int = 0
     """An instant that has surely passed: ``judged_at_ms``, or if that is not sure the broker's own
     time where it is earlier."""

@@ -32,6 +32,11 @@ class Receipt:
     detail: str
     revoked_at_ms: int
     expires_at_ms: int
+    target: str = ""
+    """Where it lives, if it is no token of ours; then also:"""
+    attempts: int = 0
+    next_attempt_ms: int = 0
+    settled_at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

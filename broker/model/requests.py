@@ -120,7 +120,8 @@ class IssuedCredential(msgspec.Struct, frozen=True):
     """The one answer that delivers a credential."""
 
     lease: Lease
-    credential: Secret
+    credential: Secret | Mapping[str, Secret]
+    """A token of ours; or the words that a credential at a target consists of, by name."""
 
 
 class SelectorKind(StrEnum):

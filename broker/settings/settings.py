@@ -97,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A list of the issuers whose workload tokens are accepted."""
     bundle: BundleFiles
     audit: Audit
+    targets: Path | None = None
+    """The servers at which other credentials than our own tokens live. Default none."""
     limits: Limits = msgspec.field(default_factory=Limits)
     tasks: TaskLimits = msgspec.field(default_factory=TaskLimits)
     quotas: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)

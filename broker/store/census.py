@@ -8,6 +8,9 @@ from typing import Final
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link
 
+OVERDUE_MS: Final = 60_000
+"""How long after its end a credential may be alive at its target before the alarm."""
+
 STUCK_MS: Final = 10_000
 """Ordered work that is later than this does not get through."""
 
@@ -16,11 +19,16 @@ _ORDERED: Final = ("k:", "x:")
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """``outbox`` entries not shipped; ``stuck`` pieces of ordered work; live ``credentials``."""
+    """``outbox`` entries not shipped; ``stuck`` pieces of ordered work; live ``credentials``.
+
+    ``dying``: ended ones that are not dead at their target yet; ``overdue``: for too long.
+    """
 
     outbox: int
     stuck: int
     credentials: int
+    dying: int = 0
+    overdue: int = 0
 
 
 class Counting:
@@ -48,7 +56,18 @@ class Counting:
                 for name in tenants
             )
         )
-        return Census(sum(outboxes), sum(late), sum(live))
+        dying = await self._dying("-inf", "+inf")
+        overdue = await self._dying("-inf", now_ms - OVERDUE_MS) if dying else 0
+        return Census(sum(outboxes), sum(late), sum(live), dying, overdue)
+
+    async def _dying(self, earliest: int | str, latest: int | str) -> int:
+        counts = await asyncio.gather(
+            *(
+                self._link.read("ZCOUNT", bucket.dying, earliest, latest)
+                for bucket in self._keys.buckets
+            )
+        )
+        return sum(counts)
 
     async def _late(self, due: str, now_ms: int) -> int:
         members = await self._link.read(

@@ -37,6 +37,11 @@ class Bucket:
         return self.prefix + "out"
 
     @property
+    def dying(self) -> str:
+        """Leases that have ended and are not dead at their target yet, by their end."""
+        return self.prefix + "dying"
+
+    @property
     def head(self) -> tuple[str, str, str, str]:
         """What every mutating script of the ledger begins with."""
         return (self.meta, self.cuts, self.due, self.out)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from broker.errors import NotFoundError
 from broker.ids import IdFactory, LeaseId, TaskId
 from broker.model.lease import Lease, LeaseSpec, LeaseState
+from broker.model.target import TargetDeath
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.in_order import Entry, read_on
@@ -42,6 +43,8 @@ class NewLease(msgspec.Struct, frozen=True):
     key: str
     digest: str
     manifest: int = 0
+    minting_ms: int = 0
+    """With a target: how long minting may take before nobody knows what exists there."""
 
 
 class Renewal(msgspec.Struct, frozen=True):
@@ -142,6 +145,8 @@ class LeaseLedger:
             self._limits.lease_ms + self._limits.retention_ms,
             *self._bounds.around_now(),
             new.manifest,
+            spec.target.name if spec.target else "",
+            new.minting_ms,
         ]
 
     async def activate(self, spec: LeaseSpec, facts: int) -> None:
@@ -151,8 +156,9 @@ class LeaseLedger:
             TaskClosedError, NotFoundError, StaleFactsError: revoke the credential.
         """
         bucket = self._keys.of(spec.id)
-        keys = [bucket.meta, bucket.cuts, bucket.lease(spec.id), *bucket.path(spec.path)]
-        args: list[str | int] = [" ".join(spec.path), facts, *self._bounds.around_now()]
+        lease = bucket.lease(spec.id)
+        keys = [bucket.meta, bucket.cuts, bucket.due, lease, *bucket.path(spec.path)]
+        args: list[str | int] = [spec.id, " ".join(spec.path), facts, *self._bounds.around_now()]
         accept(await self._link.run(scripts.LEASE_ACTIVATE, keys, args))
 
     async def renew(self, lease: Lease, renewal: Renewal) -> Granted:
@@ -245,7 +251,7 @@ class LeaseLedger:
         for start in range(0, len(leases), END_BATCH):
             batch = leases[start : start + END_BATCH]
             bucket = self._keys.of(batch[0][0])
-            keys = [*bucket.head]
+            keys = [*bucket.head, bucket.dying]
             args: list[str | int] = [self._ids.operation(), reason, self._limits.retention_ms]
             args += self._bounds.around_now()
             for lease, task in batch:
@@ -262,8 +268,11 @@ class LeaseLedger:
         """
         await self.end([(lease, new.spec.task)], "undone")
         if new.key:
-            key = self._keys.of(lease).idempotency(new.key)
-            await self._link.run(scripts.IDEM_FORGET, [key], [lease])
+            await self.forget_key(new.key, lease)
+
+    async def forget_key(self, key: str, lease: LeaseId) -> None:
+        """Let an idempotency key be used again, if it still stands for this lease."""
+        await self._link.run(scripts.IDEM_FORGET, [self._keys.of(lease).idempotency(key)], [lease])
 
     async def live_after(
         self, task: TaskId, after: Entry[LeaseId] | None, limit: int
@@ -316,6 +325,7 @@ def _lease(reply: Reply) -> Lease:
         end_n,
         key_id,
         _renewed,
+        death,
     ) = reply
     if spec is None or ended == "absent":
         raise NotFoundError("not in the ledger")
@@ -333,4 +343,5 @@ def _lease(reply: Reply) -> Lease:
             end_number=int(end_n or 0),
             judged_at_ms=int(now),
             passed_ms=int(now),
+            death=TargetDeath.parse(death) if death else None,
         )

@@ -6,6 +6,7 @@ from broker.ids import IdFactory
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.control import ControlStore
 from broker.store.cut_ledger import CutLedger
+from broker.store.death_ledger import DeathLedger
 from broker.store.decision_log import DecisionLog
 from broker.store.due_queue import DueQueue
 from broker.store.evidence_ledger import EvidenceLedger
@@ -35,6 +36,7 @@ class Ledger:
     tasks: TaskLedger
     tree: TaskTree
     leases: LeaseLedger
+    deaths: DeathLedger
     cuts: CutLedger
     orders: RevocationLedger
     due: DueQueue
@@ -68,6 +70,7 @@ class Ledger:
             tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
+            deaths=DeathLedger(link, keys, ids, limits, bounds=bounds),
             cuts=CutLedger(link, keys, ids, limits, bounds=bounds),
             orders=RevocationLedger(link, keys, ids, limits, bounds=bounds),
             due=DueQueue(link, keys, bounds),

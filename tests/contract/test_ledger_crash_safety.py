@@ -14,9 +14,12 @@ from broker.errors import (
     TaskClosedError,
 )
 from broker.ids import bucket_of
-from broker.model.lease import LeaseState
+from broker.model.lease import LeaseSpec, LeaseState
 from broker.model.requests import SelectorKind
+from broker.model.target import DeathState, TargetRef
+from broker.model.task import TaskSpec
 from broker.store.cut_ledger import Cut
+from broker.store.death_ledger import DeathLedger, Note
 from broker.store.limits import Limits
 from broker.store.link import Link, Reply, Script, Value
 from broker.store.quotas import Quota
@@ -131,6 +134,26 @@ async def _end(kit: LedgerKit) -> None:
     await kit.leases.end([(granted.lease, task.id)], "revoked")
 
 
+async def _grant_at_target(kit: LedgerKit) -> None:
+    await _reserve_at_target(kit, await kit.open())
+
+
+async def _reserve_at_target(kit: LedgerKit, task: TaskSpec) -> LeaseSpec:
+    at = TargetRef("yard", "toy-1")
+    new = kit.new_lease(task, target=at, state=LeaseState.RESERVED, minting_ms=MINUTE)
+    await kit.leases.grant(new)
+    return new.spec
+
+
+async def _kill(kit: LedgerKit) -> None:
+    task = await kit.open()
+    spec = await _reserve_at_target(kit, task)
+    await kit.leases.activate(spec, 0)
+    await kit.leases.end([(spec.id, task.id)], "revoked")
+    deaths = DeathLedger(kit.link, kit.keys, kit.ids, kit.limits)
+    await deaths.note(spec.id, Note(DeathState.CONFIRMED))
+
+
 async def _cut(kit: LedgerKit) -> None:
     await kit.grant(await kit.open())
     standing = await kit.cuts.lay(kit.ids.revocation(0), Cut(SelectorKind.ALL, ""))
@@ -160,8 +183,11 @@ CHANGES: dict[str, tuple[str, Callable[[LedgerKit], Awaitable[None]], int]] = {
     "sweep": ("task_sweep", _sweep, 6),
     "grant": ("lease_grant", _grant, 12),
     "renew": ("lease_renew", _renew, 8),
-    "activate": ("lease_activate", _activate, 4),
-    "end": ("lease_end", _end, 6),
+    "activate": ("lease_activate", _activate, 5),
+    "end": ("lease_end", _end, 7),
+    "grant-at-target": ("lease_grant", _grant_at_target, 12),
+    "end-at-target": ("lease_end", _kill, 7),
+    "kill": ("lease_death", _kill, 6),
     "cut": ("cut_make", _cut, 5),
     "claim-work": ("due_claim", _claim_work, 5),
     "forget": ("task_forget", _forget, 14),
@@ -189,6 +215,13 @@ async def test_no_spoiled_key_leaves_a_credential_that_nobody_follows_up(
     await _check(LedgerKit(link, buckets=1))
 
 
+async def _check_death(kit: LedgerKit, key: str, is_due: bool) -> None:  # noqa: FBT001 - a judgement
+    """What may live at a target is due, unless it is active: then its end makes it so."""
+    state, target, death = await kit.link.read("HMGET", key, "state", "target", "death")
+    is_settled = bool(death) and death.startswith("confirmed")
+    assert not target or state == "active" or is_settled or is_due
+
+
 async def _check(kit: LedgerKit) -> None:
     (bucket,) = kit.keys.buckets
     due = set(await kit.link.read("ZRANGE", bucket.due, 0, -1))
@@ -200,6 +233,8 @@ async def _check(kit: LedgerKit) -> None:
     for key in await kit.link.read("KEYS", f"{bucket.prefix}[lt]:*"):
         kind, _, name = key.removeprefix(bucket.prefix).partition(":")
         state = await kit.link.read("HGET", key, "state")
+        if kind == "l":
+            await _check_death(kit, key, f"v:{name}" in due)
         if kind == "l":
             assert starts == 1
             task = await kit.link.read("HGET", key, "task")

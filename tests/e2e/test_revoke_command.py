@@ -19,6 +19,9 @@ TASKS = 20
 
 EACH = 80
 
+LONG = {"ttl_seconds": 28_800, "idle_timeout_seconds": 28_800}
+"""So that nothing dies by itself, however long this takes on a busy machine."""
+
 
 async def crowd(world: World, size: int) -> dict[str, str]:
     """Issue so many credentials in a few tasks; return their tokens by id."""
@@ -26,7 +29,7 @@ async def crowd(world: World, size: int) -> dict[str, str]:
     world.config.edit_capability("orders-api", max_ttl_seconds=3_000)
     await world.publish()
     count = max(TASKS, size // EACH)
-    tasks = [(await world.open(ttl_seconds=28_800))["id"] for _ in range(count)]
+    tasks = [(await world.open(**LONG))["id"] for _ in range(count)]
     tokens: dict[str, str] = {}
     wanted = [tasks[number % count] for number in range(size)]
     for start in range(0, size, TASKS):
@@ -45,13 +48,15 @@ def _allow_many(file: Any) -> None:
 async def kill_in_a_terminal(world: World, folder: Path, size: int) -> None:
     """Look at a crowd, kill it by its digest, and check every word of what is shown."""
     tokens = await crowd(world, size)
-    bystander = await world.issue((await world.open(name="another-job"))["id"])
+    other = await world.open(name="another-job", **LONG)
+    bystander = await world.issue(other["id"], ttl_seconds=3_000)
     meant = ("--agent", "invoice-bot", "--task-name", "reconcile-*")
     async with commanding(world, OPERATOR, folder) as command:
         looked = await command.run("revoke", *meant, "--dry-run", "--json")
         assert looked.code == exits.OK, looked.err
         found = json.loads(looked.out)
         assert {each["id"] for each in found["credentials"]} == set(tokens)
+        assert told(looked.err)["looking"] == [size, size]
         digest = found["selection"]["digest"]
 
         killed = await command.run_in_terminal(
@@ -64,12 +69,18 @@ async def kill_in_a_terminal(world: World, folder: Path, size: int) -> None:
         (order,) = set(re.findall(r"r_[0-9a-f]{2}_[a-z2-7]{26}", shown))
         report = await command.run("report", order, "--wait", "ledger", "--json")
     assert report.code == exits.OK, report.err
-    receipts = json.loads(report.out)["receipts"]
-    assert {receipt["credential"] for receipt in receipts} == set(tokens)
+    assert told(report.err)["reading receipts"] == [size, size]
+    assert {receipt["credential"] for receipt in json.loads(report.out)["receipts"]} == set(tokens)
     (totals,) = re.findall(r"^(.* · )durability", shown, re.MULTILINE)
     assert sum(int(number) for number in re.findall(r"(\d+) [a-z]+ · ", totals)) == size
     await they_are_dead(world, tokens)
     assert await world.is_active(bystander["access_token"])
+
+
+def told(lines: str) -> dict[str, list[int]]:
+    """Read how far each piece of work had come when it was told of last."""
+    steps = [json.loads(line)["progress"] for line in lines.splitlines() if line.startswith("{")]
+    return {step["of"]: [step["done"], step["total"]] for step in steps}
 
 
 async def they_are_dead(world: World, tokens: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ need no sockets: it implements the ``KeySource`` port.
 import asyncio
 import gzip
 import json
+import ssl
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -128,17 +129,18 @@ class FakeIssuer:
         self.url = ""
         self.issuer = ""
 
-    async def start(self) -> None:
-        """Listen on a free port."""
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on a free port, over TLS when it is given."""
         application = web.Application()
         application.router.add_get("/jwks", self._answer)
         application.router.add_get(METADATA_PATH, self._answer)
         application.router.add_get("/elsewhere", self._answer_elsewhere)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        self.issuer = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        scheme = "https" if tls else "http"
+        self.issuer = f"{scheme}://127.0.0.1:{self._runner.addresses[0][1]}"
         self.url = f"{self.issuer}/jwks"
 
     async def stop(self) -> None:

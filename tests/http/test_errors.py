@@ -15,6 +15,10 @@ CANARY = "canary-of-the-broker"
 PATH = f"/v1/tasks/{TASK}"
 
 
+TELLING = ("quota-exceeded", "issuance-failed")
+"""Problems whose text the broker has written for callers."""
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
@@ -30,7 +34,8 @@ PATH = f"/v1/tasks/{TASK}"
         (errors.UnavailableError(CANARY), 503, "unavailable"),
         (errors.StoreUnavailableError(CANARY), 503, "store-unavailable"),
         (errors.StaleFactsError(CANARY), 503, "stale-facts"),
-        (errors.IssuanceError(CANARY), 502, "issuance-failed"),
+        (errors.IssuanceError("target x, capability y: late"), 502, "issuance-failed"),
+        (errors.TargetBusyError("target x, capability y: busy"), 502, "issuance-failed"),
         (errors.ConfigurationError(CANARY), 500, "configuration"),
         (errors.BrokerError(CANARY), 500, "internal"),
         (RuntimeError(CANARY), 500, "internal"),
@@ -52,7 +57,7 @@ async def test_errors_become_problems(
     assert answer.status == problem["status"] == status
     assert problem["type"] == f"https://jit-broker.example/problems/{code}"
     assert problem["title"]
-    assert (str(error) in problem["detail"]) == (status in (400, 422) or code == "quota-exceeded")
+    assert (str(error) in problem["detail"]) == (code in TELLING or status in (400, 422))
     assert CANARY not in json.dumps(problem)
 
 

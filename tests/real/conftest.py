@@ -1,12 +1,13 @@
 """How tests get real parts: skipped without, or failed where nothing may be missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.real.fetch import CI, must_have
 from tests.real.parts import Shelf
+from tests.real.postgres_server import PostgresServer, binaries, running
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +26,18 @@ def part() -> Callable[[str], Path]:
         pytest.skip(why)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the whole session; ask for ``postgres``, which runs."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not there: install its server (Debian: postgresql)")
+    yield from running()
+
+
+@pytest.fixture
+def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
+    """A running server, which the test may freeze."""
+    yield postgres_server
+    postgres_server.thaw()

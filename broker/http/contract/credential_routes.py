@@ -20,7 +20,17 @@ from broker.http.contract.parts import (
     TOKEN_TYPE,
     WORD,
 )
-from broker.http.contract.schema import Schema, array, mapping, number, paged, record, ref, words
+from broker.http.contract.schema import (
+    Schema,
+    array,
+    described,
+    mapping,
+    number,
+    paged,
+    record,
+    ref,
+    words,
+)
 from broker.http.wire import MAX_REFERENCES
 
 _LEASE: Final[dict[str, Schema]] = {
@@ -37,7 +47,7 @@ _LEASE: Final[dict[str, Schema]] = {
     "renewable": FLAG,
 }
 
-_BOUND: Final[dict[str, Schema]] = {"bound_to": CONFIRMATION}
+_BOUND: Final[dict[str, Schema]] = {"bound_to": CONFIRMATION, "target": NAME}
 
 RECORD: Final[dict[str, Schema]] = {
     **_LEASE,
@@ -54,13 +64,16 @@ RECORD: Final[dict[str, Schema]] = {
 SCHEMAS: Final = {
     "Credential": record(RECORD, _BOUND),
     "IssuedCredential": record(
+        {**_LEASE, "expires_in": COUNT},
         {
-            **_LEASE,
+            **_BOUND,
             "access_token": STRING,
             "token_type": TOKEN_TYPE,
-            "expires_in": COUNT,
+            "secret": described(
+                mapping(NAME, STRING, most=MAX_REFERENCES),
+                "What a credential at a target consists of, by name.",
+            ),
         },
-        _BOUND,
     ),
     "CredentialPage": paged("credentials", ref("Credential")),
     "IssueBody": record(

@@ -168,7 +168,13 @@ SCHEMAS: Final = {
             "detail": STRING,
             "revoked_at": MAYBE_INSTANT,
             "expires_at": MAYBE_INSTANT,
-        }
+        },
+        {
+            "target": NAME,
+            "attempts": COUNT,
+            "next_attempt_at": MAYBE_INSTANT,
+            "settled_at": MAYBE_INSTANT,
+        },
     ),
 }
 

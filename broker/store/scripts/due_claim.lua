@@ -1,6 +1,6 @@
 -- Take due work for a while. Whoever does not settle it in time loses it to the next, who has a higher
--- fencing number: none is ever given twice in a bucket. Leases and looks at tasks need no number: their
--- scripts judge afresh, and settle.
+-- fencing number: none is ever given twice in a bucket. Leases, looks at tasks and kills at targets need no
+-- number: their scripts judge afresh, and settle.
 -- With a clock that is not believed, what is due by age (l t g) is left where it is.
 -- KEYS: meta cuts due out fences. ARGV: limit, visibility, earliest, latest, may age (1 or 0)
 local limit = tonumber(ARGV[1])
@@ -17,7 +17,7 @@ end
 
 local function take(member, score)
   local kind = string.sub(member, 1, 1)
-  local number = (kind == 'l' or kind == 't') and 0 or fenced(member)
+  local number = (kind == 'l' or kind == 't' or kind == 'v') and 0 or fenced(member)
   redis.call('ZADD', KEYS[3], text(now + tonumber(ARGV[2])), member)
   taken[#taken + 1] = member
   taken[#taken + 1] = score

@@ -1,17 +1,18 @@
--- End up to 100 leases. KEYS: meta cuts due out, then for each: lease, live leases of its task
+-- End up to 100 leases. KEYS: meta cuts due out dying, then for each: lease, live leases of its task
 -- ARGV: op, reason, retention, earliest, latest, then for each: lease id, task id
 -- reason 'expired' spares those that were renewed meanwhile, and all when the clock is not believed. Each lease ends once: a repeat tells
 -- nothing, unless the first could not. It leaves the due queue last, when nothing is left to do.
+-- One that has a target is killed there: the due queue holds that until the target has confirmed.
 local now, sure = cautious_clock(ARGV[4], ARGV[5])
 local reason, retention = ARGV[2], tonumber(ARGV[3])
 local TOLD_ALONE = {revoked = true, ['given-back'] = true, undone = true}
 local ended = {}
 if reason == 'expired' and not sure then return ended end
-for i = 1, (#KEYS - 4) / 2 do
-  local lease_key, live_key = KEYS[3 + 2 * i], KEYS[4 + 2 * i]
+for i = 1, (#KEYS - 5) / 2 do
+  local lease_key, live_key = KEYS[4 + 2 * i], KEYS[5 + 2 * i]
   local id, task = ARGV[4 + 2 * i], ARGV[5 + 2 * i]
   local lease = redis.call('HMGET', lease_key, 'state', 'expires', 'tenant', 'audience', 'capability', 'agent',
-    'ended_by', 'end_n')
+    'ended_by', 'end_n', 'target')
   local member = 'l:' .. id .. ':' .. task
   if not lease[1] or lease[8] then
     redis.call('ZREM', live_key, id)
@@ -25,9 +26,15 @@ for i = 1, (#KEYS - 4) / 2 do
       local at = why == 'expired' and expires or now
       local feed, audience = '', ''
       if TOLD_ALONE[why] then feed, audience = cjson.encode({jti = id}), lease[4] or '*' end
+      if lease[9] and not lease[7] then
+        redis.call('ZADD', KEYS[3], text(now), 'v:' .. id)
+        redis.call('ZADD', KEYS[5], text(now), id)
+        -- Never activated, it may still be on its way: its absence says nothing for a while.
+        redis.call('HSET', lease_key, 'death', 'requested - 0 0 ' .. text(now) .. ' 0', 'was', lease[1])
+      end
       if not lease[7] then
         redis.call('HSET', lease_key, 'state', 'ended', 'ended', text(at), 'ended_by', why)
-        redis.call('PEXPIREAT', lease_key, text(math.max(expires, now) + retention))
+        if not lease[9] then redis.call('PEXPIREAT', lease_key, text(math.max(expires, now) + retention)) end
       end
       local detail = cjson.encode({credential = id, task = task, agent = lease[6], capability = lease[5],
         audience = lease[4], ended_by = why})

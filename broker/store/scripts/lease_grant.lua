@@ -2,7 +2,9 @@
 -- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
 --       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec,
---       how long a task remembers its leases, earliest, latest, manifest of the key
+--       how long a task remembers its leases, earliest, latest, manifest of the key, target,
+--       how long its minting may take
+-- With a target the due queue comes back to it unless it is activated: nobody knows then what exists.
 local now, told = believed_clock(ARGV[23], ARGV[24])
 if not now then return {'clock', text(told)} end
 local known = ARGV[18] ~= '' and
@@ -42,6 +44,10 @@ tell('lease.issued', now, ARGV[2], ARGV[11], '', '', 0, dated(ARGV[21], issued, 
 redis.call('HSET', KEYS[6], 'state', ARGV[6], 'issued', issued, 'expires', ends, 'max_expires', text(most),
   'generation', 1, 'path', ARGV[4], 'task', ARGV[3], 'instance', ARGV[5], 'tenant', ARGV[11], 'agent', ARGV[12],
   'issuer', ARGV[13], 'capability', ARGV[14], 'audience', ARGV[15], 'key_id', ARGV[20], 'spec', ARGV[21])
+if ARGV[26] ~= '' then
+  redis.call('ZADD', KEYS[3], text(now + tonumber(ARGV[27])), 'v:' .. ARGV[1])
+  redis.call('HSET', KEYS[6], 'target', ARGV[26])
+end
 redis.call('ZADD', KEYS[5], ends, ARGV[1])
 -- A few at a time, however many there are: no script holds the server for long.
 if forgotten > 0 then redis.call('ZREMRANGEBYRANK', KEYS[10], 0, math.min(forgotten, 100) - 1) end

@@ -2,6 +2,7 @@
 
 import pytest
 
+from broker.attestation.presets import PRESETS
 from broker.attestation.settings import AttestationSettings
 from tests.fakes.attestation import settings_of
 from tests.unit.attestation.test_stanza import MINIMAL, preset
@@ -16,13 +17,23 @@ def warned(settings: AttestationSettings) -> list[str]:
     return [fault.message for fault in found]
 
 
-@pytest.mark.parametrize("name", ["kubernetes", "github-actions", "oidc"])
+ALWAYS = ["kubernetes", "github-actions", "oidc"]
+SOMETIMES = ["google", "aws"]
+
+
+def test_every_preset_is_judged_here() -> None:
+    """Whoever adds one says what tells its copies apart, and whether all of them have it."""
+    assert sorted(ALWAYS + SOMETIMES) == sorted(PRESETS)
+    assert all(preset.tells_apart for preset in PRESETS.values())
+
+
+@pytest.mark.parametrize("name", ALWAYS)
 def test_where_each_copy_has_its_own_claim_nothing_is_said(name: str) -> None:
     """The uid of a pod, the job of a run, or what the operator names."""
     assert warned(AttestationSettings((preset(name),))) == []
 
 
-@pytest.mark.parametrize("name", ["google", "aws"])
+@pytest.mark.parametrize("name", SOMETIMES)
 def test_where_only_some_copies_have_a_claim_it_is_said(name: str) -> None:
     """Tokens of machines have one, those of functions do not."""
     (message,) = warned(AttestationSettings((preset(name),)))

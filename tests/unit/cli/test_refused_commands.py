@@ -116,6 +116,10 @@ def test_a_task_is_printed_as_the_api_has_it(
         (["revoke", "--all", "--in-tenant", "", "--yes", "--reason", "x"], "'--in-tenant': it is"),
         (["revoke", "--set", "", "--agent", "a", "--reason", "x"], "'--set': it is empty"),
         (["revoke", "--set", "ab" * 32, "--dry-run"], "--dry-run shows a set, --set kills one"),
+        (
+            ["revoke", "--data-class", "x", "--yes", "--idempotency-key", "k", "--reason", "x"],
+            "pass it with --set DIGEST",
+        ),
         (["revoke", "--older-than", "0s", "--dry-run"], "'0s' is too short; write 1s or more"),
         (["panic", "--agent", "a", "--agent", "b", "--reason", "x"], "'--agent': it stands for"),
         ([*OPEN, "--parent", ""], "'--parent': it is empty"),

@@ -1,6 +1,7 @@
 import io
 import json
 
+import pytest
 from rich.console import Console
 
 from broker.cli.screen import Document, Screen, cell, fields, page, rows, stacked
@@ -101,3 +102,34 @@ def test_people_get_the_view() -> None:
     Screen(out, as_json=False).answer({"id": "t_1"}, lambda doc: f"task {doc['id']}")
 
     assert out.getvalue() == "task t_1\n"
+
+
+class Terminal(io.StringIO):
+    """What looks like a terminal to whoever writes to it."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+GREEN, PLAIN = "\x1b[32mopen\x1b[0m\n", "open\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "no_color", "printed"),
+    [(Terminal, "", GREEN), (Terminal, "1", PLAIN), (io.StringIO, "", PLAIN)],
+    ids=["terminal", "NO_COLOR", "pipe"],
+)
+def test_a_state_has_its_colour_in_a_terminal_only(
+    output: type[io.StringIO], no_color: str, printed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nowhere that somebody asked for none, or that a program may read."""
+    for name in ("FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    out = output()
+
+    Screen(out, as_json=False).answer({"state": "open"}, lambda doc: cell(doc["state"]))
+
+    assert out.getvalue() == printed

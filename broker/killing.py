@@ -1,0 +1,224 @@
+"""``v``: kill at its target what has ended in the ledger, until the target confirms it.
+
+- The due queue holds each such lease from before its credential exists until it is dead; this
+  worker only begins what is due and comes back: a target that hangs delays no other work.
+- What was never activated may still be on its way: that its target does not know it counts only
+  once minting has had its time.
+- Retried with growing pauses, without end. Being overdue raises an alarm, and ends nothing.
+- Nobody asks policy, facts or keys (I5).
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from backends.contract import Death, Place, Revocable, SelfExpiry, Traits
+from backends.errors import BackendError, Trouble
+from broker.errors import StoreUnavailableError
+from broker.faultpoints import FaultPoints
+from broker.ids import LeaseId, parse_lease_id
+from broker.model.lease import LeaseState
+from broker.model.target import DeathState
+from broker.places import Places
+from broker.store.death_ledger import DeathLedger, Dying, Note, Noted
+from broker.store.due_queue import Work
+from broker.store.lease_ledger import LeaseLedger
+from broker.targets.target import Target
+from broker.targets.targets import Targets
+
+SETTLE_MS: Final = 5_000
+"""How much longer than its deadline a mint may take effect."""
+
+_FIRST_MS: Final = 1_000
+_MOST_MS: Final = 30_000
+_ELSEWHERE_MS: Final = 30_000
+"""When a lease of a target that this broker does not have is looked at again."""
+
+_SLACK_MS: Final = 5_000
+"""How much later than its expiry a credential has died of age by any clock that counts."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Achieved:
+    """What one try came to."""
+
+    state: DeathState
+    why: str = ""
+    again_in_ms: int = 0
+    is_tried: bool = True
+    again_at_ms: int = 0
+
+
+class Killer:
+    """Kills, many at once, each target at its own pace."""
+
+    def __init__(
+        self,
+        *,
+        deaths: DeathLedger,
+        leases: LeaseLedger,
+        places: Places,
+        targets: Targets,
+        faults: FaultPoints,
+    ) -> None:
+        self._deaths = deaths
+        self._leases = leases
+        self._places = places
+        self._targets = targets
+        self._faults = faults
+        self._at_work: dict[LeaseId, asyncio.Task[Noted]] = {}
+
+    async def work(self, work: Work) -> int | None:
+        """Begin with one lease; the ledger is told what comes of it, and when to come back."""
+        _ = self._begin(parse_lease_id(work.subject), work.claimed_ms)
+        return None
+
+    async def kill(self, lease: LeaseId) -> bool:
+        """Kill one now, and wait for what comes of it; tell whether it is dead.
+
+        Raises:
+            BrokerError: nobody knows; the due queue comes back to it.
+        """
+        return (await asyncio.shield(self._begin(lease, 0))).is_settled
+
+    async def never_minted(self, lease: LeaseId) -> None:
+        """Note of a lease that has ended: for certain there is nothing to kill.
+
+        Raises:
+            BrokerError: it was not noted; the target will be asked.
+        """
+        await self._deaths.note(lease, Note(DeathState.CONFIRMED, is_tried=False))
+
+    async def stop(self) -> None:
+        """End what is under way; it comes back by the due queue."""
+        tasks = list(self._at_work.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def rested(self) -> None:
+        """Wait until nothing is under way."""
+        while self._at_work:
+            await asyncio.wait(list(self._at_work.values()))
+
+    def _begin(self, lease: LeaseId, now_ms: int) -> "asyncio.Task[Noted]":
+        """Begin, unless it is under way. ``now_ms``: an instant of the ledger's that has passed."""
+        task = self._at_work.get(lease)
+        if task is None:
+            task = self._at_work[lease] = asyncio.create_task(self._one(lease, now_ms))
+            task.add_done_callback(lambda done: self._finished(lease, done))
+        return task
+
+    def _finished(self, lease: LeaseId, task: "asyncio.Task[Noted]") -> None:
+        del self._at_work[lease]
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        is_store = isinstance(error, StoreUnavailableError)
+        _log.warning("kill-not-noted", credential=lease, exc_info=None if is_store else error)
+
+    async def _one(self, lease: LeaseId, now_ms: int) -> Noted:
+        found = await self._deaths.find(lease)
+        if found is not None and found.state is LeaseState.RESERVED:
+            # Whoever minted it is gone, or late: it never becomes active.
+            await self._leases.end([(lease, found.spec.task)], "undone")
+            await self._places.free(found.spec, [lease])
+            found = await self._deaths.find(lease)
+        if found is None or found.state is not LeaseState.ENDED:
+            return await self._deaths.note(lease, Note(DeathState.PENDING, is_tried=False))
+        return await self._follow(lease, found, now_ms)
+
+    async def _follow(self, lease: LeaseId, found: Dying, now_ms: int) -> Noted:
+        if found.death is not None and found.death.is_settled:
+            return await self._deaths.note(lease, Note(found.death.state))
+        spec = found.spec
+        name = spec.target.name if spec.target is not None else ""
+        target = self._targets.find(name, spec.backend)
+        if target is None:
+            achieved = _Achieved(
+                DeathState.PENDING, "not-here", again_in_ms=_ELSEWHERE_MS, is_tried=False
+            )
+        else:
+            achieved = await self._try(target, found, now_ms)
+        noted = await self._deaths.note(lease, _note(achieved, target))
+        self._faults.reach("kill.noted")
+        if not noted.is_settled and noted.since_ms > self._targets.overdue_ms(name):
+            _alarm(found, achieved, name, noted.since_ms)
+        return noted
+
+    async def _try(self, target: Target, found: Dying, now_ms: int) -> _Achieved:
+        traits = target.traits
+        if traits.revocable is Revocable.NEVER:
+            return _Achieved(DeathState.IRREVOCABLE, again_in_ms=_MOST_MS, is_tried=False)
+        if found.ended_by == "expired" and traits.self_expiry is SelfExpiry.FULL:
+            return _Achieved(DeathState.EXPIRED, is_tried=False)
+        tries = found.death.tries if found.death is not None else 0
+        pause_ms = min(_FIRST_MS * 2 ** min(tries, 10), _MOST_MS)
+        try:
+            death = await target.kill(_place(found))
+        except BackendError as error:
+            is_tried = error.trouble is not Trouble.BUSY
+            return _Achieved(DeathState.PENDING, error.trouble.value, pause_ms, is_tried)
+        self._faults.reach("kill.done")
+        if death is Death.ACCEPTED:
+            return _Achieved(DeathState.ACCEPTED, again_in_ms=pause_ms)
+        if death is Death.ABSENT and _is_early(found, target, now_ms):
+            return _Achieved(DeathState.ACCEPTED, again_at_ms=_sure_at_ms(found, target))
+        return _Achieved(DeathState.CONFIRMED)
+
+
+def _alarm(found: Dying, achieved: _Achieved, target: str, late_ms: int) -> None:
+    """Say that something lives on at its target for too long."""
+    if achieved.state is DeathState.IRREVOCABLE:
+        return  # the kind has said so
+    _log.error(
+        "revocation-overdue",
+        credential=found.spec.id,
+        target=target,
+        kind=found.spec.backend,
+        capability=found.spec.capability,
+        why=achieved.why,
+        tries=found.death.tries if found.death is not None else 0,
+        late_seconds=late_ms // 1000,
+    )
+
+
+def _place(found: Dying) -> Place:
+    target = found.spec.target
+    identity = target.identity if target is not None else ""
+    return Place(locator=found.spec.locator, identity=identity)
+
+
+def _is_early(found: Dying, target: Target, now_ms: int) -> bool:
+    """Tell whether a lease's absence says nothing yet. Only instants of the ledger are compared."""
+    passed = max(found.ended_at_ms, now_ms)
+    return not found.was_active and passed < _sure_at_ms(found, target)
+
+
+def _sure_at_ms(found: Dying, target: Target) -> int:
+    """Return when a mint can take effect no more."""
+    return found.issued_at_ms + minting_ms(target)
+
+
+def minting_ms(target: Target) -> int:
+    """Return how long after its reservation a mint may take effect."""
+    return target.bounds.deadline_ms + SETTLE_MS
+
+
+def _note(achieved: _Achieved, target: Target | None) -> Note:
+    dies = target is not None and _dies_of_age(target.traits)
+    return Note(
+        achieved.state,
+        achieved.why,
+        achieved.again_in_ms,
+        achieved.again_at_ms,
+        dead_after_ms=_SLACK_MS if dies else None,
+        is_tried=achieved.is_tried,
+    )
+
+
+def _dies_of_age(traits: Traits) -> bool:
+    return traits.self_expiry is SelfExpiry.FULL

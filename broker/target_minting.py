@@ -1,0 +1,198 @@
+"""The last steps for a credential that lives at a target.
+
+    locate ─ reserve (ledger and quotas) ─ mint ─ activate (ledger) ─ deliver
+
+- The ledger has the credential's place before the target is asked to make it (I1), and its due
+  queue comes back to it unless it is activated: whoever dies in between leaves nothing alive.
+- Whatever goes wrong, a cancelled request included, ends the reservation, and it is killed.
+- A repeat under the same idempotency key kills what the first request made, and only then makes
+  another: never two live secrets for one key (I10).
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import structlog
+from msgspec.structs import replace
+
+from backends.contract import Deadline, Minted, Place, Wish
+from backends.errors import BackendError, NotMintedError
+from broker import kinds
+from broker.errors import (
+    BrokerError,
+    ConfigurationError,
+    IssuanceError,
+    StoreUnavailableError,
+    TargetBusyError,
+)
+from broker.faultpoints import FaultPoints
+from broker.governance.published import Quotas
+from broker.granting import Granting
+from broker.killing import Killer, minting_ms
+from broker.model.capability import Capability
+from broker.model.lease import Lease, LeaseSpec, LeaseState
+from broker.model.requests import IssuedCredential
+from broker.model.target import TargetRef
+from broker.secret import Secret
+from broker.store.lease_ledger import LeaseLedger, NewLease
+from broker.targets.target import Target
+from broker.targets.targets import Targets
+
+_REPEATS: Final = 3
+"""Requests under one key that may overtake each other before one gives up."""
+
+_log = structlog.get_logger(__name__)
+
+
+class TargetMinting:
+    """Mints at targets."""
+
+    def __init__(
+        self,
+        *,
+        targets: Targets,
+        leases: LeaseLedger,
+        granting: Granting,
+        killer: Killer,
+        faults: FaultPoints,
+    ) -> None:
+        self._targets = targets
+        self._leases = leases
+        self._granting = granting
+        self._killer = killer
+        self._faults = faults
+        self._later: set[asyncio.Task[None]] = set()
+
+    async def issue(
+        self, new: NewLease, capability: Capability, limits: Quotas
+    ) -> IssuedCredential:
+        """Reserve, mint, activate.
+
+        Raises:
+            TargetBusyError: the target has too much to do, or did not answer lately.
+            IssuanceError: it did not make the credential, or nobody knows; then it is killed.
+            BrokerError: as :meth:`~broker.granting.Granting.grant`.
+        """
+        target = self._targets.find(capability.target, capability.backend)
+        if target is None:
+            raise _failed(capability, "this broker does not have that target")
+        wish, deadline = _wish(new.spec, capability), target.deadline()
+        try:
+            place = await target.locate(wish, deadline)
+        except BackendError as error:
+            raise _refused(capability, error) from None
+        lease = await self._reserve(_placed(new, target, place), capability, limits)
+        self._faults.reach("mint.reserved")
+        minted = await self._mint(target, lease, wish, deadline, new)
+        words = {name: Secret(word) for name, word in minted.words.items()}
+        return IssuedCredential(replace(lease, state=LeaseState.ACTIVE), words)
+
+    async def _reserve(self, new: NewLease, capability: Capability, limits: Quotas) -> Lease:
+        """Reserve; what the key made before is killed first."""
+        for _ in range(_REPEATS):
+            lease = await self._granting.reserve(new, limits)
+            if lease.spec.id == new.spec.id:
+                return lease
+            former = lease.spec
+            await self._granting.end_former(former)
+            if not await self._killer.kill(former.id):
+                raise _failed(capability, "what this key made before is not dead yet")
+            await self._leases.forget_key(new.key, former.id)
+        raise _failed(capability, "several requests have the same key")
+
+    async def _mint(
+        self, target: Target, lease: Lease, wish: Wish, deadline: Deadline, new: NewLease
+    ) -> Minted:
+        spec = lease.spec
+        place = Place(locator=spec.locator, identity=_identity(spec))
+        try:
+            minted = await target.mint(wish, place, lease.expires_at_ms, deadline)
+            self._faults.reach("mint.minted")
+            await self._leases.activate(spec, new.facts)
+            self._faults.reach("mint.activated")
+        except NotMintedError as error:
+            await self._abandon(new, lease, is_nothing=True)
+            raise _refused_at(spec, error) from None
+        except BackendError as error:
+            await self._abandon(new, lease)
+            raise _refused_at(spec, error) from None
+        except BrokerError:
+            await self._abandon(new, lease)
+            raise
+        except BaseException:
+            # Cancelled, whoever waited is gone: what is minted, or will be, is killed all the same.
+            self._spawn(self._abandon(new, lease))
+            raise
+        return minted
+
+    async def _abandon(self, new: NewLease, lease: Lease, *, is_nothing: bool = False) -> None:
+        """End a reservation that nobody got the credential of, and have it killed."""
+        try:
+            await self._granting.undo(new, lease.spec.id)
+            if is_nothing:
+                await self._killer.never_minted(lease.spec.id)
+            else:
+                self._spawn(self._kill(lease))
+        except StoreUnavailableError as error:
+            # The due queue has it.
+            _log.warning("reservation-not-undone", credential=lease.spec.id, error=str(error))
+
+    async def _kill(self, lease: Lease) -> None:
+        try:
+            await self._killer.kill(lease.spec.id)
+        except BrokerError as error:
+            _log.warning("kill-not-noted", credential=lease.spec.id, error=str(error))
+
+    def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(doing)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+
+def _wish(spec: LeaseSpec, capability: Capability) -> Wish:
+    try:
+        kind = kinds.find(capability.backend)
+        if kind is None:
+            raise _failed(capability, "this broker does not have that kind")
+        template = kinds.read_template(kind, capability.template or "{}")
+    except ConfigurationError as error:
+        raise _failed(capability, str(error)) from error
+    return Wish(
+        lease=spec.id,
+        task=spec.task,
+        tenant=spec.tenant,
+        agent=spec.agent,
+        capability=spec.capability,
+        on_behalf_of=spec.on_behalf_of,
+        scopes=spec.scopes,
+        template=template,
+    )
+
+
+def _placed(new: NewLease, target: Target, place: Place) -> NewLease:
+    at = TargetRef(target.name, place.identity)
+    spec = replace(new.spec, locator=place.locator, target=at)
+    return replace(new, spec=spec, state=LeaseState.RESERVED, minting_ms=minting_ms(target))
+
+
+def _identity(spec: LeaseSpec) -> str:
+    return spec.target.identity if spec.target is not None else ""
+
+
+def _failed(capability: Capability, why: str) -> IssuanceError:
+    return IssuanceError(f"target {capability.target}, capability {capability.name}: {why}")
+
+
+def _refused(capability: Capability, error: BackendError) -> IssuanceError:
+    return TargetBusyError(
+        f"target {capability.target}, capability {capability.name}: {error.trouble.value}"
+    )
+
+
+def _refused_at(spec: LeaseSpec, error: BackendError) -> IssuanceError:
+    name = spec.target.name if spec.target is not None else ""
+    _log.warning(
+        "mint-failed", target=name, capability=spec.capability, credential=spec.id, error=str(error)
+    )
+    return IssuanceError(f"target {name}, capability {spec.capability}: {error.trouble.value}")

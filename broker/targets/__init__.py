@@ -1,0 +1,1 @@
+"""Servers at which credentials live: how they are declared, reached, and kept from each other."""

@@ -1,0 +1,107 @@
+"""What capabilities and targets must mean to each other, found before anything is published."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from backends.contract import Kind, Revocable
+from broker import kinds
+from broker.errors import ConfigurationError
+from broker.governance.document import BundleDocument
+from broker.governance.files import capabilities_document
+from broker.governance.records import CapabilityRecord
+from broker.settings.fault import Fault
+from broker.settings.load import Reading
+from broker.settings.settings import BundleFiles, Settings
+from broker.settings.typed import Typing
+from broker.settings.yaml_document import Node
+from broker.targets.settings import Declared, read_targets
+
+
+def check_targets(settings: Settings, document: BundleDocument | None, reading: Reading) -> None:
+    """Read the targets, and hold the capabilities to them; note every fault with file and line."""
+    declared = read_targets(settings, reading)
+    if document is not None:
+        by_name = {each.record.name: each for each in declared}
+        check_capabilities(settings.bundle, document, by_name, reading)
+
+
+def check_capabilities(
+    files: BundleFiles,
+    document: BundleDocument,
+    targets: Mapping[str, Declared],
+    reading: Reading,
+) -> None:
+    """Hold the capabilities of a bundle that came from files to the targets."""
+    read = capabilities_document(files)
+    for index, record in enumerate(_as_written(document, read.root)):
+        node = _template(read.root, index)
+        for fault in _faults(record, targets, node, Typing(files.capabilities.parent)):
+            reading.note_in(read, fault.under("capabilities", index))
+
+
+def _as_written(document: BundleDocument, root: Node | None) -> list[CapabilityRecord]:
+    """Put the records in the order of the file, not of the bundle."""
+    by_name = {record.name: record for record in document.capabilities}
+    listed = root.child("capabilities") if root is not None else None
+    items = listed.value if listed is not None and isinstance(listed.value, list) else []
+    names = [name.value if (name := item.child("name")) is not None else None for item in items]
+    return [by_name[name] for name in names if isinstance(name, str) and name in by_name]
+
+
+def _faults(
+    record: CapabilityRecord, targets: Mapping[str, Declared], node: Node | None, typing: Typing
+) -> Iterator[Fault]:
+    if not record.target_name:
+        return
+    target = targets.get(record.target_name)
+    if target is None:
+        remedy = "declare it in the file that `targets` in broker.yaml names"
+        yield Fault(("target",), f"no target is called {record.target_name}", remedy)
+        return
+    if target.record.kind != record.backend:
+        remedy = f"write {target.record.kind}, or name another target"
+        yield Fault(("backend",), f"{record.target_name} is not of this kind", remedy)
+        return
+    kind = _kind(record.backend)
+    if kind is not None:
+        yield from _kind_faults(record, kind)
+        yield from _template_faults(record, kind, node or Node({}, 0), typing)
+
+
+def _kind(name: str) -> Kind | None:
+    try:
+        return kinds.find(name)
+    except ConfigurationError:
+        return None  # reading the target has said so
+
+
+def _kind_faults(record: CapabilityRecord, kind: Kind) -> Iterator[Fault]:
+    shortest = -(-kind.traits.shortest_ttl_ms // 1000)
+    if record.default_ttl_seconds < shortest:
+        yield Fault(
+            ("default_ttl_seconds",), f"{kind.name} lives {shortest} s at least", "write more"
+        )
+    if kind.traits.revocable is Revocable.NEVER and record.max_ttl_seconds > 3600:  # noqa: PLR2004
+        yield Fault(
+            ("max_ttl_seconds",), "above an hour, and nobody could take it back", "write less"
+        )
+
+
+def _template_faults(
+    record: CapabilityRecord, kind: Kind, node: Node, typing: Typing
+) -> Iterator[Fault]:
+    faults = list(typing.faults(node, kind.template))
+    yield from (fault.under("template") for fault in faults)
+    if faults:
+        return
+    template: msgspec.Struct = typing.convert(node, kind.template)
+    for flaw in kind.template_flaws(template, frozenset(record.scopes)):
+        yield Fault(("template", *flaw.path), flaw.message, flaw.remedy)
+
+
+def _template(root: Node | None, index: int) -> Node | None:
+    node = root
+    for step in ("capabilities", index, "template"):
+        node = node.child(step) if node is not None else None
+    return node

@@ -1,0 +1,140 @@
+"""One target as the verbs know it: its backend behind threads, a deadline and a breaker."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from backends.contract import Backend, Deadline, Death, Minted, Place, Traits, Wish
+from backends.errors import BackendError, NotMintedError, Trouble
+from broker.clock import Clock
+from broker.targets.breaker import Breaker
+from broker.targets.lane import Lane
+
+T = TypeVar("T")
+
+_UNANSWERED: Final = frozenset({Trouble.UNREACHABLE, Trouble.LATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a target may take of the broker; see :class:`~broker.targets.settings.TargetRecord`."""
+
+    deadline_ms: int = 5_000
+    threads: int = 4
+    queue: int = 32
+    failures: int = 5
+    rest_ms: int = 10_000
+    overdue_ms: int = 60_000
+
+
+class Told(Protocol):
+    """Who counts calls."""
+
+    def target_called(self, target: str, operation: str, outcome: str) -> None:
+        """Count one."""
+        ...
+
+
+class Target:
+    """Calls a backend without ever waiting for it longer than its deadline.
+
+    Minting and killing have threads of their own: neither waits for the other.
+    """
+
+    def __init__(
+        self, name: str, kind: str, backend: Backend, bounds: Bounds, *, clock: Clock, told: Told
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.bounds = bounds
+        self._backend = backend
+        self._clock = clock
+        self._told = told
+        self._breaker = Breaker(clock, failures=bounds.failures, rest_ms=bounds.rest_ms)
+        self._minting = self._lane("mint")
+        self._killing = self._lane("kill")
+
+    def _lane(self, what: str) -> Lane:
+        bounds = self.bounds
+        name = f"{self.name}-{what}"
+        return Lane(name, threads=bounds.threads, queue_length=bounds.queue)
+
+    @property
+    def traits(self) -> Traits:
+        """What its kind promises."""
+        return self._backend.traits
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether minting is refused at once because the target did not answer."""
+        return self._breaker.is_open
+
+    def deadline(self) -> Deadline:
+        """Give a new order all the time that it may take."""
+        ends = self._clock.monotonic_ms() + self.bounds.deadline_ms
+        return Deadline(ends, self._clock.monotonic_ms)
+
+    async def locate(self, wish: Wish, deadline: Deadline) -> Place:
+        """Name the credential to be minted. Here a target that cannot be had refuses minting.
+
+        Raises:
+            BackendError: there is nothing to revoke.
+        """
+        if not self._breaker.admit():
+            self._told.target_called(self.name, "locate", "resting")
+            raise NotMintedError(Trouble.UNREACHABLE, "it did not answer; it is left alone for now")
+        return await self._call(
+            "locate", self._minting, lambda: self._backend.locate(wish, deadline), deadline
+        )
+
+    async def mint(
+        self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline
+    ) -> Minted:
+        """Mint.
+
+        Raises:
+            NotMintedError: for certain there is nothing.
+            BackendError: there may be a credential at the place.
+        """
+
+        def call() -> Minted:
+            return self._backend.mint(wish, place, expires_at_ms, deadline)
+
+        return await self._call("mint", self._minting, call, deadline)
+
+    async def kill(self, place: Place) -> Death:
+        """Try to kill; where the order is only accepted, find out whether it is refused already.
+
+        Raises:
+            BackendError: it may be alive.
+        """
+        deadline = self.deadline()
+
+        def call() -> Death:
+            achieved = self._backend.revoke(place, deadline)
+            is_open = achieved is Death.ACCEPTED and self.traits.can_probe
+            return Death.GONE if is_open and self._backend.probe(place, deadline) else achieved
+
+        return await self._call("kill", self._killing, call, deadline)
+
+    async def _call(
+        self, operation: str, lane: Lane, call: Callable[[], T], deadline: Deadline
+    ) -> T:
+        try:
+            answer = await lane.run(call, deadline)
+        except BackendError as error:
+            self._told.target_called(self.name, operation, error.trouble.value)
+            if error.trouble in _UNANSWERED:
+                self._breaker.unanswered()
+            elif error.trouble is not Trouble.BUSY:
+                self._breaker.answered()
+            raise
+        self._told.target_called(self.name, operation, "ok")
+        self._breaker.answered()
+        return answer
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._minting.close()
+        self._killing.close()
+        self._backend.close()

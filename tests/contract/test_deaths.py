@@ -1,0 +1,230 @@
+"""The ledger holds what has to be killed at a target until it is, over every way to reach Redis."""
+
+from typing import Any
+
+import pytest
+
+from broker.errors import TaskClosedError
+from broker.ids import LeaseId
+from broker.model.lease import LeaseSpec, LeaseState
+from broker.model.target import DeathState, TargetDeath, TargetRef
+from broker.model.task import TaskSpec
+from broker.store.death_ledger import DeathLedger, Note
+from broker.store.link import Link
+from tests.fakes.ledger_kit import MINUTE, LedgerKit
+
+AT = TargetRef("yard", "toy-1")
+
+
+class Kit(LedgerKit):
+    """A ledger, and leases with a target."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self.deaths = DeathLedger(link, self.keys, self.ids, self.limits)
+
+    async def reserve(self, task: TaskSpec, **changes: Any) -> LeaseSpec:
+        """Reserve a lease whose credential is to be made within a minute."""
+        new = self.new_lease(
+            task, target=AT, state=LeaseState.RESERVED, minting_ms=MINUTE, **changes
+        )
+        await self.leases.grant(new)
+        return new.spec
+
+    async def active(self, task: TaskSpec) -> LeaseSpec:
+        """Reserve and activate one."""
+        spec = await self.reserve(task)
+        await self.leases.activate(spec, 0)
+        return spec
+
+    async def ended(self, task: TaskSpec, reason: str = "revoked") -> LeaseSpec:
+        """Activate one and end it."""
+        spec = await self.active(task)
+        await self.leases.end([(spec.id, task.id)], reason)
+        return spec
+
+    async def death(self, lease: LeaseId) -> TargetDeath:
+        """Return how far its death has come."""
+        found = await self.deaths.find(lease)
+        assert found is not None
+        assert found.death is not None
+        return found.death
+
+    async def lives_ms(self, lease: LeaseId) -> int:
+        """Return for how long its record is kept; -1: without end."""
+        return int(await self.link.read("PTTL", self.keys.of(lease).lease(lease)))
+
+    async def dying(self, lease: LeaseId) -> list[str]:
+        """Return what waits for its target in its bucket."""
+        return list(await self.link.read("ZRANGE", self.keys.of(lease).dying, 0, -1))
+
+
+@pytest.fixture
+def kit(link: Link) -> Kit:
+    """A ledger."""
+    return Kit(link)
+
+
+async def test_a_reservation_comes_back_unless_it_is_activated(kit: Kit) -> None:
+    """Whoever minted it may be dead: nobody knows what exists (I1)."""
+    task = await kit.open(ttl_ms=50 * MINUTE)
+    left, made = await kit.reserve(task), await kit.active(task)
+    before = await kit.works(task.id)
+
+    await kit.pass_time(task.id, MINUTE)
+    works = await kit.works(task.id)
+
+    assert before == []
+    assert f"v:{left.id}" in works
+    assert f"v:{made.id}" not in works
+
+
+@pytest.mark.parametrize("reason", ["revoked", "given-back", "task-ended", "undone", "replaced"])
+async def test_an_end_is_due_at_the_target_at_once(kit: Kit, reason: str) -> None:
+    """And its record is kept, however long that takes."""
+    task = await kit.open()
+    spec = await kit.ended(task, reason)
+
+    assert f"v:{spec.id}" in await kit.works(task.id)
+    assert (await kit.death(spec.id)).state is DeathState.REQUESTED
+    assert await kit.dying(spec.id) == [spec.id]
+    assert await kit.lives_ms(spec.id) == -1
+
+
+async def test_our_own_tokens_have_nothing_to_be_killed(kit: Kit) -> None:
+    """Their records end by themselves, as ever."""
+    task = await kit.open()
+    granted = await kit.grant(task)
+    await kit.leases.end([(granted.lease, task.id)], "revoked")
+
+    assert await kit.works(task.id) == []
+    assert await kit.deaths.find(granted.lease) is None
+    assert await kit.lives_ms(granted.lease) > 0
+
+
+async def test_what_is_not_dead_yet_comes_back_and_counts_its_tries(kit: Kit) -> None:
+    """When it was said to; whatever is claimed meanwhile."""
+    task = await kit.open()
+    spec = await kit.ended(task)
+
+    await kit.deaths.note(spec.id, Note(DeathState.PENDING, "late", 2 * MINUTE))
+    await kit.deaths.note(spec.id, Note(DeathState.PENDING, "busy", 2 * MINUTE, is_tried=False))
+    early = await kit.works(task.id)
+    await kit.pass_time(task.id, 2 * MINUTE)
+    due = await kit.works(task.id)
+
+    death = await kit.death(spec.id)
+    assert (death.state, death.why, death.tries) == (DeathState.PENDING, "busy", 1)
+    assert death.next_at_ms - death.tried_at_ms >= 2 * MINUTE
+    assert f"v:{spec.id}" not in early
+    assert f"v:{spec.id}" in due
+
+
+async def test_who_asks_again_and_again_moves_nothing_on(kit: Kit) -> None:
+    """An instant to come back at stays where it is."""
+    task = await kit.open()
+    spec = await kit.ended(task)
+    found = await kit.deaths.find(spec.id)
+    assert found is not None
+    at = found.ended_at_ms + MINUTE
+
+    for _ in range(3):
+        await kit.deaths.note(spec.id, Note(DeathState.ACCEPTED, again_at_ms=at))
+        await kit.pass_time(task.id, 10_000)
+
+    assert (await kit.death(spec.id)).next_at_ms == at
+
+
+@pytest.mark.parametrize("state", [DeathState.CONFIRMED, DeathState.EXPIRED])
+async def test_what_is_settled_stays_settled_and_is_told_once(kit: Kit, state: DeathState) -> None:
+    """Then the record may end, and the queue lets it go."""
+    task = await kit.open()
+    spec = await kit.ended(task)
+
+    first = await kit.deaths.note(spec.id, Note(state))
+    again = await kit.deaths.note(spec.id, Note(DeathState.PENDING, "late", 1_000))
+
+    told = [event for event in await kit.told(task.id) if event["type"] == "lease.dead"]
+    assert first.is_settled
+    assert again.is_settled
+    assert (await kit.death(spec.id)).state is state
+    assert len(told) == 1
+    assert await kit.dying(spec.id) == []
+    assert await kit.lives_ms(spec.id) > 0
+    assert await kit.works(task.id) == []
+
+
+async def test_what_lives_is_never_killed(kit: Kit) -> None:
+    """A worker that comes too early finds it alive, and leaves no trace."""
+    task = await kit.open()
+    spec = await kit.active(task)
+
+    noted = await kit.deaths.note(spec.id, Note(DeathState.CONFIRMED))
+
+    assert noted.state == "alive"
+    assert await kit.is_alive(spec.id)
+    assert (await kit.leases.view(spec.id)).death is None
+
+
+async def test_only_activating_takes_a_reservation_off_the_queue(kit: Kit) -> None:
+    """However early somebody looks."""
+    task = await kit.open(ttl_ms=50 * MINUTE)
+    spec = await kit.reserve(task)
+
+    noted = await kit.deaths.note(spec.id, Note(DeathState.CONFIRMED))
+    await kit.pass_time(task.id, MINUTE)
+
+    assert noted.state == "reserved"
+    assert f"v:{spec.id}" in await kit.works(task.id)
+
+
+async def test_an_end_remembers_whether_the_credential_existed(kit: Kit) -> None:
+    """The absence of what was never activated says nothing for a while."""
+    task = await kit.open()
+    made, left = await kit.ended(task), await kit.reserve(task)
+    await kit.leases.end([(left.id, task.id)], "undone")
+
+    found = [await kit.deaths.find(each.id) for each in (made, left)]
+
+    assert [each is not None and each.was_active for each in found] == [True, False]
+
+
+async def test_age_ends_the_waiting_only_where_age_kills(kit: Kit) -> None:
+    """By the ledger's clock, some time after its expiry."""
+    task = await kit.open(ttl_ms=50 * MINUTE)
+    lasting, mortal = await kit.ended(task), await kit.ended(task)
+    waits = Note(DeathState.PENDING, "late", 1_000)
+    dies = Note(DeathState.PENDING, "late", 1_000, dead_after_ms=5_000)
+    early = await kit.deaths.note(mortal.id, dies)
+    await kit.pass_time(task.id, 10 * MINUTE)
+
+    late = [await kit.deaths.note(lasting.id, waits), await kit.deaths.note(mortal.id, dies)]
+
+    assert early.state == DeathState.PENDING
+    assert [each.state for each in late] == [DeathState.PENDING, DeathState.EXPIRED]
+    assert late[0].since_ms >= 10 * MINUTE
+
+
+async def test_a_closed_task_s_reservation_is_never_activated(kit: Kit) -> None:
+    """Its end finds it, and has it killed (I4)."""
+    task = await kit.open()
+    spec = await kit.reserve(task)
+    await kit.close(task)
+
+    with pytest.raises(TaskClosedError):
+        await kit.leases.activate(spec, 0)
+    await kit.leases.end([(spec.id, task.id)], "task-ended")
+
+    assert f"v:{spec.id}" in await kit.works(task.id)
+
+
+async def test_killing_outlives_its_task(kit: Kit) -> None:
+    """Whatever has become of everything else, the lease's own record is enough."""
+    task = await kit.open()
+    spec = await kit.ended(task)
+    await kit.close(task)
+    await kit.tree.forget(task)
+
+    noted = await kit.deaths.note(spec.id, Note(DeathState.CONFIRMED))
+
+    assert noted.is_settled

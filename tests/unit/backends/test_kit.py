@@ -1,0 +1,250 @@
+# ruff: noqa: D102 - the contract says what each method does
+"""The contract test kit passes an honest backend, and catches every planted wrong one."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from backends.contract import (
+    Deadline,
+    Death,
+    Minted,
+    Place,
+    Revocable,
+    SelfExpiry,
+    Sighting,
+    Traits,
+    Wish,
+)
+from backends.errors import BackendError, NotMintedError, Trouble
+from backends.kit import PROMISES, broken_promises, unchecked
+from tests.fakes.toy_kind import (
+    TRAITS,
+    Opened,
+    ToyBackend,
+    ToyOptions,
+    ToyTemplate,
+    enter,
+)
+from tests.fakes.toy_target import ToyTarget
+
+Make = Callable[[ToyOptions], ToyBackend]
+
+
+class ToyLab:
+    """A toy target, and a backend on it."""
+
+    def __init__(self, target: ToyTarget, make: Make) -> None:
+        self._target = target
+        self.backend = make(ToyOptions(port=target.port))
+
+    def wish(self, number: int) -> Wish:
+        """Ask for anything."""
+        return Wish(
+            lease=f"l_00_{number}",
+            task="t_00_a",
+            tenant="acme",
+            agent="bot",
+            capability="toys",
+            on_behalf_of="",
+            scopes=("play",),
+            template=ToyTemplate(),
+        )
+
+    def is_let_in(self, words: Mapping[str, str]) -> bool:
+        """Enter."""
+        return enter(self._target, words) is not None
+
+    def enter(self, words: Mapping[str, str]) -> Opened | None:
+        """Enter and stay."""
+        return enter(self._target, words)
+
+    @contextlib.contextmanager
+    def losing_replies(self) -> Iterator[None]:
+        """Lose what the target answers."""
+        self._target.is_losing = True
+        try:
+            yield
+        finally:
+            self._target.is_losing = False
+
+
+class Forgetful(ToyBackend):
+    """Names the same credential otherwise every time."""
+
+    _numbers = itertools.count()
+
+    def locate(self, wish: Wish, deadline: Deadline) -> Place:
+        place = super().locate(wish, deadline)
+        return Place(locator=f"{place.locator}_{next(self._numbers)}", identity=place.identity)
+
+
+class Liar(ToyBackend):
+    """Says gone, and does nothing."""
+
+    def revoke(self, place: Place, deadline: Deadline) -> Death:
+        self.require(place, deadline)
+        return Death.GONE
+
+
+class Zealot(ToyBackend):
+    """Kills everybody."""
+
+    def revoke(self, place: Place, deadline: Deadline) -> Death:
+        achieved = super().revoke(place, deadline)
+        for name in range(1_000):
+            self.ask("kill", deadline, name=f"toy_l_00_{name}")
+        return achieved
+
+
+class Doorkeeper(ToyBackend):
+    """Lets nobody in any more, and lets stay who is in."""
+
+    def revoke(self, place: Place, deadline: Deadline) -> Death:
+        self.require(place, deadline)
+        found = self.ask("find", deadline, name=place.locator)["found"]
+        self.ask("forget", deadline, name=place.locator)
+        return Death.GONE if found else Death.ABSENT
+
+
+class Trusting(ToyBackend):
+    """Takes any target for the one that was recorded."""
+
+    def require(self, place: Place, deadline: Deadline) -> None:
+        """Believe it."""
+
+
+class Latecomer(ToyBackend):
+    """Mints although its time is over."""
+
+    def mint(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
+        more = Deadline(deadline.at_ms + 60_000, deadline.clock_ms)
+        return super().mint(wish, place, expires_at_ms, more)
+
+
+class Optimist(ToyBackend):
+    """Takes a lost answer for a refusal."""
+
+    def mint(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
+        try:
+            return super().mint(wish, place, expires_at_ms, deadline)
+        except BackendError as error:
+            if error.trouble is Trouble.UNREACHABLE:
+                raise NotMintedError(error.trouble) from None
+            raise
+
+
+class Gossip(ToyBackend):
+    """Puts secrets into its errors."""
+
+    _last = ""
+
+    def mint(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
+        try:
+            made = super().mint(wish, place, expires_at_ms, deadline)
+        except BackendError as error:
+            raise BackendError(error.trouble, f"exists with {self._last}") from None
+        self._last = made.words["password"]
+        return made
+
+
+class Fussy(ToyBackend):
+    """Does not know what it has killed."""
+
+    def revoke(self, place: Place, deadline: Deadline) -> Death:
+        achieved = super().revoke(place, deadline)
+        if achieved is Death.ABSENT:
+            raise BackendError(Trouble.REFUSED, "no such credential")
+        return achieved
+
+
+class Blind(ToyBackend):
+    """Sees nothing."""
+
+    def look_up(self, place: Place, deadline: Deadline) -> Sighting:
+        self.require(place, deadline)
+        return Sighting.ABSENT
+
+
+class Eternal(ToyBackend):
+    """Mints for ever, and says that age does it all."""
+
+    def mint(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
+        return super().mint(wish, place, expires_at_ms + 10**9, deadline)
+
+
+def _traits(**changes: object) -> Make:
+    base = {name: getattr(TRAITS, name) for name in TRAITS.__struct_fields__}
+    return lambda options: ToyBackend(options, Traits(**{**base, **changes}))  # type: ignore[arg-type]
+
+
+PLANTED: Mapping[str, tuple[Make, str]] = {
+    "forgetful": (Forgetful, "a place is named before, and the same every time"),
+    "liar": (Liar, "what is gone is refused, sessions included"),
+    "zealot": (Zealot, "killing one leaves the others"),
+    "doorkeeper": (Doorkeeper, "what is gone is refused, sessions included"),
+    "trusting": (Trusting, "another target knows nothing"),
+    "latecomer": (Latecomer, "a mint past its deadline makes nothing"),
+    "optimist": (Optimist, "a lost answer is not called a refusal"),
+    "gossip": (Gossip, "secrets show nowhere"),
+    "fussy": (Fussy, "killing twice is killing once"),
+    "blind": (Blind, "what is minted works"),
+    "renews on paper": (_traits(renewable=True), "renewing is as declared"),
+    "probes on paper": (_traits(can_probe=True), "probing is as declared"),
+    "standing secret": (
+        _traits(revocable=Revocable.NEVER, self_expiry=SelfExpiry.NONE),
+        "its promises are possible",
+    ),
+}
+
+
+@pytest.fixture
+def target() -> Iterator[ToyTarget]:
+    """A toy target."""
+    with ToyTarget() as target:
+        yield target
+
+
+def test_an_honest_backend_keeps_every_promise(target: ToyTarget) -> None:
+    """The kit has nothing to complain of, and leaves nothing out."""
+    lab = ToyLab(target, ToyBackend)
+
+    assert broken_promises(lab) == {}
+    assert list(unchecked(lab)) == []
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_wrong_backend_is_caught(
+    name: str, target: ToyTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each at the promise that it breaks."""
+    monkeypatch.setattr("backends.kit.PATIENCE_S", 1.0)
+    make, promise = PLANTED[name]
+
+    broken = broken_promises(ToyLab(target, make))
+
+    assert broken[promise] == "it is not so" or "Error" in broken[promise]
+    assert len(broken) < len(PROMISES) // 2
+
+
+def test_what_does_not_age_is_caught(target: ToyTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for, and does not come."""
+    monkeypatch.setattr("backends.kit.PATIENCE_S", 1.0)
+
+    assert "age does what it is said to do" in broken_promises(ToyLab(target, Eternal))
+
+
+def test_what_a_lab_cannot_do_is_said(target: ToyTarget) -> None:
+    """Nothing is passed in silence."""
+
+    class Poor(ToyLab):
+        def losing_replies(self) -> None:  # type: ignore[override]
+            """Cannot."""
+
+    lab = Poor(target, _traits(revocable=Revocable.NEVER))
+
+    assert "a lost answer is not called a refusal" in set(unchecked(lab))
+    assert "killing one leaves the others" in set(unchecked(lab))
+    assert set(unchecked(lab)) < set(PROMISES)
