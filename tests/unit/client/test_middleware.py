@@ -286,6 +286,7 @@ def test_every_refusal_has_an_answer_of_rfc_6750(kind: type[RefusalError]) -> No
         "invalid_request": 400,
         "invalid_token": 401,
         "invalid_dpop_proof": 401,
+        "use_dpop_nonce": 401,
         "insufficient_scope": 403,
     }
     expected["temporarily_unavailable"] = 503  # not the RFC's: no challenge is sent with it
