@@ -5,11 +5,14 @@ from pkgutil import iter_modules
 
 from broker import store
 from broker.model.capability import CheckMode, ResourceServer
+from broker.model.lease import LeaseState
 from broker.model.requests import Selector, SelectorKind
 from broker.model.selection import Criteria, Selection
+from broker.model.target import DeathState, TargetRef
 from broker.store.connect import connect
 from broker.store.control_record import KeyChange
 from broker.store.cut_ledger import Cut, Standing
+from broker.store.death_ledger import DeathLedger, Note
 from broker.store.evidence_ledger import EvidenceLedger, Lasting, Use
 from broker.store.feed_cursors import Cursor
 from broker.store.feed_log import FeedLog
@@ -35,6 +38,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         kit = LedgerKit(link)
         await _everything(kit)
         await _orders_and_work(kit)
+        await _dying(kit)
         await _watching(kit)
         await _feed(FeedLog(link, "jit"), kit)
     await link.close()
@@ -95,6 +99,19 @@ async def _orders_and_work(kit: LedgerKit) -> None:
     await kit.tree.forget_at(task.id, 1)
     for work in await kit.due.claim(int(task.id[2:4], 16), limit=9, hide_ms=1):
         await kit.due.settle(work)
+
+
+async def _dying(kit: LedgerKit) -> None:
+    task, at = await kit.open(facts=1), TargetRef("yard", "toy-1")
+    new = kit.new_lease(
+        task, target=at, state=LeaseState.RESERVED, minting_ms=MINUTE, facts=1, manifest=FAR
+    )
+    await kit.leases.grant(new)
+    await kit.leases.activate(new.spec, 1)
+    await kit.leases.end([(new.spec.id, task.id)], "revoked")
+    deaths = DeathLedger(kit.link, kit.keys, kit.ids, kit.limits)
+    await deaths.note(new.spec.id, Note(DeathState.PENDING, "late", MINUTE))
+    await deaths.note(new.spec.id, Note(DeathState.CONFIRMED))
 
 
 async def _watching(kit: LedgerKit) -> None:

@@ -156,7 +156,7 @@ def test_a_stolen_key_is_replaced_by_command(place: Place) -> None:
     made = place.ask("keys", "init")["keys"][0]["kid"]
 
     place.run("keys", "revoke", made, "--reason", "a leak", code=exits.USAGE)
-    place.run("keys", "revoke", "other", "--reason", "a leak", "--yes", code=exits.CONFIGURATION)
+    place.run("keys", "revoke", "other", "--reason", "a leak", "--yes", code=exits.REFUSED)
     revoked = place.ask("keys", "revoke", made, "--reason", "a leak", "--yes")
     gone = place.ask("keys", "list")["gone"]
 
