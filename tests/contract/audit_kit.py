@@ -1,9 +1,6 @@
 """What the tests of the audit sink share: making sinks, letting things happen, looking."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,8 +10,7 @@ from broker.audit.verify import verify
 from broker.clock import SystemClock
 from broker.store.feed_log import FeedLog
 from tests.fakes.ledger import entry_of
-
-PATIENCE_S = 20.0
+from tests.fakes.runners import eventually, running
 
 one_server = pytest.mark.parametrize("link", ["mux"], indirect=True)
 
@@ -22,25 +18,6 @@ one_server = pytest.mark.parametrize("link", ["mux"], indirect=True)
 def make_sink(log: FeedLog, path: Path) -> JsonLinesSink:
     """Make a broker's sink."""
     return JsonLinesSink(path, log, clock=SystemClock(), name=path.stem)
-
-
-@asynccontextmanager
-async def running(*sinks: JsonLinesSink) -> AsyncIterator[None]:
-    """Run sinks, and kill them at the end."""
-    tasks = [asyncio.create_task(sink.run()) for sink in sinks]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not await check():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 async def happen(log: FeedLog, *numbers: int, bucket: int = 0) -> None:

@@ -10,10 +10,8 @@ from broker.audit.trail_file import TrailFile
 from broker.store.feed_log import FeedLog
 from broker.store.link import Link
 from tests.contract.audit_kit import (
-    PATIENCE_S,
     assert_whole,
     copies,
-    eventually,
     happen,
     has_stored,
     is_healthy,
@@ -22,11 +20,11 @@ from tests.contract.audit_kit import (
     make_sink,
     one_server,
     read,
-    running,
     seqs,
     write,
 )
 from tests.fakes.clock import FakeClock
+from tests.fakes.runners import PATIENCE_S, eventually, running
 
 
 @pytest.fixture

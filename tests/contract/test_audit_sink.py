@@ -17,10 +17,8 @@ from broker.store.feed_keys import FeedKeys
 from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.link import Link
 from tests.contract.audit_kit import (
-    PATIENCE_S,
     assert_whole,
     copies,
-    eventually,
     happen,
     has_stored,
     is_healthy,
@@ -31,13 +29,13 @@ from tests.contract.audit_kit import (
     read,
     records,
     remove,
-    running,
     seqs,
     write,
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.redis_servers import SingleServer
+from tests.fakes.runners import PATIENCE_S, eventually, running
 from tests.unit.audit.test_trail_file import full_disk_after
 
 KEYS = FeedKeys("jit")

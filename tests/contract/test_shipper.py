@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -23,11 +21,11 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.dying_link import DiedError, DyingLink
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.redis_servers import SingleServer
+from tests.fakes.runners import eventually, running
 
 KEYS = FeedKeys("jit")
 BUCKETS = 4
 NEVER = Pace(sweep_ms=3_600_000)
-PATIENCE_S = 20.0
 
 one_server = pytest.mark.parametrize("link", ["mux"], indirect=True)
 
@@ -36,25 +34,6 @@ def make_shipper(link: Link, pace: Pace = NEVER, **options: object) -> Shipper:
     """Make one broker's shipper."""
     log = FeedLog(link, "jit", **options)  # type: ignore[arg-type] - the tests know the options
     return Shipper(log, BUCKETS, clock=SystemClock(), pace=pace)
-
-
-@asynccontextmanager
-async def running(*shippers: Shipper) -> AsyncIterator[None]:
-    """Run brokers' shippers, and kill them at the end."""
-    tasks = [asyncio.create_task(shipper.run()) for shipper in shippers]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not await check():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 async def whole_log(link: Link) -> list[LogEntry]:

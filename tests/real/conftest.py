@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.fetch import CI, must_have
+from tests.real.fetch import CI, may_skip, must_have
 from tests.real.parts import Shelf
 from tests.real.postgres_server import PostgresServer, binaries, running
 
@@ -32,7 +32,10 @@ def part() -> Callable[[str], Path]:
 def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL for the whole session; ask for ``postgres``, which runs."""
     if binaries() is None:
-        pytest.skip("PostgreSQL is not there: install its server (Debian: postgresql)")
+        why = "PostgreSQL is not there: install its server (Debian: postgresql)"
+        if not may_skip():
+            pytest.fail(f"{why}; with {CI}=1 it must be", pytrace=False)
+        pytest.skip(why)
     yield from running()
 
 
