@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.fetch import CI, may_skip, must_have
+from tests.real.fetch import may_skip, missing, must_have
 from tests.real.parts import Shelf
 from tests.real.postgres_server import PostgresServer, binaries, running
 
@@ -21,9 +21,7 @@ def part() -> Callable[[str], Path]:
         if found is not None:
             return found
         why = f"{name} is not there: python -m tests.real.fetch {name} (needs {declared.needs})"
-        if must_have(declared):
-            pytest.fail(f"{why}; with {CI}=1 it must be", pytrace=False)
-        pytest.skip(why)
+        raise missing(why, is_needed=must_have(declared))
 
     return find
 
@@ -33,9 +31,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL for the whole session; ask for ``postgres``, which runs."""
     if binaries() is None:
         why = "PostgreSQL is not there: install its server (Debian: postgresql)"
-        if not may_skip():
-            pytest.fail(f"{why}; with {CI}=1 it must be", pytrace=False)
-        pytest.skip(why)
+        raise missing(why, is_needed=not may_skip())
     yield from running()
 
 

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.real.parts import DECLARED, GO_FILES, Part, Shelf
 
 WITHIN_S: Final = 600
@@ -44,6 +46,13 @@ def may_skip() -> bool:
 def must_have(part: Part) -> bool:
     """Tell whether a run without this part has failed."""
     return part.tier == "ci" and not may_skip()
+
+
+def missing(why: str, *, is_needed: bool) -> Exception:
+    """Return what a test ends with that lacks something: a failure, or a skip that says why."""
+    if is_needed:
+        return pytest.fail.Exception(f"{why}; with {CI}=1 it must be", pytrace=False)
+    return pytest.skip.Exception(why)
 
 
 def fetch(shelf: Shelf, part: Part) -> Path:

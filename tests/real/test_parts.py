@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.real import fetch as fetching
-from tests.real.fetch import NotFetchedError, fetch, main, must_have
+from tests.real.fetch import NotFetchedError, fetch, main, may_skip, missing, must_have
 from tests.real.parts import HERE, Part, Shelf
 
 WHEEL = "thing-1.0-py3-none-any.whl"
@@ -131,3 +131,27 @@ def test_every_declared_part_is_pinned_and_asked_for(part: Part) -> None:
     assert Shelf().requirements(part)
     texts = [file.read_text() for file in HERE.glob("*.py") if file.name != "test_parts.py"]
     assert any(f'"{part.name}"' in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("is_needed", "ends"), [(True, pytest.fail.Exception), (False, pytest.skip.Exception)]
+)
+def test_what_is_missing_fails_where_it_is_needed(
+    is_needed: bool,  # noqa: FBT001 - a case
+    ends: type[Exception],
+) -> None:
+    """And is skipped elsewhere; both say what to do."""
+    with pytest.raises(ends, match="install its server"):
+        raise missing("no server: install its server", is_needed=is_needed)
+
+
+@pytest.mark.parametrize(("value", "answer"), [("1", False), ("", True), ("0", True)])
+def test_only_the_pipeline_may_not_skip(
+    monkeypatch: pytest.MonkeyPatch,
+    value: str,
+    answer: bool,  # noqa: FBT001 - a case
+) -> None:
+    """It says so in its environment."""
+    monkeypatch.setenv("BROKER_CI", value)
+
+    assert may_skip() is answer
