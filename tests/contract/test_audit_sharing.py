@@ -1,5 +1,7 @@
 """Processes of one machine share one audit file: one writes, the others stand by."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from tests.contract.audit_kit import (
     write,
 )
 from tests.fakes.clock import FakeClock
+from tests.fakes.redis_servers import SingleServer
 from tests.fakes.runners import PATIENCE_S, eventually, running
 
 
@@ -100,3 +103,44 @@ async def test_who_stands_by_sees_that_the_file_is_unfit(log: FeedLog, path: Pat
     async with running(first, second):
         for sink in (first, second):
             await eventually(lambda sink=sink: is_unhealthy(sink, "changed after it was written"))
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from broker.audit.json_lines import JsonLinesSink
+from broker.clock import SystemClock
+from broker.settings.store import StoreSettings
+from broker.store.connect import connect
+from broker.store.feed_log import FeedLog
+
+async def main(url, file):
+    log = FeedLog(await connect(StoreSettings(url=url)), "jit")
+    await JsonLinesSink(file, log, clock=SystemClock(), name=file.stem).run()
+
+asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+"""
+
+
+@one_server
+async def test_a_writer_that_is_killed_is_followed_by_another(
+    single: SingleServer, log: FeedLog, path: Path
+) -> None:
+    """The system lets go of its lock; nothing is lost, and nothing is written twice."""
+    argv = [sys.executable, "-c", WRITER, single.settings.url, str(path)]
+    writer = subprocess.Popen(argv)  # noqa: S603, ASYNC220 - our interpreter, our words; it lives on
+    try:
+        await happen(log, 1, 2)
+        await eventually(lambda: has_stored(log, path.stem, 2))
+        second = make_sink(log, path)
+        async with running(second):
+            await eventually(lambda: is_healthy(second))
+            writer.kill()
+            await happen(log, 3)
+            await eventually(lambda: has_stored(log, path.stem, 3))
+    finally:
+        writer.kill()
+        writer.wait()
+
+    assert seqs(path) == [1, 2, 3]
+    await assert_whole(log, path)
