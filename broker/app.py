@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from backends.contract import Surroundings
 from backends.jwt import access_token_claims
 from broker.attestation.assembly import build_attestation
 from broker.attestation.attestation import Attestation
@@ -36,6 +37,7 @@ from broker.http.server import HttpServer
 from broker.http.services import KeySet, Services
 from broker.installation import ledger_limits
 from broker.key_state import KeyState
+from broker.login_tokens import LoginTokens, epoch_of
 from broker.metrics import Metrics
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
@@ -87,10 +89,10 @@ class Broker:
         self._ticker = Ticker(clock)
         self._looking: set[asyncio.Task[None]] = set()
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
-        self._targets = self._build_targets()
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.replica = self._build_replica()
+        self._targets = self._build_targets()
         self._counting = Counting(link, self.ledger.keys)
         self._feed_log = self._build_feed_log()
         self._shipper = self._build_shipper()
@@ -123,7 +125,21 @@ class Broker:
         )
 
     def _build_targets(self) -> Targets:
-        return open_targets(load_targets(self._settings), clock=self._clock, told=self.metrics)
+        return open_targets(
+            load_targets(self._settings),
+            surroundings=self._build_surroundings(),
+            clock=self._clock,
+            told=self.metrics,
+        )
+
+    def _build_surroundings(self) -> Surroundings:
+        tokens = LoginTokens(
+            self._settings.issuer,
+            self.replica,
+            clock=self._clock,
+            new_id=self.ledger.ids.operation,
+        )
+        return Surroundings(lambda: epoch_of(self.replica), tokens.sign)
 
     def _build_bounds(self) -> ClockBounds:
         settings = self._settings

@@ -31,6 +31,7 @@ from broker.model.task import Task
 from broker.proof.confirmation import Binding
 from broker.proof.dpop import PROOF_ALGORITHMS
 from broker.secret import Secret
+from broker.signing.key import SIGNING_ALGORITHMS
 
 Json = dict[str, object]
 
@@ -265,6 +266,21 @@ def metadata(issuer: str) -> Json:
         "response_types_supported": ["none"],
         "grant_types_supported": ["https://jit-broker.example/grants/task-credential"],
         "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
+    }
+
+
+def discovery(issuer: str) -> Json:
+    """Describe the tokens by which we log in at targets (OpenID Connect Discovery 1.0 §3).
+
+    As Kubernetes does: nobody logs in *here*, so there is no authorization endpoint.
+    """
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{issuer.rstrip('/')}/.well-known/jwks.json",
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
+        "claims_supported": ["iss", "sub", "aud", "iat", "nbf", "exp", "jti"],
     }
 
 
