@@ -12,7 +12,6 @@ from typing import Final
 
 import structlog
 
-from backends.contract import Surroundings
 from backends.jwt import access_token_claims
 from broker.attestation.assembly import build_attestation
 from broker.attestation.attestation import Attestation
@@ -37,7 +36,6 @@ from broker.http.server import HttpServer
 from broker.http.services import KeySet, Services
 from broker.installation import ledger_limits
 from broker.key_state import KeyState
-from broker.login_tokens import LoginTokens, epoch_of
 from broker.metrics import Metrics
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
@@ -55,8 +53,7 @@ from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
-from broker.targets.settings import load_targets
-from broker.targets.targets import Targets, open_targets
+from broker.surroundings import targets_of
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
 from broker.verbs import Parts, Verbs, build_verbs
@@ -92,7 +89,7 @@ class Broker:
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.replica = self._build_replica()
-        self._targets = self._build_targets()
+        self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
         self._counting = Counting(link, self.ledger.keys)
         self._feed_log = self._build_feed_log()
         self._shipper = self._build_shipper()
@@ -123,23 +120,6 @@ class Broker:
             limits=ledger_limits(self._settings),
             bounds=self._build_bounds(),
         )
-
-    def _build_targets(self) -> Targets:
-        return open_targets(
-            load_targets(self._settings),
-            surroundings=self._build_surroundings(),
-            clock=self._clock,
-            told=self.metrics,
-        )
-
-    def _build_surroundings(self) -> Surroundings:
-        tokens = LoginTokens(
-            self._settings.issuer,
-            self.replica,
-            clock=self._clock,
-            new_id=self.ledger.ids.operation,
-        )
-        return Surroundings(lambda: epoch_of(self.replica), tokens.sign)
 
     def _build_bounds(self) -> ClockBounds:
         settings = self._settings

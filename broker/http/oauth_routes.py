@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from broker.errors import InvalidRequestError
-from broker.http import render
+from broker.http import render, render_metadata
 from broker.http.bodies import Bodies
 from broker.http.keys import PRINCIPAL
 from broker.http.services import Services
@@ -26,8 +26,8 @@ class OAuthRoutes:
     def __init__(self, services: Services, bodies: Bodies) -> None:
         self._services = services
         self._bodies = bodies
-        self._metadata = render.metadata(services.issuer)
-        self._discovery = render.discovery(services.issuer)
+        self._metadata = render_metadata.metadata(services.issuer)
+        self._discovery = render_metadata.discovery(services.issuer)
 
     def register(self, table: Table) -> None:
         """Add the routes."""
