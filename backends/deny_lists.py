@@ -53,6 +53,11 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     mark: str
     """Letters and digits, at most 64: carried by the document, and read back with it."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing needs to stand there: the document may go."""
+        return not self.entries and not self.issued_before_ms
+
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in a list, by the target's own word."""
@@ -70,19 +75,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_as(self, desired: Desired) -> bool:
         """Tell whether exactly this stands there."""
-        return (
-            self.is_whole
-            and self.entries == desired.entries
-            and self.issued_before_ms == desired.issued_before_ms
-            and self.mark == desired.mark
+        is_same = (
+            self.entries == desired.entries and self.issued_before_ms == desired.issued_before_ms
         )
-
-    def refuses(self, entry: str, cut_ms: int) -> bool:
-        """Tell whether the document refuses what the entry names, or was cut off at that instant.
-
-        ``cut_ms``: the cut-off that covers it; 0 where none does.
-        """
-        return entry in self.entries or 0 < cut_ms <= self.issued_before_ms
+        return self.is_whole and is_same and (self.mark == desired.mark or desired.is_empty)
 
 
 @runtime_checkable
@@ -107,6 +103,10 @@ class DenyLists(Protocol):
 
         ``minted_by_ms``: when it was made, at the latest. Asks nobody.
         """
+        ...
+
+    def is_probed(self, place: Place) -> bool:
+        """Tell whether ``probe`` finds out that this credential is refused. Asks nobody."""
         ...
 
     def publish(self, at: str, desired: Desired, deadline: Deadline) -> Standing:

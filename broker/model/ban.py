@@ -38,6 +38,7 @@ class BanView:
     many there are.
     """
 
+    now_ms: int
     lineage: str
     revision: int
     entries: frozenset[str]

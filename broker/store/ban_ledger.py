@@ -15,6 +15,7 @@ from broker.ids import IdFactory, LeaseId
 from broker.model.ban import Added, BanView, ListName, revision_in
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
+from broker.store.in_order import Entry, read_on
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link
 
@@ -22,7 +23,7 @@ MOST: Final = 500
 """Entries that are read of one list: more than any document holds."""
 
 PAGE: Final = 200
-"""Leases that are read of one list at once."""
+"""Leases that are read of one list at once: a millisecond of the server's time."""
 
 
 class Claim(StrEnum):
@@ -78,11 +79,12 @@ class BanLedger:
         """Forget leases whose credentials are dead."""
         await self._link.run(scripts.BAN_LEAVE, [self._keys.bans(name.digest).born], leases)
 
-    async def born(self, name: ListName, until_ms: int, start: int) -> list[LeaseId]:
-        """Return some of the leases that entered until an instant, by when they did."""
+    async def born(
+        self, name: ListName, until_ms: int, after: Entry[LeaseId] | None
+    ) -> list[Entry[LeaseId]]:
+        """Return the next of the leases that entered until an instant, by when they did."""
         key = self._keys.bans(name.digest).born
-        window = ("-inf", until_ms, "LIMIT", start, PAGE)
-        return [LeaseId(lease) for lease in await self._link.read("ZRANGEBYSCORE", key, *window)]
+        return await read_on(self._link, key, LeaseId, after, PAGE, until_ms=until_ms)
 
     async def add(self, name: ListName, entry: str, until_ms: int, lease: LeaseId) -> Added:
         """Let an entry stand in a list until an instant at least.
@@ -109,8 +111,9 @@ class BanLedger:
         where = self._keys.bans(name.digest)
         keys = [where.meta, where.entries, where.covered]
         reply = await self._link.run(scripts.BAN_VIEW, keys, [*self._bounds.around_now(), MOST])
-        lineage, revision, state, cut, cut_at, count, *entries = reply
+        now, lineage, revision, state, cut, cut_at, count, *entries = reply
         return BanView(
+            now_ms=int(now),
             lineage=lineage,
             revision=int(revision),
             entries=frozenset(entries),
@@ -154,9 +157,7 @@ class BanLedger:
         keys = [where.meta, where.covered]
         await self._link.run(scripts.BAN_SWEPT, keys, [cut_ms, until_ms])
 
-    async def adopt(
-        self, name: ListName, found: Standing, *, until_ms: int, hold_ms: int
-    ) -> None:
+    async def adopt(self, name: ListName, found: Standing, *, until_ms: int, hold_ms: int) -> None:
         """Take over what stands in a list and was not written from this ledger."""
         where = self._keys.bans(name.digest)
         args: list[str | int] = [

@@ -9,5 +9,9 @@ if meta[1] ~= ARGV[1] then
   return {'lost', meta[2] or '0'}
 end
 redis.call('HSET', KEYS[1], 'writer', '', 'until', '0')
-if ARGV[3] == '1' then redis.call('HSET', KEYS[1], 'stands', ARGV[2], 'looked', text(now), 'dirty', '0') end
+if ARGV[3] == '1' then
+  redis.call('HSET', KEYS[1], 'stands', ARGV[2], 'looked', text(now), 'dirty', '0')
+else
+  redis.call('HSET', KEYS[1], 'dirty', '1')
+end
 return {'ok', meta[2] or '0'}

@@ -1,6 +1,6 @@
 -- What must stand in a list now; what may go is dropped, a few at a time, if the clock is believed.
 -- KEYS: meta entries covered. ARGV: earliest, latest, limit
--- Answers: lineage, revision, state of the cut-off, cut-off, when it was laid, how many entries, entries…
+-- Answers: now, lineage, revision, state of the cut-off, cut-off, when it was laid, how many entries, entries…
 local now, sure = cautious_clock(ARGV[1], ARGV[2])
 local function drop(key)
   local old = redis.call('ZRANGEBYSCORE', key, '-inf', text(now), 'LIMIT', 0, 200)
@@ -18,7 +18,7 @@ if sure then
   end
 end
 local meta = redis.call('HMGET', KEYS[1], 'lineage', 'revision', 'cut_state', 'cut', 'cut_at')
-local view = {meta[1] or '', meta[2] or '0', meta[3] or '', meta[4] or '0', meta[5] or '0',
+local view = {text(now), meta[1] or '', meta[2] or '0', meta[3] or '', meta[4] or '0', meta[5] or '0',
   text(redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[3]))}
 for _, key in ipairs({KEYS[2], KEYS[3]}) do
   local found = redis.call('ZREVRANGE', key, 0, tonumber(ARGV[3]) - 1)
