@@ -18,6 +18,7 @@ from backends.contract import (
     Revocable,
     SelfExpiry,
     Sighting,
+    Surroundings,
     Traits,
     Wish,
 )
@@ -126,7 +127,7 @@ class ToyKind:
         """Find nothing."""
         yield from ()
 
-    def open(self, options: msgspec.Struct) -> ToyBackend:
+    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> ToyBackend:  # noqa: ARG002 - the contract's
         """Make a backend."""
         assert isinstance(options, ToyOptions)
         return ToyBackend(options)
