@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from backends.contract import ClaimsOf
+from backends.access_token import ClaimsOf
 from broker.agents import Agents
-from broker.bans import Bans
 from broker.credentials import Credentials
 from broker.cuts import Cuts
 from broker.explain import Explain
@@ -90,7 +89,6 @@ class Verbs:
     revisions: Revisions
     reaper: Reaper
     killer: Killer
-    bans: Bans
 
 
 def build_verbs(parts: Parts) -> Verbs:
@@ -103,13 +101,12 @@ def build_verbs(parts: Parts) -> Verbs:
     selections = _selections(parts)
     sets = _set_orders(parts, selections)
     revocations = _revocations(parts, sets)
-    bans = Bans.over(ledger, parts.targets, parts.faults)
-    killer = _killer(parts, bans)
+    killer = _killer(parts)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
         agents=_agents(parts, listing, cuts),
-        issuance=_issuance(parts, judgement, single_use, killer, bans),
+        issuance=_issuance(parts, judgement, single_use, killer),
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
@@ -128,7 +125,6 @@ def build_verbs(parts: Parts) -> Verbs:
         revisions=Revisions(ledger.control, ledger.replicas),
         reaper=_reaper(parts, populations, revocations, sets, killer),
         killer=killer,
-        bans=bans,
     )
 
 
@@ -171,20 +167,19 @@ def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
     )
 
 
-def _killer(parts: Parts, bans: Bans) -> Killer:
+def _killer(parts: Parts) -> Killer:
     ledger = parts.ledger
     return Killer(
         deaths=ledger.deaths,
         leases=ledger.leases,
         places=Places(ledger.quotas),
         targets=parts.targets,
-        bans=bans,
         faults=parts.faults,
     )
 
 
 def _issuance(
-    parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer, bans: Bans
+    parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer
 ) -> Issuance:
     def told(lease: LeaseId) -> None:
         parts.news(bucket_of(lease), urgent=False)
@@ -200,7 +195,6 @@ def _issuance(
             leases=ledger.leases,
             granting=granting,
             killer=killer,
-            bans=bans,
             faults=parts.faults,
         ),
         judgement=judgement,

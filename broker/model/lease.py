@@ -1,7 +1,6 @@
 """What was granted, from before the credential exists until after it is dead."""
 
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
@@ -9,9 +8,6 @@ from broker.ids import LeaseId, TaskId
 from broker.model.decision import Trace
 from broker.model.target import TargetDeath, TargetRef
 from broker.proof.confirmation import Confirmation
-
-COLLATERAL: Final = "collateral"
-"""Why a lease ended that was alive when the deny list of its target was cut off."""
 
 
 class LeaseState(StrEnum):
