@@ -24,6 +24,7 @@ from broker.order_list import OrderList
 from broker.order_walk import OrderWalk
 from broker.places import Places
 from broker.populations import Populations
+from broker.prolonging import Prolonging
 from broker.reaper import Claims, News, Reaper, Worker
 from broker.receipts import Receipts
 from broker.replica import Replica
@@ -194,6 +195,13 @@ def _issuance(
             targets=parts.targets,
             leases=ledger.leases,
             granting=granting,
+            killer=killer,
+            faults=parts.faults,
+        ),
+        prolonging=Prolonging(
+            targets=parts.targets,
+            granting=granting,
+            ledger=ledger.prolonging,
             killer=killer,
             faults=parts.faults,
         ),
