@@ -27,6 +27,7 @@ The life of a credential::
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -41,6 +42,8 @@ UNMINTED_MS: Final = 60_000
 
 
 Claims: TypeAlias = dict[str, object]
+
+NO_CLAIMS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -291,6 +294,32 @@ class Backend(Protocol):
         ...
 
 
+class TokenOf(Protocol):
+    """Makes tokens by which the broker says who it is, for targets that trust its keys."""
+
+    def __call__(
+        self, audience: str, subject: str, lifetime_s: int, claims: Mapping[str, object] = NO_CLAIMS
+    ) -> str:
+        """Sign one: a JWT with ``typ: JWT``, which nobody takes for an access token.
+
+        Raises:
+            BackendError: this broker has no active signing key now.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a backend may have of the broker that it works for; called in its threads."""
+
+    epoch: Callable[[], str]
+    """Return the ledger's epoch: whatever bears another is another ledger's.
+
+    Raises BackendError while it is not known: nothing was read from the ledger yet.
+    """
+    token: TokenOf
+
+
 class Kind(Protocol):
     """One kind of credential: how its targets and capabilities are declared, and its backend."""
 
@@ -318,8 +347,8 @@ class Kind(Protocol):
         """Find what a template lacks for the scopes of its capability."""
         ...
 
-    def open(self, options: msgspec.Struct) -> Backend:
-        """Make the backend of a target. Connects to nothing.
+    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> Backend:
+        """Make the backend of a target. Connects to nothing, and asks its surroundings nothing.
 
         Raises:
             BackendError: what it needs is not installed.

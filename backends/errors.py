@@ -16,6 +16,8 @@ class Trouble(StrEnum):
     """It answered what nobody understands."""
     OTHER_TARGET = "other-target"
     """It is not the target that was recorded."""
+    NOT_KEPT = "not-kept"
+    """It took the order; what it shows since is not what was ordered."""
     BUSY = "busy"
     """The broker has as much under way there as it may."""
     UNKNOWN = "unknown"

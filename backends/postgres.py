@@ -17,7 +17,17 @@ from typing import Final
 import msgspec
 from psycopg import sql
 
-from backends.contract import Deadline, Death, Flaw, Minted, Place, Sighting, Traits, Wish
+from backends.contract import (
+    Deadline,
+    Death,
+    Flaw,
+    Minted,
+    Place,
+    Sighting,
+    Surroundings,
+    Traits,
+    Wish,
+)
 from backends.errors import BackendError, NotMintedError, Trouble
 from backends.postgres_session import Session, Statement
 from backends.postgres_shapes import (
@@ -58,7 +68,7 @@ class PostgresKind:
         if isinstance(template, PostgresTemplate):
             yield from flaws_of(template, scopes)
 
-    def open(self, options: msgspec.Struct) -> "Postgres":
+    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> "Postgres":  # noqa: ARG002 - it needs nothing of them
         """Make the backend of a database. Connects to nothing."""
         if not isinstance(options, PostgresOptions):
             raise TypeError("options of another kind")

@@ -53,8 +53,7 @@ from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
-from broker.targets.settings import load_targets
-from broker.targets.targets import Targets, open_targets
+from broker.surroundings import targets_of
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
 from broker.verbs import Parts, Verbs, build_verbs
@@ -87,10 +86,10 @@ class Broker:
         self._ticker = Ticker(clock)
         self._looking: set[asyncio.Task[None]] = set()
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
-        self._targets = self._build_targets()
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.replica = self._build_replica()
+        self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
         self._counting = Counting(link, self.ledger.keys)
         self._feed_log = self._build_feed_log()
         self._shipper = self._build_shipper()
@@ -121,9 +120,6 @@ class Broker:
             limits=ledger_limits(self._settings),
             bounds=self._build_bounds(),
         )
-
-    def _build_targets(self) -> Targets:
-        return open_targets(load_targets(self._settings), clock=self._clock, told=self.metrics)
 
     def _build_bounds(self) -> ClockBounds:
         settings = self._settings
@@ -287,8 +283,10 @@ class Broker:
         self._ticker.every(_REFRESH_MS, self._refresh)
         self._ticker.every(_CENSUS_MS, self._count)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
+        self._ticker.every(self.verbs.bans.every_ms, self.verbs.bans.look)
         self._ticker.start()
         stack.callback(self._targets.close)
+        stack.push_async_callback(self.verbs.bans.stop)
         stack.push_async_callback(self.verbs.killer.stop)
         stack.push_async_callback(self.verbs.reaper.stop)
         stack.callback(self._ticker.stop)

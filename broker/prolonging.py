@@ -25,7 +25,7 @@ from broker.errors import BrokerError, LeaseNotRenewableError
 from broker.faultpoints import FaultPoints
 from broker.governance.published import Quotas
 from broker.granting import Granting
-from broker.killing import Killer, minting_ms
+from broker.killing import Killer
 from broker.model.capability import Capability
 from broker.model.lease import Lease
 from broker.model.requests import IssuedCredential
@@ -76,7 +76,7 @@ class Prolonging:
             target.admit_renewal()
         except BackendError as error:
             raise refused(capability, error) from None
-        timed = replace(renewal, minting_ms=minting_ms(target))
+        timed = replace(renewal, minting_ms=target.minting_ms)
         lease = await self._granting.renew(held, timed, limits)
         self._faults.reach("prolong.granted")
         # Whoever asked may go; what becomes of it is noted all the same.

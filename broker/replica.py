@@ -78,6 +78,17 @@ class Replica:
         return self._current.revision
 
     @property
+    def epoch(self) -> str:
+        """The epoch of the ledger that was read last.
+
+        Raises:
+            UnavailableError: none was read, or none is set up.
+        """
+        if self._record is None:
+            raise UnavailableError("the ledger was not read yet")
+        return self._record.epoch
+
+    @property
     def registered(self) -> Registered:
         """Who is registered: known even while the published policies cannot be loaded.
 

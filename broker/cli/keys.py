@@ -1,8 +1,7 @@
 """`broker keys`: make, show, rotate and take away signing keys. `serve` never makes any."""
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -10,14 +9,17 @@ import click
 from click.exceptions import Exit
 
 from broker.cli import exits, key_views
+from broker.cli.interrupts import run
 from broker.cli.person import this_person
+from broker.cli.progress import showing
 from broker.cli.screen import Document, Screen
 from broker.cli.settings import config_option, load
-from broker.drill import Drill, Moment
+from broker.cli.waits import Waits
+from broker.drill import MOMENTS, Drill, Moment
 from broker.installation import open_installation
 from broker.key_revocation import KeyRevocation
 from broker.rotation import KeyView, Rotation
-from broker.rotation_plan import Obstacle, Step
+from broker.rotation_plan import Step
 from broker.settings.settings import Settings
 from broker.store.control_record import ControlRecord
 
@@ -77,10 +79,14 @@ def rotate(
     that it signed has died. A step that has to wait ends with 3, and says for what.
     """
     chosen = Step(step) if step else None
-    waiting = _told_once() if is_waiting else None
-    record = _with_rotation(
-        load(config), alg, lambda r: r.rotate(chosen, is_forced=force, waiting=waiting)
-    )
+    settings = load(config)
+    with showing(sys.stderr, as_json=as_json) as teller:
+        waits = Waits(teller)
+        waiting = waits if is_waiting else None
+        record = _with_rotation(
+            settings, alg, lambda r: r.rotate(chosen, is_forced=force, waiting=waiting)
+        )
+        waits.over()
     _tell(record, as_json=as_json)
 
 
@@ -104,7 +110,7 @@ def revoke(kid: str, config: Path, alg: str, *, as_json: bool, reason: str, yes:
         click.confirm(f"Kill every token that {kid} signed?", abort=True, err=True)
     settings = load(config)
 
-    async def run() -> Document:
+    async def steps() -> Document:
         async with open_installation(settings) as found:
             person = this_person()
             rotation = Rotation(found, by=person, alg=alg)
@@ -112,7 +118,7 @@ def revoke(kid: str, config: Path, alg: str, *, as_json: bool, reason: str, yes:
             record, order, pending = await revocation.revoke(kid, reason)
             return key_views.revoked(record, order, pending, settings.keys.cache_seconds)
 
-    document = asyncio.run(run())
+    document = run(steps())
     Screen(sys.stdout, as_json=as_json).answer(document, key_views.revocation)
     if document["pending_buckets"]:
         raise Exit(exits.UNAVAILABLE)
@@ -132,18 +138,22 @@ def drill(config: Path, alg: str, *, as_json: bool, brokers: tuple[str, ...]) ->
     """
     settings = load(config)
     told: list[Moment] = []
+    with showing(sys.stderr, as_json=as_json) as teller:
+        waits = Waits(teller)
 
-    def tell(moment: Moment) -> None:
-        told.append(moment)
-        if not as_json:
-            click.echo(key_views.moment_line(moment))
+        def tell(moment: Moment) -> None:
+            told.append(moment)
+            waits.over()
+            teller.tell("rehearsing", MOMENTS.index(moment.step) + 1, len(MOMENTS))
+            if not as_json:
+                click.echo(key_views.moment_line(moment))
 
-    async def run() -> bool:
-        async with open_installation(settings) as found:
-            rotation = Rotation(found, by=this_person(), alg=alg)
-            return await Drill(found, rotation, brokers, tell, _told_once()).run()
+        async def steps() -> bool:
+            async with open_installation(settings) as found:
+                rotation = Rotation(found, by=this_person(), alg=alg)
+                return await Drill(found, rotation, brokers, tell, waits).run()
 
-    is_good = asyncio.run(run())
+        is_good = run(steps())
     if as_json:
         Screen(sys.stdout, as_json=True).answer(key_views.drilled(told, is_good=is_good), str)
     if not is_good:
@@ -151,11 +161,11 @@ def drill(config: Path, alg: str, *, as_json: bool, brokers: tuple[str, ...]) ->
 
 
 def _with_rotation(settings: Settings, alg: str, work: Callable[[Rotation], Awaitable[T]]) -> T:
-    async def run() -> T:
+    async def steps() -> T:
         async with open_installation(settings) as found:
             return await work(Rotation(found, by=this_person(), alg=alg))
 
-    return asyncio.run(run())
+    return run(steps())
 
 
 async def _init(rotation: Rotation) -> ControlRecord:
@@ -166,23 +176,6 @@ async def _listed(rotation: Rotation, settings: Settings) -> Document:
     view: KeyView = await rotation.view()
     step, found = await rotation.following()
     return key_views.described(view, step, found, settings.keys)
-
-
-def _told_once() -> Callable[[Sequence[Obstacle]], None]:
-    """Say what is waited for, each thing once."""
-    told: set[str] = set()
-
-    def waiting(found: Sequence[Obstacle]) -> None:
-        for each in found:
-            # A thing with a time in it is the same thing a moment later.
-            mark = (
-                each.what if not each.until_ms else f"{each.what.partition(' ')[0]}{each.until_ms}"
-            )
-            if mark not in told:
-                told.add(mark)
-                click.echo(f"waiting: {each.what}", err=True)
-
-    return waiting
 
 
 def _tell(record: ControlRecord, *, as_json: bool) -> None:

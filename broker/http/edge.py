@@ -45,6 +45,7 @@ PUBLIC: Final = frozenset(
         status_routes.METRICS,
         oauth_routes.JWKS,
         oauth_routes.METADATA,
+        oauth_routes.DISCOVERY,
         document_routes.CONTRACT,
         document_routes.PROBLEM,
     }

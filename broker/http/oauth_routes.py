@@ -1,11 +1,14 @@
-"""What the OAuth world reads: introspection (RFC 7662), keys (RFC 7517), metadata (RFC 8414)."""
+"""What the OAuth world reads: introspection (RFC 7662), keys (RFC 7517), metadata (RFC 8414).
+
+Also OpenID Connect's discovery document, for targets that we log in at.
+"""
 
 from typing import Final
 
 from aiohttp import web
 
 from broker.errors import InvalidRequestError
-from broker.http import render
+from broker.http import render, render_metadata
 from broker.http.bodies import Bodies
 from broker.http.keys import PRINCIPAL
 from broker.http.services import Services
@@ -14,6 +17,7 @@ from broker.http.table import Table
 PREFIX: Final = "/oauth/"
 JWKS: Final = "/.well-known/jwks.json"
 METADATA: Final = "/.well-known/oauth-authorization-server"
+DISCOVERY: Final = "/.well-known/openid-configuration"
 
 
 class OAuthRoutes:
@@ -22,13 +26,15 @@ class OAuthRoutes:
     def __init__(self, services: Services, bodies: Bodies) -> None:
         self._services = services
         self._bodies = bodies
-        self._metadata = render.metadata(services.issuer)
+        self._metadata = render_metadata.metadata(services.issuer)
+        self._discovery = render_metadata.discovery(services.issuer)
 
     def register(self, table: Table) -> None:
         """Add the routes."""
         table.ask("/oauth/introspect", self.introspect)
         table.public(JWKS, self.jwks)
         table.public(METADATA, self.metadata)
+        table.public(DISCOVERY, self.discovery)
 
     async def introspect(self, request: web.Request) -> web.Response:
         """Tell a resource server about a token of its own.
@@ -51,3 +57,7 @@ class OAuthRoutes:
     async def metadata(self, _request: web.Request) -> web.Response:
         """Show the metadata."""
         return render.reply(self._metadata)
+
+    async def discovery(self, _request: web.Request) -> web.Response:
+        """Show where the keys are, to targets that we log in at."""
+        return render.reply(self._discovery)

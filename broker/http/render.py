@@ -29,7 +29,6 @@ from broker.model.requests import (
 from broker.model.selection import Progress, Selection
 from broker.model.task import Task
 from broker.proof.confirmation import Binding
-from broker.proof.dpop import PROOF_ALGORITHMS
 from broker.secret import Secret
 
 Json = dict[str, object]
@@ -248,24 +247,6 @@ def key_set(value: KeySet, known: Collection[str]) -> web.Response:
     if tag in known or "*" in known:
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, headers=headers, content_type="application/json")
-
-
-def metadata(issuer: str) -> Json:
-    """Describe ourselves (RFC 8414 §2).
-
-    ``response_types_supported`` is required, and nobody authorizes in a browser here: ``none``.
-    ``grant_types_supported`` would default to grants that we do not have.
-    """
-    base = issuer.rstrip("/")
-    return {
-        "issuer": issuer,
-        "jwks_uri": f"{base}/.well-known/jwks.json",
-        "introspection_endpoint": f"{base}/oauth/introspect",
-        "introspection_endpoint_auth_methods_supported": ["Bearer"],
-        "response_types_supported": ["none"],
-        "grant_types_supported": ["https://jit-broker.example/grants/task-credential"],
-        "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
-    }
 
 
 def _token_type(value: Lease) -> str:

@@ -20,6 +20,8 @@ from broker.secret import Secret
 
 SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256")
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068's media type, no password
+LOGIN_TYPE: Final = "JWT"
+"""Of tokens by which the broker logs in somewhere; no verifier of access tokens takes it."""
 
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
@@ -48,14 +50,25 @@ class SigningKey:
         }
         self.nonce_key = _derived(private_key, b"jit-broker dpop nonce key 1")
         # The same for every token of this key, so it is encoded once.
-        self._prefix = _encode({"alg": self.alg, "kid": kid, "typ": token_type}) + "."
+        self._prefix = self._prefix_of(token_type)
+        self._login_prefix = self._prefix_of(LOGIN_TYPE)
 
     def __repr__(self) -> str:
         return f"SigningKey(kid={self.kid!r}, alg={self.alg!r})"
 
     def sign(self, claims: Mapping[str, object]) -> Secret:
         """Sign claims, in the order in which they are given, as a compact token (RFC 7515)."""
-        signing_input = self._prefix + _encode(claims)
+        return self._sealed(self._prefix, claims)
+
+    def sign_login(self, claims: Mapping[str, object]) -> Secret:
+        """Sign a token that is no access token: its type says so (RFC 8725 §3.11)."""
+        return self._sealed(self._login_prefix, claims)
+
+    def _prefix_of(self, token_type: str) -> str:
+        return _encode({"alg": self.alg, "kid": self.kid, "typ": token_type}) + "."
+
+    def _sealed(self, prefix: str, claims: Mapping[str, object]) -> Secret:
+        signing_input = prefix + _encode(claims)
         return Secret(
             f"{signing_input}.{base64url.encode(self._signature(signing_input.encode()))}"
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from backends.contract import Surroundings
 from backends.errors import BackendError
 from broker import kinds
 from broker.clock import Clock
@@ -22,6 +23,10 @@ class Targets:
         found = self._by_name.get(name)
         return found if found is not None and found.kind == kind else None
 
+    def named(self, name: str) -> Target | None:
+        """Return a target of whatever kind, or None."""
+        return self._by_name.get(name)
+
     def overdue_ms(self, name: str) -> int:
         """Return how long a credential may outlive its end there before the alarm."""
         found = self._by_name.get(name)
@@ -38,22 +43,24 @@ class Targets:
             target.close()
 
 
-def open_targets(declared: Iterable[Declared], *, clock: Clock, told: Told) -> Targets:
+def open_targets(
+    declared: Iterable[Declared], *, surroundings: Surroundings, clock: Clock, told: Told
+) -> Targets:
     """Make the targets. Connects to nothing.
 
     Raises:
         ConfigurationError: what a kind needs is not installed.
     """
-    return Targets(_open(each, clock, told) for each in declared)
+    return Targets(_open(each, surroundings, clock, told) for each in declared)
 
 
-def _open(declared: Declared, clock: Clock, told: Told) -> Target:
+def _open(declared: Declared, surroundings: Surroundings, clock: Clock, told: Told) -> Target:
     record = declared.record
     kind = kinds.find(record.kind)
     if kind is None:
         raise ConfigurationError(f"target {record.name}: no such kind: {record.kind}")
     try:
-        backend = kind.open(declared.options)
+        backend = kind.open(declared.options, surroundings)
     except BackendError as error:
         raise ConfigurationError(f"target {record.name}: {error}") from error
     return Target(record.name, record.kind, backend, bounds_of(record), clock=clock, told=told)

@@ -254,7 +254,8 @@ async def test_resource_servers_alone_follow_the_feed(world: World) -> None:
 async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> None:
     """A22, walked over the real route table."""
     public = {"/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"}
-    public |= {"/.well-known/oauth-authorization-server", "/v1/openapi.json", "/problems/{problem}"}
+    public |= {"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}
+    public |= {"/v1/openapi.json", "/problems/{problem}"}
     ids = {
         "task": MISSING["task"],
         "credential": MISSING["lease"],

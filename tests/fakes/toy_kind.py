@@ -19,6 +19,7 @@ from backends.contract import (
     Revocable,
     SelfExpiry,
     Sighting,
+    Surroundings,
     Traits,
     Wish,
 )
@@ -141,7 +142,7 @@ class ToyKind:
         """Find nothing."""
         yield from ()
 
-    def open(self, options: msgspec.Struct) -> ToyBackend:
+    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> ToyBackend:  # noqa: ARG002 - the contract's
         """Make a backend."""
         assert isinstance(options, ToyOptions)
         return ToyBackend(options, self.traits)
@@ -176,8 +177,12 @@ def install(folder: Path) -> Path:
     info = folder / "toy_kind-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-kind\nVersion: 1\n")
-    module = "tests.fakes.toy_kind"
-    offered = f"[jit_broker.backends]\ntoy = {module}:kind\nlasting-toy = {module}:lasting\n"
+    offered = (
+        "[jit_broker.backends]\n"
+        "toy = tests.fakes.toy_kind:kind\n"
+        "lasting-toy = tests.fakes.toy_kind:lasting\n"
+        "toylist = tests.fakes.toy_list:kind\n"
+    )
     (info / "entry_points.txt").write_text(offered)
     return folder
 

@@ -63,6 +63,7 @@ async def open_toy_world(
     targets: Sequence[ToyTarget],
     *,
     kind: str = "toy",
+    capability: dict[str, Any] | None = None,
     **options: object,
 ) -> AsyncIterator[ToyWorld]:
     """Start one broker with these targets, ``yard-1`` and so on; ``options`` are each target's."""
@@ -76,7 +77,9 @@ async def open_toy_world(
         config = WorldConfig(template, folder, store=single.settings.url, sockets=Path(sockets))
         world = ToyWorld(single, config, signer)
         ports = {f"yard-{n}": target.port for n, target in enumerate(targets, 1)}
-        config.edit("capabilities.yaml", lambda file: _add(file, list(ports), kind))
+        config.edit(
+            "capabilities.yaml", lambda file: _add(file, kind, list(ports), capability or {})
+        )
         declared = [
             {"name": name, "kind": kind, "options": {"port": port, **options}, **QUICK}
             for name, port in ports.items()
@@ -93,7 +96,7 @@ async def open_toy_world(
             kinds.find.cache_clear()
 
 
-def _add(file: Any, names: list[str], kind: str) -> None:
+def _add(file: Any, kind: str, names: list[str], more: dict[str, Any]) -> None:
     for name in names:
         file["capabilities"].append(
             {
@@ -105,5 +108,6 @@ def _add(file: Any, names: list[str], kind: str) -> None:
                 "tenants": ["acme"],
                 "max_ttl_seconds": 600,
                 "default_ttl_seconds": 300,
+                **deepcopy(more),
             }
         )

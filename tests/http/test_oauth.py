@@ -79,3 +79,14 @@ async def test_the_metadata_has_no_empty_arrays(client: ClientSession) -> None:
     assert shown["introspection_endpoint"] == f"{ISSUER}/oauth/introspect"
     assert shown["response_types_supported"] == ["none"]
     assert all(value for value in shown.values())
+
+
+async def test_targets_find_the_keys_by_discovery(client: ClientSession) -> None:
+    """OpenID Connect Discovery 1.0 §3, as far as who only verifies reads it."""
+    status, shown, _ = await call(client, "GET", "/.well-known/openid-configuration", {})
+
+    assert status == 200
+    assert shown["issuer"] == ISSUER
+    assert shown["jwks_uri"] == f"{ISSUER}/.well-known/jwks.json"
+    assert shown["id_token_signing_alg_values_supported"] == ["EdDSA", "ES256"]
+    assert "authorization_endpoint" not in shown

@@ -66,6 +66,16 @@ SCHEMAS: Final = {
             "dpop_signing_alg_values_supported": array(STRING),
         }
     ),
+    "Discovery": record(
+        {
+            "issuer": STRING,
+            "jwks_uri": STRING,
+            "response_types_supported": array(STRING),
+            "subject_types_supported": array(STRING),
+            "id_token_signing_alg_values_supported": array(STRING),
+            "claims_supported": array(STRING),
+        }
+    ),
 }
 
 OPERATIONS: Final = (
@@ -99,5 +109,13 @@ OPERATIONS: Final = (
         summary="Show the metadata",
         callers=(),
         answers={200: Answer("The metadata.", "Metadata")},
+    ),
+    Operation(
+        method="GET",
+        path="/.well-known/openid-configuration",
+        name="showDiscovery",
+        summary="Show targets that the broker logs in at where its keys are",
+        callers=(),
+        answers={200: Answer("The document.", "Discovery")},
     ),
 )

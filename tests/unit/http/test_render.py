@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from broker.http import render
+from broker.http import render, render_metadata
 from broker.http.paging import unseal
 from broker.http.query import Window
 from broker.model.requests import Introspected, IssuedCredential
@@ -84,7 +84,7 @@ def test_a_cursor_is_escaped_in_the_link() -> None:
 
 def test_the_metadata_keeps_the_issuer_byte_for_byte() -> None:
     """RFC 8414 §3.3: a client compares it; a path before our own is kept."""
-    shown = render.metadata("https://broker.example/team/")
+    shown = render_metadata.metadata("https://broker.example/team/")
 
     assert shown["issuer"] == "https://broker.example/team/"
     assert shown["jwks_uri"] == "https://broker.example/team/.well-known/jwks.json"
