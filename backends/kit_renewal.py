@@ -52,8 +52,8 @@ def renewing_brings_nothing_back(trial: Trial) -> bool:
     try:
         again = trial.backend.renew(wish, place, now_ms() + 600_000, trial.deadline())
     except BackendError:
-        seen = trial.backend.look_up(place, trial.deadline())
-        return seen is not Sighting.ALIVE and not trial.lab.is_let_in(words)
+        is_gone = trial.may_be(place, Sighting.ABSENT, Sighting.DISABLED)
+        return is_gone and not trial.lab.is_let_in(words)
     return not trial.lab.is_let_in(again.words or words)
 
 

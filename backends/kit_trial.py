@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from backends.contract import Backend, Deadline, Death, Place, Revocable, Wish
+from backends.contract import Backend, Deadline, Death, Place, Revocable, Sighting, Wish
 
 
 class Opened(Protocol):
@@ -76,6 +76,12 @@ class Trial:
                 return False
             time.sleep(0.05)
         return True
+
+    def may_be(self, place: Place, *sightings: Sighting) -> bool:
+        """Look; tell whether it is one of these, as far as the kind can look at all."""
+        if not self.traits.can_look_up:
+            return True
+        return self.backend.look_up(place, self.deadline()) in sightings
 
     @property
     def short_s(self) -> float:
