@@ -20,6 +20,8 @@ class Trouble(StrEnum):
     """It does not let the broker itself in: its login, token or clock."""
     OTHER_TARGET = "other-target"
     """It is not the target that was recorded."""
+    NOT_KEPT = "not-kept"
+    """It took the order; what it shows since is not what was ordered."""
     BUSY = "busy"
     """The broker has as much under way there as it may."""
     UNKNOWN = "unknown"
