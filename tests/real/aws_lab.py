@@ -1,6 +1,7 @@
 """The backend of AWS sessions on a peer: a role there, two tenants' objects, and a way between."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -97,6 +98,11 @@ class AwsLab:
     def is_let_in(self, words: Mapping[str, str]) -> bool:
         """Read one's own."""
         return self.may(words)
+
+    def until_refused(self, words: Mapping[str, str]) -> None:
+        """Use it until it is refused; the test's own patience ends it otherwise."""
+        while self.may(words):
+            time.sleep(0.2)
 
     def enter(self, words: Mapping[str, str]) -> None:
         """Say that there is nothing to stay in: each request is judged by itself."""

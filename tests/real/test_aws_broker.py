@@ -49,8 +49,7 @@ async def test_a_session_is_used_and_ends_with_its_lease(
     issued = await world.issue(task, **world.wish, ttl_seconds=4)
     words = issued["secret"]
     began = (lab.may(words), lab.may(words, "other/1"), lab.may(words, action="put"))
-    while lab.may(words):
-        await asyncio.sleep(0.2)
+    await asyncio.to_thread(lab.until_refused, words)
     receipt = await world.until_receipt(task, issued["id"], "irrevocable", "expired")
 
     assert began == (True, False, False)

@@ -120,8 +120,7 @@ def test_a_session_ends_with_its_lease_and_not_with_sts(lab: AwsLab) -> None:
     kept = mint(lab).words
     words = mint(lab, ttl_s=4).words
     began = lab.may(words)
-    while lab.may(words):
-        time.sleep(0.2)
+    lab.until_refused(words)
 
     assert began
     assert lab.may(kept)
