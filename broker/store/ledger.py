@@ -19,9 +19,11 @@ from broker.store.live_leases import LiveLeases
 from broker.store.paths import Paths
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
+from broker.store.reconciliations import Reconciliations
 from broker.store.replicas import Replicas
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
+from broker.store.target_leases import TargetLeases
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
 
@@ -49,6 +51,8 @@ class Ledger:
     selections: SelectionLedger
     proofs: ProofLedger
     evidence: EvidenceLedger
+    at_targets: TargetLeases
+    reconciliations: Reconciliations
 
     @classmethod
     def over(
@@ -63,6 +67,7 @@ class Ledger:
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
         paths = Paths(link, keys)
+        deaths = DeathLedger(link, keys, ids, limits, bounds=bounds)
         return cls(
             keys=keys,
             ids=ids,
@@ -70,7 +75,7 @@ class Ledger:
             tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
-            deaths=DeathLedger(link, keys, ids, limits, bounds=bounds),
+            deaths=deaths,
             cuts=CutLedger(link, keys, ids, limits, bounds=bounds),
             orders=RevocationLedger(link, keys, ids, limits, bounds=bounds),
             due=DueQueue(link, keys, bounds),
@@ -83,4 +88,6 @@ class Ledger:
             selections=SelectionLedger(link, keys),
             proofs=ProofLedger(link, keys),
             evidence=EvidenceLedger(link, keys, limits, bounds.clock),
+            at_targets=TargetLeases(link, keys, deaths),
+            reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
         )
