@@ -35,6 +35,9 @@ PATIENCE_S: Final = 30.0
 
 FETCH_S: Final = 5.0
 
+MOMENTS: Final = ("before", "announce", "promote", "retire")
+"""When is looked, in this order; ``announce`` is passed over where a next key is shown already."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:

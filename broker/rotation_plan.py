@@ -35,10 +35,14 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a step may not be taken yet, and until when (0: until somebody does something)."""
+    """Why a step may not be taken yet, and until when (0: until somebody does something).
+
+    ``left_ms`` is how far away that is, by the ledger's clock.
+    """
 
     what: str
     until_ms: int = NOT_IN_TIME
+    left_ms: int = 0
 
 
 def due_step(record: ControlRecord) -> Step:
@@ -114,6 +118,7 @@ def _of_replicas(
                 f"{serving.name} has been silent for {replica.silent_ms // 1000} s, and may serve "
                 f"manifest {serving.manifest}; it is waited for until {rfc3339(until_ms)}",
                 until_ms,
+                overlap_ms - replica.silent_ms,
             )
 
 
@@ -140,4 +145,5 @@ def _of_time(step: Step, record: ControlRecord, overlap_ms: int) -> Iterator[Obs
     else:
         until_ms, why = may_end_ms(key, overlap_ms), "tokens that it signed may be alive"
     if until_ms > record.now_ms:
-        yield Obstacle(f"{key.kid}: {why} before {rfc3339(until_ms)}", until_ms)
+        what = f"{key.kid}: {why} before {rfc3339(until_ms)}"
+        yield Obstacle(what, until_ms, until_ms - record.now_ms)

@@ -6,7 +6,7 @@ was cut off at a line's end cannot be told from a shorter one.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,9 @@ from broker.store.feed_cursors import Cursor
 
 MAX_FAULTS: Final = 100
 """After so many a trail is not read on."""
+
+_LINES_TOLD: Final = 1000
+"""Lines between two words on how far it is: telling costs more than reading one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +51,31 @@ class Findings:
         return not self.faults
 
 
-def verify(path: Path, *, head: Cursor | None = None) -> Findings:
+def _nobody(seen: int) -> None:
+    """Tell nobody."""
+
+
+def verify(
+    path: Path, *, head: Cursor | None = None, tell: Callable[[int], None] = _nobody
+) -> Findings:
     """Read a whole trail. ``head`` is what the feed log knows of its end (``FeedCursors.all``).
+
+    ``tell`` is called now and then with the bytes that were read.
 
     Raises:
         OSError: the file cannot be read.
     """
     reader = _TrailReader(head)
+    seen = 0
     for line in _lines(path):
         if len(reader.findings.faults) >= MAX_FAULTS:
             break
         reader.read(line)
+        seen += len(line)
+        if reader.findings.lines % _LINES_TOLD == 0:
+            tell(seen)
     reader.end()
+    tell(seen)
     return reader.findings
 
 

@@ -13,6 +13,7 @@ from broker.audit.heads import head_of
 from broker.audit.verify import Findings, verify
 from broker.cli import exits
 from broker.cli.failure import CommandFailedError
+from broker.cli.progress import Teller, showing
 from broker.cli.screen import Document, Screen, fields, rows, stacked
 from broker.cli.settings import load
 from broker.settings.settings import Settings
@@ -40,12 +41,28 @@ def verify_file(file: Path, config: Path | None, *, as_json: bool) -> None:
     """
     head = None if config is None else _head(file, load(config))
     try:
-        found = verify(file, head=head)
+        with showing(sys.stderr, as_json=as_json) as teller:
+            found = _verified(file, head, teller)
     except OSError as error:
         raise CommandFailedError(f"{file}: {error.strerror}: it was not read to its end") from error
     Screen(sys.stdout, as_json=as_json).answer(_document(found, is_end_known=bool(head)), _view)
     if not found.is_whole:
         raise Exit(exits.REFUSED)
+
+
+def _verified(file: Path, head: Cursor | None, teller: Teller) -> Findings:
+    size = file.stat().st_size
+
+    def tell(seen: int) -> None:
+        # A broker may write on meanwhile.
+        teller.tell("checking, in KiB", _kib(seen), _kib(max(seen, size)))
+
+    tell(0)
+    return verify(file, head=head, tell=tell)
+
+
+def _kib(size: int) -> int:
+    return -(-size // 1024)
 
 
 def _head(file: Path, settings: Settings) -> Cursor:

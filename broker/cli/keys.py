@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -11,13 +11,15 @@ from click.exceptions import Exit
 
 from broker.cli import exits, key_views
 from broker.cli.person import this_person
+from broker.cli.progress import showing
 from broker.cli.screen import Document, Screen
 from broker.cli.settings import config_option, load
-from broker.drill import Drill, Moment
+from broker.cli.waits import Waits
+from broker.drill import MOMENTS, Drill, Moment
 from broker.installation import open_installation
 from broker.key_revocation import KeyRevocation
 from broker.rotation import KeyView, Rotation
-from broker.rotation_plan import Obstacle, Step
+from broker.rotation_plan import Step
 from broker.settings.settings import Settings
 from broker.store.control_record import ControlRecord
 
@@ -77,10 +79,14 @@ def rotate(
     that it signed has died. A step that has to wait ends with 3, and says for what.
     """
     chosen = Step(step) if step else None
-    waiting = _told_once() if is_waiting else None
-    record = _with_rotation(
-        load(config), alg, lambda r: r.rotate(chosen, is_forced=force, waiting=waiting)
-    )
+    settings = load(config)
+    with showing(sys.stderr, as_json=as_json) as teller:
+        waits = Waits(teller)
+        waiting = waits if is_waiting else None
+        record = _with_rotation(
+            settings, alg, lambda r: r.rotate(chosen, is_forced=force, waiting=waiting)
+        )
+        waits.over()
     _tell(record, as_json=as_json)
 
 
@@ -132,18 +138,22 @@ def drill(config: Path, alg: str, *, as_json: bool, brokers: tuple[str, ...]) ->
     """
     settings = load(config)
     told: list[Moment] = []
+    with showing(sys.stderr, as_json=as_json) as teller:
+        waits = Waits(teller)
 
-    def tell(moment: Moment) -> None:
-        told.append(moment)
-        if not as_json:
-            click.echo(key_views.moment_line(moment))
+        def tell(moment: Moment) -> None:
+            told.append(moment)
+            waits.over()
+            teller.tell("rehearsing", MOMENTS.index(moment.step) + 1, len(MOMENTS))
+            if not as_json:
+                click.echo(key_views.moment_line(moment))
 
-    async def run() -> bool:
-        async with open_installation(settings) as found:
-            rotation = Rotation(found, by=this_person(), alg=alg)
-            return await Drill(found, rotation, brokers, tell, _told_once()).run()
+        async def run() -> bool:
+            async with open_installation(settings) as found:
+                rotation = Rotation(found, by=this_person(), alg=alg)
+                return await Drill(found, rotation, brokers, tell, waits).run()
 
-    is_good = asyncio.run(run())
+        is_good = asyncio.run(run())
     if as_json:
         Screen(sys.stdout, as_json=True).answer(key_views.drilled(told, is_good=is_good), str)
     if not is_good:
@@ -166,23 +176,6 @@ async def _listed(rotation: Rotation, settings: Settings) -> Document:
     view: KeyView = await rotation.view()
     step, found = await rotation.following()
     return key_views.described(view, step, found, settings.keys)
-
-
-def _told_once() -> Callable[[Sequence[Obstacle]], None]:
-    """Say what is waited for, each thing once."""
-    told: set[str] = set()
-
-    def waiting(found: Sequence[Obstacle]) -> None:
-        for each in found:
-            # A thing with a time in it is the same thing a moment later.
-            mark = (
-                each.what if not each.until_ms else f"{each.what.partition(' ')[0]}{each.until_ms}"
-            )
-            if mark not in told:
-                told.add(mark)
-                click.echo(f"waiting: {each.what}", err=True)
-
-    return waiting
 
 
 def _tell(record: ControlRecord, *, as_json: bool) -> None:

@@ -105,5 +105,5 @@ async def _whole(broker: BrokerClient, wanted: _Wanted, teller: Teller) -> Repor
             cursor=cursor,
         )
 
-    is_all = not (wanted.state or wanted.capability or wanted.kind)
-    return await whole(await page(""), page, teller if is_all else None)
+    is_narrowed = bool(wanted.state or wanted.capability or wanted.kind)
+    return await whole(await page(""), page, teller, is_narrowed=is_narrowed)

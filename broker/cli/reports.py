@@ -12,19 +12,23 @@ Following = Callable[[str], Awaitable[Report]]
 """Fetches the page at a cursor."""
 
 
-async def whole(first: Report, following: Following, teller: Teller | None = None) -> Report:
+async def whole(
+    first: Report, following: Following, teller: Teller, *, is_narrowed: bool = False
+) -> Report:
     """Follow a report to its end and return it as one page.
 
-    Tells how far it has been read, where that can be known: of an order on a set.
+    Tells how far it has been read; of how much is known of a whole order on a set alone.
     """
     receipts: list[Receipt] = [*first.receipts]
-    page = first
-    order = first.revocation
-    total = order.progress.total if order is not None and order.progress is not None else 0
+    page, total = first, None if is_narrowed else _total(first)
     while page.cursor:
         page = await following(page.cursor)
         receipts += page.receipts
-        if teller is not None and total:
-            teller.tell("reading receipts", len(receipts), total)
+        teller.tell("reading receipts", len(receipts), total)
     counts = Counter(receipt.state for receipt in receipts)
     return msgspec.structs.replace(first, receipts=tuple(receipts), counts=dict(counts), next=None)
+
+
+def _total(page: Report) -> int | None:
+    order = page.revocation
+    return order.progress.total if order is not None and order.progress is not None else None

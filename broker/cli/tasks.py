@@ -1,15 +1,16 @@
 """`broker task`: open, look at and end tasks."""
 
-from collections.abc import Awaitable
+import sys
 from functools import partial
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 import click
 
 from broker.cli import views
-from broker.cli.desk import Desk, at_desk
+from broker.cli.desk import Ask, Desk, at_desk
 from broker.cli.one import One
 from broker.cli.private_file import read_secret_text
+from broker.cli.progress import showing
 from broker.cli.reports import whole
 from broker.cli.subjects import task_argument
 from broker.cli.types import CEILING_LINE, DURATION, SPAN
@@ -18,10 +19,6 @@ from broker.client.results import Ceiling, Report
 
 TASK = task_argument()
 REASON = click.option("--reason", default="", help="Why, for the audit trail.")
-
-
-class _Verb(Protocol):
-    def __call__(self, task: str, *, reason: str) -> Awaitable[Report]: ...
 
 
 @click.group(short_help="Open, look at and end tasks.")
@@ -102,7 +99,7 @@ def claim(desk: Desk, /, task_id: str, handle_file: TextIO) -> None:
 @at_desk
 def report(desk: Desk, /, task_id: str) -> None:
     """Show what became of every credential of a task."""
-    desk.answer(lambda broker: _report(broker, task_id), views.report)
+    _tell(desk, lambda broker: broker.tasks.report(task_id), task_id)
 
 
 @task.command()
@@ -111,7 +108,7 @@ def report(desk: Desk, /, task_id: str) -> None:
 @at_desk
 def complete(desk: Desk, /, task_id: str, reason: str) -> None:
     """End a task well; every credential of it dies."""
-    desk.answer(lambda broker: _end(broker, broker.tasks.complete, task_id, reason), views.report)
+    _tell(desk, lambda broker: broker.tasks.complete(task_id, reason=reason), task_id)
 
 
 @task.command()
@@ -120,7 +117,7 @@ def complete(desk: Desk, /, task_id: str, reason: str) -> None:
 @at_desk
 def fail(desk: Desk, /, task_id: str, reason: str) -> None:
     """End a task badly; every credential of it dies."""
-    desk.answer(lambda broker: _end(broker, broker.tasks.fail, task_id, reason), views.report)
+    _tell(desk, lambda broker: broker.tasks.fail(task_id, reason=reason), task_id)
 
 
 @task.command()
@@ -129,17 +126,18 @@ def fail(desk: Desk, /, task_id: str, reason: str) -> None:
 @at_desk
 def cancel(desk: Desk, /, task_id: str, reason: str) -> None:
     """Stop a task; every credential of it dies."""
-    desk.answer(lambda broker: _end(broker, broker.tasks.cancel, task_id, reason), views.report)
+    _tell(desk, lambda broker: broker.tasks.cancel(task_id, reason=reason), task_id)
 
 
-async def _end(broker: BrokerClient, verb: _Verb, task_id: str, reason: str) -> Report:
-    first = await verb(task_id, reason=reason)
-    return await whole(first, partial(_page, broker, task_id))
+def _tell(desk: Desk, ask: Ask[Report], task_id: str) -> None:
+    """Ask for a report, follow it to its end, and print all of it."""
 
+    async def read(broker: BrokerClient) -> Report:
+        following = partial(_page, broker, task_id)
+        with showing(sys.stderr, as_json=desk.screen.is_json) as teller:
+            return await whole(await ask(broker), following, teller)
 
-async def _report(broker: BrokerClient, task_id: str) -> Report:
-    first = await broker.tasks.report(task_id)
-    return await whole(first, partial(_page, broker, task_id))
+    desk.answer(read, views.report)
 
 
 async def _page(broker: BrokerClient, task_id: str, cursor: str) -> Report:

@@ -6,7 +6,8 @@
 * **Operators** have ``.operator`` on the same clients.
 * **Resource servers** check tokens with a :class:`Verifier` that :func:`open_verifier` (or
   :func:`open_sync_verifier`) makes, and guard aiohttp with :func:`bearer`, Starlette and FastAPI
-  with :class:`BearerGuard`, and single handlers with :func:`requires`.
+  with :class:`BearerGuard`, and single handlers with :func:`requires`; plain functions with
+  :class:`CallGuard` or :class:`SyncCallGuard`.
 
 Every error is a :class:`ClientError` with a ``remedy``; refusals of the broker are
 :class:`ApiError`, one class for each problem type, in :mod:`broker.client.api_errors`.
@@ -18,6 +19,8 @@ from broker.client.api import BrokerClient
 from broker.client.api_errors import ApiError
 from broker.client.asgi import BearerGuard
 from broker.client.bearer import Presented
+from broker.client.call_guard import CallGuard, SyncCallGuard
+from broker.client.call_plan import in_argument
 from broker.client.endpoint import Endpoint, TokenSource, open_session, token_file
 from broker.client.errors import ClientError, RefusalError, TaskLostError, VerificationError
 from broker.client.held import HeldCredential
@@ -51,6 +54,7 @@ __all__ = [
     "ApiError",
     "BearerGuard",
     "BrokerClient",
+    "CallGuard",
     "Ceiling",
     "CertificateSource",
     "ClientError",
@@ -71,6 +75,7 @@ __all__ = [
     "Secret",
     "Subscription",
     "SyncBrokerClient",
+    "SyncCallGuard",
     "SyncHeldCredential",
     "SyncTaskScope",
     "SyncVerifier",
@@ -88,6 +93,7 @@ __all__ = [
     "certificate_files",
     "current_token",
     "granted",
+    "in_argument",
     "in_path",
     "open_session",
     "open_sync_verifier",

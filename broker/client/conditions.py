@@ -5,6 +5,7 @@ One judge for :meth:`broker.client.verifier.Verifier.verify`, ``require`` and ``
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import TypedDict
 
 from broker.client.bearer import require_quotable
 from broker.client.errors import (
@@ -17,6 +18,15 @@ from broker.client.errors import (
 from broker.client.token import VerifiedToken
 
 
+class ConditionWords(TypedDict):
+    """The conditions as :meth:`broker.client.verifier.Verifier.verify` takes them."""
+
+    scopes: frozenset[str]
+    capability: str | None
+    tenant: str | None
+    task: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """All of these must hold; None asks nothing."""
@@ -25,6 +35,15 @@ class Conditions:
     capability: str | None = None
     tenant: str | None = None
     task: str | None = None
+
+    def words(self) -> "ConditionWords":
+        """Return them as the keywords of ``verify``."""
+        return {
+            "scopes": self.scopes,
+            "capability": self.capability,
+            "tenant": self.tenant,
+            "task": self.task,
+        }
 
     def ensure_met_by(self, token: VerifiedToken) -> None:
         """Return if the token meets them all.

@@ -121,10 +121,11 @@ class GuardMissingError(ClientError):
     """A handler's condition cannot be judged: no guard has verified anybody, so it stays closed.
 
     Put :func:`broker.client.bearer` (aiohttp) or :class:`broker.client.BearerGuard` (ASGI) before
-    it, and do not mark the route public.
+    it, and do not mark the route public; call what a :class:`broker.client.CallGuard` guards within
+    its ``using`` block.
     """
 
-    remedy = "Put the guard before the route."
+    remedy = "Put the guard before the route, or call within guard.using(verifier)."
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or "no guard has verified a token here, or its request is over")

@@ -1,6 +1,6 @@
 """Signing keys as files: one directory, one ``<kid>.pem`` each, readable by the broker alone."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -89,11 +89,21 @@ def generate(directory: Path, alg: str) -> SigningKey:
         UnfitKeyError: ``alg`` is not one we sign with.
         OSError: it cannot be written.
     """
-    private_key = new_private_key(alg)
+    private_key = plainly_named(lambda: new_private_key(alg))
     directory.mkdir(mode=0o700, exist_ok=True)
     check_directory(directory)
     key = SigningKey(thumbprint(private_key), private_key)
     write_private_key(key_file(directory, key.kid), private_key)
+    return key
+
+
+def plainly_named(make: Callable[[], PrivateKey]) -> PrivateKey:
+    """Make keys until one is called so that no command takes its name for an option.
+
+    One in sixty-four begins with a hyphen.
+    """
+    while thumbprint(key := make()).startswith("-"):
+        pass
     return key
 
 

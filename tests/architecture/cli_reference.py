@@ -26,7 +26,8 @@ to them.
 * Answers are tables in a terminal (without colour when `NO_COLOR` is set), plain columns in a pipe,
   and one JSON document with `--json`. Errors and progress go to standard error; with `--json` an
   error is `{"error": {"message", "exit_code", "code"?, "status"?, "field"?, "decision"?, "grown"?,
-  "shrunk"?, "faults"?}}`, and progress is a line of JSON for each step.
+  "shrunk"?, "faults"?}}`. Long work has a bar in a terminal; killing a set and reading what came of
+  it also tell elsewhere how far they are, in lines, with `--json` as a line of JSON for each step.
 * Text from elsewhere is shown escaped: it moves no cursor and hides no line.
 * `broker completion bash|zsh|fish` prints a completion script; with a broker in the environment it
   completes ids of open tasks.

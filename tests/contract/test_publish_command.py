@@ -1,6 +1,7 @@
 """`broker apply`, `broker revisions` and `broker keys`, beside a real ledger."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from broker.cli import exits
 from broker.cli.main import main
 from broker.dev.configure import shipped
+from tests.fakes.command import Command
 from tests.fakes.redis_servers import SingleServer
 
 
@@ -175,3 +177,27 @@ def test_a_drill_without_a_broker_says_so(place: Place) -> None:
 
     assert drilled["good"] is False
     assert drilled["moments"][0]["fault"] == "no broker is running"
+
+
+def test_what_a_step_waits_for_is_shown_as_bars(place: Place) -> None:
+    """In a terminal only; whoever tires of waiting loses nothing by Ctrl-C."""
+    place.edit("broker.yaml", lambda file: file["keys"].update(overlap_seconds=3600))
+    place.ask("keys", "init")
+    made = place.ask("keys", "rotate")
+    kid = made["keys"][1]["kid"]
+    here, command = ("--config", str(place.folder)), Command({})
+    words = ("keys", "rotate", "--wait")
+
+    waited = command.run_before_a_screen(*words, *here, until="━")
+    in_json = command.run_before_a_screen(*words, "--json", *here, until="waiting: ")
+    drilled = command.run_before_a_screen("keys", "drill", *here)
+
+    assert (waited.code, in_json.code) == (exits.INTERRUPTED, exits.INTERRUPTED), waited.err
+    assert f"waiting: {kid}: not everybody who keeps the key set has it" in waited.err
+    assert re.search(rf"seconds for {kid[:20]}\S* .*━ +\d+/3\d\d\d ", waited.err), waited.err
+    assert waited.out + in_json.out == ""
+    assert "━" not in in_json.err + drilled.out
+    assert place.ask("keys", "list")["manifest"] == made["manifest"]
+    assert drilled.code == exits.REFUSED
+    assert re.search(r"rehearsing .*━ +1/4 ", drilled.err), drilled.err
+    assert "NOT AS IT MUST BE: no broker is running" in drilled.out

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import pty
+import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGINT
 from typing import Final
 
 from tests.fakes.cast import Who
@@ -73,18 +76,63 @@ class Command:
             os.close(ours)
             return Ended(process.wait(PATIENCE_S), seen.decode(errors="replace"))
 
+    def run_before_a_screen(self, *arguments: str, until: str = "", signal: int = SIGINT) -> Ended:
+        """Run it with standard error in a terminal, and standard output into a pipe.
+
+        With ``until`` it gets the signal as soon as the terminal shows that.
+        """
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "broker", *arguments],
+            env={**self._environment, "TERM": "xterm-256color"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            close_fds=True,
+        ) as process:
+            os.close(theirs)
+            screen = _Screen(ours, until, lambda: process.send_signal(signal))
+            out = process.stdout.read() if process.stdout else b""
+            return Ended(process.wait(PATIENCE_S), out.decode(), screen.close())
+
+
+class _Screen:
+    """Reads a terminal to its end, on a thread of its own."""
+
+    def __init__(self, terminal: int, until: str, then: Callable[[], None]) -> None:
+        self._terminal, self._until, self._then = terminal, until, then
+        self._seen = b""
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def close(self) -> str:
+        self._thread.join()
+        os.close(self._terminal)
+        return plain(self._seen)
+
+    def _read(self) -> None:
+        is_waiting = bool(self._until)
+        for piece in _pieces(self._terminal):
+            self._seen += piece
+            if is_waiting and self._until in plain(self._seen):
+                is_waiting = False
+                self._then()
+
+
+def plain(seen: bytes) -> str:
+    """Return what a terminal was sent, without what moves its cursor and colours it."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode(errors="replace"))
+
 
 def _all_of(terminal: int) -> bytes:
+    return b"".join(_pieces(terminal))
+
+
+def _pieces(terminal: int) -> Iterator[bytes]:
     """Read until the other end is closed, which Linux reports as an error."""
-    seen = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:
-            return seen
-        if not piece:
-            return seen
-        seen += piece
+    with suppress(OSError):
+        while piece := os.read(terminal, 65536):
+            yield piece
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from broker.client.liveness import OfflineLiveness
 from broker.client.verifier import Verifier
+from broker.clock import SystemClock
 from tests.fakes import answers, serving_thread
 from tests.fakes import token_mint as mint
 from tests.fakes.broker_server import BrokerServer
@@ -63,7 +64,7 @@ def broker() -> Iterator[BrokerServer]:
         yield server
 
 
-def run(program: str, broker: BrokerServer, tmp_path: Path) -> str:
+def run(program: str, broker: BrokerServer, tmp_path: Path, **besides: str) -> str:
     """Run a program of the guides, without the server's dependencies; return what it prints."""
     (tmp_path / "token").write_text("workload\n")
     said = {
@@ -73,7 +74,7 @@ def run(program: str, broker: BrokerServer, tmp_path: Path) -> str:
         "CLAIM_HANDLE": "handle",
         "ORDERS_URL": f"{broker.url}/orders",
         "TOKEN": mint.token(),
-    }
+    } | besides
     done = subprocess.run(  # noqa: S603  our own interpreter and our own text
         [sys.executable, "-W", "error", "-c", WITHOUT.format(heavy=HEAVY) + program],
         env=os.environ | said,
@@ -134,3 +135,20 @@ def test_a_plain_call_says_why_it_refuses(broker: BrokerServer, tmp_path: Path) 
     program = programs("resource-owners.md")[2]
 
     assert run(program, broker, tmp_path).startswith("401 Send an access token that the broker")
+
+
+def test_a_decorated_function_runs_for_its_own_task_alone(
+    broker: BrokerServer, tmp_path: Path
+) -> None:
+    """With a token that is good now, and with one that is not."""
+    program = programs("resource-owners.md")[3]
+    now = SystemClock().now_ms() // 1000
+    good = mint.token(iss=broker.url, iat=now, iat_ms=now * 1000, exp=now + 600)
+
+    own = run(program, broker, tmp_path, TOKEN=good, TASK=mint.CHILD)
+    foreign = run(program, broker, tmp_path, TOKEN=good, TASK=mint.ROOT)
+    old = run(program, broker, tmp_path)
+
+    assert own == f"helper reads the orders of {mint.CHILD}\n"
+    assert foreign.startswith("TaskMismatchError 403 ")
+    assert old.startswith("TokenUntrustedError 401 ")

@@ -5,8 +5,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from broker.errors import ConfigurationError
-from broker.signing.key import SIGNING_ALGORITHMS, UnfitKeyError
-from broker.signing.key_files import generate, load_keys
+from broker.signing.key import SIGNING_ALGORITHMS, UnfitKeyError, new_private_key, thumbprint
+from broker.signing.key_files import generate, load_keys, plainly_named
 from broker.signing.private_files import write_private
 from tests.fakes.issuer import RSA_2048
 
@@ -33,6 +33,19 @@ def test_generated_files_are_closed_to_others(directory: Path) -> None:
     key = generate(directory, "ES256")
     assert directory.stat().st_mode & 0o777 == 0o700
     assert (directory / f"{key.kid}.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_key_is_called_like_an_option() -> None:
+    """`broker keys revoke KID` and `rm KID.pem` mean the key, whatever its thumbprint is."""
+    key = new_private_key("EdDSA")
+    while not thumbprint(key).startswith("-"):
+        key = new_private_key("EdDSA")
+    plain = new_private_key("ES256")
+    while thumbprint(plain).startswith("-"):
+        plain = new_private_key("ES256")
+    made = iter([key, key, plain])
+
+    assert plainly_named(lambda: next(made)) is plain
 
 
 def test_keys_come_in_the_order_of_their_names(directory: Path) -> None:
