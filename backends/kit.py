@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
+from backends import kit_inventory
 from backends.contract import (
     Backend,
     Deadline,
@@ -94,6 +95,13 @@ class Trial:
         place = self.backend.locate(wish, self.deadline())
         made = self.backend.mint(wish, place, _now_ms() + int(ttl_s * 1000), self.deadline())
         return wish, place, made.words
+
+    def minted_by(self, backend: Backend) -> tuple[Wish, Place]:
+        """Mint one by another backend."""
+        wish = self.wish()
+        place = backend.locate(wish, self.deadline())
+        backend.mint(wish, place, _now_ms() + 600_000, self.deadline())
+        return wish, place
 
     def killed(self, place: Place) -> bool:
         """Revoke until it is gone; tell whether it came to that."""
@@ -271,6 +279,7 @@ PROMISES: Final[Mapping[str, Promise]] = {
     "renewing is as declared": _renewing_is_as_declared,
     "probing is as declared": _probing_is_as_declared,
     "secrets show nowhere": _secrets_show_nowhere,
+    **kit_inventory.PROMISES,
 }
 
 _KILLING: Final = (
@@ -286,6 +295,8 @@ def unchecked(lab: Lab) -> Iterator[str]:
     trial = Trial(lab)
     for name, promise in PROMISES.items():
         if promise in _KILLING and not trial.is_revocable:
+            yield name
+        if name in kit_inventory.PROMISES and not kit_inventory.lists(trial):
             yield name
         if promise is _a_lost_answer_is_unknown and lab.losing_replies() is None:
             yield name

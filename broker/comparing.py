@@ -222,15 +222,13 @@ def _differs(found: Found, known: Standing | None, ours: frozenset[str]) -> Diff
     return None if found.epoch else Differs.UNMARKED
 
 
-def outcome_of(result: Comparison | Incomparable, by: str) -> Outcome:
-    """Say in numbers what a comparison came to."""
-    if isinstance(result, Incomparable):
-        return Outcome(by=by, trouble=result.trouble)
+def outcome_of(result: Comparison, by: str) -> Outcome:
+    """Say in numbers what a comparison came to, and who made it."""
     return Outcome(
         by=by,
         seen=result.seen,
         known=result.known,
         foreign=sum(result.foreign.values()),
         elsewhere=result.elsewhere,
-        found={kind.value: count for kind in Differs if (count := result.count(kind))},
+        found={kind.value: result.count(kind) for kind in Differs},
     )

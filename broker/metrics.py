@@ -123,10 +123,10 @@ class Metrics:
         self._target_calls.labels(target, operation, outcome).inc()
 
     def reconciled(self, target: str, at_s: float, found: Mapping[str, int]) -> None:
-        """Show what differed when a target was compared with the ledger last, and when that was."""
+        """Show when a target was compared with the ledger last, and what differed, by kind."""
         self._reconciled.labels(target).set(at_s)
-        for kind in Differs:
-            self._differing.labels(target, kind.value).set(found.get(kind.value, 0))
+        for kind, count in found.items():
+            self._differing.labels(target, kind).set(count)
 
     def panicked(self) -> None:
         """Count an order that came by the panic socket: whoever is on call should know."""

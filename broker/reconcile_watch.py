@@ -7,20 +7,27 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Final
 
 import structlog
 
-from broker.clock import Clock
 from broker.comparing import Comparing, Incomparable, outcome_of
 from broker.errors import BrokerError, UnavailableError
 from broker.gate import Gate, Hindrance
 from broker.metrics import Metrics
 from broker.model.comparison import Comparison, Differs
-from broker.store.control import ControlStore
+from broker.store.ledger import Ledger
 from broker.store.reconciliations import Kept, Reconciliations
 from broker.targets.target import Target
 from broker.targets.targets import Targets
+from broker.ticker import Ticker
+
+BY: Final = "broker"
+"""Who compared, where no person did."""
+
+_LOOK_MS: Final = 5_000
+"""How often it is asked whose turn it is; how often that is, each target says."""
 
 WATCHER: Final = "targets"
 """The word under which it remarks: nobody is refused access for what it finds."""
@@ -36,34 +43,26 @@ _log = structlog.get_logger(__name__)
 
 
 class ReconcileWatch:
-    """Takes turns with the other brokers. ``name`` is this one's, for people."""
+    """Takes turns with the other brokers."""
 
-    def __init__(  # noqa: PLR0913 - one argument per collaborator
-        self,
-        *,
-        targets: Targets,
-        comparing: Comparing,
-        kept: Reconciliations,
-        control: ControlStore,
-        gate: Gate,
-        metrics: Metrics,
-        clock: Clock,
-        name: str,
-    ) -> None:
+    def __init__(self, targets: Targets, ledger: Ledger, gate: Gate, metrics: Metrics) -> None:
         self._targets = [
             each
             for each in targets.all
             if each.bounds.reconcile_ms and each.unrecorded_ms is not None
         ]
-        self._comparing = comparing
-        self._kept = kept
-        self._control = control
+        self._comparing = Comparing(ledger.at_targets)
+        self._kept = ledger.reconciliations
+        self._control = ledger.control
         self._gate = gate
         self._metrics = metrics
-        self._clock = clock
-        self._name = name
-        self._not_before: dict[str, int] = {}
+        self._not_before: dict[str, float] = {}
         self._at_work: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, ticker: Ticker, stack: AsyncExitStack) -> None:
+        """Begin to look at turns; the stack ends what is under way."""
+        ticker.every(_LOOK_MS, self.tick)
+        stack.push_async_callback(self.stop)
 
     async def tick(self) -> None:
         """Begin with every target whose turn has come, and show what is known of all."""
@@ -90,17 +89,22 @@ class ReconcileWatch:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _has_turn(self, target: Target) -> bool:
-        now_ms = self._clock.monotonic_ms()
-        if target.name in self._at_work or now_ms < self._not_before.get(target.name, now_ms):
+        now = asyncio.get_running_loop().time()
+        if target.name in self._at_work or now < self._not_before.get(target.name, now):
             return False
         away_ms = await self._kept.take(target.name, target.bounds.reconcile_ms)
-        self._not_before[target.name] = now_ms + away_ms
+        self._not_before[target.name] = now + away_ms / 1000
         return away_ms == 0
 
     def _begin(self, target: Target) -> None:
         task = asyncio.create_task(self._compare(target))
         self._at_work[target.name] = task
-        task.add_done_callback(lambda _: self._at_work.pop(target.name))
+        task.add_done_callback(lambda done: self._finished(target.name, done))
+
+    def _finished(self, target: str, task: "asyncio.Task[None]") -> None:
+        del self._at_work[target]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("reconcile-failed", target=target, exc_info=error)
 
     async def _compare(self, target: Target) -> None:
         try:
@@ -108,23 +112,32 @@ class ReconcileWatch:
             if record is None:
                 return
             result = await self._comparing.try_to(target, record.epoch)
-            await self._kept.keep(target.name, outcome_of(result, self._name))
+            await keep(self._kept, result, BY)
         except BrokerError as error:
             _log.warning("reconcile-failed", target=target.name, error=str(error))
-            return
-        except Exception:
-            _log.exception("reconcile-failed", target=target.name)
             return
         _tell(result)
 
     def _show(self, kept: Mapping[str, Kept]) -> None:
         remarks = []
         for target in self._targets:
-            if (last := kept.get(target.name)) is None:
-                continue
-            self._metrics.reconciled(target.name, last.at_ms / 1000, last.outcome.found)
-            remarks += remarks_on(target.name, last.outcome.found)
+            last = kept.get(target.name, Kept())
+            if last.outcome is not None:
+                self._metrics.reconciled(target.name, last.at_ms / 1000, last.outcome.found)
+                remarks += remarks_on(target.name, last.outcome.found)
         self._gate.remark(WATCHER, *remarks)
+
+
+async def keep(kept: Reconciliations, result: Comparison | Incomparable, by: str) -> None:
+    """Keep what a comparison came to, for every broker to show.
+
+    Raises:
+        StoreUnavailableError: perhaps it is not kept.
+    """
+    if isinstance(result, Incomparable):
+        await kept.failed(result.target, result.trouble)
+    else:
+        await kept.keep(result.target, outcome_of(result, by))
 
 
 def remarks_on(target: str, found: Mapping[str, int]) -> list[Hindrance]:

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from backends.contract import Surroundings
 from broker.clock import SystemClock
 from broker.errors import ConfigurationError
 from broker.installation import Installation
 from broker.key_state import KeyState
-from broker.login_tokens import LoginTokens
+from broker.signing.keyring import Keyring
 from broker.store.control_record import ControlRecord
-from broker.targets.settings import load_targets
-from broker.targets.targets import Targets, open_targets
+from broker.surroundings import targets_of
+from broker.targets.targets import Targets
 
 
 class _Untold:
@@ -21,7 +20,7 @@ class _Untold:
         """Forget it."""
 
 
-async def record_of(found: Installation) -> ControlRecord:
+async def _record_of(found: Installation) -> ControlRecord:
     """Read which ledger this is.
 
     Raises:
@@ -36,30 +35,44 @@ async def record_of(found: Installation) -> ControlRecord:
     return record
 
 
-async def login_keys(found: Installation, record: ControlRecord) -> KeyState:
-    """Load the keys by which a broker says who it is; without them some targets let nobody in."""
+class LedgerSeen:
+    """Which ledger it is, and its keys: without them some targets let nobody in."""
+
+    def __init__(self, epoch: str, keys: KeyState) -> None:
+        self.epoch = epoch
+        self._keys = keys
+
+    @property
+    def keyring(self) -> Keyring:
+        """The published keys.
+
+        Raises:
+            UnavailableError: none are published.
+        """
+        return self._keys.keyring
+
+
+async def see_ledger(found: Installation) -> LedgerSeen:
+    """Read which ledger this is, and load the keys that are here.
+
+    Raises:
+        ConfigurationError: it is empty: nothing could be told from what is another's.
+        StoreUnavailableError: it does not answer.
+    """
+    record = await _record_of(found)
     keys = KeyState(found.settings.keys.directory, issuer=found.settings.issuer)
     await keys.follow(record)
-    return keys
+    return LedgerSeen(record.epoch, keys)
 
 
 @contextmanager
-def reached_targets(found: Installation, epoch: str, keys: KeyState) -> Iterator[Targets]:
+def reached_targets(found: Installation, seen: LedgerSeen) -> Iterator[Targets]:
     """Open the targets of an installation, and let go of them at the end.
 
     Raises:
         ConfigurationError: they are wrongly declared, or what a kind needs is not installed.
     """
-    clock = SystemClock()
-    tokens = LoginTokens(
-        found.settings.issuer, keys, clock=clock, new_id=found.ledger.ids.operation
-    )
-    targets = open_targets(
-        load_targets(found.settings),
-        surroundings=Surroundings(lambda: epoch, tokens.sign),
-        clock=clock,
-        told=_Untold(),
-    )
+    targets = targets_of(found.settings, seen, SystemClock(), _Untold(), found.ledger.ids)
     try:
         yield targets
     finally:

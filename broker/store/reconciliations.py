@@ -16,17 +16,16 @@ from broker.store.keyspace import Bucket, Keyspace
 from broker.store.link import Link
 
 _IS: Final = "is:"
+_NO: Final = "no:"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What one comparison came to: how many of each, or why there is none.
+    """What one comparison came to: how many of each, and who made it.
 
-    ``by`` is who made it, ``trouble`` a word of :class:`backends.errors.Trouble`, or empty.
     ``found`` counts by :class:`~broker.model.comparison.Differs`.
     """
 
     by: str
-    trouble: str = ""
     seen: int = 0
     known: int = 0
     foreign: int = 0
@@ -35,10 +34,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """An outcome, and when it was kept, by the ledger's clock."""
+    """The last comparison of a target, by the ledger's clock; and why a later one failed, if any.
 
-    at_ms: int
-    outcome: Outcome
+    ``at_ms`` is 0 and ``outcome`` None where there was none yet.
+    """
+
+    at_ms: int = 0
+    outcome: Outcome | None = None
+    trouble: str = ""
 
 
 _OUTCOME: Final = msgspec.json.Decoder(Outcome)
@@ -72,23 +75,30 @@ class Reconciliations:
         Raises:
             StoreUnavailableError: perhaps it is not kept.
         """
-        args = [target, codec.encode(outcome)]
+        args = [target, codec.encode(outcome), ""]
         await self._link.run(scripts.RECONCILE_NOTE, [self._keys.reconciled], args)
 
+    async def failed(self, target: str, trouble: str) -> None:
+        """Keep that a target could not be compared, beside what is known of it.
+
+        Raises:
+            StoreUnavailableError: perhaps it is not kept.
+        """
+        await self._link.run(scripts.RECONCILE_NOTE, [self._keys.reconciled], [target, "", trouble])
+
     async def all(self) -> Mapping[str, Kept]:
-        """Return the last outcome of every target, by its name.
+        """Return what is known of every target that was ever compared, by its name.
 
         Raises:
             StoreUnavailableError: it cannot be read.
-            UnreadableRecordError: one is none of ours.
+            UnreadableRecordError: a part is none of ours.
         """
         flat = await self._link.read("HGETALL", self._keys.reconciled)
-        found = flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
+        told = flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
+        names = {field[len(_IS) :] for field in told if field.startswith((_IS, _NO))}
         with codec.reading("what a comparison came to"):
             return {
-                name.removeprefix(_IS): _kept(text)
-                for name, text in found.items()
-                if name.startswith(_IS)
+                name: _kept(told.get(_IS + name, ""), told.get(_NO + name, "")) for name in names
             }
 
     async def tell(self, event: str, lease: str, detail: Mapping[str, object]) -> None:
@@ -113,6 +123,9 @@ class Reconciliations:
             return self._keys.buckets[0]
 
 
-def _kept(text: str) -> Kept:
-    at, _, outcome = text.partition(" ")
-    return Kept(int(at), _OUTCOME.decode(outcome))
+def _kept(is_so: str, failed: str) -> Kept:
+    trouble = failed.partition(" ")[2]
+    if not is_so:
+        return Kept(trouble=trouble)
+    at, _, outcome = is_so.partition(" ")
+    return Kept(int(at), _OUTCOME.decode(outcome), trouble)

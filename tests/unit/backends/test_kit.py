@@ -2,6 +2,7 @@
 """The contract test kit passes an honest backend, and catches every planted wrong one."""
 
 import contextlib
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 
@@ -19,8 +20,10 @@ from backends.contract import (
     Wish,
 )
 from backends.errors import BackendError, NotMintedError, Trouble
+from backends.inventory import Found, Listing
 from backends.kit import PROMISES, broken_promises, unchecked
 from tests.fakes.toy_kind import (
+    EPOCH,
     TRAITS,
     Opened,
     ToyBackend,
@@ -60,6 +63,17 @@ class ToyLab:
     def enter(self, words: Mapping[str, str]) -> Opened | None:
         """Enter and stay."""
         return enter(self._target, words)
+
+    epoch = EPOCH
+
+    def other_ledger(self) -> ToyBackend:
+        """Work for somebody else."""
+        return ToyBackend(self.backend.options, epoch=lambda: "another-epoch")
+
+    def stranger(self) -> str:
+        """Put somebody there who has nothing to do with it."""
+        self._target.plant("reporting")
+        return "reporting"
 
     @contextlib.contextmanager
     def losing_replies(self) -> Iterator[None]:
@@ -175,6 +189,66 @@ class Eternal(ToyBackend):
         return super().mint(wish, place, expires_at_ms + 10**9, deadline)
 
 
+def _changed(listing: Listing, change: Callable[[Found], Found | None]) -> Listing:
+    found = [other for each in listing.found if (other := change(each)) is not None]
+    return dataclasses.replace(listing, found=tuple(found))
+
+
+class Greedy(ToyBackend):
+    """Takes everything there for its own ledger's."""
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        listing = super().inventory(after, deadline)
+        return _changed(listing, lambda found: dataclasses.replace(found, epoch=self.epoch()))
+
+
+class Nosy(ToyBackend):
+    """Lists what is none of its business."""
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        rows = self.ask("list", deadline, after=after, limit=500, prefix="")["rows"]
+        listing = super().inventory(after, deadline)
+        found = tuple(Found(locator=n, epoch=mark[0], lease=mark[1]) for n, mark in rows)
+        return dataclasses.replace(listing, found=found, after="")
+
+
+class Shortsighted(ToyBackend):
+    """Lists the first page only."""
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        return dataclasses.replace(super().inventory(after, deadline), after="")
+
+
+class Absentminded(ToyBackend):
+    """Does not say which lease something is of."""
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        listing = super().inventory(after, deadline)
+        return _changed(listing, lambda found: dataclasses.replace(found, lease=""))
+
+
+class Mourner(ToyBackend):
+    """Goes on listing what it has killed."""
+
+    _dead = ""
+
+    def revoke(self, place: Place, deadline: Deadline) -> Death:
+        self._dead = place.locator
+        return super().revoke(place, deadline)
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        listing = super().inventory(after, deadline)
+        return dataclasses.replace(listing, found=(*listing.found, Found(locator=self._dead)))
+
+
+class Endless(ToyBackend):
+    """Begins again after the last page."""
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        listing = super().inventory(after, deadline)
+        return dataclasses.replace(listing, after=listing.after or "toy_")
+
+
 def _traits(**changes: object) -> Make:
     base = {name: getattr(TRAITS, name) for name in TRAITS.__struct_fields__}
     return lambda options: ToyBackend(options, Traits(**{**base, **changes}))  # type: ignore[arg-type]
@@ -191,6 +265,12 @@ PLANTED: Mapping[str, tuple[Make, str]] = {
     "gossip": (Gossip, "secrets show nowhere"),
     "fussy": (Fussy, "killing twice is killing once"),
     "blind": (Blind, "what is minted works"),
+    "greedy": (Greedy, "another ledger's is not listed as this one's"),
+    "nosy": (Nosy, "what is nobody's of us is not listed"),
+    "shortsighted": (Shortsighted, "a listing ends, is whole, and names its target"),
+    "absent-minded": (Absentminded, "what is minted is listed, by its lease and its ledger"),
+    "mourner": (Mourner, "what is gone is not listed as alive"),
+    "endless": (Endless, "a listing ends, is whole, and names its target"),
     "renews on paper": (_traits(renewable=True), "renewing is as declared"),
     "probes on paper": (_traits(can_probe=True), "probing is as declared"),
     "standing secret": (
