@@ -32,7 +32,10 @@ Heard = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Incomparable:
-    """A target of which nothing can be said, and why: a word, and a sentence."""
+    """A target of which nothing can be said, and why: a word, and a sentence.
+
+    Without a word nothing is wrong: its kind does not offer to say what is there.
+    """
 
     target: str
     kind: str
@@ -117,6 +120,8 @@ class Comparing:
         Raises:
             StoreUnavailableError: a part of the ledger does not answer.
         """
+        if target.unrecorded_ms is None:
+            return Incomparable(target.name, target.kind, "", "its kind cannot say what is there")
         try:
             return await self.compare(target, epoch, lost=lost, heard=heard)
         except BackendError as error:

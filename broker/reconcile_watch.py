@@ -135,7 +135,8 @@ async def keep(kept: Reconciliations, result: Comparison | Incomparable, by: str
         StoreUnavailableError: perhaps it is not kept.
     """
     if isinstance(result, Incomparable):
-        await kept.failed(result.target, result.trouble)
+        if result.trouble:
+            await kept.failed(result.target, result.trouble)
     else:
         await kept.keep(result.target, outcome_of(result, by))
 

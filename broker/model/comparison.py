@@ -29,6 +29,10 @@ class Differs(StrEnum):
     """It has the prefix of our names, no mark of any ledger, and no lease. It is left alone."""
 
 
+ALARMING: Final = frozenset({Differs.ORPHAN, Differs.UNDEAD, Differs.MISSING})
+"""What somebody should look at. The others can do nothing, or are nobody's of us."""
+
+
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """One credential. ``is_ours``: it bears this ledger's epoch, or one that counts as it."""
 
@@ -68,6 +72,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     def condemned(self) -> tuple[Difference, ...]:
         """What an operator's order would end."""
         return tuple(each for each in self.differences if each.is_condemned)
+
+    @property
+    def is_alarming(self) -> bool:
+        """Tell whether somebody should look at it."""
+        return any(each.kind in ALARMING for each in self.differences)
 
     def count(self, kind: Differs) -> int:
         """Count the differences of a kind."""
