@@ -56,7 +56,6 @@ class ReconcileWatch:
         self._control = ledger.control
         self._gate = gate
         self._metrics = metrics
-        self._not_before: dict[str, float] = {}
         self._at_work: dict[str, asyncio.Task[None]] = {}
 
     def start(self, ticker: Ticker, stack: AsyncExitStack) -> None:
@@ -89,12 +88,9 @@ class ReconcileWatch:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _has_turn(self, target: Target) -> bool:
-        now = asyncio.get_running_loop().time()
-        if target.name in self._at_work or now < self._not_before.get(target.name, now):
+        if target.name in self._at_work:
             return False
-        away_ms = await self._kept.take(target.name, target.bounds.reconcile_ms)
-        self._not_before[target.name] = now + away_ms / 1000
-        return away_ms == 0
+        return await self._kept.take(target.name, target.bounds.reconcile_ms) == 0
 
     def _begin(self, target: Target) -> None:
         task = asyncio.create_task(self._compare(target))
