@@ -29,6 +29,7 @@ from broker.settings.settings import Settings
 from broker.target_access import LedgerSeen, reached_targets, see_ledger
 from broker.targets.target import Target
 from broker.targets.targets import Targets
+from broker.terminal import shown
 from broker.text import parse_reason
 
 LIMIT: Final = 20
@@ -105,7 +106,7 @@ def reconcile(targets: tuple[str, ...], config: Path, *, as_json: bool, **given:
 def _wish(names: tuple[str, ...], config: Path, given: dict[str, object]) -> Wish:
     kill, reason = given["kill"], str(given["reason"])
     if isinstance(kill, str) and kill != NOW and _DIGEST.fullmatch(kill) is None:
-        raise click.UsageError(f"{kill} is no digest: give the whole one, or name targets first")
+        raise click.UsageError(f"{shown(kill)} is no digest: give a whole one, or name targets first")
     if kill is not None and not reason:
         raise click.UsageError("--kill needs a --reason")
     is_sure = bool(given["yes"]) or kill != NOW
@@ -136,7 +137,7 @@ def _chosen(targets: Targets, names: Sequence[str]) -> list[Target]:
     by_name = {each.name: each for each in targets.all}
     if unknown := [name for name in names if name not in by_name]:
         known = ", ".join(by_name) or "none"
-        raise NotFoundError(f"no target is called {', '.join(unknown)}; there are: {known}")
+        raise NotFoundError(f"no target is called {shown(unknown)}; there are: {known}")
     return [by_name[name] for name in dict.fromkeys(names)] if names else list(targets.all)
 
 
