@@ -17,7 +17,6 @@ from typing import Final
 from backends.contract import Sighting
 from backends.errors import BackendError, OtherTargetError
 from backends.inventory import Found, Listing
-from broker.killing import minting_ms
 from broker.model.comparison import Comparison, Difference, Differs, difference
 from broker.store.reconciliations import Outcome
 from broker.store.target_leases import Standing, TargetLeases
@@ -203,7 +202,7 @@ class Comparing:
 
     async def _wait(self, target: Target, heard: Heard) -> None:
         """Wait for as long as something may be there that the ledger does not know of yet."""
-        seconds = max(minting_ms(target), target.unrecorded_ms or 0) / 1000
+        seconds = max(target.minting_ms, target.unrecorded_ms or 0) / 1000
         steps = -(-int(seconds * 1000) // int(_STEP_S * 1000))
         for step in range(steps):
             await self._sleep(min(_STEP_S, seconds - step * _STEP_S))

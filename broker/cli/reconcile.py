@@ -106,7 +106,9 @@ def reconcile(targets: tuple[str, ...], config: Path, *, as_json: bool, **given:
 def _wish(names: tuple[str, ...], config: Path, given: dict[str, object]) -> Wish:
     kill, reason = given["kill"], str(given["reason"])
     if isinstance(kill, str) and kill != NOW and _DIGEST.fullmatch(kill) is None:
-        raise click.UsageError(f"{shown(kill)} is no digest: give a whole one, or name targets first")
+        raise click.UsageError(
+            f"{shown(kill)} is no digest: give a whole one, or name targets first"
+        )
     if kill is not None and not reason:
         raise click.UsageError("--kill needs a --reason")
     is_sure = bool(given["yes"]) or kill != NOW

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from backends.contract import Backend, Deadline, Death, Minted, Place, Traits, Wish
+from backends.deny_lists import DenyLists, Desired, Standing
 from backends.errors import BackendError, NotMintedError, Trouble
 from backends.inventory import Inventory, Listing
 from broker.clock import Clock
@@ -12,6 +13,9 @@ from broker.targets.breaker import Breaker
 from broker.targets.lane import Lane
 
 T = TypeVar("T")
+
+SETTLE_MS: Final = 5_000
+"""How much longer than its deadline a mint may take effect."""
 
 _UNANSWERED: Final = frozenset({Trouble.UNREACHABLE, Trouble.LATE})
 
@@ -66,6 +70,16 @@ class Target:
     def traits(self) -> Traits:
         """What its kind promises."""
         return self._backend.traits
+
+    @property
+    def minting_ms(self) -> int:
+        """How long after its reservation a mint may take effect."""
+        return self.bounds.deadline_ms + SETTLE_MS
+
+    @property
+    def lists(self) -> DenyLists | None:
+        """Its lists of what it refuses, where it takes nothing back in another way."""
+        return self._backend if isinstance(self._backend, DenyLists) else None
 
     @property
     def is_resting(self) -> bool:
@@ -139,6 +153,48 @@ class Target:
         return await self._counted(
             "inventory", self._looking, lambda: backend.inventory(after, deadline), deadline
         )
+
+    async def read_list(self, at: str) -> Standing:
+        """Read a list of what the target refuses. Only where it has :attr:`lists`.
+
+        Raises:
+            BackendError: nobody knows what stands there.
+        """
+        lists, deadline = self._require_lists(), self.deadline()
+        return await self._call(
+            "read-list", self._killing, lambda: lists.read(at, deadline), deadline
+        )
+
+    async def write_list(self, at: str, desired: Desired) -> Standing:
+        """Write such a list as a whole, and read it back.
+
+        Raises:
+            BackendError: nobody knows what stands there.
+        """
+        lists, deadline = self._require_lists(), self.deadline()
+
+        def call() -> Standing:
+            return lists.publish(at, desired, deadline)
+
+        return await self._call("write-list", self._killing, call, deadline)
+
+    async def probe(self, place: Place) -> bool:
+        """Find out by trying whether a credential is refused.
+
+        Raises:
+            BackendError: nobody knows.
+        """
+        deadline = self.deadline()
+
+        def call() -> bool:
+            return self._backend.probe(place, deadline)
+
+        return await self._call("probe", self._killing, call, deadline)
+
+    def _require_lists(self) -> DenyLists:
+        if self.lists is None:
+            raise BackendError(Trouble.UNKNOWN, "this kind has no lists")
+        return self.lists
 
     async def _call(
         self, operation: str, lane: Lane, call: Callable[[], T], deadline: Deadline

@@ -25,7 +25,7 @@ ORPHAN = "l_01_" + "a" * 26
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a moment for a second look: nothing is under way for longer here."""
-    monkeypatch.setattr("broker.comparing.minting_ms", lambda target: 50)  # noqa: ARG005
+    monkeypatch.setattr("broker.targets.target.SETTLE_MS", -1_950)
 
 
 @pytest.fixture
