@@ -6,8 +6,9 @@ The lab then also brings another ledger's way to the same target, and something 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol, runtime_checkable
 
-from backends.contract import Backend, Deadline, Place, Sighting, Wish
+from backends.contract import Backend, Sighting
 from backends.inventory import LISTED, Found, Inventory
+from backends.kit_trial import Trial
 
 
 @runtime_checkable
@@ -25,40 +26,6 @@ class SharedLab(Protocol):
 
     def stranger(self) -> str:
         """Put something there that bears neither mark nor prefix of ours; return its name."""
-        ...
-
-
-class Trial(Protocol):
-    """What the kit offers."""
-
-    @property
-    def lab(self) -> object:
-        """The lab."""
-        ...
-
-    @property
-    def backend(self) -> Backend:
-        """The backend under test."""
-        ...
-
-    def wish(self) -> Wish:
-        """Describe a credential that nobody described before."""
-        ...
-
-    def deadline(self, seconds: float = 30.0) -> Deadline:
-        """Give a call so much time."""
-        ...
-
-    def minted(self, ttl_s: float = 600.0) -> tuple[Wish, Place, Mapping[str, str]]:
-        """Mint one."""
-        ...
-
-    def minted_by(self, backend: Backend) -> tuple[Wish, Place]:
-        """Mint one by another backend."""
-        ...
-
-    def killed(self, place: Place) -> bool:
-        """Revoke until it is gone."""
         ...
 
 

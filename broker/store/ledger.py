@@ -18,6 +18,7 @@ from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.store.live_leases import LiveLeases
 from broker.store.paths import Paths
+from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
 from broker.store.reconciliations import Reconciliations
@@ -39,6 +40,7 @@ class Ledger:
     tasks: TaskLedger
     tree: TaskTree
     leases: LeaseLedger
+    prolonging: ProlongLedger
     deaths: DeathLedger
     bans: BanLedger
     cuts: CutLedger
@@ -78,6 +80,7 @@ class Ledger:
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
             deaths=deaths,
+            prolonging=ProlongLedger(link, keys, bounds=bounds),
             bans=BanLedger(link, keys, ids, bounds=bounds),
             cuts=CutLedger(link, keys, ids, limits, bounds=bounds),
             orders=RevocationLedger(link, keys, ids, limits, bounds=bounds),
