@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from backends.contract import Backend, Deadline, Death, Minted, Place, Traits, Wish
+from backends.deny_lists import DenyLists, Desired, Standing
 from backends.errors import BackendError, NotMintedError, Trouble
 from broker.clock import Clock
 from broker.targets.breaker import Breaker
 from broker.targets.lane import Lane
 
 T = TypeVar("T")
+
+SETTLE_MS: Final = 5_000
+"""How much longer than its deadline a mint may take effect."""
 
 _UNANSWERED: Final = frozenset({Trouble.UNREACHABLE, Trouble.LATE})
 
@@ -65,6 +69,16 @@ class Target:
         return self._backend.traits
 
     @property
+    def minting_ms(self) -> int:
+        """How long after its reservation a mint may take effect."""
+        return self.bounds.deadline_ms + SETTLE_MS
+
+    @property
+    def lists(self) -> DenyLists | None:
+        """Its lists of what it refuses, where it takes nothing back in another way."""
+        return self._backend if isinstance(self._backend, DenyLists) else None
+
+    @property
     def is_resting(self) -> bool:
         """Whether minting is refused at once because the target did not answer."""
         return self._breaker.is_open
@@ -80,9 +94,7 @@ class Target:
         Raises:
             BackendError: there is nothing to revoke.
         """
-        if not self._breaker.admit():
-            self._told.target_called(self.name, "locate", "resting")
-            raise NotMintedError(Trouble.UNREACHABLE, "it did not answer; it is left alone for now")
+        self._admit("locate")
         return await self._call(
             "locate", self._minting, lambda: self._backend.locate(wish, deadline), deadline
         )
@@ -102,6 +114,31 @@ class Target:
 
         return await self._call("mint", self._minting, call, deadline)
 
+    def admit_renewal(self) -> None:
+        """Ask for leave to renew, before the ledger is changed for it.
+
+        Raises:
+            NotMintedError: there is no room, or the target did not answer lately.
+        """
+        if self._minting.is_full:
+            raise NotMintedError(Trouble.BUSY, "too many calls are under way")
+        self._admit("renew")
+
+    async def renew(
+        self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline
+    ) -> Minted:
+        """Prolong in its place.
+
+        Raises:
+            NotMintedError: for certain it was not prolonged.
+            BackendError: it may have been.
+        """
+
+        def call() -> Minted:
+            return self._backend.renew(wish, place, expires_at_ms, deadline)
+
+        return await self._call("renew", self._minting, call, deadline)
+
     async def kill(self, place: Place) -> Death:
         """Try to kill; where the order is only accepted, find out whether it is refused already.
 
@@ -116,6 +153,53 @@ class Target:
             return Death.GONE if is_open and self._backend.probe(place, deadline) else achieved
 
         return await self._call("kill", self._killing, call, deadline)
+
+    def _admit(self, operation: str) -> None:
+        if not self._breaker.admit():
+            self._told.target_called(self.name, operation, "resting")
+            raise NotMintedError(Trouble.UNREACHABLE, "it did not answer; it is left alone for now")
+
+    async def read_list(self, at: str) -> Standing:
+        """Read a list of what the target refuses. Only where it has :attr:`lists`.
+
+        Raises:
+            BackendError: nobody knows what stands there.
+        """
+        lists, deadline = self._require_lists(), self.deadline()
+        return await self._call(
+            "read-list", self._killing, lambda: lists.read(at, deadline), deadline
+        )
+
+    async def write_list(self, at: str, desired: Desired) -> Standing:
+        """Write such a list as a whole, and read it back.
+
+        Raises:
+            BackendError: nobody knows what stands there.
+        """
+        lists, deadline = self._require_lists(), self.deadline()
+
+        def call() -> Standing:
+            return lists.publish(at, desired, deadline)
+
+        return await self._call("write-list", self._killing, call, deadline)
+
+    async def probe(self, place: Place) -> bool:
+        """Find out by trying whether a credential is refused.
+
+        Raises:
+            BackendError: nobody knows.
+        """
+        deadline = self.deadline()
+
+        def call() -> bool:
+            return self._backend.probe(place, deadline)
+
+        return await self._call("probe", self._killing, call, deadline)
+
+    def _require_lists(self) -> DenyLists:
+        if self.lists is None:
+            raise BackendError(Trouble.UNKNOWN, "this kind has no lists")
+        return self.lists
 
     async def _call(
         self, operation: str, lane: Lane, call: Callable[[], T], deadline: Deadline
