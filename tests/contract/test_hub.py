@@ -53,8 +53,6 @@ class Feed:
             one.audience: one for one in (server(ORDERS), server(REPORTS))
         }
         self.is_published = True
-        self.lags: list[int] = []
-        """How late each acknowledged event was refused, as some hub measured it."""
         self._stack = stack
         self._shipped = 0
 
@@ -67,13 +65,7 @@ class Feed:
     async def hub(self, log: FeedLog | None = None, **limits: int) -> Hub:
         """Start a broker's hub."""
         chosen = HubLimits(**{"alive_ms": ALIVE_MS, **limits})
-        hub = Hub(
-            log or self.log,
-            self.registered,
-            clock=self.clock,
-            limits=chosen,
-            on_acknowledged=self.lags.append,
-        )
+        hub = Hub(log or self.log, self.registered, clock=self.clock, limits=chosen)
         task = asyncio.create_task(hub.run())
         self._stack.push_async_callback(_cancelled, task)
         return hub
@@ -508,22 +500,6 @@ async def test_acknowledgements_are_checked(feed: Feed) -> None:
         await hub.acknowledge(caller(), "subscriber-1", 1, "another")
 
     assert (ahead.value.field, stale.value.field) == ("seq", "epoch")
-
-
-async def test_how_late_an_event_was_refused_is_measured_at_whichever_broker_hears_it(
-    feed: Feed,
-) -> None:
-    """Also at one that nobody listens to, and that has not read the event."""
-    near, far = await feed.hub(), await feed.hub()
-    listener = await feed.listen(near)
-    await feed.happen(1, at=feed.clock.now_ms())
-    await listener.hears(1)
-    feed.clock.advance(70)
-
-    for hub in (near, far):
-        await hub.acknowledge(caller(), "subscriber-1", 1, listener.ticket.joined.epoch)
-
-    assert feed.lags == [70, 70]
 
 
 async def test_an_emptied_store_begins_a_new_epoch(feed: Feed) -> None:
