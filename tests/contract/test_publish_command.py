@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from broker.cli import exits
 from broker.cli.main import main
 from broker.dev.configure import shipped
-from tests.fakes.command import Command
+from tests.fakes.command import PATIENCE_S, Command
 from tests.fakes.redis_servers import SingleServer
 
 
@@ -177,6 +178,49 @@ def test_a_drill_without_a_broker_says_so(place: Place) -> None:
 
     assert drilled["good"] is False
     assert drilled["moments"][0]["fault"] == "no broker is running"
+
+
+def test_of_commands_that_race_one_publishes_each_revision(place: Place, tmp_path: Path) -> None:
+    """Three processes at once: each either publishes a revision of its own, or says who was first.
+
+    What stands in the end is what the last of them said, and the history has them all.
+    """
+    place.ask("apply")
+    folders = [copied(place, tmp_path / f"racer-{number}", number) for number in range(3)]
+    racers = [
+        Command({}).start("apply", "--config", str(folder), "--json", "--reason", folder.name)
+        for folder in folders
+    ]
+    ended = [racer.communicate(timeout=PATIENCE_S) for racer in racers]
+
+    told = {
+        json.loads(out)["revision"]: (json.loads(out)["digest"], folder.name)
+        for folder, racer, (out, _) in zip(folders, racers, ended, strict=True)
+        if racer.returncode == exits.OK
+    }
+    losers = [
+        json.loads(err)["error"]
+        for racer, (_, err) in zip(racers, ended, strict=True)
+        if racer.returncode != exits.OK
+    ]
+    listed = place.ask("revisions", "list")["revisions"]
+
+    assert sorted(told) == list(range(2, 2 + len(told))), ended
+    assert len(told) + len(losers) == len(racers)
+    assert {(lost["code"], lost["exit_code"]) for lost in losers} <= {("superseded", 1)}, losers
+    kept = {each["revision"]: (each["digest"], each["reason"]) for each in listed}
+    assert {number: kept[number] for number in told} == told
+    assert max(kept) == max(told)
+
+
+def copied(place: Place, folder: Path, number: int) -> Path:
+    """Make a configuration of its own, over the same ledger."""
+    shutil.copytree(place.folder, folder)
+    file = folder / "capabilities.yaml"
+    document = yaml.safe_load(file.read_text())
+    document["capabilities"][0]["max_ttl_seconds"] = 890 + number
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    return folder
 
 
 def test_what_a_step_waits_for_is_shown_as_bars(place: Place) -> None:
