@@ -62,6 +62,12 @@ class Traffic:
         return {lease for lease, active in zip(self.tokens, said, strict=True) if active}
 
 
+async def reported(world: World, order: str) -> set[str]:
+    """Return what an order's report names."""
+    receipts = await world.receipts(OPERATOR, f"/v1/revocations/{order}/report")
+    return {receipt["credential"] for receipt in receipts}
+
+
 async def test_a_set_is_killed_exactly_or_refused_while_its_like_are_issued(worlds: World) -> None:
     """Whatever comes while it is looked at and killed: no more and no less than was shown dies."""
     traffic = Traffic(worlds)
@@ -76,10 +82,7 @@ async def test_a_set_is_killed_exactly_or_refused_while_its_like_are_issued(worl
             members = await picked(worlds, OPERATOR, taken["digest"])
             if ordered.status == 200:
                 assert ordered["progress"]["total"] == len(members)
-                receipts = await worlds.receipts(
-                    OPERATOR, f"/v1/revocations/{ordered['id']}/report"
-                )
-                assert {receipt["credential"] for receipt in receipts} == members, number
+                assert await reported(worlds, ordered["id"]) == members, number
                 killed |= members
             else:
                 assert (ordered.status, ordered.code) == (409, "selection-changed")
