@@ -160,6 +160,8 @@ def word_of(kind: type[Exception]) -> str:
     """Return the stable word for a class of errors."""
     if issubclass(kind, errors.AttestationError):
         return errors.AttestationError.code  # its subclasses must not be told apart
+    if issubclass(kind, errors.OperationRefusedError):
+        return errors.BrokerError.code  # no answer over HTTP has it
     return kind.code if issubclass(kind, errors.BrokerError) else errors.BrokerError.code
 
 

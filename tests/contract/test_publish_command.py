@@ -47,6 +47,12 @@ class Place:
         assert main([*words, "--json", "--config", str(self.folder)]) == code
         return json.loads(self._capsys.readouterr().out)
 
+    def refused(self, *words: str) -> dict[str, Any]:
+        """Run a command that is refused; return its error."""
+        assert main([*words, "--json", "--config", str(self.folder)]) == exits.REFUSED
+        error: dict[str, Any] = json.loads(self._capsys.readouterr().err)["error"]
+        return error
+
 
 @pytest.fixture
 def place(single: SingleServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
@@ -154,6 +160,16 @@ def test_the_keys_are_listed_with_what_comes_next(place: Place) -> None:
     assert [key["state"] for key in forced["keys"]] == ["retiring", "active"]
 
 
+def test_keys_that_are_there_are_no_fault_of_the_configuration(place: Place) -> None:
+    """Nor are keys that are missing: both are refused, with a word for programs and the remedy."""
+    missing = place.refused("keys", "list")
+    place.run("keys", "init")
+    again = place.refused("keys", "init")
+
+    assert (missing["code"], "broker keys init" in missing["message"]) == ("not-found", True)
+    assert (again["code"], "broker keys rotate" in again["message"]) == ("keys-published", True)
+
+
 def test_a_stolen_key_is_replaced_by_command(place: Place) -> None:
     """Only with a reason, and not by mistake."""
     made = place.ask("keys", "init")["keys"][0]["kid"]
@@ -178,6 +194,16 @@ def test_a_drill_without_a_broker_says_so(place: Place) -> None:
 
     assert drilled["good"] is False
     assert drilled["moments"][0]["fault"] == "no broker is running"
+
+
+def test_a_publication_from_another_base_has_a_word_for_programs(place: Place) -> None:
+    """So that a pipeline can look again and decide anew."""
+    place.ask("apply")
+    shorten(place)
+
+    refused = place.refused("apply", "--base", "7")
+
+    assert refused["code"] == "superseded"
 
 
 def test_of_commands_that_race_one_publishes_each_revision(place: Place, tmp_path: Path) -> None:

@@ -243,8 +243,9 @@ def test_a_spoiled_file_is_told_of_and_never_a_traceback(case: tuple[str, str]) 
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1500)
 @given(spoiled())
-@settings(max_examples=3000)
+@settings(max_examples=2000)
 def test_no_spoiled_file_of_thousands_is_a_traceback(case: tuple[str, str]) -> None:
     """The same, for longer."""
     judge(*case)
