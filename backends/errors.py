@@ -14,8 +14,14 @@ class Trouble(StrEnum):
     """It answered, and said no."""
     GARBLED = "garbled"
     """It answered what nobody understands."""
+    THROTTLED = "throttled"
+    """It answered that it is asked too often."""
+    LOCKED_OUT = "locked-out"
+    """It does not let the broker itself in: its login, token or clock."""
     OTHER_TARGET = "other-target"
     """It is not the target that was recorded."""
+    NOT_KEPT = "not-kept"
+    """It took the order; what it shows since is not what was ordered."""
     BUSY = "busy"
     """The broker has as much under way there as it may."""
     UNKNOWN = "unknown"
@@ -34,7 +40,7 @@ class BackendError(Exception):
 
 
 class NotMintedError(BackendError):
-    """For certain: nothing was minted and nothing will be. Where in doubt, raise another."""
+    """For certain: nothing was minted or prolonged, and will not be. In doubt, raise another."""
 
 
 class OtherTargetError(BackendError):

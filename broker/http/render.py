@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import hdrs, web
 
-from backends.contract import actor_chain
+from backends.access_token import actor_chain
 from broker.clock import rfc3339
 from broker.cuts import StandingCut
 from broker.http.paging import seal
@@ -275,7 +275,7 @@ def _lease(value: Lease) -> Json:
             "generation": value.generation,
             "renewable": spec.renewable
             and value.is_alive
-            and value.expires_at_ms < value.max_expires_at_ms,
+            and (value.sure_until_ms or value.expires_at_ms) < value.max_expires_at_ms,
         }
     )
 

@@ -23,6 +23,10 @@ class Targets:
         found = self._by_name.get(name)
         return found if found is not None and found.kind == kind else None
 
+    def named(self, name: str) -> Target | None:
+        """Return a target of whatever kind, or None."""
+        return self._by_name.get(name)
+
     def overdue_ms(self, name: str) -> int:
         """Return how long a credential may outlive its end there before the alarm."""
         found = self._by_name.get(name)
@@ -32,6 +36,11 @@ class Targets:
     def names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(self._by_name)
+
+    @property
+    def all(self) -> tuple[Target, ...]:
+        """All of them, in the order of the file."""
+        return tuple(self._by_name.values())
 
     def close(self) -> None:
         """Let go of all of them."""
@@ -71,4 +80,5 @@ def bounds_of(record: TargetRecord) -> Bounds:
         failures=record.failures,
         rest_ms=record.rest_ms,
         overdue_ms=record.overdue_seconds * 1000,
+        reconcile_ms=record.reconcile_seconds * 1000,
     )

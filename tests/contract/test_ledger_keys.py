@@ -3,12 +3,16 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+from backends import deny_lists
 from broker import store
+from broker.ids import LeaseId
+from broker.model.ban import ListName
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import LeaseState
 from broker.model.requests import Selector, SelectorKind
 from broker.model.selection import Criteria, Selection
 from broker.model.target import DeathState, TargetRef
+from broker.store.ban_ledger import BanLedger
 from broker.store.connect import connect
 from broker.store.control_record import KeyChange
 from broker.store.cut_ledger import Cut, Standing
@@ -19,8 +23,10 @@ from broker.store.feed_log import FeedLog
 from broker.store.feed_subscribers import Connection
 from broker.store.link import Script
 from broker.store.live_leases import LiveLeases
+from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import Quota
+from broker.store.reconciliations import Outcome, Reconciliations
 from broker.store.replicas import Replicas, Serving
 from broker.store.revocation_ledger import Order
 from broker.store.selection_ledger import SelectionLedger
@@ -39,7 +45,9 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         await _everything(kit)
         await _orders_and_work(kit)
         await _dying(kit)
+        await _banning(kit)
         await _watching(kit)
+        await _comparing(kit)
         await _feed(FeedLog(link, "jit"), kit)
     await link.close()
 
@@ -108,10 +116,31 @@ async def _dying(kit: LedgerKit) -> None:
     )
     await kit.leases.grant(new)
     await kit.leases.activate(new.spec, 1)
+    held = await kit.leases.view(new.spec.id)
+    renewal = kit.renewal(facts=1, manifest=FAR, minting_ms=MINUTE)
+    await kit.leases.renew(held, renewal)
+    await ProlongLedger(kit.link, kit.keys).done(await kit.leases.view(new.spec.id))
     await kit.leases.end([(new.spec.id, task.id)], "revoked")
     deaths = DeathLedger(kit.link, kit.keys, kit.ids, kit.limits)
     await deaths.note(new.spec.id, Note(DeathState.PENDING, "late", MINUTE))
     await deaths.note(new.spec.id, Note(DeathState.CONFIRMED))
+
+
+async def _banning(kit: LedgerKit) -> None:
+    bans, name, lease = BanLedger(kit.link, kit.keys, kit.ids), ListName("a", "b"), LeaseId("l")
+    await bans.enter(name, lease, MINUTE)
+    for entry, until in (("t1", 1), ("t2", FAR)):
+        await bans.add(name, entry, until, lease)
+    view = await bans.view(name)
+    _, fence = await bans.claim(name, "one", hide_ms=1, revision=view.revision)
+    found = deny_lists.Standing(entries=view.entries, room=1)
+    await bans.adopt(name, found, until_ms=FAR, hold_ms=0)
+    cut, _ = await bans.cut(name, target_now_ms=0, ahead_ms=1, hold_ms=0)
+    await bans.swept(name, cut, 1)
+    await bans.view(name)
+    await bans.add(name, "t3", FAR, lease)
+    await bans.release(name, fence, view.revision, stands=True)
+    await bans.leave(name, [lease])
 
 
 async def _watching(kit: LedgerKit) -> None:
@@ -125,6 +154,13 @@ async def _watching(kit: LedgerKit) -> None:
     lasting = Lasting(clock.now_ms(), clock.now_ms() + MINUTE)
     await evidence.is_first("a" * 64, lasting, Use("one", "digest"))
     await ProofLedger(kit.link, kit.keys).is_first("key", "proof")
+
+
+async def _comparing(kit: LedgerKit) -> None:
+    kept = Reconciliations(kit.link, kit.keys, kit.ids)
+    await kept.take("yard", MINUTE)
+    await kept.keep("yard", Outcome(by="broker"))
+    await kept.tell("orphan.killed", "what was never a lease", {"target": "yard"})
 
 
 async def _feed(log: FeedLog, kit: LedgerKit) -> None:

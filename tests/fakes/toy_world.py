@@ -61,8 +61,12 @@ async def open_toy_world(
     signer: Signer,
     folder: Path,
     targets: Sequence[ToyTarget],
+    *,
+    kind: str = "toy",
+    capability: dict[str, Any] | None = None,
+    **options: object,
 ) -> AsyncIterator[ToyWorld]:
-    """Start one broker with these targets, ``yard-1`` and so on."""
+    """Start one broker with these targets, ``yard-1`` and so on; ``options`` are each target's."""
     path = str(install(folder / "kinds"))
     with (
         tempfile.TemporaryDirectory(prefix="jit-", dir="/tmp") as sockets,
@@ -73,9 +77,11 @@ async def open_toy_world(
         config = WorldConfig(template, folder, store=single.settings.url, sockets=Path(sockets))
         world = ToyWorld(single, config, signer)
         ports = {f"yard-{n}": target.port for n, target in enumerate(targets, 1)}
-        config.edit("capabilities.yaml", lambda file: _add(file, list(ports)))
+        config.edit(
+            "capabilities.yaml", lambda file: _add(file, kind, list(ports), capability or {})
+        )
         declared = [
-            {"name": name, "kind": "toy", "options": {"port": port}, **QUICK}
+            {"name": name, "kind": kind, "options": {"port": port, **options}, **QUICK}
             for name, port in ports.items()
         ]
         file = config.folder / "targets.yaml"
@@ -90,17 +96,18 @@ async def open_toy_world(
             kinds.find.cache_clear()
 
 
-def _add(file: Any, names: list[str]) -> None:
+def _add(file: Any, kind: str, names: list[str], more: dict[str, Any]) -> None:
     for name in names:
         file["capabilities"].append(
             {
                 "name": name,
-                "backend": "toy",
+                "backend": kind,
                 "target": name,
                 "audience": f"toy:{name}",
                 "scopes": list(SCOPES),
                 "tenants": ["acme"],
                 "max_ttl_seconds": 600,
                 "default_ttl_seconds": 300,
+                **deepcopy(more),
             }
         )
