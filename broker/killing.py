@@ -143,14 +143,14 @@ class Killer:
             )
         else:
             achieved = await self._try(target, found, now_ms)
-        noted = await self._deaths.note(lease, _note(achieved, target))
+        noted = await self._deaths.note(lease, _note(achieved, target, _place(found)))
         self._faults.reach("kill.noted")
         if not noted.is_settled and noted.since_ms > self._targets.overdue_ms(name):
             _alarm(found, achieved, name, noted.since_ms)
         return noted
 
     async def _try(self, target: Target, found: Dying, now_ms: int) -> _Achieved:
-        traits = target.traits
+        traits = target.traits_at(_place(found))
         if traits.revocable is Revocable.NEVER:
             return _Achieved(DeathState.IRREVOCABLE, again_in_ms=_MOST_MS, is_tried=False)
         if found.ended_by == "expired" and traits.self_expiry is SelfExpiry.FULL:
@@ -189,7 +189,8 @@ def _alarm(found: Dying, achieved: _Achieved, target: str, late_ms: int) -> None
 def _place(found: Dying) -> Place:
     target = found.spec.target
     identity = target.identity if target is not None else ""
-    return Place(locator=found.spec.locator, identity=identity)
+    trail = target.trail if target is not None else ""
+    return Place(locator=found.spec.locator, identity=identity, trail=trail)
 
 
 def _is_early(found: Dying, target: Target, now_ms: int) -> bool:
@@ -208,8 +209,9 @@ def minting_ms(target: Target) -> int:
     return target.bounds.deadline_ms + SETTLE_MS
 
 
-def _note(achieved: _Achieved, target: Target | None) -> Note:
-    dies = target is not None and _dies_of_age(target.traits)
+def _note(achieved: _Achieved, target: Target | None, place: Place) -> Note:
+    traits = target.traits_at(place) if target is not None else None
+    dies = traits is not None and _dies_of_age(traits)
     return Note(
         achieved.state,
         achieved.why,
@@ -217,6 +219,7 @@ def _note(achieved: _Achieved, target: Target | None) -> Note:
         achieved.again_at_ms,
         dead_after_ms=_SLACK_MS if dies else None,
         is_tried=achieved.is_tried,
+        is_final=traits is not None and traits.is_standing,
     )
 
 

@@ -17,7 +17,7 @@ from broker.errors import ConfigurationError
 OWN: Final = "jwt"
 """Our own access tokens: the one kind without a target."""
 
-_BUILT_IN: Final = {"postgres": "backends.postgres:kind"}
+_BUILT_IN: Final = {"postgres": "backends.postgres:kind", "vault": "backends.vault:kind"}
 
 
 def known() -> list[str]:

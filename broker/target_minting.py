@@ -10,6 +10,7 @@
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -109,7 +110,7 @@ class TargetMinting:
         try:
             minted = await target.mint(wish, place, lease.expires_at_ms, deadline)
             self._faults.reach("mint.minted")
-            await self._leases.activate(spec, new.facts)
+            await self._leases.activate(_followed(spec, minted.trail), new.facts)
             self._faults.reach("mint.activated")
         except NotMintedError as error:
             await self._abandon(new, lease, is_nothing=True)
@@ -174,6 +175,13 @@ def _placed(new: NewLease, target: Target, place: Place) -> NewLease:
     at = TargetRef(target.name, place.identity)
     spec = replace(new.spec, locator=place.locator, target=at)
     return replace(new, spec=spec, state=LeaseState.RESERVED, minting_ms=minting_ms(target))
+
+
+def _followed(spec: LeaseSpec, trail: str) -> LeaseSpec:
+    """Add what the target said of the credential."""
+    if spec.target is None or not trail:
+        return spec
+    return replace(spec, target=dataclasses.replace(spec.target, trail=trail))
 
 
 def _identity(spec: LeaseSpec) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from backends.contract import Backend, Deadline, Death, Minted, Place, Traits, Wish
+from backends.contract import Backend, Deadline, Death, Minted, Mixed, Place, Traits, Wish
 from backends.errors import BackendError, NotMintedError, Trouble
 from broker.clock import Clock
 from broker.targets.breaker import Breaker
@@ -64,6 +64,11 @@ class Target:
         """What its kind promises."""
         return self._backend.traits
 
+    def traits_at(self, place: Place) -> Traits:
+        """Return what is promised of one credential."""
+        backend = self._backend
+        return backend.traits_at(place) if isinstance(backend, Mixed) else backend.traits
+
     @property
     def is_resting(self) -> bool:
         """Whether minting is refused at once because the target did not answer."""
@@ -112,7 +117,7 @@ class Target:
 
         def call() -> Death:
             achieved = self._backend.revoke(place, deadline)
-            is_open = achieved is Death.ACCEPTED and self.traits.can_probe
+            is_open = achieved is Death.ACCEPTED and self.traits_at(place).can_probe
             return Death.GONE if is_open and self._backend.probe(place, deadline) else achieved
 
         return await self._call("kill", self._killing, call, deadline)

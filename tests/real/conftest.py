@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.real.fetch import may_skip, missing, must_have
+from tests.real.openbao_server import OpenBaoServer, furnish
 from tests.real.parts import Shelf
 from tests.real.postgres_server import PostgresServer, binaries, running
 
@@ -40,3 +41,25 @@ def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
     """A running server, which the test may freeze."""
     yield postgres_server
     postgres_server.thaw()
+
+
+@pytest.fixture(scope="session")
+def openbao_server(
+    part: Callable[[str], Path], postgres_server: PostgresServer
+) -> Iterator[OpenBaoServer]:
+    """One OpenBao for the whole session, whose database engine works on the PostgreSQL."""
+    server = OpenBaoServer(part("openbao"))
+    try:
+        server.start()
+        furnish(server, postgres_server)
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def openbao(openbao_server: OpenBaoServer, postgres: PostgresServer) -> Iterator[OpenBaoServer]:  # noqa: ARG001 - it runs
+    """A running server without credentials, which the test may freeze."""
+    openbao_server.sweep()
+    yield openbao_server
+    openbao_server.thaw()
