@@ -149,7 +149,7 @@ class Login:
         try:
             answer = channel.ask("post", f"auth/{mount}/login", body)
         except RefusedError as error:
-            raise BackendError(Trouble.REFUSED, f"cannot log in: {error}") from None
+            raise BackendError(Trouble.LOCKED_OUT, f"cannot log in: {error}") from None
         return _held(answer.section("auth"))
 
     def _proof(self) -> tuple[str, dict[str, object]]:

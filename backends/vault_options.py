@@ -51,10 +51,18 @@ TRAITS_OF: Final = {
         TRAITS, revocable=Revocable.EVENTUALLY, self_expiry=SelfExpiry.FULL, renewable=False
     ),
     Manner.AGE: msgspec.structs.replace(
-        TRAITS, revocable=Revocable.NEVER, self_expiry=SelfExpiry.FULL, renewable=False
+        TRAITS,
+        revocable=Revocable.NEVER,
+        self_expiry=SelfExpiry.FULL,
+        renewable=False,
+        can_look_up=False,
     ),
     Manner.NEVER: msgspec.structs.replace(
-        TRAITS, revocable=Revocable.NEVER, self_expiry=SelfExpiry.NONE, renewable=False
+        TRAITS,
+        revocable=Revocable.NEVER,
+        self_expiry=SelfExpiry.NONE,
+        renewable=False,
+        can_look_up=False,
     ),
 }
 

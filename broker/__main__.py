@@ -14,8 +14,10 @@ def main() -> int:
     if missing:
         sys.stderr.write("The broker command is not installed: pip install 'jit-broker[server]'\n")
         return 1
-    from broker.cli.main import main as run  # noqa: PLC0415 - only after the check above
-
+    try:
+        from broker.cli.main import main as run  # noqa: PLC0415 - only after the check above
+    except KeyboardInterrupt:
+        return 130
     return run()
 
 

@@ -14,8 +14,9 @@ from typing import Final
 
 import structlog
 
-from backends.contract import Death, Place, Revocable, SelfExpiry, Traits
+from backends.contract import Death, Revocable, SelfExpiry, Traits
 from backends.errors import BackendError, Trouble
+from broker.bans import Bans, place_of
 from broker.errors import StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, parse_lease_id
@@ -27,9 +28,6 @@ from broker.store.due_queue import Work
 from broker.store.lease_ledger import LeaseLedger
 from broker.targets.target import Target
 from broker.targets.targets import Targets
-
-SETTLE_MS: Final = 5_000
-"""How much longer than its deadline a mint may take effect."""
 
 _FIRST_MS: Final = 1_000
 _MOST_MS: Final = 30_000
@@ -63,12 +61,14 @@ class Killer:
         leases: LeaseLedger,
         places: Places,
         targets: Targets,
+        bans: Bans,
         faults: FaultPoints,
     ) -> None:
         self._deaths = deaths
         self._leases = leases
         self._places = places
         self._targets = targets
+        self._bans = bans
         self._faults = faults
         self._at_work: dict[LeaseId, asyncio.Task[Noted]] = {}
 
@@ -143,14 +143,16 @@ class Killer:
             )
         else:
             achieved = await self._try(target, found, now_ms)
-        noted = await self._deaths.note(lease, _note(achieved, target, _place(found)))
+        noted = await self._deaths.note(lease, _note(achieved, target, place_of(found.spec)))
         self._faults.reach("kill.noted")
+        if noted.is_settled and target is not None:
+            await self._bans.leave(target, found)
         if not noted.is_settled and noted.since_ms > self._targets.overdue_ms(name):
             _alarm(found, achieved, name, noted.since_ms)
         return noted
 
     async def _try(self, target: Target, found: Dying, now_ms: int) -> _Achieved:
-        traits = target.traits_at(_place(found))
+        traits = target.traits_at(place_of(found.spec))
         if traits.revocable is Revocable.NEVER:
             return _Achieved(DeathState.IRREVOCABLE, again_in_ms=_MOST_MS, is_tried=False)
         if found.ended_by == "expired" and traits.self_expiry is SelfExpiry.FULL:
@@ -158,16 +160,30 @@ class Killer:
         tries = found.death.tries if found.death is not None else 0
         pause_ms = min(_FIRST_MS * 2 ** min(tries, 10), _MOST_MS)
         try:
-            death = await target.kill(_place(found))
+            death = await self._order(target, found)
         except BackendError as error:
             is_tried = error.trouble is not Trouble.BUSY
             return _Achieved(DeathState.PENDING, error.trouble.value, pause_ms, is_tried)
         self._faults.reach("kill.done")
         if death is Death.ACCEPTED:
-            return _Achieved(DeathState.ACCEPTED, again_in_ms=pause_ms)
+            return _accepted(found, target, pause_ms)
         if death is Death.ABSENT and _is_early(found, target, now_ms):
             return _Achieved(DeathState.ACCEPTED, again_at_ms=_sure_at_ms(found, target))
         return _Achieved(DeathState.CONFIRMED)
+
+    async def _order(self, target: Target, found: Dying) -> Death:
+        lists = target.lists
+        if lists is None:
+            return await target.kill(place_of(found.spec))
+        return await self._bans.kill(target, lists, found)
+
+
+def _accepted(found: Dying, target: Target, pause_ms: int) -> _Achieved:
+    """Come back soon; where only age can tell more, when it has."""
+    lists = target.lists
+    if lists is None or lists.is_probed(place_of(found.spec)):
+        return _Achieved(DeathState.ACCEPTED, again_in_ms=pause_ms)
+    return _Achieved(DeathState.ACCEPTED, again_at_ms=found.expires_at_ms + _SLACK_MS)
 
 
 def _alarm(found: Dying, achieved: _Achieved, target: str, late_ms: int) -> None:
@@ -186,13 +202,6 @@ def _alarm(found: Dying, achieved: _Achieved, target: str, late_ms: int) -> None
     )
 
 
-def _place(found: Dying) -> Place:
-    target = found.spec.target
-    identity = target.identity if target is not None else ""
-    trail = target.trail if target is not None else ""
-    return Place(locator=found.spec.locator, identity=identity, trail=trail)
-
-
 def _is_early(found: Dying, target: Target, now_ms: int) -> bool:
     """Tell whether a lease's absence says nothing yet. Only instants of the ledger are compared."""
     passed = max(found.ended_at_ms, now_ms)
@@ -201,12 +210,7 @@ def _is_early(found: Dying, target: Target, now_ms: int) -> bool:
 
 def _sure_at_ms(found: Dying, target: Target) -> int:
     """Return when a mint can take effect no more."""
-    return found.issued_at_ms + minting_ms(target)
-
-
-def minting_ms(target: Target) -> int:
-    """Return how long after its reservation a mint may take effect."""
-    return target.bounds.deadline_ms + SETTLE_MS
+    return found.issued_at_ms + target.minting_ms
 
 
 def _note(achieved: _Achieved, target: Target | None, place: Place) -> Note:

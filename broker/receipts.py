@@ -14,12 +14,12 @@ from typing import Final
 
 from broker.ids import LeaseId, TaskId, bucket_of
 from broker.model.capability import CheckMode, ResourceServer
-from broker.model.lease import Lease, LeaseState
+from broker.model.lease import COLLATERAL, Lease, LeaseState
 from broker.model.receipt import Receipt, ReceiptState
 from broker.model.target import DeathState, TargetDeath
 from broker.store.feed_subscribers import FeedSubscribers
 
-_OWN_ENDS = frozenset({"revoked", "given-back", "undone"})
+_OWN_ENDS = frozenset({"revoked", "given-back", "undone", COLLATERAL})
 """Ends that were told to verifiers lease by lease."""
 
 
@@ -101,7 +101,7 @@ def _at_target(lease: Lease, told: Cause | None) -> Receipt | None:
     made = _receipt(
         lease,
         ReceiptState(death.state.value),
-        _detail(death),
+        _detail(death) + (_HIT if lease.ended_by == COLLATERAL else ""),
         min(ended_ms, told.at_ms) if told else ended_ms,
     )
     return replace(
@@ -112,6 +112,8 @@ def _at_target(lease: Lease, told: Cause | None) -> Receipt | None:
         settled_at_ms=death.settled_at_ms,
     )
 
+
+_HIT: Final = "; it was hit when its target's full deny list was cut off: ask for another"
 
 _DETAILS: Final = {
     DeathState.REQUESTED: "dead in the ledger; its target is about to be asked",

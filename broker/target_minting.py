@@ -18,8 +18,9 @@ import structlog
 from msgspec.structs import replace
 
 from backends.contract import Deadline, Minted, Place, Wish
-from backends.errors import BackendError, NotMintedError
+from backends.errors import BackendError, NotMintedError, Trouble
 from broker import kinds
+from broker.bans import Bans
 from broker.errors import (
     BrokerError,
     ConfigurationError,
@@ -30,7 +31,7 @@ from broker.errors import (
 from broker.faultpoints import FaultPoints
 from broker.governance.published import Quotas
 from broker.granting import Granting
-from broker.killing import Killer, minting_ms
+from broker.killing import Killer
 from broker.model.capability import Capability
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.requests import IssuedCredential
@@ -56,12 +57,14 @@ class TargetMinting:
         leases: LeaseLedger,
         granting: Granting,
         killer: Killer,
+        bans: Bans,
         faults: FaultPoints,
     ) -> None:
         self._targets = targets
         self._leases = leases
         self._granting = granting
         self._killer = killer
+        self._bans = bans
         self._faults = faults
         self._later: set[asyncio.Task[None]] = set()
 
@@ -108,6 +111,7 @@ class TargetMinting:
         spec = lease.spec
         place = Place(locator=spec.locator, identity=_identity(spec))
         try:
+            await self._enter(target, spec)
             minted = await target.mint(wish, place, lease.expires_at_ms, deadline)
             self._faults.reach("mint.minted")
             await self._leases.activate(_followed(spec, minted.trail), new.facts)
@@ -126,6 +130,18 @@ class TargetMinting:
             self._spawn(self._abandon(new, lease))
             raise
         return minted
+
+    async def _enter(self, target: Target, spec: LeaseSpec) -> None:
+        """Let the list by which it will be refused know of it, before it exists.
+
+        Raises:
+            NotMintedError: it may not exist now.
+        """
+        try:
+            await self._bans.enter(target, spec)
+        except (BackendError, BrokerError) as error:
+            trouble = error.trouble if isinstance(error, BackendError) else Trouble.BUSY
+            raise NotMintedError(trouble, str(error)) from None
 
     async def _abandon(self, new: NewLease, lease: Lease, *, is_nothing: bool = False) -> None:
         """End a reservation that nobody got the credential of, and have it killed."""
@@ -174,7 +190,7 @@ def _wish(spec: LeaseSpec, capability: Capability) -> Wish:
 def _placed(new: NewLease, target: Target, place: Place) -> NewLease:
     at = TargetRef(target.name, place.identity)
     spec = replace(new.spec, locator=place.locator, target=at)
-    return replace(new, spec=spec, state=LeaseState.RESERVED, minting_ms=minting_ms(target))
+    return replace(new, spec=spec, state=LeaseState.RESERVED, minting_ms=target.minting_ms)
 
 
 def _followed(spec: LeaseSpec, trail: str) -> LeaseSpec:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from backends.contract import ClaimsOf
+from backends.access_token import ClaimsOf
 from broker.agents import Agents
+from broker.bans import Bans
 from broker.credentials import Credentials
 from broker.cuts import Cuts
 from broker.explain import Explain
@@ -89,6 +90,7 @@ class Verbs:
     revisions: Revisions
     reaper: Reaper
     killer: Killer
+    bans: Bans
 
 
 def build_verbs(parts: Parts) -> Verbs:
@@ -101,12 +103,13 @@ def build_verbs(parts: Parts) -> Verbs:
     selections = _selections(parts)
     sets = _set_orders(parts, selections)
     revocations = _revocations(parts, sets)
-    killer = _killer(parts)
+    bans = Bans.over(ledger, parts.targets, parts.faults)
+    killer = _killer(parts, bans)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
         agents=_agents(parts, listing, cuts),
-        issuance=_issuance(parts, judgement, single_use, killer),
+        issuance=_issuance(parts, judgement, single_use, killer, bans),
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
@@ -125,6 +128,7 @@ def build_verbs(parts: Parts) -> Verbs:
         revisions=Revisions(ledger.control, ledger.replicas),
         reaper=_reaper(parts, populations, revocations, sets, killer),
         killer=killer,
+        bans=bans,
     )
 
 
@@ -167,19 +171,20 @@ def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
     )
 
 
-def _killer(parts: Parts) -> Killer:
+def _killer(parts: Parts, bans: Bans) -> Killer:
     ledger = parts.ledger
     return Killer(
         deaths=ledger.deaths,
         leases=ledger.leases,
         places=Places(ledger.quotas),
         targets=parts.targets,
+        bans=bans,
         faults=parts.faults,
     )
 
 
 def _issuance(
-    parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer
+    parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer, bans: Bans
 ) -> Issuance:
     def told(lease: LeaseId) -> None:
         parts.news(bucket_of(lease), urgent=False)
@@ -195,6 +200,7 @@ def _issuance(
             leases=ledger.leases,
             granting=granting,
             killer=killer,
+            bans=bans,
             faults=parts.faults,
         ),
         judgement=judgement,

@@ -1,6 +1,5 @@
 """`broker audit`: check an audit trail."""
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from broker.audit.heads import head_of
 from broker.audit.verify import Findings, verify
 from broker.cli import exits
 from broker.cli.failure import CommandFailedError
+from broker.cli.interrupts import run
 from broker.cli.progress import Teller, showing
 from broker.cli.screen import Document, Screen, fields, rows, stacked
 from broker.cli.settings import load
@@ -67,7 +67,7 @@ def _kib(size: int) -> int:
 
 def _head(file: Path, settings: Settings) -> Cursor:
     name = settings.audit.name if settings.audit.file.resolve() == file.resolve() else ""
-    return asyncio.run(head_of(file, settings.store, name=name))
+    return run(head_of(file, settings.store, name=name))
 
 
 def _document(found: Findings, *, is_end_known: bool) -> Document:

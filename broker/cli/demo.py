@@ -1,6 +1,5 @@
 """`broker demo`: the whole story on this machine, and whether it went as it must."""
 
-import asyncio
 import sys
 
 import click
@@ -8,7 +7,7 @@ from click.exceptions import Exit
 
 from broker.cli import exits
 from broker.cli.failure import CommandFailedError
-from broker.cli.until_stopped import until_stopped
+from broker.cli.interrupts import run
 from broker.clock import SystemClock
 from broker.dev.commands import Commands
 from broker.dev.console import JsonReporter, Reporter, printed
@@ -35,7 +34,7 @@ def demo(*, brokers: int, as_json: bool) -> None:
     reporter: Reporter = JsonReporter(sys.stdout) if as_json else printed(sys.stdout)
     story = tell_story(reporter, Commands(), SystemClock(), brokers=brokers)
     try:
-        failure = asyncio.run(until_stopped(story))
+        failure = run(story)
     except ProcessFailedError as error:
         raise CommandFailedError(str(error)) from error
     raise Exit(exits.REFUSED if failure else exits.OK)

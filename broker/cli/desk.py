@@ -1,6 +1,5 @@
 """What every command that talks to a broker has: where it is, who calls, how to print answers."""
 
-import asyncio
 import functools
 import json
 import sys
@@ -16,6 +15,7 @@ from rich.console import RenderableType
 
 from broker.cli.caller import Caller, caller_options
 from broker.cli.failure import CommandFailedError, NoAccessNowError
+from broker.cli.interrupts import run
 from broker.cli.screen import Document, Screen
 from broker.client.api import BrokerClient
 from broker.client.api_errors import AccessRefusedError, ApiError, BrokerUnavailableError
@@ -55,7 +55,7 @@ class Desk:
             CommandFailedError: it refused, or did not answer.
         """
         try:
-            return asyncio.run(self._ask(question))
+            return run(self._ask(question))
         except ClientError as error:
             raise _kind_of(error)(self._sentence(error)) from error
 

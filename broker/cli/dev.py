@@ -1,6 +1,5 @@
 """`broker dev`: a broker for experiments, and tokens for whoever wants to play a part."""
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +10,10 @@ from click.exceptions import Exit
 
 from broker.cli import exits
 from broker.cli.failure import CommandFailedError, NoAccessNowError
+from broker.cli.interrupts import run
 from broker.cli.plain import plain_answer
 from broker.cli.private_file import write_private_text
 from broker.cli.types import DURATION, IDENTITY
-from broker.cli.until_stopped import until_stopped
 from broker.client.endpoint import open_session
 from broker.clock import SystemClock
 from broker.dev.commands import Commands
@@ -46,7 +45,7 @@ def dev(ctx: click.Context, *, as_json: bool) -> None:
         ready=lambda up: plain_answer(_document(up), _exports(up), as_json),
     )
     try:
-        failure = asyncio.run(until_stopped(playground))
+        failure = run(playground)
     except ProcessFailedError as error:
         raise CommandFailedError(str(error)) from error
     raise CommandFailedError(failure) if failure else Exit(exits.OK)
@@ -95,7 +94,7 @@ def token(
         raise click.UsageError("give exactly one of --as, --pod, --job and --svid")
     realm, claims = wanted[0]
     try:
-        made = asyncio.run(_get(state / "issuer", realm, claims, ttl))
+        made = run(_get(state / "issuer", realm, claims, ttl))
     except OSError as error:
         raise NoAccessNowError(f"No `broker dev` runs on {state}: {error}") from error
     except aiohttp.ClientResponseError as error:

@@ -1,6 +1,5 @@
 """`broker doctor`: is everything here that a broker needs?"""
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from rich.console import RenderableType
 
 from broker import logs
 from broker.cli import exits
+from broker.cli.interrupts import run
 from broker.cli.screen import Document, Screen, rows
 from broker.cli.settings import config_option, load
 from broker.doctor import Doctor
@@ -32,7 +32,7 @@ def doctor(config: Path, *, as_json: bool) -> None:
     """
     settings = load(config)
     logs.configure("critical", "console", sys.stderr)
-    lines = asyncio.run(_all(settings))
+    lines = run(_all(settings))
     told = {"healthy": all(line.state != "fail" for line in lines)}
     document = {**told, "checks": [msgspec.to_builtins(line) for line in lines]}
     Screen(sys.stdout, as_json=as_json).answer(document, _view)

@@ -1,10 +1,10 @@
 """`broker feed`: the decisions about the feed log that readiness asks an operator for."""
 
-import asyncio
 from pathlib import Path
 
 import click
 
+from broker.cli.interrupts import run
 from broker.cli.plain import plain_answer
 from broker.cli.settings import config_option, load
 from broker.errors import NotFoundError
@@ -32,7 +32,7 @@ def feed() -> None:
 @AS_JSON
 def list_trails(config: Path, *, as_json: bool) -> None:
     """List the audit trails that the log waits for, and how far each has come."""
-    found = asyncio.run(trails(load(config).store))
+    found = run(trails(load(config).store))
     told = {name: {"seq": at.seq, "epoch": at.epoch} for name, at in sorted(found.items())}
     lines = "\n".join(f"{at['seq']:>12}  {name}" for name, at in told.items())
     plain_answer({"trails": told}, lines or "No audit trail has stored anything yet.", as_json)
@@ -48,7 +48,7 @@ def forget(name: str, config: Path, *, as_json: bool) -> None:
     For a broker that will never come back: what its trail lacks may then be dropped. A broker that
     does come back finds a gap, and says so in its trail.
     """
-    if not asyncio.run(forget_trail(load(config).store, name)):
+    if not run(forget_trail(load(config).store, name)):
         raise NotFoundError(f"the log waits for no trail {name}: see `broker feed trails`")
     plain_answer({"forgotten": name}, f"{name} is not waited for any more.", as_json)
 
@@ -63,6 +63,6 @@ def accept(bucket: int, config: Path, *, as_json: bool) -> None:
     Only after Redis has lost data. Every verifier takes a snapshot; what was lost is missing in
     every audit trail from then on, and each trail shows where.
     """
-    expected, going_on = asyncio.run(accept_loss(load(config).store, bucket))
+    expected, going_on = run(accept_loss(load(config).store, bucket))
     told = {"bucket": bucket, "expected": expected, "goes_on_with": going_on}
     plain_answer(told, f"Expected {expected}, goes on with {going_on}.", as_json)

@@ -1,6 +1,5 @@
 """`broker issuer check`: try the declaration of an issuer on a real token, on this machine."""
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from broker.attestation.settings import AttestationSettings
 from broker.attestation.spiffe.declared import TrustDomainDeclaration
 from broker.attestation.url_reader import open_key_session
 from broker.cli import exits
+from broker.cli.interrupts import run
 from broker.cli.settings import config_option, settings_file
 from broker.clock import SystemClock, rfc3339
 from broker.errors import InvalidRequestError
@@ -66,7 +66,7 @@ def check(issuer: str, config: Path, token_file: Path | None, *, as_json: bool) 
     settings = load_document(settings_file(config), Settings)
     declared = _choose(load_document(settings.issuers, AttestationSettings), issuer)
     token = None if token_file is None else _read(token_file)
-    told, code = asyncio.run(_try(declared, token))
+    told, code = run(_try(declared, token))
     click.echo(json.dumps(told, indent=2) if as_json else "\n".join(_lines(told)))
     raise Exit(code)
 

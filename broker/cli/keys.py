@@ -1,6 +1,5 @@
 """`broker keys`: make, show, rotate and take away signing keys. `serve` never makes any."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 from click.exceptions import Exit
 
 from broker.cli import exits, key_views
+from broker.cli.interrupts import run
 from broker.cli.person import this_person
 from broker.cli.progress import showing
 from broker.cli.screen import Document, Screen
@@ -110,7 +110,7 @@ def revoke(kid: str, config: Path, alg: str, *, as_json: bool, reason: str, yes:
         click.confirm(f"Kill every token that {kid} signed?", abort=True, err=True)
     settings = load(config)
 
-    async def run() -> Document:
+    async def steps() -> Document:
         async with open_installation(settings) as found:
             person = this_person()
             rotation = Rotation(found, by=person, alg=alg)
@@ -118,7 +118,7 @@ def revoke(kid: str, config: Path, alg: str, *, as_json: bool, reason: str, yes:
             record, order, pending = await revocation.revoke(kid, reason)
             return key_views.revoked(record, order, pending, settings.keys.cache_seconds)
 
-    document = asyncio.run(run())
+    document = run(steps())
     Screen(sys.stdout, as_json=as_json).answer(document, key_views.revocation)
     if document["pending_buckets"]:
         raise Exit(exits.UNAVAILABLE)
@@ -148,12 +148,12 @@ def drill(config: Path, alg: str, *, as_json: bool, brokers: tuple[str, ...]) ->
             if not as_json:
                 click.echo(key_views.moment_line(moment))
 
-        async def run() -> bool:
+        async def steps() -> bool:
             async with open_installation(settings) as found:
                 rotation = Rotation(found, by=this_person(), alg=alg)
                 return await Drill(found, rotation, brokers, tell, waits).run()
 
-        is_good = asyncio.run(run())
+        is_good = run(steps())
     if as_json:
         Screen(sys.stdout, as_json=True).answer(key_views.drilled(told, is_good=is_good), str)
     if not is_good:
@@ -161,11 +161,11 @@ def drill(config: Path, alg: str, *, as_json: bool, brokers: tuple[str, ...]) ->
 
 
 def _with_rotation(settings: Settings, alg: str, work: Callable[[Rotation], Awaitable[T]]) -> T:
-    async def run() -> T:
+    async def steps() -> T:
         async with open_installation(settings) as found:
             return await work(Rotation(found, by=this_person(), alg=alg))
 
-    return asyncio.run(run())
+    return run(steps())
 
 
 async def _init(rotation: Rotation) -> ControlRecord:

@@ -1,6 +1,5 @@
 """`broker ledger`: look after what is in the ledger."""
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from click.exceptions import Exit
 from rich.console import RenderableType
 
 from broker.cli import exits
+from broker.cli.interrupts import run
 from broker.cli.progress import telling
 from broker.cli.screen import Document, Screen, rows
 from broker.cli.settings import config_option, load
@@ -36,7 +36,7 @@ def check(config: Path, *, as_json: bool) -> None:
     dead. What is found while brokers work may be a change under way: look twice. Ends with 1 when
     something is wrong.
     """
-    findings = asyncio.run(_walk(load(config).store, as_json=as_json))
+    findings = run(_walk(load(config).store, as_json=as_json))
     is_sound = all(finding.severity != "fail" for finding in findings)
     told = {"sound": is_sound, "findings": [msgspec.to_builtins(each) for each in findings]}
     Screen(sys.stdout, as_json=as_json).answer(told, _view)

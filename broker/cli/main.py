@@ -16,6 +16,7 @@ import click
 from broker.cli import exits
 from broker.cli.complaints import Complaints
 from broker.cli.failure import unwritten
+from broker.cli.interrupts import obeying
 from broker.cli.lazy import Entry, LazyGroup
 from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, UnavailableError
 
@@ -72,12 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     complaints = Complaints(as_json="--json" in line)
     logging.getLogger("broker").addHandler(_QUIET)
     _open_closed_streams()
-    try:
-        code = _run(arguments, complaints)
-        return _written(code, complaints)
-    except BrokenPipeError:
-        _write_no_more()
-        return exits.BROKEN_PIPE
+    with obeying() as heard:
+        try:
+            code = _run(arguments, complaints)
+            return heard.exit_code or _written(code, complaints)
+        except BrokenPipeError:
+            _write_no_more()
+            return exits.BROKEN_PIPE
+        except (KeyboardInterrupt, Exception):
+            if heard.number:
+                return heard.exit_code
+            raise
 
 
 def _written(code: int, complaints: Complaints) -> int:

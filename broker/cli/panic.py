@@ -1,6 +1,5 @@
 """`broker panic`: take access away when nothing else works, on the broker's own machine."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from click.exceptions import Exit
 from broker.cli import exits, views
 from broker.cli.desk import document
 from broker.cli.failure import CommandFailedError, NoAccessNowError
+from broker.cli.interrupts import run
 from broker.cli.one import One
 from broker.cli.screen import Screen
 from broker.cli.settings import config_option, settings_file
@@ -64,7 +64,7 @@ def panic(
     where = path or _configured(config)
     if everything and not yes:
         _confirm(in_tenant)
-    order = asyncio.run(_send(where, body))
+    order = run(_send(where, body))
     Screen(sys.stdout, as_json=as_json).answer(document(order), views.order)
     raise Exit(exits.OK if order.acknowledged else exits.UNAVAILABLE)
 

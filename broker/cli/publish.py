@@ -1,6 +1,5 @@
 """`broker apply`: files, or an earlier revision, become what brokers run."""
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from click.core import ParameterSource
 from msgspec import structs
 
 from broker.cli import change_views
+from broker.cli.interrupts import run
 from broker.cli.person import this_person
 from broker.cli.screen import Document, Screen
 from broker.cli.settings import FILE, config_option, load
@@ -75,7 +75,7 @@ def apply(context: click.Context, /, config: Path, *, as_json: bool, **given: ob
     revision up at once, all of it or nothing. Going back is a revision too, checked like any other.
     """
     wish = _wish(context, config, given)
-    document = asyncio.run(_apply(wish))
+    document = run(_apply(wish))
     Screen(sys.stdout, as_json=as_json).answer(document, change_views.applied)
 
 

@@ -1,6 +1,5 @@
 """`broker revisions`: what was published, by whom and why, and what changed."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ import click
 import msgspec
 
 from broker.cli import change_views
+from broker.cli.interrupts import run
 from broker.cli.person import this_person
 from broker.cli.screen import Document, Screen
 from broker.cli.settings import config_option, load
@@ -59,11 +59,11 @@ def diff(first: int | None, second: int | None, config: Path, *, as_json: bool) 
 
 
 def _ask(config: Path, question: Callable[[Publishing], Awaitable[Document]]) -> Document:
-    async def run() -> Document:
+    async def steps() -> Document:
         async with open_installation(load(config)) as found:
             return await question(Publishing(found, by=this_person()))
 
-    return asyncio.run(run())
+    return run(steps())
 
 
 async def _listed(publishing: Publishing) -> Document:

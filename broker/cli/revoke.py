@@ -153,7 +153,11 @@ def _look_and_kill(desk: Desk, criteria: Criteria, wish: Wish) -> None:
 
 def _kill(desk: Desk, selector: Mapping[str, str | bool], wish: Wish, in_tenant: str = "") -> None:
     async def kill(broker: BrokerClient) -> Revoked:
-        order = await give(broker, selector, wish.reason, in_tenant, wish.key)
+        try:
+            order = await give(broker, selector, wish.reason, in_tenant, wish.key)
+        except asyncio.CancelledError:
+            click.echo("The order may stand; look for it: broker revocation list", err=True)
+            raise
         try:
             with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
                 return await follow(broker, order, wish.waiting, teller)

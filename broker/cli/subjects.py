@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from broker.cli.caller import Caller, caller_of
+from broker.cli.interrupts import run
 from broker.client.api import BrokerClient
 from broker.client.endpoint import open_session
 from broker.client.errors import ClientError
@@ -58,7 +59,7 @@ def _offer(ctx: click.Context, incomplete: str, ask: _Ask) -> list[CompletionIte
     if not url:
         return []
     try:
-        found = asyncio.run(_asked(str(url), caller_of(ctx.params), ask))
+        found = run(_asked(str(url), caller_of(ctx.params), ask))
     except (click.UsageError, ClientError, ValueError, OSError):
         return []
     return [item for item in found if str(item.value).startswith(incomplete)]

@@ -6,6 +6,7 @@ and whatever a broker left behind the sweep of another finds.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -17,6 +18,8 @@ from broker.store.feed_log import FeedLog, Housekeeping
 
 LOGGER: Final = logging.getLogger(__name__)
 
+_RANDOM: Final = secrets.SystemRandom()
+
 
 def _ignore(_lag_ms: int) -> None:
     """Measure nothing."""
@@ -25,8 +28,7 @@ def _ignore(_lag_ms: int) -> None:
 class _Pokes:
     """The buckets that were poked, each once, however often."""
 
-    def __init__(self, delay_ms: int = 0) -> None:
-        self._delay_ms = delay_ms
+    def __init__(self) -> None:
         self._buckets: set[int] = set()
         self._some = asyncio.Event()
 
@@ -36,7 +38,6 @@ class _Pokes:
 
     async def take(self) -> set[int]:
         await self._some.wait()
-        await asyncio.sleep(self._delay_ms / 1000)
         self._some.clear()
         taken, self._buckets = self._buckets, set()
         return taken
@@ -46,6 +47,9 @@ class Shipper:
     """Ships a bucket when it is poked, and all of them regularly.
 
     ``on_lag`` hears, for what was shipped, how many milliseconds the oldest entry had waited.
+    ``spread`` draws a number from 0 to 1: what is not urgent waits for half the usual time at 0,
+    for one and a half times it at 1. Were the times alike, brokers that get work together would
+    ship the same entries together, each of them for nothing but one, and all buckets at once.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Shipper:
         pace: Pace | None = None,
         on_lag: Callable[[int], None] = _ignore,
         faults: FaultPoints | None = None,
+        spread: Callable[[], float] = _RANDOM.random,
     ) -> None:
         self._log = feed_log
         self._pace = pace or Pace()
@@ -71,19 +76,24 @@ class Shipper:
             )
             for bucket in range(buckets)
         ]
+        self._spread = spread
         self._urgent = _Pokes()
-        self._patient = _Pokes(self._pace.coalesce_ms)
+        self._patient = [asyncio.Event() for _ in self._lanes]
         self._kept = Housekeeping(0, "", 0, is_done=True)
 
     def poke(self, bucket: int, urgent: bool) -> None:  # noqa: FBT001 - "poke(b, True)" is the port
         """Say that a bucket's outbox has something: a revocation (urgent), or anything else."""
-        (self._urgent if urgent else self._patient).add(bucket)
+        if urgent:
+            self._urgent.add(bucket)
+        else:
+            self._patient[bucket].set()
 
     async def run(self) -> None:
         """Ship until cancelled, whatever the store does."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._ship_poked(self._urgent, tasks))
-            tasks.create_task(self._ship_poked(self._patient, tasks))
+            tasks.create_task(self._ship_urgently(tasks))
+            for lane, poked in zip(self._lanes, self._patient, strict=True):
+                tasks.create_task(self._ship_patiently(lane, poked))
             tasks.create_task(self._sweep(tasks))
 
     async def drain(self) -> None:
@@ -115,13 +125,22 @@ class Shipper:
             )
         return tuple(reasons)
 
-    async def _ship_poked(self, pokes: _Pokes, tasks: asyncio.TaskGroup) -> None:
+    async def _ship_urgently(self, tasks: asyncio.TaskGroup) -> None:
         while True:
-            self._start(await pokes.take(), tasks)
+            self._start(await self._urgent.take(), tasks)
+
+    async def _ship_patiently(self, lane: Lane, poked: asyncio.Event) -> None:
+        while True:
+            await poked.wait()
+            await asyncio.sleep(self._pace.coalesce_ms * (0.5 + self._spread()) / 1000)
+            poked.clear()
+            lane.poke()
+            await lane.work()
 
     async def _sweep(self, tasks: asyncio.TaskGroup) -> None:
         while True:
-            self._start(range(len(self._lanes)), tasks)
+            unseen = [bucket for bucket, lane in enumerate(self._lanes) if lane.is_unseen()]
+            self._start(unseen, tasks)
             await self._tidy()
             await asyncio.sleep(self._pace.sweep_ms / 1000)
 

@@ -1,6 +1,7 @@
 """What was granted, from before the credential exists until after it is dead."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -8,6 +9,9 @@ from broker.ids import LeaseId, TaskId
 from broker.model.decision import Trace
 from broker.model.target import TargetDeath, TargetRef
 from broker.proof.confirmation import Confirmation
+
+COLLATERAL: Final = "collateral"
+"""Why a lease ended that was alive when the deny list of its target was cut off."""
 
 
 class LeaseState(StrEnum):

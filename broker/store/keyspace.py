@@ -120,6 +120,33 @@ class Bucket:
         return f"{self.prefix}rc:{revocation}"
 
 
+@dataclass(frozen=True, slots=True)
+class BanKeys:
+    """The keys of one deny list at a target: a slot of their own."""
+
+    prefix: str
+
+    @property
+    def meta(self) -> str:
+        """Clock, lineage, revision, what is known to stand there, who writes, the cut-off."""
+        return self.prefix + "meta"
+
+    @property
+    def entries(self) -> str:
+        """What must stand in the list, by when it may go."""
+        return self.prefix + "entries"
+
+    @property
+    def covered(self) -> str:
+        """What a cut-off that is being laid takes the place of, by when it may go."""
+        return self.prefix + "covered"
+
+    @property
+    def born(self) -> str:
+        """The leases that this list has to refuse one day, by when their minting began."""
+        return self.prefix + "born"
+
+
 class Keyspace:
     """All keys of one installation: ``namespace`` keeps it apart from others on the same server."""
 
@@ -142,6 +169,15 @@ class Keyspace:
     def proofs(self, key: str) -> str:
         """Proofs of possession that a key has used: a slot of its own."""
         return f"{self.namespace}:{{p:{key}}}:used"
+
+    def bans(self, digest: str) -> BanKeys:
+        """Return the keys of a deny list; ``digest`` is made of its target's name and its own."""
+        return BanKeys(f"{self.namespace}:{{k:{digest}}}:")
+
+    @property
+    def ban_lists(self) -> str:
+        """The names of all deny lists, by their digests."""
+        return f"{self.namespace}:{{k}}:lists"
 
     @property
     def control(self) -> str:

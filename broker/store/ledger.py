@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from broker.ids import IdFactory
+from broker.store.ban_ledger import BanLedger
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.control import ControlStore
 from broker.store.cut_ledger import CutLedger
@@ -37,6 +38,7 @@ class Ledger:
     tree: TaskTree
     leases: LeaseLedger
     deaths: DeathLedger
+    bans: BanLedger
     cuts: CutLedger
     orders: RevocationLedger
     due: DueQueue
@@ -71,6 +73,7 @@ class Ledger:
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
             deaths=DeathLedger(link, keys, ids, limits, bounds=bounds),
+            bans=BanLedger(link, keys, ids, bounds=bounds),
             cuts=CutLedger(link, keys, ids, limits, bounds=bounds),
             orders=RevocationLedger(link, keys, ids, limits, bounds=bounds),
             due=DueQueue(link, keys, bounds),

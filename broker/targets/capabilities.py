@@ -108,6 +108,13 @@ def _time_faults(record: CapabilityRecord, traits: Traits) -> Iterator[Fault]:
         yield Fault(
             ("max_ttl_seconds",), "above an hour, and nobody could take it back", "write less"
         )
+    if _is_too_long(record, traits):
+        message = f"{record.backend} lives {traits.longest_ttl_ms // 1000} s at most there"
+        yield Fault(("max_ttl_seconds",), message, "write less")
+
+
+def _is_too_long(record: CapabilityRecord, traits: Traits) -> bool:
+    return 0 < traits.longest_ttl_ms < record.max_ttl_seconds * 1000
 
 
 def _template(root: Node | None, index: int) -> Node | None:

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from backends.contract import Backend, Deadline, Death, Minted, Mixed, Place, Traits, Wish
+from backends.deny_lists import DenyLists, Desired, Standing
 from backends.errors import BackendError, NotMintedError, Trouble
 from broker.clock import Clock
 from broker.targets.breaker import Breaker
 from broker.targets.lane import Lane
 
 T = TypeVar("T")
+
+SETTLE_MS: Final = 5_000
+"""How much longer than its deadline a mint may take effect."""
 
 _UNANSWERED: Final = frozenset({Trouble.UNREACHABLE, Trouble.LATE})
 
@@ -70,6 +74,16 @@ class Target:
         return backend.traits_at(place) if isinstance(backend, Mixed) else backend.traits
 
     @property
+    def minting_ms(self) -> int:
+        """How long after its reservation a mint may take effect."""
+        return self.bounds.deadline_ms + SETTLE_MS
+
+    @property
+    def lists(self) -> DenyLists | None:
+        """Its lists of what it refuses, where it takes nothing back in another way."""
+        return self._backend if isinstance(self._backend, DenyLists) else None
+
+    @property
     def is_resting(self) -> bool:
         """Whether minting is refused at once because the target did not answer."""
         return self._breaker.is_open
@@ -121,6 +135,48 @@ class Target:
             return Death.GONE if is_open and self._backend.probe(place, deadline) else achieved
 
         return await self._call("kill", self._killing, call, deadline)
+
+    async def read_list(self, at: str) -> Standing:
+        """Read a list of what the target refuses. Only where it has :attr:`lists`.
+
+        Raises:
+            BackendError: nobody knows what stands there.
+        """
+        lists, deadline = self._require_lists(), self.deadline()
+        return await self._call(
+            "read-list", self._killing, lambda: lists.read(at, deadline), deadline
+        )
+
+    async def write_list(self, at: str, desired: Desired) -> Standing:
+        """Write such a list as a whole, and read it back.
+
+        Raises:
+            BackendError: nobody knows what stands there.
+        """
+        lists, deadline = self._require_lists(), self.deadline()
+
+        def call() -> Standing:
+            return lists.publish(at, desired, deadline)
+
+        return await self._call("write-list", self._killing, call, deadline)
+
+    async def probe(self, place: Place) -> bool:
+        """Find out by trying whether a credential is refused.
+
+        Raises:
+            BackendError: nobody knows.
+        """
+        deadline = self.deadline()
+
+        def call() -> bool:
+            return self._backend.probe(place, deadline)
+
+        return await self._call("probe", self._killing, call, deadline)
+
+    def _require_lists(self) -> DenyLists:
+        if self.lists is None:
+            raise BackendError(Trouble.UNKNOWN, "this kind has no lists")
+        return self.lists
 
     async def _call(
         self, operation: str, lane: Lane, call: Callable[[], T], deadline: Deadline

@@ -23,6 +23,10 @@ class Targets:
         found = self._by_name.get(name)
         return found if found is not None and found.kind == kind else None
 
+    def named(self, name: str) -> Target | None:
+        """Return a target of whatever kind, or None."""
+        return self._by_name.get(name)
+
     def overdue_ms(self, name: str) -> int:
         """Return how long a credential may outlive its end there before the alarm."""
         found = self._by_name.get(name)

@@ -4,4 +4,10 @@ from typing import Final
 
 MINTING: Final = ("mint.reserved", "mint.minted", "mint.activated")
 KILLING: Final = ("kill.done", "kill.noted")
-POINTS: Final = frozenset((*MINTING, *KILLING))
+LISTING: Final = ("ban.listed", "ban.written")
+"""Where a target refuses by a list."""
+
+CUTTING: Final = ("ban.laid", "ban.swept")
+"""Where such a list is full."""
+
+POINTS: Final = frozenset((*MINTING, *KILLING, *LISTING, *CUTTING))

@@ -3,12 +3,16 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+from backends import deny_lists
 from broker import store
+from broker.ids import LeaseId
+from broker.model.ban import ListName
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import LeaseState
 from broker.model.requests import Selector, SelectorKind
 from broker.model.selection import Criteria, Selection
 from broker.model.target import DeathState, TargetRef
+from broker.store.ban_ledger import BanLedger
 from broker.store.connect import connect
 from broker.store.control_record import KeyChange
 from broker.store.cut_ledger import Cut, Standing
@@ -39,6 +43,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         await _everything(kit)
         await _orders_and_work(kit)
         await _dying(kit)
+        await _banning(kit)
         await _watching(kit)
         await _feed(FeedLog(link, "jit"), kit)
     await link.close()
@@ -112,6 +117,23 @@ async def _dying(kit: LedgerKit) -> None:
     deaths = DeathLedger(kit.link, kit.keys, kit.ids, kit.limits)
     await deaths.note(new.spec.id, Note(DeathState.PENDING, "late", MINUTE))
     await deaths.note(new.spec.id, Note(DeathState.CONFIRMED))
+
+
+async def _banning(kit: LedgerKit) -> None:
+    bans, name, lease = BanLedger(kit.link, kit.keys, kit.ids), ListName("a", "b"), LeaseId("l")
+    await bans.enter(name, lease, MINUTE)
+    for entry, until in (("t1", 1), ("t2", FAR)):
+        await bans.add(name, entry, until, lease)
+    view = await bans.view(name)
+    _, fence = await bans.claim(name, "one", hide_ms=1, revision=view.revision)
+    found = deny_lists.Standing(entries=view.entries, room=1)
+    await bans.adopt(name, found, until_ms=FAR, hold_ms=0)
+    cut, _ = await bans.cut(name, target_now_ms=0, ahead_ms=1, hold_ms=0)
+    await bans.swept(name, cut, 1)
+    await bans.view(name)
+    await bans.add(name, "t3", FAR, lease)
+    await bans.release(name, fence, view.revision, stands=True)
+    await bans.leave(name, [lease])
 
 
 async def _watching(kit: LedgerKit) -> None:

@@ -90,6 +90,25 @@ async def test_a_poked_bucket_is_shipped_without_a_sweep(link: Link, *, urgent: 
 
 
 @one_server
+async def test_what_is_not_urgent_waits_for_a_time_of_its_own_in_each_bucket(link: Link) -> None:
+    """Brokers that wait alike ship the same, and all buckets at once hold everybody up."""
+    at_once, never = -0.5, 1e6
+    draws, ledger = iter((at_once, never)), FakeLedger(link)
+    shipper = Shipper(
+        FeedLog(link, "jit"), 2, clock=SystemClock(), pace=NEVER, spread=lambda: next(draws)
+    )
+    async with running(shipper):
+        await asyncio.sleep(0.05)  # the first sweep is over
+        for bucket in (0, 1):
+            await ledger.say(bucket)
+            shipper.poke(bucket, urgent=False)
+
+        await eventually(lambda: is_shipped(link, 1))
+
+        assert [entry.change.bucket for entry in await whole_log(link)] == [0]
+
+
+@one_server
 async def test_what_a_dead_broker_left_is_swept(link: Link) -> None:
     """Nobody pokes for a broker that died after the change."""
     ledger = FakeLedger(link)

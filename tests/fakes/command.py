@@ -57,6 +57,17 @@ class Command:
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it with pipes, for whoever wants to disturb it."""
+        return subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "broker", *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     async def run_in_terminal(self, *arguments: str) -> Ended:
         """Run it in a terminal."""
         return await asyncio.to_thread(self._run_in_terminal, arguments)

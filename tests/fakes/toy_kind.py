@@ -160,7 +160,11 @@ def install(folder: Path) -> Path:
     info = folder / "toy_kind-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-kind\nVersion: 1\n")
-    offered = "[jit_broker.backends]\ntoy = tests.fakes.toy_kind:kind\n"
+    offered = (
+        "[jit_broker.backends]\n"
+        "toy = tests.fakes.toy_kind:kind\n"
+        "toylist = tests.fakes.toy_list:kind\n"
+    )
     (info / "entry_points.txt").write_text(offered)
     return folder
 

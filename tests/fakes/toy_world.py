@@ -61,6 +61,9 @@ async def open_toy_world(
     signer: Signer,
     folder: Path,
     targets: Sequence[ToyTarget],
+    *,
+    kind: str = "toy",
+    capability: dict[str, Any] | None = None,
 ) -> AsyncIterator[ToyWorld]:
     """Start one broker with these targets, ``yard-1`` and so on."""
     path = str(install(folder / "kinds"))
@@ -73,9 +76,11 @@ async def open_toy_world(
         config = WorldConfig(template, folder, store=single.settings.url, sockets=Path(sockets))
         world = ToyWorld(single, config, signer)
         ports = {f"yard-{n}": target.port for n, target in enumerate(targets, 1)}
-        config.edit("capabilities.yaml", lambda file: _add(file, list(ports)))
+        config.edit(
+            "capabilities.yaml", lambda file: _add(file, kind, list(ports), capability or {})
+        )
         declared = [
-            {"name": name, "kind": "toy", "options": {"port": port}, **QUICK}
+            {"name": name, "kind": kind, "options": {"port": port}, **QUICK}
             for name, port in ports.items()
         ]
         file = config.folder / "targets.yaml"
@@ -90,17 +95,18 @@ async def open_toy_world(
             kinds.find.cache_clear()
 
 
-def _add(file: Any, names: list[str]) -> None:
+def _add(file: Any, kind: str, names: list[str], more: dict[str, Any]) -> None:
     for name in names:
         file["capabilities"].append(
             {
                 "name": name,
-                "backend": "toy",
+                "backend": kind,
                 "target": name,
                 "audience": f"toy:{name}",
                 "scopes": list(SCOPES),
                 "tenants": ["acme"],
                 "max_ttl_seconds": 600,
                 "default_ttl_seconds": 300,
+                **deepcopy(more),
             }
         )

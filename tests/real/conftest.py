@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.real import localemu_peer, moto_peer, radosgw_peer
+from tests.real.aws_peer import Peer
 from tests.real.fetch import may_skip, missing, must_have
 from tests.real.openbao_server import OpenBaoServer, furnish
 from tests.real.parts import Shelf
 from tests.real.postgres_server import PostgresServer, binaries, running
 
+Part = Callable[[str], Path]
+
 
 @pytest.fixture(scope="session")
-def part() -> Callable[[str], Path]:
+def part() -> Part:
     """Find a part by its name in ``parts.toml``; ``make test-real`` has fetched it before."""
     shelf = Shelf()
 
@@ -63,3 +67,34 @@ def openbao(openbao_server: OpenBaoServer, postgres: PostgresServer) -> Iterator
     openbao_server.sweep()
     yield openbao_server
     openbao_server.thaw()
+
+
+def moto(part: Part, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    """A running moto for the whole session."""
+    with moto_peer.running(part("moto").parents[1], tmp_path_factory.mktemp("moto")) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def localemu(part: Part, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    """A running LocalEmu for the whole session."""
+    packages = part("localemu").parents[2]
+    python = localemu_peer.python()
+    if python is None:
+        raise missing("LocalEmu needs a Python 3.13, on the path or among pyenv's", is_needed=False)
+    with localemu_peer.running(packages, python, tmp_path_factory.mktemp("localemu")) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def radosgw(part: Part) -> Iterator[Peer]:
+    """A running radosgw for the whole session."""
+    with radosgw_peer.running(part("radosgw").parents[2]) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session", params=["moto", "localemu", "radosgw"])
+def aws_peer(request: pytest.FixtureRequest) -> Peer:
+    """Every peer of AWS in turn. For some: ``parametrize("aws_peer", ["moto"], indirect=True)``."""
+    peer: Peer = request.getfixturevalue(request.param)
+    return peer

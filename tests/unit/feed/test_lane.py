@@ -39,13 +39,13 @@ class FakeLog:
         return Appended(tuple(entry.n for entry in entries), len(entries), 0)
 
 
-def lane(log: FakeLog) -> Lane:
+def lane(log: FakeLog, clock: FakeClock | None = None) -> Lane:
     """Make a lane over a double."""
     return Lane(
         log,  # type: ignore[arg-type]  # a double
         0,
-        clock=FakeClock(),
-        pace=Pace(),
+        clock=clock or FakeClock(),
+        pace=Pace(sweep_ms=1_000),
         on_lag=lambda _: None,
         faults=FaultPoints(),
     )
@@ -71,3 +71,28 @@ async def test_a_fork_that_is_still_there_is_one() -> None:
 
     assert shipping.reason() != ""
     assert log.outboxes.trimmed == []
+
+
+async def test_a_sweep_passes_over_what_was_shipped_just_now() -> None:
+    """Under load every outbox is emptied in time without it."""
+    clock = FakeClock()
+    shipping = lane(FakeLog([], expected=1), clock)
+    seen = [shipping.is_unseen()]
+
+    shipping.poke()
+    await shipping.work()
+    for passed_ms in (499, 1):
+        clock.advance(passed_ms)
+        seen.append(shipping.is_unseen())
+
+    assert seen == [True, False, True]
+
+
+async def test_a_sweep_comes_back_to_what_could_not_be_shipped() -> None:
+    """It may be the only one to try again."""
+    shipping = lane(FakeLog([[entry_of(0, 1)], [entry_of(0, 1)]], expected=9))
+
+    shipping.poke()
+    await shipping.work()
+
+    assert shipping.is_unseen()

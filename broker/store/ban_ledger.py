@@ -1,0 +1,172 @@
+"""What must stand in the deny lists of targets, and until when; and who writes which of them.
+
+Each list has a slot of its own and a clock that never goes back, as a bucket has. An entry is here
+before its target is told, and stays until the last session that it refuses has died of age.
+"""
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from backends.deny_lists import Standing
+from broker.errors import TargetBusyError, UnavailableError
+from broker.ids import IdFactory, LeaseId
+from broker.model.ban import Added, BanView, ListName, revision_in
+from broker.store import codec, scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
+from broker.store.in_order import Entry, read_on
+from broker.store.keyspace import Keyspace
+from broker.store.link import Link
+
+MOST: Final = 500
+"""Entries that are read of one list: more than any document holds."""
+
+PAGE: Final = 200
+"""Leases that are read of one list at once: a millisecond of the server's time."""
+
+
+class Claim(StrEnum):
+    """What became of wanting to write a list."""
+
+    TAKEN = "ok"
+    HELD = "held"
+    """Somebody else is at it."""
+    STANDS = "stands"
+    """What is wanted stands there already."""
+    FRESH = "fresh"
+    """Somebody has looked a moment ago."""
+
+
+class BanLedger:
+    """Keeps them."""
+
+    def __init__(
+        self, link: Link, keys: Keyspace, ids: IdFactory, *, bounds: ClockBounds = ANY_TIME
+    ) -> None:
+        self._link = link
+        self._keys = keys
+        self._ids = ids
+        self._bounds = bounds
+
+    async def names(self) -> list[ListName]:
+        """Return every list that something ever had to stand in.
+
+        Raises:
+            UnreadableRecordError: one of them is none of ours.
+        """
+        found = await self._link.read("HVALS", self._keys.ban_lists)
+        with codec.reading("the name of a deny list"):
+            return [ListName(*map(str, json.loads(text))) for text in found]
+
+    async def enter(self, name: ListName, lease: LeaseId, longest_ms: int) -> None:
+        """Note that a credential is about to be made that this list must be able to refuse.
+
+        Raises:
+            TargetBusyError: the list was cut off a moment ago; what is made now would be hit.
+            UnavailableError: the ledger's clock is not believed.
+        """
+        where = self._keys.bans(name.digest)
+        args: list[str | int] = [lease, *self._bounds.around_now(), longest_ms]
+        status, left = await self._link.run(scripts.BAN_ENTER, [where.meta, where.born], args)
+        if status == "clock":
+            raise UnavailableError("the clock of a deny list and this broker's disagree")
+        if status == "held":
+            what = f"target {name.target}: its deny list was full and is being cut off"
+            raise TargetBusyError(f"{what}; ask again in {int(left) // 1000 + 1} s")
+
+    async def leave(self, name: ListName, leases: Sequence[LeaseId]) -> None:
+        """Forget leases whose credentials are dead."""
+        await self._link.run(scripts.BAN_LEAVE, [self._keys.bans(name.digest).born], leases)
+
+    async def born(
+        self, name: ListName, until_ms: int, after: Entry[LeaseId] | None
+    ) -> list[Entry[LeaseId]]:
+        """Return the next of the leases that entered until an instant, by when they did."""
+        key = self._keys.bans(name.digest).born
+        return await read_on(self._link, key, LeaseId, after, PAGE, until_ms=until_ms)
+
+    async def add(self, name: ListName, entry: str, until_ms: int, lease: LeaseId) -> Added:
+        """Let an entry stand in a list until an instant at least.
+
+        Raises:
+            StoreUnavailableError: nobody knows; repeat it.
+        """
+        listed = [name.digest, json.dumps([name.target, name.at])]
+        await self._link.run(scripts.BAN_LIST, [self._keys.ban_lists], listed)
+        where = self._keys.bans(name.digest)
+        keys = [where.meta, where.entries, where.covered, where.born]
+        args: list[str | int] = [
+            entry,
+            until_ms,
+            lease,
+            self._ids.operation(),
+            *self._bounds.around_now(),
+        ]
+        revision, cut = await self._link.run(scripts.BAN_ADD, keys, args)
+        return Added(int(revision), int(cut))
+
+    async def view(self, name: ListName) -> BanView:
+        """Say what must stand in a list now."""
+        where = self._keys.bans(name.digest)
+        keys = [where.meta, where.entries, where.covered]
+        reply = await self._link.run(scripts.BAN_VIEW, keys, [*self._bounds.around_now(), MOST])
+        now, lineage, revision, state, cut, cut_at, count, *entries = reply
+        return BanView(
+            now_ms=int(now),
+            lineage=lineage,
+            revision=int(revision),
+            entries=frozenset(entries),
+            count=int(count),
+            cut_ms=int(cut),
+            cut_at_ms=int(cut_at),
+            is_laid=state == "laid",
+        )
+
+    async def claim(
+        self, name: ListName, writer: str, *, hide_ms: int, revision: int | None, fresh_ms: int = 0
+    ) -> tuple[Claim, int]:
+        """Take a list, to bring it to a revision, or to look at it if nobody has lately.
+
+        Return also the fencing number, or for how long (ms) somebody else has it.
+        """
+        args: list[str | int] = [writer, hide_ms, "" if revision is None else revision, fresh_ms]
+        keys = [self._keys.bans(name.digest).meta]
+        status, number = await self._link.run(scripts.BAN_CLAIM, keys, args)
+        return Claim(status), int(number)
+
+    async def release(self, name: ListName, fence: int, revision: int, *, stands: bool) -> int:
+        """Let a list go; say whether a revision stands there. Return the one that must by now."""
+        keys = [self._keys.bans(name.digest).meta]
+        reply = await self._link.run(scripts.BAN_STANDS, keys, [fence, revision, int(stands)])
+        return int(reply[1])
+
+    async def cut(
+        self, name: ListName, *, target_now_ms: int, ahead_ms: int, hold_ms: int
+    ) -> tuple[int, int]:
+        """Begin to cut a list off; return at which instant, and when that was."""
+        where = self._keys.bans(name.digest)
+        args: list[str | int] = [target_now_ms, ahead_ms, hold_ms, *self._bounds.around_now()]
+        keys = [where.meta, where.entries, where.covered]
+        cut, at = await self._link.run(scripts.BAN_CUT, keys, args)
+        return int(cut), int(at)
+
+    async def swept(self, name: ListName, cut_ms: int, until_ms: int) -> None:
+        """Let a cut-off stand until an instant: whoever is hit by it has been ended."""
+        where = self._keys.bans(name.digest)
+        keys = [where.meta, where.covered]
+        await self._link.run(scripts.BAN_SWEPT, keys, [cut_ms, until_ms])
+
+    async def adopt(self, name: ListName, found: Standing, *, until_ms: int, hold_ms: int) -> None:
+        """Take over what stands in a list and was not written from this ledger."""
+        where = self._keys.bans(name.digest)
+        args: list[str | int] = [
+            until_ms,
+            revision_in(found.mark),
+            found.issued_before_ms,
+            hold_ms,
+            self._ids.operation(),
+            *self._bounds.around_now(),
+            *sorted(found.entries)[:MOST],
+        ]
+        await self._link.run(scripts.BAN_ADOPT, [where.meta, where.entries], args)

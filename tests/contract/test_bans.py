@@ -1,0 +1,163 @@
+"""Several brokers bring one list to what must stand in it, over every way to reach Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+import pytest
+
+from backends.contract import Death
+from broker.bans import Bans
+from broker.clock import SystemClock
+from broker.errors import TargetBusyError
+from broker.faultpoints import FaultPoints
+from broker.model.lease import LeaseState
+from broker.model.target import TargetRef
+from broker.store.death_ledger import Dying
+from broker.store.ledger import Ledger
+from broker.store.limits import Limits
+from broker.store.link import Link
+from broker.targets.target import Bounds, Target
+from broker.targets.targets import Targets
+from tests.fakes.eventually_true import eventually_true
+from tests.fakes.ledger_kit import MINUTE, LedgerKit
+from tests.fakes.replace import replace
+from tests.fakes.toy_kind import ToyOptions
+from tests.fakes.toy_list import ListTarget, ToyLists
+
+AT = TargetRef("yard", "toy-1")
+
+
+class Untold:
+    """Counts nothing."""
+
+    def target_called(self, target: str, operation: str, outcome: str) -> None:
+        """Do nothing."""
+
+
+class Brokers:
+    """Some brokers on one ledger and one target."""
+
+    def __init__(self, link: Link, toys: ListTarget) -> None:
+        self.kit = LedgerKit(link)
+        self.toys = toys
+        self.ledger = Ledger.over(link, namespace="jit", buckets=4, limits=Limits())
+        clock = SystemClock()
+        self.target = Target(
+            "yard",
+            "toylist",
+            ToyLists(ToyOptions(port=toys.port)),
+            Bounds(deadline_ms=10_000),
+            clock=clock,
+            told=Untold(),
+        )
+        self.all = [Bans.over(self.ledger, Targets([self.target]), FaultPoints()) for _ in range(2)]
+
+    async def ended(self) -> Dying:
+        """Let a lease come and go; its credential may live at the target."""
+        task = await self.kit.open(ttl_ms=50 * MINUTE)
+        new = self.kit.new_lease(task, target=AT, state=LeaseState.RESERVED, minting_ms=MINUTE)
+        spec = replace(new.spec, locator=f"{task.id}-{new.spec.id} main 0")
+        await self.ledger.leases.grant(replace(new, spec=spec))
+        await self.all[0].enter(self.target, spec)
+        await self.ledger.leases.activate(spec, 0)
+        await self.ledger.leases.end([(spec.id, task.id)], "task-ended")
+        found = await self.ledger.deaths.find(spec.id)
+        assert found is not None
+        return found
+
+    async def kill(self, number: int, found: Dying) -> Death:
+        """Let one of them kill."""
+        lists = self.target.lists
+        assert lists is not None
+        return await self.all[number].kill(self.target, lists, found)
+
+    async def forget_looks(self) -> None:
+        """Let it be long ago that anybody looked."""
+        for name in await self.ledger.bans.names():
+            where = self.kit.keys.bans(name.digest)
+            await self.kit.link.read("HSET", where.meta, "looked", 0)
+
+    async def stop(self) -> None:
+        """Stop them."""
+        for each in self.all:
+            await each.stop()
+        self.target.close()
+
+
+@pytest.fixture
+def toys() -> Iterator[ListTarget]:
+    """A target with a list."""
+    with ListTarget() as target:
+        yield target
+
+
+@pytest.fixture
+async def brokers(link: Link, toys: ListTarget) -> AsyncIterator[Brokers]:
+    """Two brokers."""
+    made = Brokers(link, toys)
+    yield made
+    await made.stop()
+
+
+def tasks_of(found: Sequence[Dying]) -> set[str]:
+    """Name their tasks."""
+    return {str(each.spec.task) for each in found}
+
+
+async def test_two_that_write_at_once_lose_nothing(brokers: Brokers) -> None:
+    """Each writes the whole; together they write seldom."""
+    dying = [await brokers.ended() for _ in range(10)]
+
+    achieved = await asyncio.gather(*(brokers.kill(n % 2, each) for n, each in enumerate(dying)))
+
+    assert set(achieved) == {Death.ACCEPTED}
+    assert brokers.toys.entries() == tasks_of(dying)
+    assert brokers.toys.asked.count("put") < len(dying)
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_an_older_document_over_a_newer_one_is_found(brokers: Brokers) -> None:
+    """Whoever looks next, and nobody has to kill anything for it."""
+    first, second = await brokers.ended(), await brokers.ended()
+    await brokers.kill(0, first)
+    older = brokers.toys.documents["main"]
+    await brokers.kill(1, second)
+
+    brokers.toys.documents["main"] = older
+    await brokers.forget_looks()
+    await brokers.all[0].look()
+
+    async def is_mended() -> bool:
+        return brokers.toys.entries() == tasks_of([first, second])
+
+    await eventually_true(is_mended, "both entries")
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_what_is_over_is_taken_out(brokers: Brokers) -> None:
+    """When the last session that an entry refuses has died of age, its place is another's."""
+    found = await brokers.ended()
+    await brokers.kill(0, found)
+    where = brokers.kit.keys.bans((await brokers.ledger.bans.names())[0].digest)
+    later = found.expires_at_ms + 10 * MINUTE
+
+    await brokers.kit.link.read("HSET", where.meta, "now", later, "looked", 0)
+    await brokers.all[1].look()
+
+    async def is_empty() -> bool:
+        return brokers.toys.entries() == set()
+
+    await eventually_true(is_empty, "an empty list")
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_a_list_without_room_is_cut_off(brokers: Brokers) -> None:
+    """And at every broker minting waits until what it makes is younger than that."""
+    brokers.toys.room = 0
+    found = await brokers.ended()
+
+    assert await brokers.kill(0, found) is Death.ACCEPTED  # by a cut-off
+    assert brokers.toys.entries() == set()
+    assert brokers.toys.documents["main"]["before"] > found.ended_at_ms
+    with pytest.raises(TargetBusyError):
+        await brokers.all[1].enter(brokers.target, found.spec)
