@@ -24,6 +24,7 @@ from broker.model.lease import LeaseSpec
 from broker.places import Places
 from broker.store.death_ledger import Dying
 from broker.store.ledger import Ledger
+from broker.target_wishes import place_of
 from broker.targets.target import Target
 from broker.targets.targets import Targets
 
@@ -146,13 +147,6 @@ async def _looked(writer: ListWriter, name: ListName) -> None:
         await writer.bring(None)
     except (BackendError, BrokerError) as error:
         _log.warning("deny-list-not-looked-after", target=name.target, at=name.at, why=str(error))
-
-
-def place_of(spec: LeaseSpec) -> Place:
-    """Say where a credential is found."""
-    identity = spec.target.identity if spec.target is not None else ""
-    trail = spec.target.trail if spec.target is not None else ""
-    return Place(locator=spec.locator, identity=identity, trail=trail)
 
 
 def _list_of(target: Target, lists: DenyLists, place: Place) -> tuple[Ban, ListName]:

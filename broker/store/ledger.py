@@ -18,6 +18,7 @@ from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.store.live_leases import LiveLeases
 from broker.store.paths import Paths
+from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
 from broker.store.replicas import Replicas
@@ -37,6 +38,7 @@ class Ledger:
     tasks: TaskLedger
     tree: TaskTree
     leases: LeaseLedger
+    prolonging: ProlongLedger
     deaths: DeathLedger
     bans: BanLedger
     cuts: CutLedger
@@ -72,6 +74,7 @@ class Ledger:
             tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
+            prolonging=ProlongLedger(link, keys, bounds=bounds),
             deaths=DeathLedger(link, keys, ids, limits, bounds=bounds),
             bans=BanLedger(link, keys, ids, bounds=bounds),
             cuts=CutLedger(link, keys, ids, limits, bounds=bounds),

@@ -99,9 +99,7 @@ class Target:
         Raises:
             BackendError: there is nothing to revoke.
         """
-        if not self._breaker.admit():
-            self._told.target_called(self.name, "locate", "resting")
-            raise NotMintedError(Trouble.UNREACHABLE, "it did not answer; it is left alone for now")
+        self._admit("locate")
         return await self._call(
             "locate", self._minting, lambda: self._backend.locate(wish, deadline), deadline
         )
@@ -121,6 +119,31 @@ class Target:
 
         return await self._call("mint", self._minting, call, deadline)
 
+    def admit_renewal(self) -> None:
+        """Ask for leave to renew, before the ledger is changed for it.
+
+        Raises:
+            NotMintedError: there is no room, or the target did not answer lately.
+        """
+        if self._minting.is_full:
+            raise NotMintedError(Trouble.BUSY, "too many calls are under way")
+        self._admit("renew")
+
+    async def renew(
+        self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline
+    ) -> Minted:
+        """Prolong in its place.
+
+        Raises:
+            NotMintedError: for certain it was not prolonged.
+            BackendError: it may have been.
+        """
+
+        def call() -> Minted:
+            return self._backend.renew(wish, place, expires_at_ms, deadline)
+
+        return await self._call("renew", self._minting, call, deadline)
+
     async def kill(self, place: Place) -> Death:
         """Try to kill; where the order is only accepted, find out whether it is refused already.
 
@@ -135,6 +158,11 @@ class Target:
             return Death.GONE if is_open and self._backend.probe(place, deadline) else achieved
 
         return await self._call("kill", self._killing, call, deadline)
+
+    def _admit(self, operation: str) -> None:
+        if not self._breaker.admit():
+            self._told.target_called(self.name, operation, "resting")
+            raise NotMintedError(Trouble.UNREACHABLE, "it did not answer; it is left alone for now")
 
     async def read_list(self, at: str) -> Standing:
         """Read a list of what the target refuses. Only where it has :attr:`lists`.

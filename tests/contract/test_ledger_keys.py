@@ -23,6 +23,7 @@ from broker.store.feed_log import FeedLog
 from broker.store.feed_subscribers import Connection
 from broker.store.link import Script
 from broker.store.live_leases import LiveLeases
+from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import Quota
 from broker.store.replicas import Replicas, Serving
@@ -113,6 +114,10 @@ async def _dying(kit: LedgerKit) -> None:
     )
     await kit.leases.grant(new)
     await kit.leases.activate(new.spec, 1)
+    held = await kit.leases.view(new.spec.id)
+    renewal = kit.renewal(facts=1, manifest=FAR, minting_ms=MINUTE)
+    await kit.leases.renew(held, renewal)
+    await ProlongLedger(kit.link, kit.keys).done(await kit.leases.view(new.spec.id))
     await kit.leases.end([(new.spec.id, task.id)], "revoked")
     deaths = DeathLedger(kit.link, kit.keys, kit.ids, kit.limits)
     await deaths.note(new.spec.id, Note(DeathState.PENDING, "late", MINUTE))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from backends.contract import (
     Deadline,
@@ -28,7 +29,7 @@ from tests.fakes.toy_target import Request, ToyTarget, ask
 TRAITS: Final = Traits(
     revocable=Revocable.AT_ONCE,
     self_expiry=SelfExpiry.FULL,
-    renewable=False,
+    renewable=True,
     shortest_ttl_ms=1_000,
     can_probe=False,
 )
@@ -38,6 +39,8 @@ class ToyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Where it listens on the loopback interface."""
 
     port: int
+    keeps: bool = False
+    """Whether renewing leaves the password as it is; else there is a new one."""
 
 
 class ToyTemplate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,8 +95,18 @@ class ToyBackend:
         return Minted({"username": place.locator, "password": password})
 
     def renew(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:  # noqa: ARG002 - the contract's
-        """Refuse."""
-        raise BackendError(Trouble.REFUSED)
+        """Let it live longer."""
+        if not self.traits.renewable:
+            raise BackendError(Trouble.REFUSED)
+        self.require(place, deadline)
+        words = {} if self.options.keeps else {"password": secrets.token_urlsafe(24)}
+        until = _now_ms() + int(deadline.left_s * 1000)
+        answer = self.ask(
+            "renew", deadline, name=place.locator, until=expires_at_ms, not_after=until, **words
+        )
+        if "error" in answer:
+            raise BackendError(Trouble.REFUSED)
+        return Minted({"username": place.locator, **words} if words else {})
 
     def revoke(self, place: Place, deadline: Deadline) -> Death:
         """Kill it."""
@@ -118,8 +131,10 @@ class ToyBackend:
 class ToyKind:
     """Toys."""
 
-    name = "toy"
-    traits = TRAITS
+    def __init__(self, name: str, traits: Traits) -> None:
+        self.name = name
+        self.traits = traits
+
     options: type[msgspec.Struct] = ToyOptions
     template: type[msgspec.Struct] = ToyTemplate
 
@@ -130,10 +145,12 @@ class ToyKind:
     def open(self, options: msgspec.Struct, surroundings: Surroundings) -> ToyBackend:  # noqa: ARG002 - the contract's
         """Make a backend."""
         assert isinstance(options, ToyOptions)
-        return ToyBackend(options)
+        return ToyBackend(options, self.traits)
 
 
-kind: Final = ToyKind()
+kind: Final = ToyKind("toy", TRAITS)
+lasting: Final = ToyKind("lasting-toy", replace(TRAITS, renewable=False))
+"""Another kind, whose credentials are not renewed."""
 
 
 @dataclass
@@ -163,6 +180,7 @@ def install(folder: Path) -> Path:
     offered = (
         "[jit_broker.backends]\n"
         "toy = tests.fakes.toy_kind:kind\n"
+        "lasting-toy = tests.fakes.toy_kind:lasting\n"
         "toylist = tests.fakes.toy_list:kind\n"
     )
     (info / "entry_points.txt").write_text(offered)

@@ -24,6 +24,8 @@ class ToyTarget:
         """What was asked, answered or not."""
         self._frozen: tuple[str, ...] | None = None
         self.is_losing = False
+        self.losing: set[str] = set()
+        """Kinds of requests that are done, and not answered."""
         self._running = threading.Event()
         self._running.set()
         self._lock = threading.Lock()
@@ -82,7 +84,7 @@ class ToyTarget:
                 if not self._frozen or request["op"] in self._frozen:
                     self._running.wait()
                 answer = self._answer(request)
-                if not self.is_losing:
+                if not self.is_losing and request["op"] not in self.losing:
                     lines.write(json.dumps(answer) + "\n")
                     lines.flush()
             except OSError:
@@ -101,6 +103,16 @@ class ToyTarget:
         if request["name"] in self.credentials:
             return {"error": "exists"}
         self.credentials[request["name"]] = request
+        return {}
+
+    def _renew(self, request: Request) -> Request:
+        held = self.credentials.get(request["name"])
+        if request["not_after"] < _now_ms():
+            return {"error": "late"}
+        if held is None or held["until"] <= _now_ms():
+            return {"error": "absent"}
+        words = {name: request[name] for name in ("until", "password") if name in request}
+        self.credentials[request["name"]] = {**held, **words}
         return {}
 
     def _kill(self, request: Request) -> Request:
