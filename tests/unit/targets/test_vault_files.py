@@ -1,12 +1,11 @@
 """Vault targets and capabilities: every fault with file, line and key."""
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.targets.test_targets_file import Files
+from tests.fakes.target_files import Files
 
 TARGET: dict[str, Any] = {
     "name": "vault",
@@ -39,9 +38,7 @@ CAPABILITY: dict[str, Any] = {
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     """Files without a fault."""
-    files = Files(tmp_path)
-    files.target, files.capability = deepcopy(TARGET), deepcopy(CAPABILITY)
-    return files
+    return Files(tmp_path, TARGET, CAPABILITY)
 
 
 @pytest.mark.parametrize(
