@@ -97,10 +97,10 @@ async def test_a_refused_probe_confirms(lists_world: ToyWorld, targets: list[Lis
 
     await world.end(task)
     receipt = await world.until(task, issued["id"], "confirmed")
-    waiting = await world.until(task, blind["id"], "pending")
+    waiting = await world.until(task, blind["id"], "accepted")
 
     assert receipt["settled_at"] is not None
-    assert "refused" in waiting["detail"]
+    assert waiting["next_attempt_at"] is not None
     assert "try" in target.asked
 
 
