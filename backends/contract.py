@@ -1,10 +1,10 @@
 """What the broker and its credential kinds agree upon. It imports nothing of either.
 
-The first kind, our own access token, needs only the facts that a token states, and a function from
-them to its claims. Every other kind is a backend with a target of its own: it mints one kind of
-credential at a server, and kills it there. Its methods block; the broker calls them in threads that
-belong to the one target, several at a time, and never waits for longer than the deadline that it
-passes. ``backends.kit`` checks an implementation.
+The first kind, our own access token, is a function from facts to claims
+(:mod:`backends.access_token`). Every other kind is a backend with a target of its own: it mints one
+kind of credential at a server, and kills it there. Its methods block; the broker calls them in
+threads that belong to the one target, several at a time, and never waits for longer than the
+deadline that it passes. ``backends.kit`` checks an implementation.
 
 The life of a credential::
 
@@ -21,11 +21,11 @@ The life of a credential::
   also end a mint of that place that is still under way at the target.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -38,54 +38,7 @@ UNMINTED_MS: Final = 60_000
 """How long at most what ``locate`` left behind may live when no mint follows."""
 
 
-Claims: TypeAlias = dict[str, object]
-
 NO_CLAIMS: Final[Mapping[str, object]] = MappingProxyType({})
-
-
-class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
-    """What one access token states. Instants are what the ledger answered, in milliseconds.
-
-    ``actors`` are the agents from the root task's to the current one, ``path`` the task ids from
-    the root to ``task``.
-    """
-
-    issuer: str
-    audience: str
-    subject: str
-    client_id: str
-    jti: str
-    scopes: Sequence[str]
-    issued_at_ms: int
-    expires_at_ms: int
-    task: str
-    path: Sequence[str]
-    agent: str
-    instance: str
-    capability: str
-    tenant: str
-    evidence_issuer: str
-    actors: Sequence[str]
-    confirmation: Mapping[str, str] | None = None
-    """RFC 7800 ``cnf``: the key that the token is bound to, if any."""
-
-
-ClaimsOf: TypeAlias = Callable[[AccessToken], Claims]
-"""Writes the claims down. The same token gives the same claims in the same order, every time."""
-
-
-def actor_chain(actors: Sequence[str]) -> Claims:
-    """Nest the agents as RFC 8693 §4.1 does: outermost the current one, inside it who came before.
-
-    Raises:
-        ValueError: there is no actor.
-    """
-    if not actors:
-        raise ValueError("a token has at least one actor")
-    chain: Claims = {}
-    for agent in actors:
-        chain = {"sub": f"agent:{agent}", "act": chain} if chain else {"sub": f"agent:{agent}"}
-    return chain
 
 
 class Revocable(StrEnum):
@@ -121,6 +74,10 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """Credentials that live shorter cannot be had."""
     can_probe: bool
     """Whether ``probe`` finds out by trying that a credential is refused."""
+    can_look_up: bool = True
+    """Whether ``look_up`` knows of every credential; where the target lists none, it cannot."""
+    longest_ttl_ms: int = 0
+    """Credentials that live longer cannot be had; 0 where there is no such bound."""
 
     def flaws(self) -> Iterator[str]:
         """Find promises that no kind may make."""
@@ -267,7 +224,7 @@ class Backend(Protocol):
 
         Raises:
             OtherTargetError: this is another target.
-            BackendError: nobody knows.
+            BackendError: nobody knows; always, unless ``can_look_up``.
         """
         ...
 
@@ -281,6 +238,19 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of everything; calls under way may fail."""
+        ...
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A kind whose templates mean something only with a target's options."""
+
+    def fit_flaws(self, options: msgspec.Struct, template: msgspec.Struct) -> Iterator[Flaw]:
+        """Find what in a template does not fit the target; both are of the kind's own types."""
+        ...
+
+    def traits_of(self, options: msgspec.Struct, template: msgspec.Struct) -> Traits:
+        """Say what is promised of the template's credentials there, if they fit."""
         ...
 
 

@@ -3,7 +3,7 @@
 The order of the claims is part of the format: the same grant signed again gives the same bytes.
 """
 
-from backends.contract import AccessToken, Claims, actor_chain
+from backends.access_token import AccessToken, Claims, actor_chain
 
 
 def access_token_claims(token: AccessToken) -> Claims:

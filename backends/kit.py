@@ -104,6 +104,12 @@ class Trial:
             time.sleep(0.05)
         return True
 
+    def may_be(self, place: Place, *sightings: Sighting) -> bool:
+        """Look; tell whether it is one of these, as far as the kind can look at all."""
+        if not self.traits.can_look_up:
+            return True
+        return self.backend.look_up(place, self.deadline()) in sightings
+
     @property
     def is_revocable(self) -> bool:
         """Whether the kind says that credentials can be taken back."""
@@ -120,8 +126,7 @@ def _names_are_steady(trial: Trial) -> bool:
 
 def _what_is_minted_works(trial: Trial) -> bool:
     _, place, words = trial.minted()
-    seen = trial.backend.look_up(place, trial.deadline())
-    return trial.lab.is_let_in(words) and seen is Sighting.ALIVE
+    return trial.lab.is_let_in(words) and trial.may_be(place, Sighting.ALIVE)
 
 
 def _one_place_one_credential(trial: Trial) -> bool:
@@ -140,8 +145,8 @@ def _what_is_gone_is_refused(trial: Trial) -> bool:
     opened = trial.lab.enter(words)
     if not trial.killed(place) or trial.lab.is_let_in(words):
         return False
-    seen = trial.backend.look_up(place, trial.deadline())
-    return seen is not Sighting.ALIVE and not (opened is not None and opened.is_open())
+    is_dead = trial.may_be(place, Sighting.DISABLED, Sighting.ABSENT)
+    return is_dead and not (opened is not None and opened.is_open())
 
 
 def _killing_twice_is_killing_once(trial: Trial) -> bool:
@@ -159,8 +164,7 @@ def _others_live_on(trial: Trial) -> bool:
 
 def _what_never_was_is_absent(trial: Trial) -> bool:
     place = trial.backend.locate(trial.wish(), trial.deadline())
-    seen = trial.backend.look_up(place, trial.deadline())
-    return seen is Sighting.ABSENT and trial.killed(place)
+    return trial.may_be(place, Sighting.ABSENT) and trial.killed(place)
 
 
 def _another_target_knows_nothing(trial: Trial) -> bool:
@@ -181,7 +185,7 @@ def _a_late_mint_makes_nothing(trial: Trial) -> bool:
     try:
         trial.backend.mint(wish, place, _now_ms() + 600_000, trial.deadline(0))
     except BackendError:
-        return trial.backend.look_up(place, trial.deadline()) is Sighting.ABSENT
+        return trial.may_be(place, Sighting.ABSENT)
     return False
 
 
@@ -197,8 +201,9 @@ def _a_lost_answer_is_unknown(trial: Trial) -> bool:
     except NotMintedError:
         return False  # it was
     except BackendError:
-        gone = not trial.is_revocable or trial.killed(place)
-        return gone and trial.backend.look_up(place, trial.deadline()) is not Sighting.ALIVE
+        if not trial.is_revocable:
+            return True  # it dies of age
+        return trial.killed(place) and trial.may_be(place, Sighting.DISABLED, Sighting.ABSENT)
     return False
 
 
@@ -251,6 +256,15 @@ def _secrets_show_nowhere(trial: Trial) -> bool:
     return not any(len(word) > _SHORT and word in text for word in hidden for text in told)
 
 
+def _looking_is_as_declared(trial: Trial) -> bool:
+    _, place, _ = trial.minted()
+    try:
+        trial.backend.look_up(place, trial.deadline())
+    except BackendError:
+        return not trial.traits.can_look_up
+    return trial.traits.can_look_up
+
+
 def _promises_are_possible(trial: Trial) -> bool:
     return not list(trial.traits.flaws())
 
@@ -270,6 +284,7 @@ PROMISES: Final[Mapping[str, Promise]] = {
     "age does what it is said to do": _age_does_what_it_is_said_to_do,
     "renewing is as declared": _renewing_is_as_declared,
     "probing is as declared": _probing_is_as_declared,
+    "looking is as declared": _looking_is_as_declared,
     "secrets show nowhere": _secrets_show_nowhere,
 }
 

@@ -17,7 +17,12 @@ from broker.errors import ConfigurationError
 OWN: Final = "jwt"
 """Our own access tokens: the one kind without a target."""
 
-_BUILT_IN: Final = {"postgres": "backends.postgres:kind"}
+_BUILT_IN: Final = {
+    "aws_sts": "backends.aws_sts:kind",
+    "postgres": "backends.postgres:kind",
+}
+_EXTRAS: Final = {"aws_sts": "aws"}
+"""What is installed for a kind, where that is not called like it."""
 
 
 def known() -> list[str]:
@@ -41,7 +46,7 @@ def find(name: str) -> Kind | None:
         found: Kind = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         message = f"the kind {name} cannot be used: {error}"
-        raise ConfigurationError(f"{message}; install what it needs: jit-broker[{name}]") from error
+        raise ConfigurationError(f"{message}; install what it needs: {_package(name)}") from error
     flaws = [*found.traits.flaws()]
     if flaws or found.name != name:
         raise ConfigurationError(
@@ -60,6 +65,10 @@ def read_template(kind: Kind, text: str) -> msgspec.Struct:
         return msgspec.json.decode(text, type=kind.template)
     except msgspec.MsgspecError as error:
         raise ConfigurationError(f"not a template of {kind.name}: {error}") from error
+
+
+def _package(name: str) -> str:
+    return f"jit-broker[{_EXTRAS.get(name, name)}]"
 
 
 def _places() -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from backends.contract import AccessToken, ClaimsOf
+from backends.access_token import AccessToken, ClaimsOf
 from broker.ids import jti
 from broker.model.lease import Lease
 from broker.secret import Secret

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from backends.contract import ClaimsOf
+from backends.access_token import ClaimsOf
 from broker.agents import Agents
 from broker.bans import Bans
 from broker.credentials import Credentials

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import hdrs, web
 
-from backends.contract import actor_chain
+from backends.access_token import actor_chain
 from broker.clock import rfc3339
 from broker.cuts import StandingCut
 from broker.http.paging import seal

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from backends.contract import Kind, Revocable
+from backends.contract import Fitted, Flaw, Kind, Revocable, Traits
 from broker import kinds
 from broker.errors import ConfigurationError
 from broker.governance.document import BundleDocument
@@ -65,8 +65,7 @@ def _faults(
         return
     kind = _kind(record.backend)
     if kind is not None:
-        yield from _kind_faults(record, kind)
-        yield from _template_faults(record, kind, node or Node({}, 0), typing)
+        yield from _kind_faults(record, kind, node or Node({}, 0), typing, target.options)
 
 
 def _kind(name: str) -> Kind | None:
@@ -76,28 +75,46 @@ def _kind(name: str) -> Kind | None:
         return None  # reading the target has said so
 
 
-def _kind_faults(record: CapabilityRecord, kind: Kind) -> Iterator[Fault]:
-    shortest = -(-kind.traits.shortest_ttl_ms // 1000)
-    if record.default_ttl_seconds < shortest:
-        yield Fault(
-            ("default_ttl_seconds",), f"{kind.name} lives {shortest} s at least", "write more"
-        )
-    if kind.traits.revocable is Revocable.NEVER and record.max_ttl_seconds > 3600:  # noqa: PLR2004
-        yield Fault(
-            ("max_ttl_seconds",), "above an hour, and nobody could take it back", "write less"
-        )
-
-
-def _template_faults(
-    record: CapabilityRecord, kind: Kind, node: Node, typing: Typing
+def _kind_faults(
+    record: CapabilityRecord, kind: Kind, node: Node, typing: Typing, options: msgspec.Struct
 ) -> Iterator[Fault]:
     faults = list(typing.faults(node, kind.template))
     yield from (fault.under("template") for fault in faults)
-    if faults:
-        return
-    template: msgspec.Struct = typing.convert(node, kind.template)
-    for flaw in kind.template_flaws(template, frozenset(record.scopes)):
-        yield Fault(("template", *flaw.path), flaw.message, flaw.remedy)
+    traits = kind.traits
+    if not faults:
+        template: msgspec.Struct = typing.convert(node, kind.template)
+        flaws = list(_flaws(record, kind, template, options))
+        yield from (Fault(("template", *f.path), f.message, f.remedy) for f in flaws)
+        if isinstance(kind, Fitted) and not flaws:
+            traits = kind.traits_of(options, template)
+    yield from _time_faults(record, traits)
+
+
+def _flaws(
+    record: CapabilityRecord, kind: Kind, template: msgspec.Struct, options: msgspec.Struct
+) -> Iterator[Flaw]:
+    yield from kind.template_flaws(template, frozenset(record.scopes))
+    if isinstance(kind, Fitted):
+        yield from kind.fit_flaws(options, template)
+
+
+def _time_faults(record: CapabilityRecord, traits: Traits) -> Iterator[Fault]:
+    shortest = -(-traits.shortest_ttl_ms // 1000)
+    if record.default_ttl_seconds < shortest:
+        yield Fault(
+            ("default_ttl_seconds",), f"{record.backend} lives {shortest} s at least", "write more"
+        )
+    if traits.revocable is Revocable.NEVER and record.max_ttl_seconds > 3600:  # noqa: PLR2004
+        yield Fault(
+            ("max_ttl_seconds",), "above an hour, and nobody could take it back", "write less"
+        )
+    if _is_too_long(record, traits):
+        message = f"{record.backend} lives {traits.longest_ttl_ms // 1000} s at most there"
+        yield Fault(("max_ttl_seconds",), message, "write less")
+
+
+def _is_too_long(record: CapabilityRecord, traits: Traits) -> bool:
+    return 0 < traits.longest_ttl_ms < record.max_ttl_seconds * 1000
 
 
 def _template(root: Node | None, index: int) -> Node | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from backends.contract import AccessToken
+from backends.access_token import AccessToken
 from backends.jwt import access_token_claims
 from broker.client.keys import FixedKeys, parse_key_set
 from broker.client.liveness import OfflineLiveness

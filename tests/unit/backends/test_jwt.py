@@ -1,6 +1,6 @@
 import pytest
 
-from backends.contract import AccessToken, actor_chain
+from backends.access_token import AccessToken, actor_chain
 from backends.jwt import access_token_claims
 
 PLAIN = {

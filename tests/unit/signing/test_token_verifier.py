@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from backends.contract import AccessToken
+from backends.access_token import AccessToken
 from backends.jwt import access_token_claims
 from broker import base64url
 from broker.attestation.reasons import Reason

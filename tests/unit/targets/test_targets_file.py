@@ -1,21 +1,18 @@
 """Targets and the capabilities that name them: every fault with file, line and remedy."""
 
-import shutil
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from broker.cli.main import main
-from broker.errors import ConfigurationError, LocatedFault
+from broker.errors import ConfigurationError
 from broker.governance.bundle import Bundle
-from broker.settings.load import Reading, load_document
+from broker.settings.load import load_document
 from broker.settings.settings import Settings
-from broker.targets.capabilities import check_targets
 from broker.targets.settings import load_targets
 from tests.fakes.policy import CONFIG
+from tests.fakes.target_files import Files
 
 TARGET: dict[str, Any] = {
     "name": "orders-db",
@@ -35,38 +32,10 @@ CAPABILITY: dict[str, Any] = {
 }
 
 
-class Files:
-    """The shipped configuration with one target and one capability at it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "config"
-        shutil.copytree(CONFIG, self.folder)
-        broker = self.folder / "broker.yaml"
-        broker.write_text(broker.read_text() + "\ntargets: targets.yaml\n")
-        self.target, self.capability = deepcopy(TARGET), deepcopy(CAPABILITY)
-
-    def write(self) -> Settings:
-        """Write both down; return the settings."""
-        targets = yaml.safe_dump({"targets": [self.target]}, sort_keys=False)
-        (self.folder / "targets.yaml").write_text(targets)
-        file = self.folder / "capabilities.yaml"
-        document = yaml.safe_load((CONFIG / "capabilities.yaml").read_text())
-        document["capabilities"].append(self.capability)
-        file.write_text(yaml.safe_dump(document, sort_keys=False))
-        return load_document(self.folder / "broker.yaml", Settings)
-
-    def faults(self) -> list[LocatedFault]:
-        """Check everything as `broker config check` does."""
-        settings, reading = self.write(), Reading()
-        bundle = Bundle.read(settings.bundle, reading)
-        check_targets(settings, bundle.document if bundle else None, reading)
-        return list(reading.faults)
-
-
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     """Files without a fault."""
-    return Files(tmp_path)
+    return Files(tmp_path, TARGET, CAPABILITY)
 
 
 def test_what_is_right_has_no_fault(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
