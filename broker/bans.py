@@ -21,6 +21,7 @@ from broker.faultpoints import FaultPoints
 from broker.list_writer import ListWriter, Tools
 from broker.model.ban import ListName
 from broker.model.lease import LeaseSpec
+from broker.model.target import TargetRef
 from broker.places import Places
 from broker.store.death_ledger import Dying
 from broker.store.ledger import Ledger
@@ -160,8 +161,8 @@ async def _looked(writer: ListWriter, name: ListName) -> None:
 
 def place_of(spec: LeaseSpec) -> Place:
     """Say where a credential is found."""
-    identity = spec.target.identity if spec.target is not None else ""
-    return Place(locator=spec.locator, identity=identity)
+    at = spec.target or TargetRef("", "")
+    return Place(locator=spec.locator, identity=at.identity, probe=at.probe)
 
 
 def _list_of(target: Target, lists: DenyLists, place: Place) -> tuple[Ban, ListName]:

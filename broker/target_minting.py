@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from backends.contract import Deadline, Minted, Place, Wish
 from backends.errors import BackendError, NotMintedError, Trouble
 from broker import kinds
-from broker.bans import Bans
+from broker.bans import Bans, place_of
 from broker.errors import (
     BrokerError,
     ConfigurationError,
@@ -34,7 +34,7 @@ from broker.killing import Killer
 from broker.model.capability import Capability
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.requests import IssuedCredential
-from broker.model.target import TargetRef
+from broker.model.target import DeathState, TargetRef
 from broker.secret import Secret
 from broker.store.lease_ledger import LeaseLedger, NewLease
 from broker.targets.target import Target
@@ -85,13 +85,15 @@ class TargetMinting:
             place = await target.locate(wish, deadline)
         except BackendError as error:
             raise _refused(capability, error) from None
-        lease = await self._reserve(_placed(new, target, place), capability, limits)
+        lease = await self._reserve(_placed(new, target, place), target, capability, limits)
         self._faults.reach("mint.reserved")
         minted = await self._mint(target, lease, wish, deadline, new)
         words = {name: Secret(word) for name, word in minted.words.items()}
         return IssuedCredential(replace(lease, state=LeaseState.ACTIVE), words)
 
-    async def _reserve(self, new: NewLease, capability: Capability, limits: Quotas) -> Lease:
+    async def _reserve(
+        self, new: NewLease, target: Target, capability: Capability, limits: Quotas
+    ) -> Lease:
         """Reserve; what the key made before is killed first."""
         for _ in range(_REPEATS):
             lease = await self._granting.reserve(new, limits)
@@ -99,16 +101,25 @@ class TargetMinting:
                 return lease
             former = lease.spec
             await self._granting.end_former(former)
-            if not await self._killer.kill(former.id):
+            is_dead = await self._killer.kill(former.id)
+            if not is_dead and not await self._is_refused(target, former):
                 raise _failed(capability, "what this key made before is not dead yet")
             await self._leases.forget_key(new.key, former.id)
         raise _failed(capability, "several requests have the same key")
+
+    async def _is_refused(self, target: Target, former: LeaseSpec) -> bool:
+        """Tell whether its target's list refuses a credential, where nobody can know more."""
+        lists = target.lists
+        if lists is None or lists.is_probed(place_of(former)):
+            return False
+        death = (await self._leases.view(former.id)).death
+        return death is not None and death.state is DeathState.ACCEPTED
 
     async def _mint(
         self, target: Target, lease: Lease, wish: Wish, deadline: Deadline, new: NewLease
     ) -> Minted:
         spec = lease.spec
-        place = Place(locator=spec.locator, identity=_identity(spec))
+        place = place_of(spec)
         try:
             await self._enter(target, spec)
             minted = await target.mint(wish, place, lease.expires_at_ms, deadline)
@@ -187,13 +198,9 @@ def _wish(spec: LeaseSpec, capability: Capability) -> Wish:
 
 
 def _placed(new: NewLease, target: Target, place: Place) -> NewLease:
-    at = TargetRef(target.name, place.identity)
+    at = TargetRef(target.name, place.identity, place.probe)
     spec = replace(new.spec, locator=place.locator, target=at)
     return replace(new, spec=spec, state=LeaseState.RESERVED, minting_ms=target.minting_ms)
-
-
-def _identity(spec: LeaseSpec) -> str:
-    return spec.target.identity if spec.target is not None else ""
 
 
 def _failed(capability: Capability, why: str) -> IssuanceError:

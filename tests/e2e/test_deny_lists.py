@@ -233,6 +233,20 @@ async def test_a_task_killed_while_its_mint_is_under_way_has_no_living_session(
     assert all(target.refuses(name) for name in target.names)
 
 
+async def test_a_repeat_has_the_first_refused(
+    lists_world: ToyWorld, targets: list[ListTarget]
+) -> None:
+    """Where nobody can try, the list's own word is enough (I10)."""
+    world, (target, _) = lists_world, targets
+    task = await world.toy_task("yard-1")
+
+    first = await world.issue(task, key="k", **ONE)
+    second = await world.issue(task, key="k", **ONE)
+
+    assert enter(target, first["secret"]) is None
+    assert enter(target, second["secret"]) is not None
+
+
 async def test_a_full_list_is_cut_off_and_the_collateral_ends_first(
     lists_world: ToyWorld, targets: list[ListTarget]
 ) -> None:
