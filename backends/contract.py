@@ -13,9 +13,12 @@ The life of a credential::
 - **The place is known first.** ``locate`` names the credential before it exists; whatever it leaves
   at the target without a mint dies by itself within :data:`UNMINTED_MS`.
 - **Called twice**: ``locate`` names the same place; ``mint`` of what exists raises, and leaves it
-  as it is; ``revoke`` of what is gone says that it is gone.
-- **Cancelled, or out of time**: the broker stops waiting, the call may go on. So a mint asks
-  ``deadline.require()`` before each step that makes something, and makes nothing after it.
+  as it is; ``renew`` to the same instant prolongs no further; ``revoke`` of what is gone says that
+  it is gone.
+- **Cancelled, or out of time**: the broker stops waiting, the call may go on. So a mint or renewal
+  asks ``deadline.require()`` before each step that makes or prolongs something, and does nothing
+  after it.
+- **Gone stays gone**: ``renew`` brings nothing back, however it races with ``revoke``.
 - **Outcome unknown**: any error of ``mint`` but :class:`~backends.errors.NotMintedError` means that
   the credential may exist. The broker treats it as minted and has it revoked, so ``revoke`` must
   also end a mint of that place that is still under way at the target.
@@ -205,10 +208,17 @@ class Backend(Protocol):
         ...
 
     def renew(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
-        """Prolong it in its place; what was delivered before may die. Only if ``renewable``.
+        """Prolong it in its place, to die at an instant or before. Only if ``renewable``.
+
+        The broker's ledger covers that instant already, and has one renewal of a place under way
+        at a time. Words that are returned take the place of what was delivered, which is refused
+        from then on; without words what was delivered goes on. A repeat, whose answer may have been
+        lost, names the same instant again.
 
         Raises:
-            BackendError: it may have been prolonged.
+            NotMintedError: for certain it was not prolonged, and will not be.
+            OtherTargetError: this is another target.
+            BackendError: it may have been prolonged, or there is none.
         """
         ...
 

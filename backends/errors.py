@@ -40,7 +40,7 @@ class BackendError(Exception):
 
 
 class NotMintedError(BackendError):
-    """For certain: nothing was minted and nothing will be. Where in doubt, raise another."""
+    """For certain: nothing was minted or prolonged, and will not be. In doubt, raise another."""
 
 
 class OtherTargetError(BackendError):

@@ -21,10 +21,10 @@ from broker.faultpoints import FaultPoints
 from broker.list_writer import ListWriter, Tools
 from broker.model.ban import ListName
 from broker.model.lease import LeaseSpec
-from broker.model.target import TargetRef
 from broker.places import Places
 from broker.store.death_ledger import Dying
 from broker.store.ledger import Ledger
+from broker.target_wishes import place_of
 from broker.targets.target import Target
 from broker.targets.targets import Targets
 
@@ -157,12 +157,6 @@ async def _looked(writer: ListWriter, name: ListName) -> None:
         await writer.bring(None)
     except (BackendError, BrokerError) as error:
         _log.warning("deny-list-not-looked-after", target=name.target, at=name.at, why=str(error))
-
-
-def place_of(spec: LeaseSpec) -> Place:
-    """Say where a credential is found."""
-    at = spec.target or TargetRef("", "")
-    return Place(locator=spec.locator, identity=at.identity, probe=at.probe)
 
 
 def _list_of(target: Target, lists: DenyLists, place: Place) -> tuple[Ban, ListName]:

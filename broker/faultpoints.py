@@ -18,6 +18,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "issue": ("decided", "spent", "granted", "signed"),
     "mint": ("reserved", "minted", "activated"),
     "kill": ("done", "noted"),
+    "prolong": ("granted", "done", "noted"),
     "ban": ("listed", "written", "laid", "swept"),
     "renew": ("decided", "granted", "signed"),
     "give-back": ("written", "freed"),
@@ -30,8 +31,8 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 ``decided``: policy has answered. ``spent``: evidence is used up, where it serves once. ``written``,
 ``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
-credential exists. ``done``: its target has killed it. ``swept``: whoever lives and is hit by a
-cut-off of a list has been ended.
+credential exists. ``done``: its target has killed or prolonged it. ``swept``: whoever lives and is
+hit by a cut-off of a list has been ended.
 ``appended``: it is in the feed log.
 """
 

@@ -2,7 +2,7 @@
 
     task ─ own it? ─ within its ceiling? ─ decide ─ attenuate, bind to a key
          ─ use evidence up where policy says so ─ grant (ledger and quotas) ─ sign
-                                                ─ or mint at its target (``target_minting``)
+                               ─ or mint or renew at its target (``target_minting``, ``prolonging``)
 
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.
@@ -19,7 +19,6 @@ from broker.errors import (
     AccessDeniedError,
     BindingRequiredError,
     InvalidRequestError,
-    LeaseNotRenewableError,
     NotFoundError,
 )
 from broker.faultpoints import FaultPoints
@@ -37,7 +36,9 @@ from broker.model.requests import IssueCredential, IssuedCredential
 from broker.model.task import TaskSpec
 from broker.ownership import require_holder, require_owner
 from broker.policy.query import Query
+from broker.prolonging import Prolonging
 from broker.questions import about_issue, about_renewal
+from broker.renewability import capability_of, renewable
 from broker.single_use import SingleUse
 from broker.store.evidence_ledger import Use
 from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
@@ -57,6 +58,7 @@ class Issuance:
         judgement: Judgement,
         minting: Minting,
         at_targets: TargetMinting,
+        prolonging: Prolonging,
         single_use: SingleUse,
         ids: IdFactory,
         faults: FaultPoints,
@@ -68,6 +70,7 @@ class Issuance:
         self._judgement = judgement
         self._minting = minting
         self._at_targets = at_targets
+        self._prolonging = prolonging
         self._single_use = single_use
         self._ids = ids
         self._faults = faults
@@ -111,7 +114,7 @@ class Issuance:
         *,
         use: Use,
     ) -> IssuedCredential:
-        capability = _capability(published, request.capability, spec.tenant)
+        capability = capability_of(published, request.capability, spec.tenant)
         if capability is None:
             raise InvalidRequestError("no such capability in this tenant", field="capability")
         query = about_issue(caller, spec, capability, request)
@@ -251,13 +254,14 @@ class Issuance:
     async def renew(
         self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
     ) -> IssuedCredential:
-        """Prolong a credential by a new token.
+        """Prolong a credential: by a new token, or in its place at its target.
 
         The full check again, on the same identity, and never beyond the first maximum.
 
         Raises:
             NotFoundError: no such credential, or another instance's.
-            LeaseNotRenewableError: its capability forbids it, or it would not live longer.
+            LeaseNotRenewableError: its kind or capability forbids it, or it would not live longer.
+            IssuanceError: its target did not prolong it, or nobody knows.
             BindingRequiredError: it is bound to a key that this request does not prove.
             AccessDeniedError, EvidenceUsedError, TaskClosedError, UnavailableError: as for
                 :meth:`issue`.
@@ -285,7 +289,9 @@ class Issuance:
         spec = await self._tree.spec(held.spec.task)
         if spec is None:
             raise NotFoundError("no such credential")
-        capability = _renewable(published, held)
+        capability = renewable(published, held)
+        if held.spec.target is not None:
+            self._prolonging.require_renewable(held, capability)
         query = about_renewal(caller, spec, capability, held.spec, ttl_ms)
         await self._check_scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
@@ -307,6 +313,8 @@ class Issuance:
             key_id=signer.key_id,
             manifest=signer.manifest,
         )
+        if held.spec.target is not None:
+            return await self._prolonged(held, renewal, capability, published)
         lease = await self._granting.renew(held, renewal, published.quotas)
         self._faults.reach("renew.granted")
         self._told(held.spec.id)
@@ -314,28 +322,15 @@ class Issuance:
         self._faults.reach("renew.signed")
         return issued
 
+    async def _prolonged(
+        self, held: Lease, renewal: Renewal, capability: Capability, published: Published
+    ) -> IssuedCredential:
+        try:
+            return await self._prolonging.renew(held, renewal, capability, published.quotas)
+        finally:
+            self._told(held.spec.id)
+
 
 def _asked(caller: Principal, request: object) -> object:
     """Return what an idempotency key stands for: with a proof also the key that is asked for."""
     return request if caller.proven.dpop is None else (request, caller.proven.dpop)
-
-
-def _capability(published: Published, name: str, tenant: str) -> Capability | None:
-    """Find a capability; absent and another tenant's look the same (I16)."""
-    capability = published.capabilities.get(name)
-    return capability if capability is not None and tenant in capability.tenants else None
-
-
-def _renewable(published: Published, held: Lease) -> Capability:
-    """Find the capability of a lease that may be renewed.
-
-    Raises:
-        LeaseNotRenewableError: it is gone or forbids that, or has another audience by now: policy
-            would judge the one audience, and the token would be for the other.
-    """
-    capability = _capability(published, held.spec.capability, held.spec.tenant)
-    if capability is None or not capability.renewable:
-        raise LeaseNotRenewableError("this capability is not renewable")
-    if capability.audience != held.spec.audience:
-        raise LeaseNotRenewableError("this capability is for another audience by now")
-    return capability

@@ -4,6 +4,8 @@
   worker only begins what is due and comes back: a target that hangs delays no other work.
 - What was never activated may still be on its way: that its target does not know it counts only
   once minting has had its time.
+- While a renewal may be under way at the target, nothing is called confirmed: it is looked at once
+  more when that has surely ended.
 - Retried with growing pauses, without end. Being overdue raises an alarm, and ends nothing.
 - Nobody asks policy, facts or keys (I5).
 """
@@ -16,7 +18,7 @@ import structlog
 
 from backends.contract import Death, Revocable, SelfExpiry, Traits
 from backends.errors import BackendError, Trouble
-from broker.bans import Bans, place_of
+from broker.bans import Bans
 from broker.errors import StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, parse_lease_id
@@ -26,6 +28,7 @@ from broker.places import Places
 from broker.store.death_ledger import DeathLedger, Dying, Note, Noted
 from broker.store.due_queue import Work
 from broker.store.lease_ledger import LeaseLedger
+from broker.target_wishes import place_of
 from broker.targets.target import Target
 from broker.targets.targets import Targets
 
@@ -167,8 +170,9 @@ class Killer:
         self._faults.reach("kill.done")
         if death is Death.ACCEPTED:
             return _accepted(found, target, pause_ms)
-        if death is Death.ABSENT and _is_early(found, target, now_ms):
-            return _Achieved(DeathState.ACCEPTED, again_at_ms=_sure_at_ms(found, target))
+        sure_at_ms = _sure_at_ms(found, target, death)
+        if sure_at_ms > max(found.ended_at_ms, now_ms):  # only instants of the ledger are compared
+            return _Achieved(DeathState.ACCEPTED, again_at_ms=sure_at_ms)
         return _Achieved(DeathState.CONFIRMED)
 
     async def _order(self, target: Target, found: Dying) -> Death:
@@ -202,15 +206,14 @@ def _alarm(found: Dying, achieved: _Achieved, target: str, late_ms: int) -> None
     )
 
 
-def _is_early(found: Dying, target: Target, now_ms: int) -> bool:
-    """Tell whether a lease's absence says nothing yet. Only instants of the ledger are compared."""
-    passed = max(found.ended_at_ms, now_ms)
-    return not found.was_active and passed < _sure_at_ms(found, target)
+def _sure_at_ms(found: Dying, target: Target, death: Death) -> int:
+    """Return when neither a mint nor a renewal can take effect any more; 0: already.
 
-
-def _sure_at_ms(found: Dying, target: Target) -> int:
-    """Return when a mint can take effect no more."""
-    return found.issued_at_ms + target.minting_ms
+    What was never activated may still be on its way, so its absence says nothing before that.
+    """
+    is_unknown = death is Death.ABSENT and not found.was_active
+    minted_at_ms = found.issued_at_ms + target.minting_ms if is_unknown else 0
+    return max(minted_at_ms, found.renewing_until_ms)
 
 
 def _note(achieved: _Achieved, target: Target | None) -> Note:

@@ -18,15 +18,8 @@ from msgspec.structs import replace
 
 from backends.contract import Deadline, Minted, Place, Wish
 from backends.errors import BackendError, NotMintedError, Trouble
-from broker import kinds
-from broker.bans import Bans, place_of
-from broker.errors import (
-    BrokerError,
-    ConfigurationError,
-    IssuanceError,
-    StoreUnavailableError,
-    TargetBusyError,
-)
+from broker.bans import Bans
+from broker.errors import BrokerError, StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.governance.published import Quotas
 from broker.granting import Granting
@@ -37,6 +30,14 @@ from broker.model.requests import IssuedCredential
 from broker.model.target import DeathState, TargetRef
 from broker.secret import Secret
 from broker.store.lease_ledger import LeaseLedger, NewLease
+from broker.target_wishes import (
+    digest_of,
+    failed,
+    place_of,
+    refused,
+    refused_at,
+    wish_of,
+)
 from broker.targets.target import Target
 from broker.targets.targets import Targets
 
@@ -79,13 +80,15 @@ class TargetMinting:
         """
         target = self._targets.find(capability.target, capability.backend)
         if target is None:
-            raise _failed(capability, "this broker does not have that target")
-        wish, deadline = _wish(new.spec, capability), target.deadline()
+            raise failed(capability, "this broker does not have that target")
+        wish, deadline = wish_of(new.spec, capability), target.deadline()
         try:
             place = await target.locate(wish, deadline)
         except BackendError as error:
-            raise _refused(capability, error) from None
-        lease = await self._reserve(_placed(new, target, place), target, capability, limits)
+            raise refused(capability, error) from None
+        lease = await self._reserve(
+            _placed(new, target, place, capability), target, capability, limits
+        )
         self._faults.reach("mint.reserved")
         minted = await self._mint(target, lease, wish, deadline, new)
         words = {name: Secret(word) for name, word in minted.words.items()}
@@ -103,9 +106,9 @@ class TargetMinting:
             await self._granting.end_former(former)
             is_dead = await self._killer.kill(former.id)
             if not is_dead and not await self._is_refused(target, former):
-                raise _failed(capability, "what this key made before is not dead yet")
+                raise failed(capability, "what this key made before is not dead yet")
             await self._leases.forget_key(new.key, former.id)
-        raise _failed(capability, "several requests have the same key")
+        raise failed(capability, "several requests have the same key")
 
     async def _is_refused(self, target: Target, former: LeaseSpec) -> bool:
         """Tell whether its target's list refuses a credential, where nobody can know more."""
@@ -128,10 +131,10 @@ class TargetMinting:
             self._faults.reach("mint.activated")
         except NotMintedError as error:
             await self._abandon(new, lease, is_nothing=True)
-            raise _refused_at(spec, error) from None
+            raise refused_at(spec, "mint-failed", error) from None
         except BackendError as error:
             await self._abandon(new, lease)
-            raise _refused_at(spec, error) from None
+            raise refused_at(spec, "mint-failed", error) from None
         except BrokerError:
             await self._abandon(new, lease)
             raise
@@ -177,45 +180,12 @@ class TargetMinting:
         task.add_done_callback(self._later.discard)
 
 
-def _wish(spec: LeaseSpec, capability: Capability) -> Wish:
-    try:
-        kind = kinds.find(capability.backend)
-        if kind is None:
-            raise _failed(capability, "this broker does not have that kind")
-        template = kinds.read_template(kind, capability.template or "{}")
-    except ConfigurationError as error:
-        raise _failed(capability, str(error)) from error
-    return Wish(
-        lease=spec.id,
-        task=spec.task,
-        tenant=spec.tenant,
-        agent=spec.agent,
-        capability=spec.capability,
-        on_behalf_of=spec.on_behalf_of,
-        scopes=spec.scopes,
-        template=template,
+def _placed(new: NewLease, target: Target, place: Place, capability: Capability) -> NewLease:
+    spec = replace(
+        new.spec,
+        locator=place.locator,
+        target=TargetRef(target.name, place.identity, place.probe),
+        renewable=new.spec.renewable and target.traits.renewable,
+        template=digest_of(capability),
     )
-
-
-def _placed(new: NewLease, target: Target, place: Place) -> NewLease:
-    at = TargetRef(target.name, place.identity, place.probe)
-    spec = replace(new.spec, locator=place.locator, target=at)
     return replace(new, spec=spec, state=LeaseState.RESERVED, minting_ms=target.minting_ms)
-
-
-def _failed(capability: Capability, why: str) -> IssuanceError:
-    return IssuanceError(f"target {capability.target}, capability {capability.name}: {why}")
-
-
-def _refused(capability: Capability, error: BackendError) -> IssuanceError:
-    return TargetBusyError(
-        f"target {capability.target}, capability {capability.name}: {error.trouble.value}"
-    )
-
-
-def _refused_at(spec: LeaseSpec, error: BackendError) -> IssuanceError:
-    name = spec.target.name if spec.target is not None else ""
-    _log.warning(
-        "mint-failed", target=name, capability=spec.capability, credential=spec.id, error=str(error)
-    )
-    return IssuanceError(f"target {name}, capability {spec.capability}: {error.trouble.value}")

@@ -25,6 +25,7 @@ from broker.order_list import OrderList
 from broker.order_walk import OrderWalk
 from broker.places import Places
 from broker.populations import Populations
+from broker.prolonging import Prolonging
 from broker.reaper import Claims, News, Reaper, Worker
 from broker.receipts import Receipts
 from broker.replica import Replica
@@ -201,6 +202,13 @@ def _issuance(
             granting=granting,
             killer=killer,
             bans=bans,
+            faults=parts.faults,
+        ),
+        prolonging=Prolonging(
+            targets=parts.targets,
+            granting=granting,
+            ledger=ledger.prolonging,
+            killer=killer,
             faults=parts.faults,
         ),
         judgement=judgement,

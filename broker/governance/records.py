@@ -139,8 +139,7 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             default_ttl_ms=self.default_ttl_seconds * 1000,
             tenants=frozenset(self.tenants),
             data_class=self.data_class or "",
-            # What lives at a target is not prolonged yet: ask for another one.
-            renewable=self.renewable and not self.target_name,
+            renewable=self.renewable,
             target=self.target_name,
             template=_written(self.template),
         )

@@ -275,7 +275,7 @@ def _lease(value: Lease) -> Json:
             "generation": value.generation,
             "renewable": spec.renewable
             and value.is_alive
-            and value.expires_at_ms < value.max_expires_at_ms,
+            and (value.sure_until_ms or value.expires_at_ms) < value.max_expires_at_ms,
         }
     )
 

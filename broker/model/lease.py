@@ -51,6 +51,8 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """The key that its tokens are bound to, if any."""
     target: TargetRef | None = None
     """Where it lives, if it is no token of ours; ``locator`` is its name there."""
+    template: str = ""
+    """With a target: a digest of the template that it was made from."""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -76,6 +78,9 @@ class Lease(msgspec.Struct, frozen=True):
     """False when the ledger's clock and the broker's disagreed: then age says nothing."""
     death: TargetDeath | None = None
     """How far its death at its target has come; None while it has not ended, or without one."""
+    sure_until_ms: int = 0
+    """With a target: until when it is sure to live there. ``expires_at_ms`` covers whatever the
+    target was ever asked for, also where nobody knows what came of it."""
     passed_ms: int = 0
     """An instant that has surely passed: ``judged_at_ms``, or if that is not sure the broker's own
     time where it is earlier."""

@@ -5,6 +5,7 @@ has become of everything else.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from broker.ids import IdFactory, LeaseId
 from broker.model.lease import LeaseSpec, LeaseState
@@ -14,6 +15,11 @@ from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.limits import Limits
 from broker.store.link import Link
+
+_FIELDS: Final = (
+    *("spec", "state", "issued", "expires", "ended", "ended_by", "was", "death"),
+    "renewing",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class Dying:
     ended_by: str
     was_active: bool
     death: TargetDeath | None
+    renewing_until_ms: int = 0
+    """Until when a renewal may be under way at its target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +96,9 @@ class DeathLedger:
         Raises:
             UnreadableRecordError: its record is none of ours.
         """
-        fields = ("spec", "state", "issued", "expires", "ended", "ended_by", "was", "death")
-        found = await self._link.read("HMGET", self._keys.of(lease).lease(lease), *fields)
-        spec, state, issued, expires, ended, ended_by, was, death = found
+        key = self._keys.of(lease).lease(lease)
+        found = await self._link.read("HMGET", key, *_FIELDS)
+        spec, state, issued, expires, ended, ended_by, was, death, renewing = found
         if not spec or not state:
             return None
         with codec.reading("a lease in the ledger"):
@@ -106,6 +114,7 @@ class DeathLedger:
                 ended_by=ended_by or "",
                 was_active=LeaseState.ACTIVE in (was, state),
                 death=TargetDeath.parse(death) if death else None,
+                renewing_until_ms=int(renewing or 0),
             )
 
     async def note(self, lease: LeaseId, note: Note) -> Noted:

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from broker.errors import NotFoundError
 from broker.ids import IdFactory, LeaseId, TaskId
 from broker.model.lease import Lease, LeaseSpec, LeaseState
-from broker.model.target import TargetDeath
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.in_order import Entry, read_on
 from broker.store.keyspace import Keyspace
+from broker.store.lease_replies import Granted, granted, lease_seen
 from broker.store.limits import Limits
-from broker.store.link import Link, Reply
+from broker.store.link import Link
 from broker.store.paths import Paths
 from broker.store.refusals import accept
 
@@ -57,21 +57,8 @@ class Renewal(msgspec.Struct, frozen=True):
     digest: str
     key_id: str
     manifest: int = 0
-
-
-class Granted(msgspec.Struct, frozen=True):
-    """The dates that the ledger has set, to be signed exactly, by the key ``key_id``.
-
-    ``is_new`` is false for the repeat of an idempotent request.
-    """
-
-    lease: LeaseId
-    generation: int
-    issued_at_ms: int
-    expires_at_ms: int
-    max_expires_at_ms: int
-    key_id: str
-    is_new: bool
+    minting_ms: int = 0
+    """With a target: for how long the one renewal that it is asked for may be under way."""
 
 
 class LeaseLedger:
@@ -116,7 +103,7 @@ class LeaseLedger:
             bucket.index("issuer", spec.evidence_issuer),
             *bucket.path(spec.path),
         ]
-        return _granted(await self._link.run(scripts.LEASE_GRANT, keys, self._grant_args(new)))
+        return granted(await self._link.run(scripts.LEASE_GRANT, keys, self._grant_args(new)))
 
     def _grant_args(self, new: NewLease) -> list[str | int]:
         spec = new.spec
@@ -165,7 +152,8 @@ class LeaseLedger:
         """Add a generation.
 
         Raises:
-            LeaseNotRenewableError: it would not live longer.
+            LeaseNotRenewableError: it would not live longer, or this was renewed since.
+            TargetBusyError: its target is being asked for another renewal.
             TaskClosedError, NotFoundError, StaleFactsError, IdempotencyConflictError,
             UnavailableError: as for :meth:`grant`.
         """
@@ -178,7 +166,7 @@ class LeaseLedger:
             bucket.idempotency(renewal.key or "none"),
             *bucket.path(spec.path),
         ]
-        return _granted(
+        return granted(
             await self._link.run(scripts.LEASE_RENEW, keys, self._renew_args(spec, renewal))
         )
 
@@ -205,6 +193,7 @@ class LeaseLedger:
             codec.encode(detail),
             *self._bounds.around_now(),
             renewal.manifest,
+            renewal.minting_ms,
         ]
 
     async def view(
@@ -225,7 +214,7 @@ class LeaseLedger:
         keys = [bucket.meta, bucket.cuts, bucket.lease(lease), *bucket.path(path)]
         earliest, latest = self._bounds.around_now()
         reply = await self._link.run(scripts.LEASE_VIEW, keys, [" ".join(path), key_id])
-        seen = _lease(reply)
+        seen = lease_seen(reply)
         if earliest <= seen.judged_at_ms <= latest:
             return seen
         passed_ms = min(seen.judged_at_ms, self._bounds.clock.now_ms())
@@ -295,53 +284,3 @@ class LeaseLedger:
         key = self._keys.of(task).leases(task)
         found = await self._link.read("ZRANGE", key, after, after + limit - 1)
         return [LeaseId(name) for name in found], after + limit if len(found) == limit else 0
-
-
-def _granted(reply: Reply) -> Granted:
-    status, lease, generation, issued, expires, most, key_id = accept(reply)
-    return Granted(
-        LeaseId(lease),
-        int(generation),
-        int(issued),
-        int(expires),
-        int(most),
-        key_id,
-        is_new=status == "ok",
-    )
-
-
-def _lease(reply: Reply) -> Lease:
-    (
-        now,
-        ended,
-        spec,
-        state,
-        generation,
-        issued,
-        expires,
-        most,
-        ended_at,
-        ended_by,
-        end_n,
-        key_id,
-        _renewed,
-        death,
-    ) = reply
-    if spec is None or ended == "absent":
-        raise NotFoundError("not in the ledger")
-    with codec.reading("a lease in the ledger"):
-        return Lease(
-            spec=replace(codec.lease_spec(spec), key_id=key_id),
-            state=LeaseState(state),
-            is_alive=not ended,
-            generation=int(generation),
-            issued_at_ms=int(issued),
-            expires_at_ms=int(expires),
-            max_expires_at_ms=int(most),
-            ended_at_ms=int(ended_at or 0),
-            ended_by=ended_by or ended or "",
-            end_number=int(end_n or 0),
-            judged_at_ms=int(now),
-            passed_ms=int(now),
-            death=TargetDeath.parse(death) if death else None,
-        )

@@ -12,6 +12,7 @@ from broker.errors import (
     QuotaExceededError,
     StaleFactsError,
     StoreUnavailableError,
+    TargetBusyError,
     TaskClosedError,
     UnavailableError,
 )
@@ -29,6 +30,8 @@ _REFUSALS: Final[dict[str, BrokerError]] = {
     ),
     "too-short": AccessDeniedError("no-time-left"),
     "not-renewable": LeaseNotRenewableError("renewing would not prolong it"),
+    "renewed-since": LeaseNotRenewableError("it was renewed again since: use what that brought"),
+    "renewing": TargetBusyError("another renewal of this credential is under way"),
 }
 
 

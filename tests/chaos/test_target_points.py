@@ -16,7 +16,7 @@ from broker.client.api_errors import ApiError
 from broker.client.errors import BrokerUnreachableError
 from broker.client.results import Ceiling, IssuedCredential, Receipt
 from tests.chaos.cast import Cast, unique
-from tests.chaos.target_cases import KILLING, MINTING
+from tests.chaos.target_cases import KILLING, MINTING, PROLONGING
 from tests.chaos.world import open_world
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.toy_kind import enter, install
@@ -58,13 +58,33 @@ class Yard:
         await eventually_true(given, "a toy")
         return issued[0]
 
-    async def die_at(self, point: str, task: str, key: str) -> None:
-        """Let a broker die there while it issues or, at the points of killing, ends the task."""
+    async def renew(self, credential: str, key: str) -> IssuedCredential:
+        """Ask for more time."""
+        return await self.cast.agent.client.credentials.renew(
+            credential, ttl_seconds=600, idempotency_key=key
+        )
+
+    async def renew_at_last(self, credential: str, key: str) -> IssuedCredential:
+        """Ask again and again, as a client does whose answer was lost."""
+        renewed: list[IssuedCredential] = []
+
+        async def given() -> bool:
+            with suppress(ApiError):
+                renewed.append(await self.renew(credential, key))
+            return bool(renewed)
+
+        await eventually_true(given, "a renewed toy")
+        return renewed[0]
+
+    async def die_at(self, point: str, task: str, key: str, credential: str = "") -> None:
+        """Let a broker die there while it issues, renews or, at those of killing, ends the task."""
         await self.slot.kill()
         await self.slot.start(armed=point)
         with suppress(BrokerUnreachableError, ApiError):
             if point in MINTING:
                 await self.issue(task, key)
+            elif point in PROLONGING:
+                await self.renew(credential, key)
             else:
                 await self.cast.agent.client.tasks.complete(task)
         assert await self.slot.died() == KILLED, f"it did not die at {point}"
@@ -155,6 +175,30 @@ async def test_a_repeat_gets_the_only_living_one(yard: Yard, point: str) -> None
     words = {name: word.reveal() for name, word in issued.secret.items()}
     assert yard.target.names == {words["username"]}
     assert enter(yard.target, words) is not None
+    await yard.cast.agent.client.tasks.complete(task)
+    await yard.empty()
+    await yard.cast.all_final(task, [issued.id])
+
+
+@pytest.mark.parametrize("point", PROLONGING)
+async def test_the_ledger_covers_a_renewal_that_is_cut_off(yard: Yard, point: str) -> None:
+    """Nothing lives longer than it says; a repeat goes as far, and only what it delivers lives."""
+    task, key = await yard.task(), unique("toy")
+    issued = await yard.issue_at_last(task, unique("toy"))
+
+    await yard.die_at(point, task, key, issued.id)
+    shown = await yard.cast.agent.client.credentials.show(issued.id)
+    (held,) = yard.target.credentials.values()
+    renewed = await yard.renew_at_last(issued.id, key)
+
+    assert shown.expires_at > issued.expires_at
+    assert held["until"] <= shown.expires_at.timestamp() * 1000
+    assert (renewed.generation, renewed.expires_at) == (2, shown.expires_at)
+    words, former = (
+        {name: word.reveal() for name, word in each.secret.items()} for each in (renewed, issued)
+    )
+    assert enter(yard.target, words) is not None
+    assert enter(yard.target, former) is None
     await yard.cast.agent.client.tasks.complete(task)
     await yard.empty()
     await yard.cast.all_final(task, [issued.id])

@@ -1,71 +1,22 @@
 """The ledger holds what has to be killed at a target until it is, over every way to reach Redis."""
 
-from typing import Any
-
 import pytest
 
 from broker.errors import TaskClosedError
-from broker.ids import LeaseId
-from broker.model.lease import LeaseSpec, LeaseState
-from broker.model.target import DeathState, TargetDeath, TargetRef
-from broker.model.task import TaskSpec
-from broker.store.death_ledger import DeathLedger, Note
+from broker.model.target import DeathState
+from broker.store.death_ledger import Note
 from broker.store.link import Link
-from tests.fakes.ledger_kit import MINUTE, LedgerKit
-
-AT = TargetRef("yard", "toy-1")
-
-
-class Kit(LedgerKit):
-    """A ledger, and leases with a target."""
-
-    def __init__(self, link: Link) -> None:
-        super().__init__(link)
-        self.deaths = DeathLedger(link, self.keys, self.ids, self.limits)
-
-    async def reserve(self, task: TaskSpec, **changes: Any) -> LeaseSpec:
-        """Reserve a lease whose credential is to be made within a minute."""
-        new = self.new_lease(
-            task, target=AT, state=LeaseState.RESERVED, minting_ms=MINUTE, **changes
-        )
-        await self.leases.grant(new)
-        return new.spec
-
-    async def active(self, task: TaskSpec) -> LeaseSpec:
-        """Reserve and activate one."""
-        spec = await self.reserve(task)
-        await self.leases.activate(spec, 0)
-        return spec
-
-    async def ended(self, task: TaskSpec, reason: str = "revoked") -> LeaseSpec:
-        """Activate one and end it."""
-        spec = await self.active(task)
-        await self.leases.end([(spec.id, task.id)], reason)
-        return spec
-
-    async def death(self, lease: LeaseId) -> TargetDeath:
-        """Return how far its death has come."""
-        found = await self.deaths.find(lease)
-        assert found is not None
-        assert found.death is not None
-        return found.death
-
-    async def lives_ms(self, lease: LeaseId) -> int:
-        """Return for how long its record is kept; -1: without end."""
-        return int(await self.link.read("PTTL", self.keys.of(lease).lease(lease)))
-
-    async def dying(self, lease: LeaseId) -> list[str]:
-        """Return what waits for its target in its bucket."""
-        return list(await self.link.read("ZRANGE", self.keys.of(lease).dying, 0, -1))
+from tests.fakes.ledger_kit import MINUTE
+from tests.fakes.target_ledger_kit import TargetKit
 
 
 @pytest.fixture
-def kit(link: Link) -> Kit:
+def kit(link: Link) -> TargetKit:
     """A ledger."""
-    return Kit(link)
+    return TargetKit(link)
 
 
-async def test_a_reservation_comes_back_unless_it_is_activated(kit: Kit) -> None:
+async def test_a_reservation_comes_back_unless_it_is_activated(kit: TargetKit) -> None:
     """Whoever minted it may be dead: nobody knows what exists (I1)."""
     task = await kit.open(ttl_ms=50 * MINUTE)
     left, made = await kit.reserve(task), await kit.active(task)
@@ -80,7 +31,7 @@ async def test_a_reservation_comes_back_unless_it_is_activated(kit: Kit) -> None
 
 
 @pytest.mark.parametrize("reason", ["revoked", "given-back", "task-ended", "undone", "replaced"])
-async def test_an_end_is_due_at_the_target_at_once(kit: Kit, reason: str) -> None:
+async def test_an_end_is_due_at_the_target_at_once(kit: TargetKit, reason: str) -> None:
     """And its record is kept, however long that takes."""
     task = await kit.open()
     spec = await kit.ended(task, reason)
@@ -91,7 +42,7 @@ async def test_an_end_is_due_at_the_target_at_once(kit: Kit, reason: str) -> Non
     assert await kit.lives_ms(spec.id) == -1
 
 
-async def test_our_own_tokens_have_nothing_to_be_killed(kit: Kit) -> None:
+async def test_our_own_tokens_have_nothing_to_be_killed(kit: TargetKit) -> None:
     """Their records end by themselves, as ever."""
     task = await kit.open()
     granted = await kit.grant(task)
@@ -102,7 +53,7 @@ async def test_our_own_tokens_have_nothing_to_be_killed(kit: Kit) -> None:
     assert await kit.lives_ms(granted.lease) > 0
 
 
-async def test_what_is_not_dead_yet_comes_back_and_counts_its_tries(kit: Kit) -> None:
+async def test_what_is_not_dead_yet_comes_back_and_counts_its_tries(kit: TargetKit) -> None:
     """When it was said to; whatever is claimed meanwhile."""
     task = await kit.open()
     spec = await kit.ended(task)
@@ -120,7 +71,7 @@ async def test_what_is_not_dead_yet_comes_back_and_counts_its_tries(kit: Kit) ->
     assert f"v:{spec.id}" in due
 
 
-async def test_who_asks_again_and_again_moves_nothing_on(kit: Kit) -> None:
+async def test_who_asks_again_and_again_moves_nothing_on(kit: TargetKit) -> None:
     """An instant to come back at stays where it is."""
     task = await kit.open()
     spec = await kit.ended(task)
@@ -136,7 +87,9 @@ async def test_who_asks_again_and_again_moves_nothing_on(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("state", [DeathState.CONFIRMED, DeathState.EXPIRED])
-async def test_what_is_settled_stays_settled_and_is_told_once(kit: Kit, state: DeathState) -> None:
+async def test_what_is_settled_stays_settled_and_is_told_once(
+    kit: TargetKit, state: DeathState
+) -> None:
     """Then the record may end, and the queue lets it go."""
     task = await kit.open()
     spec = await kit.ended(task)
@@ -154,7 +107,7 @@ async def test_what_is_settled_stays_settled_and_is_told_once(kit: Kit, state: D
     assert await kit.works(task.id) == []
 
 
-async def test_what_lives_is_never_killed(kit: Kit) -> None:
+async def test_what_lives_is_never_killed(kit: TargetKit) -> None:
     """A worker that comes too early finds it alive, and leaves no trace."""
     task = await kit.open()
     spec = await kit.active(task)
@@ -166,7 +119,7 @@ async def test_what_lives_is_never_killed(kit: Kit) -> None:
     assert (await kit.leases.view(spec.id)).death is None
 
 
-async def test_only_activating_takes_a_reservation_off_the_queue(kit: Kit) -> None:
+async def test_only_activating_takes_a_reservation_off_the_queue(kit: TargetKit) -> None:
     """However early somebody looks."""
     task = await kit.open(ttl_ms=50 * MINUTE)
     spec = await kit.reserve(task)
@@ -178,7 +131,7 @@ async def test_only_activating_takes_a_reservation_off_the_queue(kit: Kit) -> No
     assert f"v:{spec.id}" in await kit.works(task.id)
 
 
-async def test_an_end_remembers_whether_the_credential_existed(kit: Kit) -> None:
+async def test_an_end_remembers_whether_the_credential_existed(kit: TargetKit) -> None:
     """The absence of what was never activated says nothing for a while."""
     task = await kit.open()
     made, left = await kit.ended(task), await kit.reserve(task)
@@ -189,7 +142,7 @@ async def test_an_end_remembers_whether_the_credential_existed(kit: Kit) -> None
     assert [each is not None and each.was_active for each in found] == [True, False]
 
 
-async def test_age_ends_the_waiting_only_where_age_kills(kit: Kit) -> None:
+async def test_age_ends_the_waiting_only_where_age_kills(kit: TargetKit) -> None:
     """By the ledger's clock, some time after its expiry."""
     task = await kit.open(ttl_ms=50 * MINUTE)
     lasting, mortal = await kit.ended(task), await kit.ended(task)
@@ -205,7 +158,7 @@ async def test_age_ends_the_waiting_only_where_age_kills(kit: Kit) -> None:
     assert late[0].since_ms >= 10 * MINUTE
 
 
-async def test_a_closed_task_s_reservation_is_never_activated(kit: Kit) -> None:
+async def test_a_closed_task_s_reservation_is_never_activated(kit: TargetKit) -> None:
     """Its end finds it, and has it killed (I4)."""
     task = await kit.open()
     spec = await kit.reserve(task)
@@ -218,7 +171,7 @@ async def test_a_closed_task_s_reservation_is_never_activated(kit: Kit) -> None:
     assert f"v:{spec.id}" in await kit.works(task.id)
 
 
-async def test_killing_outlives_its_task(kit: Kit) -> None:
+async def test_killing_outlives_its_task(kit: TargetKit) -> None:
     """Whatever has become of everything else, the lease's own record is enough."""
     task = await kit.open()
     spec = await kit.ended(task)

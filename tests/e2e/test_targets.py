@@ -243,14 +243,3 @@ async def test_a_repeat_kills_the_first(toys_world: ToyWorld, targets: list[ToyT
     assert other.code == "idempotency-conflict"
     shown = await world.get(AGENT, f"/v1/credentials/{first['id']}")
     assert (shown["ended_by"], shown["target"]) == ("replaced", "yard-1")
-
-
-async def test_it_is_not_prolonged(toys_world: ToyWorld) -> None:
-    """It says so from the beginning."""
-    world = toys_world
-    issued = await world.issue(await world.toy_task("yard-1"), **ONE)
-
-    renewed = await world.post(AGENT, f"/v1/credentials/{issued['id']}/renew")
-
-    assert issued["renewable"] is False
-    assert renewed.code == "credential-not-renewable"

@@ -2,12 +2,13 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from backends.contract import (
     Deadline,
@@ -23,21 +24,31 @@ from backends.contract import (
     Wish,
 )
 from backends.errors import BackendError, NotMintedError, OtherTargetError, Trouble
+from backends.inventory import Found, Listing
 from tests.fakes.toy_target import Request, ToyTarget, ask
 
 TRAITS: Final = Traits(
     revocable=Revocable.AT_ONCE,
     self_expiry=SelfExpiry.FULL,
-    renewable=False,
+    renewable=True,
     shortest_ttl_ms=1_000,
     can_probe=False,
 )
+
+
+EPOCH: Final = "an-epoch"
+"""The ledger's, where a test has none."""
+
+PAGE: Final = 2
+"""Few to a page, so that listings have several."""
 
 
 class ToyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where it listens on the loopback interface."""
 
     port: int
+    keeps: bool = False
+    """Whether renewing leaves the password as it is; else there is a new one."""
 
 
 class ToyTemplate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,9 +60,17 @@ class ToyTemplate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class ToyBackend:
     """One toy target."""
 
-    def __init__(self, options: ToyOptions, traits: Traits = TRAITS) -> None:
+    unrecorded_ms = 0
+
+    def __init__(
+        self,
+        options: ToyOptions,
+        traits: Traits = TRAITS,
+        epoch: Callable[[], str] = lambda: EPOCH,
+    ) -> None:
         self.options = options
         self.traits = traits
+        self.epoch = epoch
 
     def ask(self, op: str, deadline: Deadline, **more: object) -> Request:
         """Ask the target."""
@@ -84,6 +103,7 @@ class ToyBackend:
             until=expires_at_ms,
             not_after=until,
             scopes=wish.scopes,
+            mark=[self.epoch(), wish.lease],
         )
         if answer.get("error") == "exists":
             raise BackendError(Trouble.REFUSED)
@@ -92,8 +112,18 @@ class ToyBackend:
         return Minted({"username": place.locator, "password": password})
 
     def renew(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:  # noqa: ARG002 - the contract's
-        """Refuse."""
-        raise BackendError(Trouble.REFUSED)
+        """Let it live longer."""
+        if not self.traits.renewable:
+            raise BackendError(Trouble.REFUSED)
+        self.require(place, deadline)
+        words = {} if self.options.keeps else {"password": secrets.token_urlsafe(24)}
+        until = _now_ms() + int(deadline.left_s * 1000)
+        answer = self.ask(
+            "renew", deadline, name=place.locator, until=expires_at_ms, not_after=until, **words
+        )
+        if "error" in answer:
+            raise BackendError(Trouble.REFUSED)
+        return Minted({"username": place.locator, **words} if words else {})
 
     def revoke(self, place: Place, deadline: Deadline) -> Death:
         """Kill it."""
@@ -107,6 +137,13 @@ class ToyBackend:
         found = self.ask("find", deadline, name=place.locator)["found"]
         return Sighting.ALIVE if found else Sighting.ABSENT
 
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        """List."""
+        answer = self.ask("list", deadline, after=after, limit=PAGE, prefix="toy_")
+        rows = answer["rows"]
+        found = tuple(Found(locator=n, epoch=mark[0], lease=mark[1]) for n, mark in rows)
+        return Listing(answer["identity"], found, after=rows[-1][0] if len(rows) == PAGE else "")
+
     def probe(self, place: Place, deadline: Deadline) -> bool:  # noqa: ARG002 - the contract's
         """Refuse."""
         raise BackendError(Trouble.REFUSED)
@@ -118,8 +155,10 @@ class ToyBackend:
 class ToyKind:
     """Toys."""
 
-    name = "toy"
-    traits = TRAITS
+    def __init__(self, name: str, traits: Traits) -> None:
+        self.name = name
+        self.traits = traits
+
     options: type[msgspec.Struct] = ToyOptions
     template: type[msgspec.Struct] = ToyTemplate
 
@@ -127,13 +166,15 @@ class ToyKind:
         """Find nothing."""
         yield from ()
 
-    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> ToyBackend:  # noqa: ARG002 - the contract's
+    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> ToyBackend:
         """Make a backend."""
         assert isinstance(options, ToyOptions)
-        return ToyBackend(options)
+        return ToyBackend(options, self.traits, surroundings.epoch)
 
 
-kind: Final = ToyKind()
+kind: Final = ToyKind("toy", TRAITS)
+lasting: Final = ToyKind("lasting-toy", replace(TRAITS, renewable=False))
+"""Another kind, whose credentials are not renewed."""
 
 
 @dataclass
@@ -163,6 +204,7 @@ def install(folder: Path) -> Path:
     offered = (
         "[jit_broker.backends]\n"
         "toy = tests.fakes.toy_kind:kind\n"
+        "lasting-toy = tests.fakes.toy_kind:lasting\n"
         "toylist = tests.fakes.toy_list:kind\n"
     )
     (info / "entry_points.txt").write_text(offered)

@@ -24,6 +24,8 @@ class ToyTarget:
         """What was asked, answered or not."""
         self._frozen: tuple[str, ...] | None = None
         self.is_losing = False
+        self.losing: set[str] = set()
+        """Kinds of requests that are done, and not answered."""
         self._running = threading.Event()
         self._running.set()
         self._lock = threading.Lock()
@@ -82,7 +84,7 @@ class ToyTarget:
                 if not self._frozen or request["op"] in self._frozen:
                     self._running.wait()
                 answer = self._answer(request)
-                if not self.is_losing:
+                if not self.is_losing and request["op"] not in self.losing:
                     lines.write(json.dumps(answer) + "\n")
                     lines.flush()
             except OSError:
@@ -103,6 +105,16 @@ class ToyTarget:
         self.credentials[request["name"]] = request
         return {}
 
+    def _renew(self, request: Request) -> Request:
+        held = self.credentials.get(request["name"])
+        if request["not_after"] < _now_ms():
+            return {"error": "late"}
+        if held is None or held["until"] <= _now_ms():
+            return {"error": "absent"}
+        words = {name: request[name] for name in ("until", "password") if name in request}
+        self.credentials[request["name"]] = {**held, **words}
+        return {}
+
     def _kill(self, request: Request) -> Request:
         found = self.credentials.pop(request["name"], None)
         self.sessions = {key: of for key, of in self.sessions.items() if of != request["name"]}
@@ -114,6 +126,22 @@ class ToyTarget:
 
     def _find(self, request: Request) -> Request:
         return {"found": request["name"] in self.credentials}
+
+    def _list(self, request: Request) -> Request:
+        names = sorted(name for name in self.credentials if name.startswith(request["prefix"]))
+        later = [name for name in names if name > request["after"]][: request["limit"]]
+        return {"rows": [(name, self.credentials[name].get("mark", ["", ""])) for name in later]}
+
+    def plant(self, name: str, epoch: str = "", lease: str = "") -> None:
+        """Put something there that no broker of a test has made."""
+        far = {"name": name, "password": "planted", "until": 10**14, "mark": [epoch, lease]}
+        with self._lock:
+            self.credentials[name] = far
+
+    def drop(self, name: str) -> None:
+        """Take something away that a broker has made."""
+        with self._lock:
+            del self.credentials[name]
 
     def _enter(self, request: Request) -> Request:
         held = self.credentials.get(request["name"])

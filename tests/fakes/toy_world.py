@@ -64,8 +64,9 @@ async def open_toy_world(
     *,
     kind: str = "toy",
     capability: dict[str, Any] | None = None,
+    **options: object,
 ) -> AsyncIterator[ToyWorld]:
-    """Start one broker with these targets, ``yard-1`` and so on."""
+    """Start one broker with these targets, ``yard-1`` and so on; ``options`` are each target's."""
     path = str(install(folder / "kinds"))
     with (
         tempfile.TemporaryDirectory(prefix="jit-", dir="/tmp") as sockets,
@@ -80,7 +81,7 @@ async def open_toy_world(
             "capabilities.yaml", lambda file: _add(file, kind, list(ports), capability or {})
         )
         declared = [
-            {"name": name, "kind": kind, "options": {"port": port}, **QUICK}
+            {"name": name, "kind": kind, "options": {"port": port, **options}, **QUICK}
             for name, port in ports.items()
         ]
         file = config.folder / "targets.yaml"

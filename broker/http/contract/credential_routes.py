@@ -71,7 +71,7 @@ SCHEMAS: Final = {
             "token_type": TOKEN_TYPE,
             "secret": described(
                 mapping(NAME, STRING, most=MAX_REFERENCES),
-                "What a credential at a target consists of, by name.",
+                "What a credential at a target consists of, by name; empty: what it was before.",
             ),
         },
     ),
@@ -137,7 +137,7 @@ OPERATIONS: Final = (
         method="POST",
         path="/v1/credentials/{credential}/renew",
         name="renewCredential",
-        summary="Issue the next token of the same lease",
+        summary="Issue the next token of the same lease, or prolong it at its target",
         callers=("agent",),
         body=Body("RenewBody", {"ttl_seconds": 300}, is_required=False),
         creates=True,

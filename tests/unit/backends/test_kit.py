@@ -1,11 +1,11 @@
 # ruff: noqa: D102 - the contract says what each method does
 """The contract test kit passes an honest backend, and catches every planted wrong one."""
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from backends.contract import (
     Deadline,
@@ -22,53 +22,10 @@ from backends.errors import BackendError, NotMintedError, Trouble
 from backends.kit import PROMISES, broken_promises, unchecked
 from tests.fakes.toy_kind import (
     TRAITS,
-    Opened,
     ToyBackend,
-    ToyOptions,
-    ToyTemplate,
-    enter,
 )
+from tests.fakes.toy_lab import Make, ToyLab
 from tests.fakes.toy_target import ToyTarget
-
-Make = Callable[[ToyOptions], ToyBackend]
-
-
-class ToyLab:
-    """A toy target, and a backend on it."""
-
-    def __init__(self, target: ToyTarget, make: Make) -> None:
-        self._target = target
-        self.backend = make(ToyOptions(port=target.port))
-
-    def wish(self, number: int) -> Wish:
-        """Ask for anything."""
-        return Wish(
-            lease=f"l_00_{number}",
-            task="t_00_a",
-            tenant="acme",
-            agent="bot",
-            capability="toys",
-            on_behalf_of="",
-            scopes=("play",),
-            template=ToyTemplate(),
-        )
-
-    def is_let_in(self, words: Mapping[str, str]) -> bool:
-        """Enter."""
-        return enter(self._target, words) is not None
-
-    def enter(self, words: Mapping[str, str]) -> Opened | None:
-        """Enter and stay."""
-        return enter(self._target, words)
-
-    @contextlib.contextmanager
-    def losing_replies(self) -> Iterator[None]:
-        """Lose what the target answers."""
-        self._target.is_losing = True
-        try:
-            yield
-        finally:
-            self._target.is_losing = False
 
 
 class Forgetful(ToyBackend):
@@ -175,28 +132,83 @@ class Eternal(ToyBackend):
         return super().mint(wish, place, expires_at_ms + 10**9, deadline)
 
 
-def _traits(**changes: object) -> Make:
+class Necromancer(ToyBackend):
+    """Renews what is gone by making it anew."""
+
+    def renew(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
+        try:
+            return super().renew(wish, place, expires_at_ms, deadline)
+        except BackendError as error:
+            if error.trouble is Trouble.OTHER_TARGET:
+                raise
+            return self.mint(wish, place, expires_at_ms, deadline)
+
+
+class Generous(ToyBackend):
+    """Delivers another secret with each renewal, and leaves the former ones alive."""
+
+    def renew(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
+        self.require(place, deadline)
+        twin = Place(locator=f"{place.locator}_{expires_at_ms}", identity=place.identity)
+        self.ask("kill", deadline, name=twin.locator)
+        return self.mint(wish, twin, expires_at_ms, deadline)
+
+
+class Straggler(ToyBackend):
+    """Renews although its time is over."""
+
+    def renew(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
+        more = Deadline(deadline.at_ms + 60_000, deadline.clock_ms)
+        super().renew(wish, place, expires_at_ms, more)
+        raise BackendError(Trouble.LATE)
+
+
+class Paper(ToyBackend):
+    """Says that it has renewed."""
+
+    def renew(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:  # noqa: ARG002 - the contract's
+        self.require(place, deadline)
+        return Minted({})
+
+
+def _traits(make: type[ToyBackend] = ToyBackend, **changes: object) -> Make:
     base = {name: getattr(TRAITS, name) for name in TRAITS.__struct_fields__}
-    return lambda options: ToyBackend(options, Traits(**{**base, **changes}))  # type: ignore[arg-type]
+    return lambda options: make(options, Traits(**{**base, **changes}))  # type: ignore[arg-type]
+
+
+def _lasting(make: type[ToyBackend]) -> Make:
+    """Plant it in a kind that renews nothing: there is less to wait for."""
+    return _traits(make, renewable=False)
 
 
 PLANTED: Mapping[str, tuple[Make, str]] = {
-    "forgetful": (Forgetful, "a place is named before, and the same every time"),
-    "liar": (Liar, "what is gone is refused, sessions included"),
-    "zealot": (Zealot, "killing one leaves the others"),
-    "doorkeeper": (Doorkeeper, "what is gone is refused, sessions included"),
-    "trusting": (Trusting, "another target knows nothing"),
-    "latecomer": (Latecomer, "a mint past its deadline makes nothing"),
-    "optimist": (Optimist, "a lost answer is not called a refusal"),
-    "gossip": (Gossip, "secrets show nowhere"),
-    "fussy": (Fussy, "killing twice is killing once"),
-    "blind": (Blind, "what is minted works"),
-    "renews on paper": (_traits(renewable=True), "renewing is as declared"),
-    "probes on paper": (_traits(can_probe=True), "probing is as declared"),
+    "forgetful": (_lasting(Forgetful), "a place is named before, and the same every time"),
+    "liar": (_lasting(Liar), "what is gone is refused, sessions included"),
+    "zealot": (_lasting(Zealot), "killing one leaves the others"),
+    "doorkeeper": (_lasting(Doorkeeper), "what is gone is refused, sessions included"),
+    "trusting": (_lasting(Trusting), "another target knows nothing"),
+    "latecomer": (_lasting(Latecomer), "a mint past its deadline makes nothing"),
+    "optimist": (_lasting(Optimist), "a lost answer is not called a refusal"),
+    "gossip": (_lasting(Gossip), "secrets show nowhere"),
+    "fussy": (_lasting(Fussy), "killing twice is killing once"),
+    "blind": (_lasting(Blind), "what is minted works"),
+    "probes on paper": (_traits(can_probe=True, renewable=False), "probing is as declared"),
+    "looks although it cannot": (
+        _traits(can_look_up=False, renewable=False),
+        "looking is as declared",
+    ),
     "standing secret": (
-        _traits(revocable=Revocable.NEVER, self_expiry=SelfExpiry.NONE),
+        _traits(revocable=Revocable.NEVER, self_expiry=SelfExpiry.NONE, renewable=False),
         "its promises are possible",
     ),
+}
+
+
+RENEWING: Mapping[str, tuple[type[ToyBackend], str]] = {
+    "paper": (Paper, "renewing is as declared"),
+    "generous": (Generous, "renewing is as declared"),
+    "straggler": (Straggler, "a renewal past its deadline prolongs nothing"),
+    "necromancer": (Necromancer, "renewing brings nothing back"),
 }
 
 
@@ -213,6 +225,24 @@ def test_an_honest_backend_keeps_every_promise(target: ToyTarget) -> None:
 
     assert broken_promises(lab) == {}
     assert list(unchecked(lab)) == []
+
+
+def test_one_that_keeps_its_secret_is_as_honest(target: ToyTarget) -> None:
+    """Renewing may return no words: what was delivered goes on."""
+    lab = ToyLab(target, lambda options: ToyBackend(replace(options, keeps=True)))
+
+    assert broken_promises(lab, *(promise for _, promise in RENEWING.values())) == {}
+
+
+@pytest.mark.parametrize("name", RENEWING)
+def test_a_wrong_renewal_is_caught(
+    name: str, target: ToyTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each at the promise that it breaks."""
+    monkeypatch.setattr("backends.kit.PATIENCE_S", 1.0)
+    make, promise = RENEWING[name]
+
+    assert broken_promises(ToyLab(target, make), promise) == {promise: "it is not so"}
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -233,7 +263,7 @@ def test_what_does_not_age_is_caught(target: ToyTarget, monkeypatch: pytest.Monk
     """It is waited for, and does not come."""
     monkeypatch.setattr("backends.kit.PATIENCE_S", 1.0)
 
-    assert "age does what it is said to do" in broken_promises(ToyLab(target, Eternal))
+    assert "age does what it is said to do" in broken_promises(ToyLab(target, _lasting(Eternal)))
 
 
 def test_what_a_lab_cannot_do_is_said(target: ToyTarget) -> None:
