@@ -193,6 +193,10 @@ PLANTED: Mapping[str, tuple[Make, str]] = {
     "fussy": (_lasting(Fussy), "killing twice is killing once"),
     "blind": (_lasting(Blind), "what is minted works"),
     "probes on paper": (_traits(can_probe=True, renewable=False), "probing is as declared"),
+    "looks although it cannot": (
+        _traits(can_look_up=False, renewable=False),
+        "looking is as declared",
+    ),
     "standing secret": (
         _traits(revocable=Revocable.NEVER, self_expiry=SelfExpiry.NONE, renewable=False),
         "its promises are possible",

@@ -67,6 +67,24 @@ def test_a_faulty_target_is_found_with_its_line(files: Files, name: str) -> None
     assert [f for f in found if key in f.key and message in f.message and f.line > 0]
 
 
+def test_a_target_that_is_nowhere_is_told_whatever_else_is_wrong(files: Files) -> None:
+    """A type in the same file, and in the file of the targets."""
+    files.capability |= {"target": "other", "renewable": "perhaps"}
+    files.target |= {"deadline_ms": 5}
+
+    found = {fault.key: fault.message for fault in files.faults()}
+
+    assert found["capabilities[2].target"] == "no target is called other"
+    assert {"capabilities[2].renewable", "targets[0].deadline_ms"} <= found.keys()
+
+
+def test_a_target_that_is_only_faulty_is_not_called_absent(files: Files) -> None:
+    """It is there, and what is wrong with it is said where it stands."""
+    files.target |= {"deadline_ms": 5}
+
+    assert not [fault for fault in files.faults() if "called" in fault.message]
+
+
 GRANT: dict[str, Any] = {"privileges": ["SELECT"], "tables": ["orders"]}
 
 
