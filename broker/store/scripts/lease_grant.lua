@@ -13,8 +13,10 @@ if known and known[1] then
   if known[1] ~= ARGV[18] then return {'conflict'} end
   return {'repeat', known[2], known[3], known[4], known[5], known[6], known[7]}
 end
-local mine = redis.call('HMGET', KEYS[6], 'generation', 'issued', 'expires', 'max_expires', 'key_id')
-if mine[1] then return {'repeat', ARGV[1], unpack(mine)} end
+if redis.call('EXISTS', KEYS[6]) == 1 then
+  local mine = redis.call('HMGET', KEYS[6], 'generation', 'issued', 'expires', 'max_expires', 'key_id')
+  return {'repeat', ARGV[1], unpack(mine)}
+end
 local last, nodes = #KEYS, {}
 for i = 12, last do nodes[i] = node_at(i, 'path', 'instance', 'lenders', 'lx') end
 local opener_issuer, path, instance, lent = unpack(nodes[last], 6, 9)
