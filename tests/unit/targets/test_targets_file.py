@@ -51,6 +51,7 @@ TARGET_FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "far": ({"options": TARGET["options"] | {"host": "db.example"}}, "sslmode", "in the clear"),
     "two hosts": ({"options": TARGET["options"] | {"host": "a,b"}}, "options.host", "not one host"),
     "deadline": ({"deadline_ms": 5}, "targets[0].deadline_ms", ""),
+    "too often": ({"reconcile_seconds": 3}, "targets[0].reconcile_seconds", "too often"),
     "name": ({"name": "Orders DB"}, "targets[0].name", ""),
 }
 
