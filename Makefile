@@ -3,10 +3,11 @@ SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 BOOTSTRAP ?= python3
+AWS ?= radosgw
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-soak test-real check fmt bench clean
+.PHONY: help setup run demo-real test test-soak test-real check fmt bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +23,10 @@ setup: $(STAMP) ## make the virtual environment from the lock file
 
 run: $(STAMP) ## the whole story on an embedded Redis and a throw-away issuer
 	@$(VENV)/bin/broker demo
+
+demo-real: $(STAMP) ## one task end kills three kinds of credentials at real servers (AWS=localemu: another one)
+	@$(PY) -m tests.real.fetch openbao $(AWS)
+	@$(PY) -m tests.real.demo --aws $(AWS) $(ARGS)
 
 test: $(STAMP) ## the tests that need nothing but this checkout (ARGS="..." goes to pytest)
 	$(PY) -m pytest -m "not real and not soak" $(ARGS) tests

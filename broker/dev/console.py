@@ -146,7 +146,7 @@ def receipts_table(deaths: Sequence[Death]) -> Table:
         box=None,
         header_style="dim",
         padding=(0, 2, 0, 0),
-        caption="ms: from what ended it to the first refusal by the resource server",
+        caption="ms: from what ended it to the first refusal where it was used",
         caption_justify="left",
     )
     for heading in ("task", "credential", "ended by", "state"):

@@ -142,12 +142,12 @@ async def _are_settled(scene: Scene, task: str) -> bool:
 
 async def _works(held: Held) -> None:
     tries = await held.tries()
-    expect(all(tries), expected=f"a {held.kind} that its target takes", seen=tries)
+    expect(all(tries), expected=f"the {held.kind} to be taken by its target", seen=tries)
 
 
 async def _is_refused(held: Held) -> None:
     tries = await held.tries()
-    expect(not any(tries), expected=f"a {held.kind} that its target refuses", seen=tries)
+    expect(not any(tries), expected=f"the {held.kind} to be refused by its target", seen=tries)
 
 
 async def _first_refusal(scene: Scene, held: Held) -> int:
@@ -158,7 +158,7 @@ async def _first_refusal(scene: Scene, held: Held) -> int:
                 await asyncio.sleep(0.02)
     except TimeoutError as error:
         seen = f"still taken after {PATIENCE_S:g} s"
-        raise StepFailedError(expected=f"a {held.kind} that is refused", seen=seen) from error
+        raise StepFailedError(expected=f"the {held.kind} to be refused by its target", seen=seen) from error
     refused_ms = scene.clock.monotonic_ms()
     for _ in range(LOOKS_AFTER):
         await _is_refused(held)

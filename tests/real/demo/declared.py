@@ -22,8 +22,8 @@ AUDIENCE: Final = "openbao-of-the-demo"
 POLICY: Final = "jit-broker-deny"
 """The inline policy of the broker's in the role."""
 
-_BOUNDS: Final = {"deadline_ms": 15_000, "failures": 50}
-"""Two processors run all these servers: an answer may take its time."""
+_BOUNDS: Final = {"failures": 50}
+"""Two processors run all these servers: some answers may be late."""
 
 
 def declare(folder: Path, *, openbao: str, peer: Peer, role: str, stage: Stage, kill: str) -> None:
