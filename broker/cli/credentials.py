@@ -1,5 +1,6 @@
 """`broker credential`: look at credentials, never at the secrets themselves."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,22 @@ def credential() -> None:
 def issue(desk: Desk, /, task_id: str, capability: str, out: Path | None, **wishes: Any) -> None:  # noqa: ANN401 - the keywords of CredentialCalls.issue
     """Ask for a credential within a task of yours.
 
-    With --out the secret goes to the file alone; without, it is printed.
+    With --out the secret goes to the file alone; without, it is printed. At a target it is a JSON
+    object of words by name.
     """
     if out is not None:
         write_private_text(out, "")  # before anything is issued that could not be kept
     issued = desk.ask(lambda broker: broker.credentials.issue(task_id, capability, **wishes))
     answer = dict(document(issued))
     if out is not None:
-        write_private_text(out, answer.pop("access_token"))
+        write_private_text(out, _secret_text(answer))
     desk.screen.answer(answer, views.issued)
+
+
+def _secret_text(answer: dict[str, Any]) -> str:
+    """Take the secret out of an answer, as it is kept in a file."""
+    token = answer.pop("access_token", "")
+    return token or json.dumps(answer.pop("secret", {}))
 
 
 @credential.command(name="list")

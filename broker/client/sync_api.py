@@ -27,6 +27,7 @@ from broker.client.errors import ClosedError, ForkedError
 from broker.client.held import HeldCredential
 from broker.client.loop_thread import LoopThread
 from broker.client.operator_calls import OperatorCalls
+from broker.client.renewing import HAND_OVER_SECONDS
 from broker.client.results import IssuedCredential, Report, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
@@ -119,6 +120,10 @@ class SyncHeldCredential:
         """
         return self._thread.run(self._held.tls_context())
 
+    def secret(self) -> dict[str, Secret]:
+        """Return the current words of a credential at a target (:meth:`HeldCredential.secret`)."""
+        return self._thread.run(self._held.secret())
+
     def authorization(self) -> dict[str, str]:
         """Return the header of an unbound credential (:meth:`HeldCredential.authorization`)."""
         return self._thread.run(self._held.authorization())
@@ -167,10 +172,20 @@ class SyncTaskScope:
         )
 
     def credential(
-        self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
+        self,
+        capability: str,
+        *,
+        scopes: tuple[str, ...],
+        ttl_seconds: int | None = None,
+        hand_over_seconds: float = HAND_OVER_SECONDS,
     ) -> SyncHeldCredential:
-        """Ask for a credential and keep it fresh until the task ends."""
-        work = self._scope.credential(capability, scopes=scopes, ttl_seconds=ttl_seconds)
+        """Ask for a credential and keep it fresh until the task ends (:class:`TaskScope`)."""
+        work = self._scope.credential(
+            capability,
+            scopes=scopes,
+            ttl_seconds=ttl_seconds,
+            hand_over_seconds=hand_over_seconds,
+        )
         return SyncHeldCredential(self._thread.run(work), self._thread)
 
     def __enter__(self) -> Self:

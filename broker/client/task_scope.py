@@ -24,7 +24,7 @@ from broker.client.ending import END_SECONDS, Outcome, outcome_of, report_end
 from broker.client.errors import TaskLostError
 from broker.client.heart import Heart
 from broker.client.held import Asked, HeldCredential
-from broker.client.renewing import Renewing
+from broker.client.renewing import HAND_OVER_SECONDS, Renewing, give_back_later
 from broker.client.results import IssuedCredential, OpenedTask, Report, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.tls import Tls
@@ -139,12 +139,24 @@ class TaskScope:
             raise
 
     async def credential(
-        self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
+        self,
+        capability: str,
+        *,
+        scopes: tuple[str, ...],
+        ttl_seconds: int | None = None,
+        hand_over_seconds: float = HAND_OVER_SECONDS,
     ) -> HeldCredential:
-        """Ask for a credential and keep it fresh in the background until the task ends."""
+        """Ask for a credential and keep it fresh in the background until the task ends.
+
+        One at a target that cannot be renewed is followed by another, beside which it lives on for
+        ``hand_over_seconds``: sessions that it has opened end then.
+        """
         asked = Asked.now(self._clock)
         issued = await self.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds)
-        renew = Renewing(self._credentials, issued, scopes=scopes, ttl_seconds=ttl_seconds)
+        retire = partial(self._retire, hand_over_seconds)
+        renew = Renewing(
+            self._credentials, issued, scopes=scopes, ttl_seconds=ttl_seconds, retire=retire
+        )
         held = HeldCredential(
             issued,
             asked,
@@ -157,6 +169,11 @@ class TaskScope:
         self._held.append(held)
         self._background.append(asyncio.create_task(held.keep_fresh()))
         return held
+
+    def _retire(self, seconds: float, former: IssuedCredential) -> None:
+        giving = give_back_later(self._credentials, former, seconds, self._sleep)
+        going_on = [task for task in self._background if not task.done()]
+        self._background = [*going_on, asyncio.create_task(giving)]
 
     def _lose(self) -> None:
         if self.was_ended.is_set() or self._is_leaving:
