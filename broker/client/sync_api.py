@@ -27,6 +27,7 @@ from broker.client.errors import ClosedError, ForkedError
 from broker.client.held import HeldCredential
 from broker.client.loop_thread import LoopThread
 from broker.client.operator_calls import OperatorCalls
+from broker.client.reaching import WITHIN_SECONDS
 from broker.client.renewing import HAND_OVER_SECONDS
 from broker.client.results import IssuedCredential, Report, Task
 from broker.client.task_calls import TaskCalls
@@ -56,6 +57,7 @@ class SyncTaskCalls(BlockingCalls):
     report = blocking(TaskCalls.report)
     receipts = iterating(TaskCalls.receipts)
     wait = blocking(TaskCalls.wait)
+    reach = blocking(TaskCalls.reach)
 
 
 class SyncCredentialCalls(BlockingCalls):
@@ -67,6 +69,7 @@ class SyncCredentialCalls(BlockingCalls):
     show = blocking(CredentialCalls.show)
     renew = blocking(CredentialCalls.renew)
     give_back = blocking(CredentialCalls.give_back)
+    reach = blocking(CredentialCalls.reach)
 
 
 class SyncOperatorCalls(BlockingCalls):
@@ -82,6 +85,7 @@ class SyncOperatorCalls(BlockingCalls):
     select = blocking(OperatorCalls.select)
     selection = blocking(OperatorCalls.selection)
     selected = blocking(OperatorCalls.selected)
+    reach = blocking(OperatorCalls.reach)
     cuts = blocking(OperatorCalls.cuts)
     agents = blocking(OperatorCalls.agents)
     all_agents = iterating(OperatorCalls.all_agents)
@@ -151,7 +155,7 @@ class SyncTaskScope:
 
     @property
     def report(self) -> Report | None:
-        """The first page of the receipts, after the end."""
+        """The first page of the receipts, or all that was waited for, after the end."""
         return self._scope.report
 
     @property
@@ -292,13 +296,19 @@ class SyncBrokerClient:
         """Open a task for the length of a ``with`` block."""
         return SyncTaskScope(self._client.task(**members), self._thread)
 
-    def claim(self, task: str, handle: Secret) -> SyncTaskScope:
+    def claim(
+        self, task: str, handle: Secret, *, wait: str = "", wait_seconds: float = WITHIN_SECONDS
+    ) -> SyncTaskScope:
         """Claim a task by its handle, for the length of a ``with`` block."""
-        return SyncTaskScope(self._client.claim(task, handle), self._thread)
+        scope = self._client.claim(task, handle, wait=wait, wait_seconds=wait_seconds)
+        return SyncTaskScope(scope, self._thread)
 
-    def resume(self, task: str) -> SyncTaskScope:
+    def resume(
+        self, task: str, *, wait: str = "", wait_seconds: float = WITHIN_SECONDS
+    ) -> SyncTaskScope:
         """Work on a task that names this instance already, for the length of a ``with`` block."""
-        return SyncTaskScope(self._client.resume(task), self._thread)
+        scope = self._client.resume(task, wait=wait, wait_seconds=wait_seconds)
+        return SyncTaskScope(scope, self._thread)
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether the broker gives access now, and what it says of itself."""
