@@ -48,7 +48,8 @@ def digest_of(capability: Capability) -> str:
 def place_of(spec: LeaseSpec) -> Place:
     """Say where a credential is, and who its target was."""
     identity = spec.target.identity if spec.target is not None else ""
-    return Place(locator=spec.locator, identity=identity)
+    trail = spec.target.trail if spec.target is not None else ""
+    return Place(locator=spec.locator, identity=identity, trail=trail)
 
 
 def failed(capability: Capability, why: str) -> IssuanceError:

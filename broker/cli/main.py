@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
     "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
     "ledger": Entry("broker.cli.ledger", "ledger", "Look after what is in the ledger."),
+    "reconcile": Entry("broker.cli.reconcile", "reconcile", "Compare ledger and targets."),
     "doctor": Entry("broker.cli.doctor", "doctor", "Examine an installation."),
     "help": Entry("broker.cli.help", "help_", "Explain what all commands have in common."),
     "completion": Entry(

@@ -6,10 +6,14 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class TargetRef:
-    """The target that a credential was made for: its name here, and who it was by its own word."""
+    """The target that a credential was made for: its name here, and who it was by its own word.
+
+    ``trail`` is what it said of the credential once that existed; activating adds it.
+    """
 
     name: str
     identity: str
+    trail: str = ""
 
 
 class DeathState(StrEnum):

@@ -1,7 +1,8 @@
 """``targets.yaml``: the servers at which credentials are minted and killed."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -14,7 +15,16 @@ from broker.settings.settings import Settings
 from broker.settings.typed import Typing
 from broker.settings.yaml_document import Node
 
-Name = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9._-]{0,63}\Z")]
+SHORTEST_RECONCILE_S: Final = 10
+"""Comparing reads the whole of both."""
+
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z0-9][a-z0-9._-]{0,63}\Z",
+        description="1 to 64 of a-z 0-9 . _ -, the first a letter or digit",
+    ),
+]
 
 
 class TargetRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +45,8 @@ class TargetRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """For how long, before one mint tries again. Default 10000."""
     overdue_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 60
     """How long after its end a credential may be alive here before the alarm. Default 60."""
+    reconcile_seconds: Annotated[int, Meta(ge=0, le=604_800)] = 3_600
+    """How often some broker compares the ledger with what is here; 0: never. Default 3600."""
 
 
 class TargetsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +61,9 @@ class TargetsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if record.name in seen:
                 yield Fault(("targets", index, "name"), "is there already", "rename one of them")
             seen.add(record.name)
+            if 0 < record.reconcile_seconds < SHORTEST_RECONCILE_S:
+                path = ("targets", index, "reconcile_seconds")
+                yield Fault(path, "too often", f"write 0, or {SHORTEST_RECONCILE_S} and more")
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,14 +73,12 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     options: msgspec.Struct
 
 
-def read_targets(settings: Settings, reading: Reading) -> tuple[Declared, ...]:
+def read_targets(file: Path | None, reading: Reading) -> tuple[Declared, ...]:
     """Read the targets that the settings name, noting what is wrong; none without a file."""
-    if settings.targets is None:
+    loaded = None if file is None else reading.read(file, TargetsFile)
+    if file is None or loaded is None:
         return ()
-    loaded = reading.read(settings.targets, TargetsFile)
-    if loaded is None:
-        return ()
-    typing = Typing(settings.targets.parent)
+    typing = Typing(file.parent)
     found = [_declared(index, loaded, typing, reading) for index in range(_count(loaded))]
     return tuple(each for each in found if each is not None)
 
@@ -77,7 +90,7 @@ def load_targets(settings: Settings) -> tuple[Declared, ...]:
         ConfigurationError: something is wrong with them; it carries everything.
     """
     reading = Reading()
-    declared = read_targets(settings, reading)
+    declared = read_targets(settings.targets, reading)
     reading.finish()
     return declared
 

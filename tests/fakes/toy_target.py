@@ -24,6 +24,8 @@ class ToyTarget:
         """What was asked, answered or not."""
         self._frozen: tuple[str, ...] | None = None
         self.is_losing = False
+        self.slow_ms: dict[str, int] = {}
+        """How long it thinks, by kind of request, before it does it and again before it answers."""
         self.losing: set[str] = set()
         """Kinds of requests that are done, and not answered."""
         self._running = threading.Event()
@@ -83,7 +85,10 @@ class ToyTarget:
                 self.asked.append(request["op"])
                 if not self._frozen or request["op"] in self._frozen:
                     self._running.wait()
+                think_s = self.slow_ms.get(request["op"], 0) / 1000
+                time.sleep(think_s)
                 answer = self._answer(request)
+                time.sleep(think_s)
                 if not self.is_losing and request["op"] not in self.losing:
                     lines.write(json.dumps(answer) + "\n")
                     lines.flush()
@@ -126,6 +131,22 @@ class ToyTarget:
 
     def _find(self, request: Request) -> Request:
         return {"found": request["name"] in self.credentials}
+
+    def _list(self, request: Request) -> Request:
+        names = sorted(name for name in self.credentials if name.startswith(request["prefix"]))
+        later = [name for name in names if name > request["after"]][: request["limit"]]
+        return {"rows": [(name, self.credentials[name].get("mark", ["", ""])) for name in later]}
+
+    def plant(self, name: str, epoch: str = "", lease: str = "") -> None:
+        """Put something there that no broker of a test has made."""
+        far = {"name": name, "password": "planted", "until": 10**14, "mark": [epoch, lease]}
+        with self._lock:
+            self.credentials[name] = far
+
+    def drop(self, name: str) -> None:
+        """Take something away that a broker has made."""
+        with self._lock:
+            del self.credentials[name]
 
     def _enter(self, request: Request) -> Request:
         held = self.credentials.get(request["name"])

@@ -1,4 +1,4 @@
-"""What AWS does and the broker rests on, each as a small scenario: True where a peer does it too.
+"""What AWS does with sessions, each as a small scenario: True where a peer does it too.
 
 The first line of each is its row in the table of ``docs/targets.md``.
 """
@@ -10,10 +10,10 @@ from typing import Final
 from broker.clock import SystemClock
 from broker.secret import Secret
 from tests.real.aws_peer import Keys, document, named
-from tests.real.aws_stage import MINE, OTHER, Stage, allowed, taken
+from tests.real.aws_stage import MINE, OTHER, Stage, Statement
 
 _YEARS_S: Final = 10 * 365 * 86_400
-_SOON_S: Final = 3
+_SOON_S: Final = 2
 _CLOCK: Final = SystemClock()
 
 
@@ -180,30 +180,59 @@ def no_token(stage: Stage) -> bool:
     return not stage.may_read(Keys(keys.access_key, keys.secret))
 
 
-def trust_policy(stage: Stage) -> bool:
-    """Only whom the trust policy names may assume the role."""
-    stranger = stage.peer.principal.replace("administrator", "stranger").replace(":root", ":user/x")
-    mine, others = stage.role(), stage.role(trust=stage.trusting(stranger))
-    return allowed(lambda: stage.assume(mine)) and not allowed(lambda: stage.assume(others))
-
-
-def external_id(stage: Stage) -> bool:
-    """An `sts:ExternalId` that the trust policy asks for must be given."""
-    trust = stage.trusting(StringEquals={"sts:ExternalId": "ours"})
-    role = stage.role(trust=trust)
-    return allowed(lambda: stage.assume(role, ExternalId="ours")) and not allowed(
-        lambda: stage.assume(role, ExternalId="theirs")
+def session_tags(stage: Stage) -> bool:
+    """A condition of the role on `aws:PrincipalTag` is true of a session with that tag alone."""
+    role = stage.role(
+        stage.reads(StringEquals={"aws:PrincipalTag/tenant": "acme"}),
+        trust=stage.trusting("sts:TagSession"),
     )
 
+    def with_tag(value: str) -> bool:
+        return stage.may_read(stage.assume(role, Tags=[{"Key": "tenant", "Value": value}]))
 
-def unknown_role(stage: Stage) -> bool:
-    """A role that is not there cannot be assumed."""
-    arn = stage.arn(stage.role()) + "-gone"
-    sts = stage.peer.client("sts")
-    return not taken(lambda: sts.assume_role(RoleArn=arn, RoleSessionName="task-lease"))
+    return with_tag("acme") and not with_tag("other")
 
 
-BEHAVIOURS: Final = (
+def source_identity(stage: Stage) -> bool:
+    """A condition of the role on `aws:SourceIdentity` is true of a session with that identity."""
+    role = stage.role(
+        stage.reads(StringEquals={"aws:SourceIdentity": "agent"}),
+        trust=stage.trusting("sts:SetSourceIdentity"),
+    )
+
+    def known_as(name: str) -> bool:
+        return stage.may_read(stage.assume(role, SourceIdentity=name))
+
+    return known_as("agent") and not known_as("other")
+
+
+def boundary(stage: Stage) -> bool:
+    """A permissions boundary takes away what it does not allow."""
+    return _bounded(stage, stage.reads(MINE))
+
+
+def boundary_deny(stage: Stage) -> bool:
+    """A deny in a permissions boundary takes away what its allow gives."""
+    return _bounded(stage, stage.reads(), stage.reads(OTHER, effect="Deny"))
+
+
+def _bounded(stage: Stage, *statements: Statement) -> bool:
+    made = stage.iam.create_policy(PolicyName=named("edge"), PolicyDocument=document(*statements))
+    keys = stage.assume(stage.role(PermissionsBoundary=made["Policy"]["Arn"]))
+    return stage.may_read(keys, MINE) and not stage.may_read(keys, OTHER)
+
+
+def who_am_i(stage: Stage) -> bool:
+    """GetCallerIdentity says which session it is, and by which role's id."""
+    role = stage.role()
+    answer = stage.answer(role, "task-lease")
+    said = stage.peer.client("sts", Keys.of(answer["Credentials"])).get_caller_identity()
+    role_id = stage.iam.get_role(RoleName=role)["Role"]["RoleId"]
+    is_named = str(said["Arn"]).endswith(f":assumed-role/{role}/task-lease")
+    return is_named and said["UserId"] == f"{role_id}:task-lease"
+
+
+SESSIONS: Final = (
     role_limits,
     session_policy_narrows,
     session_policy_never_widens,
@@ -220,7 +249,9 @@ BEHAVIOURS: Final = (
     wrong_secret,
     wrong_token,
     no_token,
-    trust_policy,
-    external_id,
-    unknown_role,
+    session_tags,
+    source_identity,
+    boundary,
+    boundary_deny,
+    who_am_i,
 )

@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal
 
 import boto3
@@ -52,7 +53,7 @@ class Peer:
     def client(self, service: Service, keys: Keys | None = None) -> Any:
         """Return boto3's client, as the administrator or with other keys. It does not try again."""
         keys = keys or self.admin
-        return boto3.session.Session().client(
+        return _session().client(
             service,
             region_name=REGION,
             endpoint_url={"sts": self.sts_url, "iam": self.iam_url, "s3": self.s3_url}[service],
@@ -65,8 +66,16 @@ class Peer:
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": "path"},
                 proxies={},
+                # What is too short or too long is the peer's to say.
+                parameter_validation=False,
             ),
         )
+
+
+@cache
+def _session() -> Any:
+    """Return what has read AWS's service descriptions, which takes most of a client's time."""
+    return boto3.session.Session()
 
 
 def document(*statements: Mapping[str, object]) -> str:

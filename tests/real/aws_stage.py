@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from tests.real.aws_peer import Keys, Peer, document, named, status_of
 
@@ -47,12 +48,18 @@ class Stage:
         }
         return {**said, "Condition": condition} if condition else said
 
-    def trusting(self, principal: str | None = None, **condition: object) -> str:
-        """Write a trust policy: for the administrator, unless for somebody else."""
+    def trusting(
+        self, *also: str, principal: str = "", anybody: bool = False, **condition: object
+    ) -> str:
+        """Write a trust policy: for the administrator, unless for somebody else.
+
+        ``also``: what else they may when they assume the role, such as ``sts:TagSession``.
+        """
+        who = "*" if anybody else principal or self.peer.principal
         said: dict[str, object] = {
             "Effect": "Allow",
-            "Principal": {"AWS": [principal or self.peer.principal]},
-            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": [who]},
+            "Action": ["sts:AssumeRole", *also],
         }
         return document({**said, "Condition": condition} if condition else said)
 
@@ -111,11 +118,9 @@ def allowed(call: Any) -> bool:
 
 
 def taken(call: Any) -> bool:
-    """Tell whether a call is carried out, whatever it is refused for."""
+    """Tell whether a call is carried out, whatever else becomes of it."""
     try:
         call()
-    except ClientError as error:
-        if status_of(error) >= 500:
-            raise
+    except (ClientError, ResponseParserError):
         return False
     return True

@@ -5,7 +5,8 @@ from typing import Final
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "targets.md"
 HEADING: Final = "| behaviour |"
-MARKS: Final = {"yes": True, "no": False}
+MARKS: Final = {"yes": True, "no": False, "—": None}
+"""The last: it has no such call, or refuses it whole."""
 
 
 def peers(page: Path = PAGE) -> list[str]:
