@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from backends.contract import (
+    UNMINTED_MS,
     Deadline,
     Death,
     Flaw,
@@ -24,8 +25,10 @@ from backends.contract import (
     Wish,
 )
 from backends.errors import BackendError, NotMintedError, Trouble
+from backends.inventory import Listing
 from backends.vault_channel import Channel, RefusedError, nothing_made
 from backends.vault_deaths import Deaths
+from backends.vault_inventory import listing
 from backends.vault_login import Login
 from backends.vault_options import TRAITS, TRAITS_OF, Manner, VaultOptions
 from backends.vault_secrets import Found, Secrets, UndeclaredError, trail_of
@@ -247,6 +250,16 @@ class Vault:
         with self._channel(deadline) as channel:
             channel.require_identity(place.identity)
             return self._deaths.look(channel, locator, self._memory.trail(place, locator.accessor))
+
+    @property
+    def unrecorded_ms(self) -> int:
+        """A token that waits for its mint is not in the ledger yet."""
+        return UNMINTED_MS
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        """List tokens that bear a ledger's mark."""
+        with self._channel(deadline) as channel:
+            return listing(self._login, channel, after)
 
     def probe(self, place: Place, deadline: Deadline) -> bool:  # noqa: ARG002 - the contract's
         """Refuse: without its secret nobody can try."""

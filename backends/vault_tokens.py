@@ -47,6 +47,12 @@ class Locator:
         """Write it down."""
         return " ".join((self.manner, self.accessor, *self.paths))
 
+    @staticmethod
+    def named(accessor: str, place: str) -> str:
+        """Write down a locator from what a token's metadata says of its place."""
+        manner, _, paths = place.partition(" ")
+        return " ".join(filter(None, (manner, accessor, paths)))
+
     @classmethod
     def parse(cls, text: str) -> "Locator":
         """Read it.
@@ -173,26 +179,25 @@ class Tokens:
             "explicit_max_ttl": f"{self._max_ttl_seconds}s",
             "renewable": True,
             "display_name": wish.lease,
-            "meta": self._meta(wish),
+            "meta": self._meta(wish, order),
         }
         begun_ms = monotonic_ms()
         path = f"auth/token/create/{self._role}"
         auth = self._login.ask(channel, "post", path, body).section("auth")
         accessor = str(auth.get("accessor") or "")
-        paths = tuple(request.path for request in order.distinct)
         flaw = _flaw(auth, order)
         if flaw:
             if _ACCESSOR.fullmatch(accessor):
                 self.end(channel, accessor)
             raise NotMintedError(Trouble.REFUSED, f"token role {self._role}: {flaw}")
         return Ready(
-            Locator(order.manner, accessor, paths),
+            Locator(order.manner, accessor, _paths(order)),
             order,
             str(auth["client_token"]),
             begun_ms + UNMINTED_MS,
         )
 
-    def _meta(self, wish: Wish) -> dict[str, str]:
+    def _meta(self, wish: Wish, order: Order) -> dict[str, str]:
         """Say whose it is, for Vault's audit log, and for whoever compares Vault with a ledger."""
         return {
             "jit_epoch": self._epoch(),
@@ -200,6 +205,7 @@ class Tokens:
             "jit_task": wish.task,
             "jit_agent": wish.agent,
             "jit_tenant": wish.tenant,
+            "jit_place": " ".join((order.manner, *_paths(order))),
         }
 
     def prolong(self, channel: Channel, accessor: str, ttl_s: int) -> int:
@@ -229,6 +235,10 @@ class Tokens:
         except RefusedError as error:
             if not error.is_absent:
                 raise
+
+
+def _paths(order: Order) -> tuple[str, ...]:
+    return tuple(request.path for request in order.distinct)
 
 
 def _flaw(auth: Mapping[str, Any], order: Order) -> str:
