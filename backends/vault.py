@@ -13,7 +13,6 @@ from typing import Final
 import msgspec
 
 from backends.contract import (
-    UNMINTED_MS,
     Deadline,
     Death,
     Flaw,
@@ -28,7 +27,7 @@ from backends.errors import BackendError, NotMintedError, Trouble
 from backends.inventory import Listing
 from backends.vault_channel import Channel, RefusedError, nothing_made
 from backends.vault_deaths import Deaths
-from backends.vault_inventory import listing
+from backends.vault_inventory import Accessors
 from backends.vault_login import Login
 from backends.vault_options import TRAITS, TRAITS_OF, Manner, VaultOptions
 from backends.vault_secrets import Found, Secrets, UndeclaredError, trail_of
@@ -98,6 +97,7 @@ class Vault:
         )
         self._secrets = Secrets(self._login, options)
         self._deaths = Deaths(self._login, self._tokens)
+        self._accessors = Accessors(self._login, options.token_role)
         self._memory = Memory()
 
     def _channel(self, deadline: Deadline) -> Channel:
@@ -253,13 +253,13 @@ class Vault:
 
     @property
     def unrecorded_ms(self) -> int:
-        """A token that waits for its mint is not in the ledger yet."""
-        return UNMINTED_MS
+        """Only a mint prolongs, and the ledger knows of it before."""
+        return 0
 
     def inventory(self, after: str, deadline: Deadline) -> Listing:
-        """List tokens that bear a ledger's mark."""
+        """List the tokens of our role that a mint has prolonged."""
         with self._channel(deadline) as channel:
-            return listing(self._login, channel, after)
+            return self._accessors.page(channel, after)
 
     def probe(self, place: Place, deadline: Deadline) -> bool:  # noqa: ARG002 - the contract's
         """Refuse: without its secret nobody can try."""

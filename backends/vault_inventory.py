@@ -1,60 +1,84 @@
-"""What is at Vault of ours: tokens that bear a ledger's mark in their metadata.
+"""Which tokens at Vault are a ledger's: what is written beside a token when it is made says so.
 
-The metadata is given with the token, in one step, and nobody can change it afterwards. Vault lists
-the accessors of all tokens, whose ever: each is looked up, so many at a time.
+Vault lists accessors and nothing else, all at once, so each has to be looked up; a page ends when
+half its time is over. Listed are tokens of our role that a mint has prolonged: one that waits for
+its mint dies within its minute, and what dies otherwise than with its token leaves none.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from backends.contract import Sighting
 from backends.errors import BackendError, Trouble
-from backends.inventory import Found, Listing
+from backends.inventory import LISTED, Found, Listing
 from backends.vault_channel import Channel, RefusedError
 from backends.vault_login import Login
-from backends.vault_tokens import Locator
-
-_LOOKED_UP: Final = 200
-"""Tokens that one page looks at, ours or not."""
+from backends.vault_tokens import EPOCH, LEASE, PLACE, Locator
 
 
-def listing(login: Login, channel: Channel, after: str) -> Listing:
-    """List a page, in the order of accessors.
+class Accessors:
+    """Lists them, as the broker."""
 
-    Raises:
-        BackendError: nobody knows; the policy may lack ``auth/token/accessors``.
-    """
-    identity = channel.identity()
-    named = login.ask(channel, "list", "auth/token/accessors").data.get("keys")
-    if not isinstance(named, list):
-        raise BackendError(Trouble.GARBLED, "auth/token/accessors: names none")
-    left = sorted(str(each) for each in named if str(each) > after)
-    page = left[:_LOOKED_UP]
-    found = [_found(accessor, _token(login, channel, accessor)) for accessor in page]
-    more = page[-1] if len(left) > len(page) else ""
-    return Listing(identity, tuple(each for each in found if each is not None), more)
+    def __init__(self, login: Login, role: str) -> None:
+        self._login = login
+        self._path = f"auth/token/create/{role}"
 
+    def page(self, channel: Channel, after: str) -> Listing:
+        """List a page: as much as half of the time allows.
 
-def _token(login: Login, channel: Channel, accessor: str) -> Mapping[str, Any]:
-    try:
+        Raises:
+            BackendError: it cannot be read, or the broker may not.
+        """
+        identity, most_s = channel.identity(), channel.deadline.left_s / 2
+        found: list[Found] = []
+        for accessor in self._later(channel, after):
+            if len(found) == LISTED or channel.deadline.left_s < most_s:
+                return Listing(identity, tuple(found), after)
+            seen = self._look(channel, accessor)
+            found += [seen] if seen is not None else []
+            after = accessor
+        return Listing(identity, tuple(found))
+
+    def _later(self, channel: Channel, after: str) -> list[str]:
+        try:
+            keys = self._login.ask(channel, "list", "auth/token/accessors").data.get("keys")
+        except RefusedError as error:
+            if error.is_absent:
+                return []
+            raise
+        if not isinstance(keys, list):
+            raise BackendError(Trouble.GARBLED, "auth/token/accessors: no list")
+        return sorted(key for key in map(str, keys) if key > after)
+
+    def _look(self, channel: Channel, accessor: str) -> Found | None:
         body = {"accessor": accessor}
-        return login.ask(channel, "post", "auth/token/lookup-accessor", body).data
-    except RefusedError as error:
-        if error.is_absent:
-            return {}  # it died meanwhile
-        raise
+        try:
+            data = self._login.ask(channel, "post", "auth/token/lookup-accessor", body).data
+        except RefusedError as error:
+            if error.is_absent:
+                return None
+            raise
+        if data.get("path") != self._path or "last_renewal" not in data:
+            return None
+        return _found(accessor, data)
 
 
-def _found(accessor: str, data: Mapping[str, Any]) -> Found | None:
-    """Return what a token is to a ledger, or None when it is nobody's."""
-    meta = data.get("meta")
-    if not isinstance(meta, dict) or "jit_lease" not in meta:
-        return None
-    made_s = data.get("creation_time")
+def _found(accessor: str, data: Mapping[str, Any]) -> Found:
+    beside = data.get("meta")
+    said = {k: str(v) for k, v in beside.items()} if isinstance(beside, dict) else {}
+    made = data.get("creation_time")
     return Found(
-        locator=Locator.named(accessor, str(meta.get("jit_place") or "")),
-        lease=str(meta["jit_lease"]),
-        epoch=str(meta.get("jit_epoch") or ""),
-        sighting=Sighting.ALIVE if "last_renewal" in data else Sighting.DISABLED,
-        made_at_ms=made_s * 1000 if isinstance(made_s, int) else None,
+        locator=_locator(accessor, said.get(PLACE, "")),
+        lease=said.get(LEASE, ""),
+        epoch=said.get(EPOCH, ""),
+        made_at_ms=made * 1000 if isinstance(made, int) else None,
     )
+
+
+def _locator(accessor: str, place: str) -> str:
+    """Put the name together again, as ``locate`` wrote it; the accessor alone where that fails."""
+    manner, _, paths = place.partition(" ")
+    text = " ".join(filter(None, (manner, accessor, paths)))
+    try:
+        return Locator.parse(text).to_text()
+    except BackendError:
+        return accessor

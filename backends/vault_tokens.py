@@ -23,6 +23,11 @@ from backends.vault_template import Order
 
 UNMINTED_S: Final = UNMINTED_MS // 1000
 _MOST: Final = 4_096
+EPOCH: Final = "jit_epoch"
+LEASE: Final = "jit_lease"
+PLACE: Final = "jit_place"
+"""What is written beside a token: whose it is, and its place but for the accessor."""
+
 _ACCESSOR: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -46,12 +51,6 @@ class Locator:
     def to_text(self) -> str:
         """Write it down."""
         return " ".join((self.manner, self.accessor, *self.paths))
-
-    @staticmethod
-    def named(accessor: str, place: str) -> str:
-        """Write down a locator from what a token's metadata says of its place."""
-        manner, _, paths = place.partition(" ")
-        return " ".join(filter(None, (manner, accessor, paths)))
 
     @classmethod
     def parse(cls, text: str) -> "Locator":
@@ -200,12 +199,12 @@ class Tokens:
     def _meta(self, wish: Wish, order: Order) -> dict[str, str]:
         """Say whose it is, for Vault's audit log, and for whoever compares Vault with a ledger."""
         return {
-            "jit_epoch": self._epoch(),
-            "jit_lease": wish.lease,
+            EPOCH: self._epoch(),
+            LEASE: wish.lease,
+            PLACE: " ".join((order.manner, *_paths(order))),
             "jit_task": wish.task,
             "jit_agent": wish.agent,
             "jit_tenant": wish.tenant,
-            "jit_place": " ".join((order.manner, *_paths(order))),
         }
 
     def prolong(self, channel: Channel, accessor: str, ttl_s: int) -> int:

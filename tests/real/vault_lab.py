@@ -25,7 +25,6 @@ from tests.real.openbao_server import OpenBaoServer, trust_key
 from tests.real.postgres_server import PostgresServer
 
 ISSUER: Final = "https://broker.example"
-EPOCH: Final = "epoch-of-tests"
 AUDIENCE: Final = "openbao-of-tests"
 MOUNTS: Final = (
     Mount(mount="database", engine="database", death=Manner.LEASE),
@@ -58,7 +57,7 @@ class Signing:
             self.signed += 1
             return tokens.sign(*args, **named)
 
-        return Surroundings(lambda: EPOCH, sign)
+        return Surroundings(lambda: "epoch-of-tests", sign)
 
     def trusted_by(self, server: OpenBaoServer) -> str:
         """Let a server trust the key; return the mount where one logs in."""
@@ -201,34 +200,11 @@ class Opened:
 class VaultLab:
     """The database engine, behind a proxy that can lose answers."""
 
-    def __init__(self, server: OpenBaoServer, postgres: PostgresServer, proxy: Any) -> None:
-        signing = Signing()
-        self._server = server
+    def __init__(self, backend: Vault, postgres: PostgresServer, proxy: Any) -> None:
+        self.backend = backend
         self._postgres = postgres
         self._proxy = proxy
-        self._surroundings = signing.surroundings
-        near = f"http://127.0.0.1:{proxy.port}"
-        self._declared = options(server, signing.trusted_by(server), address=near)
-        self.backend = Vault(self._declared, self._surroundings)
         self._opened: list[Opened] = []
-        self._others: list[Vault] = []
-
-    @property
-    def epoch(self) -> str:
-        """The epoch of the ledger that the backend works for."""
-        return EPOCH
-
-    def other_ledger(self) -> Vault:
-        """Open the same server for another ledger."""
-        token = self._surroundings.token
-        other = Vault(self._declared, Surroundings(lambda: "another-epoch", token))
-        self._others.append(other)
-        return other
-
-    def stranger(self) -> str:
-        """Make a token that is nobody's of ours."""
-        made = self._server.says("POST", "auth/token/create", {"policies": ["jit-orders"]})
-        return f"lease {made['auth']['accessor']} database/creds/orders"
 
     def wish(self, number: int) -> Wish:
         """Ask for reading."""
@@ -246,8 +222,7 @@ class VaultLab:
 
     def close(self) -> None:
         """Close everything."""
-        for backend in (self.backend, *self._others):
-            backend.close()
+        self.backend.close()
         for opened in self._opened:
             opened.connection.close()
 
