@@ -12,6 +12,7 @@ disturb it. What a lab cannot do is not checked, and :func:`unchecked` says so.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from backends import kit_inventory
 from backends.contract import (
     Place,
     SelfExpiry,
@@ -198,6 +199,7 @@ PROMISES: Final[Mapping[str, Promise]] = {
     "probing is as declared": _probing_is_as_declared,
     "looking is as declared": _looking_is_as_declared,
     "secrets show nowhere": _secrets_show_nowhere,
+    **kit_inventory.PROMISES,
 }
 
 _KILLING: Final = (
@@ -213,6 +215,8 @@ def unchecked(lab: Lab) -> Iterator[str]:
     trial = Trial(lab, PATIENCE_S)
     for name, promise in PROMISES.items():
         if promise in _KILLING and not trial.is_revocable:
+            yield name
+        if name in kit_inventory.PROMISES and not kit_inventory.lists(trial):
             yield name
         if promise is _a_lost_answer_is_unknown and lab.losing_replies() is None:
             yield name

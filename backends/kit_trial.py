@@ -68,6 +68,13 @@ class Trial:
         made = self.backend.mint(wish, place, now_ms() + int(ttl_s * 1000), self.deadline())
         return wish, place, made.words
 
+    def minted_by(self, backend: Backend) -> tuple[Wish, Place]:
+        """Mint one by another backend."""
+        wish = self.wish()
+        place = backend.locate(wish, self.deadline())
+        backend.mint(wish, place, now_ms() + 600_000, self.deadline())
+        return wish, place
+
     def killed(self, place: Place) -> bool:
         """Revoke until it is gone; tell whether it came to that."""
         ends = time.monotonic() + self.patience_s

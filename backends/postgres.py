@@ -1,7 +1,7 @@
 """Roles in PostgreSQL: a role of its own for every credential, with what its scopes give.
 
 - Minting is one transaction: without its COMMIT there is nothing. Its session bears the role's
-  name, so that killing finds it, wherever it is.
+  name, so that killing finds it, wherever it is. The role is marked in it as the ledger's.
 - Killing: end mints under way; no login any more; end every session, old ones included; take over
   what it owns; drop the role. A role that cannot be dropped yet can do nothing any more.
 - ``VALID UNTIL`` bounds logins by password, not sessions: ``self_expiry`` says so.
@@ -29,6 +29,8 @@ from backends.contract import (
     Wish,
 )
 from backends.errors import BackendError, NotMintedError, Trouble
+from backends.inventory import Listing
+from backends.postgres_inventory import PREFIX, listing, marking
 from backends.postgres_session import Session, Statement
 from backends.postgres_shapes import (
     MAX_IDENTIFIER,
@@ -40,7 +42,6 @@ from backends.postgres_shapes import (
 from backends.postgres_shapes import template_flaws as flaws_of
 from backends.templates import filled
 
-_PREFIX: Final = "jit_"
 _PASSWORD_BYTES: Final = 32
 _EXISTS: Final = "42710"  # duplicate_object
 _STILL_NEEDED: Final = "2BP01"  # dependent_objects_still_exist
@@ -68,11 +69,11 @@ class PostgresKind:
         if isinstance(template, PostgresTemplate):
             yield from flaws_of(template, scopes)
 
-    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> "Postgres":  # noqa: ARG002 - it needs nothing of them
+    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> "Postgres":
         """Make the backend of a database. Connects to nothing."""
         if not isinstance(options, PostgresOptions):
             raise TypeError("options of another kind")
-        return Postgres(options)
+        return Postgres(options, surroundings.epoch)
 
 
 class Postgres:
@@ -83,16 +84,18 @@ class Postgres:
     def __init__(
         self,
         options: PostgresOptions,
+        epoch: Callable[[], str],
         random_text: Callable[[int], str] = secrets.token_urlsafe,
     ) -> None:
         self._options = options
+        self._epoch = epoch
         self._random_text = random_text
         self._lock = threading.Lock()
         self._identity = ""
 
     def locate(self, wish: Wish, deadline: Deadline) -> Place:
         """Name the role after its lease, whose name nobody can guess; ask the target who it is."""
-        role = _PREFIX + wish.lease
+        role = PREFIX + wish.lease
         if len(role.encode()) > MAX_IDENTIFIER:
             raise NotMintedError(Trouble.REFUSED, "the name of a role would be too long")
         with self._lock:
@@ -115,8 +118,10 @@ class Postgres:
             with session:
                 session.require_identity(place.identity)
                 verifier = _verifier(session, password, place.locator)
-                for statement in _minting(wish, place, expires_at_ms, verifier):
+                role = sql.Identifier(place.locator)
+                for statement in _minting(wish, role, expires_at_ms, verifier):
                     session.run(statement)
+                session.run(marking(role, self._epoch(), self._options.database))
                 is_committing = True
                 session.commit()
         except BackendError as error:
@@ -179,6 +184,16 @@ class Postgres:
             return Sighting.ABSENT
         return Sighting.ALIVE if found[0][1] else Sighting.DISABLED
 
+    @property
+    def unrecorded_ms(self) -> int:
+        """Nothing is made before the ledger has its name."""
+        return 0
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        """List roles that bear our prefix: this database's, and those that nobody has marked."""
+        with Session(self._options, "jit-inventory", deadline) as session:
+            return listing(session, after, self._options.database)
+
     def probe(self, place: Place, deadline: Deadline) -> bool:  # noqa: ARG002 - the contract's
         """Refuse: without its password nobody can try."""
         raise BackendError(Trouble.REFUSED, "nobody can try without its password")
@@ -200,11 +215,12 @@ def _verifier(session: Session, password: str, role: str) -> str:
     return made.decode()
 
 
-def _minting(wish: Wish, place: Place, expires_at_ms: int, verifier: str) -> Iterator[Statement]:
+def _minting(
+    wish: Wish, role: sql.Identifier, expires_at_ms: int, verifier: str
+) -> Iterator[Statement]:
     template = wish.template
     if not isinstance(template, PostgresTemplate):
         raise NotMintedError(Trouble.REFUSED, "a template of another kind")
-    role = sql.Identifier(place.locator)
     yield sql.SQL(
         "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
         " PASSWORD {} VALID UNTIL {} CONNECTION LIMIT {}"

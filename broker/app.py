@@ -43,6 +43,7 @@ from broker.presence import Presence
 from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
+from broker.reconcile_watch import ReconcileWatch
 from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
 from broker.settings.load import load_document
@@ -98,6 +99,7 @@ class Broker:
             settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
         )
         self._presence = self._build_presence()
+        self.reconcile_watch = ReconcileWatch(self._targets, self.ledger, self.gate, self.metrics)
         self._clock_watch = ClockWatch(
             LedgerClock(link, self.ledger.keys),
             clock,
@@ -286,6 +288,7 @@ class Broker:
         self._ticker.every(self.verbs.bans.every_ms, self.verbs.bans.look)
         self._ticker.start()
         stack.callback(self._targets.close)
+        self.reconcile_watch.start(self._ticker, stack)
         stack.push_async_callback(self.verbs.bans.stop)
         stack.push_async_callback(self.verbs.killer.stop)
         stack.push_async_callback(self.verbs.reaper.stop)

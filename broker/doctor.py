@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from broker import expiry, panic_folder
+from broker import expiry, panic_folder, target_findings
 from broker.attestation.assembly import build_attestation
 from broker.attestation.key_source import open_key_session
 from broker.attestation.settings import AttestationSettings
@@ -31,6 +31,7 @@ from broker.store.ledger import Ledger
 from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.store.server_guard import inspect, programs
+from broker.targets.settings import load_targets
 
 ROOM_BYTES: Final = 256 * 1024 * 1024
 """Below, an audit trail may soon not be written, and then nothing is given."""
@@ -85,6 +86,7 @@ class Doctor:
             ("store", self._store, store, "check store.url, and that the server runs"),
             ("clock", self._clock, store, "let NTP set both clocks"),
             ("ledger", self._ledger, store, "run `broker keys init` and `broker apply`"),
+            ("targets", self._targets, str(given.targets or ""), "run `broker config check`"),
         ]
 
     async def _listen(self) -> list[Line]:
@@ -184,6 +186,14 @@ class Doctor:
             what = f"{active[0]} is active and not here"
             return [*lines, Line("keys", "fail", what, remedy, place)]
         return [*lines, Line("keys", "ok", states, where=place)]
+
+    async def _targets(self) -> list[Line]:
+        """Show what the last comparisons came to; the targets themselves are not asked."""
+        declared = load_targets(self._settings)
+        async with open_installation(self._settings) as found:
+            record = await found.ledger.control.read()
+            kept = await found.ledger.reconciliations.all()
+        return target_findings.examine(declared, kept, record.now_ms if record else 0)
 
     def _of(self, link: Link) -> Ledger:
         store = self._settings.store

@@ -5,7 +5,7 @@ the constructor. A word from nowhere is counted as ``other``, so that no caller 
 (dangers F14). Each process counts for itself, in a registry of its own.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,6 +122,12 @@ class Metrics:
         """Count one call of a target; targets come from the configuration only."""
         self._target_calls.labels(target, operation, outcome).inc()
 
+    def reconciled(self, target: str, at_s: float, found: Mapping[str, int]) -> None:
+        """Show when a target was compared with the ledger last, and what differed, by kind."""
+        self._reconciled.labels(target).set(at_s)
+        for kind, count in found.items():
+            self._differing.labels(target, kind).set(count)
+
     def panicked(self) -> None:
         """Count an order that came by the panic socket: whoever is on call should know."""
         self._panics.inc()
@@ -207,6 +213,18 @@ class Metrics:
             "jit_target_calls_total",
             "Calls of targets.",
             ("target", "operation", "outcome"),
+            registry=self._registry,
+        )
+        self._reconciled = Gauge(
+            "jit_reconcile_timestamp_seconds",
+            "When a target was compared with the ledger last.",
+            ("target",),
+            registry=self._registry,
+        )
+        self._differing = Gauge(
+            "jit_reconcile_credentials",
+            "Credentials by how target and ledger differed then.",
+            ("target", "differs"),
             registry=self._registry,
         )
         self._stuck = self._gauge(

@@ -38,6 +38,10 @@ _CUT: Final = object_of(_members(text, "of", "name", "tenant") | _instants("issu
 
 _CEILING: Final = each(object_of(_members(text, "capability") | _members(_WORDS, "scopes")))
 
+_AT_TARGET: Final = _members(
+    text, "target", "identity", "locator", "credential", "epoch", "differs"
+)
+
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
 
 FIELDS: Final[Mapping[str, Members]] = {
@@ -70,6 +74,8 @@ FIELDS: Final[Mapping[str, Members]] = {
         _members(text, "credential", "task", "capability", "target", "state")
         | _members(number, "tries")
     ),
+    "reconcile.ordered": _AT_TARGET | _members(text, "by", "reason", "digest"),
+    "orphan.killed": _AT_TARGET | _members(text, "state"),
     "decision.denied": (
         {"trace": Member("trace", _TRACE), "request": Member("request", _REQUEST)}
         | _members(text, "decision", "outcome", "reason")

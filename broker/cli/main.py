@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "aws": Entry("broker.cli.aws", "aws", "Prepare AWS accounts."),
     "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
     "ledger": Entry("broker.cli.ledger", "ledger", "Look after what is in the ledger."),
+    "reconcile": Entry("broker.cli.reconcile", "reconcile", "Compare ledger and targets."),
     "doctor": Entry("broker.cli.doctor", "doctor", "Examine an installation."),
     "help": Entry("broker.cli.help", "help_", "Explain what all commands have in common."),
     "completion": Entry(

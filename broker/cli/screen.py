@@ -30,6 +30,13 @@ STATE_STYLES = {
     "requested": "yellow",
     "accepted": "yellow",
     "irrevocable": "red",
+    "orphan": "red",
+    "undead": "red",
+    "missing": "yellow",
+    "unmarked": "yellow",
+    "remnant": "blue",
+    "ended": "green",
+    "spared": "blue",
 }
 
 

@@ -114,7 +114,9 @@ class CatchUp:
 
     async def _from_log(self, known: int) -> tuple[int, list[Announcement]]:
         entries = await self._log.after(known)
-        if not entries or entries[0].seq != known + 1:
+        # Nobody else may have read them, so a hole between them was found by nobody either.
+        expected = list(range(known + 1, known + 1 + len(entries)))
+        if not entries or [entry.seq for entry in entries] != expected:
             raise LostTrackError
         # Not beyond the reader: what it passes on next would be news of the past.
         entries = [entry for entry in entries if entry.seq <= self._reader.seq]

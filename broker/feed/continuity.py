@@ -11,13 +11,13 @@ from broker.store.feed_log import Position
 class Continuity:
     """Where a reader stands."""
 
-    def __init__(self, position: Position) -> None:
+    def __init__(self, position: Position, last: LogEntry | None = None) -> None:
         self.epoch = position.epoch
         self.seq = position.seq
         self._shipped = dict(position.shipped)
         self._is_forked = False
         self._has_hole = False
-        self.last: LogEntry | None = None
+        self.last = last
         """The entry at ``seq``, if it was read."""
 
     def follow(self, entry: LogEntry) -> bool:

@@ -21,7 +21,7 @@ from broker.errors import (
     StoreUnavailableError,
     UnavailableError,
 )
-from broker.feed.catch_up import REACH_S, CatchUp, LostTrackError, Ticket
+from broker.feed.catch_up import CatchUp, LostTrackError, Ticket
 from broker.feed.channel import Channel
 from broker.feed.channels import Channels, Servers
 from broker.feed.heart import Heart
@@ -29,6 +29,7 @@ from broker.feed.messages import Framed
 from broker.feed.reader import Reader
 from broker.feed.subscriber import Ending, Outlet, Subscriber
 from broker.model.principal import Principal
+from broker.store.feed_event import Announcement, announcement
 from broker.store.feed_log import FeedLog
 from broker.store.feed_subscribers import Acknowledged, Connection
 
@@ -177,13 +178,17 @@ class Hub:
                 await self._measure(seq)
 
     async def _measure(self, seq: int) -> None:
-        # The subscriber may listen elsewhere, and nobody here: then the reader has to come first.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REACH_S):
-                await self._reader.reach(self._reader.epoch, seq)
-        event = self._reader.at(seq)
+        is_known = self._reader.floor < seq <= self._reader.seq
+        event = self._reader.at(seq) if is_known else await self._read(seq)
         if event is not None and event.at_ms:
             self._on_acknowledged(max(0, self._clock.now_ms() - event.at_ms))
+
+    async def _read(self, seq: int) -> Announcement | None:
+        """Read an event that the reader does not have: its subscriber may listen elsewhere."""
+        with contextlib.suppress(StoreUnavailableError):
+            entry = await self._log.entry(seq)
+            return announcement(seq, entry.change) if entry is not None else None
+        return None
 
     def _attach(self, subscriber: Subscriber, ticket: Ticket, last: bytes) -> Channel:
         channel = self._channels.of(ticket.registration, self._reader.last)

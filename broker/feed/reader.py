@@ -12,11 +12,13 @@ from broker.feed.recent import Recent
 from broker.model.capability import ResourceServer
 from broker.store.feed_entry import LogEntry
 from broker.store.feed_event import Announcement, announcement
-from broker.store.feed_log import PAGE, FeedLog, Position
+from broker.store.feed_log import FeedLog, Position
 
 BLOCK_MS: Final = 500
-"""How long one wait for news lasts, and how long a reader rests that nobody listens to; also how
-late a doubt about the log is looked into."""
+"""How long one wait for news lasts; also how late a doubt about the log is looked into."""
+
+DOZE_MS: Final = 500
+"""How long a reader rests that nobody listens to."""
 
 REST_S: Final = 0.2
 """Between attempts to read when the store is lost."""
@@ -30,8 +32,8 @@ class Reader:
     ``on_events`` gets the events of each page that was read, in order, with the epoch. ``on_break``
     is told when the log began anew for this reader: nobody may rely on what was passed on before.
 
-    While nobody listens, as ``is_heard`` tells, it reads all the same, for it must notice what the
-    log lost; but much at a time, and seldom. :meth:`wake` it when somebody comes.
+    While nobody listens, as ``is_heard`` tells, it reads nothing: every now and then it looks
+    whether the log still has what it had, and goes to its end. :meth:`wake` it when somebody comes.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Reader:
         on_events: Callable[[str, Sequence[Announcement]], None],
         on_break: Callable[[], None],
         is_heard: Callable[[], bool] = lambda: True,
-        doze_ms: int = BLOCK_MS,
+        doze_ms: int = DOZE_MS,
     ) -> None:
         self._log = feed_log
         self._capacity = capacity
@@ -129,13 +131,37 @@ class Reader:
             at = self._begin(position)
         self._is_in_doubt = False
         while not self._is_in_doubt:
-            entries = await self._log.tail(at.seq, block_ms=BLOCK_MS)
-            # Looked at after reading: what went back before shows now, what later at the next.
-            if entries and at.last is not None and not await self._log.still_has(at.last):
-                self.refute()
-            self._take(at, entries)
-            if len(entries) < PAGE and not self._is_heard():
+            if self._is_heard():
+                await self._read_on(at)
+            else:
+                at = await self._pass_over(at)
+            if self._may_rest():
                 await self._doze()
+
+    def _may_rest(self) -> bool:
+        return not (self._is_in_doubt or self._is_heard())
+
+    async def _read_on(self, at: Continuity) -> None:
+        entries = await self._log.tail(at.seq, block_ms=BLOCK_MS)
+        # Looked at after reading: what went back before shows now, what later at the next.
+        if entries:
+            await self._refute_if_gone(at)
+        self._take(at, entries)
+
+    async def _pass_over(self, at: Continuity) -> Continuity:
+        """Go to the log's end without reading what nobody here wants to hear."""
+        position = await self._log.position()
+        last = await self._log.entry(position.seq)
+        await self._refute_if_gone(at)
+        if position.epoch != at.epoch or at.is_refuted_by(position):
+            self.doubt()
+        is_there = (at.seq, at.last) == (position.seq, last)
+        # Somebody may have come meanwhile, who has to hear of everything from here on.
+        return self._stand(position, last) if self._may_rest() and not is_there else at
+
+    async def _refute_if_gone(self, at: Continuity) -> None:
+        if at.last is not None and not await self._log.still_has(at.last):
+            self.refute()
 
     async def _doze(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -144,11 +170,16 @@ class Reader:
         self._woken.clear()
 
     def _begin(self, position: Position) -> Continuity:
-        self._at = Continuity(position)
-        self._recent = Recent(self._capacity, position.seq)
+        at = self._stand(position, None)
         self._on_break()
+        return at
+
+    def _stand(self, position: Position, last: LogEntry | None) -> Continuity:
+        """Go on from a position, knowing nothing of what was before but its last entry."""
+        self._at = at = Continuity(position, last)
+        self._recent = Recent(self._capacity, position.seq)
         self._notify()
-        return self._at
+        return at
 
     def _take(self, at: Continuity, entries: Sequence[LogEntry]) -> None:
         events = []

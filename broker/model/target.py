@@ -6,10 +6,14 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class TargetRef:
-    """The target that a credential was made for: its name here, and who it was by its own word."""
+    """The target that a credential was made for: its name here, and who it was by its own word.
+
+    ``probe`` is the kind's own: how to try whether the target refuses the credential.
+    """
 
     name: str
     identity: str
+    probe: str = ""
 
 
 class DeathState(StrEnum):

@@ -229,6 +229,16 @@ class FeedLog:
         found = await self._link.tail(self._keys.log, f"{seq}-0", block_ms=block_ms, count=PAGE)
         return [log_entry(name, fields) for name, fields in found]
 
+    async def entry(self, seq: int) -> LogEntry | None:
+        """Read one entry; None when the log does not have it, or no longer.
+
+        Raises:
+            StoreUnavailableError: the feed cannot be reached.
+        """
+        name = f"{seq}-0"
+        found = stream_page(await self._link.read("XRANGE", self._keys.log, name, name))
+        return log_entry(*found[0]) if found else None
+
     async def still_has(self, entry: LogEntry) -> bool:
         """Tell whether the log has this entry in its place; one that was trimmed counts as there.
 
@@ -237,11 +247,11 @@ class FeedLog:
         Raises:
             StoreUnavailableError: the feed cannot be reached.
         """
-        log, name = self._keys.log, f"{entry.seq}-0"
-        found = stream_page(await self._link.read("XRANGE", log, name, name))
-        if found:
-            return log_entry(*found[0]) == entry
-        oldest = stream_page(await self._link.read("XRANGE", log, "-", "+", "COUNT", 1))
+        found = await self.entry(entry.seq)
+        if found is not None:
+            return found == entry
+        reply = await self._link.read("XRANGE", self._keys.log, "-", "+", "COUNT", 1)
+        oldest = stream_page(reply)
         return bool(oldest) and log_entry(*oldest[0]).seq > entry.seq
 
     async def in_force(self, *, after: int, up_to: int) -> tuple[list[Announcement], int | None]:

@@ -197,3 +197,8 @@ class Keyspace:
     def replicas(self) -> str:
         """What each broker serves, and when it last said so."""
         return f"{self.namespace}:{{control}}:replicas"
+
+    @property
+    def reconciled(self) -> str:
+        """When each target was compared with the ledger, when it will be, and what came of it."""
+        return f"{self.namespace}:{{control}}:reconciled"

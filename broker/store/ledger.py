@@ -21,9 +21,11 @@ from broker.store.paths import Paths
 from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
+from broker.store.reconciliations import Reconciliations
 from broker.store.replicas import Replicas
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
+from broker.store.target_leases import TargetLeases
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
 
@@ -53,6 +55,8 @@ class Ledger:
     selections: SelectionLedger
     proofs: ProofLedger
     evidence: EvidenceLedger
+    at_targets: TargetLeases
+    reconciliations: Reconciliations
 
     @classmethod
     def over(
@@ -67,6 +71,7 @@ class Ledger:
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
         paths = Paths(link, keys)
+        deaths = DeathLedger(link, keys, ids, limits, bounds=bounds)
         return cls(
             keys=keys,
             ids=ids,
@@ -74,8 +79,8 @@ class Ledger:
             tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
+            deaths=deaths,
             prolonging=ProlongLedger(link, keys, bounds=bounds),
-            deaths=DeathLedger(link, keys, ids, limits, bounds=bounds),
             bans=BanLedger(link, keys, ids, bounds=bounds),
             cuts=CutLedger(link, keys, ids, limits, bounds=bounds),
             orders=RevocationLedger(link, keys, ids, limits, bounds=bounds),
@@ -89,4 +94,6 @@ class Ledger:
             selections=SelectionLedger(link, keys),
             proofs=ProofLedger(link, keys),
             evidence=EvidenceLedger(link, keys, limits, bounds.clock),
+            at_targets=TargetLeases(link, keys, deaths),
+            reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
         )

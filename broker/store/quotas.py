@@ -1,7 +1,8 @@
 """Quotas of live leases, each in a slot of its own.
 
 Taken together with the bucket's script, and undone when that refuses. A crash in between counts too
-many until the lease would have expired, never too few.
+many until the lease would have expired, never too few. Leases that come together are counted by one
+call, each on its own merits.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from broker.store import scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link, Reply, Script, Value
+from broker.store.quota_call import QuotaCall
 
 _CLOCK: Final = -1
 """What the script answers when it does not believe its clock."""
@@ -46,12 +48,10 @@ class Taking:
         full: Quota | None = None
         lost: UnavailableError | None = None
         for quota, reply in zip(self._quotas, self._replies, strict=True):
-            try:
-                taken = await reply
-            except StoreUnavailableError as error:
-                lost = error
-                continue
-            if taken == _CLOCK:
+            taken = await reply
+            if isinstance(taken, StoreUnavailableError):
+                lost = taken
+            elif taken == _CLOCK:
                 lost = lost or UnavailableError("a quota's clock and this broker's disagree")
             elif taken != 1 and full is None:
                 full = quota
@@ -67,6 +67,8 @@ class QuotaLedger:
         self._link = link
         self._keys = keys
         self._bounds = bounds
+        self._gathering: dict[str, QuotaCall] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
 
     def begin(self, quotas: Sequence[Quota], lease: LeaseId, life_ms: int) -> Taking:
         """Begin to count a lease against every quota, so that other calls run beside it.
@@ -74,12 +76,7 @@ class QuotaLedger:
         It counts for ``life_ms`` from now by the ledger's clock; one that is counted already counts
         for longer, and is never refused.
         """
-        bounds = self._bounds.around_now()
-        replies = [
-            self._send(scripts.QUOTA_TAKE, quota, [lease, life_ms, quota.limit, *bounds])
-            for quota in quotas
-        ]
-        return Taking(quotas, replies)
+        return Taking(quotas, [self._join(quota, lease, life_ms) for quota in quotas])
 
     async def until(
         self, quotas: Sequence[Quota], lease: LeaseId, expires_at_ms: int, *, at_least: bool = False
@@ -123,13 +120,33 @@ class QuotaLedger:
         found = await self._link.read("ZRANGEBYSCORE", self._keys.quota(kind, name), *window)
         return [LeaseId(lease) for lease in found]
 
+    def _join(self, quota: Quota, lease: LeaseId, life_ms: int) -> Awaitable[Reply]:
+        """Count a lease by the call that is sent at the end of this turn of the loop."""
+        key = self._keys.quota(quota.kind, quota.name)
+        call = self._gathering.get(key)
+        if call is None or call.is_full:
+            call = self._gathering[key] = QuotaCall()
+            asyncio.get_running_loop().call_soon(self._send_call, key, call)
+        return call.add(lease, life_ms, quota.limit)
+
+    def _send_call(self, key: str, call: QuotaCall) -> None:
+        if self._gathering.get(key) is call:
+            del self._gathering[key]
+        sent = self._started(scripts.QUOTA_TAKE, key, [*self._bounds.around_now(), *call.args])
+        task = asyncio.get_running_loop().create_task(call.settle(sent))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
     def _send(self, script: Script, quota: Quota, args: Sequence[Value]) -> Awaitable[Reply]:
         """Send a script; that it could not be sent is learned by awaiting, as any other failure.
 
         So what was sent before it is awaited too.
         """
+        return self._started(script, self._keys.quota(quota.kind, quota.name), args)
+
+    def _started(self, script: Script, key: str, args: Sequence[Value]) -> Awaitable[Reply]:
         try:
-            return self._link.start(script, [self._keys.quota(quota.kind, quota.name)], args)
+            return self._link.start(script, [key], args)
         except StoreUnavailableError as error:
             return _fail(error)
 

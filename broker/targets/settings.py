@@ -1,7 +1,7 @@
 """``targets.yaml``: the servers at which credentials are minted and killed."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,9 @@ from broker.settings.load import Loaded, Reading
 from broker.settings.settings import Settings
 from broker.settings.typed import Typing
 from broker.settings.yaml_document import Node
+
+SHORTEST_RECONCILE_S: Final = 10
+"""Comparing reads the whole of both."""
 
 Name = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9._-]{0,63}\Z")]
 
@@ -35,6 +38,8 @@ class TargetRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """For how long, before one mint tries again. Default 10000."""
     overdue_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 60
     """How long after its end a credential may be alive here before the alarm. Default 60."""
+    reconcile_seconds: Annotated[int, Meta(ge=0, le=604_800)] = 3_600
+    """How often some broker compares the ledger with what is here; 0: never. Default 3600."""
 
 
 class TargetsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +54,9 @@ class TargetsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if record.name in seen:
                 yield Fault(("targets", index, "name"), "is there already", "rename one of them")
             seen.add(record.name)
+            if 0 < record.reconcile_seconds < SHORTEST_RECONCILE_S:
+                path = ("targets", index, "reconcile_seconds")
+                yield Fault(path, "too often", f"write 0, or {SHORTEST_RECONCILE_S} and more")
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Final, Protocol, TypeVar
 from backends.contract import Backend, Deadline, Death, Minted, Place, Traits, Wish
 from backends.deny_lists import DenyLists, Desired, Standing
 from backends.errors import BackendError, NotMintedError, Trouble
+from backends.inventory import Inventory, Listing
 from broker.clock import Clock
 from broker.targets.breaker import Breaker
 from broker.targets.lane import Lane
@@ -29,6 +30,7 @@ class Bounds:
     failures: int = 5
     rest_ms: int = 10_000
     overdue_ms: int = 60_000
+    reconcile_ms: int = 0
 
 
 class Told(Protocol):
@@ -42,7 +44,7 @@ class Told(Protocol):
 class Target:
     """Calls a backend without ever waiting for it longer than its deadline.
 
-    Minting and killing have threads of their own: neither waits for the other.
+    Minting, killing and looking have threads of their own: none waits for the others.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Target:
         self._breaker = Breaker(clock, failures=bounds.failures, rest_ms=bounds.rest_ms)
         self._minting = self._lane("mint")
         self._killing = self._lane("kill")
+        self._looking = Lane(f"{name}-look", threads=1, queue_length=1)
 
     def _lane(self, what: str) -> Lane:
         bounds = self.bounds
@@ -154,6 +157,26 @@ class Target:
 
         return await self._call("kill", self._killing, call, deadline)
 
+    @property
+    def unrecorded_ms(self) -> int | None:
+        """How long something may be there before the ledger knows of it; None: it lists nothing."""
+        backend = self._backend
+        return backend.unrecorded_ms if isinstance(backend, Inventory) else None
+
+    async def inventory(self, after: str) -> Listing:
+        """List a page of what is there, whoever made it.
+
+        Raises:
+            BackendError: nobody knows, or its kind cannot say.
+        """
+        backend, deadline = self._backend, self.deadline()
+        if not isinstance(backend, Inventory):
+            raise BackendError(Trouble.REFUSED, "its kind cannot say what is there")
+        # Whether it lists in time says nothing of minting: the breaker does not hear of it.
+        return await self._counted(
+            "inventory", self._looking, lambda: backend.inventory(after, deadline), deadline
+        )
+
     def _admit(self, operation: str) -> None:
         if not self._breaker.admit():
             self._told.target_called(self.name, operation, "resting")
@@ -205,20 +228,30 @@ class Target:
         self, operation: str, lane: Lane, call: Callable[[], T], deadline: Deadline
     ) -> T:
         try:
-            answer = await lane.run(call, deadline)
+            answer = await self._counted(operation, lane, call, deadline)
         except BackendError as error:
-            self._told.target_called(self.name, operation, error.trouble.value)
             if error.trouble in _UNANSWERED:
                 self._breaker.unanswered()
             elif error.trouble is not Trouble.BUSY:
                 self._breaker.answered()
             raise
-        self._told.target_called(self.name, operation, "ok")
         self._breaker.answered()
+        return answer
+
+    async def _counted(
+        self, operation: str, lane: Lane, call: Callable[[], T], deadline: Deadline
+    ) -> T:
+        try:
+            answer = await lane.run(call, deadline)
+        except BackendError as error:
+            self._told.target_called(self.name, operation, error.trouble.value)
+            raise
+        self._told.target_called(self.name, operation, "ok")
         return answer
 
     def close(self) -> None:
         """Let go of it."""
         self._minting.close()
         self._killing.close()
+        self._looking.close()
         self._backend.close()

@@ -37,6 +37,11 @@ class Targets:
         """Their names."""
         return tuple(self._by_name)
 
+    @property
+    def all(self) -> tuple[Target, ...]:
+        """All of them, in the order of the file."""
+        return tuple(self._by_name.values())
+
     def close(self) -> None:
         """Let go of all of them."""
         for target in self._by_name.values():
@@ -75,4 +80,5 @@ def bounds_of(record: TargetRecord) -> Bounds:
         failures=record.failures,
         rest_ms=record.rest_ms,
         overdue_ms=record.overdue_seconds * 1000,
+        reconcile_ms=record.reconcile_seconds * 1000,
     )

@@ -26,6 +26,7 @@ from broker.store.live_leases import LiveLeases
 from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import Quota
+from broker.store.reconciliations import Outcome, Reconciliations
 from broker.store.replicas import Replicas, Serving
 from broker.store.revocation_ledger import Order
 from broker.store.selection_ledger import SelectionLedger
@@ -46,6 +47,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         await _dying(kit)
         await _banning(kit)
         await _watching(kit)
+        await _comparing(kit)
         await _feed(FeedLog(link, "jit"), kit)
     await link.close()
 
@@ -152,6 +154,13 @@ async def _watching(kit: LedgerKit) -> None:
     lasting = Lasting(clock.now_ms(), clock.now_ms() + MINUTE)
     await evidence.is_first("a" * 64, lasting, Use("one", "digest"))
     await ProofLedger(kit.link, kit.keys).is_first("key", "proof")
+
+
+async def _comparing(kit: LedgerKit) -> None:
+    kept = Reconciliations(kit.link, kit.keys, kit.ids)
+    await kept.take("yard", MINUTE)
+    await kept.keep("yard", Outcome(by="broker"))
+    await kept.tell("orphan.killed", "what was never a lease", {"target": "yard"})
 
 
 async def _feed(log: FeedLog, kit: LedgerKit) -> None:

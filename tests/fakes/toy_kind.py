@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from backends.contract import (
     Wish,
 )
 from backends.errors import BackendError, NotMintedError, OtherTargetError, Trouble
+from backends.inventory import Found, Listing
 from tests.fakes.toy_target import Request, ToyTarget, ask
 
 TRAITS: Final = Traits(
@@ -33,6 +34,13 @@ TRAITS: Final = Traits(
     shortest_ttl_ms=1_000,
     can_probe=False,
 )
+
+
+EPOCH: Final = "an-epoch"
+"""The ledger's, where a test has none."""
+
+PAGE: Final = 2
+"""Few to a page, so that listings have several."""
 
 
 class ToyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,9 +60,17 @@ class ToyTemplate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class ToyBackend:
     """One toy target."""
 
-    def __init__(self, options: ToyOptions, traits: Traits = TRAITS) -> None:
+    unrecorded_ms = 0
+
+    def __init__(
+        self,
+        options: ToyOptions,
+        traits: Traits = TRAITS,
+        epoch: Callable[[], str] = lambda: EPOCH,
+    ) -> None:
         self.options = options
         self.traits = traits
+        self.epoch = epoch
 
     def ask(self, op: str, deadline: Deadline, **more: object) -> Request:
         """Ask the target."""
@@ -87,6 +103,7 @@ class ToyBackend:
             until=expires_at_ms,
             not_after=until,
             scopes=wish.scopes,
+            mark=[self.epoch(), wish.lease],
         )
         if answer.get("error") == "exists":
             raise BackendError(Trouble.REFUSED)
@@ -120,6 +137,13 @@ class ToyBackend:
         found = self.ask("find", deadline, name=place.locator)["found"]
         return Sighting.ALIVE if found else Sighting.ABSENT
 
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        """List."""
+        answer = self.ask("list", deadline, after=after, limit=PAGE, prefix="toy_")
+        rows = answer["rows"]
+        found = tuple(Found(locator=n, epoch=mark[0], lease=mark[1]) for n, mark in rows)
+        return Listing(answer["identity"], found, after=rows[-1][0] if len(rows) == PAGE else "")
+
     def probe(self, place: Place, deadline: Deadline) -> bool:  # noqa: ARG002 - the contract's
         """Refuse."""
         raise BackendError(Trouble.REFUSED)
@@ -142,10 +166,10 @@ class ToyKind:
         """Find nothing."""
         yield from ()
 
-    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> ToyBackend:  # noqa: ARG002 - the contract's
+    def open(self, options: msgspec.Struct, surroundings: Surroundings) -> ToyBackend:
         """Make a backend."""
         assert isinstance(options, ToyOptions)
-        return ToyBackend(options, self.traits)
+        return ToyBackend(options, self.traits, surroundings.epoch)
 
 
 kind: Final = ToyKind("toy", TRAITS)

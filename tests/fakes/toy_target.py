@@ -127,6 +127,22 @@ class ToyTarget:
     def _find(self, request: Request) -> Request:
         return {"found": request["name"] in self.credentials}
 
+    def _list(self, request: Request) -> Request:
+        names = sorted(name for name in self.credentials if name.startswith(request["prefix"]))
+        later = [name for name in names if name > request["after"]][: request["limit"]]
+        return {"rows": [(name, self.credentials[name].get("mark", ["", ""])) for name in later]}
+
+    def plant(self, name: str, epoch: str = "", lease: str = "") -> None:
+        """Put something there that no broker of a test has made."""
+        far = {"name": name, "password": "planted", "until": 10**14, "mark": [epoch, lease]}
+        with self._lock:
+            self.credentials[name] = far
+
+    def drop(self, name: str) -> None:
+        """Take something away that a broker has made."""
+        with self._lock:
+            del self.credentials[name]
+
     def _enter(self, request: Request) -> Request:
         held = self.credentials.get(request["name"])
         if held is None or held["password"] != request["password"] or held["until"] <= _now_ms():

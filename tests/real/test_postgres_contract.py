@@ -78,7 +78,19 @@ class PostgresLab:
         self._server = server
         self._proxy = proxy
         self._opened: list[Opened] = []
-        self.backend = Postgres(options(server, folder, port=proxy.port))
+        self._options = options(server, folder, port=proxy.port)
+        self.backend = Postgres(self._options, lambda: self.epoch)
+
+    epoch = "an-epoch"
+
+    def other_ledger(self) -> Postgres:
+        """Work for somebody else."""
+        return Postgres(self._options, lambda: "another-epoch")
+
+    def stranger(self) -> str:
+        """Make a role that is nobody's of us."""
+        self._server.ask("DROP ROLE IF EXISTS reporting; CREATE ROLE reporting")
+        return "reporting"
 
     def wish(self, number: int) -> Wish:
         """Ask for reading."""

@@ -30,10 +30,12 @@ class QuotaClock:
     ) -> Awaitable[Reply]:
         """Send a script."""
         if script.name == "quota_take":
-            lease, life_ms = str(args[0]), int(args[1])
-            place = (keys[0], lease)
-            self._until[place] = max(self._until[place], self._time_of(lease) + life_ms)
-            args = (lease, FOR_EVER_MS, *args[2:])
+            args = list(args)
+            for at in range(2, len(args), 3):
+                lease, life_ms = str(args[at]), int(args[at + 1])
+                place = (keys[0], lease)
+                self._until[place] = max(self._until[place], self._time_of(lease) + life_ms)
+                args[at + 1] = FOR_EVER_MS
         if script.name == "quota_until":
             place, until = (keys[0], str(args[0])), int(args[1])
             is_more = args[2] == "at-least"

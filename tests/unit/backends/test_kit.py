@@ -1,9 +1,8 @@
 # ruff: noqa: D102 - the contract says what each method does
 """The contract test kit passes an honest backend, and catches every planted wrong one."""
 
-import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 from msgspec.structs import replace
@@ -23,53 +22,10 @@ from backends.errors import BackendError, NotMintedError, Trouble
 from backends.kit import PROMISES, broken_promises, unchecked
 from tests.fakes.toy_kind import (
     TRAITS,
-    Opened,
     ToyBackend,
-    ToyOptions,
-    ToyTemplate,
-    enter,
 )
+from tests.fakes.toy_lab import Make, ToyLab
 from tests.fakes.toy_target import ToyTarget
-
-Make = Callable[[ToyOptions], ToyBackend]
-
-
-class ToyLab:
-    """A toy target, and a backend on it."""
-
-    def __init__(self, target: ToyTarget, make: Make) -> None:
-        self._target = target
-        self.backend = make(ToyOptions(port=target.port))
-
-    def wish(self, number: int) -> Wish:
-        """Ask for anything."""
-        return Wish(
-            lease=f"l_00_{number}",
-            task="t_00_a",
-            tenant="acme",
-            agent="bot",
-            capability="toys",
-            on_behalf_of="",
-            scopes=("play",),
-            template=ToyTemplate(),
-        )
-
-    def is_let_in(self, words: Mapping[str, str]) -> bool:
-        """Enter."""
-        return enter(self._target, words) is not None
-
-    def enter(self, words: Mapping[str, str]) -> Opened | None:
-        """Enter and stay."""
-        return enter(self._target, words)
-
-    @contextlib.contextmanager
-    def losing_replies(self) -> Iterator[None]:
-        """Lose what the target answers."""
-        self._target.is_losing = True
-        try:
-            yield
-        finally:
-            self._target.is_losing = False
 
 
 class Forgetful(ToyBackend):
@@ -237,6 +193,10 @@ PLANTED: Mapping[str, tuple[Make, str]] = {
     "fussy": (_lasting(Fussy), "killing twice is killing once"),
     "blind": (_lasting(Blind), "what is minted works"),
     "probes on paper": (_traits(can_probe=True, renewable=False), "probing is as declared"),
+    "looks although it cannot": (
+        _traits(can_look_up=False, renewable=False),
+        "looking is as declared",
+    ),
     "standing secret": (
         _traits(revocable=Revocable.NEVER, self_expiry=SelfExpiry.NONE, renewable=False),
         "its promises are possible",

@@ -152,3 +152,12 @@ async def test_a_reader_of_another_epoch_ends_it() -> None:
 
     with pytest.raises(LostTrackError):
         await CatchUp(log, reader, ticket, outlet).run()  # type: ignore[arg-type] - doubles
+
+
+async def test_a_hole_in_the_log_is_not_stepped_over() -> None:
+    """What the reader passed over, nobody has followed: an event may be missing there."""
+    log = FakeLog([entry(1), entry(3)])
+    reader = FakeReader(log, seq=3, floor=3)
+
+    with pytest.raises(LostTrackError):
+        await catch_up(reader, log, after=0, joined_at=3)

@@ -14,6 +14,7 @@ OPTIONS: dict[str, Any] = {
     "web_identity": {"audience": "sts.amazonaws.com"},
 }
 VIA = {"role_arn": "arn:aws:iam::123456789012:role/broker"}
+WRITER = {"role_arn": "arn:aws:iam::123456789012:role/deny-writer"}
 STATEMENT: dict[str, Any] = {
     "Effect": "Allow",
     "Action": ["s3:GetObject"],
@@ -92,7 +93,32 @@ TARGET_FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "not sent",
     ),
     "a secret": ({"secret_access_key": "x"}, "options.secret_access_key", "no such setting"),
-    "kill": ({"kill": "deny"}, "options.kill", ""),
+    "kill": ({"kill": "drop"}, "options.kill", ""),
+    "no writer": ({"kill": "deny"}, "options.deny_writer", "goes with kill"),
+    "no kill": ({"deny_writer": WRITER}, "options.deny_writer", "goes with kill"),
+    "no writer's role": (
+        {"kill": "deny", "deny_writer": {}},
+        "options.deny_writer.role_arn",
+        "takes a role",
+    ),
+    "writer's account": (
+        {
+            "kill": "deny",
+            "deny_writer": {"role_arn": "arn:aws:iam::999999999999:role/x"},
+        },
+        "options.deny_writer.role_arn",
+        "another account",
+    ),
+    "writer's external id": (
+        {"kill": "deny", "deny_writer": {**WRITER, "external_id": "ext-1"}},
+        "options.deny_writer.external_id",
+        "not sent",
+    ),
+    "IAM in the clear": (
+        {"kill": "deny", "deny_writer": {**WRITER, "endpoint_url": "http://iam.example"}},
+        "options.deny_writer.endpoint_url",
+        "in the clear",
+    ),
 }
 
 
@@ -156,6 +182,21 @@ TEMPLATE_FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "template.policy_arns",
         "another account",
     ),
+    "probe": (
+        {"probe": {"action": "s3:ListBucket", "bucket": "orders"}},
+        "template.probe",
+        "nothing is denied there",
+    ),
+    "probe of nothing": (
+        {"probe": {"action": "s3:GetObject", "bucket": "orders"}},
+        "template.probe.key",
+        "goes with s3:GetObject",
+    ),
+    "probe of anything": (
+        {"probe": {"action": "iam:CreateUser", "bucket": "orders"}},
+        "template.probe.action",
+        "",
+    ),
     "short": ({"max_session_seconds": 900}, "template.max_session_seconds", ""),
 }
 
@@ -192,3 +233,15 @@ def test_a_role_behind_a_role_has_an_hour(files: Files) -> None:
     assert [f.message for f in found] == [
         "a role that is taken by another's session has 3600 s at most"
     ]
+
+
+def test_where_sessions_are_denied_they_may_be_tried_and_last_longer(files: Files) -> None:
+    """Somebody can take them back."""
+    files.target["options"] |= {"kill": "deny", "deny_writer": WRITER}
+    files.capability |= {"max_ttl_seconds": 7200}
+    files.capability["template"] |= {
+        "max_session_seconds": 7200,
+        "probe": {"action": "s3:ListBucket", "bucket": "orders"},
+    }
+
+    assert files.faults() == []

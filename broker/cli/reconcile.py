@@ -1,0 +1,226 @@
+"""`broker reconcile`: compare ledger and targets, and end what differs."""
+
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+from click.exceptions import Exit
+from msgspec import structs
+
+from broker.cli import exits, reconcile_views
+from broker.cli.failure import CommandFailedError
+from broker.cli.person import this_person
+from broker.cli.progress import telling
+from broker.cli.screen import Document, Screen
+from broker.cli.settings import config_option, load
+from broker.comparing import Comparing, Incomparable
+from broker.errors import NotFoundError
+from broker.installation import Installation, open_installation
+from broker.model.comparison import Comparison, digest_of
+from broker.places import Places
+from broker.reconcile_watch import keep
+from broker.reconciling import Ended, Order, Reconciling
+from broker.settings.settings import Settings
+from broker.target_access import LedgerSeen, reached_targets, see_ledger
+from broker.targets.target import Target
+from broker.targets.targets import Targets
+from broker.terminal import shown
+from broker.text import parse_reason
+
+LIMIT: Final = 20
+"""How many are ended at most by an order that names no set."""
+
+NOW: Final = "now"
+"""What `--kill` without a digest means: whatever differs now."""
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line says."""
+
+    settings: Settings
+    names: tuple[str, ...]
+    lost: frozenset[str]
+    kill: str | None
+    limit: int
+    reason: str
+    is_sure: bool
+
+
+@click.command(short_help="Compare ledger and targets.")
+@click.argument("targets", metavar="[TARGET]...", nargs=-1)
+@config_option
+@click.option(
+    "--kill",
+    is_flag=False,
+    flag_value=NOW,
+    metavar="[DIGEST]",
+    help="End what differs: exactly the set of this digest, or without one no more than --limit.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=LIMIT,
+    show_default=True,
+    help="How many --kill may end at most without a digest.",
+)
+@click.option(
+    "--lost-epoch",
+    "lost",
+    multiple=True,
+    help="Count as this ledger's what is of a ledger that is gone for good. May be repeated.",
+)
+@click.option("--reason", default="", help="Why, for the audit trail. Required to kill.")
+@click.option("--yes", is_flag=True, help="Do not ask before killing without a digest.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def reconcile(targets: tuple[str, ...], config: Path, *, as_json: bool, **given: object) -> None:
+    """Compare the ledger with what is at its targets, in both directions, and say what differs.
+
+    Runs beside a broker, from its configuration. It names orphans (they bear this ledger's mark,
+    and no lease has them), the undead (they live although their death was confirmed), what is
+    missing (a lease is active, its credential is gone), remnants (orphans that can do nothing) and
+    what has our prefix and nobody's mark; what is another ledger's is counted only. What differs is
+    looked at twice, some seconds apart, so that nothing is named that is only under way.
+
+    With --kill orphans, remnants and the undead are killed at their target, and the leases of what
+    is missing are ended. A digest, as printed without --kill, ends exactly that set or nothing.
+    What bears no mark of this ledger is never touched. With --lost-epoch, what a ledger left
+    behind that is gone for good counts as this one's: be sure that no broker works on it any more.
+
+    Ends with 1 when something differs that somebody should look at, with 3 when a target could
+    not be compared, with 4 when something that was to be ended was not.
+    """
+    wish = _wish(targets, config, given)
+    told, code = asyncio.run(_run(wish, as_json=as_json))
+    Screen(sys.stdout, as_json=as_json).answer(told, reconcile_views.compared)
+    raise Exit(code)
+
+
+def _wish(names: tuple[str, ...], config: Path, given: dict[str, object]) -> Wish:
+    kill, reason = given["kill"], str(given["reason"])
+    if isinstance(kill, str) and kill != NOW and _DIGEST.fullmatch(kill) is None:
+        raise click.UsageError(
+            f"{shown(kill)} is no digest: give a whole one, or name targets first"
+        )
+    if kill is not None and not reason:
+        raise click.UsageError("--kill needs a --reason")
+    is_sure = bool(given["yes"]) or kill != NOW
+    if not is_sure and not sys.stdin.isatty():
+        raise click.UsageError("--kill without a digest needs --yes, where nobody can be asked")
+    lost = given["lost"]
+    return Wish(
+        settings=load(config),
+        names=names,
+        lost=frozenset(lost) if isinstance(lost, tuple) else frozenset(),
+        kill=kill if isinstance(kill, str) else None,
+        limit=given["limit"] if isinstance(given["limit"], int) else LIMIT,
+        reason=parse_reason(reason) if reason else "",
+        is_sure=is_sure,
+    )
+
+
+async def _run(wish: Wish, *, as_json: bool) -> tuple[Document, int]:
+    async with open_installation(wish.settings) as found:
+        seen = await see_ledger(found)
+        with reached_targets(found, seen) as targets:
+            work = _Work(found, seen, wish, as_json=as_json)
+            return await work.run(_chosen(targets, wish.names))
+
+
+def _chosen(targets: Targets, names: Sequence[str]) -> list[Target]:
+    """Return the named targets, or all."""
+    by_name = {each.name: each for each in targets.all}
+    if unknown := [name for name in names if name not in by_name]:
+        known = ", ".join(by_name) or "none"
+        raise NotFoundError(f"no target is called {shown(unknown)}; there are: {known}")
+    return [by_name[name] for name in dict.fromkeys(names)] if names else list(targets.all)
+
+
+class _Work:
+    """One run of the command."""
+
+    def __init__(self, found: Installation, seen: LedgerSeen, wish: Wish, *, as_json: bool) -> None:
+        self._ledger = found.ledger
+        self._epoch = seen.epoch
+        self._wish = wish
+        self._as_json = as_json
+        self._by = this_person()
+
+    async def run(self, targets: Sequence[Target]) -> tuple[Document, int]:
+        """Compare, end what is to be ended, keep what is known then for the brokers."""
+        results = await self._compare(targets)
+        comparisons = [each for each in results if isinstance(each, Comparison)]
+        digest, ended = digest_of(comparisons), list[Ended]()
+        if self._wish.kill is not None:
+            self._require(comparisons, digest)
+            ended = await self._end(targets, comparisons, digest)
+        for result in results:
+            await keep(self._ledger.reconciliations, _left(result, ended), self._by)
+        told = reconcile_views.document(self._epoch, digest, results, ended)
+        return told, _code(results, ended, self._wish)
+
+    async def _compare(self, targets: Sequence[Target]) -> list[Comparison | Incomparable]:
+        """Compare all at once: one that hangs delays no other."""
+        comparing, wish = Comparing(self._ledger.at_targets), self._wish
+        with telling(sys.stderr, as_json=self._as_json) as teller:
+            return await asyncio.gather(
+                *(
+                    comparing.try_to(each, self._epoch, lost=wish.lost, heard=teller.tell)
+                    for each in targets
+                )
+            )
+
+    def _require(self, comparisons: Sequence[Comparison], digest: str) -> None:
+        """Let an order without a digest pass only if it is small, and somebody is sure of it."""
+        wish, count = self._wish, sum(len(each.condemned) for each in comparisons)
+        if wish.kill != NOW:
+            return
+        if count > wish.limit:
+            raise CommandFailedError(
+                f"{count} would be ended, and --limit is {wish.limit}: look at them without "
+                f"--kill, then pass --kill {digest}"
+            )
+        if count and not wish.is_sure:
+            click.confirm(f"End these {count}?", abort=True, err=True)
+
+    async def _end(
+        self, targets: Sequence[Target], comparisons: Sequence[Comparison], digest: str
+    ) -> list[Ended]:
+        ledger, wish = self._ledger, self._wish
+        reconciling = Reconciling(
+            at_targets=ledger.at_targets,
+            leases=ledger.leases,
+            places=Places(ledger.quotas),
+            kept=ledger.reconciliations,
+        )
+        meant = digest if wish.kill in (NOW, None) else str(wish.kill)
+        order = Order(self._by, wish.reason, meant)
+        with telling(sys.stderr, as_json=self._as_json) as teller:
+            by_name = {each.name: each for each in targets}
+            return await reconciling.end(by_name, comparisons, order, teller.tell)
+
+
+def _left(result: Comparison | Incomparable, ended: Sequence[Ended]) -> Comparison | Incomparable:
+    """Return what differs still, after what was ended."""
+    if isinstance(result, Incomparable):
+        return result
+    gone = {each.difference for each in ended if each.is_done and each.target == result.target}
+    left = tuple(each for each in result.differences if each not in gone)
+    return structs.replace(result, differences=left)
+
+
+def _code(results: Sequence[Comparison | Incomparable], ended: Sequence[Ended], wish: Wish) -> int:
+    if not all(each.is_done for each in ended):
+        return exits.NOT_REACHED
+    failed = [each for each in results if isinstance(each, Incomparable)]
+    if any(each.trouble or each.target in wish.names for each in failed):
+        return exits.UNAVAILABLE
+    is_alarming = any(each.is_alarming for each in results if isinstance(each, Comparison))
+    return exits.REFUSED if is_alarming and wish.kill is None else exits.OK

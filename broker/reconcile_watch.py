@@ -1,0 +1,162 @@
+"""Compares ledger and targets regularly, and says what differs. It changes nothing.
+
+- Of many brokers one has the turn of a target; what it finds is kept in the ledger, and every
+  broker shows it: in ``/readyz``, in the metrics, and once in the log.
+- Each target is compared by a task of its own: one that hangs delays no other.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+
+from broker.comparing import Comparing, Incomparable, outcome_of
+from broker.errors import BrokerError, UnavailableError
+from broker.gate import Gate, Hindrance
+from broker.metrics import Metrics
+from broker.model.comparison import Comparison, Differs
+from broker.store.ledger import Ledger
+from broker.store.reconciliations import Kept, Reconciliations
+from broker.targets.target import Target
+from broker.targets.targets import Targets
+from broker.ticker import Ticker
+
+BY: Final = "broker"
+"""Who compared, where no person did."""
+
+_LOOK_MS: Final = 5_000
+"""How often it is asked whose turn it is; how often that is, each target says."""
+
+WATCHER: Final = "targets"
+"""The word under which it remarks: nobody is refused access for what it finds."""
+
+_TOLD: Final = {
+    Differs.ORPHAN: "credentials that no lease has",
+    Differs.UNDEAD: "credentials that live although their death was confirmed",
+    Differs.MISSING: "active leases whose credential is gone",
+}
+"""What an operator should look at. The rest is shown by the command, and by the metrics."""
+
+_log = structlog.get_logger(__name__)
+
+
+class ReconcileWatch:
+    """Takes turns with the other brokers."""
+
+    def __init__(self, targets: Targets, ledger: Ledger, gate: Gate, metrics: Metrics) -> None:
+        self._targets = [
+            each
+            for each in targets.all
+            if each.bounds.reconcile_ms and each.unrecorded_ms is not None
+        ]
+        self._comparing = Comparing(ledger.at_targets)
+        self._kept = ledger.reconciliations
+        self._control = ledger.control
+        self._gate = gate
+        self._metrics = metrics
+        self._at_work: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, ticker: Ticker, stack: AsyncExitStack) -> None:
+        """Begin to look at turns; the stack ends what is under way."""
+        ticker.every(_LOOK_MS, self.tick)
+        stack.push_async_callback(self.stop)
+
+    async def tick(self) -> None:
+        """Begin with every target whose turn has come, and show what is known of all."""
+        if not self._targets:
+            return
+        try:
+            for target in self._targets:
+                if await self._has_turn(target):
+                    self._begin(target)
+            self._show(await self._kept.all())
+        except UnavailableError:
+            return  # the store's watcher reports it
+
+    async def rested(self) -> None:
+        """Wait until nothing is under way."""
+        while self._at_work:
+            await asyncio.wait(list(self._at_work.values()))
+
+    async def stop(self) -> None:
+        """End what is under way; the next turn is some broker's."""
+        tasks = list(self._at_work.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _has_turn(self, target: Target) -> bool:
+        if target.name in self._at_work:
+            return False
+        return await self._kept.take(target.name, target.bounds.reconcile_ms) == 0
+
+    def _begin(self, target: Target) -> None:
+        task = asyncio.create_task(self._compare(target))
+        self._at_work[target.name] = task
+        task.add_done_callback(lambda done: self._finished(target.name, done))
+
+    def _finished(self, target: str, task: "asyncio.Task[None]") -> None:
+        del self._at_work[target]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("reconcile-failed", target=target, exc_info=error)
+
+    async def _compare(self, target: Target) -> None:
+        try:
+            record = await self._control.read()
+            if record is None:
+                return
+            result = await self._comparing.try_to(target, record.epoch)
+            await keep(self._kept, result, BY)
+        except BrokerError as error:
+            _log.warning("reconcile-failed", target=target.name, error=str(error))
+            return
+        _tell(result)
+
+    def _show(self, kept: Mapping[str, Kept]) -> None:
+        remarks = []
+        for target in self._targets:
+            last = kept.get(target.name, Kept())
+            if last.outcome is not None:
+                self._metrics.reconciled(target.name, last.at_ms / 1000, last.outcome.found)
+                remarks += remarks_on(target.name, last.outcome.found)
+        self._gate.remark(WATCHER, *remarks)
+
+
+async def keep(kept: Reconciliations, result: Comparison | Incomparable, by: str) -> None:
+    """Keep what a comparison came to, for every broker to show.
+
+    Raises:
+        StoreUnavailableError: perhaps it is not kept.
+    """
+    if isinstance(result, Incomparable):
+        if result.trouble:
+            await kept.failed(result.target, result.trouble)
+    else:
+        await kept.keep(result.target, outcome_of(result, by))
+
+
+def remarks_on(target: str, found: Mapping[str, int]) -> list[Hindrance]:
+    """Say what an operator should look at."""
+    remedy = f"look at it with `broker reconcile {target}`"
+    return [
+        Hindrance(f"{target} has {count} {words}", remedy)
+        for kind, words in _TOLD.items()
+        if (count := found.get(kind, 0))
+    ]
+
+
+def _tell(result: Comparison | Incomparable) -> None:
+    if isinstance(result, Incomparable):
+        _log.warning("reconcile-failed", target=result.target, why=result.trouble)
+        return
+    counts = {kind.value: result.count(kind) for kind in Differs}
+    told = {"target": result.target, "seen": result.seen, "known": result.known, **counts}
+    told["foreign"] = sum(result.foreign.values())
+    if counts[Differs.UNDEAD]:
+        _log.error("dead-credential-lives", **told)
+    elif any(counts[kind] for kind in _TOLD):
+        _log.warning("targets-differ", **told)
+    else:
+        _log.info("targets-compared", **told)
