@@ -209,12 +209,12 @@ class Trial:
         while refusals < STEADY:
             if not self.may(control):
                 raise TrialError("the other task's session is refused too")
-            if self.may(killed):
-                last_served, refusals = time.monotonic(), 0
-            else:
+            if not self.may(killed):
                 refusals += 1
-            if time.monotonic() > ends:
+            elif time.monotonic() > ends:
                 raise TrialError(f"it is still served after {self._where.patience_s} s")
+            else:
+                last_served, refusals = time.monotonic(), 0
             time.sleep(PAUSE_S)
         return last_served - since
 

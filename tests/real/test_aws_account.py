@@ -57,11 +57,11 @@ def leftovers(peer: Peer, prefix: str) -> list[str]:
 def test_it_measures_a_kill_and_leaves_nothing(aws_peer: Peer) -> None:
     """The killed task's session is refused, the other's is not.
 
-    That a lease of 4 s ends after 4 s LocalEmu does not do: it is told, with everything else.
+    That a lease of 3 s ends after 3 s LocalEmu does not do: it is told, with everything else.
     """
     prefix = named("trial")
 
-    code, report = trial(aws_peer, prefix, "--patience", "10", "--lease", "4")
+    code, report = trial(aws_peer, prefix, "--patience", "5", "--lease", "3")
 
     assert report["served_after_denial_s"] >= 0, report
     assert report["short_session_was_served"]

@@ -19,6 +19,9 @@ from tests.real.aws_stage import Stage, taken
 
 pytestmark = pytest.mark.real
 
+at_moto = pytest.mark.parametrize("aws_peer", ["moto"], indirect=True)
+"""LocalEmu keeps what it is given in moto's way."""
+
 with_boundaries = pytest.mark.parametrize("aws_peer", ["moto", "localemu"], indirect=True)
 
 
@@ -123,7 +126,7 @@ def test_what_is_missing_is_made_once(ground: Ground) -> None:
         assert set(after.values()) == {"there"}
 
 
-@with_boundaries
+@at_moto
 def test_a_role_that_is_made_is_as_it_was_planned(ground: Ground) -> None:
     """By the word of IAM."""
     ground.bootstrap("--apply")
@@ -147,7 +150,7 @@ def theirs(peer: Peer) -> dict[str, object]:
     }
 
 
-@with_boundaries
+@at_moto
 def test_what_others_have_written_stays(ground: Ground) -> None:
     """Their statement in the trust policy, their policies, their longer maximum."""
     iam = ground.peer.client("iam")
@@ -169,7 +172,7 @@ def test_what_others_have_written_stays(ground: Ground) -> None:
     assert iam.list_role_policies(RoleName=ground.name)["PolicyNames"] == ["work"]
 
 
-@with_boundaries
+@at_moto
 def test_our_own_statement_is_kept_up(ground: Ground) -> None:
     """Another subject takes the place of the former one."""
     ground.bootstrap("--apply")
@@ -183,7 +186,7 @@ def test_our_own_statement_is_kept_up(ground: Ground) -> None:
     assert len(ground.trust()) == 1
 
 
-@with_boundaries
+@at_moto
 def test_another_boundary_is_told_and_left(ground: Ground) -> None:
     """Whoever put it there must say."""
     iam = ground.peer.client("iam")
@@ -204,7 +207,7 @@ def test_another_boundary_is_told_and_left(ground: Ground) -> None:
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == edge
 
 
-@with_boundaries
+@at_moto
 def test_a_boundary_that_was_loosened_is_tight_again(ground: Ground) -> None:
     """A new version of the policy says what it must."""
     ground.bootstrap("--apply")
@@ -219,7 +222,7 @@ def test_a_boundary_that_was_loosened_is_tight_again(ground: Ground) -> None:
     assert ground.bootstrap("--diff")[0] == 0
 
 
-@with_boundaries
+@at_moto
 def test_keys_of_another_account_change_nothing(ground: Ground) -> None:
     """It is found out before anything is looked at."""
     other = "999999999999"
