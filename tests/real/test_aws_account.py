@@ -92,3 +92,13 @@ def test_it_does_nothing_in_an_account_that_was_not_named(aws_peer: Peer) -> Non
     assert code == 1
     assert "not 999999999999" in report["why"]
     assert leftovers(aws_peer, prefix) == []
+
+
+def test_it_does_nothing_unless_an_account_is_named() -> None:
+    """Not even ask whose keys there are."""
+    argv = [sys.executable, "-m", "tests.real.aws_account"]
+
+    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert ended.returncode == 2
+    assert "--account" in ended.stderr
