@@ -82,9 +82,14 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     longest_ttl_ms: int = 0
     """Credentials that live longer cannot be had; 0 where there is no such bound."""
 
+    @property
+    def is_standing(self) -> bool:
+        """Whether it outlives its lease: nobody can take it back, and no age ends it."""
+        return self.revocable is Revocable.NEVER and self.self_expiry is not SelfExpiry.FULL
+
     def flaws(self) -> Iterator[str]:
-        """Find promises that no kind may make."""
-        if self.revocable is Revocable.NEVER and self.self_expiry is not SelfExpiry.FULL:
+        """Find promises that no kind may make (but one place of :class:`Mixed`, by permission)."""
+        if self.is_standing:
             yield "neither revocable nor dying of age: it would be a standing secret"
         if self.shortest_ttl_ms < 0:
             yield "a time to live below zero"
@@ -146,11 +151,13 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a credential is found, before it exists and after: all that revoking needs.
 
     ``locator`` is its name at the target, unguessable and never used twice; ``identity`` tells this
-    target from any other that may one day answer at its address.
+    target from any other that may one day answer at its address. ``trail`` is what the mint said of
+    it besides, or empty: killing must do without it, for whoever minted may have died.
     """
 
     locator: str
     identity: str
+    trail: str = ""
     probe: str = ""
     """What the kind wants to know again when it tries whether the target refuses; no secret."""
 
@@ -160,6 +167,10 @@ class Minted:
     """The credential itself: named words, such as ``username`` and ``password``."""
 
     words: Mapping[str, str] = field(repr=False)
+    trail: str = ""
+    """Names at the target that are known only now, for killing, looking and renewing. No secret:
+    the ledger keeps it with the place.
+    """
 
 
 class Death(StrEnum):
@@ -250,6 +261,15 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of everything; calls under way may fail."""
+        ...
+
+
+@runtime_checkable
+class Mixed(Protocol):
+    """A backend whose credentials do not all die in the same way."""
+
+    def traits_at(self, place: Place) -> Traits:
+        """Say what is promised of one credential, from its locator alone."""
         ...
 
 

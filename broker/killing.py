@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from backends.contract import Death, Revocable, SelfExpiry, Traits
+from backends.contract import Death, Place, Revocable, SelfExpiry, Traits
 from backends.errors import BackendError, Trouble
 from broker.bans import Bans
 from broker.errors import StoreUnavailableError
@@ -146,7 +146,7 @@ class Killer:
             )
         else:
             achieved = await self._try(target, found, now_ms)
-        noted = await self._deaths.note(lease, _note(achieved, target))
+        noted = await self._deaths.note(lease, _note(achieved, target, place_of(found.spec)))
         self._faults.reach("kill.noted")
         if noted.is_settled and target is not None:
             await self._bans.leave(target, found)
@@ -155,7 +155,7 @@ class Killer:
         return noted
 
     async def _try(self, target: Target, found: Dying, now_ms: int) -> _Achieved:
-        traits = target.traits
+        traits = target.traits_at(place_of(found.spec))
         if traits.revocable is Revocable.NEVER:
             return _Achieved(DeathState.IRREVOCABLE, again_in_ms=_MOST_MS, is_tried=False)
         if found.ended_by == "expired" and traits.self_expiry is SelfExpiry.FULL:
@@ -216,8 +216,9 @@ def _sure_at_ms(found: Dying, target: Target, death: Death) -> int:
     return max(minted_at_ms, found.renewing_until_ms)
 
 
-def _note(achieved: _Achieved, target: Target | None) -> Note:
-    dies = target is not None and _dies_of_age(target.traits)
+def _note(achieved: _Achieved, target: Target | None, place: Place) -> Note:
+    traits = target.traits_at(place) if target is not None else None
+    dies = traits is not None and _dies_of_age(traits)
     return Note(
         achieved.state,
         achieved.why,
@@ -225,6 +226,7 @@ def _note(achieved: _Achieved, target: Target | None) -> Note:
         achieved.again_at_ms,
         dead_after_ms=_SLACK_MS if dies else None,
         is_tried=achieved.is_tried,
+        is_final=traits is not None and traits.is_standing,
     )
 
 

@@ -20,6 +20,7 @@ OWN: Final = "jwt"
 _BUILT_IN: Final = {
     "aws_sts": "backends.aws_sts:kind",
     "postgres": "backends.postgres:kind",
+    "vault": "backends.vault:kind",
 }
 _EXTRAS: Final = {"aws_sts": "aws"}
 """What is installed for a kind, where that is not called like it."""

@@ -96,7 +96,7 @@ class Prolonging:
         target = self._targets.find(capability.target, capability.backend)
         if target is None:
             raise failed(capability, "this broker does not have that target")
-        if not target.traits.renewable:
+        if not target.traits_at(place_of(held.spec)).renewable:
             raise LeaseNotRenewableError("this kind prolongs nothing")
         return target
 

@@ -127,6 +127,8 @@ _DETAILS: Final = {
 def _detail(death: TargetDeath) -> str:
     if death.state is DeathState.PENDING:
         return f"not dead at its target yet ({death.why or 'unknown'}); will be tried again"
+    if death.state is DeathState.IRREVOCABLE and death.settled_at_ms:
+        return "a standing secret, permitted by name: nobody takes it back, and no age ends it"
     return _DETAILS[death.state]
 
 

@@ -10,6 +10,7 @@
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -127,7 +128,7 @@ class TargetMinting:
             await self._enter(target, spec)
             minted = await target.mint(wish, place, lease.expires_at_ms, deadline)
             self._faults.reach("mint.minted")
-            await self._leases.activate(spec, new.facts)
+            await self._leases.activate(_followed(spec, minted.trail), new.facts)
             self._faults.reach("mint.activated")
         except NotMintedError as error:
             await self._abandon(new, lease, is_nothing=True)
@@ -184,8 +185,15 @@ def _placed(new: NewLease, target: Target, place: Place, capability: Capability)
     spec = replace(
         new.spec,
         locator=place.locator,
-        target=TargetRef(target.name, place.identity, place.probe),
-        renewable=new.spec.renewable and target.traits.renewable,
+        target=TargetRef(target.name, place.identity, probe=place.probe),
+        renewable=new.spec.renewable and target.traits_at(place).renewable,
         template=digest_of(capability),
     )
     return replace(new, spec=spec, state=LeaseState.RESERVED, minting_ms=target.minting_ms)
+
+
+def _followed(spec: LeaseSpec, trail: str) -> LeaseSpec:
+    """Add what the target said of the credential."""
+    if spec.target is None or not trail:
+        return spec
+    return replace(spec, target=dataclasses.replace(spec.target, trail=trail))

@@ -49,7 +49,7 @@ def digest_of(capability: Capability) -> str:
 def place_of(spec: LeaseSpec) -> Place:
     """Say where a credential is, and who its target was."""
     at = spec.target or TargetRef("", "")
-    return Place(locator=spec.locator, identity=at.identity, probe=at.probe)
+    return Place(locator=spec.locator, identity=at.identity, trail=at.trail, probe=at.probe)
 
 
 def failed(capability: Capability, why: str) -> IssuanceError:

@@ -48,7 +48,8 @@ class Note:
     That is at an instant of the ledger's where one is given, which no repeat moves on.
 
     ``dead_after_ms`` says how long after its expiry it has surely died of age at its target; None
-    where it does not. ``is_tried`` is false when the target was not asked at all.
+    where it does not. ``is_tried`` is false when the target was not asked at all. ``is_final`` says
+    that nothing more can be done: a standing secret was handed out, and lives on.
     """
 
     state: DeathState
@@ -57,6 +58,7 @@ class Note:
     again_at_ms: int = 0
     dead_after_ms: int | None = None
     is_tried: bool = True
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class DeathLedger:
             "" if note.dead_after_ms is None else note.dead_after_ms,
             int(note.is_tried),
             note.again_at_ms,
+            int(note.is_final),
         ]
         reply = await self._link.run(scripts.LEASE_DEATH, keys, args)
         return Noted(str(reply[0]), int(reply[1]) if len(reply) > 1 else 0)

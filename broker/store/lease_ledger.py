@@ -137,7 +137,7 @@ class LeaseLedger:
         ]
 
     async def activate(self, spec: LeaseSpec, facts: int) -> None:
-        """Activate a reservation whose credential now exists.
+        """Activate a reservation whose credential now exists; a trail in its spec is recorded.
 
         Raises:
             TaskClosedError, NotFoundError, StaleFactsError: revoke the credential.
@@ -145,7 +145,9 @@ class LeaseLedger:
         bucket = self._keys.of(spec.id)
         lease = bucket.lease(spec.id)
         keys = [bucket.meta, bucket.cuts, bucket.due, lease, *bucket.path(spec.path)]
-        args: list[str | int] = [spec.id, " ".join(spec.path), facts, *self._bounds.around_now()]
+        more = codec.encode(spec) if spec.target is not None and spec.target.trail else ""
+        bounds = self._bounds.around_now()
+        args: list[str | int] = [spec.id, " ".join(spec.path), facts, *bounds, more]
         accept(await self._link.run(scripts.LEASE_ACTIVATE, keys, args))
 
     async def renew(self, lease: Lease, renewal: Renewal) -> Granted:

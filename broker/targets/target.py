@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from backends.contract import Backend, Deadline, Death, Minted, Place, Traits, Wish
+from backends.contract import Backend, Deadline, Death, Minted, Mixed, Place, Traits, Wish
 from backends.deny_lists import DenyLists, Desired, Standing
 from backends.errors import BackendError, NotMintedError, Trouble
 from backends.inventory import Inventory, Listing
@@ -70,6 +70,11 @@ class Target:
     def traits(self) -> Traits:
         """What its kind promises."""
         return self._backend.traits
+
+    def traits_at(self, place: Place) -> Traits:
+        """Return what is promised of one credential."""
+        backend = self._backend
+        return backend.traits_at(place) if isinstance(backend, Mixed) else backend.traits
 
     @property
     def minting_ms(self) -> int:
@@ -152,7 +157,7 @@ class Target:
 
         def call() -> Death:
             achieved = self._backend.revoke(place, deadline)
-            is_open = achieved is Death.ACCEPTED and self.traits.can_probe
+            is_open = achieved is Death.ACCEPTED and self.traits_at(place).can_probe
             return Death.GONE if is_open and self._backend.probe(place, deadline) else achieved
 
         return await self._call("kill", self._killing, call, deadline)

@@ -1,13 +1,16 @@
 """The ledger holds what has to be killed at a target until it is, over every way to reach Redis."""
 
+from dataclasses import replace
+
 import pytest
+from msgspec import structs
 
 from broker.errors import TaskClosedError
 from broker.model.target import DeathState
 from broker.store.death_ledger import Note
 from broker.store.link import Link
 from tests.fakes.ledger_kit import MINUTE
-from tests.fakes.target_ledger_kit import TargetKit
+from tests.fakes.target_ledger_kit import AT, TargetKit
 
 
 @pytest.fixture
@@ -181,3 +184,36 @@ async def test_killing_outlives_its_task(kit: TargetKit) -> None:
     noted = await kit.deaths.note(spec.id, Note(DeathState.CONFIRMED))
 
     assert noted.is_settled
+
+
+async def test_what_the_target_said_of_it_is_kept_with_it(kit: TargetKit) -> None:
+    """Activating adds it; whoever kills finds it, and so does whoever looks."""
+    task = await kit.open()
+    spec = await kit.reserve(task)
+    before = await kit.deaths.find(spec.id)
+    told = replace(AT, trail="lease-17")
+
+    await kit.leases.activate(structs.replace(spec, target=told), 0)
+
+    found = await kit.deaths.find(spec.id)
+    seen = await kit.leases.view(spec.id, (task.id,))
+    assert before is not None
+    assert before.spec.target == AT
+    assert found is not None
+    assert found.spec.target == seen.spec.target == told
+    assert found.was_active
+
+
+async def test_a_standing_secret_is_settled_as_what_it_is(kit: TargetKit) -> None:
+    """Irrevocable, told once, and nobody comes back to it."""
+    spec = await kit.ended(await kit.open())
+    note = Note(DeathState.IRREVOCABLE, is_tried=False, is_final=True)
+
+    noted = [await kit.deaths.note(spec.id, note) for _ in range(2)]
+    death = await kit.death(spec.id)
+
+    assert [each.state for each in noted] == ["irrevocable", "irrevocable"]
+    assert death.state is DeathState.IRREVOCABLE
+    assert death.settled_at_ms > 0
+    assert await kit.dying(spec.id) == []
+    assert await kit.lives_ms(spec.id) > 0

@@ -8,6 +8,7 @@ import pytest
 from tests.real import localemu_peer, moto_peer, radosgw_peer
 from tests.real.aws_peer import Peer
 from tests.real.fetch import may_skip, missing, must_have
+from tests.real.openbao_server import OpenBaoServer, furnish
 from tests.real.parts import Shelf
 from tests.real.postgres_server import PostgresServer, binaries, running
 
@@ -47,6 +48,27 @@ def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
+def openbao_server(
+    part: Callable[[str], Path], postgres_server: PostgresServer
+) -> Iterator[OpenBaoServer]:
+    """One OpenBao for the whole session, whose database engine works on the PostgreSQL."""
+    server = OpenBaoServer(part("openbao"))
+    try:
+        server.start()
+        furnish(server, postgres_server)
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def openbao(openbao_server: OpenBaoServer, postgres: PostgresServer) -> Iterator[OpenBaoServer]:  # noqa: ARG001 - it runs
+    """A running server without credentials, which the test may freeze."""
+    openbao_server.sweep()
+    yield openbao_server
+    openbao_server.thaw()
+
+
 def moto(part: Part, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """A running moto for the whole session."""
     with moto_peer.running(part("moto").parents[1], tmp_path_factory.mktemp("moto")) as peer:

@@ -1,5 +1,6 @@
 -- Note what became of killing a lease at its target, and when to go on. KEYS: meta cuts due out dying lease
--- ARGV: id, op, earliest, latest, state, why, come back after, retention, slack, tried (1 or 0), come back at (0: after)
+-- ARGV: id, op, earliest, latest, state, why, come back after, retention, slack, tried (1 or 0), come back at (0: after),
+--   final (1: nothing more can be done)
 -- slack: how long after its expiry it has surely died of age there, '' where it does not of itself.
 -- What is settled stays so. Answers the state and how long ago it ended, or 'gone', 'alive', 'reserved'.
 local now, sure = cautious_clock(ARGV[3], ARGV[4])
@@ -15,13 +16,14 @@ if lease[1] == 'reserved' then return {'reserved'} end
 if lease[1] ~= 'ended' then leave() return {'alive'} end
 
 local was, _, tries, tried_at = string.match(lease[4] or '', '^(%S+) (%S+) (%d+) (%d+)')
-if was == 'confirmed' or was == 'expired' then leave() return {was} end
+local settled = string.match(lease[4] or '', ' (%d+)$')
+if was == 'confirmed' or was == 'expired' or (was == 'irrevocable' and settled ~= '0') then leave() return {was} end
 local state, expires = ARGV[5], tonumber(lease[2])
 if ARGV[9] ~= '' and state ~= 'confirmed' and sure and expires + tonumber(ARGV[9]) <= now then state = 'expired' end
 tries, tried_at = tonumber(tries or '0'), tried_at or '0'
 if ARGV[10] == '1' then tries, tried_at = tries + 1, text(now) end
 
-if state == 'confirmed' or state == 'expired' then
+if state == 'confirmed' or state == 'expired' or (state == 'irrevocable' and ARGV[12] == '1') then
   local detail = cjson.encode({credential = ARGV[1], task = lease[6], capability = lease[7], target = lease[5],
     state = state, tries = tries})
   tell('lease.dead', now, ARGV[2], lease[3] or '', '', '', 0, detail)
