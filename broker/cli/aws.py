@@ -101,8 +101,10 @@ def _read(file: Path) -> tuple[Settings, Sequence[CapabilityRecord]]:
     settings = reading.read(file, Settings)
     bundle = None
     if settings is not None:
-        bundle = Bundle.read(settings.value.bundle, reading)
-        check_targets(settings.value, bundle.document if bundle else None, reading)
+        value = settings.value
+        bundle = Bundle.read(value.bundle, reading)
+        document = bundle.document if bundle else None
+        check_targets(value.targets, value.bundle, document, reading)
     reading.finish()
     if settings is None or bundle is None:
         raise InvalidRequestError(f"{file}: nothing could be read")
