@@ -126,54 +126,22 @@ class ByKeys:
         return read(self._clients.call(self._sts, "assume_role", parameters, deadline))
 
 
-class ByRole:
-    """AssumeRole, from a session of a role of the broker's own, which is renewed in time."""
+class OwnSession:
+    """A session that the broker itself uses, which is renewed in time."""
 
-    def __init__(
-        self,
-        clients: Clients,
-        options: AwsOptions,
-        via: ViaRole,
-        outer: Entry,
-        now_ms: Callable[[], int],
-    ) -> None:
-        self._clients = clients
-        self._url = options.sts_url
+    def __init__(self, outer: Entry, wanted: Wanted, now_ms: Callable[[], int]) -> None:
         self._outer = outer
-        web = options.web_identity
-        self._wanted = Wanted(
-            via.role_arn,
-            OWN_SESSION,
-            SHORTEST_S,
-            _MAY_ASSUME,
-            external_id=via.external_id or "",
-            subject=(web.subject if web is not None else "") or OWN_SUBJECT,
-        )
+        self._wanted = wanted
         self._now_ms = now_ms
         self._lock = threading.Lock()
         self._own: Session | None = None
 
-    def take(self, wanted: Wanted, deadline: Deadline) -> Session:
-        """Ask for a session.
+    def fresh(self, deadline: Deadline, expired: Session | None) -> Session:
+        """Return one that lasts for a while, and is not the one that ended.
 
-        One's own that has ended too soon is followed by another, once.
+        Raises:
+            NotMintedError: there is none to be had; nothing else was done.
         """
-        if wanted.duration_s > CHAINED_S:
-            why = f"a role that is taken by another's session has {CHAINED_S} s at most"
-            raise NotMintedError(Trouble.REFUSED, why)
-        own = self._fresh(deadline, None)
-        try:
-            return self._take(own, wanted, deadline)
-        except AnsweredError as error:
-            if error.code not in EXPIRED:
-                raise
-        return self._take(self._fresh(deadline, own), wanted, deadline)
-
-    def _take(self, own: Session, wanted: Wanted, deadline: Deadline) -> Session:
-        return ByKeys(self._clients, self._url, Caller(own.keys)).take(wanted, deadline)
-
-    def _fresh(self, deadline: Deadline, expired: Session | None) -> Session:
-        """Return one's own session: one that lasts for a while, and is not the one that ended."""
         with self._lock:
             own = self._own
         if own is None or own is expired or own.expires_at_ms < self._now_ms() + _EARLY_MS:
@@ -187,17 +155,67 @@ class ByRole:
         return own
 
 
+class ByRole:
+    """AssumeRole, from a session of a role of the broker's own, which is renewed in time."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        options: AwsOptions,
+        via: ViaRole,
+        outer: Entry,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._clients = clients
+        self._url = options.sts_url
+        web = options.web_identity
+        wanted = Wanted(
+            via.role_arn,
+            OWN_SESSION,
+            SHORTEST_S,
+            _MAY_ASSUME,
+            external_id=via.external_id or "",
+            subject=(web.subject if web is not None else "") or OWN_SUBJECT,
+        )
+        self._own = OwnSession(outer, wanted, now_ms)
+
+    def take(self, wanted: Wanted, deadline: Deadline) -> Session:
+        """Ask for a session.
+
+        One's own that has ended too soon is followed by another, once.
+        """
+        if wanted.duration_s > CHAINED_S:
+            why = f"a role that is taken by another's session has {CHAINED_S} s at most"
+            raise NotMintedError(Trouble.REFUSED, why)
+        own = self._own.fresh(deadline, None)
+        try:
+            return self._take(own, wanted, deadline)
+        except AnsweredError as error:
+            if error.code not in EXPIRED:
+                raise
+        return self._take(self._own.fresh(deadline, own), wanted, deadline)
+
+    def _take(self, own: Session, wanted: Wanted, deadline: Deadline) -> Session:
+        return ByKeys(self._clients, self._url, Caller(own.keys)).take(wanted, deadline)
+
+
+def direct_entry(options: AwsOptions, surroundings: Surroundings, clients: Clients) -> Entry:
+    """Make the way in without a role in between."""
+    if options.web_identity is not None:
+        return ByToken(clients, options.sts_url, options.web_identity, surroundings.token)
+    return ByKeys(clients, options.sts_url, ambient_caller(options))
+
+
+def ambient_caller(options: AwsOptions) -> Caller:
+    """Name whoever boto3 finds."""
+    return Caller(profile=options.ambient.profile if options.ambient is not None else None)
+
+
 def entry_of(
     options: AwsOptions, surroundings: Surroundings, clients: Clients, now_ms: Callable[[], int]
 ) -> Entry:
     """Make the way in that the options declare."""
-    url, via, web = options.sts_url, options.via_role, options.web_identity
-    outer: Entry
-    if web is not None:
-        outer = ByToken(clients, url, web, surroundings.token)
-    else:
-        profile = options.ambient.profile if options.ambient is not None else None
-        outer = ByKeys(clients, url, Caller(profile=profile))
+    via, outer = options.via_role, direct_entry(options, surroundings, clients)
     return outer if via is None else ByRole(clients, options, via, outer, now_ms)
 
 

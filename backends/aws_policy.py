@@ -105,7 +105,7 @@ def session_policy(statements: Sequence[Statement], wish: Wish, not_after_ms: in
     """
     document = {
         "Version": "2012-10-17",
-        "Statement": [*_once(s.written(wish) for s in statements), *_denials(not_after_ms)],
+        "Statement": [*_once(s.written(wish) for s in statements), *denials(not_after_ms)],
     }
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
@@ -127,7 +127,8 @@ def instant(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _denials(not_after_ms: int) -> Iterator[Mapping[str, Any]]:
+def denials(not_after_ms: int) -> Iterator[Mapping[str, Any]]:
+    """Yield what ends every session, and keeps it from getting itself another."""
     late = {"DateGreaterThanEquals": {"aws:CurrentTime": instant(not_after_ms)}}
     yield {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": late}
     yield {"Effect": "Deny", "Action": list(_ENDLESS), "Resource": "*"}

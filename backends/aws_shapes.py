@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from backends.aws_names import Role, RoleArn
 from backends.contract import Flaw, Revocable, SelfExpiry, Traits
@@ -23,6 +24,14 @@ _SUFFIXES: Final = {
     "aws-cn": "amazonaws.com.cn",
 }
 """Of STS's regional addresses, where they are known."""
+
+_IAM: Final = {
+    "aws": ("https://iam.amazonaws.com", "us-east-1"),
+    "aws-us-gov": ("https://iam.us-gov.amazonaws.com", "us-gov-west-1"),
+    "aws-cn": ("https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+}
+"""Its one address, and the region that requests are signed for (AWS General Reference, "AWS
+Identity and Access Management endpoints and quotas")."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"\A[\x20-\x7e]+\Z")]
 ExternalId = Annotated[str, Meta(min_length=2, max_length=1_224, pattern=r"\A[\w+=,.@:/-]+\Z")]
@@ -56,6 +65,22 @@ class ViaRole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     external_id: ExternalId | None = None
 
 
+class DenyWriter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who writes, into the roles of the capabilities, whose sessions they refuse."""
+
+    role_arn: RoleArn | None = None
+    """A role that may do that and nothing else. Default: the broker itself, where it has keys."""
+    external_id: ExternalId | None = None
+    subject: Text = "jit-broker-deny"
+    """Who the broker says it is then, where it gets in by a token."""
+    policy_name: Annotated[str, Meta(pattern=r"\A[\w+=,.@-]{1,128}\Z")] = "jit-broker-deny"
+    """The inline policy that is the broker's own in every one of these roles."""
+    max_characters: Annotated[int, Meta(ge=600, le=10_240)] = 10_240
+    """Of all inline policies of a role together. Default 10240, which is AWS's."""
+    endpoint_url: str = ""
+    """Where IAM is, if not where AWS has it."""
+
+
 class AwsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The roles of one account, by way of STS in one region."""
 
@@ -70,14 +95,31 @@ class AwsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     web_identity: WebIdentity | None = None
     ambient: Ambient | None = None
     via_role: ViaRole | None = None
-    kill: Literal["none"] = "none"
-    """How a session dies before its time: not at all."""
+    kill: Literal["none", "deny"] = "none"
+    """How a session dies before its time: not at all, or by a denial in its role."""
+    deny_writer: DenyWriter | None = None
 
     @property
     def sts_url(self) -> str:
         """Where STS is: never the global endpoint, whatever the environment says."""
         suffix = _SUFFIXES.get(self.partition, "")
         return self.endpoint_url or f"https://sts.{self.region}.{suffix}"
+
+    @property
+    def s3_url(self) -> str:
+        """Where S3 is, for probes."""
+        return f"https://s3.{self.region}.{_SUFFIXES.get(self.partition, 'amazonaws.com')}"
+
+    @property
+    def iam_url(self) -> str:
+        """Where IAM is: each partition has one."""
+        given = self.deny_writer.endpoint_url if self.deny_writer is not None else ""
+        return given or _IAM.get(self.partition, ("", ""))[0]
+
+    @property
+    def iam_region(self) -> str:
+        """Of which region requests to IAM are signed."""
+        return _IAM.get(self.partition, ("", self.region))[1]
 
     @property
     def is_direct(self) -> bool:
@@ -90,6 +132,7 @@ class AwsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             remedy = "write one of web_identity and ambient"
             yield Flaw((), "how does the broker get in?", remedy)
         yield from _endpoint_flaws(self)
+        yield from _writer_flaws(self)
         if self.via_role is not None:
             yield from _via_flaws(self.via_role, self)
 
@@ -102,11 +145,34 @@ def _endpoint_flaws(options: AwsOptions) -> Iterator[Flaw]:
         if not options.account:
             yield Flaw(("account",), "missing", "write the 12 digits")
         return
+    yield from _address_flaws(url, ("endpoint_url",))
+
+
+def _address_flaws(url: str, at: tuple[str, ...]) -> Iterator[Flaw]:
     parts = urlsplit(url)
     if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.username:
-        yield Flaw(("endpoint_url",), "no address of a server", "write https://host[:port]")
+        yield Flaw(at, "no address of a server", "write https://host[:port]")
     elif parts.scheme == "http" and not _is_near(parts.hostname):
-        yield Flaw(("endpoint_url",), "credentials would travel in the clear", "write https")
+        yield Flaw(at, "credentials would travel in the clear", "write https")
+
+
+def _writer_flaws(options: AwsOptions) -> Iterator[Flaw]:
+    at, writer = ("deny_writer",), options.deny_writer
+    if (writer is None) != (options.kill == "none"):
+        yield Flaw(at, "goes with kill: deny, and that with it", "write both, or none")
+    if writer is None:
+        return
+    if not options.iam_url:
+        yield Flaw((*at, "endpoint_url"), "IAM of this partition is not known", "write its address")
+    if writer.endpoint_url:
+        yield from _address_flaws(writer.endpoint_url, (*at, "endpoint_url"))
+    if writer.role_arn is None and options.ambient is None:
+        yield Flaw((*at, "role_arn"), "a token of the broker's takes a role", "name one")
+    if writer.external_id is not None and options.ambient is None:
+        message = "is not sent with a web identity"
+        yield Flaw((*at, "external_id"), message, "remove it")
+    if writer.role_arn is not None and Role.parse(writer.role_arn).account != options.account:
+        yield Flaw((*at, "role_arn"), f"of another account than {options.account}", "name its own")
 
 
 def _via_flaws(via: ViaRole, options: AwsOptions) -> Iterator[Flaw]:
@@ -121,9 +187,9 @@ def _via_flaws(via: ViaRole, options: AwsOptions) -> Iterator[Flaw]:
         yield Flaw(("via_role", "external_id"), message, "remove it")
 
 
-def traits_of(options: AwsOptions) -> Traits:  # noqa: ARG001 - one answer as long as there is one way to kill
+def traits_of(options: AwsOptions) -> Traits:
     """Say what sessions of an account promise."""
-    return UNKILLED
+    return UNKILLED if options.kill == "none" else DENIED
 
 
 UNKILLED: Final = Traits(
@@ -135,6 +201,9 @@ UNKILLED: Final = Traits(
     can_look_up=False,  # STS lists no sessions
 )
 """Where IAM may not be written."""
+
+DENIED: Final = replace(UNKILLED, revocable=Revocable.EVENTUALLY, can_probe=True)
+"""IAM is eventually consistent: a denial that stands there has its effect some time later."""
 
 
 def _is_near(host: str) -> bool:

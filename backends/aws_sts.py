@@ -72,9 +72,19 @@ class AwsStsKind:
             return traits
         return replace(traits, longest_ttl_ms=template.max_session_seconds * 1000)
 
+    def algorithms(self, options: msgspec.Struct) -> frozenset[str]:
+        """Name what AWS believes of a web identity: of our algorithms, one."""
+        is_by_token = _options(options).web_identity is not None
+        return frozenset({"ES256"}) if is_by_token else frozenset()
+
     def open(self, options: msgspec.Struct, surroundings: Surroundings) -> "AwsSts":
         """Make the backend of an account. Connects to nothing."""
-        return AwsSts(_options(options), surroundings)
+        read = _options(options)
+        if read.kill == "none":
+            return AwsSts(read, surroundings)
+        from backends.aws_denied import AwsDenied  # noqa: PLC0415 - it is one of these, and more
+
+        return AwsDenied(read, surroundings)
 
 
 class AwsSts:
@@ -91,6 +101,8 @@ class AwsSts:
         self._identity = identity_of(options.partition, options.account)
         self._clients = Clients(options.region, str(options.ca_file) if options.ca_file else None)
         self._entry = entry_of(options, surroundings, self._clients, now_ms)
+        web = options.web_identity
+        self._subject = (web.subject if web is not None else "") or "capability:${capability}"
         self._now_ms = now_ms
         self._asked = _Asked()
 
@@ -126,8 +138,6 @@ class AwsSts:
         if lasts_s > template.max_session_seconds:
             why = f"the role's sessions last {template.max_session_seconds} s"
             raise NotMintedError(Trouble.REFUSED, why)
-        web = self._options.web_identity
-        subject = (web.subject if web is not None else "") or "capability:${capability}"
         return Wanted(
             at.role.arn,
             at.session,
@@ -138,7 +148,7 @@ class AwsSts:
             template.transitive_tags,
             source_identity_of(template, wish),
             template.external_id or "",
-            filled(subject, wish),
+            filled(self._subject, wish),
         )
 
     def _words(self, session: Session, expires_at_ms: int) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from backends.aws_canary import Probe
 from backends.aws_names import SESSION_NAME, Role, RoleArn
 from backends.aws_policy import MAX_POLICY, MAX_POLICY_ARNS, Statement, session_policy
 from backends.aws_shapes import CHAINED_S, AwsOptions, ExternalId
@@ -54,6 +55,9 @@ class AwsTemplate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_session_seconds: Annotated[int, Meta(ge=CHAINED_S, le=43_200)] = CHAINED_S
     """The role's own maximum. Default 3600, which is AWS's."""
 
+    probe: Probe | None = None
+    """By what it is tried whether the role refuses a killed session. Default: it is not."""
+
     def faults(self) -> Iterator[Flaw]:
         """Find what is well-typed and still wrong."""
         if len(self.policy_arns) > MAX_POLICY_ARNS:
@@ -93,6 +97,8 @@ def fit_flaws(options: AwsOptions, template: AwsTemplate) -> Iterator[Flaw]:
         yield Flaw(("max_session_seconds",), message, "write less")
     if options.is_direct and template.external_id is not None:
         yield Flaw(("external_id",), "is not sent with a web identity", "remove it")
+    if template.probe is not None and options.kill == "none":
+        yield Flaw(("probe",), "nothing is denied there", "remove it, or write kill: deny")
 
 
 def statements_of(template: AwsTemplate, scopes: tuple[str, ...]) -> list[Statement]:

@@ -158,6 +158,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     locator: str
     identity: str
     trail: str = ""
+    probe: str = ""
+    """What the kind wants to know again when it tries whether the target refuses; no secret."""
 
 
 @dataclass(frozen=True, slots=True)

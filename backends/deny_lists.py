@@ -32,8 +32,7 @@ from backends.contract import Deadline, Place
 class Ban(msgspec.Struct, frozen=True, kw_only=True):
     """By what a credential is refused: in which list, and under which names.
 
-    Names are letters, digits and ``. _ - : @ /`` and at most 256 long; those of one list have one
-    length for each of the two kinds.
+    Names are letters, digits and ``. _ - : @ /`` and at most 256 long.
     """
 
     at: str
@@ -49,7 +48,8 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
 
     entries: frozenset[str]
     issued_before_ms: int = 0
-    """The target refuses whatever it issued before this instant of its own clock. 0: no cut-off."""
+    """The target refuses whatever it issued before this instant of its own clock, which has whole
+    seconds. 0: no cut-off."""
     mark: str
     """Letters and digits, at most 64: carried by the document, and read back with it."""
 
@@ -69,7 +69,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     is_whole: bool = True
     """False when something else stands there too, or part of it has no effect: write it anew."""
     room: int
-    """How many entries this list may have beside a cut-off; what others keep there counts."""
+    """What the entries of this list may weigh together, beside a cut-off."""
     target_now_ms: int = 0
     """The target's clock when it answered; 0: it did not say."""
 
@@ -103,6 +103,10 @@ class DenyLists(Protocol):
 
         ``minted_by_ms``: when it was made, at the latest. Asks nobody.
         """
+        ...
+
+    def weight(self, entry: str) -> int:
+        """Say how much of a list's room an entry takes."""
         ...
 
     def is_probed(self, place: Place) -> bool:

@@ -24,11 +24,13 @@ from backends.contract import (
     Wish,
 )
 from backends.errors import BackendError, NotMintedError, Trouble
+from backends.inventory import Listing
 from backends.vault_channel import Channel, RefusedError, nothing_made
 from backends.vault_deaths import Deaths
+from backends.vault_inventory import Accessors
 from backends.vault_login import Login
 from backends.vault_options import TRAITS, TRAITS_OF, Manner, VaultOptions
-from backends.vault_secrets import Found, Secrets, trail_of
+from backends.vault_secrets import Found, Secrets, UndeclaredError, trail_of
 from backends.vault_template import VaultTemplate, order_of
 from backends.vault_template import fit_flaws as fit_flaws_of
 from backends.vault_template import template_flaws as flaws_of
@@ -95,6 +97,7 @@ class Vault:
         )
         self._secrets = Secrets(self._login, options)
         self._deaths = Deaths(self._login, self._tokens)
+        self._accessors = Accessors(self._login, options.token_role)
         self._memory = Memory()
 
     def _channel(self, deadline: Deadline) -> Channel:
@@ -181,8 +184,10 @@ class Vault:
                     once[key] = self._secrets.read(channel, ready, request, ttl_s, expires_at_ms)
             except RefusedError as error:
                 self._give_up(channel, ready, error, is_first=not once)
+            except UndeclaredError:
+                self._memory.follow(ready.locator.accessor, trail_of(ready.order, found))
+                raise  # it is known what there is: no more than was read before
             found[scope] = once[key]
-            self._memory.follow(ready.locator.accessor, trail_of(ready.order, found))
         return found
 
     def _give_up(
@@ -223,7 +228,7 @@ class Vault:
         with self._channel(deadline) as channel:
             channel.require_identity(place.identity)
             trail = self._memory.trail(place, locator.accessor)
-            if not trail.leases:
+            if trail is None or not trail.leases:
                 raise NotMintedError(Trouble.UNKNOWN, "nobody knows its leases")
             self._prolong(channel, locator, ttl_s)
             given = [self._renew_lease(channel, lease, ttl_s) for lease in trail.leases]
@@ -245,6 +250,16 @@ class Vault:
         with self._channel(deadline) as channel:
             channel.require_identity(place.identity)
             return self._deaths.look(channel, locator, self._memory.trail(place, locator.accessor))
+
+    @property
+    def unrecorded_ms(self) -> int:
+        """Only a mint prolongs, and the ledger knows of it before."""
+        return 0
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        """List the tokens of our role that a mint has prolonged."""
+        with self._channel(deadline) as channel:
+            return self._accessors.page(channel, after)
 
     def probe(self, place: Place, deadline: Deadline) -> bool:  # noqa: ARG002 - the contract's
         """Refuse: without its secret nobody can try."""

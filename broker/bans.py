@@ -91,8 +91,7 @@ class Bans:
         added = await self._tools.ledger.add(name, entry, until_ms, found.spec.id)
         self._tools.faults.reach("ban.listed")
         await self._writer(name, target, lists).bring(added.revision)
-        is_refused = lists.is_probed(place) and await target.probe(place)
-        return Death.GONE if is_refused else Death.ACCEPTED
+        return await _tried(target, lists, place)
 
     async def leave(self, target: Target, found: Dying) -> None:
         """Forget a credential that is dead; not to be told of it costs a little room."""
@@ -140,6 +139,17 @@ class Bans:
 
             found = self._writers[name] = ListWriter(name, target, lists, until_of, self._tools)
         return found
+
+
+async def _tried(target: Target, lists: DenyLists, place: Place) -> Death:
+    """Find out by trying, where that can be; what cannot be tried is accepted all the same."""
+    if not lists.is_probed(place):
+        return Death.ACCEPTED
+    try:
+        return Death.GONE if await target.probe(place) else Death.ACCEPTED
+    except BackendError as error:
+        _log.warning("not-probed", target=target.name, locator=place.locator, why=str(error))
+        return Death.ACCEPTED
 
 
 async def _looked(writer: ListWriter, name: ListName) -> None:

@@ -154,11 +154,15 @@ class ListWriter:
         names_any = bool(standing.entries or standing.issued_before_ms)
         if names_any and not view.has_made(standing.mark):
             view = await self._adopt(standing)
-        if view.is_laid or view.count > standing.room:
+        if view.is_laid or not self._fits(view, standing):
             view = await self._cut_off(standing)
-        if view.count > standing.room:
+        if not self._fits(view, standing):
             raise BackendError(Trouble.REFUSED, f"{self._name.at}: {view.count} do not fit")
         return view
+
+    def _fits(self, view: BanView, standing: Standing) -> bool:
+        weight = sum(map(self._lists.weight, view.entries))
+        return view.count == len(view.entries) and weight <= standing.room
 
     async def _adopt(self, standing: Standing) -> BanView:
         """Take over what this ledger does not know of: it may have been lost (I3)."""

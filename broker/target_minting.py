@@ -28,7 +28,7 @@ from broker.killing import Killer
 from broker.model.capability import Capability
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.requests import IssuedCredential
-from broker.model.target import TargetRef
+from broker.model.target import DeathState, TargetRef
 from broker.secret import Secret
 from broker.store.lease_ledger import LeaseLedger, NewLease
 from broker.target_wishes import (
@@ -87,13 +87,17 @@ class TargetMinting:
             place = await target.locate(wish, deadline)
         except BackendError as error:
             raise refused(capability, error) from None
-        lease = await self._reserve(_placed(new, target, place, capability), capability, limits)
+        lease = await self._reserve(
+            _placed(new, target, place, capability), target, capability, limits
+        )
         self._faults.reach("mint.reserved")
         minted = await self._mint(target, lease, wish, deadline, new)
         words = {name: Secret(word) for name, word in minted.words.items()}
         return IssuedCredential(replace(lease, state=LeaseState.ACTIVE), words)
 
-    async def _reserve(self, new: NewLease, capability: Capability, limits: Quotas) -> Lease:
+    async def _reserve(
+        self, new: NewLease, target: Target, capability: Capability, limits: Quotas
+    ) -> Lease:
         """Reserve; what the key made before is killed first."""
         for _ in range(_REPEATS):
             lease = await self._granting.reserve(new, limits)
@@ -101,10 +105,19 @@ class TargetMinting:
                 return lease
             former = lease.spec
             await self._granting.end_former(former)
-            if not await self._killer.kill(former.id):
+            is_dead = await self._killer.kill(former.id)
+            if not is_dead and not await self._is_refused(target, former):
                 raise failed(capability, "what this key made before is not dead yet")
             await self._leases.forget_key(new.key, former.id)
         raise failed(capability, "several requests have the same key")
+
+    async def _is_refused(self, target: Target, former: LeaseSpec) -> bool:
+        """Tell whether its target's list refuses a credential, where nobody can know more."""
+        lists = target.lists
+        if lists is None or lists.is_probed(place_of(former)):
+            return False
+        death = (await self._leases.view(former.id)).death
+        return death is not None and death.state is DeathState.ACCEPTED
 
     async def _mint(
         self, target: Target, lease: Lease, wish: Wish, deadline: Deadline, new: NewLease
@@ -172,7 +185,7 @@ def _placed(new: NewLease, target: Target, place: Place, capability: Capability)
     spec = replace(
         new.spec,
         locator=place.locator,
-        target=TargetRef(target.name, place.identity),
+        target=TargetRef(target.name, place.identity, probe=place.probe),
         renewable=new.spec.renewable and target.traits_at(place).renewable,
         template=digest_of(capability),
     )

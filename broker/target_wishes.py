@@ -10,6 +10,7 @@ from broker import kinds
 from broker.errors import ConfigurationError, IssuanceError, TargetBusyError
 from broker.model.capability import Capability
 from broker.model.lease import LeaseSpec
+from broker.model.target import TargetRef
 
 _log = structlog.get_logger(__name__)
 
@@ -47,9 +48,8 @@ def digest_of(capability: Capability) -> str:
 
 def place_of(spec: LeaseSpec) -> Place:
     """Say where a credential is, and who its target was."""
-    identity = spec.target.identity if spec.target is not None else ""
-    trail = spec.target.trail if spec.target is not None else ""
-    return Place(locator=spec.locator, identity=identity, trail=trail)
+    at = spec.target or TargetRef("", "")
+    return Place(locator=spec.locator, identity=at.identity, trail=at.trail, probe=at.probe)
 
 
 def failed(capability: Capability, why: str) -> IssuanceError:

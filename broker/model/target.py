@@ -9,11 +9,13 @@ class TargetRef:
     """The target that a credential was made for: its name here, and who it was by its own word.
 
     ``trail`` is what it said of the credential once that existed; activating adds it.
+    ``probe`` is the kind's own: how to try whether the target refuses the credential.
     """
 
     name: str
     identity: str
     trail: str = ""
+    probe: str = ""
 
 
 class DeathState(StrEnum):

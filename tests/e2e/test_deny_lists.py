@@ -97,10 +97,10 @@ async def test_a_refused_probe_confirms(lists_world: ToyWorld, targets: list[Lis
 
     await world.end(task)
     receipt = await world.until(task, issued["id"], "confirmed")
-    waiting = await world.until(task, blind["id"], "pending")
+    waiting = await world.until(task, blind["id"], "accepted")
 
     assert receipt["settled_at"] is not None
-    assert "refused" in waiting["detail"]
+    assert waiting["next_attempt_at"] is not None
     assert "try" in target.asked
 
 
@@ -231,6 +231,20 @@ async def test_a_task_killed_while_its_mint_is_under_way_has_no_living_session(
 
     assert answer.status != 201
     assert all(target.refuses(name) for name in target.names)
+
+
+async def test_a_repeat_has_the_first_refused(
+    lists_world: ToyWorld, targets: list[ListTarget]
+) -> None:
+    """Where nobody can try, the list's own word is enough (I10)."""
+    world, (target, _) = lists_world, targets
+    task = await world.toy_task("yard-1")
+
+    first = await world.issue(task, key="k", **ONE)
+    second = await world.issue(task, key="k", **ONE)
+
+    assert enter(target, first["secret"]) is None
+    assert enter(target, second["secret"]) is not None
 
 
 async def test_a_full_list_is_cut_off_and_the_collateral_ends_first(

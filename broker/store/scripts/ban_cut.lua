@@ -6,7 +6,8 @@ local now = cautious_clock(ARGV[4], ARGV[5])
 local meta = redis.call('HMGET', KEYS[1], 'cut_state', 'cut', 'cut_at', 'cut_until')
 if meta[1] == 'laid' then return {meta[2], meta[3]} end
 local ahead = math.max(0, tonumber(ARGV[1]) - now)
-local cut = math.max(now + ahead + tonumber(ARGV[2]), tonumber(meta[2] or '0'))
+-- Targets count in seconds.
+local cut = math.max(math.ceil((now + ahead + tonumber(ARGV[2])) / 1000) * 1000, tonumber(meta[2] or '0'))
 local last = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local ends = math.max(tonumber(meta[4] or '0'), tonumber(last[2] or '0'), cut)
 -- Held first: a death after this line costs time, before it nothing has happened.

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from broker.cli.main import main
+from broker.signing.key_files import generate
 from tests.fakes.target_files import Files
 
 OPTIONS: dict[str, Any] = {
@@ -14,6 +15,7 @@ OPTIONS: dict[str, Any] = {
     "web_identity": {"audience": "sts.amazonaws.com"},
 }
 VIA = {"role_arn": "arn:aws:iam::123456789012:role/broker"}
+WRITER = {"role_arn": "arn:aws:iam::123456789012:role/deny-writer"}
 STATEMENT: dict[str, Any] = {
     "Effect": "Allow",
     "Action": ["s3:GetObject"],
@@ -92,7 +94,32 @@ TARGET_FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "not sent",
     ),
     "a secret": ({"secret_access_key": "x"}, "options.secret_access_key", "no such setting"),
-    "kill": ({"kill": "deny"}, "options.kill", ""),
+    "kill": ({"kill": "drop"}, "options.kill", ""),
+    "no writer": ({"kill": "deny"}, "options.deny_writer", "goes with kill"),
+    "no kill": ({"deny_writer": WRITER}, "options.deny_writer", "goes with kill"),
+    "no writer's role": (
+        {"kill": "deny", "deny_writer": {}},
+        "options.deny_writer.role_arn",
+        "takes a role",
+    ),
+    "writer's account": (
+        {
+            "kill": "deny",
+            "deny_writer": {"role_arn": "arn:aws:iam::999999999999:role/x"},
+        },
+        "options.deny_writer.role_arn",
+        "another account",
+    ),
+    "writer's external id": (
+        {"kill": "deny", "deny_writer": {**WRITER, "external_id": "ext-1"}},
+        "options.deny_writer.external_id",
+        "not sent",
+    ),
+    "IAM in the clear": (
+        {"kill": "deny", "deny_writer": {**WRITER, "endpoint_url": "http://iam.example"}},
+        "options.deny_writer.endpoint_url",
+        "in the clear",
+    ),
 }
 
 
@@ -156,6 +183,21 @@ TEMPLATE_FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "template.policy_arns",
         "another account",
     ),
+    "probe": (
+        {"probe": {"action": "s3:ListBucket", "bucket": "orders"}},
+        "template.probe",
+        "nothing is denied there",
+    ),
+    "probe of nothing": (
+        {"probe": {"action": "s3:GetObject", "bucket": "orders"}},
+        "template.probe.key",
+        "goes with s3:GetObject",
+    ),
+    "probe of anything": (
+        {"probe": {"action": "iam:CreateUser", "bucket": "orders"}},
+        "template.probe.action",
+        "",
+    ),
     "short": ({"max_session_seconds": 900}, "template.max_session_seconds", ""),
 }
 
@@ -192,3 +234,39 @@ def test_a_role_behind_a_role_has_an_hour(files: Files) -> None:
     assert [f.message for f in found] == [
         "a role that is taken by another's session has 3600 s at most"
     ]
+
+
+def test_where_sessions_are_denied_they_may_be_tried_and_last_longer(files: Files) -> None:
+    """Somebody can take them back."""
+    files.target["options"] |= {"kill": "deny", "deny_writer": WRITER}
+    files.capability |= {"max_ttl_seconds": 7200}
+    files.capability["template"] |= {
+        "max_session_seconds": 7200,
+        "probe": {"action": "s3:ListBucket", "bucket": "orders"},
+    }
+
+    assert files.faults() == []
+
+
+@pytest.mark.parametrize(("alg", "is_warned"), [("EdDSA", True), ("ES256", False)])
+def test_keys_that_aws_does_not_believe_are_warned_of(
+    files: Files, capsys: pytest.CaptureFixture[str], alg: str, *, is_warned: bool
+) -> None:
+    """It knows RS* and ES* only; a way in by keys of AWS's own needs no token."""
+    settings = files.write()
+    settings.keys.directory.parent.mkdir(exist_ok=True)
+    generate(settings.keys.directory, alg)
+    config = ["config", "check", "--config", str(files.folder / "broker.yaml")]
+
+    assert main(config) == 0
+    warned = [line for line in capsys.readouterr().err.splitlines() if "targets[0]" in line]
+    files.target["options"] |= {"web_identity": None, "ambient": {}}
+    files.write()
+    assert main(config) == 0
+
+    assert bool(warned) is is_warned
+    if is_warned:
+        assert "targets.yaml:" in warned[0]
+        assert "believes ES256, and the keys here are EdDSA" in warned[0]
+        assert "broker keys rotate --alg ES256" in warned[0]
+    assert "targets[0]" not in capsys.readouterr().err
