@@ -35,6 +35,8 @@ class Receipt:
     target: str = ""
     """Where it lives, if it is no token of ours; then also:"""
     attempts: int = 0
+    tried_ms: int = 0
+    """When it was last asked for; 0: never."""
     next_attempt_ms: int = 0
     settled_at_ms: int = 0
 
@@ -50,11 +52,13 @@ class ReceiptFilter:
     state: str = ""
     capability: str = ""
     kind: str = ""
+    credential: str = ""
 
     def lets_through(self, receipt: Receipt) -> bool:
         """Tell whether a receipt is wanted."""
         return (
             self.state in ("", receipt.state)
+            and self.credential in ("", receipt.lease)
             and (not receipt.capability or self.capability in ("", receipt.capability))
             and (not receipt.kind or self.kind in ("", receipt.kind))
         )
