@@ -158,7 +158,9 @@ async def _first_refusal(scene: Scene, held: Held) -> int:
                 await asyncio.sleep(0.02)
     except TimeoutError as error:
         seen = f"still taken after {PATIENCE_S:g} s"
-        raise StepFailedError(expected=f"the {held.kind} to be refused by its target", seen=seen) from error
+        raise StepFailedError(
+            expected=f"the {held.kind} to be refused by its target", seen=seen
+        ) from error
     refused_ms = scene.clock.monotonic_ms()
     for _ in range(LOOKS_AFTER):
         await _is_refused(held)
