@@ -22,7 +22,15 @@ TRAITS: Final = Traits(
     can_probe=False,
 )
 
-Identifier = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[^\x00-\x1f]+\Z")]
+Identifier = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=r"\A[^\x00-\x1f]+\Z",
+        description="a name of at most 128 characters in one line",
+    ),
+]
 """A name in the database, which may hold variables. It is quoted, whatever it is."""
 
 Privilege = Literal["SELECT", "INSERT", "UPDATE", "DELETE", "USAGE", "EXECUTE"]

@@ -28,7 +28,7 @@ from backends.vault_channel import Channel, RefusedError, nothing_made
 from backends.vault_deaths import Deaths
 from backends.vault_login import Login
 from backends.vault_options import TRAITS, TRAITS_OF, Manner, VaultOptions
-from backends.vault_secrets import Found, Secrets, trail_of
+from backends.vault_secrets import Found, Secrets, UndeclaredError, trail_of
 from backends.vault_template import VaultTemplate, order_of
 from backends.vault_template import fit_flaws as fit_flaws_of
 from backends.vault_template import template_flaws as flaws_of
@@ -181,8 +181,10 @@ class Vault:
                     once[key] = self._secrets.read(channel, ready, request, ttl_s, expires_at_ms)
             except RefusedError as error:
                 self._give_up(channel, ready, error, is_first=not once)
+            except UndeclaredError:
+                self._memory.follow(ready.locator.accessor, trail_of(ready.order, found))
+                raise  # it is known what there is: no more than was read before
             found[scope] = once[key]
-            self._memory.follow(ready.locator.accessor, trail_of(ready.order, found))
         return found
 
     def _give_up(
@@ -223,7 +225,7 @@ class Vault:
         with self._channel(deadline) as channel:
             channel.require_identity(place.identity)
             trail = self._memory.trail(place, locator.accessor)
-            if not trail.leases:
+            if trail is None or not trail.leases:
                 raise NotMintedError(Trouble.UNKNOWN, "nobody knows its leases")
             self._prolong(channel, locator, ttl_s)
             given = [self._renew_lease(channel, lease, ttl_s) for lease in trail.leases]

@@ -6,7 +6,8 @@ only when Vault knows its leases no more.
 
 - Where the leases are known, each is revoked, and Vault answers when it is undone.
 - Where they are not (whoever minted died before the ledger had heard of them), those below the
-  same path are looked at: as long as one of them is overdue, it may be ours.
+  same path are looked at: those that are overdue are ended, whose ever they are, and as long as
+  one of them is there it may be ours.
 """
 
 from typing import Final
@@ -28,18 +29,18 @@ class Deaths:
         self._login = login
         self._tokens = tokens
 
-    def kill(self, channel: Channel, locator: Locator, trail: Trail) -> Death:
-        """Kill one, as far as its manner lets us."""
+    def kill(self, channel: Channel, locator: Locator, trail: Trail | None) -> Death:
+        """Kill one, as far as its manner lets us; without a trail, as far as one can know."""
         seen = self._tokens.look(channel, locator.accessor)
         if seen.is_there:
             self._tokens.end(channel, locator.accessor)
-        if trail.wrapping:
+        if trail is not None and trail.wrapping:
             self._tokens.end(channel, trail.wrapping)
         if locator.manner is Manner.LEASE:
             unread = seen.is_there and not seen.is_prolonged
             alive = [] if unread else self._end_leases(channel, locator, trail)
             return self._achieved(channel, locator, alive, was_there=seen.is_there)
-        for mount, serial in trail.serials:
+        for mount, serial in trail.serials if trail is not None else ():
             body = {"serial_number": serial}
             self._login.ask(channel, "post", f"{mount}/revoke", body)
         return Death.ACCEPTED
@@ -54,11 +55,16 @@ class Deaths:
             return Death.ACCEPTED
         return Death.GONE if was_there else Death.ABSENT
 
-    def _end_leases(self, channel: Channel, locator: Locator, trail: Trail) -> list[str]:
-        """End those that are known; return what is not gone, or may be ours and is not."""
-        if trail.leases:
-            return [each for each in trail.leases if not self._end_lease(channel, each)]
-        return [each for path in locator.paths for each in self._overdue(channel, path)]
+    def _end_leases(self, channel: Channel, locator: Locator, trail: Trail | None) -> list[str]:
+        """End those that are known, else those that may be ours and are overdue, whose ever.
+
+        Returns what is not gone.
+        """
+        if trail is not None:
+            leases = list(trail.leases)
+        else:
+            leases = [each for path in locator.paths for each in self._overdue(channel, path)]
+        return [each for each in leases if not self._end_lease(channel, each)]
 
     def _end_lease(self, channel: Channel, lease: str) -> bool:
         try:
@@ -110,8 +116,9 @@ class Deaths:
         if given_up & set(leases):
             raise BackendError(Trouble.ABANDONED, "it calls the lease irrevocable")
 
-    def look(self, channel: Channel, locator: Locator, trail: Trail) -> Sighting:
+    def look(self, channel: Channel, locator: Locator, known: Trail | None) -> Sighting:
         """Say what is there."""
+        trail = known if known is not None else Trail()
         if locator.manner in {Manner.AGE, Manner.NEVER}:
             raise BackendError(Trouble.REFUSED, "what cannot be taken back leaves no trace here")
         seen = self._tokens.look(channel, locator.accessor)

@@ -17,6 +17,10 @@ _SLACK_MS: Final = 5_000
 """How much later than it should a certificate may end: clocks differ."""
 
 
+class UndeclaredError(BackendError):
+    """What was read is not what its mount is declared to give; nobody was given it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One secret, and what it is called at Vault."""
@@ -111,8 +115,8 @@ def _require_end(request: Request, ends_s: object, expires_at_ms: int) -> None:
         raise _undeclared(request, "a certificate that outlives what was asked for")
 
 
-def _undeclared(request: Request, what: str) -> BackendError:
-    return BackendError(Trouble.GARBLED, f"{request.path} gives {what}: mend its mount's death")
+def _undeclared(request: Request, what: str) -> UndeclaredError:
+    return UndeclaredError(Trouble.GARBLED, f"{request.path} gives {what}: mend its mount's death")
 
 
 def _inner(request: Request, data: Mapping[str, Any]) -> Mapping[str, Any]:

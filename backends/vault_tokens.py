@@ -80,7 +80,7 @@ class Memory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ready: OrderedDict[str, Ready] = OrderedDict()
-        self._minted: OrderedDict[str, Trail] = OrderedDict()
+        self._minted: OrderedDict[str, Trail | None] = OrderedDict()
 
     def keep(self, lease: str, ready: Ready) -> None:
         """Keep a token until its mint."""
@@ -103,7 +103,7 @@ class Memory:
             if found is None or found.locator.accessor != accessor:
                 return None
             del self._ready[lease]
-            self._minted[accessor] = Trail()
+            self._minted[accessor] = None
             _bound(self._minted)
         return found if found.ends_ms > monotonic_ms() else None
 
@@ -123,15 +123,15 @@ class Memory:
         with self._lock:
             return accessor in self._minted
 
-    def trail(self, place: Place, accessor: str) -> Trail:
-        """Return what is known of a credential: by the ledger, or else here."""
+    def trail(self, place: Place, accessor: str) -> Trail | None:
+        """Return what is known of a credential, by the ledger or here; None: nobody knows."""
         if place.trail:
             try:
                 return msgspec.json.decode(place.trail, type=Trail)
             except msgspec.MsgspecError:
                 raise BackendError(Trouble.UNKNOWN, "not a trail of this kind") from None
         with self._lock:
-            return self._minted.get(accessor, Trail())
+            return self._minted.get(accessor)
 
 
 def _bound(kept: "OrderedDict[str, Any]") -> None:

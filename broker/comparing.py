@@ -201,12 +201,16 @@ class Comparing:
         ]
 
     async def _wait(self, target: Target, heard: Heard) -> None:
-        """Wait for as long as something may be there that the ledger does not know of yet."""
-        seconds = max(target.minting_ms, target.unrecorded_ms or 0) / 1000
+        seconds = second_look_ms(target) / 1000
         steps = -(-int(seconds * 1000) // int(_STEP_S * 1000))
         for step in range(steps):
             await self._sleep(min(_STEP_S, seconds - step * _STEP_S))
             heard(f"{target.name}: seconds until a second look", step + 1, steps)
+
+
+def second_look_ms(target: Target) -> int:
+    """Return for how long something may be there that the ledger does not know of yet."""
+    return max(target.minting_ms, target.unrecorded_ms or 0)
 
 
 def _known(found: Found, standing: Standing | None, identity: str) -> Standing | None:

@@ -167,11 +167,27 @@ class QuotaExceededError(BrokerError):
         self.retry_after_ms = retry_after_ms
 
 
-class SupersededError(BrokerError):
-    """What a change was made from is not what stands any more: look again, and decide anew.
+class OperationRefusedError(BrokerError):
+    """The root of what only commands beside the brokers meet; no answer over HTTP has it."""
 
-    For commands beside the brokers; no answer over HTTP has it.
-    """
+    code = "refused"
+
+
+class SupersededError(OperationRefusedError):
+    """What a change was made from is not what stands any more: look again, and decide anew."""
+
+    code = "superseded"
+
+
+class KeysPublishedError(OperationRefusedError):
+    """There are signing keys already, and a first one cannot be made: rotate them instead."""
+
+    code = "keys-published"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "signing keys are published already: run `broker keys rotate` for a new one"
+        )
 
 
 class SelectionChangedError(BrokerError):

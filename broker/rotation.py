@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from broker.errors import ConfigurationError, NotFoundError, NotYetError
+from broker.errors import KeysPublishedError, NotFoundError, NotYetError
 from broker.installation import Installation
 from broker.rotation_plan import (
     Obstacle,
@@ -61,11 +61,11 @@ class Rotation:
         """Look at the keys.
 
         Raises:
-            ConfigurationError: no key was ever published.
+            NotFoundError: no key was ever published.
         """
         record = await self._control.create()
         if not record.keys:
-            raise ConfigurationError("no signing key is published: run `broker keys init`")
+            raise NotFoundError("no signing key is published: run `broker keys init`")
         replicas = await self._installation.ledger.replicas.all(record.now_ms)
         return KeyView(record, tuple(replicas))
 
@@ -76,13 +76,11 @@ class Rotation:
         listens yet (``docs/adr/0011``).
 
         Raises:
-            ConfigurationError: keys are published already; rotate them instead.
+            KeysPublishedError: rotate them instead.
         """
         record = await self._control.create()
         if record.keys:
-            raise ConfigurationError(
-                "signing keys are published already: run `broker keys rotate` for a new one"
-            )
+            raise KeysPublishedError
         if not has_keys(self._directory):
             namespace = self._installation.settings.store.namespace
             await FeedLog(self._installation.link, namespace).found()

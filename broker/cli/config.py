@@ -50,9 +50,11 @@ def _check(file: Path) -> tuple[Bundle, list[LocatedFault]]:
     issuers = settings.value.issuers if settings else reading.part(file, "issuers", Path)
     files = settings.value.bundle if settings else reading.part(file, "bundle", BundleFiles)
     trusted = None if issuers is None else reading.read(issuers, AttestationSettings)
-    bundle = None if files is None else Bundle.read(files, reading)
-    if settings is not None:
-        check_targets(settings.value, bundle.document if bundle else None, reading)
+    targets = settings.value.targets if settings else reading.part(file, "targets", Path)
+    bundle = None
+    if files is not None:
+        bundle = Bundle.read(files, reading)
+        check_targets(targets, files, bundle.document if bundle else None, reading)
     reading.finish()
     if bundle is None:
         raise ConfigurationError(f"{file}: nothing could be read")

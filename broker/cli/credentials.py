@@ -6,11 +6,16 @@ from typing import Any
 import click
 
 from broker.cli import views
+from broker.cli.delivery import FORMS, Kept, written
 from broker.cli.desk import Desk, at_desk, document
+from broker.cli.failure import CommandFailedError
 from broker.cli.one import One
 from broker.cli.private_file import write_private_text
 from broker.cli.subjects import task_argument
 from broker.cli.types import SPAN
+from broker.client.results import IssuedCredential
+from broker.clock import SystemClock
+from broker.secret import Secret
 
 
 @click.group(short_help="Look at a task's credentials.")
@@ -25,18 +30,73 @@ def credential() -> None:
 @click.option("--ttl", "ttl_seconds", type=SPAN, help="How long it shall live: 2m.")
 @click.option("--idempotency-key", cls=One, help="Makes a repeated command harmless.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write it to this file, mode 0600.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMS),
+    help="Print the secret alone: for a shell, as JSON, or for AWS's tools.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="With --format: answer from this file while what it holds lives, else write it.",
+)
 @at_desk
-def issue(desk: Desk, /, task_id: str, capability: str, out: Path | None, **wishes: Any) -> None:  # noqa: ANN401 - the keywords of CredentialCalls.issue
+def issue(desk: Desk, /, task_id: str, capability: str, **given: Any) -> None:  # noqa: ANN401 - the keywords of CredentialCalls.issue, and ways to deliver
     """Ask for a credential within a task of yours.
 
-    With --out the secret goes to the file alone; without, it is printed.
+    With --out the secret goes to the file alone; without, a token of the broker's is printed. The
+    secret of a credential at a target is printed with --format or --json.
     """
+    form, out = given.pop("form"), given.pop("out")
+    kept = _kept(given.pop("keep"), form, [task_id, capability, *given["scopes"]])
+    found = kept.find() if kept is not None else None
+    if found is not None:
+        _deliver(found, out)
+        return
+    if kept is not None:
+        kept.reserve()  # before anything is issued that could not be kept
     if out is not None:
-        write_private_text(out, "")  # before anything is issued that could not be kept
-    issued = desk.ask(lambda broker: broker.credentials.issue(task_id, capability, **wishes))
+        write_private_text(out, "")
+    issued = desk.ask(lambda broker: broker.credentials.issue(task_id, capability, **given))
+    if form is None:
+        _answer(desk, issued, out)
+        return
+    text = _written(desk, issued, form)
+    if kept is not None:
+        kept.keep(issued, text)
+    _deliver(text, out)
+
+
+def _kept(file: Path | None, form: str | None, asked: list[str]) -> Kept | None:
+    if file is None:
+        return None
+    if form is None:
+        raise click.UsageError("--keep keeps a form: name it with --format")
+    return Kept(file, [form, *asked], SystemClock())
+
+
+def _written(desk: Desk, issued: IssuedCredential, form: str) -> Secret:
+    try:
+        return written(issued, form)
+    except ValueError as error:
+        desk.ask(lambda broker: broker.credentials.give_back(issued.id))
+        raise CommandFailedError(f"{error}; it was given back.") from error
+
+
+def _deliver(text: Secret, out: Path | None) -> None:
+    if out is not None:
+        write_private_text(out, text.reveal())
+    else:
+        click.echo(text.reveal(), nl=False)
+
+
+def _answer(desk: Desk, issued: IssuedCredential, out: Path | None) -> None:
     answer = dict(document(issued))
     if out is not None:
-        write_private_text(out, answer.pop("access_token"))
+        token = answer.pop("access_token", "")
+        answer.pop("secret", None)
+        write_private_text(out, token or written(issued, "json").reveal())
     desk.screen.answer(answer, views.issued)
 
 

@@ -115,7 +115,8 @@ def _of_folder(settings: Settings, folder: Path) -> Settings:
 def _read(settings: Settings) -> Bundle:
     reading = Reading()
     bundle = Bundle.read(settings.bundle, reading)
-    check_targets(settings, bundle.document if bundle else None, reading)
+    document = bundle.document if bundle else None
+    check_targets(settings.targets, settings.bundle, document, reading)
     reading.finish()
     if bundle is None:
         raise ConfigurationError("the bundle could not be read")

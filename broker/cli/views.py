@@ -80,7 +80,16 @@ def credential(document: Document) -> RenderableType:
 
 def issued(document: Document) -> RenderableType:
     """Show a credential that was just issued; its secret, unless that went to a file."""
-    names = ("id", "task", "capability", "audience", "scope", "expires_at", "access_token")
+    names = (
+        "id",
+        "task",
+        "capability",
+        "target",
+        "audience",
+        "scope",
+        "expires_at",
+        "access_token",
+    )
     return fields(document, names)
 
 

@@ -14,7 +14,12 @@ from typing import Final
 import msgspec
 
 from broker.errors import ConfigurationError, LocatedFault
-from broker.governance.checks import capability_faults, offline_capabilities, reference_faults
+from broker.governance.checks import (
+    capability_faults,
+    name_faults,
+    offline_capabilities,
+    reference_faults,
+)
 from broker.governance.document import MAX_BYTES, BundleDocument, canonical, encode
 from broker.governance.entities import entities_of
 from broker.governance.files import read_files
@@ -59,7 +64,11 @@ class Bundle:
         found = read_files(files, own)
         compiled = compile_policies(found.policies, found.schema)
         places = Places(str(files.policies), found.documents, compiled, found.schema.file)
-        bundle = None if found.document is None else _checked(found.document, places, own)
+        if found.document is None:  # what can be said of names is said in the same run
+            own.note(*map(places.locate, name_faults(found.sections)))
+            bundle = None
+        else:
+            bundle = _checked(found.document, places, own)
         own.note(*compiled.faults)
         reading.note(*own.faults)
         return bundle

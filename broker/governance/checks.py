@@ -3,7 +3,10 @@
 Each fault's path begins with the section it is in: ``("capabilities", 3, "tenants", 0)``.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
 
 from broker.governance.document import BundleDocument
 from broker.governance.records import CapabilityRecord
@@ -11,13 +14,63 @@ from broker.model.capability import CheckMode, ResourceServer
 from broker.model.principal import ALL_TENANTS
 from broker.settings.fault import Fault, Path
 
+REFERENCES: Final = (
+    ("agents", "tenant", "tenants"),
+    ("orchestrators", "tenants", "tenants"),
+    ("operators", "tenants", "tenants"),
+    ("capabilities", "tenants", "tenants"),
+    ("resource_servers", "tenants", "tenants"),
+    ("agents", "teams", "teams"),
+    ("teams", "members", "agents"),
+    ("tests", "capability", "capabilities"),
+)
+"""Where one record names another: the section, its key, and the section of what is named."""
+
+_ONE_OF: Final = {
+    "tenants": "tenant",
+    "teams": "team",
+    "agents": "agent",
+    "capabilities": "capability",
+}
+
+_KEYS: Final = {"resource_servers": "audience"}
+"""What a section's records are called by, where that is not ``name``."""
+
+_UNIQUE: Final = (
+    *("tenants", "teams", "agents", "orchestrators", "operators", "capabilities"),
+    *("resource_servers", "tests"),
+)
+
 
 def reference_faults(document: BundleDocument) -> Iterator[Fault]:
     """Find every name that is taken twice, and every one that is used but not registered."""
-    yield from _unique_faults(document)
-    yield from _tenant_faults(document)
-    yield from _team_faults(document)
+    plain = msgspec.to_builtins(document)
+    yield from name_faults({section: plain[section] for section in _UNIQUE})
     yield from _vector_faults(document)
+
+
+def name_faults(sections: Mapping[str, object]) -> Iterator[Fault]:
+    """Find the same in sections that were only read: what else is wrong with them is passed over.
+
+    A name is called unknown only where all names are known.
+    """
+    for section in _UNIQUE:
+        yield from _repeated(sections, section)
+    for section, key, named in REFERENCES:
+        known = names_of(sections, named)
+        if known is not None:
+            yield from _unknowns(sections, section, key, _ONE_OF[named], known)
+
+
+def names_of(sections: Mapping[str, object], section: str) -> set[str] | None:
+    """Return what a section's records are called, or None where one cannot be read."""
+    records = sections.get(section)
+    if not isinstance(records, list | tuple):
+        return None
+    key = _KEYS.get(section, "name")
+    names = [record.get(key) if isinstance(record, dict) else None for record in records]
+    texts = {name for name in names if isinstance(name, str)}
+    return texts if all(isinstance(name, str) for name in names) else None
 
 
 def capability_faults(document: BundleDocument) -> Iterator[Fault]:
@@ -63,61 +116,42 @@ def _border_faults(record: CapabilityRecord, server: ResourceServer | None) -> I
             )
 
 
-def _unique_faults(document: BundleDocument) -> Iterator[Fault]:
-    for section in ("tenants", "teams", "agents", "orchestrators", "operators", "capabilities"):
-        names = [record.name for record in getattr(document, section)]
-        yield from _repeated(names, section, "name")
-    audiences = [record.audience for record in document.resource_servers]
-    yield from _repeated(audiences, "resource_servers", "audience")
-    yield from _repeated([vector.name for vector in document.tests], "tests", "name")
+def _records(sections: Mapping[str, object], section: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    records = sections.get(section)
+    for index, record in enumerate(records if isinstance(records, list | tuple) else ()):
+        if isinstance(record, dict):
+            yield index, record
 
 
-def _repeated(names: Sequence[str], section: str, key: str) -> Iterator[Fault]:
+def _repeated(sections: Mapping[str, object], section: str) -> Iterator[Fault]:
+    key = _KEYS.get(section, "name")
     seen: set[str] = set()
-    for index, name in enumerate(names):
-        if name in seen:
-            yield Fault((section, index, key), f"{name} is there already", "rename one of them")
-        seen.add(name)
-
-
-def _tenant_faults(document: BundleDocument) -> Iterator[Fault]:
-    known = {tenant.name for tenant in document.tenants}
-    for index, agent in enumerate(document.agents):
-        if agent.tenant not in known:
-            yield _unknown("tenant", agent.tenant, ("agents", index, "tenant"))
-    for section in ("orchestrators", "operators", "capabilities", "resource_servers"):
-        for index, record in enumerate(getattr(document, section)):
-            path = (section, index, "tenants")
-            yield from _unknowns("tenant", record.tenants, known | {ALL_TENANTS}, path)
-
-
-def _team_faults(document: BundleDocument) -> Iterator[Fault]:
-    teams = {team.name for team in document.teams}
-    agents = {agent.name for agent in document.agents}
-    for index, agent in enumerate(document.agents):
-        yield from _unknowns("team", agent.teams, teams, ("agents", index, "teams"))
-    for index, team in enumerate(document.teams):
-        yield from _unknowns("agent", team.members, agents, ("teams", index, "members"))
-
-
-def _vector_faults(document: BundleDocument) -> Iterator[Fault]:
-    known = {capability.name for capability in document.capabilities}
-    for index, vector in enumerate(document.tests):
-        path = ("tests", index, "capability")
-        if vector.capability is not None and vector.capability not in known:
-            yield _unknown("capability", vector.capability, path)
-        if (vector.capability is None) is vector.action.is_about_credential:
-            remedy = "state it for RequestCredential and RenewCredential, and for nothing else"
-            yield Fault(path, f"does not go with {vector.action}", remedy)
+    for index, record in _records(sections, section):
+        name = record.get(key)
+        if isinstance(name, str):
+            if name in seen:
+                yield Fault((section, index, key), f"{name} is there already", "rename one of them")
+            seen.add(name)
 
 
 def _unknowns(
-    what: str, names: Sequence[str], known: Collection[str], path: Path
+    sections: Mapping[str, object], section: str, key: str, what: str, known: Collection[str]
 ) -> Iterator[Fault]:
-    for index, name in enumerate(names):
-        if name not in known:
-            yield _unknown(what, name, (*path, index))
+    for index, record in _records(sections, section):
+        value = record.get(key)
+        path: Path = (section, index, key)
+        named = [(path, value)]
+        if isinstance(value, list | tuple):
+            named = [((*path, place), name) for place, name in enumerate(value)]
+        for where, name in named:
+            if isinstance(name, str) and name not in known and name != ALL_TENANTS:
+                remedy = f"register the {what}, or mend the name"
+                yield Fault(where, f"no {what} is called {name}", remedy)
 
 
-def _unknown(what: str, name: str, path: Path) -> Fault:
-    return Fault(path, f"no {what} is called {name}", f"register the {what}, or mend the name")
+def _vector_faults(document: BundleDocument) -> Iterator[Fault]:
+    for index, vector in enumerate(document.tests):
+        if (vector.capability is None) is vector.action.is_about_credential:
+            remedy = "state it for RequestCredential and RenewCredential, and for nothing else"
+            path = ("tests", index, "capability")
+            yield Fault(path, f"does not go with {vector.action}", remedy)

@@ -10,22 +10,30 @@ from broker.governance.document import BundleDocument, PolicyFile
 from broker.governance.records import AgentsFile, CapabilitiesFile, ResourceServersFile
 from broker.governance.vectors import VectorsFile
 from broker.policy.compiled import Source
-from broker.settings.load import Loaded, Reading, read_bytes
+from broker.settings.load import Loaded, Reading
 from broker.settings.settings import BundleFiles
-from broker.settings.yaml_document import Document, parse_yaml
+from broker.settings.yaml_document import Document
 
 VECTORS: Final = "tests.yaml"
 """The one file in the policies' folder that is not policy."""
+
+PEOPLE: Final = ("tenants", "teams", "agents", "orchestrators", "operators")
+"""The sections of ``agents.yaml``."""
+
+OPTIONAL: Final = frozenset({"teams", "orchestrators", "operators"})
+"""What may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class BundleInput:
     """What the files hold. ``document`` is None when one of them cannot be used.
 
-    ``documents`` has the YAML document of each section, to find lines in.
+    ``documents`` has the YAML document of each section, to find lines in; ``sections`` what each
+    says, plain and unchecked.
     """
 
     document: BundleDocument | None
+    sections: Mapping[str, object]
     documents: Mapping[str, Document]
     policies: tuple[Source, ...]
     schema: Source
@@ -41,21 +49,32 @@ class _Parts:
 
 def read_files(files: BundleFiles, reading: Reading) -> BundleInput:
     """Read every file, whatever is wrong with the others."""
+    tests = files.policies / VECTORS
     parts = _Parts(
         agents=reading.read(files.agents, AgentsFile),
         capabilities=reading.read(files.capabilities, CapabilitiesFile),
         servers=reading.read(files.resource_servers, ResourceServersFile),
-        tests=_read_tests(files.policies / VECTORS, reading),
+        tests=_read_tests(tests, reading),
     )
     schema = Source(str(files.schema), reading.read_text(files.schema) or "")
     policies = tuple(_read_policies(files.policies, reading))
+    documents = dict.fromkeys(PEOPLE, reading.document(files.agents))
+    documents["capabilities"] = reading.document(files.capabilities)
+    documents["resource_servers"] = reading.document(files.resource_servers)
+    if tests.exists():
+        documents["tests"] = reading.document(tests)
     document = _document(parts, schema, policies)
-    return BundleInput(document, _documents(parts), policies, schema)
+    return BundleInput(document, _sections(documents), documents, policies, schema)
 
 
-def capabilities_document(files: BundleFiles) -> Document:
-    """Read the capabilities once more, to find lines in."""
-    return parse_yaml(read_bytes(files.capabilities), str(files.capabilities))
+def _sections(documents: Mapping[str, Document]) -> dict[str, object]:
+    """Return what is there of each section; of a file that is none at all, nothing."""
+    found: dict[str, object] = {}
+    for section, document in documents.items():
+        plain = None if document.root is None else document.root.plain()
+        if isinstance(plain, dict):
+            found[section] = plain.get(section, [] if section in OPTIONAL else None)
+    return found
 
 
 def _read_tests(path: Path, reading: Reading) -> Loaded[VectorsFile] | None:
@@ -101,17 +120,3 @@ def _document(parts: _Parts, schema: Source, policies: tuple[Source, ...]) -> Bu
         policies=tuple(PolicyFile(file=Path(p.file).name, text=p.text) for p in policies),
         tests=parts.tests.value.tests if parts.tests else (),
     )
-
-
-def _documents(parts: _Parts) -> dict[str, Document]:
-    documents: dict[str, Document] = {}
-    if parts.agents is not None:
-        sections = ("tenants", "teams", "agents", "orchestrators", "operators")
-        documents |= dict.fromkeys(sections, parts.agents.document)
-    if parts.capabilities is not None:
-        documents["capabilities"] = parts.capabilities.document
-    if parts.servers is not None:
-        documents["resource_servers"] = parts.servers.document
-    if parts.tests is not None:
-        documents["tests"] = parts.tests.document
-    return documents

@@ -16,7 +16,11 @@ Name = Annotated[
 """Without ``:`` and ``@``: they have a meaning in the ledger's keys and cuts."""
 
 TenantOrAll = Annotated[
-    str, Meta(pattern=rf"\A(?:\{ALL_TENANTS}|[A-Za-z0-9][A-Za-z0-9._-]{{0,63}})\Z")
+    str,
+    Meta(
+        pattern=rf"\A(?:\{ALL_TENANTS}|[A-Za-z0-9][A-Za-z0-9._-]{{0,63}})\Z",
+        description=f"a tenant's name, or {ALL_TENANTS} in quotes for every one",
+    ),
 ]
 """A tenant's name, or ``*`` for every one."""
 
@@ -25,14 +29,27 @@ Text = Annotated[
     Meta(
         pattern=r"\A[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+\Z",
         max_length=200,
+        description="one line of at most 200 characters that can all be seen",
     ),
 ]
 """One line for people, without what shows as nothing or turns the writing direction."""
 
-Scope = Annotated[str, Meta(pattern=r"\A[\x21\x23-\x5b\x5d-\x7e]{1,128}\Z")]
+Scope = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[\x21\x23-\x5b\x5d-\x7e]{1,128}\Z",
+        description="1 to 128 ASCII characters without space, quote and backslash",
+    ),
+]
 """RFC 6749 §3.3, scope-token."""
 
-Audience = Annotated[str, Meta(pattern=r"\A(?!\*\Z)[\x21\x23-\x5b\x5d-\x7e]{1,256}\Z")]
+Audience = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?!\*\Z)[\x21\x23-\x5b\x5d-\x7e]{1,256}\Z",
+        description="1 to 256 ASCII characters without space, quote and backslash; not * alone",
+    ),
+]
 """Without spaces, which part audiences in the outbox; ``*`` alone means all of them there."""
 
 Quota = Annotated[int, Meta(ge=1, le=1_000_000_000)]

@@ -11,7 +11,11 @@ from broker.policy.query import Action
 Expected = Literal["allow", "deny", "approval"]
 
 Caller = Annotated[
-    str, Meta(pattern=r"\A(?:agent|orchestrator|operator):[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+    str,
+    Meta(
+        pattern=r"\A(?:agent|orchestrator|operator):[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
+        description="agent:NAME, orchestrator:NAME or operator:NAME",
+    ),
 ]
 """A principal as records name it: ``agent:invoice-bot``."""
 

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from broker import errors
 from broker.http import refusals
+from broker.proof.dpop import PROOF_ALGORITHMS
 from broker.proof.nonces import NONCE_HEADER
 
 TYPE_BASE: Final = "https://jit-broker.example/problems/"
@@ -159,6 +160,8 @@ def word_of(kind: type[Exception]) -> str:
     """Return the stable word for a class of errors."""
     if issubclass(kind, errors.AttestationError):
         return errors.AttestationError.code  # its subclasses must not be told apart
+    if issubclass(kind, errors.OperationRefusedError):
+        return errors.BrokerError.code  # no answer over HTTP has it
     return kind.code if issubclass(kind, errors.BrokerError) else errors.BrokerError.code
 
 
@@ -193,10 +196,14 @@ def _oauth(error: Exception, row: Row) -> dict[str, object]:
     return {"error": row.oauth, "error_description": printable}
 
 
+CHALLENGE: Final = f'Bearer, DPoP algs="{" ".join(PROOF_ALGORITHMS)}"'
+"""Both ways to show a workload token (RFC 9449 §7.2), whatever was wrong with this one."""
+
+
 def _headers(error: Exception) -> dict[str, str]:
     match error:
         case errors.AttestationError():
-            return {"WWW-Authenticate": "Bearer"}
+            return {"WWW-Authenticate": CHALLENGE}
         case errors.NonceRequiredError(nonce=nonce):
             return {NONCE_HEADER: nonce}
         case errors.QuotaExceededError(retry_after_ms=wait_ms):

@@ -52,11 +52,11 @@ class Look:
     test: str = ""
     literal: Plain = 0
 
-    def sees(self, context: Mapping[str, object]) -> object:
+    def sees(self, context: dict[str, object]) -> object:
         """Return what policies can see, as a hashable value."""
         value: object = context
         for name in self.path:
-            if not isinstance(value, Mapping) or name not in value:
+            if not isinstance(value, dict) or name not in value:
                 return _ABSENT
             value = value[name]
         return self._outcome(value)
@@ -90,7 +90,7 @@ class Relevance:
         """
         return context if self._tree is None else _cut(context, self._tree)
 
-    def key(self, context: Mapping[str, object]) -> tuple[object, ...]:
+    def key(self, context: dict[str, object]) -> tuple[object, ...]:
         """Return all that the policies can see of a context."""
         return tuple(look.sees(context) for look in self.looks)
 

@@ -17,6 +17,9 @@ class Scheme(StrEnum):
     DPOP = "dpop"
 
 
+_SCHEMES: Final = {scheme.value: scheme for scheme in Scheme}
+
+
 class AuthorizationError(ValueError):
     """Two headers, or one that names a scheme of ours and is malformed. Nothing is echoed."""
 
@@ -42,10 +45,10 @@ def parse_authorization(headers: Sequence[str]) -> Authorization | None:
         return None
     if len(headers) > 1:
         raise AuthorizationError("two Authorization headers")
-    name = headers[0].partition(" ")[0].lower()
-    if name not in set(Scheme):
+    scheme = _SCHEMES.get(headers[0].partition(" ")[0].lower())
+    if scheme is None:
         return None
     credentials = _CREDENTIALS.fullmatch(headers[0])
     if credentials is None:
         raise AuthorizationError("not a scheme and one token")
-    return Authorization(Scheme(name), credentials[2])
+    return Authorization(scheme, credentials[2])

@@ -32,6 +32,7 @@ class Reading:
 
     def __init__(self) -> None:
         self._faults: list[LocatedFault] = []
+        self._documents: dict[Path, Document] = {}
 
     def read(self, path: Path, type_: type[T]) -> Loaded[T] | None:
         """Read one file, noting what is wrong; None when there is no value of that type in it.
@@ -39,7 +40,7 @@ class Reading:
         A value of the right type that its own ``faults()`` call wrong is still returned, so that
         other checks can go on.
         """
-        document = _read_document(path)
+        document = self.document(path)
         self._faults += document.faults
         if document.root is None:
             return None
@@ -50,12 +51,18 @@ class Reading:
         except msgspec.ValidationError:
             return None
 
+    def document(self, path: Path) -> Document:
+        """Return a file's document, whatever it is worth; its faults are not noted by this."""
+        if path not in self._documents:
+            self._documents[path] = _read_document(path)
+        return self._documents[path]
+
     def part(self, path: Path, name: str, type_: type[T]) -> T | None:
         """Read one setting of a file whose faults :meth:`read` has noted; None when it is faulty.
 
         So that what a broken file points to is looked at in the same run.
         """
-        root = _read_document(path).root
+        root = self.document(path).root
         entries = root.value if root is not None else None
         node = entries.get(name) if isinstance(entries, dict) else None
         try:

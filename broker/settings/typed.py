@@ -54,6 +54,10 @@ class Typing:
         except msgspec.ValidationError as error:
             if not inner:
                 message = _PLACE.sub("", str(error))
+                form = _form(type_) if "matching regex" in message else ""
+                if form:
+                    yield Fault(_place(error), "not of the form that it must have", f"write {form}")
+                    return
                 yield Fault(_place(error), message, _remedy(message, _alternatives(type_)[0]))
         else:
             yield from _own_faults(value)
@@ -164,6 +168,14 @@ def _remedy(message: str, type_: object) -> str:
         if message.startswith(f"{beginning},"):
             return remedy
     return "write a value of that form"
+
+
+def _form(type_: object) -> str:
+    """Return what a pattern asks for, in words, where the type has them."""
+    if typing.get_origin(type_) is typing.Annotated:
+        metas = [each for each in typing.get_args(type_)[1:] if isinstance(each, msgspec.Meta)]
+        return next((each.description for each in metas if each.description), "")
+    return next((form for each in typing.get_args(type_) if (form := _form(each))), "")
 
 
 def _own_faults(value: object) -> Iterator[Fault]:

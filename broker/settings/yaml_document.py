@@ -37,6 +37,7 @@ MAX_DEPTH: Final = 32
 # 18 digits stay within what Lua and Cedar can hold; more is text, and ill-typed where it stands.
 _INT: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _FLOAT: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}", re.ASCII)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WORDS: Final[dict[str, bool | None]] = {
     "": None,
     "~": None,
@@ -124,8 +125,9 @@ class _Reader:
         self._events: Iterator[Event] = iter(())
 
     def read(self, text: str) -> Document:
+        loader = yaml.SafeLoader(text)
         try:
-            self._events = yaml.parse(text, Loader=yaml.SafeLoader)
+            self._events = _events_of(loader)
             root = self._document()
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 0
@@ -134,6 +136,9 @@ class _Reader:
             return unreadable(self._file, "not YAML: unprintable characters", "remove them")
         except _RefusalError as error:
             return unreadable(self._file, str(error), "write it plainly", line=error.line)
+        except (ValueError, OverflowError):  # the library takes numbers of any size in escapes
+            message = "not YAML: a number that cannot be"
+            return unreadable(self._file, message, "mend it", line=loader.line + 1)
         if root is None:
             return unreadable(self._file, "empty", "write down what it should hold")
         return Document(self._file, root, tuple(self._faults))
@@ -163,7 +168,7 @@ class _Reader:
             return Node(self._mapping(path), line)
         if isinstance(event, SequenceStartEvent):
             return Node(self._sequence(path), line)
-        return Node(_scalar(event), line)
+        return Node(self._scalar(event, path), line)
 
     def _refuse_indirection(self, event: Event, path: Path) -> None:
         if isinstance(event, AliasEvent):
@@ -172,6 +177,14 @@ class _Reader:
             self._fault(event, path, "an anchor, which is not read")
         if getattr(event, "tag", None) is not None:
             self._fault(event, path, "a tag, which is not read")
+
+    def _scalar(self, event: Event, path: Path) -> str | int | float | bool | None:
+        """Read a value. An escape may bring in half of a surrogate pair, which is no text."""
+        value = _scalar(event)
+        if isinstance(value, str) and _SURROGATE.search(value):
+            self._fault(event, path, "an escape that is no character", "leave it out")
+            return _SURROGATE.sub("?", value)
+        return value
 
     def _sequence(self, path: Path) -> list[Node]:
         items: list[Node] = []
@@ -198,6 +211,12 @@ class _Reader:
     ) -> None:
         fault = LocatedFault(self._file, _line(event), dotted(path), message, remedy)
         self._faults.append(fault)
+
+
+def _events_of(loader: yaml.SafeLoader) -> Iterator[Event]:
+    while loader.check_event():
+        event: Event = loader.get_event()  # type: ignore[no-untyped-call]  # the stubs forgot it
+        yield event
 
 
 def _line(event: Event) -> int:

@@ -1,43 +1,73 @@
 """What capabilities and targets must mean to each other, found before anything is published."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 
 from backends.contract import Fitted, Flaw, Kind, Revocable, Traits
 from broker import kinds
 from broker.errors import ConfigurationError
+from broker.governance.checks import names_of
 from broker.governance.document import BundleDocument
-from broker.governance.files import capabilities_document
 from broker.governance.records import CapabilityRecord
 from broker.settings.fault import Fault
 from broker.settings.load import Reading
-from broker.settings.settings import BundleFiles, Settings
+from broker.settings.settings import BundleFiles
 from broker.settings.typed import Typing
 from broker.settings.yaml_document import Node
 from broker.targets.settings import Declared, read_targets
 
 
-def check_targets(settings: Settings, document: BundleDocument | None, reading: Reading) -> None:
-    """Read the targets, and hold the capabilities to them; note every fault with file and line."""
-    declared = read_targets(settings, reading)
+def check_targets(
+    file: Path | None, files: BundleFiles, document: BundleDocument | None, reading: Reading
+) -> None:
+    """Read the targets, and hold the capabilities to them; note every fault with file and line.
+
+    Names are compared even where something else is wrong: ``document`` is None then.
+    """
+    declared = {each.record.name: each for each in read_targets(file, reading)}
+    read = reading.document(files.capabilities)
+    for fault in _dangling(read.root, _names(file, reading)):
+        reading.note_in(read, fault)
     if document is not None:
-        by_name = {each.record.name: each for each in declared}
-        check_capabilities(settings.bundle, document, by_name, reading)
+        _check_capabilities(files, document, declared, reading)
 
 
-def check_capabilities(
+def _check_capabilities(
     files: BundleFiles,
     document: BundleDocument,
     targets: Mapping[str, Declared],
     reading: Reading,
 ) -> None:
-    """Hold the capabilities of a bundle that came from files to the targets."""
-    read = capabilities_document(files)
+    read = reading.document(files.capabilities)
     for index, record in enumerate(_as_written(document, read.root)):
         node = _template(read.root, index)
         for fault in _faults(record, targets, node, Typing(files.capabilities.parent)):
             reading.note_in(read, fault.under("capabilities", index))
+
+
+def _names(file: Path | None, reading: Reading) -> set[str] | None:
+    """Return what the targets are called, or None where that cannot be read."""
+    if file is None:
+        return set()
+    root = reading.document(file).root
+    return names_of(_plain(root), "targets")
+
+
+def _dangling(root: Node | None, known: set[str] | None) -> Iterator[Fault]:
+    """Find capabilities that name a target which is nowhere."""
+    listed = _plain(root).get("capabilities")
+    for index, record in enumerate(listed if isinstance(listed, list) else ()):
+        name = record.get("target") if isinstance(record, dict) else None
+        if isinstance(name, str) and known is not None and name not in known:
+            remedy = "declare it in the file that `targets` in broker.yaml names"
+            yield Fault(("capabilities", index, "target"), f"no target is called {name}", remedy)
+
+
+def _plain(root: Node | None) -> dict[str, object]:
+    plain = None if root is None else root.plain()
+    return plain if isinstance(plain, dict) else {}
 
 
 def _as_written(document: BundleDocument, root: Node | None) -> list[CapabilityRecord]:
@@ -56,9 +86,7 @@ def _faults(
         return
     target = targets.get(record.target_name)
     if target is None:
-        remedy = "declare it in the file that `targets` in broker.yaml names"
-        yield Fault(("target",), f"no target is called {record.target_name}", remedy)
-        return
+        return  # there is none, or it is faulty: that has been said
     if target.record.kind != record.backend:
         remedy = f"write {target.record.kind}, or name another target"
         yield Fault(("backend",), f"{record.target_name} is not of this kind", remedy)

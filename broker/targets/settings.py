@@ -1,6 +1,7 @@
 """``targets.yaml``: the servers at which credentials are minted and killed."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -17,7 +18,13 @@ from broker.settings.yaml_document import Node
 SHORTEST_RECONCILE_S: Final = 10
 """Comparing reads the whole of both."""
 
-Name = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9._-]{0,63}\Z")]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z0-9][a-z0-9._-]{0,63}\Z",
+        description="1 to 64 of a-z 0-9 . _ -, the first a letter or digit",
+    ),
+]
 
 
 class TargetRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,14 +73,12 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     options: msgspec.Struct
 
 
-def read_targets(settings: Settings, reading: Reading) -> tuple[Declared, ...]:
+def read_targets(file: Path | None, reading: Reading) -> tuple[Declared, ...]:
     """Read the targets that the settings name, noting what is wrong; none without a file."""
-    if settings.targets is None:
+    loaded = None if file is None else reading.read(file, TargetsFile)
+    if file is None or loaded is None:
         return ()
-    loaded = reading.read(settings.targets, TargetsFile)
-    if loaded is None:
-        return ()
-    typing = Typing(settings.targets.parent)
+    typing = Typing(file.parent)
     found = [_declared(index, loaded, typing, reading) for index in range(_count(loaded))]
     return tuple(each for each in found if each is not None)
 
@@ -85,7 +90,7 @@ def load_targets(settings: Settings) -> tuple[Declared, ...]:
         ConfigurationError: something is wrong with them; it carries everything.
     """
     reading = Reading()
-    declared = read_targets(settings, reading)
+    declared = read_targets(settings.targets, reading)
     reading.finish()
     return declared
 

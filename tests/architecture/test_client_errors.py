@@ -6,7 +6,7 @@ import pytest
 import broker
 from broker.client import errors as client_errors
 from broker.client.api_errors import ApiError, classes
-from broker.errors import AttestationError, BrokerError
+from broker.errors import BrokerError
 from broker.http import problems
 
 
@@ -21,7 +21,7 @@ def _problem_types() -> set[str]:
             importlib.import_module(module.name)
     kinds = {kind for listed in problems.TABLE for kind in _below(listed)}
     return {
-        AttestationError.code if issubclass(kind, AttestationError) else kind.code
+        problems.word_of(kind)
         for kind in kinds
         if issubclass(kind, BrokerError) and kind.__module__.startswith("broker.")
     }

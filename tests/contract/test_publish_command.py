@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from broker.cli import exits
 from broker.cli.main import main
 from broker.dev.configure import shipped
-from tests.fakes.command import Command
+from tests.fakes.command import PATIENCE_S, Command
 from tests.fakes.redis_servers import SingleServer
 
 
@@ -45,6 +46,12 @@ class Place:
         """Run a command that answers in JSON."""
         assert main([*words, "--json", "--config", str(self.folder)]) == code
         return json.loads(self._capsys.readouterr().out)
+
+    def refused(self, *words: str) -> dict[str, Any]:
+        """Run a command that is refused; return its error."""
+        assert main([*words, "--json", "--config", str(self.folder)]) == exits.REFUSED
+        error: dict[str, Any] = json.loads(self._capsys.readouterr().err)["error"]
+        return error
 
 
 @pytest.fixture
@@ -153,6 +160,16 @@ def test_the_keys_are_listed_with_what_comes_next(place: Place) -> None:
     assert [key["state"] for key in forced["keys"]] == ["retiring", "active"]
 
 
+def test_keys_that_are_there_are_no_fault_of_the_configuration(place: Place) -> None:
+    """Nor are keys that are missing: both are refused, with a word for programs and the remedy."""
+    missing = place.refused("keys", "list")
+    place.run("keys", "init")
+    again = place.refused("keys", "init")
+
+    assert (missing["code"], "broker keys init" in missing["message"]) == ("not-found", True)
+    assert (again["code"], "broker keys rotate" in again["message"]) == ("keys-published", True)
+
+
 def test_a_stolen_key_is_replaced_by_command(place: Place) -> None:
     """Only with a reason, and not by mistake."""
     made = place.ask("keys", "init")["keys"][0]["kid"]
@@ -177,6 +194,59 @@ def test_a_drill_without_a_broker_says_so(place: Place) -> None:
 
     assert drilled["good"] is False
     assert drilled["moments"][0]["fault"] == "no broker is running"
+
+
+def test_a_publication_from_another_base_has_a_word_for_programs(place: Place) -> None:
+    """So that a pipeline can look again and decide anew."""
+    place.ask("apply")
+    shorten(place)
+
+    refused = place.refused("apply", "--base", "7")
+
+    assert refused["code"] == "superseded"
+
+
+def test_of_commands_that_race_one_publishes_each_revision(place: Place, tmp_path: Path) -> None:
+    """Three processes at once: each either publishes a revision of its own, or says who was first.
+
+    What stands in the end is what the last of them said, and the history has them all.
+    """
+    place.ask("apply")
+    folders = [copied(place, tmp_path / f"racer-{number}", number) for number in range(3)]
+    racers = [
+        Command({}).start("apply", "--config", str(folder), "--json", "--reason", folder.name)
+        for folder in folders
+    ]
+    ended = [racer.communicate(timeout=PATIENCE_S) for racer in racers]
+
+    told = {
+        json.loads(out)["revision"]: (json.loads(out)["digest"], folder.name)
+        for folder, racer, (out, _) in zip(folders, racers, ended, strict=True)
+        if racer.returncode == exits.OK
+    }
+    losers = [
+        json.loads(err)["error"]
+        for racer, (_, err) in zip(racers, ended, strict=True)
+        if racer.returncode != exits.OK
+    ]
+    listed = place.ask("revisions", "list")["revisions"]
+
+    assert sorted(told) == list(range(2, 2 + len(told))), ended
+    assert len(told) + len(losers) == len(racers)
+    assert {(lost["code"], lost["exit_code"]) for lost in losers} <= {("superseded", 1)}, losers
+    kept = {each["revision"]: (each["digest"], each["reason"]) for each in listed}
+    assert {number: kept[number] for number in told} == told
+    assert max(kept) == max(told)
+
+
+def copied(place: Place, folder: Path, number: int) -> Path:
+    """Make a configuration of its own, over the same ledger."""
+    shutil.copytree(place.folder, folder)
+    file = folder / "capabilities.yaml"
+    document = yaml.safe_load(file.read_text())
+    document["capabilities"][0]["max_ttl_seconds"] = 890 + number
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    return folder
 
 
 def test_what_a_step_waits_for_is_shown_as_bars(place: Place) -> None:

@@ -1,5 +1,6 @@
 """An order ends exactly the set that it names, at the target and in the ledger, and says so."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -198,6 +199,26 @@ async def test_many_are_ended_as_their_targets_bear(yard: Ordered) -> None:
         each for bucket in range(4) for each in await yard.told_of(f"l_0{bucket}_", "orphan.killed")
     ]
     assert len(told) == 11
+
+
+async def test_whoever_dies_in_the_middle_has_said_what_was_ordered(yard: Ordered) -> None:
+    """And the next comparison finds what is left."""
+    orphan = yard.orphan()
+    compared = await yard.compare()
+    yard.toy.freeze("kill")
+
+    dying = asyncio.create_task(yard.end(compared))
+    while not await yard.told_of(ORPHAN, "reconcile.ordered"):  # noqa: ASYNC110 - it is in Redis
+        await asyncio.sleep(0.01)
+    dying.cancel()
+    await asyncio.wait([dying])
+    assert await yard.told_of(ORPHAN, "orphan.killed") == []
+    yard.toy.thaw()
+
+    again = await yard.compare()
+    for each in await yard.end(again):
+        assert (each.difference.locator, each.state) == (orphan, "confirmed")
+    assert yard.toy.names == set()
 
 
 class Slow(ToyBackend):

@@ -450,7 +450,7 @@ async def test_whatever_is_no_evidence_gets_one_answer(
     answer = await world.call(None, "GET", "/v1/tasks", headers=headers)
 
     assert (answer.status, answer.raw) == (401, nothing.raw)
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer, DPoP algs="ES256 EdDSA"'
 
 
 CLAIMS: Final = {

@@ -1,7 +1,6 @@
 """`broker reconcile` and the brokers' own comparisons, over a whole installation."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import pytest
 
 from broker.cli import exits
-from broker.cli.main import main
 from broker.cli.settings import load
 from broker.doctor import Doctor
 from tests.fakes.issuer import Signer
+from tests.fakes.reconcile_command import Command, differing, write_down
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.toy_target import ToyTarget
 from tests.fakes.toy_world import ToyWorld, open_toy_world, toys
@@ -25,7 +24,7 @@ ORPHAN = "l_01_" + "a" * 26
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a moment for a second look: nothing is under way for longer here."""
-    monkeypatch.setattr("broker.targets.target.SETTLE_MS", -1_950)
+    monkeypatch.setattr("broker.comparing.second_look_ms", lambda target: 50)  # noqa: ARG005
 
 
 @pytest.fixture
@@ -45,32 +44,8 @@ async def world(
 ) -> AsyncIterator[ToyWorld]:
     """One broker with both."""
     async with open_toy_world(single, template, signer, tmp_path, targets) as world:
-        world.config.edit("broker.yaml", lambda file: _reached(file, world.single))
+        write_down(world)
         yield world
-
-
-def _reached(file: Any, single: SingleServer) -> None:
-    file["targets"] = "targets.yaml"
-    file["store"] = {"url": single.settings.url}
-
-
-class Command:
-    """The command, in this process."""
-
-    def __init__(self, world: ToyWorld, capsys: pytest.CaptureFixture[str]) -> None:
-        self._config = str(world.config.folder)
-        self._capsys = capsys
-
-    async def run(self, *words: str) -> tuple[int, Any]:
-        """Run it; return its exit code, and the document or the error that it printed."""
-        self._capsys.readouterr()
-        line = ["reconcile", *words, "--json", "--config", self._config]
-        code = await asyncio.to_thread(main, line)
-        told = self._capsys.readouterr()
-        reader = json.JSONDecoder()
-        if "{\n" in told.out:
-            return code, reader.raw_decode(told.out, told.out.index("{\n"))[0]
-        return code, reader.raw_decode(told.err, told.err.index("{\n"))[0]["error"]
 
 
 @pytest.fixture
@@ -88,11 +63,6 @@ async def issued(world: ToyWorld, count: int = 1) -> tuple[str, list[dict[str, A
     """Open a task and mint some toys for it."""
     task = await world.toy_task("yard-1")
     return task, [await world.issue(task, **ONE) for _ in range(count)]
-
-
-def differing(document: Any) -> dict[str, str]:
-    """Return what differs, by its name there."""
-    return {each["locator"]: each["differs"] for each in document["differences"]}
 
 
 async def test_what_agrees_is_well(world: ToyWorld, command: Command) -> None:
@@ -238,7 +208,9 @@ async def test_brokers_compare_by_themselves_and_say_so(
 
     status, reasons = await world.readiness()
     metrics = (await world.get(None, "/metrics")).raw.decode()
-    lines = [line async for line in Doctor(await asyncio.to_thread(reread, world)).run()]
+    lines = [
+        line async for line in Doctor(await asyncio.to_thread(load, world.config.folder)).run()
+    ]
 
     assert status == 200
     assert "targets: yard-1 has 1 credentials that no lease has" in reasons
@@ -266,11 +238,6 @@ async def compared(world: ToyWorld) -> None:
     await asyncio.gather(*(watch.tick() for watch in watches))
     await asyncio.gather(*(watch.rested() for watch in watches))
     await asyncio.gather(*(watch.tick() for watch in watches))
-
-
-def reread(world: ToyWorld) -> Any:
-    """Read the settings as a command does."""
-    return load(world.config.folder)
 
 
 async def test_of_two_brokers_one_compares(world: ToyWorld, targets: list[ToyTarget]) -> None:

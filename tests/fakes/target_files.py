@@ -39,5 +39,6 @@ class Files:
         """Check everything as `broker config check` does."""
         settings, reading = self.write(), Reading()
         bundle = Bundle.read(settings.bundle, reading)
-        check_targets(settings, bundle.document if bundle else None, reading)
+        document = bundle.document if bundle else None
+        check_targets(settings.targets, settings.bundle, document, reading)
         return list(reading.faults)

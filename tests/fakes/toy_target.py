@@ -24,6 +24,8 @@ class ToyTarget:
         """What was asked, answered or not."""
         self._frozen: tuple[str, ...] | None = None
         self.is_losing = False
+        self.slow_ms: dict[str, int] = {}
+        """How long it thinks, by kind of request, before it does it and again before it answers."""
         self.losing: set[str] = set()
         """Kinds of requests that are done, and not answered."""
         self._running = threading.Event()
@@ -83,7 +85,10 @@ class ToyTarget:
                 self.asked.append(request["op"])
                 if not self._frozen or request["op"] in self._frozen:
                     self._running.wait()
+                think_s = self.slow_ms.get(request["op"], 0) / 1000
+                time.sleep(think_s)
                 answer = self._answer(request)
+                time.sleep(think_s)
                 if not self.is_losing and request["op"] not in self.losing:
                     lines.write(json.dumps(answer) + "\n")
                     lines.flush()

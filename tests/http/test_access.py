@@ -121,7 +121,7 @@ async def test_every_reason_not_to_believe_a_token_looks_the_same(
         body = await answer.json(content_type=None)
 
     assert answer.status == 401
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer, DPoP algs="ES256 EdDSA"'
     assert body == {
         "type": "https://jit-broker.example/problems/unauthenticated",
         "title": "Not authenticated",

@@ -137,7 +137,7 @@ async def test_oauth_paths_answer_401_in_oauth(client: ClientSession) -> None:
     """RFC 7662 §2.3."""
     async with client.post("/oauth/introspect", data={"token": "t"}) as answer:
         assert answer.status == 401
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.headers["WWW-Authenticate"] == 'Bearer, DPoP algs="ES256 EdDSA"'
         assert (await answer.json())["error"] == "invalid_client"
 
 

@@ -305,7 +305,7 @@ async def test_all_failed_authentication_looks_the_same(
     answer = await ask(dial, EXTEND + HOST + JSON + header, BODY)
 
     assert answer.status == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer, DPoP algs="ES256 EdDSA"'
     assert answer.body == without.body
     assert stage.calls == []
 

@@ -164,6 +164,12 @@ class OpenBaoServer:
             s["data"]["accessor"] for s in seen if s and "jit_lease" in (s["data"]["meta"] or {})
         ]
 
+    def unwrap(self, token: str) -> Any:
+        """Open a wrapping token, as who was given it; ``None`` when it is none any more."""
+        headers = {"X-Vault-Token": token}
+        answer = requests.post(f"{self.url}/v1/sys/wrapping/unwrap", headers=headers, timeout=30)
+        return answer.json() if answer.ok else None
+
     def sweep(self) -> None:
         """End all credentials that other tests have left."""
         for accessor in self.accessors():
@@ -228,20 +234,18 @@ def _furnish_database(server: OpenBaoServer, postgres: PostgresServer) -> None:
             "connection_url": f"{connection}?sslmode=disable&connect_timeout=2",
             "username": SUPERUSER,
             "password": PASSWORD,
-            "allowed_roles": ["orders"],
+            "allowed_roles": ["orders", "others"],
         },
     )
-    server.says(
-        "POST",
-        "database/roles/orders",
-        {
-            "db_name": "orders",
-            "creation_statements": MAKING,
-            "revocation_statements": KILLING,
-            "default_ttl": "5m",
-            "max_ttl": "24h",
-        },
-    )
+    role = {
+        "db_name": "orders",
+        "creation_statements": MAKING,
+        "revocation_statements": KILLING,
+        "default_ttl": "5m",
+        "max_ttl": "24h",
+    }
+    for name in ("orders", "others"):
+        server.says("POST", f"database/roles/{name}", role)
 
 
 def _furnish_authorities(server: OpenBaoServer) -> None:

@@ -5,15 +5,18 @@ import itertools
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
+from msgspec import structs
 
-from backends.contract import Deadline, Surroundings, Wish
+from backends.contract import Deadline, Place, Surroundings, Wish
 from backends.vault import Vault
 from backends.vault_options import JwtLogin, Manner, Mount, VaultOptions
 from backends.vault_template import Secret, VaultTemplate
+from backends.vault_tokens import Locator
 from broker.clock import SystemClock
 from broker.login_tokens import LoginTokens
 from broker.signing.key import SigningKey, new_private_key
@@ -125,6 +128,58 @@ def is_let_in(words: Mapping[str, str], port: int) -> bool:
     except psycopg.Error:
         return False
     return True
+
+
+@contextmanager
+def opened(declared: VaultOptions, surroundings: Surroundings) -> Iterator[Vault]:
+    """Open a backend, as one broker does."""
+    vault = Vault(declared, surroundings)
+    try:
+        yield vault
+    finally:
+        vault.close()
+
+
+def minted(
+    vault: Vault, template: VaultTemplate = DATABASE, ttl_s: float = 300
+) -> tuple[Mapping[str, str], Place]:
+    """Mint one; return its words, and its place as the ledger would have it."""
+    wish = a_wish(template)
+    place = vault.locate(wish, soon())
+    made = vault.mint(wish, place, in_seconds(ttl_s), soon())
+    return made.words, Place(locator=place.locator, identity=place.identity, trail=made.trail)
+
+
+def without_trail(place: Place) -> Place:
+    """Return what the ledger has of what was never activated."""
+    return Place(locator=place.locator, identity=place.identity)
+
+
+def accessor_of(place: Place) -> str:
+    """Return the name of its token."""
+    return Locator.parse(place.locator).accessor
+
+
+def one(**changes: Any) -> VaultTemplate:
+    """Make a template of one secret."""
+    return VaultTemplate(scopes={"read": structs.replace(ORDERS, **changes)})
+
+
+def from_pki() -> VaultTemplate:
+    """Ask for a certificate."""
+    body = {"common_name": "${agent}.example.org"}
+    return one(mount="pki", path="issue/bots", body=body, policies=("jit-pki",))
+
+
+def from_ssh() -> VaultTemplate:
+    """Ask for a signed key."""
+    body = {"valid_principals": "${agent}", "key_type": "ed25519"}
+    return one(mount="ssh", path="issue/bots", body=body, policies=("jit-ssh",))
+
+
+def from_kv(path: str) -> VaultTemplate:
+    """Ask for a standing secret."""
+    return one(mount="kv", path=path, policies=("jit-kv",), standing=f"kv/{path}")
 
 
 @dataclass

@@ -1,8 +1,9 @@
 -- What every script of the feed shares. KEYS[1] is always the feed's meta hash.
 
--- Lua keeps numbers as doubles; instants and numbers of entries stay far below 2^53.
+-- Lua keeps numbers as doubles; instants and numbers of entries stay far below 2^53. '%d' takes a third
+-- of the time of '%.0f', but knows no number beyond 64 bits.
 local function int(number)
-  return string.format('%.0f', number)
+  return string.format(number > -9e15 and number < 9e15 and '%d' or '%.0f', number)
 end
 
 -- Refuses a key of another type before anything is written: a script that fails half way leaves

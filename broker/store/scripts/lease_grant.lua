@@ -13,10 +13,12 @@ if known and known[1] then
   if known[1] ~= ARGV[18] then return {'conflict'} end
   return {'repeat', known[2], known[3], known[4], known[5], known[6], known[7]}
 end
-local mine = redis.call('HMGET', KEYS[6], 'generation', 'issued', 'expires', 'max_expires', 'key_id')
-if mine[1] then return {'repeat', ARGV[1], unpack(mine)} end
+if redis.call('EXISTS', KEYS[6]) == 1 then
+  local mine = redis.call('HMGET', KEYS[6], 'generation', 'issued', 'expires', 'max_expires', 'key_id')
+  return {'repeat', ARGV[1], unpack(mine)}
+end
 local last, nodes = #KEYS, {}
-for i = 12, last do nodes[i] = node_at(i, 'path', 'instance', 'lenders', 'lx') end
+for i = 12, last do nodes[i] = node_at(i, 'path', 'instance', 'lenders', 'lx', 'listed') end
 local opener_issuer, path, instance, lent = unpack(nodes[last], 6, 9)
 if path ~= ARGV[4] or instance ~= ARGV[5] then return {'absent'} end
 local ended, deadline = path_ended(12, last, now, nodes)
@@ -24,17 +26,25 @@ if ended then return {'closed', ended} end
 if is_cut(now, ARGV[11], ARGV[12], ARGV[13], ARGV[14]) then return {'cut'} end
 if is_stale(ARGV[10], ARGV[25], ARGV[20]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[17])) then return {'full'} end
-if redis.call('ZCOUNT', KEYS[5], '(' .. text(now), '+inf') >= tonumber(ARGV[16]) then return {'quota'} end
+local quota = tonumber(ARGV[16])
+if redis.call('ZCARD', KEYS[5]) >= quota and redis.call('ZCOUNT', KEYS[5], '(' .. text(now), '+inf') >= quota then
+  return {'quota'}
+end
 -- Tokens count in seconds: rounding down keeps the token from outliving its lease.
 local most = math.floor(math.min(now + tonumber(ARGV[8]), deadline) / 1000) * 1000
 local expires = math.floor(math.min(now + tonumber(ARGV[7]), most, tonumber(ARGV[9])) / 1000) * 1000
 if expires - now < 1000 then return {'too-short'} end
 
 -- What has been written stays, so a key that is not what it must be stops the script here.
-local is_heard = redis.call('SISMEMBER', KEYS[8], ARGV[15]) == 1
-local is_listed = redis.call('ZSCORE', KEYS[9], ARGV[3])
-local forgotten = redis.call('ZCOUNT', KEYS[10], '-inf', text(now - tonumber(ARGV[22])))
-local is_lent = redis.call('ZSCORE', KEYS[11], ARGV[3])
+-- Where the task's last lease had it listed it stays listed, so these are looked at for another one only.
+local listed = table.concat({ARGV[14], ARGV[15], ARGV[13]}, '\n')
+local is_known = nodes[last][11] == listed
+local is_heard = is_known or redis.call('SISMEMBER', KEYS[8], ARGV[15]) == 1
+local is_listed = is_known or redis.call('ZSCORE', KEYS[9], ARGV[3])
+local is_lent = is_known or redis.call('ZSCORE', KEYS[11], ARGV[3])
+-- Of a task that is younger than what is forgotten there is nothing to forget.
+local forgotten, long_ago = 0, now - tonumber(ARGV[22])
+if tonumber(nodes[last][3]) <= long_ago then forgotten = redis.call('ZCOUNT', KEYS[10], '-inf', text(long_ago)) end
 local latest = {}
 for i = 12, last do latest[i] = math.max(tonumber(nodes[i][10] or '0'), expires) end
 
@@ -60,6 +70,7 @@ local lenders = '\n' .. (lent or '') .. '\n'
 if ARGV[13] ~= opener_issuer and not string.find(lenders, '\n' .. ARGV[13] .. '\n', 1, true) then
   redis.call('HSET', KEYS[last], 'lenders', (lent and lent .. '\n' or '') .. ARGV[13])
 end
+if not is_known then redis.call('HSET', KEYS[last], 'listed', listed) end
 for i = 12, last do redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(latest[i])) end
 if ARGV[18] ~= '' then
   redis.call('HSET', KEYS[7], 'digest', ARGV[18], 'id', ARGV[1], 'generation', 1, 'issued', issued, 'expires', ends, 'most', text(most), 'key_id', ARGV[20])

@@ -17,8 +17,9 @@ local function clocks()
   return math.max(now, last), last
 end
 
+-- '%d' takes a third of the time of '%.0f', but knows no number beyond 64 bits.
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format(number > -9e15 and number < 9e15 and '%d' or '%.0f', number)
 end
 
 local function read_clock()

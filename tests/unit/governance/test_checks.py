@@ -106,6 +106,47 @@ def test_what_does_not_fit_together_is_told_where_it_stands(
     assert lines == [f"{Path(file).name}:{line}"], told
 
 
+NAMES = [case for case in CONFLICTS if "called" in case[3] or "is there already" in case[3]]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "fault"), NAMES)
+def test_a_type_that_is_wrong_elsewhere_hides_no_name(
+    folder: BundleFolder, file: str, old: str, new: str, fault: str
+) -> None:
+    """Who mends one thing at a time needs one run for each: everything is told in one."""
+    line = folder.edit(file, old, new)
+    folder.edit("agents.yaml", "    status: active", "    status: 7")
+    folder.edit("resource_servers.yaml", "check: introspect", "check: [introspect]")
+
+    told = folder.told()
+
+    assert f"{Path(file).name}:{line} {fault}" in told
+    assert sum("agents[0].status" in text for text in told) == 1
+    assert sum("resource_servers[0]" in text or "[1].check" in text for text in told) == 1
+
+
+UNREADABLE = [
+    ("  - name: acme", "  - name: 7"),
+    ("  - name: acme", "  - nmae: acme"),
+    ("tenants:\n", "tenants: 5\nx:\n"),
+    ("tenants:\n", "x:\n"),
+    ("tenants:", "tenants: ["),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), UNREADABLE)
+def test_a_name_that_cannot_be_read_makes_no_other_unknown(
+    folder: BundleFolder, old: str, new: str
+) -> None:
+    """Of a section that is not whole nobody can say what it lacks."""
+    folder.edit("agents.yaml", old, new)
+
+    told = folder.told()
+
+    assert told
+    assert not [text for text in told if "no tenant is called" in text]
+
+
 def test_a_question_about_a_credential_names_the_capability(folder: BundleFolder) -> None:
     """Without it the question is always denied, and an expectation would prove nothing."""
     line = folder.edit("policies/tests.yaml", "  - name: an agent reads\n", "  - name: a read\n")

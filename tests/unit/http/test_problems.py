@@ -30,7 +30,7 @@ def _below(kind: type[errors.BrokerError]) -> Iterator[type[errors.BrokerError]]
 
 def test_every_error_has_a_row_of_its_own_or_of_its_family() -> None:
     """None falls through to the root's 500, but for what comes up beside requests."""
-    beside = (errors.ConfigurationError, errors.SupersededError)
+    beside = (errors.ConfigurationError, errors.OperationRefusedError)
     orphans = {kind for kind in all_errors() if row_of(kind) is TABLE[errors.BrokerError]}
 
     assert all(issubclass(kind, beside) for kind in orphans)

@@ -59,6 +59,11 @@ def test_a_number_beyond_18_digits_is_text(digits: int) -> None:
         ("", "0 : empty"),
         ("# nothing", "0 : empty"),
         ("[" * (MAX_DEPTH + 2), "1 : nested too deeply"),
+        ('a: 1\nb: "\\UFFFFFFFF"', "2 : not YAML: a number that cannot be"),
+        ('a: 1\nb: "\\U00110000"', "2 : not YAML: a number that cannot be"),
+        ("%YAML 1." + "9" * 5000 + "\n---\na: 1", "1 : not YAML: a number that cannot be"),
+        ('a: 1\nb: ["\\ud800"]', "2 b[0]: an escape that is no character"),
+        ('a: 1\n"\\udfff": 2', "2 ?: an escape that is no character"),
     ],
 )
 def test_what_is_not_plain_is_refused_with_its_line(text: str, fault: str) -> None:

@@ -51,6 +51,7 @@ TARGET_FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "far": ({"options": TARGET["options"] | {"host": "db.example"}}, "sslmode", "in the clear"),
     "two hosts": ({"options": TARGET["options"] | {"host": "a,b"}}, "options.host", "not one host"),
     "deadline": ({"deadline_ms": 5}, "targets[0].deadline_ms", ""),
+    "too often": ({"reconcile_seconds": 3}, "targets[0].reconcile_seconds", "too often"),
     "name": ({"name": "Orders DB"}, "targets[0].name", ""),
 }
 
@@ -64,6 +65,24 @@ def test_a_faulty_target_is_found_with_its_line(files: Files, name: str) -> None
     found = [f for f in files.faults() if f.file.endswith("targets.yaml")]
 
     assert [f for f in found if key in f.key and message in f.message and f.line > 0]
+
+
+def test_a_target_that_is_nowhere_is_told_whatever_else_is_wrong(files: Files) -> None:
+    """A type in the same file, and in the file of the targets."""
+    files.capability |= {"target": "other", "renewable": "perhaps"}
+    files.target |= {"deadline_ms": 5}
+
+    found = {fault.key: fault.message for fault in files.faults()}
+
+    assert found["capabilities[2].target"] == "no target is called other"
+    assert {"capabilities[2].renewable", "targets[0].deadline_ms"} <= found.keys()
+
+
+def test_a_target_that_is_only_faulty_is_not_called_absent(files: Files) -> None:
+    """It is there, and what is wrong with it is said where it stands."""
+    files.target |= {"deadline_ms": 5}
+
+    assert not [fault for fault in files.faults() if "called" in fault.message]
 
 
 GRANT: dict[str, Any] = {"privileges": ["SELECT"], "tables": ["orders"]}

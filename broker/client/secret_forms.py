@@ -1,0 +1,71 @@
+"""The forms in which programs want a credential: an environment, or what AWS's tools run.
+
+What is returned is in the clear: hand it to the program, and to nobody else.
+"""
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from broker.client.results import IssuedCredential
+
+AWS: Final = "aws_sts"
+
+_NAMES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
+    {
+        AWS: {
+            "access_key_id": ("AWS_ACCESS_KEY_ID",),
+            "secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
+            "session_token": ("AWS_SESSION_TOKEN",),
+            "expiration": ("AWS_CREDENTIAL_EXPIRATION",),
+            "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+        },
+        "postgres": {
+            "host": ("PGHOST",),
+            "port": ("PGPORT",),
+            "database": ("PGDATABASE",),
+            "username": ("PGUSER",),
+            "password": ("PGPASSWORD",),
+            "sslmode": ("PGSSLMODE",),
+        },
+    }
+)
+"""What the usual programs read (AWS SDKs Reference Guide; PostgreSQL, libpq)."""
+
+
+def words(issued: IssuedCredential) -> dict[str, str]:
+    """Return what it consists of, by name; a token of the broker's is ``access_token``."""
+    if not issued.secret:
+        return {"access_token": issued.access_token.reveal()}
+    return {name: word.reveal() for name, word in issued.secret.items()}
+
+
+def environment(issued: IssuedCredential) -> dict[str, str]:
+    """Return the variables by which the kind's usual programs take it; else ``JIT_<NAME>``."""
+    names: Mapping[str, tuple[str, ...]] = _NAMES.get(issued.kind, {})
+    return {
+        variable: word
+        for name, word in words(issued).items()
+        for variable in names.get(name, (f"JIT_{name.upper()}",))
+    }
+
+
+def credential_process(issued: IssuedCredential) -> str:
+    """Write what AWS's tools take from a ``credential_process`` (its Version 1).
+
+    Raises:
+        ValueError: it is no session of AWS.
+    """
+    if issued.kind != AWS:
+        raise ValueError(f"{issued.kind} is not what AWS's tools take")
+    found = words(issued)
+    return json.dumps(
+        {
+            "Version": 1,
+            "AccessKeyId": found["access_key_id"],
+            "SecretAccessKey": found["secret_access_key"],
+            "SessionToken": found["session_token"],
+            "Expiration": found["expiration"],
+        }
+    )

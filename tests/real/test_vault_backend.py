@@ -1,0 +1,275 @@
+"""What the contract's kit does not ask: roles, engines, and a database that is down."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_ssh_public_identity
+from cryptography.hazmat.primitives.serialization.ssh import SSHCertificate
+
+from backends.contract import Death, Sighting
+from backends.errors import BackendError, NotMintedError, Trouble
+from backends.vault import Vault
+from backends.vault_options import JwtLogin, Manner, Mount, VaultOptions
+from backends.vault_template import Secret, VaultTemplate
+from tests.real.openbao_server import OpenBaoServer
+from tests.real.postgres_server import PostgresServer
+from tests.real.vault_lab import (
+    ORDERS,
+    Signing,
+    a_wish,
+    accessor_of,
+    from_pki,
+    from_ssh,
+    in_seconds,
+    is_let_in,
+    login,
+    minted,
+    one,
+    opened,
+    options,
+    soon,
+    without_trail,
+)
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def signing() -> Signing:
+    """The broker's key."""
+    return Signing()
+
+
+@pytest.fixture
+def declared(openbao: OpenBaoServer, signing: Signing) -> VaultOptions:
+    """A server that trusts it."""
+    return options(openbao, signing.trusted_by(openbao))
+
+
+@pytest.fixture
+def vault(declared: VaultOptions, signing: Signing) -> Iterator[Vault]:
+    """The backend."""
+    with opened(declared, signing.surroundings) as vault:
+        yield vault
+
+
+# What it makes, and what a crash leaves.
+
+
+def test_what_a_crash_leaves_dies_within_a_minute(
+    vault: Vault, openbao: OpenBaoServer, declared: VaultOptions, signing: Signing
+) -> None:
+    """A token that nobody has; it has read nothing, and nobody can go on with it."""
+    wish = a_wish()
+    place = vault.locate(wish, soon())
+    seen = openbao.says("POST", "auth/token/lookup-accessor", {"accessor": accessor_of(place)})
+
+    with opened(declared, signing.surroundings) as other, pytest.raises(NotMintedError):
+        other.mint(wish, place, in_seconds(300), soon())
+
+    data = seen["data"]
+    assert 0 < data["ttl"] <= 60
+    assert data["orphan"] is True
+    assert data["type"] == "service"
+    assert data["policies"] == ["jit-orders"]
+    assert 0 < data["explicit_max_ttl"] <= declared.max_ttl_seconds
+    assert data["meta"]["jit_lease"] == wish.lease
+    assert data["meta"]["jit_epoch"] == "epoch-of-tests"
+    assert openbao.leases() == []
+    assert vault.revoke(place, soon()) is Death.GONE
+
+
+@pytest.mark.parametrize(
+    ("role", "why"),
+    [
+        ({"orphan": False}, "orphan"),
+        ({"token_type": "batch", "renewable": False}, "create"),
+        ({"token_period": "2h"}, "period"),
+        ({"allowed_policies": ["jit-kv"]}, "create"),
+    ],
+)
+def test_a_role_that_makes_other_tokens_is_refused(
+    vault: Vault, openbao: OpenBaoServer, role: dict[str, Any], why: str
+) -> None:
+    """Before anything is read with one; and none of them is left."""
+    good = openbao.says("GET", "auth/token/roles/jit")["data"]
+    openbao.says("POST", "auth/token/roles/jit", {**good, **role})
+    try:
+        with pytest.raises(BackendError) as caught:
+            vault.locate(a_wish(), soon())
+    finally:
+        openbao.says("DELETE", "auth/token/roles/jit")
+        openbao.says("POST", "auth/token/roles/jit", good)
+
+    assert caught.value.trouble is Trouble.REFUSED
+    assert why in str(caught.value)
+    assert openbao.accessors() == []
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        (one(path="creds/nobody"), "database/creds/nobody: 400"),
+        (one(policies=("jit-pki",)), "permission denied"),
+        (
+            one(mount="kv", path="data/nothing", policies=("jit-kv",), standing="kv/data/nothing"),
+            "404",
+        ),
+    ],
+)
+def test_what_vault_does_not_give_leaves_nothing(
+    vault: Vault, openbao: OpenBaoServer, template: VaultTemplate, why: str
+) -> None:
+    """For certain: the token is gone as well."""
+    wish = a_wish(template)
+    place = vault.locate(wish, soon())
+
+    with pytest.raises(NotMintedError, match=why):
+        vault.mint(wish, place, in_seconds(300), soon())
+
+    assert openbao.accessors() == []
+
+
+def test_a_mount_that_gives_no_lease_is_not_believed(
+    openbao: OpenBaoServer, signing: Signing, declared: VaultOptions
+) -> None:
+    """What was read may be anything: it is treated as minted, and killed."""
+    assert isinstance(declared.login, JwtLogin)
+    wrong = Mount(mount="kv", engine="other", death=Manner.LEASE)
+    mistaken = options(openbao, declared.login.mount, mounts=(wrong,))
+    wish = a_wish(one(mount="kv", path="data/shop/api", policies=("jit-kv",)))
+    with opened(mistaken, signing.surroundings) as vault:
+        place = vault.locate(wish, soon())
+        with pytest.raises(BackendError, match="no lease") as caught:
+            vault.mint(wish, place, in_seconds(300), soon())
+
+        assert not isinstance(caught.value, NotMintedError)
+        assert vault.revoke(place, soon()) is Death.GONE
+    assert openbao.accessors() == []
+
+
+def test_several_scopes_are_read_with_one_token(vault: Vault, postgres: PostgresServer) -> None:
+    """Each word after its scope, what is the same once; one kill ends them all."""
+    other = Secret(mount="database", path="creds/others", policies=("jit-orders",))
+    template = VaultTemplate(scopes={"read": ORDERS, "again": ORDERS, "other": other})
+    wish = a_wish(template, scopes=("read", "again", "other"))
+    place = vault.locate(wish, soon())
+    words = vault.mint(wish, place, in_seconds(300), soon()).words
+    found = {
+        scope: {name: words[f"{scope}/{name}"] for name in ("username", "password")}
+        for scope in wish.scopes
+    }
+
+    assert found["read"] == found["again"] != found["other"]
+    assert all(is_let_in(each, postgres.port) for each in found.values())
+    assert vault.revoke(place, soon()) is Death.GONE
+    assert not any(is_let_in(each, postgres.port) for each in found.values())
+
+
+def test_a_credential_lives_as_long_as_its_lease_says(vault: Vault, openbao: OpenBaoServer) -> None:
+    """Although the engine's role gives five minutes at first."""
+    _, place = minted(vault, ttl_s=1_800)
+    (lease,) = openbao.leases()
+    seen = openbao.says("POST", "sys/leases/lookup", {"lease_id": f"database/creds/orders/{lease}"})
+
+    assert 1_700 < seen["data"]["ttl"] <= 1_800
+    assert vault.revoke(place, soon()) is Death.GONE
+
+
+# How it dies.
+
+
+def test_open_sessions_end_with_the_lease(vault: Vault, postgres: PostgresServer) -> None:
+    """By the statements of docs/vault.md; killed by name, and of age."""
+    for killed in (True, False):
+        words, place = minted(vault, ttl_s=300 if killed else 3)
+        with login(words, postgres.port) as session:
+            assert session.execute("SELECT 1").fetchone() == (1,)
+            if killed:
+                assert vault.revoke(place, soon()) is Death.GONE
+            ends = time.monotonic() + 30
+            while _answers(session):
+                assert time.monotonic() < ends, "the session went on"
+                time.sleep(0.1)
+
+
+def _answers(session: Any) -> bool:
+    try:
+        session.execute("SELECT 1")
+    except Exception:  # noqa: BLE001 - whatever the driver says
+        return False
+    return True
+
+
+@pytest.mark.parametrize("known", ["by the ledger", "by nobody"])
+def test_what_vault_cannot_undo_is_not_confirmed(
+    declared: VaultOptions, signing: Signing, postgres: PostgresServer, known: str
+) -> None:
+    """Its token is gone at once, and its role lives on while the database is down."""
+    with opened(declared, signing.surroundings) as one_broker:
+        words, place = minted(one_broker)
+    if known == "by nobody":
+        place = without_trail(place)
+    with opened(declared, signing.surroundings) as other:
+        postgres.stop()
+        try:
+            assert other.revoke(place, soon()) is Death.ACCEPTED
+            assert other.revoke(place, soon()) is Death.ACCEPTED
+        finally:
+            postgres.start()
+        ends = time.monotonic() + 60
+        while other.revoke(place, soon()) is Death.ACCEPTED:
+            assert time.monotonic() < ends
+            time.sleep(0.2)
+
+        assert other.look_up(place, soon()) is Sighting.ABSENT
+    assert not is_let_in(words, postgres.port)
+
+
+def test_a_certificate_is_revoked_and_never_called_gone(
+    vault: Vault, openbao: OpenBaoServer
+) -> None:
+    """It is in the CRL; who reads that nobody knows."""
+    words, place = minted(vault, from_pki())
+    before = vault.look_up(place, soon())
+
+    deaths = [vault.revoke(place, soon()) for _ in range(2)]
+
+    seen = openbao.says("GET", f"pki/cert/{words['serial_number']}")["data"]
+    assert before is Sighting.ALIVE
+    assert deaths == [Death.ACCEPTED, Death.ACCEPTED]
+    assert seen["revocation_time"] > 0
+    assert vault.look_up(place, soon()) is Sighting.DISABLED
+    assert "PRIVATE KEY" in words["private_key"]
+    assert int(words["expiration"]) * 1_000 <= in_seconds(300)
+
+
+def test_a_signed_key_states_until_when_it_is_good(vault: Vault, openbao: OpenBaoServer) -> None:
+    """No longer than its lease; its token is gone already."""
+    words, _ = minted(vault, from_ssh())
+
+    certificate = load_ssh_public_identity(words["signed_key"].encode())
+
+    assert isinstance(certificate, SSHCertificate)
+    assert certificate.valid_before * 1_000 <= in_seconds(300)
+    assert certificate.valid_principals == [b"invoice-bot"]
+    assert openbao.accessors() == []
+
+
+def test_a_wrapped_secret_opens_once(
+    vault: Vault, openbao: OpenBaoServer, postgres: PostgresServer
+) -> None:
+    """And its kill ends what is inside, opened or not."""
+    wrapped = VaultTemplate(scopes={"read": ORDERS}, wrap_ttl_seconds=60)
+    words, place = minted(vault, wrapped)
+    _, unopened = minted(vault, wrapped)
+    inside = openbao.unwrap(words["wrapping_token"])
+
+    assert words["creation_path"] == "sys/wrapping/wrap"
+    assert is_let_in(inside["data"], postgres.port)
+    assert openbao.unwrap(words["wrapping_token"]) is None
+    assert vault.revoke(place, soon()) is Death.GONE
+    assert vault.revoke(unopened, soon()) is Death.GONE
+    assert not is_let_in(inside["data"], postgres.port)
