@@ -24,8 +24,10 @@ from backends.contract import (
     Wish,
 )
 from backends.errors import BackendError, NotMintedError, Trouble
+from backends.inventory import Listing
 from backends.vault_channel import Channel, RefusedError, nothing_made
 from backends.vault_deaths import Deaths
+from backends.vault_inventory import Accessors
 from backends.vault_login import Login
 from backends.vault_options import TRAITS, TRAITS_OF, Manner, VaultOptions
 from backends.vault_secrets import Found, Secrets, UndeclaredError, trail_of
@@ -95,6 +97,7 @@ class Vault:
         )
         self._secrets = Secrets(self._login, options)
         self._deaths = Deaths(self._login, self._tokens)
+        self._accessors = Accessors(self._login, options.token_role)
         self._memory = Memory()
 
     def _channel(self, deadline: Deadline) -> Channel:
@@ -247,6 +250,16 @@ class Vault:
         with self._channel(deadline) as channel:
             channel.require_identity(place.identity)
             return self._deaths.look(channel, locator, self._memory.trail(place, locator.accessor))
+
+    @property
+    def unrecorded_ms(self) -> int:
+        """Only a mint prolongs, and the ledger knows of it before."""
+        return 0
+
+    def inventory(self, after: str, deadline: Deadline) -> Listing:
+        """List the tokens of our role that a mint has prolonged."""
+        with self._channel(deadline) as channel:
+            return self._accessors.page(channel, after)
 
     def probe(self, place: Place, deadline: Deadline) -> bool:  # noqa: ARG002 - the contract's
         """Refuse: without its secret nobody can try."""

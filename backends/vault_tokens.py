@@ -23,6 +23,11 @@ from backends.vault_template import Order
 
 UNMINTED_S: Final = UNMINTED_MS // 1000
 _MOST: Final = 4_096
+EPOCH: Final = "jit_epoch"
+LEASE: Final = "jit_lease"
+PLACE: Final = "jit_place"
+"""What is written beside a token: whose it is, and its place but for the accessor."""
+
 _ACCESSOR: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -173,30 +178,30 @@ class Tokens:
             "explicit_max_ttl": f"{self._max_ttl_seconds}s",
             "renewable": True,
             "display_name": wish.lease,
-            "meta": self._meta(wish),
+            "meta": self._meta(wish, order),
         }
         begun_ms = monotonic_ms()
         path = f"auth/token/create/{self._role}"
         auth = self._login.ask(channel, "post", path, body).section("auth")
         accessor = str(auth.get("accessor") or "")
-        paths = tuple(request.path for request in order.distinct)
         flaw = _flaw(auth, order)
         if flaw:
             if _ACCESSOR.fullmatch(accessor):
                 self.end(channel, accessor)
             raise NotMintedError(Trouble.REFUSED, f"token role {self._role}: {flaw}")
         return Ready(
-            Locator(order.manner, accessor, paths),
+            Locator(order.manner, accessor, _paths(order)),
             order,
             str(auth["client_token"]),
             begun_ms + UNMINTED_MS,
         )
 
-    def _meta(self, wish: Wish) -> dict[str, str]:
+    def _meta(self, wish: Wish, order: Order) -> dict[str, str]:
         """Say whose it is, for Vault's audit log, and for whoever compares Vault with a ledger."""
         return {
-            "jit_epoch": self._epoch(),
-            "jit_lease": wish.lease,
+            EPOCH: self._epoch(),
+            LEASE: wish.lease,
+            PLACE: " ".join((order.manner, *_paths(order))),
             "jit_task": wish.task,
             "jit_agent": wish.agent,
             "jit_tenant": wish.tenant,
@@ -229,6 +234,10 @@ class Tokens:
         except RefusedError as error:
             if not error.is_absent:
                 raise
+
+
+def _paths(order: Order) -> tuple[str, ...]:
+    return tuple(request.path for request in order.distinct)
 
 
 def _flaw(auth: Mapping[str, Any], order: Order) -> str:

@@ -20,10 +20,13 @@ from backends.inventory import Found, Listing
 from broker.model.comparison import Comparison, Difference, Differs, difference
 from broker.store.reconciliations import Outcome
 from broker.store.target_leases import Standing, TargetLeases
+from broker.target_wishes import place_of
 from broker.targets.target import Target
 
 _STEP_S: Final = 1.0
 """While it waits it says so this often."""
+
+_AGEING_MS: Final = 5_000
 
 Heard = Callable[[str, int, int], None]
 """Is told what is done, how much of it, and of how much."""
@@ -131,8 +134,9 @@ class Comparing:
         where: dict[str, str] = {}
         for bucket in range(self._leases.buckets):
             async for spec in self._leases.active(bucket, target.name):
-                seen.active[spec.locator] = spec.id
-                where[spec.locator] = spec.target.identity if spec.target is not None else ""
+                place = place_of(spec)
+                if target.traits_at(place).can_look_up:  # else nothing is there to be missed
+                    seen.active[spec.locator], where[spec.locator] = spec.id, place.identity
             heard(f"{target.name}: buckets of the ledger", bucket + 1, self._leases.buckets)
         return where
 
@@ -193,11 +197,13 @@ class Comparing:
 
     async def _missing(self, seen: _Seen) -> list[Difference]:
         """Return what was not there in two looks, and was active before and after them."""
+        # What dies of age is gone there a little before the ledger says so.
+        now_ms = await self._leases.now_ms() + _AGEING_MS
         standings = await self._leases.standings([*seen.active.values()])
         return [
             Difference(kind=Differs.MISSING, locator=locator, lease=lease, sighting=Sighting.ABSENT)
             for (locator, lease), standing in zip(seen.active.items(), standings, strict=True)
-            if standing is not None and standing.is_active
+            if standing is not None and standing.is_active and standing.expires_at_ms > now_ms
         ]
 
     async def _wait(self, target: Target, heard: Heard) -> None:

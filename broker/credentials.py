@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-from broker.cursor import number
 from broker.errors import UnreadableRecordError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId
@@ -14,6 +13,7 @@ from broker.ownership import require_holder, require_visible
 from broker.places import Places
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.task_ledger import TaskLedger
+from broker.tree_walk import parse_lease, write_lease
 
 
 class Credentials:
@@ -60,11 +60,11 @@ class Credentials:
         """
         found = await self._tasks.view(task)
         require_visible(caller, found)
-        offset = number(cursor, "list") if cursor else 0
-        names, after = await self._leases.page(task, offset, limit)
-        views = await asyncio.gather(*(self._one(name, found.spec.path) for name in names))
+        after = parse_lease(cursor, "list") if cursor else None
+        page = await self._leases.page(task, after, limit)
+        views = await asyncio.gather(*(self._one(each.name, found.spec.path) for each in page))
         wanted = tuple(view for view in views if view and _is_wanted(which, view))
-        return LeasePage(wanted, str(after or ""))
+        return LeasePage(wanted, write_lease(page[-1]) if len(page) == limit else "")
 
     async def _one(self, lease: LeaseId, path: tuple[TaskId, ...]) -> Lease | None:
         try:

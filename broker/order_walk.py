@@ -13,7 +13,15 @@ from broker.store.cut_ledger import Cut, Standing
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.revocation_ledger import Order
 from broker.store.task_tree import Seen, TaskTree
-from broker.tree_walk import Place, Places, TreeWalk, parse_seen, write, write_seen
+from broker.tree_walk import (
+    Place,
+    Places,
+    TreeWalk,
+    parse_seen,
+    passed,
+    write,
+    write_seen,
+)
 
 Found = list[tuple[LeaseId, TaskId]]
 Standings = Mapping[str, Mapping[int, Standing]]
@@ -104,9 +112,11 @@ class OrderWalk:
             return [], ()
         if ends_task(cut, spec):
             return await self._tree_walk.take(places, limit)
-        names, after = await self._leases.page(spec.id, max(places[0].leases, 0), limit)
+        page = await self._leases.page(spec.id, places[0].lease, limit)
+        names = [lease.name for lease in page]
         found = [(name, spec.id) for name in await self._covered(cut, before_ms, spec, names)]
-        return found, (Place(spec.id, after),) if after else ()
+        here = passed(Place(spec.id), page, limit)
+        return found, (here,) if here.has_leases else ()
 
     async def _covered(
         self, cut: Cut, before_ms: int, spec: TaskSpec, names: Sequence[LeaseId]

@@ -23,6 +23,7 @@ from broker.places import Places
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.reconciliations import Reconciliations
 from broker.store.target_leases import Standing, TargetLeases
+from broker.target_wishes import place_of
 from broker.targets.target import Target
 
 ENDED_BY: Final = "missing"
@@ -45,17 +46,22 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What came of one. ``spared``: it does not differ any more, so it was left alone."""
+    """What came of one. ``spared``: it does not differ any more, so it was left alone.
+
+    ``is_eventual``: its target cannot do more at once than take the order.
+    """
 
     target: str
     difference: Difference
     state: str
     why: str = ""
+    is_eventual: bool = False
 
     @property
     def is_done(self) -> bool:
         """Tell whether nothing is left to do."""
-        return self.state in (DeathState.CONFIRMED, "ended", "spared")
+        is_taken = self.is_eventual and self.state == DeathState.ACCEPTED
+        return is_taken or self.state in (DeathState.CONFIRMED, "ended", "spared")
 
 
 class Reconciling:
@@ -117,11 +123,13 @@ class Reconciling:
         await self._kept.tell("reconcile.ordered", one.lease, {**detail, **said})
         if one.kind is Differs.MISSING and standing is not None:
             return await self._end_lease(target, one, standing)
-        state, why = await self._kill(
-            target, Place(locator=one.locator, identity=detail["identity"])
-        )
+        place = Place(locator=one.locator, identity=comparison.identity)
+        if standing is not None and one.kind is Differs.UNDEAD:
+            place = place_of(standing.spec)  # with what the ledger knows of it besides
+        state, why = await self._kill(target, place)
         await self._kept.tell("orphan.killed", one.lease, {**detail, "state": state})
-        return Ended(target.name, one, state, why)
+        is_eventual = target.traits_at(place).revocable is Revocable.EVENTUALLY
+        return Ended(target.name, one, state, why, is_eventual)
 
     async def _end_lease(self, target: Target, one: Difference, standing: Standing) -> Ended:
         """End a lease whose credential is gone: its holder's is dead, and is told so."""
@@ -132,7 +140,7 @@ class Reconciling:
 
     async def _kill(self, target: Target, place: Place) -> tuple[str, str]:
         """Kill, and say how far that came and why no further."""
-        if target.traits.revocable is Revocable.NEVER:
+        if target.traits_at(place).revocable is Revocable.NEVER:
             return DeathState.IRREVOCABLE, ""
         state, why = DeathState.PENDING, ""
         for trial in range(_TRIES):
@@ -146,6 +154,8 @@ class Reconciling:
             if death is not Death.ACCEPTED:
                 return DeathState.CONFIRMED, ""
             state, why = DeathState.ACCEPTED, ""
+            if target.traits_at(place).revocable is Revocable.EVENTUALLY:
+                break
         return state, why
 
 

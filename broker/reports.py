@@ -81,7 +81,10 @@ class Reports:
         """
         found = await self._tasks.view(task)
         require_visible(caller, found)
-        return await self._page(partial(self._of_tree, task), cursor, limit, which)
+        step: Step = partial(self._of_tree, task)
+        if which.credential:
+            step = partial(self._of_lease, task, parse_lease_id(which.credential))
+        return await self._page(step, cursor, limit, which)
 
     async def of_revocation(
         self,
@@ -127,6 +130,18 @@ class Reports:
         places = await self._tree_walk.parse(cursor, task) if cursor else (Place(task),)
         names, places = await self._tree_walk.take(places, limit)
         return names, write(places)
+
+    async def _of_lease(
+        self, task: TaskId, lease: LeaseId, cursor: str, _limit: int
+    ) -> tuple[Names, str]:
+        """Find one lease, if it is of the task or of one below it."""
+        if cursor:
+            raise InvalidRequestError("this report has one page", field="cursor")
+        try:
+            path = await self._paths.of_lease(lease)
+        except NotFoundError:
+            return [], ""
+        return ([(lease, path[-1])] if task in path else []), ""
 
     async def _of_one(self, order: Order, cursor: str, _limit: int) -> tuple[Names, str]:
         if cursor:

@@ -1,7 +1,7 @@
 """Walking the leases of a task and of everything below it, a page at a time.
 
-The walker's place is a stack of (task, leases seen, last child seen) from the top task down: it can
-be written into a cursor and taken up by any broker. What is forgotten meanwhile is gone on after.
+The walker's place is a stack of (task, last lease seen, last child seen) from the top task down: it
+can be written into a cursor and taken up by any broker. What is forgotten meanwhile hides nothing.
 """
 
 from collections.abc import Sequence
@@ -10,22 +10,27 @@ from typing import Final
 
 from broker.cursor import foreign, number
 from broker.errors import NotFoundError
-from broker.ids import LeaseId, TaskId, parse_task_id
+from broker.ids import LeaseId, TaskId, parse_lease_id, parse_task_id
 from broker.store.in_order import Entry
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.paths import Paths
 from broker.store.task_tree import Seen, TaskTree
 
+SeenLease = Entry[LeaseId]
+"""A lease, and when it was issued."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far one task of the walk has got. ``leases`` is -1 once they are all seen.
+    """How far one task of the walk has got: ``lease`` is the last that was seen.
 
     ``child`` is the last child that was seen, or that the walk is in.
     """
 
     task: TaskId
-    leases: int = 0
+    lease: SeenLease | None = None
+    has_leases: bool = True
+    """Whether there may be more of its own."""
     child: Seen | None = None
 
 
@@ -53,10 +58,10 @@ class TreeWalk:
             if not places or len(found) >= limit:
                 break
             *above, here = places
-            if here.leases >= 0:
-                names, after = await self._leases.page(here.task, here.leases, limit - len(found))
-                found += [(name, here.task) for name in names]
-                places = (*above, replace(here, leases=after or -1))
+            if here.has_leases:
+                page = await self._leases.page(here.task, here.lease, limit - len(found))
+                places = (*above, passed(here, page, limit - len(found)))
+                found += [(lease.name, here.task) for lease in page]
             else:
                 places = (*above, *await self._descend(here))
         return found, places
@@ -93,6 +98,13 @@ class TreeWalk:
         return places
 
 
+def passed(here: Place, page: Sequence[SeenLease], limit: int) -> Place:
+    """Return the place after a page of leases; a short one was the last."""
+    if len(page) < limit:
+        return replace(here, lease=None, has_leases=False)
+    return replace(here, lease=page[-1])
+
+
 def write(places: Places) -> str:
     """Write a place for a cursor: short, for a tree may be deep.
 
@@ -124,12 +136,33 @@ def parse_seen(parts: Sequence[str]) -> Seen | None:
 def _written(here: Place, below: TaskId | None) -> str:
     is_in_it = here.child is not None and here.child.name == below
     child = f".{here.child.at_ms}" if here.child and is_in_it else write_seen(here.child)
-    return f"{here.task}.{here.leases}{child}"
+    return f"{here.task}.{_written_lease(here)}{child}"
+
+
+def _written_lease(here: Place) -> str:
+    if not here.has_leases:
+        return "-1"
+    return write_lease(here.lease) if here.lease else "0"
+
+
+def write_lease(lease: SeenLease) -> str:
+    """Write the last lease that was seen of a task."""
+    return f"{lease.at_ms}:{lease.name}"
+
+
+def parse_lease(text: str, of: str) -> SeenLease:
+    """Read what :func:`write_lease` wrote.
+
+    Raises:
+        InvalidRequestError: it has written something else.
+    """
+    at, _, name = text.partition(":")
+    return Entry(number(at, of), parse_lease_id(name, field="cursor"))
 
 
 def _place(text: str, below: str) -> Place:
-    task, leases, *child = (*text.split("."), "")
+    task, lease, *child = (*text.split("."), "")
     if len(child) == 2:  # noqa: PLR2004 - an instant, and what was put behind it above
         child[1] = below
-    seen = -1 if leases == "-1" else number(leases, "report")
-    return Place(parse_task_id(task, field="cursor"), seen, parse_seen(child))
+    seen = None if lease in ("-1", "0") else parse_lease(lease, "report")
+    return Place(parse_task_id(task, field="cursor"), seen, lease != "-1", parse_seen(child))

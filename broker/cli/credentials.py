@@ -1,9 +1,11 @@
 """`broker credential`: look at credentials, never at the secrets themselves."""
 
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.exceptions import Exit
 
 from broker.cli import views
 from broker.cli.delivery import FORMS, Kept, written
@@ -11,9 +13,11 @@ from broker.cli.desk import Desk, at_desk, document
 from broker.cli.failure import CommandFailedError
 from broker.cli.one import One
 from broker.cli.private_file import write_private_text
+from broker.cli.reach import Waiting, ask_and_wait, exit_code, wait_options
 from broker.cli.subjects import task_argument
 from broker.cli.types import SPAN
-from broker.client.results import IssuedCredential
+from broker.client.api import BrokerClient
+from broker.client.results import Credential, IssuedCredential
 from broker.clock import SystemClock
 from broker.secret import Secret
 
@@ -120,7 +124,25 @@ def show(desk: Desk, /, credential_id: str) -> None:
 
 @credential.command(name="give-back")
 @click.argument("credential_id", metavar="CREDENTIAL")
+@wait_options
 @at_desk
-def give_back(desk: Desk, /, credential_id: str) -> None:
-    """Give a credential of yours back before its time; it dies."""
-    desk.answer(lambda broker: broker.credentials.give_back(credential_id), views.credential)
+def give_back(desk: Desk, /, credential_id: str, wait: str | None, timeout: int) -> None:
+    """Give a credential of yours back before its time; it dies.
+
+    With --wait it takes until it is dead in the ledger, its target has the order (accepted), or
+    refuses it (confirmed), and its receipt is printed: ends with 0 then, with 4 when the time is
+    up, with 5 when it dies only of age.
+    """
+    waiting = Waiting.of(wait, timeout)
+
+    def end(broker: BrokerClient) -> Awaitable[Credential]:
+        return broker.credentials.give_back(credential_id)
+
+    if waiting.level is None:
+        desk.answer(end, views.credential)
+        return
+    report = ask_and_wait(
+        desk, end, lambda broker: broker.credentials.reach, credential_id, waiting
+    )
+    desk.print(report, views.report)
+    raise Exit(exit_code(report.receipts, waiting.level))

@@ -125,12 +125,14 @@ def _document(up: Playground) -> dict[str, object]:
         "resource": up.resource,
         "audience": up.audience,
         "state": str(up.state),
+        "config": str(up.config),
     }
 
 
 def _exports(up: Playground) -> str:
     return f"""
 export BROKER_URL={up.brokers[0]}
+export BROKER_CONFIG={up.config}
 export {STATE}={up.state}
 export ORDERS_URL={up.resource}/orders
 

@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import msgspec
 
 from broker.cli.progress import Teller
-from broker.cli.reach import Level, wait_for
+from broker.cli.reach import Waiting, reached
 from broker.cli.reports import whole
 from broker.client.api import BrokerClient
 from broker.client.results import Report, Revocation
@@ -23,22 +21,6 @@ class Revoked(msgspec.Struct, frozen=True):
 
     revocation: Revocation
     report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How far an order is followed, and for how long.
-
-    ``level`` None: a set until it is worked through, anything else not at all.
-    """
-
-    level: Level | None
-    seconds: float
-
-    @classmethod
-    def of(cls, level: str | None, seconds: float) -> "Waiting":
-        """Read what the command line says."""
-        return cls(Level(level) if level else None, seconds)
 
 
 async def follow(
@@ -55,11 +37,11 @@ async def follow(
             break
         await asyncio.sleep(min(_PAUSE_SECONDS, left))
         order = await broker.operator.revocation(order.id)
-    fetch = partial(report_of, broker, order, teller)
     if waiting.level is None:
-        return Revoked(order, await fetch())
+        return Revoked(order, await report_of(broker, order, teller))
     left = max(0.0, end - asyncio.get_running_loop().time())
-    return Revoked(order, await wait_for(fetch, waiting.level, left, teller))
+    report = await reached(broker.operator.reach, order.id, waiting.level, left, teller)
+    return Revoked(report.revocation or order, report)
 
 
 async def report_of(broker: BrokerClient, order: Revocation, teller: Teller) -> Report:

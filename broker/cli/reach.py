@@ -1,63 +1,94 @@
-"""How far the death of credentials has come, and waiting until it has come far enough."""
+"""Waiting on the command line until credentials are as dead as is asked; and its exit codes."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from enum import StrEnum
-from typing import Final
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import click
 
 from broker.cli import exits
-from broker.cli.progress import Teller
-from broker.client.results import Report
+from broker.cli.desk import Desk
+from broker.cli.progress import Teller, telling
+from broker.cli.types import DURATION
+from broker.client.api import BrokerClient
+from broker.client.levels import Level, Standing, standing
+from broker.client.reaching import NotReachedError, Told
+from broker.client.results import Receipt, Report
 
-Fetch = Callable[[], Awaitable[Report]]
-"""Reads a report, whole, as it is now."""
-
-_PAUSE_SECONDS: Final = 0.25
-_LONGEST_PAUSE: Final = 2.0
-
-
-class Level(StrEnum):
-    """How far: dead in our ledger, told to its target, or refused by it for good."""
-
-    LEDGER = "ledger"
-    ACCEPTED = "accepted"
-    CONFIRMED = "confirmed"
-
-
-_REACHED: Final[Mapping[Level, frozenset[str]]] = {
-    Level.LEDGER: frozenset(
-        {"requested", "accepted", "confirmed", "expired", "irrevocable"},
-    ),
-    Level.ACCEPTED: frozenset({"accepted", "confirmed", "expired"}),
-    Level.CONFIRMED: frozenset({"confirmed", "expired"}),
+_CODES: Final = {
+    Standing.DONE: exits.OK,
+    Standing.NOT_YET: exits.NOT_REACHED,
+    Standing.IRREVOCABLE: exits.IRREVOCABLE,
 }
 
 
-def reached(counts: Mapping[str, int], level: Level) -> int:
-    """Count the receipts that have come so far."""
-    return sum(count for state, count in counts.items() if state in _REACHED[level])
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How far something is followed (None: not at all), and for how long."""
+
+    level: Level | None
+    seconds: float
+
+    @classmethod
+    def of(cls, level: str | None, seconds: float) -> "Waiting":
+        """Read what the command line says."""
+        return cls(Level(level) if level else None, seconds)
 
 
-def exit_code(counts: Mapping[str, int], level: Level | None) -> int:
+class Reach(Protocol):
+    """One of the calls that wait: of a task, an order or a credential."""
+
+    def __call__(
+        self, name: str, level: str, /, *, within_seconds: float, told: Told
+    ) -> Awaitable[Report]:
+        """Return the whole report once it has come so far."""
+        ...
+
+
+def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--wait`` and ``--timeout``."""
+    timeout = click.option(
+        "--timeout", type=DURATION, default="5m", show_default=True, help="How long at most."
+    )
+    wait = click.option(
+        "--wait",
+        type=click.Choice([str(level) for level in Level]),
+        help="Until everything has come so far.",
+    )
+    return wait(timeout(command))
+
+
+def exit_code(receipts: Sequence[Receipt], level: Level | None) -> int:
     """Tell by an exit code whether a report has come so far."""
-    if level is None or reached(counts, level) == sum(counts.values()):
-        return exits.OK
-    waiting = sum(counts.values()) - reached(counts, level)
-    if level is not Level.LEDGER and counts.get("irrevocable", 0) == waiting:
-        return exits.IRREVOCABLE
-    return exits.NOT_REACHED
+    return exits.OK if level is None else _CODES[standing(receipts, level)]
 
 
-async def wait_for(fetch: Fetch, level: Level, seconds: float, teller: Teller) -> Report:
-    """Read a report until all of it has come so far, or cannot, or the time is up."""
-    loop = asyncio.get_running_loop()
-    end, pause = loop.time() + seconds, _PAUSE_SECONDS
-    while True:
-        report = await fetch()
-        counts = Counter(receipt.state for receipt in report.receipts)
-        teller.tell(level, reached(counts, level), len(report.receipts))
-        if exit_code(counts, level) != exits.NOT_REACHED or loop.time() >= end:
-            return report
-        await asyncio.sleep(min(pause, max(0.0, end - loop.time())))
-        pause = min(_LONGEST_PAUSE, pause * 1.5)
+async def reached(reach: Reach, name: str, level: Level, seconds: float, teller: Teller) -> Report:
+    """Wait, and return the whole report however far it has come."""
+
+    def told(done: int, total: int) -> None:
+        teller.tell(level, done, total)
+
+    try:
+        return await reach(name, level, within_seconds=seconds, told=told)
+    except NotReachedError as late:
+        return late.report
+
+
+def ask_and_wait(
+    desk: Desk,
+    order: Callable[[BrokerClient], Awaitable[object]],
+    reach: Callable[[BrokerClient], Reach],
+    name: str,
+    waiting: Waiting,
+) -> Report:
+    """Have something end, and wait for its death; tell how far it is, also when interrupted."""
+    level = waiting.level or Level.LEDGER
+
+    async def ask(broker: BrokerClient) -> Report:
+        await order(broker)
+        with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
+            return await reached(reach(broker), name, level, waiting.seconds, teller)
+
+    return desk.ask(ask)

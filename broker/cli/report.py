@@ -1,8 +1,6 @@
 """`broker report`: what became of every credential of a task, or of an order."""
 
-import asyncio
 import sys
-from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,10 +11,9 @@ from broker.cli import views
 from broker.cli.desk import Desk, at_desk
 from broker.cli.one import One
 from broker.cli.progress import Teller, telling
-from broker.cli.reach import Fetch, Level, exit_code, wait_for
+from broker.cli.reach import Waiting, exit_code, reached, wait_options
 from broker.cli.reports import whole
 from broker.cli.subjects import SUBJECT, is_revocation
-from broker.cli.types import DURATION
 from broker.client.api import BrokerClient
 from broker.client.results import Report
 from broker.model.receipt import ReceiptState
@@ -36,12 +33,7 @@ class _Wanted:
 
 @click.command(short_help="Tell what became of every credential of a task or order.")
 @SUBJECT
-@click.option(
-    "--wait",
-    type=click.Choice([str(level) for level in Level]),
-    help="Until everything has come so far.",
-)
-@click.option("--timeout", type=DURATION, default="5m", show_default=True, help="How long at most.")
+@wait_options
 @click.option(
     "--state",
     type=click.Choice([str(state) for state in ReceiptState]),
@@ -55,7 +47,7 @@ def report(
 ) -> None:
     """Tell what became of every credential of a task (t_…, c_…) or of an order (r_…).
 
-    The report is followed to its end. With --wait it is read again until every credential is dead
+    The report is followed to its end. With --wait it is followed until every credential is dead
     in the ledger, told to its target (accepted), or refused by its target (confirmed): ends with 0
     then, with 4 when the time is up, with 5 when what is left dies only of age. That is judged by
     every receipt, so --wait goes with neither --state nor --capability nor --kind.
@@ -63,33 +55,19 @@ def report(
     if wait and any(which.values()):
         raise click.UsageError("--wait judges every receipt: leave --state and the like away")
     desk = replace(desk, timeout_seconds=_PATIENCE_SECONDS)
-    level = Level(wait) if wait else None
+    waiting = Waiting.of(wait, timeout)
     wanted = _Wanted(subject, **{name: value or "" for name, value in which.items()})
-    answer = desk.ask(partial(_read, desk, wanted, level, timeout))
+    answer = desk.ask(partial(_read, desk, wanted, waiting))
     desk.print(answer, views.report)
-    counts = Counter(receipt.state for receipt in answer.receipts)
-    raise Exit(exit_code(counts, level))
+    raise Exit(exit_code(answer.receipts, waiting.level))
 
 
-async def _read(
-    desk: Desk, wanted: _Wanted, level: Level | None, seconds: float, broker: BrokerClient
-) -> Report:
-    if level is not None and is_revocation(wanted.subject):
-        seconds -= await _acknowledged(broker, wanted.subject, seconds)
+async def _read(desk: Desk, wanted: _Wanted, waiting: Waiting, broker: BrokerClient) -> Report:
+    calls = broker.operator if is_revocation(wanted.subject) else broker.tasks
     with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
-        fetch: Fetch = partial(_whole, broker, wanted, teller)
-        return await (fetch() if level is None else wait_for(fetch, level, seconds, teller))
-
-
-async def _acknowledged(broker: BrokerClient, subject: str, seconds: float) -> float:
-    """Wait until an order stands everywhere; return how long that took."""
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    while not (await broker.operator.revocation(subject)).acknowledged:
-        if loop.time() - begin >= seconds:
-            break
-        await asyncio.sleep(0.25)
-    return loop.time() - begin
+        if waiting.level is None:
+            return await _whole(broker, wanted, teller)
+        return await reached(calls.reach, wanted.subject, waiting.level, waiting.seconds, teller)
 
 
 async def _whole(broker: BrokerClient, wanted: _Wanted, teller: Teller) -> Report:

@@ -15,10 +15,9 @@ from broker.cli.criteria import Criteria, criteria_options, of_cut, of_set
 from broker.cli.desk import Desk, at_desk
 from broker.cli.failure import CommandFailedError
 from broker.cli.one import One
-from broker.cli.orders import Revoked, Waiting, follow, give
+from broker.cli.orders import Revoked, follow, give
 from broker.cli.progress import telling
-from broker.cli.reach import Level, exit_code
-from broker.cli.types import DURATION
+from broker.cli.reach import Waiting, exit_code, wait_options
 from broker.client.api import BrokerClient
 from broker.client.results import PickedCredential, Selection
 
@@ -51,12 +50,7 @@ class Wish:
 @click.option("--set", "digest", cls=One, help="Kill exactly the set of this digest.")
 @click.option("--reason", default="", help="Why, for the audit trail. Required to revoke.")
 @click.option("--yes", is_flag=True, help="Do not ask before --all, or before a set.")
-@click.option(
-    "--wait",
-    type=click.Choice([str(level) for level in Level]),
-    help="Until everything has come so far.",
-)
-@click.option("--timeout", type=DURATION, default="5m", show_default=True, help="How long at most.")
+@wait_options
 @click.option("--idempotency-key", cls=One, help="Makes a repeated command harmless.")
 @at_desk
 def revoke(  # noqa: PLR0913 - one argument per option
@@ -170,7 +164,7 @@ def _kill(desk: Desk, selector: Mapping[str, str | bool], wish: Wish, in_tenant:
     if not revoked.revocation.acknowledged:
         is_set = revoked.revocation.progress is not None
         raise Exit(exits.NOT_REACHED if is_set else exits.UNAVAILABLE)
-    raise Exit(exit_code(revoked.report.counts, wish.waiting.level))
+    raise Exit(exit_code(revoked.report.receipts, wish.waiting.level))
 
 
 def _confirm(in_tenant: str) -> None:

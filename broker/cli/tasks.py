@@ -5,12 +5,14 @@ from functools import partial
 from typing import Any, TextIO
 
 import click
+from click.exceptions import Exit
 
 from broker.cli import views
 from broker.cli.desk import Ask, Desk, at_desk
 from broker.cli.one import One
 from broker.cli.private_file import read_secret_text
 from broker.cli.progress import showing
+from broker.cli.reach import Waiting, ask_and_wait, exit_code, wait_options
 from broker.cli.reports import whole
 from broker.cli.subjects import task_argument
 from broker.cli.types import CEILING_LINE, DURATION, SPAN
@@ -105,28 +107,48 @@ def report(desk: Desk, /, task_id: str) -> None:
 @task.command()
 @TASK
 @REASON
+@wait_options
 @at_desk
-def complete(desk: Desk, /, task_id: str, reason: str) -> None:
-    """End a task well; every credential of it dies."""
-    _tell(desk, lambda broker: broker.tasks.complete(task_id, reason=reason), task_id)
+def complete(desk: Desk, /, task_id: str, reason: str, wait: str | None, timeout: int) -> None:
+    """End a task well; every credential of it dies.
+
+    With --wait it takes until all of them are dead in the ledger, told to their targets (accepted),
+    or refused by them (confirmed): ends with 0 then, with 4 when the time is up, with 5 when what
+    is left dies only of age. The task has ended in any case; broker report follows it further.
+    """
+    waiting = Waiting.of(wait, timeout)
+    _end(desk, lambda broker: broker.tasks.complete(task_id, reason=reason), task_id, waiting)
 
 
 @task.command()
 @TASK
 @REASON
+@wait_options
 @at_desk
-def fail(desk: Desk, /, task_id: str, reason: str) -> None:
-    """End a task badly; every credential of it dies."""
-    _tell(desk, lambda broker: broker.tasks.fail(task_id, reason=reason), task_id)
+def fail(desk: Desk, /, task_id: str, reason: str, wait: str | None, timeout: int) -> None:
+    """End a task badly; every credential of it dies. --wait as for complete."""
+    waiting = Waiting.of(wait, timeout)
+    _end(desk, lambda broker: broker.tasks.fail(task_id, reason=reason), task_id, waiting)
 
 
 @task.command()
 @TASK
 @REASON
+@wait_options
 @at_desk
-def cancel(desk: Desk, /, task_id: str, reason: str) -> None:
-    """Stop a task; every credential of it dies."""
-    _tell(desk, lambda broker: broker.tasks.cancel(task_id, reason=reason), task_id)
+def cancel(desk: Desk, /, task_id: str, reason: str, wait: str | None, timeout: int) -> None:
+    """Stop a task; every credential of it dies. --wait as for complete."""
+    waiting = Waiting.of(wait, timeout)
+    _end(desk, lambda broker: broker.tasks.cancel(task_id, reason=reason), task_id, waiting)
+
+
+def _end(desk: Desk, end: Ask[Report], task_id: str, waiting: Waiting) -> None:
+    if waiting.level is None:
+        _tell(desk, end, task_id)
+        return
+    report = ask_and_wait(desk, end, lambda broker: broker.tasks.reach, task_id, waiting)
+    desk.print(report, views.report)
+    raise Exit(exit_code(report.receipts, waiting.level))
 
 
 def _tell(desk: Desk, ask: Ask[Report], task_id: str) -> None:

@@ -18,6 +18,7 @@ import aiohttp
 from broker.client.credential_calls import CredentialCalls
 from broker.client.endpoint import Endpoint, TokenSource
 from broker.client.operator_calls import OperatorCalls
+from broker.client.reaching import WITHIN_SECONDS
 from broker.client.results import Introspected, OpenedTask, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
@@ -76,32 +77,62 @@ class BrokerClient:
         self.credentials = CredentialCalls(self._transport)
         self.operator = OperatorCalls(self._transport)
 
-    def task(self, *, cancel_when_lost: bool = False, **members: Any) -> TaskScope:  # noqa: ANN401  exactly the keywords of TaskCalls.open
+    def task(
+        self,
+        *,
+        cancel_when_lost: bool = False,
+        wait: str = "",
+        wait_seconds: float = WITHIN_SECONDS,
+        **members: Any,  # noqa: ANN401  exactly the keywords of TaskCalls.open
+    ) -> TaskScope:
         """Open a task for the length of an ``async with`` block (:class:`TaskScope`).
 
         Takes the keywords of :meth:`TaskCalls.open`. With ``cancel_when_lost`` the block is
-        cancelled when somebody else ends the task; it then leaves as ``TaskLostError``.
+        cancelled when somebody else ends the task; it then leaves as ``TaskLostError``. With
+        ``wait`` (a level of :meth:`TaskCalls.reach`) leaving takes until everything is so dead.
         """
-        return self._scope(partial(self.tasks.open, **members), cancel_when_lost)
+        opening = partial(self.tasks.open, **members)
+        return self._scope(opening, cancel_when_lost, wait, wait_seconds)
 
-    def claim(self, task: str, handle: Secret, *, cancel_when_lost: bool = False) -> TaskScope:
+    def claim(
+        self,
+        task: str,
+        handle: Secret,
+        *,
+        cancel_when_lost: bool = False,
+        wait: str = "",
+        wait_seconds: float = WITHIN_SECONDS,
+    ) -> TaskScope:
         """Claim a task by its handle, for the length of an ``async with`` block."""
-        return self._scope(partial(self.tasks.claim, task, handle), cancel_when_lost)
+        opening = partial(self.tasks.claim, task, handle)
+        return self._scope(opening, cancel_when_lost, wait, wait_seconds)
 
-    def resume(self, task: str, *, cancel_when_lost: bool = False) -> TaskScope:
+    def resume(
+        self,
+        task: str,
+        *,
+        cancel_when_lost: bool = False,
+        wait: str = "",
+        wait_seconds: float = WITHIN_SECONDS,
+    ) -> TaskScope:
         """Work on a task that names this instance already, for the length of a block."""
-        return self._scope(partial(self.tasks.heartbeat, task), cancel_when_lost)
+        opening = partial(self.tasks.heartbeat, task)
+        return self._scope(opening, cancel_when_lost, wait, wait_seconds)
 
     def _scope(
         self,
         opening: Callable[[], Coroutine[Any, Any, OpenedTask | Task]],
         cancel_when_lost: bool,  # noqa: FBT001  handed on from a keyword
+        wait: str,
+        wait_seconds: float,
     ) -> TaskScope:
         return TaskScope(
             self.tasks,
             self.credentials,
             opening,
             cancel_when_lost=cancel_when_lost,
+            wait=wait,
+            wait_seconds=wait_seconds,
             key=self._key,
             tls=self._tls,
         )

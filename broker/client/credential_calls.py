@@ -5,8 +5,11 @@ from types import MappingProxyType
 from typing import Final
 
 from broker.client import route
+from broker.client.levels import Level
 from broker.client.paging import items
-from broker.client.results import Credential, CredentialPage, IssuedCredential
+from broker.client.reaching import WITHIN_SECONDS, Reaching, Told, tell_nobody
+from broker.client.report_pages import pages_of_task
+from broker.client.results import Credential, CredentialPage, IssuedCredential, Report
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
 from broker.ids import parse_lease_id
 
@@ -66,9 +69,40 @@ class CredentialCalls:
         ensure_about(credential, renewed.id)
         return renewed
 
-    async def give_back(self, credential: str) -> Credential:
-        """Give a credential back before its time; it dies."""
-        return await self._about(credential, Call("DELETE", route.credential_path(credential)))
+    async def give_back(
+        self, credential: str, *, wait: str = "", within_seconds: float = WITHIN_SECONDS
+    ) -> Credential:
+        """Give a credential back before its time; it dies.
+
+        With ``wait`` it returns once its death has come so far (:meth:`reach`).
+        """
+        level = Level(wait) if wait else None  # before anything is given back
+        ended = await self._about(credential, Call("DELETE", route.credential_path(credential)))
+        if level is not None:
+            await self.reach(credential, level, within_seconds=within_seconds)
+        return ended
+
+    async def reach(
+        self,
+        credential: str,
+        level: str = Level.CONFIRMED,
+        *,
+        within_seconds: float = WITHIN_SECONDS,
+        told: Told = tell_nobody,
+    ) -> Report:
+        """Wait until the death of one credential has come so far; return its receipt.
+
+        As :meth:`TaskCalls.reach`. One that is alive has no receipt.
+
+        Raises:
+            NotReachedError: the time is up, or it dies only of age; it has the report.
+            ValueError: there is no such level.
+        """
+        wanted = Level(level)
+        task = (await self.show(credential)).task
+        read = pages_of_task(self._transport, task, credential=credential)
+        following = Reaching(read, wanted, told=told)
+        return (await following.follow(within_seconds)).require(wanted)
 
     async def all(self, task: str, *, at_most: int | None = None) -> AsyncIterator[Credential]:
         """Yield a task's credentials, page by page: all of them, or so many at most."""

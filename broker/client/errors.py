@@ -102,6 +102,12 @@ class CredentialExpiredError(ClientError):
     remedy = "Look whether the task is still open, then ask for a new credential."
 
 
+class NoTokenError(ClientError):
+    """The credential lives at a target of its own, and no header carries it."""
+
+    remedy = "Use its words: secret()."
+
+
 class KeyNeededError(ClientError):
     """The credential is bound to a key: its token alone, without a proof for the request, is none.
 

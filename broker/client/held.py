@@ -7,6 +7,8 @@
   says that the credential or its task has ended, the token is dead at once.
 * Age is counted from before the request was sent, by whichever of this machine's clocks says more:
   a token is never taken for younger than it is.
+* At a target, a renewal prolongs it in its place; the words that it brings are the current ones,
+  and without any those that were there go on. Where that cannot be, there is another credential.
 * Nothing is renewed after :meth:`HeldCredential.stop`, which the end of the task calls.
 """
 
@@ -16,6 +18,8 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from broker.client import route
 from broker.client.api_errors import (
@@ -32,6 +36,7 @@ from broker.client.errors import (
     ClosedError,
     CredentialExpiredError,
     KeyNeededError,
+    NoTokenError,
 )
 from broker.client.results import IssuedCredential
 from broker.client.tls import Tls
@@ -110,10 +115,13 @@ class HeldCredential:
 
     @property
     def is_renewable(self) -> bool:
-        """Tell whether a younger token may still be had."""
+        """Tell whether a younger token may still be had; or at a target, another credential."""
+        if self.refusal is not None or self._is_stopped:
+            return False
+        if self._current.target:
+            return True
         at_maximum = self._current.expires_at >= self._current.max_expires_at
-        is_refused = self.refusal is not None
-        return self._current.renewable and not (at_maximum or is_refused or self._is_stopped)
+        return self._current.renewable and not at_maximum
 
     def seconds_left(self) -> float:
         """Return how long the current token lives; nothing or less when it has expired."""
@@ -123,11 +131,25 @@ class HeldCredential:
         """Return the current token; waits only when it has expired and is being renewed.
 
         Raises:
+            NoTokenError: it lives at a target: use :meth:`secret`.
             CredentialExpiredError: it has expired, and there will be no other.
             ApiError: the broker says that it is dead, or refused to renew what has expired.
             BrokerUnreachableError: it has expired, and the broker does not answer.
             ClosedError: its task has ended.
         """
+        if self._current.target:
+            raise NoTokenError("this credential is no token: it lives at a target")
+        return (await self._live()).access_token
+
+    async def secret(self) -> dict[str, Secret]:
+        """Return the current words of a credential at a target, as :meth:`token` does a token.
+
+        Ask anew whenever you connect: sessions that it has opened may end when another takes its
+        place. Empty for a token.
+        """
+        return dict((await self._live()).secret)
+
+    async def _live(self) -> IssuedCredential:
         self._ensure_usable()
         if self.seconds_left() <= 0:
             await self._renewed()
@@ -135,8 +157,8 @@ class HeldCredential:
             if self.seconds_left() <= 0:
                 raise self._failure or self.refusal or CredentialExpiredError("it has expired")
         elif self._is_due():
-            _ = self._start()  # nobody waits for it: the token that is there still lives
-        return self._current.access_token
+            _ = self._start()  # nobody waits for it: what is there still lives
+        return self._current
 
     async def headers(self, method: str, url: str) -> dict[str, str]:
         """Return the headers of one request: the current token, and a proof if it is bound.
@@ -253,7 +275,8 @@ class HeldCredential:
         # Only halt() cancels it; whoever waits for it is not cancelled, and looks at what there is.
         with contextlib.suppress(asyncio.CancelledError):
             try:
-                self._install(await self._renew(idempotency_key=self._key), asked)
+                younger = await self._renew(idempotency_key=self._key)
+                self._install(_with_words(self._current, younger), asked)
             except ClientError as failure:
                 self._note(failure)
 
@@ -265,3 +288,10 @@ class HeldCredential:
             self.refusal = failure
         pause_ms = int(self._backoff.next_seconds() * 1000)
         self._next_try_ms = self._clock.monotonic_ms() + pause_ms
+
+
+def _with_words(former: IssuedCredential, younger: IssuedCredential) -> IssuedCredential:
+    """Keep the words of a credential that was prolonged without others."""
+    if younger.secret or younger.id != former.id:
+        return younger
+    return replace(younger, secret=former.secret)

@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 from broker.client import route
 from broker.client.decisions import Decision
 from broker.client.following import DEFAULT_FOLLOWING, Following
+from broker.client.levels import Level
 from broker.client.paging import items
+from broker.client.reaching import WITHIN_SECONDS, Reaching, Told, tell_nobody
+from broker.client.report_pages import pages_of_order
 from broker.client.results import (
     Agent,
     AgentPage,
@@ -182,6 +185,26 @@ class OperatorCalls:
         return await following.settled(
             lambda: self.receipts(revocation), within_seconds, is_whole=is_whole
         )
+
+    async def reach(
+        self,
+        revocation: str,
+        level: str = Level.CONFIRMED,
+        *,
+        within_seconds: float = WITHIN_SECONDS,
+        told: Told = tell_nobody,
+    ) -> Report:
+        """Follow an order until every credential that it covers has come so far; return it all.
+
+        As :meth:`TaskCalls.reach`; that the order stands in the whole ledger is waited for first.
+
+        Raises:
+            NotReachedError: the time is up, or the rest dies only of age; it has the report.
+            ValueError: there is no such level.
+        """
+        wanted = Level(level)
+        following = Reaching(pages_of_order(self._transport, revocation), wanted, told=told)
+        return (await following.follow(within_seconds)).require(wanted)
 
     async def cuts(self) -> CutList:
         """Return the cuts that stand within the caller's tenants."""

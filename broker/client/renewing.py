@@ -1,12 +1,28 @@
-"""The next token of a credential; or, after its certificate has rotated, the next credential.
+"""The next token of a credential; or, where it cannot be renewed, the next credential.
 
-A renewal is by the same key (RFC 9449 §5), which a rotated certificate has not: the credential that
-is bound to the one before cannot be renewed any more, and lives out its time.
+- A renewal is by the same key (RFC 9449 §5), which a rotated certificate has not: the credential
+  that is bound to the one before cannot be renewed any more, and lives out its time.
+- A credential at a target whose kind renews nothing, or that has come to its maximum, is followed
+  by another one, and given back a little later: whoever uses it can go over.
 """
 
-from broker.client.api_errors import BindingRequiredError
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from broker.client.api_errors import BindingRequiredError, CredentialNotRenewableError
 from broker.client.credential_calls import CredentialCalls
+from broker.client.errors import ClientError
 from broker.client.results import IssuedCredential
+
+_LOG: Final = logging.getLogger(__name__)
+
+HAND_OVER_SECONDS: Final = 5.0
+"""How long a credential at a target lives on beside the one that follows it."""
+
+Retire = Callable[[IssuedCredential], None]
+"""Has a credential given back that another one has followed."""
 
 
 class Renewing:
@@ -19,22 +35,36 @@ class Renewing:
         *,
         scopes: tuple[str, ...],
         ttl_seconds: int | None,
+        retire: Retire,
     ) -> None:
         self._credentials = credentials
         self._current = first
         self._scopes = scopes
         self._ttl_seconds = ttl_seconds
+        self._retire = retire
 
     async def __call__(self, *, idempotency_key: str) -> IssuedCredential:
         """Return a younger token: of the same credential if that can be."""
+        former = self._current
+        if former.target and not former.renewable:
+            return await self._followed(former, idempotency_key)
         try:
             self._current = await self._credentials.renew(
-                self._current.id, ttl_seconds=self._ttl_seconds, idempotency_key=idempotency_key
+                former.id, ttl_seconds=self._ttl_seconds, idempotency_key=idempotency_key
             )
         except BindingRequiredError:
-            if not self._current.certificate_thumbprint:
+            if not former.certificate_thumbprint:
                 raise
             self._current = await self._issued(idempotency_key)
+        except CredentialNotRenewableError:
+            if not former.target:
+                raise
+            return await self._followed(former, idempotency_key)
+        return self._current
+
+    async def _followed(self, former: IssuedCredential, idempotency_key: str) -> IssuedCredential:
+        self._current = await self._issued(idempotency_key)
+        self._retire(former)
         return self._current
 
     async def _issued(self, idempotency_key: str) -> IssuedCredential:
@@ -45,3 +75,17 @@ class Renewing:
             ttl_seconds=self._ttl_seconds,
             idempotency_key=idempotency_key,
         )
+
+
+async def give_back_later(
+    credentials: CredentialCalls,
+    former: IssuedCredential,
+    seconds: float,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Give a credential back after a pause; it dies of age or with its task where that fails."""
+    await sleep(min(seconds, former.expires_in))
+    try:
+        await credentials.give_back(former.id)
+    except ClientError as error:
+        _LOG.info("the credential %s was not given back: %s", former.id, type(error).__name__)

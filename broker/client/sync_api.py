@@ -27,6 +27,8 @@ from broker.client.errors import ClosedError, ForkedError
 from broker.client.held import HeldCredential
 from broker.client.loop_thread import LoopThread
 from broker.client.operator_calls import OperatorCalls
+from broker.client.reaching import WITHIN_SECONDS
+from broker.client.renewing import HAND_OVER_SECONDS
 from broker.client.results import IssuedCredential, Report, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
@@ -55,6 +57,7 @@ class SyncTaskCalls(BlockingCalls):
     report = blocking(TaskCalls.report)
     receipts = iterating(TaskCalls.receipts)
     wait = blocking(TaskCalls.wait)
+    reach = blocking(TaskCalls.reach)
 
 
 class SyncCredentialCalls(BlockingCalls):
@@ -66,6 +69,7 @@ class SyncCredentialCalls(BlockingCalls):
     show = blocking(CredentialCalls.show)
     renew = blocking(CredentialCalls.renew)
     give_back = blocking(CredentialCalls.give_back)
+    reach = blocking(CredentialCalls.reach)
 
 
 class SyncOperatorCalls(BlockingCalls):
@@ -81,6 +85,7 @@ class SyncOperatorCalls(BlockingCalls):
     select = blocking(OperatorCalls.select)
     selection = blocking(OperatorCalls.selection)
     selected = blocking(OperatorCalls.selected)
+    reach = blocking(OperatorCalls.reach)
     cuts = blocking(OperatorCalls.cuts)
     agents = blocking(OperatorCalls.agents)
     all_agents = iterating(OperatorCalls.all_agents)
@@ -119,6 +124,10 @@ class SyncHeldCredential:
         """
         return self._thread.run(self._held.tls_context())
 
+    def secret(self) -> dict[str, Secret]:
+        """Return the current words of a credential at a target (:meth:`HeldCredential.secret`)."""
+        return self._thread.run(self._held.secret())
+
     def authorization(self) -> dict[str, str]:
         """Return the header of an unbound credential (:meth:`HeldCredential.authorization`)."""
         return self._thread.run(self._held.authorization())
@@ -146,7 +155,7 @@ class SyncTaskScope:
 
     @property
     def report(self) -> Report | None:
-        """The first page of the receipts, after the end."""
+        """The first page of the receipts, or all that was waited for, after the end."""
         return self._scope.report
 
     @property
@@ -167,10 +176,20 @@ class SyncTaskScope:
         )
 
     def credential(
-        self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
+        self,
+        capability: str,
+        *,
+        scopes: tuple[str, ...],
+        ttl_seconds: int | None = None,
+        hand_over_seconds: float = HAND_OVER_SECONDS,
     ) -> SyncHeldCredential:
-        """Ask for a credential and keep it fresh until the task ends."""
-        work = self._scope.credential(capability, scopes=scopes, ttl_seconds=ttl_seconds)
+        """Ask for a credential and keep it fresh until the task ends (:class:`TaskScope`)."""
+        work = self._scope.credential(
+            capability,
+            scopes=scopes,
+            ttl_seconds=ttl_seconds,
+            hand_over_seconds=hand_over_seconds,
+        )
         return SyncHeldCredential(self._thread.run(work), self._thread)
 
     def __enter__(self) -> Self:
@@ -277,13 +296,19 @@ class SyncBrokerClient:
         """Open a task for the length of a ``with`` block."""
         return SyncTaskScope(self._client.task(**members), self._thread)
 
-    def claim(self, task: str, handle: Secret) -> SyncTaskScope:
+    def claim(
+        self, task: str, handle: Secret, *, wait: str = "", wait_seconds: float = WITHIN_SECONDS
+    ) -> SyncTaskScope:
         """Claim a task by its handle, for the length of a ``with`` block."""
-        return SyncTaskScope(self._client.claim(task, handle), self._thread)
+        scope = self._client.claim(task, handle, wait=wait, wait_seconds=wait_seconds)
+        return SyncTaskScope(scope, self._thread)
 
-    def resume(self, task: str) -> SyncTaskScope:
+    def resume(
+        self, task: str, *, wait: str = "", wait_seconds: float = WITHIN_SECONDS
+    ) -> SyncTaskScope:
         """Work on a task that names this instance already, for the length of a ``with`` block."""
-        return SyncTaskScope(self._client.resume(task), self._thread)
+        scope = self._client.resume(task, wait=wait, wait_seconds=wait_seconds)
+        return SyncTaskScope(scope, self._thread)
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether the broker gives access now, and what it says of itself."""

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 
 from broker.client import route
 from broker.client.following import DEFAULT_FOLLOWING, Following
+from broker.client.levels import Level
 from broker.client.paging import items
+from broker.client.reaching import WITHIN_SECONDS, Reaching, Told, tell_nobody
+from broker.client.report_pages import pages_of_task
 from broker.client.results import Ceiling, OpenedTask, Receipt, Report, Task, TaskPage
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
 from broker.ids import parse_task_id
@@ -88,17 +91,66 @@ class TaskCalls:
         members, path = {"ttl_seconds": ttl_seconds}, route.task_path(task, "extend")
         return await self._about(task, Call("POST", path, json=members, idempotency_key=key))
 
-    async def complete(self, task: str, *, reason: str = "") -> Report:
-        """End a task well; all its credentials die. Returns the report's first page."""
-        return await self._end(task, "complete", reason)
+    async def complete(
+        self,
+        task: str,
+        *,
+        reason: str = "",
+        wait: str = "",
+        within_seconds: float = WITHIN_SECONDS,
+    ) -> Report:
+        """End a task well; all its credentials die. Returns the report's first page.
 
-    async def fail(self, task: str, *, reason: str = "") -> Report:
-        """End a task badly; all its credentials die. Returns the report's first page."""
-        return await self._end(task, "fail", reason)
+        With ``wait`` it returns all of it, once that has come so far (:meth:`reach`).
+        """
+        return await self._end(task, "complete", reason, wait, within_seconds)
 
-    async def cancel(self, task: str, *, reason: str = "") -> Report:
-        """Stop a task of others; all its credentials die. Returns the report's first page."""
-        return await self._end(task, "cancel", reason)
+    async def fail(
+        self,
+        task: str,
+        *,
+        reason: str = "",
+        wait: str = "",
+        within_seconds: float = WITHIN_SECONDS,
+    ) -> Report:
+        """End a task badly; otherwise as :meth:`complete`."""
+        return await self._end(task, "fail", reason, wait, within_seconds)
+
+    async def cancel(
+        self,
+        task: str,
+        *,
+        reason: str = "",
+        wait: str = "",
+        within_seconds: float = WITHIN_SECONDS,
+    ) -> Report:
+        """Stop a task of others; otherwise as :meth:`complete`."""
+        return await self._end(task, "cancel", reason, wait, within_seconds)
+
+    async def reach(
+        self,
+        task: str,
+        level: str = Level.CONFIRMED,
+        *,
+        within_seconds: float = WITHIN_SECONDS,
+        told: Told = tell_nobody,
+    ) -> Report:
+        """Follow the report of a task's end until every credential has come so far; return it all.
+
+        Args:
+            task: the task; everything below it counts.
+            level: ``ledger`` (dead for the broker), ``accepted`` (its target has the order) or
+                ``confirmed`` (its target refuses it). What has expired has come everywhere.
+            within_seconds: how long to wait.
+            told: is told each time how many of how many have come so far.
+
+        Raises:
+            NotReachedError: the time is up, or the rest dies only of age; it has the report.
+            ValueError: there is no such level.
+        """
+        wanted = Level(level)
+        following = Reaching(pages_of_task(self._transport, task), wanted, told=told)
+        return (await following.follow(within_seconds)).require(wanted)
 
     async def report(
         self,
@@ -170,6 +222,12 @@ class TaskCalls:
         ensure_about(task, report.task.id if report.task else "")
         return report
 
-    async def _end(self, task: str, verb: str, reason: str) -> Report:
+    async def _end(
+        self, task: str, verb: str, reason: str, wait: str, within_seconds: float
+    ) -> Report:
+        level = Level(wait) if wait else None  # before anything is ended
         call = Call("POST", route.task_path(task, verb), json=route.body(reason=reason))
-        return await self._report(task, call)
+        first = await self._report(task, call)
+        if level is None:
+            return first
+        return await self.reach(task, level, within_seconds=within_seconds)

@@ -6,6 +6,8 @@
   ending waits, within a bound, until the broker has been told, and then goes on.
 * What the block raised is what the caller sees; that the task could not be ended, or had been ended
   by somebody else, is a note on it. When the block raised nothing, it is the error.
+* With ``wait`` leaving takes until every credential has come so far, ``wait_seconds`` at most; that
+  it has not is :class:`~broker.client.reaching.NotReachedError`. A cancelled block does not wait.
 * When somebody else ends the task, ``was_ended`` is set; with ``cancel_when_lost`` the block is
   cancelled as well and leaves as :class:`~broker.client.errors.TaskLostError`.
 """
@@ -24,7 +26,9 @@ from broker.client.ending import END_SECONDS, Outcome, outcome_of, report_end
 from broker.client.errors import TaskLostError
 from broker.client.heart import Heart
 from broker.client.held import Asked, HeldCredential
-from broker.client.renewing import Renewing
+from broker.client.levels import Level
+from broker.client.reaching import WITHIN_SECONDS, NotReachedError
+from broker.client.renewing import HAND_OVER_SECONDS, Renewing, give_back_later
 from broker.client.results import IssuedCredential, OpenedTask, Report, Task
 from broker.client.task_calls import TaskCalls
 from broker.client.tls import Tls
@@ -42,7 +46,8 @@ class TaskScope:
     """The task as the broker opened it, or gave it to this instance; set on entering."""
 
     report: Report | None = None
-    """The first page of the receipts; set on leaving, if the broker was told of the end."""
+    """The first page of the receipts, or all of them where these are waited for; set on leaving, if
+    the broker was told of the end."""
 
     def __init__(  # noqa: PLR0913  one keyword per choice, each with its default
         self,
@@ -52,6 +57,8 @@ class TaskScope:
         *,
         cancel_when_lost: bool = False,
         end_within_seconds: float = END_SECONDS,
+        wait: str = "",
+        wait_seconds: float = WITHIN_SECONDS,
         clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         key: DpopKey | None = None,
@@ -64,6 +71,8 @@ class TaskScope:
         self._open_task = open_task
         self._cancel_when_lost = cancel_when_lost
         self._end_within_seconds = end_within_seconds
+        self._level = Level(wait) if wait else None
+        self._wait_seconds = wait_seconds
         self._clock = clock or SystemClock()
         self._sleep = sleep
         self._background: list[asyncio.Task[None]] = []
@@ -116,6 +125,8 @@ class TaskScope:
             seen.add_note(f"the task {self.id} could not be ended: {trouble}")
         if cancelled is not None:
             raise cancelled
+        if trouble is None and outcome_of(error) is not Outcome.CANCELLED:
+            await self._reach(error)
 
     def ensure_open(self) -> None:
         """Return as long as nothing has been heard of the task's end.
@@ -139,12 +150,24 @@ class TaskScope:
             raise
 
     async def credential(
-        self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
+        self,
+        capability: str,
+        *,
+        scopes: tuple[str, ...],
+        ttl_seconds: int | None = None,
+        hand_over_seconds: float = HAND_OVER_SECONDS,
     ) -> HeldCredential:
-        """Ask for a credential and keep it fresh in the background until the task ends."""
+        """Ask for a credential and keep it fresh in the background until the task ends.
+
+        One at a target that cannot be renewed is followed by another, beside which it lives on for
+        ``hand_over_seconds``: sessions that it has opened end then.
+        """
         asked = Asked.now(self._clock)
         issued = await self.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds)
-        renew = Renewing(self._credentials, issued, scopes=scopes, ttl_seconds=ttl_seconds)
+        retire = partial(self._retire, hand_over_seconds)
+        renew = Renewing(
+            self._credentials, issued, scopes=scopes, ttl_seconds=ttl_seconds, retire=retire
+        )
         held = HeldCredential(
             issued,
             asked,
@@ -157,6 +180,11 @@ class TaskScope:
         self._held.append(held)
         self._background.append(asyncio.create_task(held.keep_fresh()))
         return held
+
+    def _retire(self, seconds: float, former: IssuedCredential) -> None:
+        giving = give_back_later(self._credentials, former, seconds, self._sleep)
+        going_on = [task for task in self._background if not task.done()]
+        self._background = [*going_on, asyncio.create_task(giving)]
 
     def _lose(self) -> None:
         if self.was_ended.is_set() or self._is_leaving:
@@ -198,6 +226,20 @@ class TaskScope:
         if ended is not None and ended.state != outcome:
             by = ended.closed_by or ended.ended_by
             raise TaskLostError(f"the task {self.id} was {ended.state} before, by {by}")
+
+    async def _reach(self, error: BaseException | None) -> None:
+        """Wait for the death of what the task had; a cancellation ends this wait at once."""
+        if self._level is None:
+            return
+        try:
+            self.report = await self._tasks.reach(
+                self.id, self._level, within_seconds=self._wait_seconds
+            )
+        except NotReachedError as late:
+            self.report = late.report
+            if error is None:
+                raise
+            error.add_note(f"the task {self.id} has ended, and: {late}")
 
     async def _stop_background(self) -> None:
         for task in self._background:

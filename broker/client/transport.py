@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import aiohttp
 import msgspec
@@ -71,6 +71,16 @@ class Call:
     """Whether to prove the agent's key with it, if there is one: the answer is bound to it."""
     is_probe: bool = False
     """Whether any answer, also 503, is what was asked for."""
+    known: str = ""
+    """The tag of an answer that was seen before (RFC 9110 §13.1.2), for one that is held back."""
+    wait_seconds: int = 0
+    """How long the broker may hold its answer back; that much longer it may take."""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What stands behind the path."""
+        waiting = {"wait": str(self.wait_seconds)} if self.wait_seconds else {}
+        return {**self.params, **waiting}
 
     @property
     def is_repeatable(self) -> bool:
@@ -88,6 +98,7 @@ class Answer:
     body: bytes = field(repr=False)
     retry_after: str = ""
     content_type: str = ""
+    tag: str = ""
     has_new_nonce: bool = False
     """Whether it brought a DPoP nonce that was not known before."""
 
@@ -111,6 +122,14 @@ class Answer:
         if self.status < HTTPStatus.BAD_REQUEST or not self.retry_after:
             return False
         return refusal(self.status, self.body).is_temporary
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged(Generic[T]):
+    """What an answer says, and its tag: another tag, another answer."""
+
+    value: T
+    tag: str
 
 
 class Transport:
@@ -158,6 +177,11 @@ class Transport:
         """
         return read_answer(await self.done(call), shape)
 
+    async def tagged(self, call: Call, shape: type[T]) -> Tagged[T]:
+        """Do as :meth:`fetch`, and return the answer's tag as well."""
+        answer = await self.done(call)
+        return Tagged(read_answer(answer, shape), answer.tag)
+
     async def done(self, call: Call) -> Answer:
         """Send a call that must succeed.
 
@@ -182,7 +206,8 @@ class Transport:
             TokenSourceError: the caller's own token could not be had.
         """
         backoff = self._new_backoff()
-        ends_ms = self._clock.monotonic_ms() + self._patience_ms
+        patience_ms = self._patience_ms + call.wait_seconds * 1000
+        ends_ms = self._clock.monotonic_ms() + patience_ms
         for attempt in range(1, MAX_ATTEMPTS + 1):
             delay_seconds = backoff.next_seconds() if attempt < MAX_ATTEMPTS else None
             result = await self._try(call, ends_ms, delay_seconds)
@@ -198,9 +223,9 @@ class Transport:
             return self._clock.monotonic_ms() + seconds * 1000 < ends_ms
 
         try:
-            answer = await self._send_once(call, self._seconds_left(ends_ms))
+            answer = await self._send_once(call, self._seconds_for(call, ends_ms))
             if answer.asks_for_nonce:  # refused before anything was done, so any call; and once
-                answer = await self._send_once(call, self._seconds_left(ends_ms))
+                answer = await self._send_once(call, self._seconds_for(call, ends_ms))
         except (NotSentError, ReplyLostError) as error:
             is_safe = call.is_repeatable or (isinstance(error, NotSentError) and not call.is_probe)
             if delay_seconds is None or not is_safe or not may_wait(delay_seconds):
@@ -214,9 +239,9 @@ class Transport:
     async def _shown(self, call: Call, url: URL) -> dict[str, str]:
         return await self._endpoint.headers(call.method, url, proves_key=call.proves_key)
 
-    def _seconds_left(self, ends_ms: int) -> float:
+    def _seconds_for(self, call: Call, ends_ms: int) -> float:
         left_seconds = (ends_ms - self._clock.monotonic_ms()) / 1000
-        return max(0.001, min(self._timeout_seconds, left_seconds))
+        return max(0.001, min(self._timeout_seconds + call.wait_seconds, left_seconds))
 
     async def _send_once(self, call: Call, seconds: float) -> Answer:
         self._endpoint.require_home()
@@ -224,12 +249,14 @@ class Transport:
         headers = {} if call.is_public else await self._shown(call, url)
         if call.idempotency_key:
             headers[IDEMPOTENCY_KEY] = call.idempotency_key
+        if call.known:
+            headers["If-None-Match"] = call.known
         context = await self._endpoint.tls_context()
         try:
             async with self._endpoint.session.request(
                 call.method,
                 url,
-                params=call.params,
+                params=call.query,
                 json=call.json,
                 data=call.form,
                 headers=headers,
@@ -240,7 +267,8 @@ class Transport:
                 body = await read_bounded(answer)
                 retry_after = answer.headers.get("Retry-After", "")
                 is_news = self._endpoint.heed(url, answer.headers)
-                return Answer(answer.status, body, retry_after, answer.content_type, is_news)
+                tag = answer.headers.get("ETag", "")
+                return Answer(answer.status, body, retry_after, answer.content_type, tag, is_news)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unreachable(error, shows=self._endpoint.shows_certificate) from error
 

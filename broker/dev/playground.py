@@ -27,6 +27,8 @@ class Playground:
     resource: str
     audience: str
     state: Path
+    config: Path
+    """The broker's own configuration, for the commands that read one."""
 
 
 async def stay_up(
@@ -52,6 +54,7 @@ def _described(setup: Setup) -> Playground:
         resource=setup.resource,
         audience=AUDIENCE,
         state=setup.state,
+        config=setup.config[0],
     )
 
 

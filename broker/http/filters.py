@@ -10,6 +10,7 @@ from broker import text
 from broker.errors import InvalidRequestError
 from broker.governance.records import Status
 from broker.http import parse
+from broker.ids import parse_lease_id
 from broker.model.lease import LeaseState
 from broker.model.receipt import ReceiptFilter, ReceiptState
 from broker.model.requests import (
@@ -37,7 +38,7 @@ REVOCATIONS: Final = (
 )  # fmt: skip
 """The filters of the list of orders."""
 
-RECEIPTS: Final = ("state", "capability", "kind")
+RECEIPTS: Final = ("state", "capability", "kind", "credential")
 """The filters of reports."""
 
 _TRUTH: Final[Mapping[str, bool]] = {"true": True, "false": False}
@@ -119,6 +120,7 @@ def receipts(found: Mapping[str, str]) -> ReceiptFilter:
         state=_word(found, "state", ReceiptState),
         capability=_name(found, "capability"),
         kind=_name(found, "kind"),
+        credential=_lease(found, "credential"),
     )
 
 
@@ -129,6 +131,10 @@ def of(found: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
 
 def _name(found: Mapping[str, str], field: str) -> str:
     return text.parse_name(found[field], field=field) if field in found else ""
+
+
+def _lease(found: Mapping[str, str], field: str) -> str:
+    return parse_lease_id(found[field], field=field) if field in found else ""
 
 
 def _glob(found: Mapping[str, str], field: str) -> str:

@@ -50,11 +50,13 @@ class ReceiptFilter:
     state: str = ""
     capability: str = ""
     kind: str = ""
+    credential: str = ""
 
     def lets_through(self, receipt: Receipt) -> bool:
         """Tell whether a receipt is wanted."""
         return (
             self.state in ("", receipt.state)
+            and self.credential in ("", receipt.lease)
             and (not receipt.capability or self.capability in ("", receipt.capability))
             and (not receipt.kind or self.kind in ("", receipt.kind))
         )

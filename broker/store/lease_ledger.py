@@ -278,11 +278,12 @@ class LeaseLedger:
         last = start + limit - 1 if limit else -1
         return [LeaseId(name) for name in await self._link.read("ZRANGE", key, start, last)]
 
-    async def page(self, task: TaskId, after: int, limit: int) -> tuple[list[LeaseId], int]:
-        """Page through a task's leases, whatever their state.
+    async def page(
+        self, task: TaskId, after: Entry[LeaseId] | None, limit: int
+    ) -> list[Entry[LeaseId]]:
+        """Return the next of a task's leases, whatever their state, by when they were issued.
 
-        Return some and how many have been seen then: 0 when these were the last.
+        None are left where it returns fewer than ``limit``.
         """
         key = self._keys.of(task).leases(task)
-        found = await self._link.read("ZRANGE", key, after, after + limit - 1)
-        return [LeaseId(name) for name in found], after + limit if len(found) == limit else 0
+        return await read_on(self._link, key, LeaseId, after, limit)

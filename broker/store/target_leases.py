@@ -11,6 +11,7 @@ from broker.model.lease import LeaseSpec, LeaseState
 from broker.store.death_ledger import DeathLedger, Dying
 from broker.store.in_order import Entry, read_on
 from broker.store.keyspace import Keyspace
+from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
 
 _PAGE: Final = 200
@@ -23,6 +24,7 @@ class Standing:
     spec: LeaseSpec
     is_active: bool
     is_dead: bool
+    expires_at_ms: int
 
     def is_at(self, locator: str, identity: str) -> bool:
         """Tell whether its credential is the one of this name, at this very target."""
@@ -37,11 +39,20 @@ class TargetLeases:
         self._link = link
         self._keys = keys
         self._deaths = deaths
+        self._clock = LedgerClock(link, keys)
 
     @property
     def buckets(self) -> int:
         """How many parts the ledger has."""
         return len(self._keys.buckets)
+
+    async def now_ms(self) -> int:
+        """Return the latest time of any part of the ledger.
+
+        Raises:
+            StoreUnavailableError: a server does not answer.
+        """
+        return max(await self._clock.servers())
 
     async def active(self, bucket: int, target: str) -> AsyncIterator[LeaseSpec]:
         """Go through what is active at a target by its name here, in one bucket.
@@ -90,7 +101,8 @@ class TargetLeases:
 
 def _standing(found: Dying) -> Standing:
     is_dead = found.death is not None and found.death.is_settled
-    return Standing(found.spec, found.state is LeaseState.ACTIVE, is_dead)
+    is_active = found.state is LeaseState.ACTIVE
+    return Standing(found.spec, is_active, is_dead, found.expires_at_ms)
 
 
 def _lease_of(member: str) -> LeaseId | None:

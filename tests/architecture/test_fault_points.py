@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 import broker
 from broker.faultpoints import NAMES, POINTS, FaultPoints
+from broker.http.contract.document import OPERATIONS
 from tests.chaos.cases import CASES
 from tests.chaos.target_cases import POINTS as AT_TARGETS
 
@@ -26,8 +28,38 @@ def test_every_point_has_a_scenario_that_dies_there() -> None:
     assert {case.point for case in CASES} | AT_TARGETS == NAMES
 
 
-def test_every_verb_has_points() -> None:
-    """Each step after which a broker may die has a name."""
+VERBS: Final = {
+    "openTask": "open",
+    "claimTask": "claim",
+    "beatTask": "heartbeat",
+    "extendTask": "extend",
+    "completeTask": "close",
+    "failTask": "close",
+    "cancelTask": "close",
+    "issueCredential": "issue",
+    "giveCredentialBack": "give-back",
+    "renewCredential": "renew",
+    "revoke": "revoke",
+}
+"""Which verb each route runs that changes what is alive, or who may do what."""
+
+CHANGES_NOBODY_S_ACCESS: Final = {
+    "select": "a set is looked for and remembered for a while; nothing lives or dies by it",
+    "introspect": "it only asks; that evidence is used up by it has the points of issuing",
+    "acknowledgeFeed": "a position that only grows, told again by whoever listens",
+}
+"""Routes of which a death leaves nothing to mend, and why."""
+
+BESIDE: Final = {"mint", "kill", "prolong", "ban", "refuse", "reap", "ship"}
+"""What no route is the only way to: targets, refusals, due work, the feed."""
+
+
+def test_every_route_that_changes_access_has_a_verb_with_points() -> None:
+    """A new route is refused here until somebody has said where its broker may die."""
+    changing = {each.name for each in OPERATIONS if each.method not in {"GET", "HEAD"}}
+
+    assert changing == VERBS.keys() | CHANGES_NOBODY_S_ACCESS.keys()
+    assert set(VERBS.values()) | BESIDE == POINTS.keys()
     assert all(steps for steps in POINTS.values())
     assert len(NAMES) == sum(len(steps) for steps in POINTS.values())
 

@@ -91,6 +91,14 @@ async def test_what_somebody_dropped_is_missing(yard: Yard) -> None:
     assert one.sighting is Sighting.ABSENT
 
 
+async def test_what_dies_of_age_is_not_missing(yard: Yard) -> None:
+    """Whoever ends its lease may be slow, or not be there at all."""
+    spec = await yard.minted(await yard.open(), ttl_ms=3_000)
+    yard.toy.drop(spec.locator)
+
+    assert await yard.found() == {}
+
+
 async def test_a_reservation_is_never_missing(yard: Yard) -> None:
     """Nobody said that it exists."""
     await yard.reserve(await yard.open())

@@ -49,6 +49,7 @@ async def open_target_world(
     folder: Path,
     target: Mapping[str, Any],
     capability: Mapping[str, Any],
+    **settings: object,
 ) -> AsyncIterator[TargetWorld]:
     """Publish, start one broker that has the target, stop it at the end."""
     template = Template(folder / "template", signer)
@@ -66,7 +67,7 @@ async def open_target_world(
         try:
             await world.prepare()
             await world.publish(wait=False)
-            await world.start(targets=targets)
+            await world.start(targets=targets, **settings)
             yield world
         finally:
             await world.stop()

@@ -54,17 +54,17 @@ class Yard(LedgerKit):
         if meanwhile is not None:
             await meanwhile()
 
-    async def reserve(self, task: TaskSpec, name: str = NAME) -> LeaseSpec:
+    async def reserve(self, task: TaskSpec, name: str = NAME, **changes: Any) -> LeaseSpec:
         """Reserve a lease."""
-        new = self.new_lease(task, state=LeaseState.RESERVED, minting_ms=MINUTE)
+        new = self.new_lease(task, state=LeaseState.RESERVED, minting_ms=MINUTE, **changes)
         at = TargetRef(name, self.toy.identity)
         spec = replace(new.spec, locator=f"toy_{new.spec.id}", target=at)
         await self.leases.grant(replace(new, spec=spec))
         return spec
 
-    async def minted(self, task: TaskSpec, name: str = NAME) -> LeaseSpec:
+    async def minted(self, task: TaskSpec, name: str = NAME, **changes: Any) -> LeaseSpec:
         """Mint one, as a broker does."""
-        spec = await self.reserve(task, name)
+        spec = await self.reserve(task, name, **changes)
         self.toy.plant(spec.locator, EPOCH, spec.id)
         await self.leases.activate(spec, 0)
         return spec

@@ -57,6 +57,12 @@ class WebIssuer:
         self.thumbprints.append(hashlib.sha1(der, usedforsecurity=False).hexdigest())
         self._keys.append({**jwk, "x5c": [base64.b64encode(der).decode()]})
 
+    def publish_alone(self, jwk: dict[str, object]) -> None:
+        """Serve this key and no other: radosgw believes none if one has no thumbprint."""
+        self._keys.clear()
+        self.thumbprints.clear()
+        self.publish(jwk)
+
     def token(self, signer: Signer | None = None, **claims: object) -> str:
         """Sign a token for AWS, right unless told otherwise."""
         now_s = SystemClock().now_ms() // 1000

@@ -50,6 +50,7 @@ def up(
 ) -> dict[str, Any]:
     """The exports of the playground, set."""
     monkeypatch.setenv("BROKER_URL", playground[1]["broker"])
+    monkeypatch.setenv("BROKER_CONFIG", playground[1]["config"])
     monkeypatch.setenv("BROKER_DEV_STATE", playground[1]["state"])
     monkeypatch.setenv("BROKER_TOKEN_FILE", str(tmp_path / "token"))
     return playground[1]
@@ -100,6 +101,19 @@ def test_a_foreign_task_looks_like_an_absent_one(
 
     assert code == exits.REFUSED
     assert "404 not-found" in capsys.readouterr().err
+
+
+def test_commands_that_read_a_configuration_find_the_broker_s_own(
+    up: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the exports set, none of them needs an option."""
+    for words in (["config", "check"], ["keys", "list"], ["revisions", "list"], ["doctor"]):
+        assert main([*words, "--json"]) == exits.OK, words
+    assert main(["apply", "--dry-run"]) == exits.OK
+
+    told = capsys.readouterr().out
+    assert "nothing to publish" in told
+    assert Path(up["config"]).is_file()
 
 
 def test_a_token_file_is_private(up: dict[str, Any], tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def exports(up: dict[str, Any]) -> dict[str, str]:
         **kept,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "BROKER_URL": up["broker"],
+        "BROKER_CONFIG": up["config"],
         "BROKER_DEV_STATE": up["state"],
         "ORDERS_URL": f"{up['resource']}/orders",
     }

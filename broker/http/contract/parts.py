@@ -87,6 +87,7 @@ RECEIPTS: Final = {
     "state": RECEIPT_STATE,
     "capability": NAME,
     "kind": described(NAME, "The kind of credential: `jwt`."),
+    "credential": LEASE_ID,
 }
 """What a report is narrowed to; `counts` is of what is shown."""
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -78,11 +79,30 @@ def test_without_a_broker_nothing_is_offered_and_nothing_said(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.fixture
+def with_command(tmp_path: Path) -> dict[str, str]:
+    """Return an environment in which the command is found, and nobody's own settings are."""
+    command = tmp_path / "broker"
+    command.write_text(f'#!/bin/sh\nexec {json.dumps(sys.executable)} -m broker "$@"')
+    command.chmod(0o700)
+    own = {"HOME": str(tmp_path), "ZDOTDIR": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    return {**os.environ, **own, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TERM": "dumb"}
+
+
+def run(shell: str, program: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program in a shell."""
+    return subprocess.run(  # noqa: S603 - a program of ours
+        [shutil.which(shell) or shell, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the script is for bash")
-def test_the_script_completes_in_bash(tmp_path: Path) -> None:
+def test_the_script_completes_in_bash(with_command: dict[str, str]) -> None:
     """As it is printed, in the shell itself."""
-    (tmp_path / "broker").write_text(f'#!/bin/sh\nexec {json.dumps(sys.executable)} -m broker "$@"')
-    (tmp_path / "broker").chmod(0o700)
     program = """
         eval "$(broker completion bash)"
         complete -p broker >&2
@@ -91,13 +111,59 @@ def test_the_script_completes_in_bash(tmp_path: Path) -> None:
         printf '%s\\n' "${COMPREPLY[@]}"
     """
 
-    done = subprocess.run(  # noqa: S603 - the program above
-        [shutil.which("bash") or "bash", "-c", program],
-        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("bash", program, with_command)
 
     assert done.stdout == "credential\n", done.stderr
     assert "_broker_completion broker" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="the script is for fish")
+def test_the_script_completes_in_fish(with_command: dict[str, str]) -> None:
+    """Commands, options and choices, with what they mean."""
+    program = """
+        broker completion fish | source
+        for line in "broker cred" "broker revoke --older" "broker report --wait con"
+            complete -C $line
+        end
+    """
+
+    done = run("fish", program, with_command)
+
+    offered = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [word for word, *_ in offered] == ["credential", "--older-than", "confirmed"], done
+    assert offered[0][1] == "Look at a task's credentials."
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="the script is for zsh")
+def test_the_script_completes_in_zsh(with_command: dict[str, str], tmp_path: Path) -> None:
+    """Which completes only for somebody who presses TAB in a terminal."""
+    load = (
+        f"autoload -Uz compinit && compinit -u -d {tmp_path}/dump && "
+        'eval "$(broker completion zsh)" && echo it"is"ready\n'
+    )
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(  # noqa: S603 - the shell
+        [shutil.which("zsh") or "zsh", "-f", "-i"],
+        env=with_command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as shell:
+        os.close(theirs)
+        try:
+            os.write(ours, load.encode())
+            read_until(ours, "itisready")
+            os.write(ours, b"broker cred\t")
+            assert "ential" in read_until(ours, "ential")
+        finally:
+            shell.kill()
+            os.close(ours)
+
+
+def read_until(terminal: int, word: str) -> str:
+    """Read what a terminal shows until a word is there, or the shell has ended."""
+    seen = ""
+    while word not in seen:
+        seen += os.read(terminal, 4096).decode(errors="replace")
+    return seen
