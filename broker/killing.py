@@ -161,17 +161,17 @@ class Killer:
         if found.ended_by == "expired" and traits.self_expiry is SelfExpiry.FULL:
             return _Achieved(DeathState.EXPIRED, is_tried=False)
         tries = found.death.tries if found.death is not None else 0
-        pause_ms = min(_FIRST_MS * 2 ** min(tries, 10), _MOST_MS)
+        pause = pause_ms(tries)
         try:
             order = await self._order(target, found)
         except BackendError as error:
             is_tried = error.trouble is not Trouble.BUSY
-            return _Achieved(DeathState.PENDING, error.trouble.value, pause_ms, is_tried)
+            return _Achieved(DeathState.PENDING, error.trouble.value, pause, is_tried)
         self._faults.reach("kill.done")
         if order.death is Death.ACCEPTED:
             # Come back soon; where only age can tell more, when it has.
             at_ms = 0 if order.can_tell else found.expires_at_ms + _SLACK_MS
-            return _Achieved(DeathState.ACCEPTED, again_in_ms=pause_ms, again_at_ms=at_ms)
+            return _Achieved(DeathState.ACCEPTED, again_in_ms=pause, again_at_ms=at_ms)
         sure_at_ms = _sure_at_ms(found, target, order.death)
         if sure_at_ms > max(found.ended_at_ms, now_ms):  # only instants of the ledger are compared
             return _Achieved(DeathState.ACCEPTED, again_at_ms=sure_at_ms)
@@ -182,6 +182,11 @@ class Killer:
         if lists is None:
             return Refusal(await target.kill(place_of(found.spec)), can_tell=True)
         return await self._bans.kill(target, lists, found)
+
+
+def pause_ms(tries: int) -> int:
+    """Return the pause after so many tries: twice as long each time, and never above 30 s."""
+    return min(_FIRST_MS << min(tries, 10), _MOST_MS)
 
 
 def _alarm(found: Dying, achieved: _Achieved, target: str, late_ms: int) -> None:
