@@ -157,7 +157,7 @@ def test_a_role_that_is_not_there_is_refused(lab: AwsLab) -> None:
 
 def test_a_role_that_does_not_trust_us_is_refused(lab: AwsLab) -> None:
     """On every peer."""
-    trust = lab.stage.trusting(lab.peer.principal + "-not")
+    trust = lab.stage.trusting(principal=lab.peer.principal + "-not")
     role = lab.stage.arn(lab.stage.role(trust=trust))
     error = refusal(lab, lab.wish(next(_NUMBERS), template=lab.template(role_arn=role)))
 
@@ -214,7 +214,7 @@ def tagging(lab: AwsLab) -> str:
 def test_a_role_in_between_takes_the_others(lab: AwsLab) -> None:
     """Only it is trusted by the capability's role."""
     between = lab.stage.role({"Effect": "Allow", "Action": "sts:*", "Resource": "*"})
-    trust = lab.stage.trusting(lab.stage.arn(between))
+    trust = lab.stage.trusting(principal=lab.stage.arn(between))
     role = lab.stage.arn(lab.stage.role(lab.on("s3:GetObject"), trust=trust))
     template = lab.template(role_arn=role)
     via = ViaRole(role_arn=lab.stage.arn(between))
