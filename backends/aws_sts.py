@@ -72,6 +72,11 @@ class AwsStsKind:
             return traits
         return replace(traits, longest_ttl_ms=template.max_session_seconds * 1000)
 
+    def algorithms(self, options: msgspec.Struct) -> frozenset[str]:
+        """Name what AWS believes of a web identity: of our algorithms, one."""
+        is_by_token = _options(options).web_identity is not None
+        return frozenset({"ES256"}) if is_by_token else frozenset()
+
     def open(self, options: msgspec.Struct, surroundings: Surroundings) -> "AwsSts":
         """Make the backend of an account. Connects to nothing."""
         read = _options(options)

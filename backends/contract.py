@@ -12,16 +12,12 @@ The life of a credential::
 
 - **The place is known first.** ``locate`` names the credential before it exists; whatever it leaves
   at the target without a mint dies by itself within :data:`UNMINTED_MS`.
-- **Called twice**: ``locate`` names the same place; ``mint`` of what exists raises, and leaves it
-  as it is; ``renew`` to the same instant prolongs no further; ``revoke`` of what is gone says that
-  it is gone.
 - **Cancelled, or out of time**: the broker stops waiting, the call may go on. So a mint or renewal
-  asks ``deadline.require()`` before each step that makes or prolongs something, and does nothing
-  after it.
+  asks ``deadline.require()`` before each step that makes or prolongs something.
 - **Gone stays gone**: ``renew`` brings nothing back, however it races with ``revoke``.
 - **Outcome unknown**: any error of ``mint`` but :class:`~backends.errors.NotMintedError` means that
   the credential may exist. The broker treats it as minted and has it revoked, so ``revoke`` must
-  also end a mint of that place that is still under way at the target.
+  also end a mint of that place that is still under way at the target. Each method says it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -204,6 +200,8 @@ class Backend(Protocol):
     def locate(self, wish: Wish, deadline: Deadline) -> Place:
         """Name the credential that a mint would make, and the target.
 
+        Twice: the same. Cancelled, or outcome unknown: what it left behind dies by itself.
+
         Raises:
             BackendError: the target is not to be had; there is nothing to revoke.
         """
@@ -211,6 +209,8 @@ class Backend(Protocol):
 
     def mint(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
         """Make the credential at its place, to die at an instant (ms since the epoch) or before.
+
+        Twice: refused, and the one that is there stays. Cancelled, or outcome unknown: revoked.
 
         Raises:
             NotMintedError: for certain there is none at that place, and none will come.
@@ -221,10 +221,9 @@ class Backend(Protocol):
     def renew(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:
         """Prolong it in its place, to die at an instant or before. Only if ``renewable``.
 
-        The broker's ledger covers that instant already, and has one renewal of a place under way
-        at a time. Words that are returned take the place of what was delivered, which is refused
-        from then on; without words what was delivered goes on. A repeat, whose answer may have been
-        lost, names the same instant again.
+        The ledger covers that instant already, and has one renewal of a place under way at a time.
+        Words that are returned take the place of what was delivered, which is refused from then on;
+        without words that goes on. Twice: as once. Outcome unknown: asked for that instant again.
 
         Raises:
             NotMintedError: for certain it was not prolonged, and will not be.
@@ -236,6 +235,8 @@ class Backend(Protocol):
     def revoke(self, place: Place, deadline: Deadline) -> Death:
         """Kill it, and whatever it has opened, and a mint of it that is under way.
 
+        Twice: ABSENT. Cancelled, or outcome unknown: asked again, until it says that it is gone.
+
         Raises:
             OtherTargetError: this is another target: nothing is known.
             BackendError: it may be alive.
@@ -243,7 +244,7 @@ class Backend(Protocol):
         ...
 
     def look_up(self, place: Place, deadline: Deadline) -> Sighting:
-        """Say what is there, changing nothing.
+        """Say what is there, changing nothing. Outcome unknown: nobody knows.
 
         Raises:
             OtherTargetError: this is another target.
@@ -252,7 +253,7 @@ class Backend(Protocol):
         ...
 
     def probe(self, place: Place, deadline: Deadline) -> bool:
-        """Find out by trying whether the target refuses the credential. Only if ``can_probe``.
+        """Try whether it is refused; only if ``can_probe``. Unknown: it is not called confirmed.
 
         Raises:
             BackendError: nobody knows.
@@ -260,7 +261,7 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything; calls under way may fail."""
+        """Let go of everything; calls under way may fail. Twice: as once."""
         ...
 
 

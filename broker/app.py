@@ -91,7 +91,7 @@ class Broker:
         self._restoration = Restoration(self.ledger)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
-        self._counting = Counting(link, self.ledger.keys)
+        self._counting = Counting(link, self.ledger.keys, self._targets)
         self._feed_log = self._build_feed_log()
         self._shipper = self._build_shipper()
         self._hub = self._build_hub()

@@ -31,6 +31,7 @@ from broker.store.ledger import Ledger
 from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.store.server_guard import inspect, programs
+from broker.targets.logins import REMEDY, unbelieved
 from broker.targets.settings import load_targets
 
 ROOM_BYTES: Final = 256 * 1024 * 1024
@@ -185,7 +186,11 @@ class Doctor:
             remedy = "bring its file to keys.directory"
             what = f"{active[0]} is active and not here"
             return [*lines, Line("keys", "fail", what, remedy, place)]
-        return [*lines, Line("keys", "ok", states, where=place)]
+        lines.append(Line("keys", "ok", states, where=place))
+        for name in unbelieved(self._settings, active[0]):
+            what = f"{name} does not believe the key that signs: no login there"
+            lines.append(Line("targets", "fail", what, REMEDY, str(self._settings.targets)))
+        return lines
 
     async def _targets(self) -> list[Line]:
         """Show what the last comparisons came to; the targets themselves are not asked."""

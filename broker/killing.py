@@ -161,15 +161,15 @@ class Killer:
         if found.ended_by == "expired" and traits.self_expiry is SelfExpiry.FULL:
             return _Achieved(DeathState.EXPIRED, is_tried=False)
         tries = found.death.tries if found.death is not None else 0
-        pause_ms = min(_FIRST_MS * 2 ** min(tries, 10), _MOST_MS)
+        pause = pause_ms(tries)
         try:
             death = await self._order(target, found)
         except BackendError as error:
             is_tried = error.trouble is not Trouble.BUSY
-            return _Achieved(DeathState.PENDING, error.trouble.value, pause_ms, is_tried)
+            return _Achieved(DeathState.PENDING, error.trouble.value, pause, is_tried)
         self._faults.reach("kill.done")
         if death is Death.ACCEPTED:
-            return _accepted(found, target, pause_ms)
+            return _accepted(found, target, pause)
         sure_at_ms = _sure_at_ms(found, target, death)
         if sure_at_ms > max(found.ended_at_ms, now_ms):  # only instants of the ledger are compared
             return _Achieved(DeathState.ACCEPTED, again_at_ms=sure_at_ms)
@@ -188,6 +188,11 @@ def _accepted(found: Dying, target: Target, pause_ms: int) -> _Achieved:
     if lists is None or lists.is_probed(place_of(found.spec)):
         return _Achieved(DeathState.ACCEPTED, again_in_ms=pause_ms)
     return _Achieved(DeathState.ACCEPTED, again_at_ms=found.expires_at_ms + _SLACK_MS)
+
+
+def pause_ms(tries: int) -> int:
+    """Return the pause after so many tries: twice as long each time, and never above 30 s."""
+    return min(_FIRST_MS << min(tries, 10), _MOST_MS)
 
 
 def _alarm(found: Dying, achieved: _Achieved, target: str, late_ms: int) -> None:

@@ -108,6 +108,7 @@ def _at_target(lease: Lease, told: Cause | None) -> Receipt | None:
         made,
         target=lease.spec.target.name if lease.spec.target else "",
         attempts=death.tries,
+        tried_ms=death.tried_at_ms,
         next_attempt_ms=death.next_at_ms,
         settled_at_ms=death.settled_at_ms,
     )

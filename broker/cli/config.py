@@ -12,6 +12,7 @@ from broker.governance.bundle import Bundle
 from broker.settings.load import Loaded, Reading
 from broker.settings.settings import BundleFiles, Settings
 from broker.targets.capabilities import check_targets
+from broker.targets.logins import login_warnings
 
 
 @click.group(short_help="Look at the configuration.")
@@ -27,7 +28,7 @@ def check(config: Path, *, as_json: bool) -> None:
 
     All faults are printed, each with its file, line, key and remedy. Nothing is published, and no
     server is needed. What is allowed and worth a second look is printed as a warning: an issuer
-    whose tokens do not tell two running copies apart.
+    whose tokens do not tell two running copies apart, a target that believes no signing key here.
     """
     file = settings_file(config)
     bundle, warnings = _check(file)
@@ -58,7 +59,8 @@ def _check(file: Path) -> tuple[Bundle, list[LocatedFault]]:
     reading.finish()
     if bundle is None:
         raise ConfigurationError(f"{file}: nothing could be read")
-    return bundle, [] if trusted is None else _warnings(trusted)
+    warnings = [] if trusted is None else _warnings(trusted)
+    return bundle, [*warnings, *(login_warnings(settings.value) if settings else ())]
 
 
 def _warnings(trusted: Loaded[AttestationSettings]) -> list[LocatedFault]:

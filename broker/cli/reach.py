@@ -1,5 +1,6 @@
 """Waiting on the command line until credentials are as dead as is asked; and its exit codes."""
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -83,12 +84,16 @@ def ask_and_wait(
     name: str,
     waiting: Waiting,
 ) -> Report:
-    """Have something end, and wait for its death; tell how far it is, also when interrupted."""
+    """Have something end, and wait for its death; who interrupts that is told that it has ended."""
     level = waiting.level or Level.LEDGER
 
     async def ask(broker: BrokerClient) -> Report:
         await order(broker)
-        with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
-            return await reached(reach(broker), name, level, waiting.seconds, teller)
+        try:
+            with telling(sys.stderr, as_json=desk.screen.is_json) as teller:
+                return await reached(reach(broker), name, level, waiting.seconds, teller)
+        except asyncio.CancelledError:  # Ctrl-C
+            click.echo(f"{name} has ended; the same command follows it further.", err=True)
+            raise
 
     return desk.ask(ask)

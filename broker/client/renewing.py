@@ -2,8 +2,9 @@
 
 - A renewal is by the same key (RFC 9449 §5), which a rotated certificate has not: the credential
   that is bound to the one before cannot be renewed any more, and lives out its time.
-- A credential at a target whose kind renews nothing, or that has come to its maximum, is followed
-  by another one, and given back a little later: whoever uses it can go over.
+- A credential at a target whose kind renews nothing, that has come to its maximum, or that its
+  target does not prolong however often it is asked, is followed by another one, and given back a
+  little later: whoever uses it can go over.
 """
 
 import asyncio
@@ -11,7 +12,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from broker.client.api_errors import BindingRequiredError, CredentialNotRenewableError
+from broker.client.api_errors import (
+    ApiError,
+    BindingRequiredError,
+    CredentialNotRenewableError,
+    IssuanceFailedError,
+)
 from broker.client.credential_calls import CredentialCalls
 from broker.client.errors import ClientError
 from broker.client.results import IssuedCredential
@@ -20,6 +26,9 @@ _LOG: Final = logging.getLogger(__name__)
 
 HAND_OVER_SECONDS: Final = 5.0
 """How long a credential at a target lives on beside the one that follows it."""
+
+_TRIES: Final = 3
+"""How often a target is asked to renew before it is asked for another credential."""
 
 Retire = Callable[[IssuedCredential], None]
 """Has a credential given back that another one has followed."""
@@ -42,6 +51,7 @@ class Renewing:
         self._scopes = scopes
         self._ttl_seconds = ttl_seconds
         self._retire = retire
+        self._failures = 0
 
     async def __call__(self, *, idempotency_key: str) -> IssuedCredential:
         """Return a younger token: of the same credential if that can be."""
@@ -56,14 +66,21 @@ class Renewing:
             if not former.certificate_thumbprint:
                 raise
             self._current = await self._issued(idempotency_key)
-        except CredentialNotRenewableError:
-            if not former.target:
+        except (CredentialNotRenewableError, IssuanceFailedError) as refusal:
+            if not former.target or self._may_be_renewed_yet(refusal):
                 raise
             return await self._followed(former, idempotency_key)
+        self._failures = 0
         return self._current
+
+    def _may_be_renewed_yet(self, refusal: ApiError) -> bool:
+        """Tell whether it is worth asking its target again, rather than for another credential."""
+        self._failures += 1
+        return isinstance(refusal, IssuanceFailedError) and self._failures < _TRIES
 
     async def _followed(self, former: IssuedCredential, idempotency_key: str) -> IssuedCredential:
         self._current = await self._issued(idempotency_key)
+        self._failures = 0
         self._retire(former)
         return self._current
 

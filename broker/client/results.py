@@ -132,6 +132,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     target: str = ""
     """The target of a credential that has one; then also how its killing there goes."""
     attempts: int = 0
+    tried_at: datetime | None = None
     next_attempt_at: datetime | None = None
     settled_at: datetime | None = None
 

@@ -27,6 +27,7 @@ def _at_target(value: Receipt) -> Json:
     return {
         "target": value.target,
         "attempts": value.attempts,
+        "tried_at": _instant(value.tried_ms),
         "next_attempt_at": _instant(value.next_attempt_ms),
         "settled_at": _instant(value.settled_at_ms),
     }

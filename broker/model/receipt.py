@@ -35,6 +35,8 @@ class Receipt:
     target: str = ""
     """Where it lives, if it is no token of ours; then also:"""
     attempts: int = 0
+    tried_ms: int = 0
+    """When it was last asked for; 0: never."""
     next_attempt_ms: int = 0
     settled_at_ms: int = 0
 

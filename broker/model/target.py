@@ -43,7 +43,7 @@ class TargetDeath:
     """Where the killing of an ended credential stands.
 
     ``why`` is a word of :class:`backends.errors.Trouble`, or empty. Instants are the ledger's, in
-    milliseconds; 0 stands for none. ``overdue_at_ms`` is when it should have been settled.
+    milliseconds; 0 stands for none.
     """
 
     state: DeathState

@@ -7,6 +7,7 @@ at the deadline; a call that has not begun by then never begins.
 import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -36,6 +37,7 @@ class Lane:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._under_way = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
     def under_way(self) -> int:
@@ -46,6 +48,31 @@ class Lane:
     def is_full(self) -> bool:
         """Whether no more calls are taken."""
         return self._under_way >= self._most
+
+    async def room(self, seconds: float) -> None:
+        """Wait until a call would be taken, first come first served.
+
+        Raises:
+            NotMintedError: there was no room in that time.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while self.is_full:
+                    await self._turn()
+        except TimeoutError:
+            raise NotMintedError(Trouble.BUSY, "too many calls are under way") from None
+
+    async def _turn(self) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            else:
+                self._wake()  # it was this one's turn, and it has gone
+            raise
 
     async def run(self, call: Callable[[], T], deadline: Deadline) -> T:
         """Run a call in a thread, and wait for it until the deadline.
@@ -74,6 +101,14 @@ class Lane:
 
     def _done(self) -> None:
         self._under_way -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
 
     def _start_thread(self) -> None:
         if len(self._threads) < min(self._under_way, self._most_threads):

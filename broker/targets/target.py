@@ -150,9 +150,16 @@ class Target:
     async def kill(self, place: Place) -> Death:
         """Try to kill; where the order is only accepted, find out whether it is refused already.
 
+        It waits for its turn where others are being killed there; no more than these are held up.
+
         Raises:
             BackendError: it may be alive.
         """
+        try:
+            await self._killing.room(self.bounds.deadline_ms / 1000)
+        except BackendError as error:
+            self._told.target_called(self.name, "kill", error.trouble.value)
+            raise
         deadline = self.deadline()
 
         def call() -> Death:

@@ -33,6 +33,12 @@ class Targets:
         return (found.bounds if found is not None else Bounds()).overdue_ms
 
     @property
+    def overdue_between_ms(self) -> tuple[int, int]:
+        """The shortest and the longest of these, what is usual included."""
+        every = [Bounds().overdue_ms, *(each.bounds.overdue_ms for each in self._by_name.values())]
+        return min(every), max(every)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(self._by_name)

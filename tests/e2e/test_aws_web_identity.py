@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import pytest
 
+from broker.doctor import Doctor
 from tests.fakes import aws_world
 from tests.fakes.aws import ROLE
 from tests.fakes.cast import AGENT
@@ -66,6 +67,21 @@ async def test_the_token_is_the_brokers_and_says_for_what(
     }
     assert asked["RoleSessionName"] == f"{task}-{issued['id']}"
     assert sts.signed_by == [""]
+
+
+async def test_a_key_that_aws_does_not_believe_is_named(world: TargetWorld) -> None:
+    """By whoever examines the installation, until the key that signs is another."""
+
+    async def complaints() -> list[str]:
+        settings = world.config.settings(targets=world.config.folder / "targets.yaml")
+        return [line.what async for line in Doctor(settings).run() if "believe" in line.what]
+
+    before = await complaints()
+    for _ in range(2):
+        await world.rotate(alg="ES256")
+
+    assert before == ["files does not believe the key that signs: no login there"]
+    assert await complaints() == []
 
 
 async def test_a_session_that_cannot_be_killed_says_so_until_it_has_ended(

@@ -100,7 +100,8 @@ async def test_a_target_that_is_down_is_asked_until_it_confirms(
     await world.until(task, issued["id"], "confirmed")
 
     assert "late" in waiting["detail"]
-    assert waiting["next_attempt_at"] > waiting["revoked_at"]
+    assert waiting["tried_at"] >= waiting["revoked_at"]
+    assert waiting["next_attempt_at"] > waiting["tried_at"]
     assert waiting["settled_at"] is None
     assert targets[0].names == set()
 

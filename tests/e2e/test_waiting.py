@@ -248,6 +248,26 @@ async def test_the_command_waits(world: ToyWorld, targets: list[ToyTarget], tmp_
     assert '{"progress": {"of": "confirmed", "done": 2, "total": 3}}' in late.err
 
 
+async def test_who_interrupts_the_wait_is_told_that_it_has_ended(
+    world: ToyWorld, targets: list[ToyTarget], tmp_path: Path
+) -> None:
+    """The bar goes, and nothing is taken back."""
+    task = await world.toy_task("yard-1")
+    await world.issue(task, **ONE)
+    targets[0].freeze("kill")
+    async with commanding(world, AGENT, tmp_path) as command:
+        ended = await asyncio.to_thread(
+            command.run_before_a_screen,
+            *("task", "complete", task, "--wait", "confirmed"),
+            until="0/1",
+        )
+    targets[0].thaw()
+
+    assert ended.code == exits.INTERRUPTED
+    assert f"{task} has ended" in ended.err
+    await _until_ended(world, task)
+
+
 async def _complete(command: Command, task: str, level: str, at_most: str) -> Ended:
     waiting = ("--wait", level, "--timeout", at_most, "--json")
     return await command.run("task", "complete", task, *waiting)

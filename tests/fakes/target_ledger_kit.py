@@ -24,10 +24,14 @@ class TargetKit(LedgerKit):
         self.deaths = DeathLedger(link, self.keys, self.ids, self.limits)
         self.prolonging = ProlongLedger(link, self.keys)
 
-    async def reserve(self, task: TaskSpec, **changes: Any) -> LeaseSpec:
+    async def reserve(self, task: TaskSpec, *, at: str = AT.name, **changes: Any) -> LeaseSpec:
         """Reserve a lease whose credential is to be made within a minute."""
         new = self.new_lease(
-            task, target=AT, state=LeaseState.RESERVED, minting_ms=MINUTE, **changes
+            task,
+            target=TargetRef(at, AT.identity),
+            state=LeaseState.RESERVED,
+            minting_ms=MINUTE,
+            **changes,
         )
         await self.leases.grant(new)
         return new.spec

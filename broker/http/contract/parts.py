@@ -174,6 +174,7 @@ SCHEMAS: Final = {
             "target": NAME,
             "attempts": COUNT,
             "next_attempt_at": MAYBE_INSTANT,
+            "tried_at": MAYBE_INSTANT,
             "settled_at": MAYBE_INSTANT,
         },
     ),

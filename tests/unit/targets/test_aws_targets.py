@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from broker.cli.main import main
+from broker.signing.key_files import generate
 from tests.fakes.target_files import Files
 
 OPTIONS: dict[str, Any] = {
@@ -245,3 +246,27 @@ def test_where_sessions_are_denied_they_may_be_tried_and_last_longer(files: File
     }
 
     assert files.faults() == []
+
+
+@pytest.mark.parametrize(("alg", "is_warned"), [("EdDSA", True), ("ES256", False)])
+def test_keys_that_aws_does_not_believe_are_warned_of(
+    files: Files, capsys: pytest.CaptureFixture[str], alg: str, *, is_warned: bool
+) -> None:
+    """It knows RS* and ES* only; a way in by keys of AWS's own needs no token."""
+    settings = files.write()
+    settings.keys.directory.parent.mkdir(exist_ok=True)
+    generate(settings.keys.directory, alg)
+    config = ["config", "check", "--config", str(files.folder / "broker.yaml")]
+
+    assert main(config) == 0
+    warned = [line for line in capsys.readouterr().err.splitlines() if "targets[0]" in line]
+    files.target["options"] |= {"web_identity": None, "ambient": {}}
+    files.write()
+    assert main(config) == 0
+
+    assert bool(warned) is is_warned
+    if is_warned:
+        assert "targets.yaml:" in warned[0]
+        assert "believes ES256, and the keys here are EdDSA" in warned[0]
+        assert "broker keys rotate --alg ES256" in warned[0]
+    assert "targets[0]" not in capsys.readouterr().err

@@ -100,3 +100,26 @@ async def test_idle_threads_end_when_it_closes() -> None:
         return not [t for t in threading.enumerate() if t.name.startswith("closing-")]
 
     await eventually_true(is_gone, "no threads")
+
+
+async def test_who_waits_for_room_gets_it_in_turn(gate: threading.Event) -> None:
+    """Whoever goes meanwhile takes nobody's turn along; and nobody waits for ever."""
+    lane = Lane("x", threads=1, queue_length=0)
+    served: list[int] = []
+
+    async def wait(number: int) -> None:
+        await lane.room(60)
+        served.append(await lane.run(lambda: number, within(60_000)))
+
+    hanging = asyncio.create_task(lane.run(gate.wait, within(60_000)))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(wait(number)) for number in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(NotMintedError) as full:
+        await lane.room(0.01)
+    waiting[1].cancel()
+    gate.set()
+    await asyncio.gather(hanging, *waiting, return_exceptions=True)
+
+    assert full.value.trouble is Trouble.BUSY
+    assert served == [0, 2, 3]
