@@ -41,6 +41,7 @@ COMMANDS: Final = {
     ),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
+    "aws": Entry("broker.cli.aws", "aws", "Prepare AWS accounts."),
     "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
     "ledger": Entry("broker.cli.ledger", "ledger", "Look after what is in the ledger."),
     "reconcile": Entry("broker.cli.reconcile", "reconcile", "Compare ledger and targets."),

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from broker.cli import exits, reconcile_views
 from broker.cli.failure import CommandFailedError
+from broker.cli.interrupts import run
 from broker.cli.person import this_person
 from broker.cli.progress import telling
 from broker.cli.screen import Document, Screen
@@ -98,7 +99,7 @@ def reconcile(targets: tuple[str, ...], config: Path, *, as_json: bool, **given:
     not be compared, with 4 when something that was to be ended was not.
     """
     wish = _wish(targets, config, given)
-    told, code = asyncio.run(_run(wish, as_json=as_json))
+    told, code = run(_run(wish, as_json=as_json))
     Screen(sys.stdout, as_json=as_json).answer(told, reconcile_views.compared)
     raise Exit(code)
 

@@ -95,10 +95,16 @@ def issued(document: Document) -> RenderableType:
 
 def report(document: Document) -> RenderableType:
     """Show receipts, and how many of which kind."""
-    receipts = rows(
-        document["receipts"], RECEIPT_COLUMNS, empty="No credentials: there was nothing to revoke."
-    )
+    receipts = rows(document["receipts"], RECEIPT_COLUMNS, empty=_no_receipts(document.get("task")))
     return stacked(receipts, _totals(document))
+
+
+def _no_receipts(task: Document | None) -> str:
+    """Say why there are none: what is alive has no receipt yet."""
+    if task and task["alive"]:
+        alive = f"what is alive:  broker credential list {shown(task['id'])}"
+        return f"No receipts: nothing of this task has died. See {alive}"
+    return "No credentials: there was nothing to revoke."
 
 
 def _totals(document: Document) -> RenderableType:

@@ -9,16 +9,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import BusyLoadingError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError
 
 from broker.errors import StoreUnavailableError
 from broker.store.link import Reply
-from broker.store.servers import FOREIGN_ERRORS
+from broker.store.takeover import Takeover
 
 WATCHES_PER_DEADLINE: Final = 40
 """How often the queue is looked at within one deadline: bounds both lateness and the work."""
@@ -40,8 +39,7 @@ class Wire:
         self._loop = asyncio.get_running_loop()
         self._slots: deque[Slot] = deque()
         self._unsent: list[bytes] = []
-        self._something_unsent = asyncio.Event()
-        self._cause: BaseException | None = None
+        self._stream = Takeover(connection, self._hand_out)
 
     def send(self, packed: bytes) -> "asyncio.Future[Reply]":
         """Queue a packed command. The future brings the reply or an exception, as a *value*.
@@ -53,68 +51,55 @@ class Wire:
         self._refuse_if_hopeless(now)
         future = self._loop.create_future()
         self._slots.append((future, now + self._deadline_s))
+        if not self._unsent:
+            self._loop.call_soon(self._write)
         self._unsent.append(packed)
-        self._something_unsent.set()
         return future
 
     async def carry(self) -> BaseException:
-        """Write and read until the connection breaks or is given up; return why it did.
-
-        When it breaks in the very moment in which this is cancelled, it may return as well: a task
-        group knows one reason to end.
-        """
+        """Let answers come in until the connection breaks or is given up; return why it did."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._write())
-                tasks.create_task(self._read())
-                tasks.create_task(self._watch())
-        except* FOREIGN_ERRORS as errors:
-            self._cause = errors.exceptions[0]
+            self._stream.begin()
+            await self._watch()
         finally:
-            self._cause = self._cause or RedisConnectionError("closed")
-            self._release_all(self._cause)
+            self._stream.end(RedisConnectionError("closed"))
+            self._release_all(self._stream.ended.result())
             await self._connection.disconnect(nowait=True)
-        return self._cause
+        return self._stream.ended.result()
 
     def _refuse_if_hopeless(self, now: float) -> None:
-        if self._cause is not None:
-            raise StoreUnavailableError(f"the connection to Redis broke: {self._cause}")
+        if self._stream.ended.done():
+            cause = self._stream.ended.result()
+            raise StoreUnavailableError(f"the connection to Redis broke: {cause}")
         if len(self._slots) >= self._limit:
             raise StoreUnavailableError(f"{self._limit} calls wait for Redis already")
         if self._slots and self._slots[0][1] < now:
             raise StoreUnavailableError("Redis does not answer")
 
-    async def _write(self) -> None:
-        while True:
-            await self._something_unsent.wait()
-            self._something_unsent.clear()
-            batch, self._unsent = self._unsent, []
-            await self._connection.send_packed_command(batch, check_health=False)
+    def _write(self) -> None:
+        batch, self._unsent = self._unsent, []
+        self._stream.write(b"".join(batch))
 
-    async def _read(self) -> None:
-        # Straight from the parser, for which errors are values as well: the connection's own method
-        # minds timeouts, health checks and reconnecting for each reply, and those are ours here.
-        read: Callable[[], Awaitable[Reply]] = self._connection._parser.read_response  # type: ignore[attr-defined]  # noqa: SLF001 - its type is the parsers' common base
-        while True:
-            try:
-                reply = await read()
-            except BusyLoadingError as error:
-                reply = error
-            if not self._slots:
-                raise RedisConnectionError("a reply that nobody asked for")
-            future, _ = self._slots.popleft()
-            if not future.done():
-                future.set_result(reply)
-            if isinstance(reply, ReadOnlyError):
-                raise reply  # a master no more: look for the new one behind the same address
+    def _hand_out(self, reply: Reply) -> None:
+        """Give an answer to who has waited longest."""
+        if not self._slots:
+            raise RedisConnectionError("a reply that nobody asked for")
+        future, _ = self._slots.popleft()
+        if not future.done():
+            future.set_result(reply)
+        if isinstance(reply, ReadOnlyError):
+            raise reply  # a master no more: look for the new one behind the same address
 
     async def _watch(self) -> None:
-        while True:
+        """Let go of whoever has waited too long, until the connection ends or has to."""
+        ended, pause_s = self._stream.ended, self._deadline_s / WATCHES_PER_DEADLINE
+        while not ended.done():
             now = self._loop.time()
             self._release_overdue(now)
             if self._slots and self._slots[0][1] + self._deadline_s < now:
-                raise RedisConnectionError("given up, the server is silent")
-            await asyncio.sleep(self._deadline_s / WATCHES_PER_DEADLINE)
+                self._stream.end(RedisConnectionError("given up, the server is silent"))
+            else:
+                await asyncio.wait([ended], timeout=pause_s)
 
     def _release_overdue(self, now: float) -> None:
         for future, due in self._slots:

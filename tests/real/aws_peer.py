@@ -50,6 +50,9 @@ class Peer:
     principal: str
     """The ARN of the administrator, as a trust policy names it."""
 
+    pids: tuple[int, ...]
+    """Its processes."""
+
     def client(self, service: Service, keys: Keys | None = None) -> Any:
         """Return boto3's client, as the administrator or with other keys. It does not try again."""
         keys = keys or self.admin

@@ -69,6 +69,7 @@ def openbao(openbao_server: OpenBaoServer, postgres: PostgresServer) -> Iterator
     openbao_server.thaw()
 
 
+@pytest.fixture(scope="session")
 def moto(part: Part, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """A running moto for the whole session."""
     with moto_peer.running(part("moto").parents[1], tmp_path_factory.mktemp("moto")) as peer:

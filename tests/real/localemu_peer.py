@@ -57,6 +57,7 @@ def running(packages: Path, interpreter: Path, home: Path) -> Iterator[Peer]:
         server.when(partial(listens, port))
         url = f"http://127.0.0.1:{port}"
         root = Keys(_ROOT, Secret(_ROOT))
-        yield Peer("localemu", url, url, url, _ACCOUNT, root, f"arn:aws:iam::{_ACCOUNT}:root")
+        arn = f"arn:aws:iam::{_ACCOUNT}:root"
+        yield Peer("localemu", url, url, url, _ACCOUNT, root, arn, (server.pid,))
     finally:
-        server.stop()
+        server.kill()  # it takes its time otherwise, and keeps nothing

@@ -31,15 +31,15 @@ def running(packages: Path, home: Path) -> Iterator[Peer]:
     server = PeerProcess(argv, home / "moto.log", {"PYTHONPATH": paths})
     try:
         server.when(partial(listens, port))
-        yield _furnished(f"http://127.0.0.1:{port}")
+        yield _furnished(f"http://127.0.0.1:{port}", server.pid)
     finally:
         server.stop()
 
 
-def _furnished(url: str) -> Peer:
+def _furnished(url: str, pid: int) -> Peer:
     """Make an administrator, and have every call checked from now on."""
     arn = f"arn:aws:iam::{_ACCOUNT}:user/{_ADMINISTRATOR}"
-    peer = Peer("moto", url, url, url, _ACCOUNT, _BEFORE, arn)
+    peer = Peer("moto", url, url, url, _ACCOUNT, _BEFORE, arn, (pid,))
     iam = peer.client("iam")
     iam.create_user(UserName=_ADMINISTRATOR)
     everything = document({"Effect": "Allow", "Action": "*", "Resource": "*"})

@@ -12,6 +12,10 @@ START_S: Final = 120.0
 """A big program on a loaded machine takes its time."""
 
 _END_S: Final = 10.0
+_LISTENS: Final = "0A"
+
+LOOPBACK: Final = "0100007F"
+"""127.0.0.1, as proc(5) writes it on a little-endian machine."""
 
 
 class PeerProcess:
@@ -49,6 +53,11 @@ class PeerProcess:
                 raise RuntimeError(f"{self._log.stem} is not ready:\n{text[-2000:]}")
             time.sleep(0.05)
 
+    def kill(self) -> None:
+        """End it at once; what it has is worth nothing."""
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         """End it, by force if it does not listen."""
         self._process.terminate()
@@ -57,6 +66,20 @@ class PeerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def listening(pid: int) -> set[str]:
+    """Return the addresses at which a process listens (proc(5), ``/proc/net/tcp``)."""
+    opened = Path(f"/proc/{pid}/fd").iterdir()
+    links = [str(link.readlink()) for link in opened if link.is_symlink()]
+    sockets = {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+            address, state, inode = (line.split()[index] for index in (1, 3, 9))
+            if state == _LISTENS and inode in sockets:
+                found.add(address.partition(":")[0])
+    return found
 
 
 def listens(port: int) -> bool:

@@ -162,16 +162,18 @@ def running(root: Path) -> Iterator[Peer]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         cluster.make()
-        stack.callback(cluster.start("ceph-mon", ["-i", "a"]).stop)
+        monitor = cluster.start("ceph-mon", ["-i", "a"])
+        stack.callback(monitor.kill)
         cluster.run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", _uuid())
-        stack.callback(cluster.start("ceph-osd", ["-i", "0"]).stop)
+        store = cluster.start("ceph-osd", ["-i", "0"])
+        stack.callback(store.kill)
         gateway = cluster.start("radosgw", ["-n", "client.rgw"])
-        stack.callback(gateway.stop)
+        stack.callback(gateway.kill)
         gateway.when(partial(listens, cluster.port))
-        yield _furnished(cluster)
+        yield _furnished(cluster, monitor.pid, store.pid, gateway.pid)
 
 
-def _furnished(cluster: _Cluster) -> Peer:
+def _furnished(cluster: _Cluster, *pids: int) -> Peer:
     """Make an administrator: of roles, policies and providers; buckets are its own."""
     name, key, secret = "administrator", secrets.token_hex(10), secrets.token_hex(20)
     keys = ("--access-key", key, "--secret-key", secret)
@@ -180,6 +182,5 @@ def _furnished(cluster: _Cluster) -> Peer:
     cluster.run("radosgw-admin", "user", "create", *user, *keys, *caps)
     url = f"http://127.0.0.1:{cluster.port}"
     # It has no accounts: ARNs have an empty one.
-    return Peer(
-        "radosgw", url, url, url, "", Keys(key, Secret(secret)), f"arn:aws:iam:::user/{name}"
-    )
+    administrator = Keys(key, Secret(secret))
+    return Peer("radosgw", url, url, url, "", administrator, f"arn:aws:iam:::user/{name}", pids)

@@ -12,6 +12,7 @@ from tests.real.aws_behaviours import SESSIONS
 from tests.real.aws_entries import ENTRIES
 from tests.real.aws_peer import Peer, status_of
 from tests.real.aws_stage import Stage
+from tests.real.peer_process import LOOPBACK, listening
 
 Behaviour = Callable[[Stage], bool]
 NOT_THERE: Final = {400, 405}
@@ -39,6 +40,14 @@ def test_the_table_says_yes_or_no_of_every_peer() -> None:
     assert set(aws_table.peers()) == {"moto", "localemu", "radosgw"}
     for marks in aws_table.rows().values():
         assert set(marks.values()) <= set(aws_table.MARKS)
+
+
+@pytest.mark.real
+def test_a_peer_listens_on_the_loopback_interface_alone(aws_peer: Peer) -> None:
+    """All of its processes; nobody else on the network can talk to them."""
+    addresses = [listening(pid) for pid in aws_peer.pids]
+
+    assert all(found == {LOOPBACK} for found in addresses), addresses
 
 
 @pytest.mark.real

@@ -1,18 +1,16 @@
 """Ctrl-C and SIGTERM end every command: by exit code, without a traceback, with all cleaned up."""
 
-import ast
 import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from click.exceptions import Exit
 
-from broker import cli
 from broker.cli import exits
 from broker.cli.interrupts import obeying, run
 from broker.cli.main import main
@@ -23,7 +21,6 @@ from tests.fakes.command import Command
 from tests.fakes.scripted_broker import ScriptedBroker
 
 SIGNALS = [(signal.SIGINT, exits.INTERRUPTED), (signal.SIGTERM, exits.TERMINATED)]
-FOLDER = Path(str(cli.__file__)).parent
 TASK = f"/v1/tasks/{answers.TASK}"
 PENDING = answers.report(receipts=[answers.receipt(state="pending")])
 
@@ -211,25 +208,3 @@ def test_an_interrupt_that_became_another_error_is_no_traceback(
     monkeypatch.setattr("broker.cli.feed.load", interrupted)
 
     assert main(["feed", "trails"]) == exits.INTERRUPTED
-
-
-def loops(tree: ast.AST) -> Iterator[int]:
-    """Find where an event loop is run."""
-    is_run: Callable[[ast.AST], bool] = lambda node: (  # noqa: E731
-        isinstance(node, ast.Attribute)
-        and node.attr == "run"
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "asyncio"
-    )
-    return (node.lineno for node in ast.walk(tree) if is_run(node) and hasattr(node, "lineno"))
-
-
-def test_every_command_runs_its_loop_so_that_it_can_be_stopped() -> None:
-    """`serve` obeys signals by itself; everything else goes through the one place."""
-    found = {
-        file.name
-        for file in FOLDER.glob("*.py")
-        if any(loops(ast.parse(file.read_text(encoding="utf-8"))))
-    }
-
-    assert found == {"interrupts.py", "serve.py"}

@@ -19,7 +19,7 @@ from tests.fakes import token_mint as mint
 from tests.fakes.broker_server import BrokerServer
 from tests.fakes.clock import FakeClock
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 WITHOUT = """
 import sys
 class Absent:

@@ -66,6 +66,10 @@ GOLDEN_CASES = {
         ["task", "report", answers.TASK],
         {f"GET {TASK}/report": (200, answers.report(receipts=[]))},
     ),
+    "task-report-alive": (
+        ["task", "report", answers.TASK],
+        {f"GET {TASK}/report": (200, answers.report(receipts=[], task=answers.task()))},
+    ),
     "credential-list": (
         ["credential", "list", answers.TASK],
         {f"GET {TASK}/credentials": (200, {"credentials": [answers.credential()], "next": None})},
