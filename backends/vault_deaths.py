@@ -32,15 +32,16 @@ class Deaths:
     def kill(self, channel: Channel, locator: Locator, trail: Trail | None) -> Death:
         """Kill one, as far as its manner lets us; without a trail, as far as one can know."""
         seen = self._tokens.look(channel, locator.accessor)
-        if seen.is_there:
-            self._tokens.end(channel, locator.accessor)
-        if trail is not None and trail.wrapping:
-            self._tokens.end(channel, trail.wrapping)
+        # Leases that are known come first: Vault would be at them too once their token is gone.
+        known = trail if trail is not None else Trail()
+        alive = [each for each in known.leases if not self._end_lease(channel, each)]
+        for accessor in filter(None, (locator.accessor if seen.is_there else "", known.wrapping)):
+            self._tokens.end(channel, accessor)
         if locator.manner is Manner.LEASE:
-            unread = seen.is_there and not seen.is_prolonged
-            alive = [] if unread else self._end_leases(channel, locator, trail)
+            has_read = seen.is_prolonged or not seen.is_there
+            alive += self._end_overdue(channel, locator) if trail is None and has_read else []
             return self._achieved(channel, locator, alive, was_there=seen.is_there)
-        for mount, serial in trail.serials if trail is not None else ():
+        for mount, serial in known.serials:
             body = {"serial_number": serial}
             self._login.ask(channel, "post", f"{mount}/revoke", body)
         return Death.ACCEPTED
@@ -55,16 +56,10 @@ class Deaths:
             return Death.ACCEPTED
         return Death.GONE if was_there else Death.ABSENT
 
-    def _end_leases(self, channel: Channel, locator: Locator, trail: Trail | None) -> list[str]:
-        """End those that are known, else those that may be ours and are overdue, whose ever.
-
-        Returns what is not gone.
-        """
-        if trail is not None:
-            leases = list(trail.leases)
-        else:
-            leases = [each for path in locator.paths for each in self._overdue(channel, path)]
-        return [each for each in leases if not self._end_lease(channel, each)]
+    def _end_overdue(self, channel: Channel, locator: Locator) -> list[str]:
+        """End leases that may be ours and are overdue, whose ever they are; return what is left."""
+        overdue = [each for path in locator.paths for each in self._overdue(channel, path)]
+        return [each for each in overdue if not self._end_lease(channel, each)]
 
     def _end_lease(self, channel: Channel, lease: str) -> bool:
         try:

@@ -21,6 +21,7 @@ from tests.real.vault_world import VaultWorld, Way, asking, open_vault_world
 pytestmark = pytest.mark.real
 
 DB = asking("bao-db")
+ORDERS = "database/creds/orders"
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +171,25 @@ async def test_the_same_key_makes_one_living_credential(
     assert len(openbao.leases()) == len(openbao.accessors()) == 1
     await world.end(task)
     await world.until_receipt(task, second["id"], "confirmed")
+
+
+async def test_a_renewed_credential_goes_on_in_its_place(
+    world: VaultWorld, openbao: OpenBaoServer, postgres: PostgresServer
+) -> None:
+    """OpenBao prolongs the same lease; nothing new is delivered, and one kill ends it."""
+    task = await world.task_for("bao-db", "bao-ssh")
+    issued = await world.issue(task, **DB, ttl_seconds=60)
+    signed = await world.issue(task, **asking("bao-ssh"), ttl_seconds=60)
+    path = f"/v1/credentials/{issued['id']}/renew"
+    renewed = await world.post(AGENT, path, {"ttl_seconds": 400})
+    (lease,) = openbao.leases()
+    seen = openbao.says("POST", "sys/leases/lookup", {"lease_id": f"{ORDERS}/{lease}"})
+
+    assert renewed.status == 201
+    assert renewed["expires_at"] > issued["expires_at"]
+    assert 300 < seen["data"]["ttl"] <= 400
+    assert is_let_in(issued["secret"], postgres.port)
+    assert (issued["renewable"], signed["renewable"]) == (True, False)
+    await world.end(task)
+    await world.until_receipt(task, issued["id"], "confirmed")
+    assert not is_let_in(issued["secret"], postgres.port)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_public_identity
 from cryptography.hazmat.primitives.serialization.ssh import SSHCertificate
+from msgspec import structs
 
 from backends.contract import Death, Sighting
 from backends.errors import BackendError, NotMintedError, Trouble
@@ -176,6 +177,27 @@ def test_a_credential_lives_as_long_as_its_lease_says(vault: Vault, openbao: Ope
 
     assert 1_700 < seen["data"]["ttl"] <= 1_800
     assert vault.revoke(place, soon()) is Death.GONE
+
+
+def test_another_broker_prolongs_what_one_has_minted(
+    declared: VaultOptions, signing: Signing, openbao: OpenBaoServer
+) -> None:
+    """It knows the lease by the ledger; without, it says that nothing was prolonged."""
+    wish = a_wish()
+    with opened(declared, signing.surroundings) as vault:
+        place = vault.locate(wish, soon())
+        trail = vault.mint(wish, place, in_seconds(60), soon()).trail
+    known = structs.replace(place, trail=trail)
+    with opened(declared, signing.surroundings) as other:
+        with pytest.raises(NotMintedError):
+            other.renew(wish, place, in_seconds(900), soon())
+        assert other.renew(wish, known, in_seconds(900), soon()).words == {}
+        (lease,) = openbao.leases()
+        body = {"lease_id": f"database/creds/orders/{lease}"}
+        seen = openbao.says("POST", "sys/leases/lookup", body)["data"]
+
+        assert 800 < seen["ttl"] <= 900
+        assert other.revoke(known, soon()) is Death.GONE
 
 
 # How it dies.
