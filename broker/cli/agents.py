@@ -14,7 +14,7 @@ def agent() -> None:
     """Look at the agents of your tenants, as an operator."""
 
 
-@agent.command(name="list")
+@agent.command(name="list", short_help="List the agents of your tenants.")
 @click.option("--tenant", cls=One, help="Only this tenant's.")
 @click.option("--status", cls=One, help="Only those: active, suspended, retired.")
 @click.option("--team", cls=One, help="Only this team's.")
@@ -27,7 +27,7 @@ def find(desk: Desk, /, **which: Any) -> None:  # noqa: ANN401 - the keywords of
     desk.answer(lambda broker: broker.operator.agents(**which), agent_views.agents)
 
 
-@agent.command()
+@agent.command(short_help="Show an agent, and what it holds.")
 @click.argument("name")
 @at_desk
 def show(desk: Desk, /, name: str) -> None:

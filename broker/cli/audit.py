@@ -25,7 +25,7 @@ def audit() -> None:
     """Check audit trails."""
 
 
-@audit.command(name="verify")
+@audit.command(name="verify", short_help="Check that a trail is whole.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--config",

@@ -27,7 +27,7 @@ def aws() -> None:
     """Prepare AWS accounts."""
 
 
-@aws.command()
+@aws.command(short_help="Print what an account must have.")
 @config_option
 @click.option("--target", "only", help="One target; without it every one of kind aws_sts.")
 @click.option(

@@ -20,7 +20,7 @@ def config() -> None:
     """Look at the configuration."""
 
 
-@config.command()
+@config.command(short_help="Check every file, and the policies' tests.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def check(config: Path, *, as_json: bool) -> None:

@@ -104,7 +104,7 @@ def _answer(desk: Desk, issued: IssuedCredential, out: Path | None) -> None:
     desk.screen.answer(answer, views.issued)
 
 
-@credential.command(name="list")
+@credential.command(name="list", short_help="List the credentials of a task.")
 @task_argument()
 @click.option("--cursor", cls=One, help="Where the page begins; the page before names it.")
 @click.option("--limit", type=click.IntRange(1), help="How many to a page.")
@@ -122,7 +122,7 @@ def show(desk: Desk, /, credential_id: str) -> None:
     desk.answer(lambda broker: broker.credentials.show(credential_id), views.credential)
 
 
-@credential.command(name="give-back")
+@credential.command(name="give-back", short_help="Give a credential back early.")
 @click.argument("credential_id", metavar="CREDENTIAL")
 @wait_options
 @at_desk

@@ -11,7 +11,7 @@ def cut() -> None:
     """Look at the cuts that stand."""
 
 
-@cut.command(name="list")
+@cut.command(name="list", short_help="List the cuts that stand.")
 @at_desk
 def find(desk: Desk, /) -> None:
     """List the cuts that stand, the newest first: of what, since when, until when, by whose order.

@@ -51,7 +51,7 @@ def dev(ctx: click.Context, *, as_json: bool) -> None:
     raise CommandFailedError(failure) if failure else Exit(exits.OK)
 
 
-@dev.command()
+@dev.command(short_help="Get a token from the throw-away issuer.")
 @click.option(
     *("--as", "identity"),
     type=IDENTITY,

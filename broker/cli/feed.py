@@ -27,7 +27,7 @@ def feed() -> None:
     """Look after the log that revocations and audit records travel through."""
 
 
-@feed.command(name="trails")
+@feed.command(name="trails", short_help="List the audit trails that are waited for.")
 @config_option
 @AS_JSON
 def list_trails(config: Path, *, as_json: bool) -> None:
@@ -53,7 +53,7 @@ def forget(name: str, config: Path, *, as_json: bool) -> None:
     plain_answer({"forgotten": name}, f"{name} is not waited for any more.", as_json)
 
 
-@feed.command(name="accept-loss")
+@feed.command(name="accept-loss", short_help="Go on after Redis has lost data.")
 @click.argument("bucket", type=click.IntRange(min=0))
 @config_option
 @AS_JSON

@@ -44,7 +44,7 @@ def issuer() -> None:
     """Try the issuers of workload tokens."""
 
 
-@issuer.command()
+@issuer.command(short_help="Try an issuer's keys, and a real token.")
 @click.argument("issuer")
 @config_option
 @click.option(

@@ -41,7 +41,7 @@ def keys() -> None:
     """Make, show, rotate and take away the keys that tokens are signed with."""
 
 
-@keys.command()
+@keys.command(short_help="Make the first key.")
 @config_option
 @ALG
 @AS_JSON
@@ -50,7 +50,7 @@ def init(config: Path, alg: str, *, as_json: bool) -> None:
     _tell(_with_rotation(load(config), alg, _init), as_json=as_json)
 
 
-@keys.command(name="list")
+@keys.command(name="list", short_help="Show the keys, and what comes next.")
 @config_option
 @AS_JSON
 def show(config: Path, *, as_json: bool) -> None:
@@ -90,7 +90,7 @@ def rotate(
     _tell(record, as_json=as_json)
 
 
-@keys.command()
+@keys.command(short_help="Take a stolen key away at once.")
 @click.argument("kid")
 @config_option
 @ALG
@@ -124,7 +124,7 @@ def revoke(kid: str, config: Path, alg: str, *, as_json: bool, reason: str, yes:
         raise Exit(exits.UNAVAILABLE)
 
 
-@keys.command()
+@keys.command(short_help="Rehearse a whole rotation, checked throughout.")
 @config_option
 @ALG
 @AS_JSON

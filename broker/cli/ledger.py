@@ -25,7 +25,7 @@ def ledger() -> None:
     """Look after what is in the ledger."""
 
 
-@ledger.command()
+@ledger.command(short_help="Name what should not be in the ledger.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def check(config: Path, *, as_json: bool) -> None:

@@ -40,7 +40,7 @@ class _Wanted:
     help="Only receipts that say so.",
 )
 @click.option("--capability", cls=One, help="Only credentials of this capability.")
-@click.option("--kind", cls=One, help="Only credentials of this kind: jwt.")
+@click.option("--kind", cls=One, help="Only credentials of this kind, such as jwt.")
 @at_desk
 def report(
     desk: Desk, /, subject: str, wait: str | None, timeout: int, **which: str | None

@@ -25,7 +25,7 @@ def revisions() -> None:
     """Look at the revisions that are kept: who published them, when and why, and what they say."""
 
 
-@revisions.command(name="list")
+@revisions.command(name="list", short_help="List the revisions that are kept.")
 @config_option
 @AS_JSON
 def list_all(config: Path, *, as_json: bool) -> None:
@@ -34,7 +34,7 @@ def list_all(config: Path, *, as_json: bool) -> None:
     Screen(sys.stdout, as_json=as_json).answer(document, change_views.revisions)
 
 
-@revisions.command()
+@revisions.command(short_help="Show a revision: by whom, when and why.")
 @click.argument("revision", type=REVISION)
 @config_option
 @AS_JSON
@@ -44,7 +44,7 @@ def show(revision: int, config: Path, *, as_json: bool) -> None:
     Screen(sys.stdout, as_json=as_json).answer(document, change_views.revision)
 
 
-@revisions.command()
+@revisions.command(short_help="Show what changed between two revisions.")
 @click.argument("first", type=REVISION, required=False)
 @click.argument("second", type=REVISION, required=False)
 @config_option

@@ -18,7 +18,7 @@ def revocation() -> None:
     """Look at the orders of operators within your tenants."""
 
 
-@revocation.command(name="list")
+@revocation.command(name="list", short_help="List the orders within your tenants.")
 @click.option("--tenant", cls=One, help="Only those that reach this tenant.")
 @click.option("--by", "ordered_by", cls=One, help="Only this operator's: operator:alice.")
 @click.option(

@@ -78,7 +78,7 @@ def find(desk: Desk, /, **which: Any) -> None:  # noqa: ANN401 - the keywords of
     desk.answer(lambda broker: broker.tasks.find(**which), views.tasks)
 
 
-@task.command()
+@task.command(short_help="Bind a task to this copy of the agent.")
 @TASK
 @click.option(
     "--handle-file",
@@ -96,7 +96,7 @@ def claim(desk: Desk, /, task_id: str, handle_file: TextIO) -> None:
     desk.answer(lambda broker: broker.tasks.claim(task_id, handle), views.task)
 
 
-@task.command()
+@task.command(short_help="Show what became of a task's credentials.")
 @TASK
 @at_desk
 def report(desk: Desk, /, task_id: str) -> None:
@@ -120,7 +120,7 @@ def complete(desk: Desk, /, task_id: str, reason: str, wait: str | None, timeout
     _end(desk, lambda broker: broker.tasks.complete(task_id, reason=reason), task_id, waiting)
 
 
-@task.command()
+@task.command(short_help="End a task badly.")
 @TASK
 @REASON
 @wait_options

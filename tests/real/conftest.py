@@ -90,7 +90,10 @@ def localemu(part: Part, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 @pytest.fixture(scope="session")
 def radosgw(part: Part) -> Iterator[Peer]:
     """A running radosgw for the whole session."""
-    with radosgw_peer.running(part("radosgw").parents[2]) as peer:
+    root = part("radosgw").parents[2]
+    if why := radosgw_peer.lacks(root):
+        raise missing(f"radosgw does not run on this machine: {why}", is_needed=False)
+    with radosgw_peer.running(root) as peer:
         yield peer
 
 

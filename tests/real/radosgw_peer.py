@@ -153,6 +153,17 @@ class _Cluster:
         return PeerProcess(argv, self._home / f"{program}.out", self._environment)
 
 
+def lacks(root: Path) -> str:
+    """Say what this machine lacks for the programs of an unpacked folder; empty if nothing."""
+    cluster = _Cluster(root, root)
+    try:
+        for program in ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin"):
+            cluster.run(program, "--version")
+    except subprocess.CalledProcessError as error:
+        return str(error.stderr.decode(errors="replace")).strip()
+    return ""
+
+
 @contextmanager
 def running(root: Path) -> Iterator[Peer]:
     """Run the gateway of an unpacked folder on a cluster of its own."""
