@@ -205,10 +205,14 @@ class Vault:
         raise error
 
     def _lengthen(self, channel: Channel, found: dict[str, Found], ttl_s: int) -> None:
-        """Let leases go on as long as the token, where their role gives them less at first."""
+        """Let leases go on as long as the token, where their role gives them less at first.
+
+        What cannot be prolonged dies before its time, as its engine's role says.
+        """
         for lease, lasts_s in {each.lease: each.lasts_s for each in found.values()}.items():
             if lease and lasts_s < ttl_s - _SLACK_S:
-                self._renew_lease(channel, lease, ttl_s)
+                with suppress(RefusedError):
+                    self._renew_lease(channel, lease, ttl_s)
 
     def _renew_lease(self, channel: Channel, lease: str, ttl_s: int) -> int:
         channel.deadline.require()

@@ -25,6 +25,8 @@ from backends.vault_options import VaultOptions
 _MOST_BYTES: Final = 4_000_000
 """More than any answer that we ask for has."""
 _CHUNK: Final = 65_536
+_OUTSIDE: Final = "sys/health"
+"""What no namespace answers."""
 _ANY_STATE: Final = "?standbyok=true&perfstandbyok=true"
 
 _PHRASES: Final = (
@@ -104,10 +106,14 @@ class Channel:
         self.deadline = deadline
         self._session = requests.Session()
         self._session.trust_env = False
-        self._adapter = RawAdapter(
-            base_uri=options.address.rstrip("/"),
+        self._adapter = self._adapter_in(options.namespace)
+        self._outside = self._adapter_in("")
+
+    def _adapter_in(self, namespace: str) -> RawAdapter:
+        return RawAdapter(
+            base_uri=self._options.address.rstrip("/"),
             token="",
-            namespace=options.namespace or None,
+            namespace=namespace or None,
             session=self._session,
             allow_redirects=False,
         )
@@ -154,7 +160,8 @@ class Channel:
     def _send(
         self, method: str, path: str, body: Mapping[str, object] | None, headers: dict[str, str]
     ) -> Answer:
-        with self._adapter.request(
+        adapter = self._outside if path.startswith(_OUTSIDE) else self._adapter
+        with adapter.request(
             method,
             f"/v1/{path}",
             headers=headers,

@@ -1,5 +1,6 @@
 """A real OpenBao of a test's own, with engines, policies and roles as its owner sets them up."""
 
+import copy
 import re
 import secrets
 import shutil
@@ -63,6 +64,7 @@ class OpenBaoServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._unseal = ""
         self.root = secrets.token_urlsafe(16)
+        self.namespace = ""
         self.port = _free_port()
 
     @property
@@ -164,6 +166,13 @@ class OpenBaoServer:
             s["data"]["accessor"] for s in seen if s and "jit_lease" in (s["data"]["meta"] or {})
         ]
 
+    def within(self, namespace: str) -> "OpenBaoServer":
+        """Make a namespace, and return the same server as it is seen from there."""
+        self.says("POST", f"sys/namespaces/{namespace}", {})
+        inside = copy.copy(self)
+        inside.namespace = namespace
+        return inside
+
     def unwrap(self, token: str) -> Any:
         """Open a wrapping token, as who was given it; ``None`` when it is none any more."""
         headers = {"X-Vault-Token": token}
@@ -180,6 +189,8 @@ class OpenBaoServer:
         self, method: str, path: str, body: Mapping[str, object] | None = None, *, token: str = ""
     ) -> Any:
         headers = {"X-Vault-Token": token} if token else {}
+        if self.namespace:
+            headers["X-Vault-Namespace"] = self.namespace
         answer = requests.request(
             method, f"{self.url}/v1/{path}", json=body, headers=headers, timeout=30
         )

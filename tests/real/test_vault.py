@@ -193,3 +193,27 @@ async def test_a_renewed_credential_goes_on_in_its_place(
     await world.end(task)
     await world.until_receipt(task, issued["id"], "confirmed")
     assert not is_let_in(issued["secret"], postgres.port)
+
+
+async def test_a_frozen_openbao_delays_nobody_else(
+    world: VaultWorld, openbao: OpenBaoServer, postgres: PostgresServer
+) -> None:
+    """It refuses its own; tokens are issued; what it holds, or makes late, dies once it answers."""
+    task, bystander = await world.task_for("bao-db"), await world.task_for("bao-db")
+    issued = await world.issue(task, **DB)
+    openbao.freeze()
+    try:
+        refused = await world.ask(task, **DB)
+        token = await world.issue(bystander)
+        await world.end(task)
+        waiting = await world.until_receipt(task, issued["id"], "pending")
+        is_active = await world.is_active(token["access_token"])
+    finally:
+        openbao.thaw()
+    await world.until_state(AGENT, f"/v1/tasks/{task}/report", "confirmed")
+
+    assert "target bao, capability bao-db: late" in refused["detail"]
+    assert "late" in waiting["detail"]
+    assert is_active
+    assert not is_let_in(issued["secret"], postgres.port)
+    assert openbao.leases() == []

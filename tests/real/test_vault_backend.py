@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_identit
 from cryptography.hazmat.primitives.serialization.ssh import SSHCertificate
 from msgspec import structs
 
-from backends.contract import Death, Sighting
-from backends.errors import BackendError, NotMintedError, Trouble
+from backends.contract import Death, Place, Sighting
+from backends.errors import BackendError, NotMintedError, OtherTargetError, Trouble
 from backends.vault import Vault
 from backends.vault_options import JwtLogin, Manner, Mount, VaultOptions
 from backends.vault_template import Secret, VaultTemplate
-from tests.real.openbao_server import OpenBaoServer
+from tests.real.openbao_server import OpenBaoServer, furnish
 from tests.real.postgres_server import PostgresServer
 from tests.real.vault_lab import (
     ORDERS,
@@ -54,6 +54,14 @@ def vault(declared: VaultOptions, signing: Signing) -> Iterator[Vault]:
     """The backend."""
     with opened(declared, signing.surroundings) as vault:
         yield vault
+
+
+def until_gone(vault: Vault, place: Place) -> None:
+    """Revoke as often as the broker does."""
+    ends = time.monotonic() + 60
+    while vault.revoke(place, soon()) is Death.ACCEPTED:
+        assert time.monotonic() < ends
+        time.sleep(0.2)
 
 
 # What it makes, and what a crash leaves.
@@ -200,6 +208,29 @@ def test_another_broker_prolongs_what_one_has_minted(
         assert other.revoke(known, soon()) is Death.GONE
 
 
+def test_a_namespace_is_a_vault_of_its_own(
+    openbao: OpenBaoServer, postgres: PostgresServer, signing: Signing
+) -> None:
+    """Minted, found without a trail, and killed there; the rest of the server is another target."""
+    inside = openbao.within("team")
+    furnish(inside, postgres)
+    declared = options(inside, signing.trusted_by(inside), namespace="team")
+    with opened(declared, signing.surroundings) as vault:
+        words, place = minted(vault)
+        with opened(declared, signing.surroundings) as other:
+            seen = other.look_up(without_trail(place), soon())
+            until_gone(other, without_trail(place))
+        with pytest.raises(OtherTargetError):
+            vault.revoke(
+                structs.replace(place, identity=place.identity.removesuffix("team")), soon()
+            )
+        assert vault.revoke(place, soon()) is Death.ABSENT
+
+    assert seen is Sighting.ALIVE
+    assert inside.leases() == []
+    assert not is_let_in(words, postgres.port)
+
+
 # How it dies.
 
 
@@ -241,10 +272,7 @@ def test_what_vault_cannot_undo_is_not_confirmed(
             assert other.revoke(place, soon()) is Death.ACCEPTED
         finally:
             postgres.start()
-        ends = time.monotonic() + 60
-        while other.revoke(place, soon()) is Death.ACCEPTED:
-            assert time.monotonic() < ends
-            time.sleep(0.2)
+        until_gone(other, place)
 
         assert other.look_up(place, soon()) is Sighting.ABSENT
     assert not is_let_in(words, postgres.port)
@@ -278,6 +306,34 @@ def test_a_signed_key_states_until_when_it_is_good(vault: Vault, openbao: OpenBa
     assert certificate.valid_before * 1_000 <= in_seconds(300)
     assert certificate.valid_principals == [b"invoice-bot"]
     assert openbao.accessors() == []
+
+
+def test_a_one_time_password_dies_with_its_lease(
+    openbao: OpenBaoServer, signing: Signing, declared: VaultOptions
+) -> None:
+    """Its engine cannot prolong it; a host that asks Vault about it is told that it is none."""
+    openbao.says("POST", "sys/mounts/otp", {"type": "ssh"})
+    role = {"key_type": "otp", "default_user": "bot", "cidr_list": "10.0.0.0/8"}
+    openbao.says("POST", "otp/roles/bots", role)
+    openbao.says("POST", "sys/policies/acl/jit-ssh", {"policy": _MAY_HAVE})
+    assert isinstance(declared.login, JwtLogin)
+    mount = Mount(mount="otp", engine="ssh", death=Manner.LEASE)
+    asked = one(mount="otp", path="creds/bots", body={"ip": "10.1.2.3"}, policies=("jit-ssh",))
+    with opened(
+        options(openbao, declared.login.mount, mounts=(mount,)), signing.surroundings
+    ) as vault:
+        words, place = minted(vault, asked)
+        assert words["username"] == "bot"
+        assert vault.revoke(place, soon()) is Death.GONE
+
+    with pytest.raises(AssertionError, match="OTP not found"):
+        openbao.says("POST", "otp/verify", {"otp": words["key"]})
+
+
+_MAY_HAVE = """
+path "ssh/issue/*" { capabilities = ["update"] }
+path "otp/creds/*" { capabilities = ["update"] }
+"""
 
 
 def test_a_wrapped_secret_opens_once(
