@@ -17,7 +17,7 @@ from broker.store.feed_log import FeedLog, Position
 BLOCK_MS: Final = 500
 """How long one wait for news lasts; also how late a doubt about the log is looked into."""
 
-DOZE_MS: Final = 500
+DOZE_MS: Final = 1_000
 """How long a reader rests that nobody listens to."""
 
 REST_S: Final = 0.2
@@ -152,12 +152,13 @@ class Reader:
         """Go to the log's end without reading what nobody here wants to hear."""
         position = await self._log.position()
         last = await self._log.entry(position.seq)
+        if (position.epoch, position.seq, last) == (at.epoch, at.seq, at.last):
+            return at
         await self._refute_if_gone(at)
         if position.epoch != at.epoch or at.is_refuted_by(position):
             self.doubt()
-        is_there = (at.seq, at.last) == (position.seq, last)
         # Somebody may have come meanwhile, who has to hear of everything from here on.
-        return self._stand(position, last) if self._may_rest() and not is_there else at
+        return self._stand(position, last) if self._may_rest() else at
 
     async def _refute_if_gone(self, at: Continuity) -> None:
         if at.last is not None and not await self._log.still_has(at.last):

@@ -2,7 +2,7 @@
 
 Taken together with the bucket's script, and undone when that refuses. A crash in between counts too
 many until the lease would have expired, never too few. Leases that come together are counted by one
-call, each on its own merits.
+call but for the first, each on its own merits.
 """
 
 import asyncio
@@ -121,21 +121,32 @@ class QuotaLedger:
         return [LeaseId(lease) for lease in found]
 
     def _join(self, quota: Quota, lease: LeaseId, life_ms: int) -> Awaitable[Reply]:
-        """Count a lease by the call that is sent at the end of this turn of the loop."""
+        """Count a lease: at once, or with all others that come in this turn of the loop."""
         key = self._keys.quota(quota.kind, quota.name)
         call = self._gathering.get(key)
-        if call is None or call.is_full:
+        if call is None:
+            # The first one waits for no company, for there may be none.
+            self._gathering[key] = QuotaCall()
+            asyncio.get_running_loop().call_soon(self._close_turn, key)
+            return _alone(self._take(key, [lease, life_ms, quota.limit]))
+        if call.is_full:
+            self._send_call(key, call)
             call = self._gathering[key] = QuotaCall()
-            asyncio.get_running_loop().call_soon(self._send_call, key, call)
         return call.add(lease, life_ms, quota.limit)
 
+    def _close_turn(self, key: str) -> None:
+        call = self._gathering.pop(key)
+        if call.args:
+            self._send_call(key, call)
+
     def _send_call(self, key: str, call: QuotaCall) -> None:
-        if self._gathering.get(key) is call:
-            del self._gathering[key]
-        sent = self._started(scripts.QUOTA_TAKE, key, [*self._bounds.around_now(), *call.args])
+        sent = self._take(key, call.args)
         task = asyncio.get_running_loop().create_task(call.settle(sent))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+    def _take(self, key: str, places: Sequence[Value]) -> Awaitable[Reply]:
+        return self._started(scripts.QUOTA_TAKE, key, [*self._bounds.around_now(), *places])
 
     def _send(self, script: Script, quota: Quota, args: Sequence[Value]) -> Awaitable[Reply]:
         """Send a script; that it could not be sent is learned by awaiting, as any other failure.
@@ -149,6 +160,15 @@ class QuotaLedger:
             return self._link.start(script, [key], args)
         except StoreUnavailableError as error:
             return _fail(error)
+
+
+async def _alone(sent: Awaitable[Reply]) -> Reply:
+    """Return the answer for the only lease of a call, or an exception, as a *value*."""
+    try:
+        [answer] = await sent
+    except StoreUnavailableError as error:
+        return error
+    return answer
 
 
 async def _fail(error: StoreUnavailableError) -> Reply:

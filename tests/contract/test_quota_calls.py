@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from broker.errors import StoreUnavailableError
-from broker.ids import LeaseId
+from broker.ids import LeaseId, TaskId
 from broker.store.link import Link
 from broker.store.quota_call import MOST
 from broker.store.quotas import Quota, QuotaLedger
@@ -86,22 +86,25 @@ async def test_what_has_expired_makes_room(kit: LedgerKit, leases: list[LeaseId]
     assert await outcomes(kit.quotas, leases[:4]) == [None, None, None, AGENT]
 
 
-async def _task(kit: LedgerKit) -> str:
+async def _task(kit: LedgerKit) -> TaskId:
     return (await kit.open()).id
 
 
-async def test_one_call_counts_those_who_come_together(link: Link) -> None:
-    """But not more than a server may be held up with."""
+@pytest.mark.parametrize(("leases", "calls"), [(1, 1), (2, 2), (MOST + 1, 2), (MOST + 2, 3)])
+async def test_one_call_counts_those_who_come_after_the_first(
+    link: Link, *, leases: int, calls: int
+) -> None:
+    """The first waits for nobody, and no call holds a server up for long."""
     counting = FaultyLink(link)
     kit = LedgerKit(counting)
     task = await kit.open()
     counting.arm(None)
     plenty = Quota("agent", "invoice-bot", 10 * MOST)
 
-    got = await outcomes(kit.quotas, [kit.ids.lease(task.id) for _ in range(MOST + 1)], plenty)
+    got = await outcomes(kit.quotas, [kit.ids.lease(task.id) for _ in range(leases)], plenty)
 
     assert set(got) == {None}
-    assert counting.calls == 2
+    assert counting.calls == calls
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -112,11 +115,12 @@ async def test_a_lost_call_is_unknown_to_everybody_who_shared_it(
     faulty = FaultyLink(link)
     kit = LedgerKit(faulty)
     task = await kit.open()
-    faulty.arm(Fault(0, after=after, for_good=False))
+    faulty.arm(Fault(1, after=after, for_good=False))
 
     got = await outcomes(kit.quotas, [kit.ids.lease(task.id) for _ in range(3)])
 
-    assert [type(one) for one in got] == [StoreUnavailableError] * 3
+    assert got[0] is None
+    assert [type(one) for one in got[1:]] == [StoreUnavailableError] * 2
 
 
 async def test_who_gives_up_waiting_disturbs_nobody(link: Link) -> None:
@@ -124,7 +128,7 @@ async def test_who_gives_up_waiting_disturbs_nobody(link: Link) -> None:
     slow = PausingLink(link, at=10_000)
     kit = LedgerKit(slow)
     task = await kit.open()
-    slow.pause_at(0)
+    slow.pause_at(1)
     waiting = [
         asyncio.ensure_future(kit.take([AGENT], kit.ids.lease(task.id), MINUTE)) for _ in range(3)
     ]
