@@ -12,7 +12,7 @@ disturb it. What a lab cannot do is not checked, and :func:`unchecked` says so.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from backends import kit_inventory
+from backends import kit_inventory, kit_lists
 from backends.contract import (
     Place,
     SelfExpiry,
@@ -93,7 +93,8 @@ def _what_never_was_is_absent(trial: Trial) -> bool:
 def _another_target_knows_nothing(trial: Trial) -> bool:
     place = trial.backend.locate(trial.wish(), trial.deadline())
     foreign = Place(locator=place.locator, identity="another target")
-    for ask in (trial.backend.revoke, trial.backend.look_up):
+    asks = [trial.backend.look_up]
+    for ask in asks if kit_lists.has_lists(trial) else [trial.backend.revoke, *asks]:
         try:
             ask(foreign, trial.deadline())
         except OtherTargetError:
@@ -200,6 +201,7 @@ PROMISES: Final[Mapping[str, Promise]] = {
     "looking is as declared": _looking_is_as_declared,
     "secrets show nowhere": _secrets_show_nowhere,
     **kit_inventory.PROMISES,
+    **kit_lists.PROMISES,
 }
 
 _KILLING: Final = (
@@ -217,6 +219,8 @@ def unchecked(lab: Lab) -> Iterator[str]:
         if promise in _KILLING and not trial.is_revocable:
             yield name
         if name in kit_inventory.PROMISES and not kit_inventory.lists(trial):
+            yield name
+        if name in kit_lists.PROMISES and not kit_lists.has_lists(trial):
             yield name
         if promise is _a_lost_answer_is_unknown and lab.losing_replies() is None:
             yield name

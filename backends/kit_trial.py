@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from backends.contract import Backend, Deadline, Death, Place, Revocable, Sighting, Wish
+from backends.deny_lists import DenyLists, Desired
 
 
 class Opened(Protocol):
@@ -76,13 +77,26 @@ class Trial:
         return wish, place
 
     def killed(self, place: Place) -> bool:
-        """Revoke until it is gone; tell whether it came to that."""
+        """Revoke until it is gone, or have it refused by its list; tell whether it came to that."""
+        lists = self.backend
+        if isinstance(lists, DenyLists):
+            return self._listed(lists, place)
         ends = time.monotonic() + self.patience_s
         while self.backend.revoke(place, self.deadline()) is Death.ACCEPTED:
             if time.monotonic() > ends:
                 return False
             time.sleep(0.05)
         return True
+
+    def _listed(self, lists: DenyLists, place: Place) -> bool:
+        ban = lists.ban_of(place)
+        stands = lists.read(ban.at, self.deadline())
+        desired = Desired(
+            entries=stands.entries | {ban.one},
+            issued_before_ms=stands.issued_before_ms,
+            mark=f"kitr{next(self._numbers)}",
+        )
+        return lists.publish(ban.at, desired, self.deadline()).is_as(desired)
 
     def may_be(self, place: Place, *sightings: Sighting) -> bool:
         """Look; tell whether it is one of these, as far as the kind can look at all."""

@@ -8,6 +8,7 @@
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -35,6 +36,14 @@ SLACK_MS: Final = 60_000
 """How much longer than its session an entry stands, by whatever clock."""
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What came of having a credential refused, and whether trying again may tell more."""
+
+    death: Death
+    can_tell: bool
 
 
 class Bans:
@@ -77,7 +86,7 @@ class Bans:
         _, name = _list_of(target, lists, place_of(spec))
         await self._tools.ledger.enter(name, spec.id, lists.longest_ms)
 
-    async def kill(self, target: Target, lists: DenyLists, found: Dying) -> Death:
+    async def kill(self, target: Target, lists: DenyLists, found: Dying) -> Refusal:
         """Have a credential refused, and its task's others with it where the task has ended.
 
         Raises:
@@ -91,7 +100,10 @@ class Bans:
         added = await self._tools.ledger.add(name, entry, until_ms, found.spec.id)
         self._tools.faults.reach("ban.listed")
         await self._writer(name, target, lists).bring(added.revision)
-        return await _tried(target, lists, place)
+        # What a cut-off refuses, no session of today can try.
+        can_tell = not added.cut_ms and lists.is_probed(place)
+        is_refused = can_tell and await _is_refused(target, place)
+        return Refusal(Death.GONE if is_refused else Death.ACCEPTED, can_tell=can_tell)
 
     async def leave(self, target: Target, found: Dying) -> None:
         """Forget a credential that is dead; not to be told of it costs a little room."""
@@ -117,6 +129,11 @@ class Bans:
                 if not writer.is_busy:
                     self._spawn(writer, name)
 
+    async def rested(self) -> None:
+        """Wait until nobody looks after any list."""
+        while self._looking:
+            await asyncio.wait(list(self._looking))
+
     async def stop(self) -> None:
         """End what is under way; the next look finds it."""
         for task in [*self._looking]:
@@ -141,15 +158,13 @@ class Bans:
         return found
 
 
-async def _tried(target: Target, lists: DenyLists, place: Place) -> Death:
-    """Find out by trying, where that can be; what cannot be tried is accepted all the same."""
-    if not lists.is_probed(place):
-        return Death.ACCEPTED
+async def _is_refused(target: Target, place: Place) -> bool:
+    """Find out by trying; what cannot be told has been accepted all the same."""
     try:
-        return Death.GONE if await target.probe(place) else Death.ACCEPTED
+        return await target.probe(place)
     except BackendError as error:
         _log.warning("not-probed", target=target.name, locator=place.locator, why=str(error))
-        return Death.ACCEPTED
+        return False
 
 
 async def _looked(writer: ListWriter, name: ListName) -> None:
@@ -161,7 +176,7 @@ async def _looked(writer: ListWriter, name: ListName) -> None:
 
 def _list_of(target: Target, lists: DenyLists, place: Place) -> tuple[Ban, ListName]:
     ban = lists.ban_of(place)
-    return ban, ListName(target.name, ban.at)
+    return ban, ListName(target.name, place.identity, ban.at)
 
 
 def _until_ms(target: Target, lists: DenyLists, found: Dying) -> int:

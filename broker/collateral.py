@@ -57,6 +57,5 @@ class Collateral:
         for _, group in groupby(by_bucket, key=lambda each: bucket_of(each.spec.id)):
             pairs = [(each.spec.id, each.spec.task) for each in group]
             await self._leases.end(pairs, COLLATERAL)
-        for each in living:
-            await self._places.free(each.spec, [each.spec.id])
+        await asyncio.gather(*(self._places.free(each.spec, [each.spec.id]) for each in living))
         return len(living)

@@ -18,7 +18,7 @@ import structlog
 
 from backends.contract import Death, Place, Revocable, SelfExpiry, Traits
 from backends.errors import BackendError, Trouble
-from broker.bans import Bans
+from broker.bans import Bans, Refusal
 from broker.errors import StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, parse_lease_id
@@ -163,31 +163,25 @@ class Killer:
         tries = found.death.tries if found.death is not None else 0
         pause = pause_ms(tries)
         try:
-            death = await self._order(target, found)
+            order = await self._order(target, found)
         except BackendError as error:
             is_tried = error.trouble is not Trouble.BUSY
             return _Achieved(DeathState.PENDING, error.trouble.value, pause, is_tried)
         self._faults.reach("kill.done")
-        if death is Death.ACCEPTED:
-            return _accepted(found, target, pause)
-        sure_at_ms = _sure_at_ms(found, target, death)
+        if order.death is Death.ACCEPTED:
+            # Come back soon; where only age can tell more, when it has.
+            at_ms = 0 if order.can_tell else found.expires_at_ms + _SLACK_MS
+            return _Achieved(DeathState.ACCEPTED, again_in_ms=pause, again_at_ms=at_ms)
+        sure_at_ms = _sure_at_ms(found, target, order.death)
         if sure_at_ms > max(found.ended_at_ms, now_ms):  # only instants of the ledger are compared
             return _Achieved(DeathState.ACCEPTED, again_at_ms=sure_at_ms)
         return _Achieved(DeathState.CONFIRMED)
 
-    async def _order(self, target: Target, found: Dying) -> Death:
+    async def _order(self, target: Target, found: Dying) -> Refusal:
         lists = target.lists
         if lists is None:
-            return await target.kill(place_of(found.spec))
+            return Refusal(await target.kill(place_of(found.spec)), can_tell=True)
         return await self._bans.kill(target, lists, found)
-
-
-def _accepted(found: Dying, target: Target, pause_ms: int) -> _Achieved:
-    """Come back soon; where only age can tell more, when it has."""
-    lists = target.lists
-    if lists is None or lists.is_probed(place_of(found.spec)):
-        return _Achieved(DeathState.ACCEPTED, again_in_ms=pause_ms)
-    return _Achieved(DeathState.ACCEPTED, again_at_ms=found.expires_at_ms + _SLACK_MS)
 
 
 def pause_ms(tries: int) -> int:

@@ -8,15 +8,19 @@ from backends.deny_lists import Desired
 
 @dataclass(frozen=True, slots=True)
 class ListName:
-    """One list: the name of its target here, and its own name there."""
+    """One list: the name of its target here, who that is, and the list's own name there."""
 
     target: str
+    identity: str
     at: str
 
     @property
     def digest(self) -> str:
-        """The same, short and of letters that every key may have."""
-        return hashlib.sha256(f"{self.target}\n{self.at}".encode()).hexdigest()[:24]
+        """The same, short and of letters that every key may have.
+
+        Whatever the target is called here: two names of one target have one list.
+        """
+        return hashlib.sha256(f"{self.identity}\n{self.at}".encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class BanLedger:
         Raises:
             StoreUnavailableError: nobody knows; repeat it.
         """
-        listed = [name.digest, json.dumps([name.target, name.at])]
+        listed = [name.digest, json.dumps([name.target, name.identity, name.at])]
         await self._link.run(scripts.BAN_LIST, [self._keys.ban_lists], listed)
         where = self._keys.bans(name.digest)
         keys = [where.meta, where.entries, where.covered, where.born]
@@ -131,7 +131,8 @@ class BanLedger:
         Return also the fencing number, or for how long (ms) somebody else has it.
         """
         args: list[str | int] = [writer, hide_ms, "" if revision is None else revision, fresh_ms]
-        keys = [self._keys.bans(name.digest).meta]
+        where = self._keys.bans(name.digest)
+        keys = [where.meta, where.entries]
         status, number = await self._link.run(scripts.BAN_CLAIM, keys, args)
         return Claim(status), int(number)
 

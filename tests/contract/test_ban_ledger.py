@@ -12,7 +12,7 @@ from broker.store.ban_ledger import BanLedger, Claim
 from broker.store.link import Link
 from tests.fakes.ledger_kit import MINUTE, LedgerKit
 
-NAME = ListName("cloud", "arn:aws:iam::1:role/reader")
+NAME = ListName("cloud", "aws:1", "arn:aws:iam::1:role/reader")
 HOUR = 60 * MINUTE
 
 
@@ -75,7 +75,7 @@ async def test_an_entry_stands_until_its_last_session_is_over(kit: Kit) -> None:
 async def test_every_list_is_remembered_by_name(kit: Kit) -> None:
     """So that it is looked after when nobody kills anything."""
     await kit.add("t1")
-    other = ListName("cloud", "another")
+    other = ListName("cloud", "aws:1", "another")
     await kit.bans.add(other, "t2", 10**14, LeaseId("l2"))
 
     assert set(await kit.bans.names()) == {NAME, other}

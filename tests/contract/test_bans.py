@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import pytest
 
 from backends.contract import Death
-from broker.bans import Bans
+from broker.bans import Bans, Refusal
 from broker.clock import SystemClock
 from broker.errors import TargetBusyError
 from broker.faultpoints import FaultPoints
@@ -24,6 +24,7 @@ from tests.fakes.replace import replace
 from tests.fakes.toy_kind import ToyOptions
 from tests.fakes.toy_list import ListTarget, ToyLists
 
+CLOCK = SystemClock()
 AT = TargetRef("yard", "toy-1")
 
 
@@ -41,13 +42,13 @@ class Brokers:
         self.kit = LedgerKit(link)
         self.toys = toys
         self.ledger = Ledger.over(link, namespace="jit", buckets=4, limits=Limits())
-        clock = SystemClock()
+        self.backend = ToyLists(ToyOptions(port=toys.port))
         self.target = Target(
             "yard",
             "toylist",
-            ToyLists(ToyOptions(port=toys.port)),
+            self.backend,
             Bounds(deadline_ms=10_000),
-            clock=clock,
+            clock=CLOCK,
             told=Untold(),
         )
         self.all = [Bans.over(self.ledger, Targets([self.target]), FaultPoints()) for _ in range(2)]
@@ -56,7 +57,7 @@ class Brokers:
         """Let a lease come and go; its credential may live at the target."""
         task = await self.kit.open(ttl_ms=50 * MINUTE)
         new = self.kit.new_lease(task, target=AT, state=LeaseState.RESERVED, minting_ms=MINUTE)
-        spec = replace(new.spec, locator=f"{task.id}-{new.spec.id} main 0")
+        spec = replace(new.spec, locator=f"{task.id}-{new.spec.id} main {AT.identity} 0")
         await self.ledger.leases.grant(replace(new, spec=spec))
         await self.all[0].enter(self.target, spec)
         await self.ledger.leases.activate(spec, 0)
@@ -65,7 +66,7 @@ class Brokers:
         assert found is not None
         return found
 
-    async def kill(self, number: int, found: Dying) -> Death:
+    async def kill(self, number: int, found: Dying) -> Refusal:
         """Let one of them kill."""
         lists = self.target.lists
         assert lists is not None
@@ -110,7 +111,7 @@ async def test_two_that_write_at_once_lose_nothing(brokers: Brokers) -> None:
 
     achieved = await asyncio.gather(*(brokers.kill(n % 2, each) for n, each in enumerate(dying)))
 
-    assert set(achieved) == {Death.ACCEPTED}
+    assert {each.death for each in achieved} == {Death.ACCEPTED}
     assert brokers.toys.entries() == tasks_of(dying)
     assert brokers.toys.asked.count("put") < len(dying)
 
@@ -156,8 +157,47 @@ async def test_a_list_without_room_is_cut_off(brokers: Brokers) -> None:
     brokers.toys.room = 0
     found = await brokers.ended()
 
-    assert await brokers.kill(0, found) is Death.ACCEPTED  # by a cut-off
+    assert await brokers.kill(0, found) == Refusal(Death.ACCEPTED, can_tell=False)
     assert brokers.toys.entries() == set()
     assert brokers.toys.documents["main"]["before"] > found.ended_at_ms
     with pytest.raises(TargetBusyError):
         await brokers.all[1].enter(brokers.target, found.spec)
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_two_names_of_one_target_have_one_list(brokers: Brokers) -> None:
+    """Neither takes the other's entries for a lost ledger's, nor out of the list."""
+    found = [await brokers.ended() for _ in range(2)]
+    lists = brokers.target.lists
+    assert lists is not None
+    alias = Target("alias", "toylist", brokers.backend, Bounds(), clock=CLOCK, told=Untold())
+
+    await brokers.kill(0, found[0])
+    await brokers.all[1].kill(alias, lists, found[1])
+
+    assert brokers.toys.entries() == tasks_of(found)
+    assert len(await brokers.ledger.bans.names()) == 1
+    alias.close()
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_nobody_looks_after_a_list_in_which_nothing_need_stand(brokers: Brokers) -> None:
+    """A role whose last killed session is over costs no calls any more."""
+    found = await brokers.ended()
+    await brokers.kill(0, found)
+    where = brokers.kit.keys.bans((await brokers.ledger.bans.names())[0].digest)
+    later = found.expires_at_ms + 10 * MINUTE
+    await brokers.kit.link.read("HSET", where.meta, "now", later, "looked", 0)
+    await brokers.all[1].look()
+
+    async def is_empty() -> bool:
+        return brokers.toys.entries() == set()
+
+    await eventually_true(is_empty, "an empty list")
+    await brokers.all[1].rested()
+    asked = len(brokers.toys.asked)
+    await brokers.forget_looks()
+    await brokers.all[0].look()
+    await brokers.all[0].rested()
+
+    assert len(brokers.toys.asked) == asked

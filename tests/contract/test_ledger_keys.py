@@ -127,7 +127,11 @@ async def _dying(kit: LedgerKit) -> None:
 
 
 async def _banning(kit: LedgerKit) -> None:
-    bans, name, lease = BanLedger(kit.link, kit.keys, kit.ids), ListName("a", "b"), LeaseId("l")
+    bans, name, lease = (
+        BanLedger(kit.link, kit.keys, kit.ids),
+        ListName("a", "b", "c"),
+        LeaseId("l"),
+    )
     await bans.enter(name, lease, MINUTE)
     for entry, until in (("t1", 1), ("t2", FAR)):
         await bans.add(name, entry, until, lease)

@@ -75,6 +75,9 @@ class ListTarget(ToyTarget):
     def _mint(self, request: Request) -> Request:
         return super()._mint({**request, "born": _now_ms()})
 
+    def _find(self, request: Request) -> Request:
+        return {**super()._find(request), "denied": self.refuses(request["name"])}
+
     def _enter(self, request: Request) -> Request:
         held = self.credentials.get(request["name"])
         if held is not None and self._is_denied(held):
@@ -105,7 +108,7 @@ class ListTemplate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ToyLists(ToyBackend):
-    """A toy target with lists. A locator is its name there, its list, and whether it is probed."""
+    """A toy target with lists. A locator: name there, list, target, and whether it is probed."""
 
     longest_ms = 3_600_000
 
@@ -116,12 +119,14 @@ class ToyLists(ToyBackend):
         """Name it."""
         template = wish.template
         assert isinstance(template, ListTemplate)
-        locator = f"{wish.task}-{wish.lease} {template.at} {int(template.probe)}"
-        return Place(locator=locator, identity=self.ask("who", deadline)["identity"])
+        identity = self.ask("who", deadline)["identity"]
+        name = f"{wish.task}-{wish.lease}"
+        locator = f"{name} {template.at} {identity} {int(template.probe)}"
+        return Place(locator=locator, identity=identity)
 
     def mint(self, wish: Wish, place: Place, expires_at_ms: int, deadline: Deadline) -> Minted:  # noqa: ARG002 - the contract's
         """Make it."""
-        name, at, _ = place.locator.split(" ")
+        name, at, *_ = place.locator.split(" ")
         words = {"username": name, "password": secrets.token_urlsafe(24)}
         made = self.ask(
             "mint",
@@ -145,13 +150,15 @@ class ToyLists(ToyBackend):
     def look_up(self, place: Place, deadline: Deadline) -> Sighting:
         """Look."""
         self.require(place, deadline)
-        found = self.ask("find", deadline, name=place.locator.split(" ")[0])["found"]
-        return Sighting.ALIVE if found else Sighting.ABSENT
+        seen = self.ask("find", deadline, name=place.locator.split(" ")[0])
+        if not seen["found"]:
+            return Sighting.ABSENT
+        return Sighting.DISABLED if seen["denied"] else Sighting.ALIVE
 
     def probe(self, place: Place, deadline: Deadline) -> bool:
         """Try a name of the same task, and one that nobody refuses, so that a refusal says it."""
         self.require(place, deadline)
-        name, at, _ = place.locator.split(" ")
+        name, at, *_ = place.locator.split(" ")
         canary = self.ask("try", deadline, name=f"{name}-canary", at=at)["let_in"]
         control = self.ask("try", deadline, name=f"control-{secrets.token_hex(8)}", at=at)["let_in"]
         if not control:
@@ -160,10 +167,9 @@ class ToyLists(ToyBackend):
 
     def ban_of(self, place: Place) -> Ban:
         """Name its list and entries."""
-        try:
-            name, at, _ = place.locator.split(" ")
-        except ValueError:
-            raise OtherTargetError from None
+        name, at, identity, _ = place.locator.split(" ")
+        if identity != place.identity:
+            raise OtherTargetError
         return Ban(at=at, one=name, task=name.split("-")[0])
 
     def weight(self, entry: str) -> int:  # noqa: ARG002 - the contract's

@@ -6,8 +6,12 @@ document is kept as it was written (the table in ``docs/targets.md``).
 
 import pytest
 
+from backends import kit_lists
+from backends.aws_shapes import DenyWriter
 from backends.deny_lists import Desired
 from backends.errors import BackendError
+from backends.kit import broken_promises, unchecked
+from tests.real.aws_lab import open_lab
 from tests.real.aws_peer import Peer
 from tests.real.aws_stage import MINE, OTHER, Stage
 from tests.real.aws_yard import CLOCK, IDS, AwsYard, enter_as
@@ -186,3 +190,35 @@ def test_no_probe_is_none(yard: AwsYard) -> None:
     assert not yard.backend.is_probed(place)
     with pytest.raises(BackendError, match="nothing is declared"):
         yard.backend.probe(place, yard.deadline())
+
+
+@JUDGES
+def test_its_lists_keep_every_promise(aws_peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the contract's test kit asks of lists, and of killing by them."""
+    enter_as(aws_peer, monkeypatch)
+    writer = DenyWriter(endpoint_url=aws_peer.iam_url)
+    asked = ("killing twice is killing once", "killing one leaves the others", *kit_lists.PROMISES)
+    with open_lab(aws_peer, kill="deny", deny_writer=writer) as lab:
+        assert set(asked) & set(unchecked(lab)) == set()
+        assert broken_promises(lab, *asked) == {}
+
+
+@pytest.mark.parametrize("aws_peer", ["moto", "localemu"], indirect=True)
+def test_the_writer_is_a_role_that_may_write_there_and_nowhere_else(yard: AwsYard) -> None:
+    """What its role does not allow is refused; the broker's own keys are not used for it."""
+    stage = yard.stage
+    mine, others = stage.role(), stage.role()
+    may = {
+        "Effect": "Allow",
+        "Action": ["iam:GetRolePolicy", "iam:PutRolePolicy", "iam:ListRolePolicies"],
+        "Resource": stage.arn(mine),
+    }
+    writer = DenyWriter(role_arn=stage.arn(stage.role(may)), endpoint_url=stage.peer.iam_url)
+    by_role, wanted = AwsYard(stage, deny_writer=writer), desired(IDS.root_task())
+
+    shown = by_role.backend.publish(stage.arn(mine), wanted, by_role.deadline())
+
+    assert shown.is_as(wanted)
+    with pytest.raises(BackendError, match="Denied"):
+        by_role.backend.publish(stage.arn(others), wanted, by_role.deadline())
+    assert stage.iam.list_role_policies(RoleName=others)["PolicyNames"] == ["work"]

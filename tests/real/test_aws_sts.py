@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from backends import kit_inventory
+from backends import kit_inventory, kit_lists
 from backends.aws_policy import Statement
 from backends.aws_shapes import ViaRole
 from backends.aws_sts import kind
@@ -26,6 +26,7 @@ _NOT_MADE: Final = {
     "killing one leaves the others",
     "what never was is absent",
     *kit_inventory.PROMISES,
+    *kit_lists.PROMISES,
 }
 
 _NUMBERS: Final = itertools.count(10_000)

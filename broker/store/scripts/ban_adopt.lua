@@ -4,7 +4,7 @@
 --       name of the lineage if it begins here, earliest, latest, entries…
 local now = cautious_clock(ARGV[6], ARGV[7])
 local meta = redis.call('HMGET', KEYS[1], 'lineage', 'revision', 'cut', 'cut_until', 'held', 'cut_state')
-for i = 8, #ARGV do redis.call('ZADD', KEYS[2], 'GT', ARGV[1], ARGV[i]) end
+for i = 8, #ARGV do redis.call('ZADD', KEYS[2], 'NX', ARGV[1], ARGV[i]) end
 if not meta[1] then redis.call('HSET', KEYS[1], 'lineage', ARGV[5]) end
 local cut = tonumber(ARGV[3])
 if cut > tonumber(meta[3] or '0') and meta[6] ~= 'laid' then

@@ -1,2 +1,2 @@
--- Remember the name of a deny list. KEYS: lists. ARGV: digest, name
-return redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
+-- Remember the name of a deny list, as whoever came last calls it. KEYS: lists. ARGV: digest, name
+return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
