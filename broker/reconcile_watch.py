@@ -112,7 +112,7 @@ class ReconcileWatch:
         except BrokerError as error:
             _log.warning("reconcile-failed", target=target.name, error=str(error))
             return
-        _tell(result)
+        tell(result)
 
     def _show(self, kept: Mapping[str, Kept]) -> None:
         remarks = []
@@ -147,9 +147,11 @@ def remarks_on(target: str, found: Mapping[str, int]) -> list[Hindrance]:
     ]
 
 
-def _tell(result: Comparison | Incomparable) -> None:
+def tell(result: Comparison | Incomparable) -> None:
+    """Log what a comparison came to, as loud as what differs is bad."""
     if isinstance(result, Incomparable):
-        _log.warning("reconcile-failed", target=result.target, why=result.trouble)
+        if result.trouble:
+            _log.warning("reconcile-failed", target=result.target, why=result.trouble)
         return
     counts = {kind.value: result.count(kind) for kind in Differs}
     told = {"target": result.target, "seen": result.seen, "known": result.known, **counts}

@@ -14,7 +14,7 @@ from broker.cli.progress import Teller, telling
 from broker.cli.types import DURATION
 from broker.client.api import BrokerClient
 from broker.client.levels import Level, Standing, standing
-from broker.client.reaching import NotReachedError, Told
+from broker.client.reaching import NotReachedError, Reading, Told
 from broker.client.results import Receipt, Report
 
 _CODES: Final = {
@@ -41,7 +41,7 @@ class Reach(Protocol):
     """One of the calls that wait: of a task, an order or a credential."""
 
     def __call__(
-        self, name: str, level: str, /, *, within_seconds: float, told: Told
+        self, name: str, level: str, /, *, within_seconds: float, told: Told, reading: Reading
     ) -> Awaitable[Report]:
         """Return the whole report once it has come so far."""
         ...
@@ -71,8 +71,11 @@ async def reached(reach: Reach, name: str, level: Level, seconds: float, teller:
     def told(done: int, total: int) -> None:
         teller.tell(level, done, total)
 
+    def reading(done: int, total: int | None) -> None:
+        teller.tell("reading receipts", done, total)
+
     try:
-        return await reach(name, level, within_seconds=seconds, told=told)
+        return await reach(name, level, within_seconds=seconds, told=told, reading=reading)
     except NotReachedError as late:
         return late.report
 

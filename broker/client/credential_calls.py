@@ -7,7 +7,7 @@ from typing import Final
 from broker.client import route
 from broker.client.levels import Level
 from broker.client.paging import items
-from broker.client.reaching import WITHIN_SECONDS, Reaching, Told, tell_nobody
+from broker.client.reaching import WITHIN_SECONDS, Reaching, Reading, Told, tell_nobody
 from broker.client.report_pages import pages_of_task
 from broker.client.results import Credential, CredentialPage, IssuedCredential, Report
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
@@ -89,6 +89,7 @@ class CredentialCalls:
         *,
         within_seconds: float = WITHIN_SECONDS,
         told: Told = tell_nobody,
+        reading: Reading = tell_nobody,
     ) -> Report:
         """Wait until the death of one credential has come so far; return its receipt.
 
@@ -101,7 +102,7 @@ class CredentialCalls:
         wanted = Level(level)
         task = (await self.show(credential)).task
         read = pages_of_task(self._transport, task, credential=credential)
-        following = Reaching(read, wanted, told=told)
+        following = Reaching(read, wanted, told=told, reading=reading)
         return (await following.follow(within_seconds)).require(wanted)
 
     async def all(self, task: str, *, at_most: int | None = None) -> AsyncIterator[Credential]:

@@ -7,7 +7,7 @@ from broker.client.decisions import Decision
 from broker.client.following import DEFAULT_FOLLOWING, Following
 from broker.client.levels import Level
 from broker.client.paging import items
-from broker.client.reaching import WITHIN_SECONDS, Reaching, Told, tell_nobody
+from broker.client.reaching import WITHIN_SECONDS, Reaching, Reading, Told, tell_nobody
 from broker.client.report_pages import pages_of_order
 from broker.client.results import (
     Agent,
@@ -193,6 +193,7 @@ class OperatorCalls:
         *,
         within_seconds: float = WITHIN_SECONDS,
         told: Told = tell_nobody,
+        reading: Reading = tell_nobody,
     ) -> Report:
         """Follow an order until every credential that it covers has come so far; return it all.
 
@@ -203,7 +204,9 @@ class OperatorCalls:
             ValueError: there is no such level.
         """
         wanted = Level(level)
-        following = Reaching(pages_of_order(self._transport, revocation), wanted, told=told)
+        following = Reaching(
+            pages_of_order(self._transport, revocation), wanted, told=told, reading=reading
+        )
         return (await following.follow(within_seconds)).require(wanted)
 
     async def cuts(self) -> CutList:

@@ -41,7 +41,11 @@ Told = Callable[[int, int], None]
 """Is told how many of how many receipts have come so far."""
 
 
-def tell_nobody(_done: int, _total: int) -> None:
+Reading = Callable[[int, int | None], None]
+"""Is told how many receipts have been read, of how many: None where that is not known."""
+
+
+def tell_nobody(_done: int, _total: int | None) -> None:
     """Tell nobody."""
 
 
@@ -87,12 +91,14 @@ class Reaching:
         level: Level,
         *,
         told: Told = tell_nobody,
+        reading: Reading = tell_nobody,
         clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._read = read
         self._level = level
         self._told = told
+        self._reading = reading
         self._clock = clock or SystemClock()
         self._sleep = sleep
         self._pages: list[Tagged[Report]] = []
@@ -153,6 +159,12 @@ class Reaching:
         while cursor:
             await self._add(cursor)
             cursor = self._pages[-1].value.cursor
+            self._reading(sum(len(page.value.receipts) for page in self._pages), self._total)
+
+    @property
+    def _total(self) -> int | None:
+        order = self._pages[0].value.revocation
+        return order.progress.total if order is not None and order.progress is not None else None
 
     async def _add(self, cursor: str) -> None:
         self._pages.append(await self._read(cursor))

@@ -6,7 +6,7 @@ from broker.client import route
 from broker.client.following import DEFAULT_FOLLOWING, Following
 from broker.client.levels import Level
 from broker.client.paging import items
-from broker.client.reaching import WITHIN_SECONDS, Reaching, Told, tell_nobody
+from broker.client.reaching import WITHIN_SECONDS, Reaching, Reading, Told, tell_nobody
 from broker.client.report_pages import pages_of_task
 from broker.client.results import Ceiling, OpenedTask, Receipt, Report, Task, TaskPage
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
@@ -134,6 +134,7 @@ class TaskCalls:
         *,
         within_seconds: float = WITHIN_SECONDS,
         told: Told = tell_nobody,
+        reading: Reading = tell_nobody,
     ) -> Report:
         """Follow the report of a task's end until every credential has come so far; return it all.
 
@@ -143,13 +144,16 @@ class TaskCalls:
                 ``confirmed`` (its target refuses it). What has expired has come everywhere.
             within_seconds: how long to wait.
             told: is told each time how many of how many have come so far.
+            reading: is told how many receipts have been read, of how many where that is known.
 
         Raises:
             NotReachedError: the time is up, or the rest dies only of age; it has the report.
             ValueError: there is no such level.
         """
         wanted = Level(level)
-        following = Reaching(pages_of_task(self._transport, task), wanted, told=told)
+        following = Reaching(
+            pages_of_task(self._transport, task), wanted, told=told, reading=reading
+        )
         return (await following.follow(within_seconds)).require(wanted)
 
     async def report(

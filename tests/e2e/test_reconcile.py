@@ -45,7 +45,19 @@ async def world(
     """One broker with both."""
     async with open_toy_world(single, template, signer, tmp_path, targets) as world:
         write_down(world)
+        be_patient(world, "yard-1", "yard-2")
         yield world
+
+
+def be_patient(world: ToyWorld, *names: str, deadline_ms: int = 20_000) -> None:
+    """Let the command wait so long for these."""
+
+    def change(file: Any) -> None:
+        for target in file["targets"]:
+            if target["name"] in names:
+                target["deadline_ms"] = deadline_ms
+
+    world.config.edit("targets.yaml", change)
 
 
 @pytest.fixture
@@ -165,6 +177,7 @@ async def test_a_target_that_hangs_keeps_no_other_from_being_compared(
 ) -> None:
     """It is named with the word for it."""
     targets[1].plant("toy_one", epoch_of(world), ORPHAN)
+    be_patient(world, "yard-1", deadline_ms=500)
     targets[0].freeze()
 
     code, told = await command.run()

@@ -1,6 +1,7 @@
 """A server of somebody else's as a process of ours: started, awaited, and ended by its pid."""
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -27,7 +28,7 @@ class PeerProcess:
         self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - ours
-                argv,
+                [*_dies_with_us(), *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -66,6 +67,12 @@ class PeerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _dies_with_us() -> Sequence[str]:
+    """Have the kernel end a server whose test run was killed, where util-linux is (prctl(2))."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
 
 
 def listening(pid: int) -> set[str]:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from broker.client.api_errors import TooManyRequestsError, refusal
 from broker.client.levels import Level, Standing, standing
 from broker.client.reaching import LONGEST_SECONDS, NotReachedError, Reaching
-from broker.client.results import Receipt, Report, Revocation
+from broker.client.results import Progress, Receipt, Report, Revocation
 from broker.client.transport import Tagged
 from tests.fakes.clock import FakeClock
 
@@ -207,6 +208,21 @@ async def test_an_order_is_read_again_when_it_stands_everywhere(clock: FakeClock
 
     assert seen.standing is Standing.DONE
     assert seen.report.counts == {"confirmed": 2}
+
+
+async def test_how_much_has_been_read_is_told(clock: FakeClock) -> None:
+    """Page by page, of a total where the broker names one."""
+    stands = replace(order(acknowledged=True), progress=Progress(ended=3, total=3))
+    pages = Pages(
+        clock,
+        _=[report("confirmed", order=stands, following="b")],
+        b=[report("confirmed", "confirmed", order=stands)],
+    )
+    read: list[tuple[int, int | None]] = []
+
+    await Reaching(pages, Level.CONFIRMED, reading=lambda *how: read.append(how)).follow(60)
+
+    assert read == [(3, 3)]
 
 
 async def test_pages_that_come_to_it_are_read(clock: FakeClock) -> None:
