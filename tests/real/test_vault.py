@@ -217,3 +217,15 @@ async def test_a_frozen_openbao_delays_nobody_else(
     assert is_active
     assert not is_let_in(issued["secret"], postgres.port)
     assert openbao.leases() == []
+
+
+@pytest.mark.soak
+async def test_what_cannot_be_taken_back_is_said_to_have_died_of_age(world: VaultWorld) -> None:
+    """Certificates and signed keys, once their own time is over; not before."""
+    task = await world.task_for("bao-pki", "bao-ssh")
+    issued = [await world.issue(task, **asking(n), ttl_seconds=3) for n in ("bao-pki", "bao-ssh")]
+    await world.end(task)
+
+    for each in issued:
+        receipt = await world.until_receipt(task, each["id"], "expired")
+        assert receipt["settled_at"] >= each["expires_at"]

@@ -94,10 +94,10 @@ def test_the_token_is_renewed_while_nobody_asks(
 ) -> None:
     """So a broker that can sign no more goes on killing."""
     assert isinstance(declared.login, JwtLogin)
-    trust_role(openbao, mount=declared.login.mount, audience=AUDIENCE, ttl="3s")
+    trust_role(openbao, mount=declared.login.mount, audience=AUDIENCE, ttl="2s")
     with opened(declared, signing.surroundings) as vault:
         _, place = minted(vault)
-        time.sleep(5)
+        time.sleep(3.5)
 
         assert vault.revoke(place, soon()) is Death.GONE
         assert signing.signed == 1

@@ -5,7 +5,7 @@ OpenBao trusts the broker by discovery: it finds the keys at the running broker'
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,6 @@ pytestmark = [
 ]
 
 KILLED = -9
-SELDOM = pytest.mark.soak
-"""Each point takes two starts of a broker; the rest is with the long tests."""
 
 
 class Yard:
@@ -79,6 +77,13 @@ class Yard:
         return next(iter((await self.cast.receipts(task)).values()))
 
 
+def often(points: Sequence[str], one: str) -> list[Any]:
+    """Try one every time, the others with the long tests: each takes two starts of a broker."""
+    return [
+        point if point == one else pytest.param(point, marks=pytest.mark.soak) for point in points
+    ]
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def yard(
     openbao_server: OpenBaoServer, postgres_server: PostgresServer
@@ -114,7 +119,7 @@ def _edit(path: Path, change: Any) -> None:
     path.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-@pytest.mark.parametrize("point", [*MINTING[:2], pytest.param(MINTING[2], marks=SELDOM)])
+@pytest.mark.parametrize("point", often(MINTING, "mint.minted"))
 async def test_what_a_dead_broker_minted_dies(yard: Yard, point: str) -> None:
     """At once when it never was anybody's, or else with its task."""
     task = await yard.task()
@@ -129,7 +134,7 @@ async def test_what_a_dead_broker_minted_dies(yard: Yard, point: str) -> None:
     assert yard.openbao.leases() == []
 
 
-@pytest.mark.parametrize("point", [KILLING[0], pytest.param(KILLING[1], marks=SELDOM)])
+@pytest.mark.parametrize("point", often(KILLING, "kill.done"))
 async def test_killing_goes_on_after_a_death(yard: Yard, point: str) -> None:
     """The next broker finds what the first had begun, and reports it once it is done."""
     task = await yard.task()
