@@ -20,6 +20,7 @@ from broker.cli.progress import telling
 from broker.cli.screen import Document, Screen
 from broker.cli.settings import config_option, load
 from broker.comparing import Comparing, Incomparable
+from broker.comparing_lists import ListComparing, ListComparison
 from broker.errors import NotFoundError
 from broker.installation import Installation, open_installation
 from broker.model.comparison import Comparison, digest_of
@@ -90,6 +91,11 @@ def reconcile(targets: tuple[str, ...], config: Path, *, as_json: bool, **given:
     what has our prefix and nobody's mark; what is another ledger's is counted only. What differs is
     looked at twice, some seconds apart, so that nothing is named that is only under way.
 
+    Of targets that refuse by lists of their own (AWS with `kill: deny`) it tells of each list that
+    the ledger knows: how many stand there and how many must, what is missing (it may live), what is
+    left over, whose mark it bears, whether it was edited, and what room is left. It changes none:
+    brokers write what must stand there by themselves, every ten seconds.
+
     With --kill orphans, remnants and the undead are killed at their target, and the leases of what
     is missing are ended. A digest, as printed without --kill, ends exactly that set or nothing.
     What bears no mark of this ledger is never touched. With --lost-epoch, what a ledger left
@@ -156,7 +162,7 @@ class _Work:
 
     async def run(self, targets: Sequence[Target]) -> tuple[Document, int]:
         """Compare, end what is to be ended, keep what is known then for the brokers."""
-        results = await self._compare(targets)
+        results, lists = await self._compare(targets)
         comparisons = [each for each in results if isinstance(each, Comparison)]
         digest, ended = digest_of(comparisons), list[Ended]()
         if self._wish.kill is not None:
@@ -164,19 +170,27 @@ class _Work:
             ended = await self._end(targets, comparisons, digest)
         for result in results:
             await keep(self._ledger.reconciliations, _left(result, ended), self._by)
-        told = reconcile_views.document(self._epoch, digest, results, ended)
-        return told, _code(results, ended, self._wish)
+        told = reconcile_views.document(self._epoch, digest, results, ended, lists)
+        with_lists = {each.name for each in targets if each.lists is not None}
+        expected = {*self._wish.names} - with_lists
+        return told, _code(results, ended, lists, expected) or self._alarm(comparisons)
 
-    async def _compare(self, targets: Sequence[Target]) -> list[Comparison | Incomparable]:
+    def _alarm(self, comparisons: Sequence[Comparison]) -> int:
+        """Return whether somebody should look at credentials: not if an order has ended them."""
+        is_alarming = any(each.is_alarming for each in comparisons)
+        return exits.REFUSED if is_alarming and self._wish.kill is None else exits.OK
+
+    async def _compare(
+        self, targets: Sequence[Target]
+    ) -> tuple[list[Comparison | Incomparable], list[ListComparison]]:
         """Compare all at once: one that hangs delays no other."""
-        comparing, wish = Comparing(self._ledger.at_targets), self._wish
+        comparing, lists = Comparing(self._ledger.at_targets), ListComparing(self._ledger.bans)
         with telling(sys.stderr, as_json=self._as_json) as teller:
-            return await asyncio.gather(
-                *(
-                    comparing.try_to(each, self._epoch, lost=wish.lost, heard=teller.tell)
-                    for each in targets
-                )
-            )
+            looks = [
+                comparing.try_to(each, self._epoch, lost=self._wish.lost, heard=teller.tell)
+                for each in targets
+            ]
+            return await asyncio.gather(asyncio.gather(*looks), lists.compare(targets, teller.tell))
 
     def _require(self, comparisons: Sequence[Comparison], digest: str) -> None:
         """Let an order without a digest pass only if it is small, and somebody is sure of it."""
@@ -217,11 +231,18 @@ def _left(result: Comparison | Incomparable, ended: Sequence[Ended]) -> Comparis
     return structs.replace(result, differences=left)
 
 
-def _code(results: Sequence[Comparison | Incomparable], ended: Sequence[Ended], wish: Wish) -> int:
+def _code(
+    results: Sequence[Comparison | Incomparable],
+    ended: Sequence[Ended],
+    lists: Sequence[ListComparison],
+    expected: set[str],
+) -> int:
+    """Return how it ends. ``expected``: targets that were asked for, and have no lists either."""
     if not all(each.is_done for each in ended):
         return exits.NOT_REACHED
     failed = [each for each in results if isinstance(each, Incomparable)]
-    if any(each.trouble or each.target in wish.names for each in failed):
+    if any(each.trouble or each.target in expected for each in failed):
         return exits.UNAVAILABLE
-    is_alarming = any(each.is_alarming for each in results if isinstance(each, Comparison))
-    return exits.REFUSED if is_alarming and wish.kill is None else exits.OK
+    if any(each.trouble for each in lists):
+        return exits.UNAVAILABLE
+    return exits.REFUSED if any(each.is_alarming for each in lists) else exits.OK

@@ -8,11 +8,26 @@ from rich.text import Text
 from broker.cli.screen import Document, rows, stacked
 from broker.clock import rfc3339
 from broker.comparing import Incomparable
+from broker.comparing_lists import ListComparison
 from broker.model.comparison import Comparison, Difference
 from broker.reconciling import Ended
 
 TARGET_COLUMNS = ("target", "kind", "seen", "known", "foreign", "elsewhere", "trouble")
 DIFFERENCE_COLUMNS = ("target", "differs", "credential", "locator", "epoch", "made_at", "outcome")
+ENTRY_COLUMNS = ("target", "list", "differs", "entry")
+LIST_COLUMNS = (
+    "target",
+    "list",
+    "document",
+    "edited",
+    "standing",
+    "wanted",
+    "missing",
+    "left_over",
+    "free",
+    "room",
+    "trouble",
+)
 
 
 def document(
@@ -20,8 +35,9 @@ def document(
     digest: str,
     results: Sequence[Comparison | Incomparable],
     ended: Sequence[Ended],
+    lists: Sequence[ListComparison] = (),
 ) -> Document:
-    """Describe a comparison of all targets, and what was ended."""
+    """Describe a comparison of all targets, what was ended, and the lists of whom they refuse."""
     outcomes = {(each.target, each.difference): each for each in ended}
     return {
         "epoch": epoch,
@@ -34,6 +50,7 @@ def document(
             if isinstance(each, Comparison)
             for one in each.differences
         ],
+        "lists": [_list(each) for each in lists],
     }
 
 
@@ -43,8 +60,32 @@ def compared(told: Document) -> RenderableType:
     return stacked(
         rows(targets, TARGET_COLUMNS, empty="There are no targets."),
         rows(told["differences"], DIFFERENCE_COLUMNS, empty="Nothing differs."),
+        *_listed(told["lists"]),
         *_hints(told),
     )
+
+
+def _listed(lists: Sequence[Document]) -> Iterator[RenderableType]:
+    """Show lists, where there are any; and by name what is missing or left over."""
+    if not lists:
+        return
+    counted = [
+        {
+            **each,
+            "edited": "yes" if each["edited"] else "no",
+            "missing": len(each["missing"]),
+            "left_over": len(each["left_over"]),
+        }
+        for each in lists
+    ]
+    yield rows(counted, LIST_COLUMNS, empty="")
+    named = [
+        {"target": each["target"], "list": each["list"], "entry": entry, "differs": differs}
+        for each in lists
+        for differs in ("missing", "left_over")
+        for entry in each[differs]
+    ]
+    yield rows(named, ENTRY_COLUMNS, empty="No entry is missing or left over in what was read.")
 
 
 def _hints(told: Document) -> Iterator[Text]:
@@ -86,4 +127,21 @@ def _difference(target: str, one: Difference, ended: Ended | None) -> dict[str, 
         "made_at": None if one.made_at_ms is None else rfc3339(one.made_at_ms),
         "condemned": one.is_condemned,
         "outcome": outcome,
+    }
+
+
+def _list(one: ListComparison) -> dict[str, object]:
+    return {
+        "target": one.name.target,
+        "list": one.name.at,
+        "identity": one.name.identity,
+        "document": one.document.value,
+        "edited": one.is_edited,
+        "standing": one.standing,
+        "wanted": one.wanted,
+        "missing": sorted(one.missing),
+        "left_over": sorted(one.left_over),
+        "room": one.room,
+        "free": one.free,
+        "trouble": one.trouble,
     }

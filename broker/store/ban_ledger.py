@@ -25,6 +25,9 @@ MOST: Final = 500
 PAGE: Final = 200
 """Leases that are read of one list at once: a millisecond of the server's time."""
 
+_NEVER: Final = (0, 0)
+"""The bounds of one who believes no clock: for him nothing is over."""
+
 
 class Claim(StrEnum):
     """What became of wanting to write a list."""
@@ -107,10 +110,17 @@ class BanLedger:
         return Added(int(revision), int(cut))
 
     async def view(self, name: ListName) -> BanView:
-        """Say what must stand in a list now."""
+        """Say what must stand in a list now; what is over is dropped from it."""
+        return await self._view(name, self._bounds.around_now())
+
+    async def peek(self, name: ListName) -> BanView:
+        """Say what must stand in a list, as it was last written down: nothing is changed."""
+        return await self._view(name, _NEVER)
+
+    async def _view(self, name: ListName, believed: tuple[int, int]) -> BanView:
         where = self._keys.bans(name.digest)
         keys = [where.meta, where.entries, where.covered]
-        reply = await self._link.run(scripts.BAN_VIEW, keys, [*self._bounds.around_now(), MOST])
+        reply = await self._link.run(scripts.BAN_VIEW, keys, [*believed, MOST])
         now, lineage, revision, state, cut, cut_at, count, *entries = reply
         return BanView(
             now_ms=int(now),

@@ -7,6 +7,8 @@ import pytest
 from broker.cli import reconcile_views
 from broker.cli.screen import Screen
 from broker.comparing import Incomparable
+from broker.comparing_lists import Document, ListComparison
+from broker.model.ban import ListName
 from broker.model.comparison import Comparison, Difference, Differs, digest_of
 from broker.reconciling import Ended
 
@@ -47,10 +49,11 @@ def shown(
     *results: Comparison | Incomparable,
     ended: tuple[Ended, ...] = (),
     output: io.StringIO | None = None,
+    lists: tuple[ListComparison, ...] = (),
 ) -> str:
     """Print results as the command does."""
     comparisons = [each for each in results if isinstance(each, Comparison)]
-    told = reconcile_views.document("mine", digest_of(comparisons), results, ended)
+    told = reconcile_views.document("mine", digest_of(comparisons), results, ended, lists)
     out = output if output is not None else io.StringIO()
     Screen(out, as_json=False).answer(told, reconcile_views.compared)
     return out.getvalue()
@@ -103,3 +106,26 @@ def test_colour_is_for_terminals_and_names_are_escaped(monkeypatch: pytest.Monke
     assert "\x1b" not in piped
     assert "\x1b[2J" not in seen
     assert "jit_\\u001b[2Jreport" in piped
+
+
+def test_lists_are_shown_where_there_are_any() -> None:
+    """With their figures, and what is missing by its name; nothing that could move the cursor."""
+    one = ListComparison(
+        name=ListName("prod", "aws:1", "arn:aws:iam::1:role/app"),
+        document=Document.OURS,
+        is_edited=True,
+        standing=7,
+        wanted=8,
+        missing=frozenset({"t_00_gone"}),
+        left_over=frozenset({"t_00_\x1b[2Jhand"}),
+        room=9000,
+        free=8720,
+    )
+
+    text = shown(comparison(), lists=(one,))
+
+    assert "arn:aws:iam::1:role/app" in text
+    assert "t_00_gone" in text
+    assert "8720" in text
+    assert "\x1b[2J" not in text
+    assert "free" not in shown(comparison())
