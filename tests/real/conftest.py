@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.real import localemu_peer, moto_peer, radosgw_peer
+from tests.real import localemu_peer, moto_peer, rabbitmq_server, radosgw_peer
 from tests.real.aws_peer import Peer
 from tests.real.fetch import may_skip, missing, must_have
 from tests.real.openbao_server import OpenBaoServer, furnish
 from tests.real.parts import Shelf
 from tests.real.postgres_server import PostgresServer, binaries, running
+from tests.real.rabbitmq_server import RabbitServer
 
 Part = Callable[[str], Path]
 
@@ -67,6 +68,20 @@ def openbao(openbao_server: OpenBaoServer, postgres: PostgresServer) -> Iterator
     openbao_server.sweep()
     yield openbao_server
     openbao_server.thaw()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(part: Part) -> Iterator[RabbitServer]:
+    """One RabbitMQ for the whole session."""
+    root = part("rabbitmq").parents[8]
+    if why := rabbitmq_server.lacks(root):
+        raise missing(f"RabbitMQ does not run on this machine: {why}", is_needed=False)
+    server = RabbitServer(root)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ POLICIES: Final[Mapping[str, str]] = {
     "jit-orders": 'path "database/creds/*" { capabilities = ["read"] }',
     "jit-pki": 'path "pki/issue/*" { capabilities = ["update"] }',
     "jit-ssh": 'path "ssh/issue/*" { capabilities = ["update"] }',
+    "jit-rabbit": 'path "rabbitmq/creds/*" { capabilities = ["read"] }',
     "jit-kv": 'path "kv/data/*" { capabilities = ["read"] }',
 }
 

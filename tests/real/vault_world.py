@@ -33,6 +33,7 @@ SECRETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "body": {"valid_principals": "${agent}", "key_type": "ed25519"},
         "policies": ["jit-ssh"],
     },
+    "bao-rabbit": {"mount": "rabbitmq", "path": "creds/orders", "policies": ["jit-rabbit"]},
     "bao-kv": {
         "mount": "kv",
         "path": "data/shop/api",
@@ -46,6 +47,7 @@ MOUNTS: Final = [
     {"mount": "database", "engine": "database", "death": "lease"},
     {"mount": "pki", "engine": "pki", "death": "crl"},
     {"mount": "ssh", "engine": "ssh", "death": "age"},
+    {"mount": "rabbitmq", "engine": "rabbitmq", "death": "lease"},
     {"mount": "kv", "engine": "kv", "death": "never"},
 ]
 
