@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from backends.deny_lists import DenyLists, Standing
+from backends.deny_lists import DenyLists, Desired, Standing
 from backends.errors import BackendError, Trouble
 from broker.collateral import Collateral, UntilOf
 from broker.errors import BrokerError
@@ -57,6 +57,7 @@ class ListWriter:
         self._lists = lists
         self._until_of = until_of
         self._tools = tools
+        self._stood = Desired(entries=frozenset(), mark="")
         self._next: asyncio.Future[None] | None = None
         self._wanted: int | None = None
         self._running: asyncio.Task[None] | None = None
@@ -143,10 +144,22 @@ class ListWriter:
     async def _write(self) -> tuple[int, bool]:
         standing = await self._target.read_list(self._name.at)
         view = await self._view(standing)
+        self._tell_of_lost(standing, view)
         if not standing.is_as(view.desired):
             standing = await self._target.write_list(self._name.at, view.desired)
             self._tools.faults.reach("ban.written")
-        return view.revision, standing.is_as(view.desired)
+        stands = standing.is_as(view.desired)
+        if stands:
+            self._stood = view.desired
+        return view.revision, stands
+
+    def _tell_of_lost(self, standing: Standing, view: BanView) -> None:
+        """Raise the alarm if what has stood, and must, stands no more: it may have lived."""
+        lost = len((self._stood.entries & view.entries) - standing.entries)
+        cut_ms = self._stood.issued_before_ms
+        is_cut_lost = cut_ms > standing.issued_before_ms and cut_ms == view.cut_ms
+        if lost or is_cut_lost:
+            _log.error("deny-list-lost", **self._words(), entries=lost, cut_off=is_cut_lost)
 
     async def _view(self, standing: Standing) -> BanView:
         """Say what must stand, so that it fits."""

@@ -1,9 +1,10 @@
 """Several brokers bring one list to what must stand in it, over every way to reach Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
+from structlog.testing import capture_logs
 
 from backends.contract import Death
 from broker.bans import Refusal
@@ -127,3 +128,52 @@ async def test_nobody_looks_after_a_list_in_which_nothing_need_stand(brokers: Br
     await brokers.all[0].rested()
 
     assert len(brokers.toys.asked) == asked
+
+
+async def lost(brokers: Brokers, change: Mapping[str, object]) -> list[tuple[int, bool]]:
+    """Let a hand change the document, and say what alarms were raised when it was mended."""
+    before = dict(brokers.toys.documents["main"])
+    brokers.toys.documents["main"] = {**before, **change}
+    await brokers.forget_looks()
+    with capture_logs() as lines:
+        await brokers.all[0].look()
+        await brokers.all[0].rested()
+    assert brokers.toys.documents["main"] == before
+    return [
+        (line["entries"], line["cut_off"]) for line in lines if line["event"] == "deny-list-lost"
+    ]
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_what_a_hand_took_out_is_an_alarm_and_what_it_put_in_is_none(
+    brokers: Brokers,
+) -> None:
+    """Who was refused may have lived until it was mended."""
+    found = await brokers.ended()
+    await brokers.kill(0, found)
+
+    assert await lost(brokers, {"entries": []}) == [(1, False)]
+    assert await lost(brokers, {"entries": ["t_00_hand", *tasks_of([found])]}) == []
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_a_cut_off_that_a_hand_took_out_is_an_alarm(brokers: Brokers) -> None:
+    """Everybody whom it refused may have lived."""
+    brokers.toys.room = 0
+    await brokers.kill(0, await brokers.ended())
+
+    assert await lost(brokers, {"before": 0}) == [(0, True)]
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_what_a_cut_off_takes_the_place_of_is_not_lost(brokers: Brokers) -> None:
+    """Nor what is over."""
+    brokers.toys.room = 1
+    first, second = await brokers.ended(), await brokers.ended()
+
+    with capture_logs() as lines:
+        await brokers.kill(0, first)
+        await brokers.kill(0, second)
+
+    assert brokers.toys.documents["main"]["before"] > 0
+    assert "deny-list-lost" not in {line["event"] for line in lines}
