@@ -9,6 +9,8 @@
   a token is never taken for younger than it is.
 * At a target, a renewal prolongs it in its place; the words that it brings are the current ones,
   and without any those that were there go on. Where that cannot be, there is another credential.
+* One that has ended although its task lives is handed out no more, and another is obtained at once
+  (:meth:`HeldCredential.supersede`).
 * Nothing is renewed after :meth:`HeldCredential.stop`, which the end of the task calls.
 """
 
@@ -104,6 +106,7 @@ class HeldCredential:
         self._flight: asyncio.Task[None] | None = None
         self._next_try_ms = 0
         self._is_stopped = False
+        self._ended = ""
         self.refusal: ApiError | None = None
         """Why there will be no further renewal; None while there may be one."""
         self._install(first, asked)
@@ -151,10 +154,10 @@ class HeldCredential:
 
     async def _live(self) -> IssuedCredential:
         self._ensure_usable()
-        if self.seconds_left() <= 0:
+        if self._is_over():
             await self._renewed()
             self._ensure_usable()
-            if self.seconds_left() <= 0:
+            if self._is_over():
                 raise self._failure or self.refusal or CredentialExpiredError("it has expired")
         elif self._is_due():
             _ = self._start()  # nobody waits for it: what is there still lives
@@ -226,6 +229,18 @@ class HeldCredential:
             if self._is_due():
                 await self._renewed()
 
+    async def supersede(self, credential: str) -> None:
+        """Hand out a credential no more that has ended, and wait until another one is there.
+
+        Nothing happens if it is not the current one. While another cannot be had it is asked for
+        again, with pauses, until this one would have expired; then whoever wants it asks.
+        """
+        self._ended = credential
+        while self._has_ended() and self.is_renewable and self.seconds_left() > 0:
+            await self._sleep(max(self._seconds_until_due(), 0.05))
+            if self._is_due():
+                await self._renewed()
+
     def halt(self) -> None:
         """Renew no more, and hand out no token any more: the task has ended."""
         self._is_stopped = True
@@ -237,6 +252,12 @@ class HeldCredential:
         self.halt()
         if self._flight is not None:
             await self._flight
+
+    def _has_ended(self) -> bool:
+        return self._current.id == self._ended
+
+    def _is_over(self) -> bool:
+        return self._has_ended() or self.seconds_left() <= 0
 
     def _ensure_usable(self) -> None:
         if self._is_stopped:
@@ -257,6 +278,8 @@ class HeldCredential:
 
     def _seconds_until_due(self) -> float:
         until_due = self.seconds_left() - self._due_at_seconds_left
+        if self._has_ended():
+            until_due = 0
         until_try = (self._next_try_ms - self._clock.monotonic_ms()) / 1000
         return max(until_due, until_try)
 

@@ -2,6 +2,8 @@
 
 - A renewal is by the same key (RFC 9449 §5), which a rotated certificate has not: the credential
   that is bound to the one before cannot be renewed any more, and lives out its time.
+- A credential at a target that was ended for the sake of others (``collateral``) is followed by
+  another one; one that was ended on purpose is not.
 - A credential at a target whose kind renews nothing, that has come to its maximum, or that its
   target does not prolong however often it is asked, is followed by another one, and given back a
   little later: whoever uses it can go over.
@@ -15,17 +17,21 @@ from typing import Final
 from broker.client.api_errors import (
     ApiError,
     BindingRequiredError,
+    CredentialEndedError,
     CredentialNotRenewableError,
     IssuanceFailedError,
 )
 from broker.client.credential_calls import CredentialCalls
 from broker.client.errors import ClientError
-from broker.client.results import IssuedCredential
+from broker.client.results import Credential, IssuedCredential
 
 _LOG: Final = logging.getLogger(__name__)
 
 HAND_OVER_SECONDS: Final = 5.0
 """How long a credential at a target lives on beside the one that follows it."""
+
+_COLLATERAL: Final = "collateral"
+"""Why a credential ended that nobody meant: its target refuses all that it gave until then."""
 
 _TRIES: Final = 3
 """How often a target is asked to renew before it is asked for another credential."""
@@ -66,6 +72,10 @@ class Renewing:
             if not former.certificate_thumbprint:
                 raise
             self._current = await self._issued(idempotency_key)
+        except CredentialEndedError:
+            if not former.target or not was_collateral(await self._credentials.show(former.id)):
+                raise
+            self._current = await self._issued(idempotency_key)
         except (CredentialNotRenewableError, IssuanceFailedError) as refusal:
             if not former.target or self._may_be_renewed_yet(refusal):
                 raise
@@ -92,6 +102,11 @@ class Renewing:
             ttl_seconds=self._ttl_seconds,
             idempotency_key=idempotency_key,
         )
+
+
+def was_collateral(credential: Credential) -> bool:
+    """Tell whether it has ended, and nobody meant it."""
+    return not credential.alive and credential.ended_by == _COLLATERAL
 
 
 async def give_back_later(

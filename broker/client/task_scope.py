@@ -27,6 +27,7 @@ from broker.client.errors import TaskLostError
 from broker.client.heart import Heart
 from broker.client.held import Asked, HeldCredential
 from broker.client.levels import Level
+from broker.client.noticing import Noticing
 from broker.client.reaching import WITHIN_SECONDS, NotReachedError
 from broker.client.renewing import HAND_OVER_SECONDS, Renewing, give_back_later
 from broker.client.results import IssuedCredential, OpenedTask, Report, Task
@@ -160,7 +161,8 @@ class TaskScope:
         """Ask for a credential and keep it fresh in the background until the task ends.
 
         One at a target that cannot be renewed is followed by another, beside which it lives on for
-        ``hand_over_seconds``: sessions that it has opened end then.
+        ``hand_over_seconds``: sessions that it has opened end then. One that was ended for the sake
+        of others is followed, too, within :data:`~broker.client.noticing.LOOK_SECONDS`.
         """
         asked = Asked.now(self._clock)
         issued = await self.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds)
@@ -179,6 +181,9 @@ class TaskScope:
         )
         self._held.append(held)
         self._background.append(asyncio.create_task(held.keep_fresh()))
+        if issued.target:
+            noticing = Noticing(held, self._credentials.show, sleep=self._sleep)
+            self._background.append(asyncio.create_task(noticing.run()))
         return held
 
     def _retire(self, seconds: float, former: IssuedCredential) -> None:

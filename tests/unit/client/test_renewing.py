@@ -8,17 +8,19 @@ from msgspec.structs import replace
 
 from broker.client.api_errors import (
     ApiError,
+    CredentialEndedError,
     CredentialNotRenewableError,
     IssuanceFailedError,
     refusal,
 )
 from broker.client.renewing import Renewing
-from broker.client.results import IssuedCredential
+from broker.client.results import Credential, IssuedCredential
 from tests.fakes.delivered import issued
 
 TOY = replace(issued(), kind="toy", target="yard")
 NOT_RENEWABLE = "credential-not-renewable"
 FAILED = "issuance-failed"
+ENDED = "credential-ended"
 
 
 def refused(status: int, code: str) -> ApiError:
@@ -33,6 +35,29 @@ class Calls:
     def __init__(self, *refusals: ApiError) -> None:
         self._refusals = list(refusals)
         self.asked: list[str] = []
+        self.ended_by = ""
+
+    async def show(self, credential: str) -> Credential:
+        """Tell why it has ended."""
+        self.asked.append("show")
+        return Credential(
+            id=credential,
+            task=TOY.task,
+            kind="toy",
+            capability=TOY.capability,
+            audience=TOY.audience,
+            scope=TOY.scope,
+            issued_at=TOY.issued_at,
+            expires_at=TOY.expires_at,
+            max_expires_at=TOY.max_expires_at,
+            generation=1,
+            renewable=True,
+            state="ended",
+            alive=False,
+            ended_at=TOY.issued_at,
+            ended_by=self.ended_by,
+            decision={},
+        )
 
     async def renew(self, credential: str, **_: Any) -> IssuedCredential:
         """Renew."""
@@ -95,3 +120,26 @@ async def test_a_token_is_never_followed() -> None:
     """Its maximum is its maximum."""
     with pytest.raises(CredentialNotRenewableError):
         await renewing(Calls(refused(409, NOT_RENEWABLE)), issued(), [].append)(idempotency_key="k")
+
+
+async def test_what_was_ended_for_the_sake_of_others_is_followed() -> None:
+    """It is dead, so nothing is given back."""
+    calls, retired = Calls(refused(410, ENDED)), list[IssuedCredential]()
+    calls.ended_by = "collateral"
+
+    younger = await renewing(calls, TOY, retired.append)(idempotency_key="k")
+
+    assert younger.id != TOY.id
+    assert (calls.asked, retired) == (["renew", "show", "issue"], [])
+
+
+@pytest.mark.parametrize("first", [TOY, issued()])
+async def test_what_was_ended_on_purpose_is_not_followed(first: IssuedCredential) -> None:
+    """At a target or a token."""
+    calls = Calls(refused(410, ENDED))
+    calls.ended_by = "revoked"
+
+    with pytest.raises(CredentialEndedError):
+        await renewing(calls, first, [].append)(idempotency_key="k")
+
+    assert "issue" not in calls.asked
