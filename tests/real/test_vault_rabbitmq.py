@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.cast import AGENT
+from tests.fakes.eventually_true import eventually_true
 from tests.fakes.issuer import Signer
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.world import PATIENCE_S
@@ -163,6 +164,25 @@ async def test_a_rabbitmq_that_refuses_openbao_is_no_death(
     assert alive == issued["secret"]["username"]
     assert waiting["state"] == "accepted"
     assert who(rabbitmq, issued["secret"]) is None
+    assert rabbitmq.users() == set()
+
+
+async def test_a_user_of_rabbitmq_dies_of_age_when_no_broker_is_left(
+    world: VaultWorld, rabbitmq: RabbitServer
+) -> None:
+    """RabbitMQ lets users live for ever: OpenBao deletes it when its time is over."""
+    task = await world.task_for("bao-rabbit")
+    issued = await world.issue(task, **RABBIT, ttl_seconds=8)
+    with session(rabbitmq, issued["secret"]) as mine:
+        await world.stop()
+        left_alive = who(rabbitmq, issued["secret"])
+
+        async def is_gone() -> bool:
+            return who(rabbitmq, issued["secret"]) is None
+
+        await eventually_true(is_gone, "the user deleted")
+        assert mine.farewell().startswith("CONNECTION_FORCED")
+    assert left_alive == issued["secret"]["username"]
     assert rabbitmq.users() == set()
 
 

@@ -33,7 +33,6 @@ SECRETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "body": {"valid_principals": "${agent}", "key_type": "ed25519"},
         "policies": ["jit-ssh"],
     },
-    "bao-rabbit": {"mount": "rabbitmq", "path": "creds/orders", "policies": ["jit-rabbit"]},
     "bao-kv": {
         "mount": "kv",
         "path": "data/shop/api",
@@ -42,6 +41,13 @@ SECRETS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
 }
 """The capabilities, by name, and what each reads."""
+
+MORE_SECRETS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "bao-rabbit": {"mount": "rabbitmq", "path": "creds/orders", "policies": ["jit-rabbit"]},
+}
+"""Those of engines whose own servers are not on every machine."""
+
+_ALL_SECRETS: Final = {**SECRETS, **MORE_SECRETS}
 
 MOUNTS: Final = [
     {"mount": "database", "engine": "database", "death": "lease"},
@@ -81,7 +87,7 @@ def capability(name: str) -> dict[str, Any]:
         "tenants": ["acme"],
         "max_ttl_seconds": 600,
         "default_ttl_seconds": 300,
-        "template": {"scopes": {SCOPES[0]: deepcopy(dict(SECRETS[name]))}},
+        "template": {"scopes": {SCOPES[0]: deepcopy(dict(_ALL_SECRETS[name]))}},
     }
 
 
@@ -137,4 +143,4 @@ async def open_vault_world(
 
 
 def _add(file: Any) -> None:
-    file["capabilities"] += [capability(name) for name in SECRETS]
+    file["capabilities"] += [capability(name) for name in _ALL_SECRETS]
