@@ -8,7 +8,7 @@ import pytest
 
 from broker.cli import exits
 from tests.fakes.issuer import Signer
-from tests.fakes.reconcile_command import Command, write_down
+from tests.fakes.reconcile_command import Command, leave_alone, write_down
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.toy_list import ListTarget
 from tests.fakes.toy_world import ToyWorld, open_toy_world, toys
@@ -64,13 +64,6 @@ async def killed(world: ToyWorld) -> str:
     await world.end(task)
     await world.until(task, issued["id"], "accepted")
     return task
-
-
-def leave_alone(world: ToyWorld) -> None:
-    """Let brokers believe that somebody looks after every list, for an hour."""
-    seconds, _ = world.single.ask("TIME")
-    for key in world.single.ask("KEYS", "*{k:*meta"):
-        world.single.ask("HSET", key, "looked", str((int(seconds) + 3600) * 1000))
 
 
 async def test_a_target_whose_lists_are_unused_is_well(command: Command) -> None:

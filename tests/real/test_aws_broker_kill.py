@@ -4,6 +4,7 @@ radosgw judges conditions, so it says whom the role refuses.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 
 import pytest
 
+from broker.cli import exits
 from tests.fakes import aws_world
 from tests.fakes.cast import AGENT
 from tests.fakes.issuer import Signer
+from tests.fakes.reconcile_command import Command, leave_alone, write_down
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.target_world import TargetWorld, open_target_world
 from tests.real.aws_lab import AwsLab, open_lab
-from tests.real.aws_peer import Peer
+from tests.real.aws_peer import Peer, document
 
 pytestmark = [
     pytest.mark.real,
@@ -101,3 +104,46 @@ async def test_a_full_role_is_cut_off_and_whoever_is_hit_has_ended(
         assert shown["ended_by"] == "collateral"
         assert "cut off" in receipt["detail"]
         assert (held.status, held.code) == (502, "issuance-failed")
+
+
+def add_to_policy(iam: Any, where: dict[str, str]) -> None:
+    """Write a statement more into a role's policy, as a hand would."""
+    kept = iam.get_role_policy(**where)["PolicyDocument"]
+    kept = kept if isinstance(kept, dict) else json.loads(kept)
+    hand = {"Effect": "Deny", "Action": ["s3:DeleteBucket"], "Resource": ["*"]}
+    iam.put_role_policy(**where, PolicyDocument=document(*kept["Statement"], hand))
+
+
+async def test_what_a_hand_did_to_a_role_is_shown(
+    single: SingleServer,
+    tmp_path: Path,
+    lab: AwsLab,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its policy as it must be, edited, and deleted; whom it refuses lives then, by the peer."""
+    monkeypatch.setattr("broker.comparing_lists.second_look_ms", lambda target: 50)  # noqa: ARG005
+    iam = lab.peer.client("iam")
+    where = {"RoleName": lab.role.rpartition("/")[2], "PolicyName": "jit-broker-deny"}
+    async with opened(single, tmp_path, lab) as world:
+        write_down(world)
+        command = Command(world, capsys)
+        task = await world.task_for_target()
+        issued = await world.issue(task, **world.wish)
+        await world.end(task)
+        await world.until_receipt(task, issued["id"], "confirmed")
+        leave_alone(world)
+
+        well, first = await command.run()
+        add_to_policy(iam, where)
+        strange, second = await command.run()
+        iam.delete_role_policy(**where)
+        gone, third = await command.run()
+
+        assert (well, strange, gone) == (exits.OK, exits.REFUSED, exits.REFUSED)
+        (good,), (edited,), (missing,) = (told["lists"] for told in (first, second, third))
+        assert (good["list"], good["document"], good["standing"]) == (lab.role, "ours", 1)
+        assert 0 < good["free"] < good["room"]
+        assert (edited["edited"], edited["missing"]) == (True, [])
+        assert (missing["document"], missing["missing"]) == ("absent", [task])
+        assert lab.may(issued["secret"])
