@@ -66,6 +66,20 @@ class ListComparison:
         """Tell whether it is another than it must be."""
         return self.is_alarming or bool(self.left_over)
 
+    @property
+    def is_well(self) -> bool:
+        """Tell whether it is known to be as it must be."""
+        return not self.differs and not self.trouble
+
+    @property
+    def is_mendable(self) -> bool:
+        """Tell whether brokers may be told to write it: as they would, where anything must stand.
+
+        What bears another mark, and in which this ledger wants nothing, is left alone.
+        """
+        is_ours = self.document in (Document.OURS, Document.ABSENT)
+        return self.differs and not self.trouble and (is_ours or self.wanted > 0)
+
 
 class ListComparing:
     """Compares, list by list. ``sleep`` waits for so many seconds."""
@@ -99,22 +113,29 @@ class ListComparing:
     async def _of_target(
         self, target: Target, names: Sequence[ListName], heard: Heard
     ) -> list[ListComparison]:
-        lists = target.lists
-        if lists is None:
+        if target.lists is None:
             return []
         first: list[ListComparison] = []
         for name in names:
-            first.append(await self._look(target, lists, name))
+            first.append(await self.look(target, name))
             heard(f"{target.name}: lists of whom it refuses", len(first), len(names))
         if not any(each.differs for each in first):
             return first
         await self._sleep(second_look_ms(target) / 1000)
         return [
-            _still(each, await self._look(target, lists, each.name)) if each.differs else each
+            _still(each, await self.look(target, each.name)) if each.differs else each
             for each in first
         ]
 
-    async def _look(self, target: Target, lists: DenyLists, name: ListName) -> ListComparison:
+    async def look(self, target: Target, name: ListName) -> ListComparison:
+        """Look at one list of a target that has :attr:`~Target.lists`, once.
+
+        Raises:
+            StoreUnavailableError: the ledger does not answer.
+        """
+        lists = target.lists
+        if lists is None:
+            return ListComparison(name=name, trouble="this kind has no lists")
         try:
             standing = await target.read_list(name.at)
         except BackendError as error:

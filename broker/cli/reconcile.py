@@ -23,6 +23,8 @@ from broker.comparing import Comparing, Incomparable
 from broker.comparing_lists import ListComparing, ListComparison
 from broker.errors import NotFoundError
 from broker.installation import Installation, open_installation
+from broker.mending_lists import MendingLists
+from broker.model.ban import ListName
 from broker.model.comparison import Comparison, digest_of
 from broker.places import Places
 from broker.reconcile_watch import keep
@@ -54,6 +56,7 @@ class Wish:
     limit: int
     reason: str
     is_sure: bool
+    is_mending: bool
 
 
 @click.command(short_help="Compare ledger and targets.")
@@ -80,6 +83,7 @@ class Wish:
     help="Count as this ledger's what is of a ledger that is gone for good. May be repeated.",
 )
 @click.option("--reason", default="", help="Why, for the audit trail. Required to kill.")
+@click.option("--mend", is_flag=True, help="Have brokers write lists that differ, and wait for it.")
 @click.option("--yes", is_flag=True, help="Do not ask before killing without a digest.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def reconcile(targets: tuple[str, ...], config: Path, *, as_json: bool, **given: object) -> None:
@@ -94,15 +98,17 @@ def reconcile(targets: tuple[str, ...], config: Path, *, as_json: bool, **given:
     Of targets that refuse by lists of their own (AWS with `kill: deny`) it tells of each list that
     the ledger knows: how many stand there and how many must, what is missing (it may live), what is
     left over, whose mark it bears, whether it was edited, and what room is left. It changes none:
-    brokers write what must stand there by themselves, every ten seconds.
+    brokers write what must stand there by themselves, every ten seconds. With --mend they look at
+    once, also after lists in which nothing must stand, and the command waits, half a minute at
+    most; what bears another mark is left alone where this ledger wants nothing to stand.
 
     With --kill orphans, remnants and the undead are killed at their target, and the leases of what
     is missing are ended. A digest, as printed without --kill, ends exactly that set or nothing.
     What bears no mark of this ledger is never touched. With --lost-epoch, what a ledger left
     behind that is gone for good counts as this one's: be sure that no broker works on it any more.
 
-    Ends with 1 when something differs that somebody should look at, with 3 when a target could
-    not be compared, with 4 when something that was to be ended was not.
+    Ends with 1 when something differs that somebody should look at, with 3 when a target could not
+    be compared, with 4 when something that was to be ended or mended was not.
     """
     wish = _wish(targets, config, given)
     told, code = run(_run(wish, as_json=as_json))
@@ -130,6 +136,7 @@ def _wish(names: tuple[str, ...], config: Path, given: dict[str, object]) -> Wis
         limit=given["limit"] if isinstance(given["limit"], int) else LIMIT,
         reason=parse_reason(reason) if reason else "",
         is_sure=is_sure,
+        is_mending=bool(given["mend"]),
     )
 
 
@@ -170,10 +177,25 @@ class _Work:
             ended = await self._end(targets, comparisons, digest)
         for result in results:
             await keep(self._ledger.reconciliations, _left(result, ended), self._by)
-        told = reconcile_views.document(self._epoch, digest, results, ended, lists)
+        mended = await self._mend(targets, lists)
+        lists = [mended.get(each.name, each) for each in lists]
+        told = reconcile_views.document(self._epoch, digest, results, ended, lists, mended=mended)
         with_lists = {each.name for each in targets if each.lists is not None}
         expected = {*self._wish.names} - with_lists
+        if not all(each.is_well for each in mended.values()):
+            return told, exits.NOT_REACHED
         return told, _code(results, ended, lists, expected) or self._alarm(comparisons)
+
+    async def _mend(
+        self, targets: Sequence[Target], lists: Sequence[ListComparison]
+    ) -> dict[ListName, ListComparison]:
+        """Have lists mended, if that is wanted; return how these are then."""
+        if not self._wish.is_mending:
+            return {}
+        mending = MendingLists(self._ledger.bans, ListComparing(self._ledger.bans))
+        with telling(sys.stderr, as_json=self._as_json) as teller:
+            by_name = {each.name: each for each in targets}
+            return await mending.mend(by_name, lists, teller.tell)
 
     def _alarm(self, comparisons: Sequence[Comparison]) -> int:
         """Return whether somebody should look at credentials: not if an order has ended them."""

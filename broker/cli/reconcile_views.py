@@ -1,6 +1,6 @@
 """What `broker reconcile` says: as a document for programs, and how it looks in a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -9,6 +9,7 @@ from broker.cli.screen import Document, rows, stacked
 from broker.clock import rfc3339
 from broker.comparing import Incomparable
 from broker.comparing_lists import ListComparison
+from broker.model.ban import ListName
 from broker.model.comparison import Comparison, Difference
 from broker.reconciling import Ended
 
@@ -27,6 +28,7 @@ LIST_COLUMNS = (
     "free",
     "room",
     "trouble",
+    "outcome",
 )
 
 
@@ -36,6 +38,8 @@ def document(
     results: Sequence[Comparison | Incomparable],
     ended: Sequence[Ended],
     lists: Sequence[ListComparison] = (),
+    *,
+    mended: Collection[ListName] = (),
 ) -> Document:
     """Describe a comparison of all targets, what was ended, and the lists of whom they refuse."""
     outcomes = {(each.target, each.difference): each for each in ended}
@@ -50,7 +54,7 @@ def document(
             if isinstance(each, Comparison)
             for one in each.differences
         ],
-        "lists": [_list(each) for each in lists],
+        "lists": [_list(each, is_meant=each.name in mended) for each in lists],
     }
 
 
@@ -130,7 +134,8 @@ def _difference(target: str, one: Difference, ended: Ended | None) -> dict[str, 
     }
 
 
-def _list(one: ListComparison) -> dict[str, object]:
+def _list(one: ListComparison, *, is_meant: bool) -> dict[str, object]:
+    outcome = "mended" if one.is_well else "waits"
     return {
         "target": one.name.target,
         "list": one.name.at,
@@ -144,4 +149,5 @@ def _list(one: ListComparison) -> dict[str, object]:
         "room": one.room,
         "free": one.free,
         "trouble": one.trouble,
+        "outcome": outcome if is_meant else "",
     }

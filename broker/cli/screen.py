@@ -37,6 +37,8 @@ STATE_STYLES = {
     "remnant": "blue",
     "ended": "green",
     "spared": "blue",
+    "mended": "green",
+    "waits": "yellow",
 }
 
 

@@ -117,6 +117,10 @@ class BanLedger:
         """Say what must stand in a list, as it was last written down: nothing is changed."""
         return await self._view(name, _NEVER)
 
+    async def doubt(self, name: ListName) -> None:
+        """Let a list be looked after by whoever looks next, and written if it must be."""
+        await self._link.run(scripts.BAN_DOUBT, [self._keys.bans(name.digest).meta])
+
     async def _view(self, name: ListName, believed: tuple[int, int]) -> BanView:
         where = self._keys.bans(name.digest)
         keys = [where.meta, where.entries, where.covered]

@@ -118,3 +118,36 @@ async def test_a_list_that_hangs_is_a_target_that_was_not_compared(
 
     assert code == exits.UNAVAILABLE
     assert told["lists"][0]["trouble"].startswith("late")
+
+
+async def test_with_mend_a_broker_writes_what_must_stand(
+    world: ToyWorld, command: Command, target: ListTarget
+) -> None:
+    """At once, though it would not have looked for an hour."""
+    task = await killed(world)
+    leave_alone(world)
+    target.documents["main"] = {**target.documents["main"], "entries": []}
+
+    code, told = await command.run("--mend")
+
+    (found,) = told["lists"]
+    assert (code, found["outcome"], found["missing"]) == (exits.OK, "mended", [])
+    assert target.entries() == {task}
+
+
+async def test_what_cannot_be_mended_waits(
+    world: ToyWorld,
+    command: Command,
+    target: ListTarget,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And the exit says that it was not reached."""
+    monkeypatch.setattr("broker.mending_lists.PAUSE_S", 0.05)
+    await killed(world)
+    leave_alone(world)
+    target.documents["main"] = {**target.documents["main"], "entries": []}
+    target.is_losing_writes = True
+
+    code, told = await command.run("--mend")
+
+    assert (code, told["lists"][0]["outcome"]) == (exits.NOT_REACHED, "waits")
