@@ -1,8 +1,10 @@
 """Fixtures that several suites share: real servers, and a link over each way to reach one."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
@@ -16,12 +18,19 @@ from tests.fakes.redis_servers import PATIENT_MS, Cluster, SingleServer, fake_cl
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
-# A slow machine is no finding: no example has a deadline, and none is judged by how long it took.
-settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("steady")
-
 LINKS = ("mux", "client", "cluster", "fake")
 """Every way to reach a Redis. For some of them: ``parametrize("link", ["mux"], indirect=True)``."""
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """What a command configures in this process does not outlive its test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

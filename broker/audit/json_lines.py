@@ -41,6 +41,9 @@ BLOCK_MS: Final = 1_000
 GATHER_S: Final = 0.25
 """After less than a page: each page costs a write and a sync of the disk, however short it is."""
 
+POLL_S: Final = 0.01
+"""Between two looks at how far the file is."""
+
 LOGGER: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -104,6 +107,19 @@ class JsonLinesSink:
                 threading.Thread(target=self._file.close, daemon=True).start()
             else:
                 self._file.close()
+
+    async def caught_up(self) -> None:
+        """Wait until the file has what the log has now, unless it is not this process that writes.
+
+        Raises:
+            StoreUnavailableError: nobody knows what the log has.
+        """
+        position = await self._log.position()
+        while self.is_healthy() and self._standby is None and self._lacks(position):  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
+
+    def _lacks(self, position: Position) -> bool:
+        return self._at.epoch == position.epoch and self._at.seq < position.seq
 
     def is_healthy(self) -> bool:
         """Tell whether what happens is being recorded."""
