@@ -36,6 +36,7 @@ from broker.http.server import HttpServer
 from broker.http.services import KeySet, Services
 from broker.installation import ledger_limits
 from broker.key_state import KeyState
+from broker.last_words import settle
 from broker.metrics import Metrics
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
@@ -62,9 +63,6 @@ from broker.watch import CLOCK, FEED, ISSUERS, STORE, ClockWatch, FeedWatch, Iss
 
 _WATCH_MS: Final = 1_000
 _CENSUS_MS: Final = 5_000
-_SETTLE_S: Final = 2.0
-"""How long a broker that stops gives its records; what is left is in the ledger."""
-
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
 
@@ -209,16 +207,14 @@ class Broker:
         Raises:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
-        with contextlib.suppress(
-            StoreUnavailableError
-        ):  # then the replica says it when it can look
+        with contextlib.suppress(StoreUnavailableError):  # then the replica says so
             await self.ledger.control.require_fit()
         await self._start_panic(stack)
         attestation = await self._start_attestation(stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)
         await self.look()
         await self._start_background(stack)
-        stack.push_async_callback(self._settle_records)
+        stack.push_async_callback(settle, self._shipper, self._sink)
         stack.push_async_callback(self._presence.leave)
         self._start_ticking(stack)
         server = await self._start_http(attestation)
@@ -282,15 +278,6 @@ class Broker:
         for run in (self._shipper.run, self._hub.run, self._sink.run):
             task = asyncio.create_task(run())
             stack.push_async_callback(_end, task)
-
-    async def _settle_records(self) -> None:
-        """Have what happened told and written down; what cannot be is kept for the next broker."""
-        try:
-            async with asyncio.timeout(_SETTLE_S):
-                await self._shipper.drain()
-                await self._sink.caught_up()
-        except (TimeoutError, StoreUnavailableError):
-            structlog.get_logger(__name__).warning("records-left-to-others")
 
     def _start_ticking(self, stack: AsyncExitStack) -> None:
         for look in self._looks:
