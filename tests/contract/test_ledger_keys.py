@@ -144,6 +144,7 @@ async def _banning(kit: LedgerKit) -> None:
     await bans.view(name)
     await bans.add(name, "t3", FAR, lease)
     await bans.release(name, fence, view.revision, stands=True)
+    await bans.doubt(name)
     await bans.leave(name, [lease])
 
 
