@@ -65,7 +65,7 @@ async def kill_in_a_terminal(world: World, folder: Path, size: int) -> None:
 
         assert killed.code == exits.OK, killed.out[-2000:]
         shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", killed.out)
-        assert re.search(rf"revoking ━+ +{size}/{size} ", shown), shown
+        assert re.search(rf"revoking +━+ +{size}/{size} ", shown), shown
         (order,) = set(re.findall(r"r_[0-9a-f]{2}_[a-z2-7]{26}", shown))
         report = await command.run("report", order, "--wait", "ledger", "--json")
     assert report.code == exits.OK, report.err
