@@ -43,7 +43,8 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
-    """A running server, which the test may freeze."""
+    """A running server without credentials, which the test may freeze."""
+    postgres_server.sweep()
     yield postgres_server
     postgres_server.thaw()
 

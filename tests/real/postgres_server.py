@@ -156,6 +156,14 @@ class PostgresServer:
         rows = self.ask("SELECT rolname FROM pg_roles WHERE rolname LIKE 'jit\\_%' ORDER BY 1")
         return [name for (name,) in rows]
 
+    def sweep(self) -> None:
+        """End all credentials that other tests have left."""
+        for role in self.roles():
+            mine = f"FROM pg_stat_activity WHERE usename = '{role}'"
+            self.ask(f"SELECT pg_terminate_backend(pid) {mine}")
+            self.ask(f'DROP OWNED BY "{role}"', database="orders")
+            self.ask(f'DROP ROLE "{role}"')
+
 
 def _free_port() -> int:
     with socket.socket() as probe:
