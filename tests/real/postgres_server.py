@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,12 +122,12 @@ class PostgresServer:
     def freeze(self) -> None:
         """Let it hold its connections and answer nothing."""
         for pid in [self._pid, *self._children()]:
-            os.kill(pid, signal.SIGSTOP)
+            _tell(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """End :meth:`freeze`."""
         for pid in [*self._children(), self._pid]:
-            os.kill(pid, signal.SIGCONT)
+            _tell(pid, signal.SIGCONT)
 
     @property
     def _pid(self) -> int:
@@ -163,6 +164,12 @@ class PostgresServer:
             self.ask(f"SELECT pg_terminate_backend(pid) {mine}")
             self.ask(f'DROP OWNED BY "{role}"', database="orders")
             self.ask(f'DROP ROLE "{role}"')
+
+
+def _tell(pid: int, number: signal.Signals) -> None:
+    """Send a signal to whoever is still there: sessions come and go."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _free_port() -> int:
