@@ -6,17 +6,16 @@ The target is reached over a real socket, and its kind is offered as an installe
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-import yaml
 
 from broker.client.api_errors import ApiError
 from broker.client.errors import BrokerUnreachableError
 from broker.client.results import Ceiling, IssuedCredential, Receipt
 from tests.chaos.cast import Cast, unique
 from tests.chaos.target_cases import KILLING, MINTING, PROLONGING
+from tests.chaos.toy_yard import SCOPES, declare
 from tests.chaos.world import open_world
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.toy_kind import enter, install
@@ -25,7 +24,6 @@ from tests.fakes.toy_target import ToyTarget
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 KILLED = -9
-SCOPES = ("orders:read",)
 
 
 class Yard:
@@ -116,38 +114,11 @@ async def yard(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Yard]:
         patch.setenv("PYTHONPATH", str(install(tmp_path_factory.mktemp("toy"))))
 
         def edit(folder: Path) -> None:
-            _declare(folder, target.port)
+            declare(folder, "toy", target.port)
 
         async with open_world(edit=edit) as world:
             await world.slots[0].start()
             yield Yard(Cast(world), target)
-
-
-def _declare(folder: Path, port: int) -> None:
-    toys = {"name": "yard", "kind": "toy", "deadline_ms": 1_000, "options": {"port": port}}
-    (folder / "targets.yaml").write_text(yaml.safe_dump({"targets": [toys]}))
-    _edit(folder / "capabilities.yaml", lambda file: file["capabilities"].append(_toys()))
-    for file in folder.glob("broker*.yaml"):
-        _edit(file, lambda document: document.update(targets="targets.yaml"))
-
-
-def _toys() -> dict[str, Any]:
-    return {
-        "name": "toys",
-        "backend": "toy",
-        "target": "yard",
-        "audience": "toy:yard",
-        "scopes": list(SCOPES),
-        "tenants": ["acme"],
-        "max_ttl_seconds": 600,
-        "default_ttl_seconds": 300,
-    }
-
-
-def _edit(path: Path, change: Any) -> None:
-    document = yaml.safe_load(path.read_text())
-    change(document)
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
 @pytest.mark.parametrize("point", MINTING)

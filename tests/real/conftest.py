@@ -33,11 +33,18 @@ def part() -> Part:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL for the whole session; ask for ``postgres``, which runs."""
-    if binaries() is None:
+def postgres_programs() -> Path:
+    """Where PostgreSQL's programs are."""
+    found = binaries()
+    if found is None:
         why = "PostgreSQL is not there: install its server (Debian: postgresql)"
         raise missing(why, is_needed=not may_skip())
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_programs: Path) -> Iterator[PostgresServer]:  # noqa: ARG001 - they are there
+    """One PostgreSQL for the whole session; ask for ``postgres``, which runs."""
     yield from running()
 
 

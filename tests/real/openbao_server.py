@@ -20,6 +20,7 @@ from jwt import PyJWK
 from tests.real.postgres_server import PASSWORD, SUPERUSER, PostgresServer
 
 _START_S: Final = 60.0
+_AUTHORITY: Final = "pki/root"
 
 
 def _from_docs(language: str) -> str:
@@ -261,7 +262,9 @@ def _furnish_database(server: OpenBaoServer, postgres: PostgresServer) -> None:
 
 
 def _furnish_authorities(server: OpenBaoServer) -> None:
-    server.says("POST", "pki/root/generate/internal", {"common_name": "tests", "ttl": "87600h"})
+    server.says(
+        "POST", f"{_AUTHORITY}/generate/internal", {"common_name": "tests", "ttl": "87600h"}
+    )
     role = {"allowed_domains": ["example.org"], "allow_subdomains": True, "max_ttl": "72h"}
     server.says("POST", "pki/roles/bots", {**role, "key_type": "ec", "key_bits": 256})
     server.says("POST", "ssh/config/ca", {"generate_signing_key": True, "key_type": "ed25519"})

@@ -17,18 +17,15 @@ from tests.real import openbao_server
 from tests.real.demo import acts
 from tests.real.demo.steps import STORY
 from tests.real.demo.tell import tell
-from tests.real.postgres_server import binaries
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 
 @pytest.fixture(autouse=True)
-def parts(part: Callable[[str], Path]) -> None:
+def parts(part: Callable[[str], Path], postgres_programs: Path) -> None:  # noqa: ARG001 - they are there
     """All that it needs."""
     part("openbao")
     part("radosgw")
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not there")
 
 
 def test_one_task_end_kills_all_three_kinds_and_a_killed_broker_leaves_nothing_alive() -> None:
