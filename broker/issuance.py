@@ -143,6 +143,7 @@ class Issuance:
             key=same.key,
             digest=same.digest,
             manifest=signer.manifest,
+            graph=published.graph,
         )
         return await self._delivered(new, capability, published, query)
 
@@ -312,6 +313,7 @@ class Issuance:
             digest=same.digest,
             key_id=signer.key_id,
             manifest=signer.manifest,
+            graph=published.graph,
         )
         if held.spec.target is not None:
             return await self._prolonged(held, renewal, capability, published)

@@ -47,6 +47,8 @@ class Published:
     quotas: Quotas
     offline_ttl_ms: int
     """How long a token may live that nobody can take back."""
+    graph: int = 0
+    """The revision of the facts log that decisions read."""
 
     @classmethod
     def of(cls, bundle: Bundle, *, revision: int, quotas: QuotaDefaults) -> "Published":
