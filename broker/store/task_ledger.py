@@ -41,7 +41,8 @@ class NewTask:
 class Extension:
     """What extending writes: until when from now, and who did it.
 
-    ``facts`` and ``graph`` are the revisions that the decision read; ``key`` and ``digest`` as in :class:`NewTask`.
+    ``facts`` and ``graph`` are the revisions that the decision read; ``key`` and ``digest`` as in
+    :class:`NewTask`.
     """
 
     ttl_ms: int

@@ -1,4 +1,4 @@
-"""Two floors in each bucket: one of the bundle, one of the facts log; both hold for all that gives."""
+"""Two floors in each bucket: of the bundle and of the facts log; both hold for all that gives."""
 
 from collections.abc import Sequence
 
