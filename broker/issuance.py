@@ -303,10 +303,9 @@ class Issuance:
         self._faults.reach("renew.decided")
         await self._single_use.spend(published, query, permit.obligations, use)
         signer = self._minting.signer()
+        most = published.longest_ms(capability, permit.obligations.max_ttl_ms)
         renewal = Renewal(
-            ttl_ms=min(
-                query.ttl_ms, published.longest_ms(capability, permit.obligations.max_ttl_ms)
-            ),
+            ttl_ms=min(query.ttl_ms, most),
             evidence_exp_ms=latest_end_ms(caller, key),
             facts=published.revision,
             key=same.key,
