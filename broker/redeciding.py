@@ -135,7 +135,9 @@ def _of_spec(held: HeldLease) -> Asked:
 def _no(
     published: Published, reason: str, missing: str, policies: tuple[str, ...] = ()
 ) -> NoLonger:
-    return NoLonger(reason, policies[:_LINES], (missing,), revision=published.revision)
+    return NoLonger(
+        reason, policies[:_LINES], (missing,), revision=published.revision, graph=published.graph
+    )
 
 
 def _refused(
@@ -152,4 +154,5 @@ def _refused(
         (missing or trace.missing or trace.errors)[:_LINES],
         tuple(fact for fact in had if fact not in trace.facts)[:_LINES],
         revision=published.revision,
+        graph=published.graph,
     )
