@@ -319,6 +319,11 @@ class Issuance:
             asked=codec.encode(asked_of(query)),
             until_ms=permit.trace.until_ms,
         )
+        return await self._renewed(held, renewal, capability, published)
+
+    async def _renewed(
+        self, held: Lease, renewal: Renewal, capability: Capability, published: Published
+    ) -> IssuedCredential:
         if held.spec.target is not None:
             return await self._prolonged(held, renewal, capability, published)
         lease = await self._granting.renew(held, renewal, published.quotas)
