@@ -37,7 +37,6 @@ from broker.http.services import KeySet, Services
 from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
-from broker.list_watch import ListWatch
 from broker.metrics import Metrics
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
@@ -104,7 +103,6 @@ class Broker:
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
-        self.list_watch = ListWatch(self._targets, self.ledger.bans, self.gate, self.metrics)
         self._clock_watch = ClockWatch(
             LedgerClock(link, self.ledger.keys),
             clock,
@@ -293,7 +291,6 @@ class Broker:
         self._ticker.start()
         stack.callback(self._targets.close)
         self.reconcile_watch.start(self._ticker, stack)
-        self.list_watch.start(self._ticker)
         stack.push_async_callback(self.verbs.bans.stop)
         stack.push_async_callback(self.verbs.killer.stop)
         stack.push_async_callback(self.verbs.reaper.stop)

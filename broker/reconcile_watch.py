@@ -18,6 +18,7 @@ from broker.comparing_lists import ListComparing, ListComparison, counted
 from broker.errors import BrokerError, UnavailableError
 from broker.foreseen_lists import foreseen
 from broker.gate import Gate, Hindrance
+from broker.list_watch import ListWatch
 from broker.metrics import Metrics
 from broker.model.comparison import Comparison, Differs
 from broker.replica import Replica
@@ -71,6 +72,7 @@ class ReconcileWatch:
             if each.bounds.reconcile_ms and (each.unrecorded_ms is not None or each.lists)
         ]
         self._replica = replica
+        self.lists = ListWatch(targets, ledger.bans, gate, metrics)
         self._comparing = Comparing(ledger.at_targets)
         self._lists = ListComparing(ledger.bans)
         self._kept = ledger.reconciliations
@@ -82,6 +84,7 @@ class ReconcileWatch:
     def start(self, ticker: Ticker, stack: AsyncExitStack) -> None:
         """Begin to look at turns; the stack ends what is under way."""
         ticker.every(_LOOK_MS, self.tick)
+        self.lists.start(ticker)
         stack.push_async_callback(self.stop)
 
     async def tick(self) -> None:

@@ -197,8 +197,8 @@ async def test_how_lists_are_is_shown_by_brokers_and_the_doctor(
     world.single.ask("HSET", key, "looked", str((int(seconds) - 600) * 1000))
 
     with capture_logs() as lines:
-        await world.broker.list_watch.tick()
-        await world.broker.list_watch.tick()
+        await world.broker.reconcile_watch.lists.tick()
+        await world.broker.reconcile_watch.lists.tick()
     status, reasons = await world.readiness()
     metrics = (await world.get(None, "/metrics")).raw.decode()
     found = [
