@@ -22,6 +22,7 @@ from broker.audit.json_lines import JsonLinesSink
 from broker.callers import Callers, client_watch
 from broker.clock import Clock
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
+from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
 from broker.faultpoints import FaultPoints
 from broker.feed.hub import Hub, HubLimits
@@ -90,6 +91,7 @@ class Broker:
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
+        self._engine = ChosenEngine(settings.policy)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
         self._counting = Counting(link, self.ledger.keys, self._targets)
@@ -135,6 +137,7 @@ class Broker:
             gate=self.gate,
             keys=KeyState(self._settings.keys.directory, issuer=self._settings.issuer),
             quotas=self._settings.quotas,
+            deciding=self._engine.decider,
         )
 
     def _build_presence(self) -> Presence:
@@ -209,6 +212,7 @@ class Broker:
         """
         with contextlib.suppress(StoreUnavailableError):  # then the replica says so
             await self.ledger.control.require_fit()
+        stack.push_async_callback(self._engine.close)
         await self._start_panic(stack)
         attestation = await self._start_attestation(stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)

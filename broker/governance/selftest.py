@@ -45,7 +45,7 @@ def vector_faults(document: BundleDocument, engine: Engine) -> Iterator[Fault]:
     capabilities = document.capabilities_by_name()
     for index, vector in enumerate(document.tests):
         try:
-            query = _query_of(vector, capabilities)
+            query = query_of(vector, capabilities)
         except InvalidRequestError as error:
             yield Fault(("tests", index, error.field), str(error), "no caller can send this")
             continue
@@ -127,7 +127,12 @@ def _task(*, agent: str, tenant: str) -> TaskFacts:
     )
 
 
-def _query_of(vector: Vector, capabilities: dict[str, Capability]) -> Query:
+def query_of(vector: Vector, capabilities: dict[str, Capability]) -> Query:
+    """Make the question that a vector asks.
+
+    Raises:
+        InvalidRequestError: no caller can put it.
+    """
     capability = capabilities.get(vector.capability) if vector.capability else None
     scopes = frozenset(vector.scopes)
     return Query(
