@@ -37,9 +37,10 @@ from broker.model.task import TaskSpec
 from broker.ownership import require_holder, require_owner
 from broker.policy.query import Query
 from broker.prolonging import Prolonging
-from broker.questions import about_issue, about_renewal
+from broker.questions import about_issue, about_renewal, asked_of
 from broker.renewability import capability_of, renewable
 from broker.single_use import SingleUse
+from broker.store import codec
 from broker.store.evidence_ledger import Use
 from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
 from broker.store.task_tree import TaskTree
@@ -143,6 +144,9 @@ class Issuance:
             key=same.key,
             digest=same.digest,
             manifest=signer.manifest,
+            graph=published.graph,
+            asked=codec.encode(asked_of(query)),
+            until_ms=permit.trace.until_ms,
         )
         return await self._delivered(new, capability, published, query)
 
@@ -302,17 +306,24 @@ class Issuance:
         self._faults.reach("renew.decided")
         await self._single_use.spend(published, query, permit.obligations, use)
         signer = self._minting.signer()
+        most = published.longest_ms(capability, permit.obligations.max_ttl_ms)
         renewal = Renewal(
-            ttl_ms=min(
-                query.ttl_ms, published.longest_ms(capability, permit.obligations.max_ttl_ms)
-            ),
+            ttl_ms=min(query.ttl_ms, most),
             evidence_exp_ms=latest_end_ms(caller, key),
             facts=published.revision,
             key=same.key,
             digest=same.digest,
             key_id=signer.key_id,
             manifest=signer.manifest,
+            graph=published.graph,
+            asked=codec.encode(asked_of(query)),
+            until_ms=permit.trace.until_ms,
         )
+        return await self._renewed(held, renewal, capability, published)
+
+    async def _renewed(
+        self, held: Lease, renewal: Renewal, capability: Capability, published: Published
+    ) -> IssuedCredential:
         if held.spec.target is not None:
             return await self._prolonged(held, renewal, capability, published)
         lease = await self._granting.renew(held, renewal, published.quotas)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from broker.clock import Clock
 from broker.engines.channel import NoAnswerError, Reply
 from broker.engines.dialect import Answered, Call, Dialect
 from broker.engines.question import Json, question
@@ -32,14 +33,18 @@ _NOT_ASKED: Final = "not asked: the server has just left another question withou
 class RemoteDecider:
     """Decides by one server. What is registered, it is told from ``engine``, which does not decide.
 
-    ``lane`` is where the calls of lists wait for their turn.
+    ``lane`` is where the calls of lists wait for their turn; ``standing`` says how long an answer
+    counts.
     """
 
-    def __init__(self, engine: Engine, dialect: Dialect, ask: Ask, lane: "Lane") -> None:
+    def __init__(
+        self, engine: Engine, dialect: Dialect, ask: Ask, lane: "Lane", standing: "Standing"
+    ) -> None:
         self._engine = engine
         self._dialect = dialect
         self._ask = ask
         self._lane = lane
+        self._standing = standing
 
     @property
     def version(self) -> str:
@@ -115,6 +120,7 @@ class RemoteDecider:
                 put.shown.revision,
                 tuple(sorted(answer.verdict.policies)),
                 tuple(str(entity.name) for entity in put.shown.entities),
+                until_ms=self._standing.until_ms(),
             )
         )
 
@@ -135,6 +141,18 @@ class Lane:
     def __init__(self, width: int) -> None:
         self.width = width
         self.places = asyncio.Semaphore(width)
+
+
+class Standing:
+    """How long an answer counts for what was granted by it: nobody tells us when it is another."""
+
+    def __init__(self, clock: Clock, recheck_ms: int) -> None:
+        self._clock = clock
+        self._recheck_ms = recheck_ms
+
+    def until_ms(self) -> int:
+        """Return until when an answer of now counts."""
+        return self._clock.now_ms() + self._recheck_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ class Published:
     quotas: Quotas
     offline_ttl_ms: int
     """How long a token may live that nobody can take back."""
+    graph: int = 0
+    """The revision of the facts log that decisions read."""
     deciding: Deciding = LocalDecider
 
     @classmethod

@@ -7,6 +7,7 @@ from backends import deny_lists
 from broker import store
 from broker.ids import LeaseId
 from broker.model.ban import ListName
+from broker.model.ban_state import Round
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import LeaseState
 from broker.model.requests import Selector, SelectorKind
@@ -21,6 +22,7 @@ from broker.store.evidence_ledger import EvidenceLedger, Lasting, Use
 from broker.store.feed_cursors import Cursor
 from broker.store.feed_log import FeedLog
 from broker.store.feed_subscribers import Connection
+from broker.store.held_leases import HeldLeases, TaskLeases
 from broker.store.link import Script
 from broker.store.live_leases import LiveLeases
 from broker.store.prolong_ledger import ProlongLedger
@@ -104,6 +106,9 @@ async def _orders_and_work(kit: LedgerKit) -> None:
     task = await kit.open(facts=1)
     await kit.grant(task, facts=1)
     await LiveLeases(kit.link, kit.keys).of(task)
+    (looked,) = await HeldLeases(kit.link, kit.keys).of_tasks([task.id])
+    assert isinstance(looked, TaskLeases)
+    await HeldLeases(kit.link, kit.keys).of_leases([(looked.leases[0].name, task.id)])
     await kit.tree.forget_at(task.id, 1)
     for work in await kit.due.claim(int(task.id[2:4], 16), limit=9, hide_ms=1):
         await kit.due.settle(work)
@@ -143,7 +148,11 @@ async def _banning(kit: LedgerKit) -> None:
     await bans.swept(name, cut, 1)
     await bans.view(name)
     await bans.add(name, "t3", FAR, lease)
-    await bans.release(name, fence, view.revision, stands=True)
+    await bans.hold(name, fence, hide_ms=MINUTE, sending_ms=1)
+    came = Round(revision=view.revision, stands=True, entries=frozenset({"t2"}), lost=1)
+    await bans.release(name, fence, came)
+    await bans.stood(name)
+    await bans.state(name)
     await bans.doubt(name)
     await bans.leave(name, [lease])
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from broker.clock import Clock, SystemClock
 from broker.engines.chosen import ChosenEngine
 from broker.policy.decider import Decider
 from broker.policy.engine import Engine
@@ -91,10 +92,10 @@ def authzen(url: str, **changes: Any) -> PolicySettings:
 
 @asynccontextmanager
 async def deciding(
-    settings: PolicySettings, behind: Engine | None = None
+    settings: PolicySettings, behind: Engine | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Decider]:
     """Decide by what the settings name."""
-    chosen = ChosenEngine(settings)
+    chosen = ChosenEngine(settings, clock or SystemClock())
     try:
         yield chosen.decider(behind or engine(PERMIT_ALL))
     finally:

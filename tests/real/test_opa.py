@@ -10,7 +10,7 @@ import pytest
 from broker.engines.question import question
 from broker.engines.verdict import verdict
 from broker.governance.bundle import Bundle
-from broker.governance.selftest import query_of
+from broker.governance.selftest import question_of
 from broker.model.capability import Capability, Ceiling
 from broker.model.decision import Decision, Deny, Obligations, Permit
 from broker.model.principal import Kind, Principal
@@ -19,6 +19,7 @@ from broker.policy.query import Action, Query, TaskFacts
 from tests.fakes.bundles import BundleFolder
 from tests.fakes.certificates import Authority
 from tests.fakes.engine_server import deciding, opa
+from tests.fakes.replace import replace
 from tests.real.opa_server import OpaServer, documented
 
 pytestmark = pytest.mark.real
@@ -66,15 +67,13 @@ def said(decision: Decision) -> tuple[str, object, tuple[str, ...]]:
     """Return what counts of a decision."""
     assert isinstance(decision, Permit | Deny), decision
     bound: object = decision.obligations if isinstance(decision, Permit) else decision.reason
-    # Cedar stumbles over whoever is not registered; in Rego nothing is known of them.
-    bound = DenyReason.NO_PERMIT if bound == DenyReason.EVALUATION_ERROR else bound
     return type(decision).__name__, bound, decision.trace.policies
 
 
 def vectors(bundle: Bundle) -> list[Query]:
     """Return the questions of the bundle's own tests."""
     capabilities = bundle.document.capabilities_by_name()
-    return [query_of(vector, capabilities) for vector in bundle.document.tests]
+    return [question_of(vector, capabilities) for vector in bundle.document.tests]
 
 
 def permitted(bundle: Bundle) -> Query:
@@ -142,7 +141,12 @@ async def test_the_documented_rego_answers_as_the_default_policies(
         answers = await decider.decide_many(queries)
 
     for query, answer in zip(queries, answers, strict=True):
-        assert said(answer) == said(cedar.decide(query)), query
+        expected = cedar.decide(query)
+        if isinstance(expected, Deny) and expected.reason == DenyReason.EVALUATION_ERROR:
+            # Cedar stumbles over whoever is not registered; in Rego nothing is known of them.
+            assert isinstance(answer, Deny), query
+        else:
+            assert said(answer) == said(expected), query
     assert {type(answer) for answer in answers} == {Permit, Deny}
     assert len(queries) > 500
     assert any(answer.trace.policies == ("agents-delegate",) for answer in answers)
@@ -230,7 +234,7 @@ async def test_a_change_at_the_server_is_another_version(own: OpaServer, bundle:
         assert own.says("PUT", f"/v1/policies/{policy['id']}", data=changed).ok
         after = (await decider.decide(query)).trace
 
-    assert before == again
+    assert replace(before, until_ms=0) == replace(again, until_ms=0)
     assert before.policy_version.startswith("opa:")
     assert (before.policy_version, before.policies) != (after.policy_version, after.policies)
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from broker.engines.remote import Lane, RemoteDecider
+from broker.engines.remote import Lane, RemoteDecider, Standing
 from broker.model.decision import Deny, Obligations, Permit
 from broker.policy.query import Query
+from tests.fakes.clock import FakeClock
 from tests.fakes.engine_server import PERMIT, authzen, deciding, opa, serving
 from tests.fakes.policy import PERMIT_ALL, QUERY, by, engine
 from tests.fakes.replace import replace
@@ -176,9 +177,21 @@ async def test_whatever_breaks_while_asking_refuses() -> None:
     def never(_call: object) -> Any:
         raise AssertionError("asked")
 
-    decider = RemoteDecider(engine(PERMIT_ALL), Broken(), never, Lane(1))  # type: ignore[arg-type]
+    decider = RemoteDecider(engine(PERMIT_ALL), Broken(), never, Lane(1), Standing(FakeClock(), 1))  # type: ignore[arg-type]
 
     assert failed(await decider.decide(QUERY)) == "RecursionError"
+
+
+@BOTH
+async def test_an_answer_counts_for_as_long_as_is_stated(named: Any) -> None:
+    """Nobody tells us when the server would answer otherwise, so it is asked again then."""
+    clock = FakeClock()
+    async with serving(say) as server:
+        settings = named(server.url, recheck_seconds=45)
+        async with deciding(settings, clock=clock) as decider:
+            for name in ("bot-1", "bot-2"):
+                trace = (await decider.decide(by(name))).trace
+                assert trace.until_ms == clock.now_ms() + 45_000
 
 
 async def test_an_explanation_says_what_the_server_said() -> None:
