@@ -86,7 +86,7 @@ class FactsLog(FactsReader):
         self._ids = ids
         self._gap_ms = gap_ms
         self._retention_ms = retention_ms
-        self._floors = Floors(link, keys, ids)
+        self.floors = Floors(link, keys, ids)
 
     async def append(
         self,
@@ -179,11 +179,11 @@ class FactsLog(FactsReader):
         Raises:
             StoreUnavailableError: a bucket could not be reached: repeat it.
         """
-        await self._floors.raise_all(GRAPH, revision)
+        await self.floors.raise_all(GRAPH, revision)
 
     async def asked_for(self) -> int:
         """Return the newest revision that any bucket asks for: the log was at it once."""
-        return max(await self._floors.of_all(GRAPH))
+        return max(await self.floors.of_all(GRAPH))
 
     async def restart(self, by: str, reason: str) -> FactsEntry | None:
         """Go on after the log went back, beyond all that any bucket asks for, and settle that.

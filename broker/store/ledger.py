@@ -13,6 +13,7 @@ from broker.store.due_queue import DueQueue
 from broker.store.evidence_ledger import EvidenceLedger
 from broker.store.facts_log import FactsLog
 from broker.store.facts_snapshots import FactsSnapshots
+from broker.store.held_leases import HeldLeases
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.ledger_clock import LedgerClock
@@ -54,6 +55,7 @@ class Ledger:
     replicas: Replicas
     clock: LedgerClock
     live: LiveLeases
+    held: HeldLeases
     selections: SelectionLedger
     proofs: ProofLedger
     evidence: EvidenceLedger
@@ -96,6 +98,7 @@ class Ledger:
             replicas=Replicas(link, keys),
             clock=LedgerClock(link, keys),
             live=LiveLeases(link, keys, bounds=bounds),
+            held=HeldLeases(link, keys),
             selections=SelectionLedger(link, keys),
             proofs=ProofLedger(link, keys),
             evidence=EvidenceLedger(link, keys, limits, bounds.clock),
