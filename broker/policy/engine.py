@@ -1,7 +1,7 @@
 """The port to whatever decides."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from broker.model.decision import Decision
 from broker.policy.explanation import Explanation
@@ -19,6 +19,20 @@ class DenyReason(StrEnum):
     """A policy could not be evaluated; it might have been the one that forbids."""
     ENGINE_ERROR = "engine-error"
     """The question could not be put, or the answer not understood."""
+    AGENT_HELD = "agent-held"
+    """The caller, or the task's agent, is held, suspended or retired."""
+    TENANT_HELD = "tenant-held"
+    """The task's tenant, or one of these agents', is held."""
+    OWNER_GONE = "owner-gone"
+    """Whoever is to answer for one of these agents does not stand."""
+    REVIEW_OVERDUE = "review-overdue"
+    """The last day of one of these agents' review is over."""
+
+
+OF_POLICY: Final = frozenset(
+    {DenyReason.NO_PERMIT, DenyReason.FORBIDDEN, DenyReason.EVALUATION_ERROR}
+)
+"""The reasons that are policy's own: the others leave nothing to ask of it."""
 
 
 class Engine(Protocol):
