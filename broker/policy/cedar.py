@@ -27,7 +27,7 @@ from broker.policy.around import Around, Known, known_of
 from broker.policy.built_in import Refusal
 from broker.policy.cedar_request import CedarRequest, Shape, UnfitFactError, cedar_request
 from broker.policy.compiled import CompiledPolicies
-from broker.policy.engine import OF_POLICY, DenyReason
+from broker.policy.engine import OF_POLICY, DenyReason, Shown
 from broker.policy.entity import Entity
 from broker.policy.explain import MAX_LINES, explanation_of, missing_lines
 from broker.policy.explanation import Explanation, PolicyFinding, shortened
@@ -35,7 +35,7 @@ from broker.policy.handles import Handles
 from broker.policy.hours import Hours, earlier
 from broker.policy.memory import Memory
 from broker.policy.named import named_in
-from broker.policy.parsed import Parsed, Shown
+from broker.policy.parsed import EntitySet, Parsed
 from broker.policy.probes import Condition, Probes
 from broker.policy.query import Action, Query
 from broker.policy.relevance import Relevance
@@ -136,6 +136,21 @@ class CedarEngine:
             what = shortened(f"{type(error).__name__}: {error}")
             return Deny(DenyReason.ENGINE_ERROR, replace(self._blank, errors=(what,)))
 
+    def shown(self, query: Query) -> Shown:
+        """Return what is known of those whom a query names, for an engine elsewhere.
+
+        Raises:
+            UnfitFactError: it is more than can be shown.
+        """
+        now_ms, named = self._clock.now_ms(), named_in(query)
+        view = self._views.of(named, now_ms)
+        if view.fault:
+            raise UnfitFactError(view.fault)
+        refusal = None if view.refusal is None else self._refused(view.refusal)
+        entities = self._views.entities(named, now_ms) if refusal is None else ()
+        blank = self._blank
+        return Shown(entities, blank.facts_revision, blank.graph_revision, view.until_ms, refusal)
+
     def explain(self, query: Query) -> Explanation:
         """Say why a query is answered as it is, policy by policy and condition by condition."""
         decision = self.decide(query)
@@ -167,7 +182,7 @@ class CedarEngine:
         known = self._known.get(query.action, _NOTHING_KNOWN)
         return cedar_request(query, names, Around(known, view.tickets, view.behalf, now_ms))
 
-    def _ask(self, shown: Shown, request: CedarRequest, policies: PolicySet) -> AuthzResult:
+    def _ask(self, shown: EntitySet, request: CedarRequest, policies: PolicySet) -> AuthzResult:
         if request.shape in self._fitting:
             # What no policy mentions is not shown: most of the price of an evaluation is to read
             # the context and to check it against the schema.
@@ -178,7 +193,7 @@ class CedarEngine:
             self._fitting.add(request.shape)
         return result
 
-    def _findings(self, request: CedarRequest, shown: Shown) -> tuple[PolicyFinding, ...]:
+    def _findings(self, request: CedarRequest, shown: EntitySet) -> tuple[PolicyFinding, ...]:
         return self._probes.findings(partial(self._ask, shown, request))
 
     def _refused(self, refusal: Refusal) -> Deny:

@@ -17,7 +17,7 @@ MOST_ENTITIES: Final = 100_000
 """How many sets, and entities in all of them, are kept."""
 
 
-class Shown(NamedTuple):
+class EntitySet(NamedTuple):
     """What Cedar is shown. ``serial`` names it: no two different sets ever bear one number."""
 
     serial: int
@@ -31,10 +31,10 @@ class Parsed:
     def __init__(self, handles: Handles, schema: Schema) -> None:
         self._handles = handles
         self._schema = schema
-        self._kept: Bounded[str, Shown] = Bounded(MOST, MOST_ENTITIES)
+        self._kept: Bounded[str, EntitySet] = Bounded(MOST, MOST_ENTITIES)
         self._last = 0
 
-    def read(self, entities: Sequence[Entity]) -> Shown:
+    def read(self, entities: Sequence[Entity]) -> EntitySet:
         """Return what Cedar made of them.
 
         Raises:
@@ -45,6 +45,8 @@ class Parsed:
         if known is not None:
             return known
         self._last += 1
-        made = Shown(self._last, self._handles.entities_of_text(text, self._schema), len(entities))
+        made = EntitySet(
+            self._last, self._handles.entities_of_text(text, self._schema), len(entities)
+        )
         self._kept.put(text, made, len(entities))
         return made

@@ -22,7 +22,8 @@ from broker.policy.bounded import Bounded
 from broker.policy.built_in import Refusal, refusal
 from broker.policy.entity import Entity, EntityName
 from broker.policy.named import ENTITY_TYPES, Named, entity_name
-from broker.policy.parsed import MOST, MOST_ENTITIES, Parsed, Shown
+from broker.policy.parsed import MOST, MOST_ENTITIES, EntitySet, Parsed
+from broker.policy.shown import with_all_above
 from broker.policy.things import WORK, Things
 
 PATIENCE_MS: Final = 1_000
@@ -39,7 +40,7 @@ class View:
     asked, as what is shown would be a part only.
     """
 
-    shown: Shown
+    shown: EntitySet
     fault: str = ""
     refusal: Refusal | None = None
     tickets: tuple[EntityName, ...] = ()
@@ -55,7 +56,7 @@ class Views:
         self, things: Things, base: Entities, parsed: Parsed, facts: Facts | None = None
     ) -> None:
         self._things = things
-        self._base = Shown(0, base, 0)
+        self._base = EntitySet(0, base, 0)
         self._parsed = parsed
         self._facts = facts
         self._whole = View(self._base)
@@ -95,7 +96,7 @@ class Views:
             TooManyFactsError: it is more than one decision can look at.
         """
         if self._facts is None:
-            return tuple(self._of_base(named))
+            return with_all_above(_names(named), self._things.base)
         return self._entities(self._facts, named, _slice(self._facts, named, now_ms), now_ms)
 
     def _make(self, facts: Facts, named: Named, now_ms: int) -> View:
@@ -113,7 +114,7 @@ class Views:
             until_ms=found.until_ms,
         )
 
-    def _shown(self, entities: Sequence[Entity]) -> Shown:
+    def _shown(self, entities: Sequence[Entity]) -> EntitySet:
         base = self._things.base
         if all(base.get(entity.name) == entity for entity in entities):
             return self._base
@@ -145,12 +146,7 @@ class Views:
 
     def _of_base(self, named: Named) -> Iterator[Entity]:
         """Yield what only the bundle says anything of."""
-        names = (
-            EntityName(ENTITY_TYPES[named.kind], named.principal),
-            EntityName(ENTITY_TYPES[Kind.AGENT], named.agent),
-            EntityName("Capability", named.capability),
-        )
-        found = (self._things.base.get(name) for name in names)
+        found = map(self._things.base.get, _names(named))
         yield from (entity for entity in found if entity is not None)
 
     def _about(
@@ -173,6 +169,14 @@ class Views:
         tickets = assigned(found, agent).intersection(_tickets(named))
         names = tuple(sorted(map(entity_name, tickets)))
         return Entity(WORK, {}, names) if names else None
+
+
+def _names(named: Named) -> tuple[EntityName, ...]:
+    return (
+        EntityName(ENTITY_TYPES[named.kind], named.principal),
+        EntityName(ENTITY_TYPES[Kind.AGENT], named.agent),
+        EntityName("Capability", named.capability),
+    )
 
 
 def _agents(facts: Facts, named: Named) -> list[Thing]:
