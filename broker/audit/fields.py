@@ -23,7 +23,7 @@ _WORDS: Final = each(text)
 
 _TRACE: Final = object_of(
     _members(text, "policy_version")
-    | _members(number, "facts_revision")
+    | _members(number, "facts_revision", "graph_revision", "until_ms")
     | _members(_WORDS, "policies", "errors", "missing")
 )
 """Without the facts: they are many, and ``explain`` has them."""
@@ -41,6 +41,8 @@ _CEILING: Final = each(object_of(_members(text, "capability") | _members(_WORDS,
 _AT_TARGET: Final = _members(
     text, "target", "identity", "locator", "credential", "epoch", "differs"
 )
+
+_OPS: Final = ("put", "drop", "relate", "unrelate", "hold", "lift")
 
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
 
@@ -92,6 +94,12 @@ FIELDS: Final[Mapping[str, Members]] = {
     ),
     "policy.published": (
         _members(text, "digest", "by", "reason") | _members(number, "revision", "rollback_of")
+    ),
+    "facts.changed": (
+        _members(text, "by", "reason", "source", "digest")
+        | _members(_WORDS, "names")
+        | _members(number, "revision")
+        | {"counts": Member("counts", object_of(_members(number, *_OPS)))}
     ),
     "keys.changed": _members(text, "step", "kid", "by", "reason") | _members(number, "manifest"),
 }

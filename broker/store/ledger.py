@@ -11,6 +11,8 @@ from broker.store.death_ledger import DeathLedger
 from broker.store.decision_log import DecisionLog
 from broker.store.due_queue import DueQueue
 from broker.store.evidence_ledger import EvidenceLedger
+from broker.store.facts_log import FactsLog
+from broker.store.facts_snapshots import FactsSnapshots
 from broker.store.held_leases import HeldLeases
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
@@ -26,6 +28,7 @@ from broker.store.reconciliations import Reconciliations
 from broker.store.replicas import Replicas
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
+from broker.store.shadow_ledger import ShadowLedger
 from broker.store.target_leases import TargetLeases
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
@@ -59,6 +62,9 @@ class Ledger:
     evidence: EvidenceLedger
     at_targets: TargetLeases
     reconciliations: Reconciliations
+    shadow: ShadowLedger
+    facts: FactsLog
+    snapshots: FactsSnapshots
 
     @classmethod
     def over(
@@ -73,6 +79,7 @@ class Ledger:
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
         paths = Paths(link, keys)
+        facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
         deaths = DeathLedger(link, keys, ids, limits, bounds=bounds)
         return cls(
             keys=keys,
@@ -99,4 +106,7 @@ class Ledger:
             evidence=EvidenceLedger(link, keys, limits, bounds.clock),
             at_targets=TargetLeases(link, keys, deaths),
             reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
+            shadow=ShadowLedger(link, keys),
+            facts=facts,
+            snapshots=FactsSnapshots(link, keys, ids, facts),
         )
