@@ -6,7 +6,7 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -21,10 +21,11 @@ from broker.attestation.settings import AttestationSettings
 from broker.callers import Callers, client_watch
 from broker.clock import Clock
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
+from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
 from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
-from broker.feed_side import FeedSide, feed_log_of, feed_side_of
+from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
@@ -37,6 +38,7 @@ from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
+from broker.model.capability import ResourceServer
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.presence import Presence
@@ -88,7 +90,16 @@ class Broker:
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
-        self.facts = self._build_facts()
+        self.facts = FactsReplica(
+            self.ledger,
+            self._restoration,
+            self.gate,
+            clock,
+            self._faults,
+            max_age_ms=settings.facts.max_age_ms,
+            told=self.metrics.facts,
+        )
+        self._engine = ChosenEngine(settings.policy, clock)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
         self._counting = Counting(link, self.ledger.keys, self._targets)
@@ -133,6 +144,7 @@ class Broker:
             keys=KeyState(self._settings.keys.directory, issuer=self._settings.issuer),
             quotas=self._settings.quotas,
             facts=self.facts,
+            deciding=self._engine.decider,
         )
 
     def _build_presence(self) -> Presence:
@@ -144,22 +156,14 @@ class Broker:
         return feed_side_of(
             self._settings,
             log,
-            lambda: self.replica.registered.resource_servers,
+            self._servers,
             clock=self._clock,
             faults=self._faults,
             metrics=self.metrics,
         )
 
-    def _build_facts(self) -> FactsReplica:
-        return FactsReplica(
-            self.ledger,
-            restoration=self._restoration,
-            gate=self.gate,
-            clock=self._clock,
-            faults=self._faults,
-            max_age_ms=self._settings.facts.max_age_ms,
-            told=lambda revision, age_ms: self.metrics.facts(revision, age_ms / 1000),
-        )
+    def _servers(self) -> Mapping[str, ResourceServer]:
+        return self.replica.registered.resource_servers
 
     def _parts(self) -> Parts:
         settings = self._settings
@@ -201,6 +205,7 @@ class Broker:
         """
         with contextlib.suppress(StoreUnavailableError):  # then the replica says so
             await self.ledger.control.require_fit()
+        stack.push_async_callback(self._engine.close)
         await self._start_panic(stack)
         attestation = await self._start_attestation(stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)

@@ -1,4 +1,4 @@
-"""What one broker has of feed and audit: built together, over one feed log."""
+"""What moves events out of the ledger to those who want them, and into the audit trail."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
