@@ -6,7 +6,7 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -38,7 +38,6 @@ from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
-from broker.model.capability import ResourceServer
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.presence import Presence
@@ -150,7 +149,7 @@ class Broker:
         return feed_side_of(
             self._settings,
             log,
-            self._servers,
+            lambda: self.replica.registered.resource_servers,
             clock=self._clock,
             faults=self._faults,
             metrics=self.metrics,
@@ -166,9 +165,6 @@ class Broker:
             max_age_ms=self._settings.facts.max_age_ms,
             told=self.metrics.facts,
         )
-
-    def _servers(self) -> Mapping[str, ResourceServer]:
-        return self.replica.registered.resource_servers
 
     def _parts(self) -> Parts:
         settings = self._settings
