@@ -25,6 +25,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "revoke": ("kept", "ended", "laid", "noted"),
     "refuse": ("noted",),
     "reap": ("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "settled"),
+    "redecide": ("ended", "walked", "settled"),
     "ship": ("appended", "trimmed"),
 }
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
@@ -32,7 +33,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 ``decided``: policy has answered. ``spent``: evidence is used up, where it serves once. ``written``,
 ``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
 credential exists. ``done``: its target has killed or prolonged it. ``swept``: whoever lives and is
-hit by a cut-off of a list has been ended.
+hit by a cut-off of a list has been ended. ``walked``: everything in a bucket was decided again.
 ``appended``: it is in the feed log.
 """
 
