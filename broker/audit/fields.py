@@ -47,6 +47,7 @@ _NO_LONGER: Final = object_of(
     | _members(_WORDS, "policies", "missing", "gone")
     | _members(number, "revision", "graph")
 )
+_OPS: Final = ("put", "drop", "relate", "unrelate", "hold", "lift")
 
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
 
@@ -84,6 +85,11 @@ FIELDS: Final[Mapping[str, Members]] = {
     ),
     "reconcile.ordered": _AT_TARGET | _members(text, "by", "reason", "digest"),
     "orphan.killed": _AT_TARGET | _members(text, "state"),
+    "list.ordered": (
+        _members(text, "target", "identity", "list", "document", "by", "reason")
+        | _members(number, "missing", "left_over")
+    ),
+    "list.mended": _members(text, "target", "identity", "list", "state"),
     "decision.denied": (
         {"trace": Member("trace", _TRACE), "request": Member("request", _REQUEST)}
         | _members(text, "decision", "outcome", "reason")
@@ -95,6 +101,12 @@ FIELDS: Final[Mapping[str, Members]] = {
     ),
     "policy.published": (
         _members(text, "digest", "by", "reason") | _members(number, "revision", "rollback_of")
+    ),
+    "facts.changed": (
+        _members(text, "by", "reason", "source", "digest")
+        | _members(_WORDS, "names")
+        | _members(number, "revision")
+        | {"counts": Member("counts", object_of(_members(number, *_OPS)))}
     ),
     "keys.changed": _members(text, "step", "kid", "by", "reason") | _members(number, "manifest"),
 }

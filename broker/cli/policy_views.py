@@ -10,6 +10,9 @@ from broker.terminal import shown
 
 CASE_COLUMNS = ("result", "case", "expected", "answer", "place")
 POLICY_COLUMNS = ("policy", "effect", "fitted", "determined", "outcomes_seen")
+TURNED_COLUMNS = ("id", "at", "agent", "capability", "was", "now", "policies", "missing")
+COUNT_COLUMNS = ("name", "now_refused", "now_granted")
+LEVEL_STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
 def trial(told: Document) -> RenderableType:
@@ -66,3 +69,37 @@ def _unseen(policy: Document) -> Iterator[Text]:
 
 def _remark(place: str, words: str) -> Text:
     return Text(shown(place), style="yellow").append_text(cell(words))
+
+
+def findings(told: Document) -> RenderableType:
+    """Show what was found: where, of which policy and how bad, and below it what helps."""
+    lines = [line for finding in told["findings"] for line in _finding(finding)]
+    counts = ", ".join(f"{count} {level}s" for level, count in told["counts"].items())
+    return stacked(*([Group(*lines)] if lines else []), Text(counts))
+
+
+def _finding(finding: Document) -> Iterator[Text]:
+    place = f"{finding['file']}:{finding['line']}" if finding["line"] else finding["file"]
+    head = Text(shown(f"{place}: "))
+    head.append(finding["level"], style=LEVEL_STYLES[finding["level"]])
+    yield head.append(shown(f" [{finding['rule']}] {finding['policy']}: {finding['message']}"))
+    yield Text(f"    {shown(finding['remedy'])}", style="dim")
+
+
+def replay(told: Document) -> RenderableType:
+    """Show whose answers would be others, and since when that was looked for."""
+    covers, again = told["covers"], told["asked_again"]
+    parts: list[RenderableType] = [
+        rows(told["requests"], TURNED_COLUMNS, empty="Every answer would be the same.")
+    ]
+    counted = [told[section] for section in ("agents", "capabilities") if told[section]]
+    parts += [rows(each, COUNT_COLUMNS, empty="") for each in counted]
+    if not told["is_all_shown"]:
+        parts.append(Text("there are more: they are counted, not shown", style="dim"))
+    granted = f"{again['granted']} granted since {covers['granted_since']} asked again"
+    refused = f"{again['refused']} refused since {covers['refused_since']} asked again"
+    lines = (
+        f"{granted}: {told['now_refused']} would be refused",
+        f"{refused}: {told['now_granted']} would be granted",
+    )
+    return stacked(*parts, Group(*map(Text, lines)))
