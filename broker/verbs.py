@@ -21,6 +21,7 @@ from broker.listing import Listing
 from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
 from broker.minting import Minting
+from broker.onlooker import Nobody, Onlooker
 from broker.order_list import OrderList
 from broker.order_walk import OrderWalk
 from broker.places import Places
@@ -73,6 +74,7 @@ class Parts:
     may_sweep: Callable[[], bool]
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
+    onlooker: Onlooker = field(default_factory=Nobody)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +111,8 @@ def build_verbs(parts: Parts) -> Verbs:
     sets = _set_orders(parts, selections)
     revocations = _revocations(parts, sets)
     bans = Bans.over(ledger, parts.targets, parts.faults)
-    killer = _killer(parts, bans)
-    redeciders = Redeciders.over(parts)
+    killer, redeciders = _killer(parts, bans), Redeciders.over(parts)
+    workers = _workers(parts, populations, revocations, sets, killer)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
@@ -159,6 +161,7 @@ def _judgement(parts: Parts) -> Judgement:
         log=parts.ledger.decisions,
         metrics=parts.metrics,
         faults=parts.faults,
+        onlooker=parts.onlooker,
     )
 
 
