@@ -107,12 +107,10 @@ def build_verbs(parts: Parts) -> Verbs:
     populations = Populations(ledger.tree)
     listing = Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets))
     cuts = Cuts(ledger.cuts, ledger.orders, ledger.clock)
-    selections = _selections(parts)
-    sets = _set_orders(parts, selections)
+    sets = _set_orders(parts, selections := _selections(parts))
     revocations = _revocations(parts, sets)
     bans = Bans.over(ledger, parts.targets, parts.faults)
     killer, redeciders = _killer(parts, bans), Redeciders.over(parts)
-    workers = _workers(parts, populations, revocations, sets, killer)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
