@@ -251,9 +251,8 @@ class Broker:
     async def _count(self) -> None:
         """Bring the metrics of what is in the ledger up to date."""
         try:
-            census = await self._counting.take(
-                self.replica.registered.tenants, self._clock.now_ms()
-            )
+            tenants = self.replica.registered.tenants
+            census = await self._counting.take(tenants, self._clock.now_ms())
         except UnavailableError:
             return  # the watchers report it
         self.metrics.outbox(census.outbox)
