@@ -46,6 +46,7 @@ from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
 from broker.reconcile_watch import ReconcileWatch
+from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
 from broker.settings.load import load_document
@@ -118,6 +119,7 @@ class Broker:
             StoreWatch(link, settings.store, self.gate, self.metrics).look,
             self._clock_watch.look,
             FeedWatch(self._shipper, self._sink, self.gate).look,
+            RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
 
@@ -180,15 +182,12 @@ class Broker:
             agent_quota=settings.quotas.agent,
             retention_ms=settings.retention_seconds * 1000,
             claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
-            news=self._tell,
+            news=self._shipper.poke,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
             onlooker=self._shadow,
         )
-
-    def _tell(self, bucket: int, *, urgent: bool) -> None:
-        self._shipper.poke(bucket, urgent)
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
         """Reap at once what a verb has made due; the next tick would, too."""
@@ -284,8 +283,8 @@ class Broker:
         self._ticker.start()
         stack.callback(self._targets.close)
         self.reconcile_watch.start(self._ticker, stack)
-        for worker in (self.verbs.bans, self.verbs.killer, self.verbs.reaper):
-            stack.push_async_callback(worker.stop)
+        for part in (self.verbs.bans, self.verbs.killer, self.verbs.redeciders, self.verbs.reaper):
+            stack.push_async_callback(part.stop)
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:
