@@ -24,6 +24,7 @@ from broker.clock import Clock
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
+from broker.evaluations import Evaluations
 from broker.faultpoints import FaultPoints
 from broker.feeding import hub_of, shipper_of
 from broker.gate import Gate
@@ -319,6 +320,7 @@ class Broker:
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,
+            evaluations=Evaluations.over(self.ledger, self.replica, self.gate),
             revisions=verbs.revisions,
             authenticate=callers.by_token,
             clients=callers,
