@@ -47,10 +47,12 @@ from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
 from broker.reconcile_watch import ReconcileWatch
+from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
+from broker.shadow import Shadow
 from broker.store.census import Counting
 from broker.store.clock_bounds import ClockBounds
 from broker.store.feed_log import FeedLog, LogLimits
@@ -65,6 +67,7 @@ from broker.watch import CLOCK, FEED, ISSUERS, STORE, ClockWatch, FeedWatch, Iss
 
 _WATCH_MS: Final = 1_000
 _CENSUS_MS: Final = 5_000
+_SHADOW_MS: Final = 500
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
 
@@ -103,6 +106,7 @@ class Broker:
             settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
         )
         self._presence = self._build_presence()
+        self._shadow = Shadow(self.ledger.shadow, self.metrics)
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
@@ -116,6 +120,7 @@ class Broker:
             StoreWatch(link, settings.store, self.gate, self.metrics).look,
             self._clock_watch.look,
             FeedWatch(self._shipper, self._sink, self.gate).look,
+            RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
 
@@ -178,14 +183,12 @@ class Broker:
             agent_quota=settings.quotas.agent,
             retention_ms=settings.retention_seconds * 1000,
             claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
-            news=self._tell,
+            news=self._shipper.poke,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
+            onlooker=self._shadow,
         )
-
-    def _tell(self, bucket: int, *, urgent: bool) -> None:
-        self._shipper.poke(bucket, urgent)
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
         """Reap at once what a verb has made due; the next tick would, too."""
@@ -249,9 +252,8 @@ class Broker:
     async def _count(self) -> None:
         """Bring the metrics of what is in the ledger up to date."""
         try:
-            census = await self._counting.take(
-                self.replica.registered.tenants, self._clock.now_ms()
-            )
+            tenants = self.replica.registered.tenants
+            census = await self._counting.take(tenants, self._clock.now_ms())
         except UnavailableError:
             return  # the watchers report it
         self.metrics.outbox(census.outbox)
@@ -276,14 +278,14 @@ class Broker:
             self._ticker.every(_WATCH_MS, look)
         self._ticker.every(_REFRESH_MS, self._refresh)
         self._ticker.every(_CENSUS_MS, self._count)
+        self._ticker.every(_SHADOW_MS, self._shadow.tick)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.every(self.verbs.bans.every_ms, self.verbs.bans.look)
         self._ticker.start()
         stack.callback(self._targets.close)
         self.reconcile_watch.start(self._ticker, stack)
-        stack.push_async_callback(self.verbs.bans.stop)
-        stack.push_async_callback(self.verbs.killer.stop)
-        stack.push_async_callback(self.verbs.reaper.stop)
+        for part in (self.verbs.bans, self.verbs.killer, self.verbs.redeciders, self.verbs.reaper):
+            stack.push_async_callback(part.stop)
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from broker.cli.screen import Document, cell, rows, stacked
+from broker.cli.screen import Document, cell, fields, rows, stacked
 from broker.terminal import shown
 
 CASE_COLUMNS = ("result", "case", "expected", "answer", "place")
 POLICY_COLUMNS = ("policy", "effect", "fitted", "determined", "outcomes_seen")
+TURNED_COLUMNS = ("id", "at", "agent", "capability", "was", "now", "policies", "missing")
+COUNT_COLUMNS = ("name", "now_refused", "now_granted")
+DIFFERENCE_COLUMNS = ("direction", "agent", "capability", "count")
 LEVEL_STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
@@ -82,3 +85,32 @@ def _finding(finding: Document) -> Iterator[Text]:
     head.append(finding["level"], style=LEVEL_STYLES[finding["level"]])
     yield head.append(shown(f" [{finding['rule']}] {finding['policy']}: {finding['message']}"))
     yield Text(f"    {shown(finding['remedy'])}", style="dim")
+
+
+def replay(told: Document) -> RenderableType:
+    """Show whose answers would be others, and since when that was looked for."""
+    covers, again = told["covers"], told["asked_again"]
+    parts: list[RenderableType] = [
+        rows(told["requests"], TURNED_COLUMNS, empty="Every answer would be the same.")
+    ]
+    counted = [told[section] for section in ("agents", "capabilities") if told[section]]
+    parts += [rows(each, COUNT_COLUMNS, empty="") for each in counted]
+    if not told["is_all_shown"]:
+        parts.append(Text("there are more: they are counted, not shown", style="dim"))
+    granted = f"{again['granted']} granted since {covers['granted_since']} asked again"
+    refused = f"{again['refused']} refused since {covers['refused_since']} asked again"
+    lines = (
+        f"{granted}: {told['now_refused']} would be refused",
+        f"{refused}: {told['now_granted']} would be granted",
+    )
+    return stacked(*parts, Group(*map(Text, lines)))
+
+
+def shadow(told: Document) -> RenderableType:
+    """Show what a candidate would have decided otherwise, and how much it saw."""
+    names = ("is_running", "digest", "by", "reason", "started_at", "stopped_at")
+    return stacked(
+        fields(told, names),
+        rows(told["differences"], DIFFERENCE_COLUMNS, empty="No answer would have been another."),
+        fields(told["outcomes"], tuple(told["outcomes"])),
+    )

@@ -99,6 +99,11 @@ class Bucket:
         """A recorded refusal."""
         return f"{self.prefix}d:{decision}"
 
+    @property
+    def refusals(self) -> str:
+        """The recorded refusals, by when they were noted: the newest of those that are kept."""
+        return f"{self.prefix}dx"
+
     def denials(self, caller: str) -> str:
         """How many refusals of a caller were recorded in this minute."""
         return f"{self.prefix}dn:{caller}"
@@ -237,6 +242,16 @@ class Keyspace:
     def replicas(self) -> str:
         """What each broker serves, and when it last said so."""
         return f"{self.namespace}:{{control}}:replicas"
+
+    @property
+    def shadow(self) -> str:
+        """The candidate that decides beside what is published."""
+        return f"{self.namespace}:{{control}}:shadow"
+
+    @property
+    def shadow_counts(self) -> str:
+        """How often it would have decided otherwise."""
+        return f"{self.namespace}:{{control}}:shadow:counts"
 
     @property
     def reconciled(self) -> str:

@@ -25,9 +25,11 @@ from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
 from broker.store.reconciliations import Reconciliations
+from broker.store.redo_ledger import RedoLedger
 from broker.store.replicas import Replicas
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
+from broker.store.shadow_ledger import ShadowLedger
 from broker.store.target_leases import TargetLeases
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
@@ -56,11 +58,13 @@ class Ledger:
     clock: LedgerClock
     live: LiveLeases
     held: HeldLeases
+    redo: RedoLedger
     selections: SelectionLedger
     proofs: ProofLedger
     evidence: EvidenceLedger
     at_targets: TargetLeases
     reconciliations: Reconciliations
+    shadow: ShadowLedger
     facts: FactsLog
     snapshots: FactsSnapshots
 
@@ -99,11 +103,13 @@ class Ledger:
             clock=LedgerClock(link, keys),
             live=LiveLeases(link, keys, bounds=bounds),
             held=HeldLeases(link, keys),
+            redo=RedoLedger(link, keys),
             selections=SelectionLedger(link, keys),
             proofs=ProofLedger(link, keys),
             evidence=EvidenceLedger(link, keys, limits, bounds.clock),
             at_targets=TargetLeases(link, keys, deaths),
             reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
+            shadow=ShadowLedger(link, keys),
             facts=facts,
             snapshots=FactsSnapshots(link, keys, ids, facts),
         )

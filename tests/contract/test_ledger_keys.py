@@ -35,9 +35,11 @@ from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import Quota
 from broker.store.reconciliations import Outcome, Reconciliations
+from broker.store.redo_ledger import Doubt, Marks, RedoLedger
 from broker.store.replicas import Replicas, Serving
 from broker.store.revocation_ledger import Order
 from broker.store.selection_ledger import SelectionLedger
+from broker.store.shadow_ledger import Difference, ShadowLedger
 from broker.store.task_ledger import Extension
 from tests.fakes.clock import FakeClock
 from tests.fakes.facts_kit import put_ticket
@@ -57,6 +59,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         await _banning(kit)
         await _watching(kit)
         await _comparing(kit)
+        await _shadowing(kit)
         await _facts(kit)
         await _feed(FeedLog(link, "jit"), kit)
     await link.close()
@@ -117,6 +120,10 @@ async def _orders_and_work(kit: LedgerKit) -> None:
     (looked,) = await HeldLeases(kit.link, kit.keys).of_tasks([task.id])
     assert isinstance(looked, TaskLeases)
     await HeldLeases(kit.link, kit.keys).of_leases([(looked.leases[0].name, task.id)])
+    redo = RedoLedger(kit.link, kit.keys)
+    await redo.hold(0)
+    await redo.done(0, Marks(0, 0))
+    await redo.doubt(0, [Doubt(looked.leases[0].name, task.id, 1)])
     await kit.tree.forget_at(task.id, 1)
     for work in await kit.due.claim(int(task.id[2:4], 16), limit=9, hide_ms=1):
         await kit.due.settle(work)
@@ -183,6 +190,13 @@ async def _comparing(kit: LedgerKit) -> None:
     await kept.take("yard", MINUTE)
     await kept.keep("yard", Outcome(by="broker"))
     await kept.tell("orphan.killed", "what was never a lease", {"target": "yard"})
+
+
+async def _shadowing(kit: LedgerKit) -> None:
+    shadow = ShadowLedger(kit.link, kit.keys)
+    await shadow.start("c-1", "d", "{}", by="operator:alice", reason="a test")
+    await shadow.note("c-1", {"same": 1}, {Difference("now-refused", "a", "c"): 1})
+    await shadow.stop()
 
 
 async def _facts(kit: LedgerKit) -> None:
