@@ -105,7 +105,10 @@ class Facts:
 
     def relationship(self, key: RelationshipKey) -> Relationship | None:
         """Return a relationship, of the bundle or the log, whether it counts or not."""
-        return next((edge for edge in self.above(key.subject) if edge.key == key), None)
+        for edge in self.above(key.subject):
+            if edge.object == key.object and edge.relation is key.relation:
+                return edge
+        return None
 
     def above(self, ref: Ref) -> tuple[Relationship, ...]:
         """Return all relationships of which a thing is the subject, whether they count or not."""
