@@ -15,7 +15,7 @@ from typing import Final
 from broker.clock import Clock
 from broker.errors import StoreUnavailableError, UnavailableError, UnreadableRecordError
 from broker.facts.facts import Facts
-from broker.facts_copy import FactsCopy, WentBackError
+from broker.facts_copy import FactsCopy, Step, WentBackError
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate, Hindrance
 from broker.restoration import Restoration
@@ -38,9 +38,9 @@ class FactsReplica:
     def __init__(
         self,
         ledger: Ledger,
-        *,
         restoration: Restoration,
         gate: Gate,
+        *,
         clock: Clock,
         faults: FaultPoints,
         max_age_ms: int,
@@ -69,6 +69,11 @@ class FactsReplica:
         return self._copy.facts
 
     @property
+    def is_read(self) -> bool:
+        """Tell whether there are any."""
+        return self._copy.is_read
+
+    @property
     def end(self) -> Position:
         """Where the log ended when they were read."""
         return self._copy.end
@@ -84,6 +89,10 @@ class FactsReplica:
         if self._confirmed_ms is None:
             return -1
         return self._clock.monotonic_ms() - self._confirmed_ms
+
+    def steps(self, first: int, last: int) -> tuple[Step, ...] | None:
+        """Return every revision after ``first`` up to ``last``; None when one is not remembered."""
+        return self._copy.steps(first, last)
 
     async def newest(self) -> tuple[Facts, Position]:
         """Follow the log now; return the facts and where it ended.

@@ -60,6 +60,7 @@ class Metrics:
         self._make_requests()
         self._make_decisions()
         self._make_revocations()
+        self._make_redecisions()
         self._make_states(durability)
 
     def requested(self, method: str, route: str, status: int) -> None:
@@ -151,9 +152,31 @@ class Metrics:
         self._list_age.labels(target).set(oldest_s)
         self._list_room.labels(target).set(room)
 
+    def facts(self, revision: int, age_ms: int) -> None:
+        """Show which revision of the facts decisions read, and how long ago it was the newest."""
+        self._facts_revision.set(revision)
+        self._facts_age.set(age_ms / 1000 if age_ms >= 0 else -1)
+
+    def facts_changed(self, changes: int) -> None:
+        """Count changes of facts that this broker made."""
+        self._facts_changes.inc(changes)
+
     def panicked(self) -> None:
         """Count an order that came by the panic socket: whoever is on call should know."""
         self._panics.inc()
+
+    def redecided(self, *, kept: int, ended: int, undecided: int) -> None:
+        """Count leases that were decided again, by what came of it."""
+        for outcome, count in (("kept", kept), ("ended", ended), ("undecided", undecided)):
+            self._redecided.labels(outcome).inc(count)
+
+    def redecided_bucket(self, seconds: float) -> None:
+        """Note how long after a change of the facts a bucket was looked at to its end."""
+        self._redeciding_lag.observe(seconds)
+
+    def redeciding_waits(self, seconds: float) -> None:
+        """Show for how long the bucket that waits longest has been waiting for that."""
+        self._redeciding_waits.set(seconds)
 
     def live(self, credentials: int) -> None:
         """Show how many credentials are alive."""
@@ -275,6 +298,23 @@ class Metrics:
             "jit_reconcile_lists", "Lists by how target and ledger differed.", "target", "differs"
         )
 
+    def _make_redecisions(self) -> None:
+        self._redecided = Counter(
+            "jit_reevaluation_leases_total",
+            "Live credentials that were decided again, by outcome.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        self._redeciding_lag = Histogram(
+            "jit_reevaluation_lag_seconds",
+            "From a change of facts or policy until one bucket was decided again.",
+            buckets=_LAG_BUCKETS,
+            registry=self._registry,
+        )
+        self._redeciding_waits = self._gauge(
+            "jit_reevaluation_waiting_seconds", "How long the bucket that waits longest has waited."
+        )
+
     def _make_states(self, durability: str) -> None:
         self._live_credentials = self._gauge("jit_live_credentials", "Credentials that are alive.")
         self._outbox = self._gauge("jit_outbox_entries", "Outbox entries not yet in the feed.")
@@ -282,6 +322,17 @@ class Metrics:
         self._reaper_failures = Counter(
             "jit_reaper_failures_total",
             "Pieces of due work that failed and will be tried again.",
+            registry=self._registry,
+        )
+        self._facts_revision = self._gauge(
+            "jit_facts_revision", "The revision of the facts that decisions read."
+        )
+        self._facts_age = self._gauge(
+            "jit_facts_age_seconds", "How long ago it was confirmed to be the newest; -1: never."
+        )
+        self._facts_changes = Counter(
+            "jit_facts_changes_total",
+            "Changes of facts that this process made.",
             registry=self._registry,
         )
         self._store_up = self._gauge("jit_store_up", "1 while the ledger answers.")

@@ -25,15 +25,16 @@ from broker.facts.tables import Tables
 from broker.model.fact import Hold, Ref, Relationship, RelationshipKey, Thing, ThingKind
 
 
-def changed(tables: Tables, change: ChangeSet) -> Tables:
-    """Return the tables after a set of changes."""
-    draft = Draft(tables, source=change.source, is_exact=change.exact)
-    draft.apply(change.changes)
+def changed(tables: Tables, *changes: ChangeSet) -> Tables:
+    """Return the tables after sets of changes, one after the other."""
+    draft = Draft(tables)
+    for change in changes:
+        draft.follow(change)
     return draft.finish()
 
 
 class Draft:
-    """Gathers changes of one source."""
+    """Gathers changes, those of one source at a time."""
 
     def __init__(self, tables: Tables, *, source: str = "", is_exact: bool = False) -> None:
         self._tables = tables
@@ -46,6 +47,11 @@ class Draft:
         self._below = _WaysBack(tables.below)
         self._owned = _WaysBack(tables.owned)
         self._relationships = tables.relationships
+
+    def follow(self, change: ChangeSet) -> None:
+        """Take a set in, on top of what was taken in before."""
+        self._source, self._is_exact = change.source, change.exact
+        self.apply(change.changes)
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Take changes in."""
@@ -158,9 +164,13 @@ class _WaysBack:
     def __init__(self, known: Shards[Ref, tuple[Ref, ...]]) -> None:
         self._known: Final = known
         self._changes: dict[Ref, dict[Ref, bool]] = {}
+        self._came_back: set[Ref] = set()
 
     def add(self, above: Ref, below: Ref) -> None:
-        self._changes.setdefault(above, {})[below] = True
+        changes = self._changes.setdefault(above, {})
+        if below in changes:
+            self._came_back.add(above)
+        changes[below] = True
 
     def remove(self, above: Ref, below: Ref) -> None:
         self._changes.setdefault(above, {})[below] = False
@@ -174,8 +184,9 @@ class _WaysBack:
         kept = known
         if not all(changes.values()):
             kept = tuple(ref for ref in known if changes.get(ref, True))
-        fresh = [ref for ref, is_there in changes.items() if is_there]
-        return (*kept, *(ref for ref in fresh if ref not in set(kept)))
+        both = (*kept, *(ref for ref, is_there in changes.items() if is_there))
+        # What was taken away and came back is in both; to look for it among a hub's names is dear.
+        return tuple(dict.fromkeys(both)) if above in self._came_back else both
 
     def finish(self) -> Shards[Ref, tuple[Ref, ...]]:
         return self._known.updated({ref: self.of(ref) or None for ref in self._changes})
