@@ -191,6 +191,7 @@ class Broker:
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
             onlooker=self._shadow,
+            clock=self._clock,
         )
 
     def _tell(self, bucket: int, *, urgent: bool) -> None:

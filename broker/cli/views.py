@@ -166,12 +166,29 @@ def decision(document: Document) -> RenderableType:
         fields(trace, ("policies", "missing", "errors")),
         fields(explanation, ("obligations",)),
         *(_policy(finding) for finding in explanation.get("considered", ())),
+        _turned(document.get("counterfactuals")),
         Text(
             f"decided by revision {shown(trace.get('facts_revision'))}, "
             f"explained by revision {shown(document.get('explained_at_revision'))}",
             style="dim",
         ),
     )
+
+
+def _turned(found: Document | None) -> RenderableType:
+    """Show what would turn the answer, or how far it was looked for in vain."""
+    if found is None:
+        return Table.grid()
+    head = "granted" if found["to"] == "permit" else "refused"
+    lines = Table.grid(padding=(0, 1))
+    for each in found["sets"]:
+        lines.add_row(Text(f"{head} if", style="bold"), Text(shown("; and ".join(each))))
+    most = found["most_steps"]
+    if not found["sets"] and found["is_complete"]:
+        lines.add_row(Text(f"No {most} steps of the {found['steps']} looked at turn the answer."))
+    elif not found["is_complete"]:
+        lines.add_row(Text(f"There may be more: {found['tried']} sets were tried.", style="dim"))
+    return lines
 
 
 def _policy(finding: Document) -> RenderableType:

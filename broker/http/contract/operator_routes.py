@@ -116,7 +116,23 @@ SCHEMAS: Final = {
             "request": described({"type": "object"}, "What was asked, as policy saw it."),
             "explained_at_revision": COUNT,
             "explanation": ref("Explanation"),
+            "counterfactuals": nullable(ref("Counterfactuals")),
         }
+    ),
+    "Counterfactuals": described(
+        record(
+            {
+                "to": words("permit", "deny"),
+                "sets": array(array(STRING)),
+                "is_complete": FLAG,
+                "most_steps": COUNT,
+                "steps": COUNT,
+                "tried": COUNT,
+            }
+        ),
+        "Smallest sets of steps after which the answer would be another one; no part of one does "
+        "it. Complete: of the steps that were looked at no other set of so many does. Null where "
+        "another server decides.",
     ),
     "Trace": record({**_TRACE, "policies": array(STRING)}, {"until_ms": COUNT}),
     "Explanation": record(
