@@ -259,9 +259,8 @@ class Broker:
     async def _count(self) -> None:
         """Bring the metrics of what is in the ledger up to date."""
         try:
-            census = await self._counting.take(
-                self.replica.registered.tenants, self._clock.now_ms()
-            )
+            tenants = self.replica.registered.tenants
+            census = await self._counting.take(tenants, self._clock.now_ms())
         except UnavailableError:
             return  # the watchers report it
         self.metrics.outbox(census.outbox)
@@ -293,9 +292,8 @@ class Broker:
         stack.callback(self._targets.close)
         stack.push_async_callback(self.facts.stop)
         self.reconcile_watch.start(self._ticker, stack)
-        stack.push_async_callback(self.verbs.bans.stop)
-        stack.push_async_callback(self.verbs.killer.stop)
-        stack.push_async_callback(self.verbs.reaper.stop)
+        for worker in (self.verbs.bans, self.verbs.killer, self.verbs.reaper):
+            stack.push_async_callback(worker.stop)
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:
