@@ -175,6 +175,17 @@ def decision(document: Document) -> RenderableType:
     )
 
 
+def supposition(document: Document) -> RenderableType:
+    """Show what policy would say to a request, and what would turn it."""
+    explanation = document["explanation"]
+    return stacked(
+        fields(explanation, ("outcome", "reason", "determining", "obligations", "errors")),
+        *(_policy(finding) for finding in explanation["considered"]),
+        _turned(document.get("counterfactuals")),
+        Text(f"by revision {shown(document['explained_at_revision'])}", style="dim"),
+    )
+
+
 def _turned(found: Document | None) -> RenderableType:
     """Show what would turn the answer, or how far it was looked for in vain."""
     if found is None:

@@ -60,6 +60,14 @@ class Counterfactuals(msgspec.Struct, frozen=True, kw_only=True):
     tried: int
 
 
+class Supposition(msgspec.Struct, frozen=True, kw_only=True):
+    """What policy would say to a request that nobody has made."""
+
+    explained_at_revision: int
+    explanation: Explanation
+    counterfactuals: Counterfactuals | None = None
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A refusal as it was recorded, and why it fell as it did."""
 
