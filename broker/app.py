@@ -45,6 +45,7 @@ from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
 from broker.reconcile_watch import ReconcileWatch
+from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
 from broker.settings.load import load_document
@@ -108,6 +109,7 @@ class Broker:
             self._clock_watch.look,
             FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
             self.facts.look,
+            RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
 
@@ -184,16 +186,13 @@ class Broker:
             agent_quota=settings.quotas.agent,
             retention_ms=settings.retention_seconds * 1000,
             claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
-            news=self._tell,
+            news=self._feed.shipper.poke,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
             onlooker=self._shadow,
             clock=self._clock,
         )
-
-    def _tell(self, bucket: int, *, urgent: bool) -> None:
-        self._feed.shipper.poke(bucket, urgent)
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
         """Reap at once what a verb has made due; the next tick would, too."""
@@ -290,8 +289,8 @@ class Broker:
         stack.callback(self._targets.close)
         stack.push_async_callback(self.facts.stop)
         self.reconcile_watch.start(self._ticker, stack)
-        for worker in (self.verbs.bans, self.verbs.killer, self.verbs.reaper):
-            stack.push_async_callback(worker.stop)
+        for part in (self.verbs.bans, self.verbs.killer, self.verbs.redeciders, self.verbs.reaper):
+            stack.push_async_callback(part.stop)
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:

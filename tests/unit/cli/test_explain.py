@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 from broker.cli import exits
@@ -29,7 +27,7 @@ def test_a_supposed_request_is_sent_as_it_was_written(
     broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And answered with what would turn it."""
-    broker.answer("POST /v1/explain", supposition())
+    broker.answers["POST /v1/explain"] = (200, supposition())
     more = [
         "--capability",
         "orders-api",
@@ -46,7 +44,7 @@ def test_a_supposed_request_is_sent_as_it_was_written(
     out = capsys.readouterr().out
     assert "granted if agent:invoice-bot assigned-to ticket:T-1; and ticket:T-1" in out
     assert "1000 sets were tried" in out
-    assert json.loads(broker.bodies[-1]) == {
+    assert broker.asked[-1].body == {
         "action": "RequestCredential",
         "tenant": "acme",
         "agent": "invoice-bot",
@@ -67,4 +65,4 @@ def test_either_a_decision_or_a_whole_supposition_is_named(
     assert main(line) == exits.USAGE
 
     assert capsys.readouterr().err
-    assert not broker.requests
+    assert not broker.asked
