@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -206,15 +206,16 @@ def _turned(found: Document | None) -> RenderableType:
     if found is None:
         return Table.grid()
     head = "granted" if found["to"] == "permit" else "refused"
-    lines = Table.grid(padding=(0, 1))
-    for each in found["sets"]:
-        lines.add_row(Text(f"{head} if", style="bold"), Text(shown("; and ".join(each))))
+    lines = [
+        Text(f"{head} if ", style="bold").append(shown("; and ".join(each)), style="not bold")
+        for each in found["sets"]
+    ]
     most = found["most_steps"]
     if not found["sets"] and found["is_complete"]:
-        lines.add_row(Text(f"No {most} steps of the {found['steps']} looked at turn the answer."))
+        lines.append(Text(f"No {most} steps of the {found['steps']} looked at turn the answer."))
     elif not found["is_complete"]:
-        lines.add_row(Text(f"There may be more: {found['tried']} sets were tried.", style="dim"))
-    return lines
+        lines.append(Text(f"There may be more: {found['tried']} sets were tried.", style="dim"))
+    return Group(*lines) if lines else Table.grid()
 
 
 def _policy(finding: Document) -> RenderableType:

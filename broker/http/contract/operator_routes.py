@@ -159,7 +159,9 @@ SCHEMAS: Final = {
             "counterfactuals": nullable(ref("Counterfactuals")),
         }
     ),
-    "Trace": record({**_TRACE, "policies": array(STRING)}, {"until_ms": COUNT}),
+    "Trace": record(
+        {**_TRACE, "policies": array(STRING)}, {"until_ms": COUNT, "graph_revision": COUNT}
+    ),
     "Explanation": record(
         {
             **_TRACE,
