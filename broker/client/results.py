@@ -181,7 +181,9 @@ class PickedCredential(Credential, frozen=True, kw_only=True):
     tenant: str
 
 
-class _Page(msgspec.Struct, frozen=True, kw_only=True):
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of any list."""
+
     next: str | None = None
 
     @property
@@ -200,7 +202,7 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
         return cursor
 
 
-class Report(_Page, frozen=True, kw_only=True):
+class Report(Page, frozen=True, kw_only=True):
     """One page of the receipts of a task's end, or of a revocation."""
 
     durability: str
@@ -210,19 +212,19 @@ class Report(_Page, frozen=True, kw_only=True):
     revocation: Revocation | None = None
 
 
-class TaskPage(_Page, frozen=True, kw_only=True):
+class TaskPage(Page, frozen=True, kw_only=True):
     """One page of tasks."""
 
     tasks: tuple[Task, ...]
 
 
-class RevocationPage(_Page, frozen=True, kw_only=True):
+class RevocationPage(Page, frozen=True, kw_only=True):
     """One page of orders."""
 
     revocations: tuple[Revocation, ...]
 
 
-class CredentialPage(_Page, frozen=True, kw_only=True):
+class CredentialPage(Page, frozen=True, kw_only=True):
     """One page of credentials."""
 
     credentials: tuple[Credential, ...]
@@ -240,7 +242,7 @@ class StandingCut(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class CutList(_Page, frozen=True, kw_only=True):
+class CutList(Page, frozen=True, kw_only=True):
     """The cuts that stand."""
 
     cuts: tuple[StandingCut, ...]
@@ -296,13 +298,13 @@ class AgentView(Agent, frozen=True, kw_only=True):
     cuts: tuple[StandingCut, ...]
 
 
-class AgentPage(_Page, frozen=True, kw_only=True):
+class AgentPage(Page, frozen=True, kw_only=True):
     """One page of agents."""
 
     agents: tuple[Agent, ...]
 
 
-class PickedPage(_Page, frozen=True, kw_only=True):
+class PickedPage(Page, frozen=True, kw_only=True):
     """One page of a set."""
 
     credentials: tuple[PickedCredential, ...]

@@ -8,7 +8,7 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from broker.clock import Clock
-from broker.http import ports
+from broker.http import fact_ports, ports
 from broker.http.limits import Limits
 from broker.http.possession import Possession
 from broker.metrics import Metrics
@@ -82,6 +82,7 @@ class Services:
     introspection: ports.Introspection
     explain: ports.Explain
     revisions: ports.Revisions
+    facts: fact_ports.Facts
     authenticate: Authenticate
     clients: Clients
     possession: Possession

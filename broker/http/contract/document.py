@@ -9,6 +9,7 @@ from broker.http import problems
 from broker.http.contract import (
     agent_routes,
     credential_routes,
+    fact_routes,
     failures,
     feed_routes,
     oauth_routes,
@@ -30,6 +31,7 @@ GROUPS: Final = (
     operator_routes,
     selection_routes,
     agent_routes,
+    fact_routes,
     revision_routes,
     oauth_routes,
     feed_routes,

@@ -1,0 +1,139 @@
+"""What was changed, by whom, when and why, for operators within their tenants.
+
+One revision can hold what several people have changed at the same moment, and of several tenants:
+a caller is shown what is its, and a revision without any of that does not exist for it (I16).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from broker.cursor import number
+from broker.errors import NotFoundError
+from broker.fact_access import is_all_hers, is_hers, require_operator, tenants_of_change
+from broker.facts.change import Change, ChangeSet
+from broker.model.principal import Principal
+from broker.store.facts_entry import FactsNote, Said
+from broker.store.facts_log import FactsLog
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One revision, as far as the caller may see it; ``names`` are the first things it names."""
+
+    revision: int
+    at_ms: int
+    by: str
+    reason: str
+    source: str
+    counts: Mapping[str, int]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """One page of the history; ``cursor`` is empty on the last one."""
+
+    entries: tuple[Noted, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """A revision with one page of its changes; ``cursor`` is empty on the last one."""
+
+    noted: Noted
+    changes: tuple[Change, ...]
+    cursor: str
+
+
+class FactHistory:
+    """Shows what was changed."""
+
+    def __init__(self, log: FactsLog) -> None:
+        self._log = log
+
+    async def find(self, caller: Principal, tenant: str, cursor: str, limit: int) -> EntryPage:
+        """Page through the revisions that have something of the caller's tenants, newest first.
+
+        A page can be short before the end: the cursor tells.
+
+        Raises:
+            AccessDeniedError: the caller is no operator.
+            InvalidRequestError: the cursor is none of this list.
+            StoreUnavailableError: the ledger does not answer.
+        """
+        require_operator(caller)
+        before = number(cursor, "list") if cursor else 0
+        notes = await self._log.history(before=before, limit=limit)
+        entries = [_noted(note, await self._seen(caller, note, tenant)) for note in notes]
+        end = str(notes[-1].revision) if len(notes) == limit and notes[-1].revision > 1 else ""
+        return EntryPage(tuple(each for each in entries if each is not None), end)
+
+    async def show(self, caller: Principal, revision: int, cursor: str, limit: int) -> EntryView:
+        """Show a revision with one page of its changes.
+
+        Raises:
+            AccessDeniedError: the caller is no operator.
+            NotFoundError: it is not kept, or nothing of it is the caller's.
+            InvalidRequestError: the cursor is none of this list.
+        """
+        require_operator(caller)
+        first = number(cursor, "list") if cursor else 0
+        entry = await self._log.entry(revision)
+        parts = [kept for part in entry.parts if (kept := hers(caller, part)).changes]
+        noted = _noted(entry.note, [Said.of(part) for part in parts])
+        if noted is None:
+            raise NotFoundError("no such revision")
+        changes = [each for part in parts for each in part.changes]
+        end = str(first + limit) if first + limit < len(changes) else ""
+        return EntryView(noted, tuple(changes[first : first + limit]), end)
+
+    async def _seen(self, caller: Principal, note: FactsNote, tenant: str) -> Sequence[Said]:
+        """Return what was said by those whose changes a caller may see."""
+        if is_all_hers(caller) and not tenant:
+            return note.said
+        if all(each.tenant for each in note.said):
+            return [each for each in note.said if _is_of(caller, tenant, each.tenant)]
+        parts = (await self._log.entry(note.revision)).parts
+        kept = [hers(caller, part, tenant) for part in parts]
+        return [Said.of(part) for part in kept if part.changes]
+
+
+def hers(caller: Principal, part: ChangeSet, tenant: str = "") -> ChangeSet:
+    """Return what of a set of changes a caller may see: of one tenant, or of all of its."""
+    kept = tuple(
+        each
+        for each in part.changes
+        if is_hers(caller, each) and (not tenant or tenant in tenants_of_change(each))
+    )
+    return replace(part, changes=kept)
+
+
+def _is_of(caller: Principal, wanted: str, tenant: str) -> bool:
+    return wanted in ("", tenant) and caller.answers_for(tenant)
+
+
+def _noted(note: FactsNote, said: Sequence[Said]) -> Noted | None:
+    """Put together what several said; None when there is nothing to see."""
+    if not said:
+        return None
+    counts: Counter[str] = Counter()
+    for each in said:
+        counts.update(each.counts)
+    names = dict.fromkeys(name.rpartition(" ")[2] for each in said for name in each.names)
+    return Noted(
+        note.revision,
+        note.at_ms,
+        _together(each.by for each in said),
+        _together(each.reason for each in said),
+        _together(each.source for each in said),
+        dict(sorted(counts.items())),
+        tuple(names),
+    )
+
+
+def _together(words: Iterable[str]) -> str:
+    return "; ".join(word for word in dict.fromkeys(words) if word)
