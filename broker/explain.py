@@ -40,7 +40,7 @@ class Explain:
         if not is_operator_of(caller, str(record["tenant"])):
             raise NotFoundError("no such decision is kept")
         published = self._published()
-        explanation = published.engine.explain(_QUERY.decode(question))
+        explanation = await published.decider.explain(_QUERY.decode(question))
         return {
             **record,
             "explained_at_revision": published.revision,

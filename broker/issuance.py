@@ -143,6 +143,7 @@ class Issuance:
             key=same.key,
             digest=same.digest,
             manifest=signer.manifest,
+            graph=published.graph,
         )
         return await self._delivered(new, capability, published, query)
 
@@ -302,16 +303,16 @@ class Issuance:
         self._faults.reach("renew.decided")
         await self._single_use.spend(published, query, permit.obligations, use)
         signer = self._minting.signer()
+        most = published.longest_ms(capability, permit.obligations.max_ttl_ms)
         renewal = Renewal(
-            ttl_ms=min(
-                query.ttl_ms, published.longest_ms(capability, permit.obligations.max_ttl_ms)
-            ),
+            ttl_ms=min(query.ttl_ms, most),
             evidence_exp_ms=latest_end_ms(caller, key),
             facts=published.revision,
             key=same.key,
             digest=same.digest,
             key_id=signer.key_id,
             manifest=signer.manifest,
+            graph=published.graph,
         )
         if held.spec.target is not None:
             return await self._prolonged(held, renewal, capability, published)

@@ -92,11 +92,13 @@ class Judgement:
 
         Raises:
             AccessDeniedError: anything but a Permit.
+            UnavailableError: revoke-only since the question was put.
         """
-        decision = published.engine.decide(query)
+        decision = await published.decider.decide(query)
         self._metrics.decided(query.action, type(decision).__name__.lower())
         match decision:
             case Permit():
+                self._gate.require()  # the answer may have been a while in coming
                 return decision
             case Deny(reason, trace):
                 raise await self.refusal(query, reason, trace)
@@ -121,6 +123,5 @@ class Judgement:
     ) -> AccessDeniedError:
         """Refuse by a rule of the broker's own (a ceiling, a parent), recorded like policy's."""
         self._metrics.decided(query.action, "deny")
-        engine = published.engine
-        trace = Trace(engine.version, published.revision, missing=(missing,))
+        trace = Trace(published.decider.version, published.revision, missing=(missing,))
         return await self.refusal(query, reason, trace)

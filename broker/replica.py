@@ -20,6 +20,7 @@ from broker.governance.bundle import Bundle
 from broker.governance.published import Current, Published
 from broker.governance.registered import Registered
 from broker.key_state import KeyState
+from broker.policy.decider import Deciding, LocalDecider
 from broker.restoration import Restoration
 from broker.settings.limits import QuotaDefaults
 from broker.signing.keyring import Keyring
@@ -48,12 +49,14 @@ class Replica:
         gate: Gate,
         keys: KeyState,
         quotas: QuotaDefaults,
+        deciding: Deciding = LocalDecider,
     ) -> None:
         self._control = control
         self._restoration = restoration
         self._gate = gate
         self._keys = keys
         self._quotas = quotas
+        self._deciding = deciding
         self._current = Current()
         self._record: ControlRecord | None = None
         self._settled: tuple[int, int] | None = None
@@ -258,7 +261,9 @@ class Replica:
         bundle = Bundle.from_bytes(raw)
         if bundle.digest != record.digest:
             raise ConfigurationError("it is not what was published: its digest is another")
-        return Published.of(bundle, revision=record.revision, quotas=self._quotas)
+        return Published.of(
+            bundle, revision=record.revision, quotas=self._quotas, deciding=self._deciding
+        )
 
     async def _follow_keys(self, record: ControlRecord) -> None:
         hindrance = await self._keys.follow(record)

@@ -128,7 +128,7 @@ class TargetMinting:
             await self._enter(target, spec)
             minted = await target.mint(wish, place, lease.expires_at_ms, deadline)
             self._faults.reach("mint.minted")
-            await self._leases.activate(_followed(spec, minted.trail), new.facts)
+            await self._leases.activate(_followed(spec, minted.trail), new.facts, new.graph)
             self._faults.reach("mint.activated")
         except NotMintedError as error:
             await self._abandon(new, lease, is_nothing=True)

@@ -115,6 +115,7 @@ class Tasks:
             facts=published.revision,
             key=same.key,
             digest=same.digest,
+            graph=published.graph,
         )
         task_id, is_new = await self._ledger.open(new)
         self._faults.reach("open.written")
@@ -255,7 +256,8 @@ class Tasks:
             self._faults.reach("extend.decided")
             await self._single_use.spend(published, query, permit.obligations, use)
             ttl_ms = min(request.ttl_ms, permit.obligations.max_ttl_ms or request.ttl_ms)
-            extension = Extension(ttl_ms, published.revision, known.ref, same.key, same.digest)
+            read = (published.revision, known.ref, same.key, same.digest, published.graph)
+            extension = Extension(ttl_ms, *read)
             await self._ledger.extend(found, extension)
             self._faults.reach("extend.written")
             return await self._ledger.view(task)

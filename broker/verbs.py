@@ -42,7 +42,7 @@ from broker.target_minting import TargetMinting
 from broker.targets.targets import Targets
 from broker.tasks import TaskLimits, Tasks
 from broker.tree_walk import TreeWalk
-from broker.workers import CleanUp, Forget, Look, TakeDown
+from broker.workers import CleanUp, Forget, Look, TakeDown, Waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,4 +345,5 @@ def _workers(
         "x": clean_up,
         "v": killer,
         "g": Forget(ledger.tree, retention_ms=parts.retention_ms),
+        "f": Waiting(),
     }

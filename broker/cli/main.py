@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "serve": Entry("broker.cli.serve", "serve", "Run a broker."),
     "apply": Entry("broker.cli.publish", "apply", "Check the configuration and publish it."),
     "revisions": Entry("broker.cli.revisions", "revisions", "Look at what was published."),
+    "policy": Entry("broker.cli.policy", "policy", "Test, examine and lay out policies."),
     "config": Entry("broker.cli.config", "config", "Look at the configuration."),
     "issuer": Entry("broker.cli.issuer", "issuer", "Try the issuers of workload tokens."),
     "keys": Entry("broker.cli.keys", "keys", "Make, show and rotate signing keys."),

@@ -22,6 +22,7 @@ STATE_STYLES = {
     "completed": "blue",
     "expired": "blue",
     "failed": "red",
+    "passed": "green",
     "deny": "red",
     "cancelled": "yellow",
     "suspended": "yellow",

@@ -52,6 +52,39 @@ Audience = Annotated[
 ]
 """Without spaces, which part audiences in the outbox; ``*`` alone means all of them there."""
 
+Subject = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?!\Z)[\x21-\x29\x2b-\x7e]{0,512}\*?\Z",
+        description="up to 512 ASCII characters without space, * only at the end for any rest",
+    ),
+]
+"""The ``sub`` that evidence may show."""
+
+IssuerName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[\x21-\x7e]{1,256}\Z",
+        description="1 to 256 ASCII characters without space: the `iss` of the evidence",
+    ),
+]
+"""The ``iss`` that evidence may show."""
+
+IsoDate = Annotated[
+    str,
+    Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", description="a date as 2026-12-31"),
+]
+"""A day, UTC, to its end."""
+
+About = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?:dataset|tool|resource):[A-Za-z0-9][A-Za-z0-9._/#+@-]{0,127}\Z",
+        description="dataset:NAME, tool:NAME or resource:NAME",
+    ),
+]
+"""The thing that a capability gives access to, in the tenant of the task that asks for it."""
+
 Quota = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 """Live credentials at one time."""
 

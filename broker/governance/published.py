@@ -13,6 +13,7 @@ from broker.governance.bundle import Bundle
 from broker.governance.document import BundleDocument
 from broker.governance.registry import Registry
 from broker.model.capability import Capability, CheckMode, ResourceServer
+from broker.policy.decider import Decider, Deciding, LocalDecider
 from broker.policy.engine import Engine
 from broker.settings.limits import QuotaDefaults
 
@@ -47,10 +48,20 @@ class Published:
     quotas: Quotas
     offline_ttl_ms: int
     """How long a token may live that nobody can take back."""
+    graph: int = 0
+    """The revision of the facts log that decisions read."""
+    deciding: Deciding = LocalDecider
 
     @classmethod
-    def of(cls, bundle: Bundle, *, revision: int, quotas: QuotaDefaults) -> "Published":
-        """Build it. ``quotas`` are the defaults of the settings."""
+    def of(
+        cls,
+        bundle: Bundle,
+        *,
+        revision: int,
+        quotas: QuotaDefaults,
+        deciding: Deciding = LocalDecider,
+    ) -> "Published":
+        """Build it. ``quotas`` and ``deciding`` are what the settings say."""
         document = bundle.document
         return cls(
             revision=revision,
@@ -61,7 +72,13 @@ class Published:
             resource_servers=MappingProxyType(document.servers_by_audience()),
             quotas=Quotas(document, quotas),
             offline_ttl_ms=document.offline_max_ttl_seconds * 1000,
+            deciding=deciding,
         )
+
+    @property
+    def decider(self) -> Decider:
+        """What the verbs ask. It follows from the engine, so it never speaks for another one."""
+        return self.deciding(self.engine)
 
     def longest_ms(self, capability: Capability, obliged_ms: int | None) -> int:
         """Return the longest life that a capability, its audience and the obligations allow."""

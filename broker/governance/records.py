@@ -1,18 +1,24 @@
 """The registered, as their files state them."""
 
+import re
 from collections.abc import Iterator
+from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from broker.governance.names import (
     OFFLINE_MAX_TTL_SECONDS,
+    About,
     Audience,
+    IsoDate,
+    IssuerName,
     Name,
     Quota,
     Scope,
+    Subject,
     TenantOrAll,
     Text,
     TtlSeconds,
@@ -52,8 +58,22 @@ class TeamRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     members: tuple[Name, ...] = ()
 
 
+class IdentityRecord(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, order=True
+):
+    """A workload identity that may show an agent's name. A subject that ends in ``*`` is a stem."""
+
+    issuer: IssuerName
+    subject: Subject
+
+
 class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An agent: an identity of its own, with somebody who answers for it."""
+    """An agent: an identity of its own, with somebody who answers for it.
+
+    ``owner`` is ``person:NAME`` or ``team:NAME``, who then have to stand among the facts, or a
+    contact for people. What is unset is not written, so that records which never had it keep their
+    canonical text.
+    """
 
     name: Name
     tenant: Name
@@ -63,6 +83,35 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     teams: tuple[Name, ...] = ()
     risk: Risk | None = None
     quota: Quota | None = None
+    review_by: IsoDate | UnsetType = UNSET
+    """The last day on which it may act without another review."""
+    identities: tuple[IdentityRecord, ...] | UnsetType = UNSET
+    """The only workload identities that may show its name; unset: whatever its issuers say."""
+
+    def faults(self) -> Iterator[Fault]:
+        """Find what is well-typed and still wrong."""
+        if self.owner.startswith(OWNER_KINDS) and _OWNER.fullmatch(self.owner) is None:
+            yield Fault(("owner",), "no name after the colon", "write person:NAME or team:NAME")
+        if self.review_by is not UNSET and not _is_a_day(self.review_by):
+            yield Fault(("review_by",), "no day of the calendar", "write a date as 2026-12-31")
+        if self.identities is not UNSET and not self.identities:
+            yield Fault(
+                ("identities",), "empty, so nobody could show its name", "name one, or remove it"
+            )
+
+
+OWNER_KINDS: Final = ("person:", "team:")
+"""What an owner begins with who is a thing among the facts."""
+
+_OWNER: Final = re.compile(r"(?:person:|team:/?)[A-Za-z0-9][A-Za-z0-9._/#+@-]{0,127}", re.ASCII)
+
+
+def _is_a_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 class OrchestratorRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +153,8 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     target: Name | UnsetType = UNSET
     """Where it lives. Unset for our own tokens, whose records then read as they always did."""
     template: dict[str, Any] | UnsetType = UNSET
+    about: About | UnsetType = UNSET
+    """The thing that it gives access to, for policies: looked up in the asking task's tenant."""
 
     def faults(self) -> Iterator[Fault]:
         """Find what is well-typed and still wrong."""
@@ -142,6 +193,7 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             renewable=self.renewable,
             target=self.target_name,
             template=_written(self.template),
+            about="" if self.about is UNSET else self.about,
         )
 
 

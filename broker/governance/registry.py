@@ -7,10 +7,12 @@
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from broker.errors import AttestationError
 from broker.governance.document import BundleDocument
+from broker.governance.identities import is_allowed
 from broker.governance.records import AgentRecord, Status
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.proof.confirmation import Confirmation
@@ -21,9 +23,12 @@ UNREGISTERED: Final = "unregistered"
 SUSPENDED: Final = "suspended"
 """Registered, and not allowed to act now."""
 
+IDENTITY_NOT_ALLOWED: Final = "identity-not-allowed"
+"""Registered, and the workload identity that shows its name is not one of those that may."""
 
-class Attested(Protocol):
-    """What attestation shows. ``tenant`` is empty when the evidence does not say."""
+
+class Shown(Protocol):
+    """Who somebody is said to be, and by whom."""
 
     @property
     def kind(self) -> Kind:
@@ -36,16 +41,6 @@ class Attested(Protocol):
         ...
 
     @property
-    def tenant(self) -> str:
-        """The tenant that the evidence names, or empty."""
-        ...
-
-    @property
-    def instance(self) -> str:
-        """Which running copy it is."""
-        ...
-
-    @property
     def issuer(self) -> str:
         """Who vouches."""
         ...
@@ -53,6 +48,20 @@ class Attested(Protocol):
     @property
     def subject(self) -> str:
         """The ``sub`` of the evidence."""
+        ...
+
+
+class Attested(Shown, Protocol):
+    """What attestation shows. ``tenant`` is empty when the evidence does not say."""
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that the evidence names, or empty."""
+        ...
+
+    @property
+    def instance(self) -> str:
+        """Which running copy it is."""
         ...
 
     @property
@@ -101,9 +110,10 @@ class Registry:
         """Say who this is.
 
         Raises:
-            AttestationError: nobody who may act, with reason ``unregistered`` or ``suspended``.
+            AttestationError: nobody who may act, with reason ``unregistered``, ``suspended`` or
+                ``identity-not-allowed``.
         """
-        tenants = self._registered(attested.kind, attested.name)
+        tenants = self._registered(attested)
         return Principal(
             kind=attested.kind,
             name=attested.name,
@@ -124,17 +134,19 @@ class Registry:
         Raises:
             AttestationError: nobody who may act, as :meth:`resolve`.
         """
-        kept = _shared(caller.tenants, frozenset(self._registered(caller.kind, caller.name)))
+        kept = _shared(caller.tenants, frozenset(self._registered(caller)))
         if not kept:
             raise AttestationError(UNREGISTERED, f"{caller.ref} has moved to other tenants")
         return caller if kept == caller.tenants else replace(caller, tenants=kept)
 
-    def _registered(self, kind: Kind, name: str) -> tuple[str, ...]:
-        tenants = self._tenants[kind].get(name)
+    def _registered(self, shown: Shown) -> tuple[str, ...]:
+        tenants = self._tenants[shown.kind].get(shown.name)
         if tenants is None:
-            raise AttestationError(UNREGISTERED, f"no {kind} is called {name!r}")
-        if kind is Kind.AGENT:
-            _refuse_inactive(self._agents[name])
+            raise AttestationError(UNREGISTERED, f"no {shown.kind} is called {shown.name!r}")
+        if shown.kind is Kind.AGENT:
+            agent = self._agents[shown.name]
+            _refuse_inactive(agent)
+            _refuse_other_identities(agent, shown)
         return tenants
 
 
@@ -149,6 +161,14 @@ def _refuse_inactive(agent: AgentRecord) -> None:
         raise AttestationError(SUSPENDED, f"agent {agent.name} is suspended")
     if agent.status is not Status.ACTIVE:
         raise AttestationError(UNREGISTERED, f"agent {agent.name} is {agent.status}")
+
+
+def _refuse_other_identities(agent: AgentRecord, shown: Shown) -> None:
+    stated = agent.identities
+    if stated is not UNSET and not is_allowed(stated, shown.issuer, shown.subject):
+        raise AttestationError(
+            IDENTITY_NOT_ALLOWED, f"agent {agent.name} is not shown by any of its identities"
+        )
 
 
 def _confined(attested: Attested, tenants: tuple[str, ...]) -> frozenset[str]:

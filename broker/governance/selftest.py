@@ -8,7 +8,7 @@ The built-in ones are a safety net, not a proof: they try each capability with e
 and each agent, up to a bound. The guarantee is that the registry lets nobody else through.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -45,11 +45,11 @@ def vector_faults(document: BundleDocument, engine: Engine) -> Iterator[Fault]:
     capabilities = document.capabilities_by_name()
     for index, vector in enumerate(document.tests):
         try:
-            query = _query_of(vector, capabilities)
+            query = question_of(vector, capabilities)
         except InvalidRequestError as error:
             yield Fault(("tests", index, error.field), str(error), "no caller can send this")
             continue
-        for message in _mismatches(vector, engine.decide(query)):
+        for message in mismatches(vector, engine.decide(query)):
             remedy = "mend the policy, or what is expected of it"
             yield Fault(("tests", index), f"{vector.name}: {message}", remedy)
 
@@ -127,7 +127,12 @@ def _task(*, agent: str, tenant: str) -> TaskFacts:
     )
 
 
-def _query_of(vector: Vector, capabilities: dict[str, Capability]) -> Query:
+def question_of(vector: Vector, capabilities: Mapping[str, Capability]) -> Query:
+    """Make the question that a vector puts.
+
+    Raises:
+        InvalidRequestError: no caller can send it.
+    """
     capability = capabilities.get(vector.capability) if vector.capability else None
     scopes = frozenset(vector.scopes)
     return Query(
@@ -162,8 +167,9 @@ def _task_of(vector: Vector) -> TaskFacts:
     )
 
 
-def _mismatches(vector: Vector, decision: Decision) -> Iterator[str]:
-    answer, detail = _answer(decision)
+def mismatches(vector: Vector, decision: Decision) -> Iterator[str]:
+    """Say what of an answer is not as a vector expects it."""
+    answer, detail = answer_of(decision)
     if answer != vector.expect:
         yield f"expected {vector.expect}, policy answers {answer}{detail}"
         return
@@ -186,7 +192,8 @@ def _other_obligations(vector: Vector, obliged: Obligations) -> Iterator[str]:
         yield from _difference("single_use", expected, got)
 
 
-def _answer(decision: Decision) -> tuple[str, str]:
+def answer_of(decision: Decision) -> tuple[str, str]:
+    """Return an answer in the words of vectors, and what there is to say of it."""
     match decision:
         case Permit():
             return "allow", f" by {', '.join(decision.trace.policies)}"

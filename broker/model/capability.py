@@ -35,6 +35,7 @@ class Capability:
     """A named thing that can be granted, with its ceilings. ``backend`` says who mints it.
 
     ``target`` names where, ``template`` (JSON) what; both are empty for our own tokens.
+    ``about`` names the thing that it gives access to (``dataset:orders``), or is empty.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Capability:
     renewable: bool = True
     target: str = ""
     template: str = ""
+    about: str = ""
 
 
 class Ceiling(msgspec.Struct, frozen=True):

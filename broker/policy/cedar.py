@@ -8,7 +8,7 @@
 - Whatever is raised while deciding, a panic in Cedar's own code included, is a Deny.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from cedarpy import AuthzResult, Entities, PolicySet, Schema, is_authorized
@@ -25,7 +25,7 @@ from broker.policy.explain import MAX_LINES, explanation_of, missing_lines
 from broker.policy.explanation import Explanation, PolicyFinding, shortened
 from broker.policy.handles import Handles
 from broker.policy.memory import Memory
-from broker.policy.probes import Probes
+from broker.policy.probes import Condition, Probes
 from broker.policy.query import Query
 from broker.policy.relevance import Relevance
 from broker.policy.terms import approvers, narrowest
@@ -93,6 +93,19 @@ class CedarEngine:
         if isinstance(decision, Deny) and decision.reason == DenyReason.ENGINE_ERROR:
             return explanation_of(decision, ())
         return explanation_of(decision, self._findings(cedar_request(query)))
+
+    def findings(self, query: Query) -> tuple[PolicyFinding, ...]:
+        """Tell of each policy whose scope fits the query how its conditions fare, one and all.
+
+        Raises:
+            UnfitFactError: a value is not of the type that its place has.
+        """
+        return self._findings(cedar_request(query))
+
+    @property
+    def conditions(self) -> Mapping[str, tuple[Condition, ...]]:
+        """The conditions of every policy, in the order in which findings have them."""
+        return self._probes.conditions
 
     def _ask(self, request: CedarRequest, policies: PolicySet) -> AuthzResult:
         if request.shape in self._fitting:

@@ -9,7 +9,7 @@ What is learnt here only explains. It never decides.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -30,7 +30,9 @@ _NEEDLESS: Final = re.compile(r"(?<![\w)])\(([\w.]+|[\w.]+\.\w+\([^()]*\))\)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Condition:
+class Condition:
+    """One condition of a policy, as it is put by itself."""
+
     id: str
     clause: pst.Clause
     kind: Literal["when", "unless"]
@@ -41,7 +43,7 @@ class _Condition:
 class _Probe:
     id: str
     policy: Policy
-    conditions: tuple[_Condition, ...]
+    conditions: tuple[Condition, ...]
 
 
 class Probes:
@@ -50,6 +52,11 @@ class Probes:
     def __init__(self, policies: Sequence[Policy], handles: Handles) -> None:
         self._probes = [_probe(policy, number) for number, policy in enumerate(policies)]
         self._set = handles.policy_set([t for probe in self._probes for t in _templates(probe)])
+
+    @property
+    def conditions(self) -> Mapping[str, tuple[Condition, ...]]:
+        """The conditions of every policy."""
+        return {probe.policy.name: probe.conditions for probe in self._probes}
 
     def findings(self, ask: Ask) -> tuple[PolicyFinding, ...]:
         """Tell of each policy whose scope fits the request how its conditions fare.
@@ -67,7 +74,7 @@ class Probes:
 def _probe(policy: Policy, number: int) -> _Probe:
     clauses = [part for clause in policy.template.clauses for part in _parts(clause)]
     conditions = tuple(
-        _Condition(f"{number}.{index}", clause, _kind(clause), _text(clause))
+        Condition(f"{number}.{index}", clause, _kind(clause), _text(clause))
         for index, clause in enumerate(clauses)
     )
     return _Probe(str(number), policy, conditions)

@@ -58,3 +58,8 @@ def _statement(text: str, start: int, end: int) -> Statement:
 def _first(text: str, start: int) -> int:
     match = _BLANK.match(text, start)
     return match.end() if match else start
+
+
+def comments(text: str) -> list[str]:
+    """Return every comment of a text, in its order."""
+    return [found[0] for found in _QUOTED.finditer(text) if found[0].startswith("//")]

@@ -9,7 +9,6 @@
   is granted to be signed by what was active before. Brokers finish what a dead changer began.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Final
@@ -27,8 +26,9 @@ from broker.store.control_record import (
     Suspicion,
     read_record,
 )
+from broker.store.floors import FACTS, Floors
 from broker.store.history import History
-from broker.store.keyspace import Bucket, Keyspace
+from broker.store.keyspace import Keyspace
 from broker.store.link import Link, Value
 
 JUMP: Final = 1_000
@@ -46,6 +46,7 @@ class ControlStore:
         self._link = link
         self._keys = keys
         self._ids = ids
+        self._floors = Floors(link, keys, ids)
         self.history = History(link, keys)
 
     async def read(self) -> ControlRecord | None:
@@ -127,7 +128,7 @@ class ControlStore:
         """
         if record.suspicion is not None:
             await self.forget_uses(record.suspicion.at_ms)
-        await self._raise_everywhere("facts", record.revision + JUMP)
+        await self._floors.raise_all(FACTS, record.revision + JUMP)
 
     async def forget_uses(self, until_ms: int) -> None:
         """Say in every bucket that evidence which was used until an instant may be forgotten.
@@ -135,7 +136,7 @@ class ControlStore:
         Raises:
             StoreUnavailableError: a bucket could not be told.
         """
-        await self._raise_everywhere("uses", until_ms)
+        await self._floors.raise_all("uses", until_ms)
 
     async def publish(
         self,
@@ -175,7 +176,7 @@ class ControlStore:
         revision = standing + (JUMP if is_accepted else 1)
         if is_accepted:
             await self.close(record)  # whoever noticed may have died before it was told everywhere
-        await self._raise_everywhere("facts", revision)
+        await self._floors.raise_all(FACTS, revision)
         entry = replace(said, revision=revision, at_ms=record.now_ms)
         while not await self._put(record, bundle, entry, accepts=is_accepted):
             # Somebody changed the record: only another revision is in our way.
@@ -216,36 +217,17 @@ class ControlStore:
         """
         if record.changed is not None:
             detail = {"manifest": record.manifest, **_plain(record.changed)}
-            await self._raise_everywhere("keys", record.manifest, "keys.changed", detail)
+            await self._floors.raise_all("keys", record.manifest, "keys.changed", detail)
         if record.published is not None:
             news = ("policy.published", _plain(record.published))
-            await self._raise(self._keys.buckets[0], "told", record.revision, *news)
-
-    async def _raise_everywhere(
-        self, floor: str, number: int, kind: str = "", detail: object = None
-    ) -> None:
-        first, *others = self._keys.buckets
-        await asyncio.gather(
-            self._raise(first, floor, number, kind, detail),
-            *(self._raise(bucket, floor, number) for bucket in others),
-        )
-
-    async def _raise(
-        self, bucket: Bucket, floor: str, number: int, kind: str = "", detail: object = None
-    ) -> None:
-        args: list[Value] = [self._ids.operation(), floor, number, kind, codec.encode(detail or {})]
-        await self._link.run(scripts.FLOOR_RAISE, bucket.head, args)
+            await self._floors.raise_one(self._keys.buckets[0], "told", record.revision, *news)
 
     async def announced(self) -> int:
         """Return the newest revision whose facts any bucket asks for.
 
         Newer than the published one while somebody publishes, or when it died at that.
         """
-        facts = await asyncio.gather(
-            *(self._link.read("HGET", bucket.meta, "facts") for bucket in self._keys.buckets)
-        )
-        with codec.reading("the facts of a bucket"):
-            return max(int(revision or 0) for revision in facts)
+        return max(await self._floors.of_all(FACTS))
 
     async def bundle(self, revision: int) -> str:
         """Return the bundle of a revision.

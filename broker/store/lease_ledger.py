@@ -30,8 +30,8 @@ END_BATCH = 25
 class NewLease(msgspec.Struct, frozen=True):
     """What granting writes. Times are bounds: the script takes the nearest of all.
 
-    ``facts`` and ``manifest`` are what the decision and the signing key are of: the ledger refuses
-    what is older than it knows to be published.
+    ``facts`` (the bundle's revision), ``graph`` (that of the facts log) and ``manifest`` are what
+    the decision and the signing key are of: the ledger refuses what is older than it knows of.
     """
 
     spec: LeaseSpec
@@ -43,6 +43,7 @@ class NewLease(msgspec.Struct, frozen=True):
     key: str
     digest: str
     manifest: int = 0
+    graph: int = 0
     minting_ms: int = 0
     """With a target: how long minting may take before nobody knows what exists there."""
 
@@ -57,6 +58,7 @@ class Renewal(msgspec.Struct, frozen=True):
     digest: str
     key_id: str
     manifest: int = 0
+    graph: int = 0
     minting_ms: int = 0
     """With a target: for how long the one renewal that it is asked for may be under way."""
 
@@ -134,9 +136,10 @@ class LeaseLedger:
             new.manifest,
             spec.target.name if spec.target else "",
             new.minting_ms,
+            new.graph,
         ]
 
-    async def activate(self, spec: LeaseSpec, facts: int) -> None:
+    async def activate(self, spec: LeaseSpec, facts: int, graph: int = 0) -> None:
         """Activate a reservation whose credential now exists; a trail in its spec is recorded.
 
         Raises:
@@ -147,7 +150,7 @@ class LeaseLedger:
         keys = [bucket.meta, bucket.cuts, bucket.due, lease, *bucket.path(spec.path)]
         more = codec.encode(spec) if spec.target is not None and spec.target.trail else ""
         bounds = self._bounds.around_now()
-        args: list[str | int] = [spec.id, " ".join(spec.path), facts, *bounds, more]
+        args: list[str | int] = [spec.id, " ".join(spec.path), facts, *bounds, more, graph]
         accept(await self._link.run(scripts.LEASE_ACTIVATE, keys, args))
 
     async def renew(self, lease: Lease, renewal: Renewal) -> Granted:
@@ -196,6 +199,7 @@ class LeaseLedger:
             *self._bounds.around_now(),
             renewal.manifest,
             renewal.minting_ms,
+            renewal.graph,
         ]
 
     async def view(

@@ -24,7 +24,7 @@ class NewTask:
     """What opening writes.
 
     ``key`` names the idempotency record (empty: none), ``digest`` the request it stands for;
-    ``facts`` is the revision that the decision read.
+    ``facts`` is the revision of the bundle that the decision read, ``graph`` that of the facts log.
     """
 
     spec: TaskSpec
@@ -34,13 +34,15 @@ class NewTask:
     facts: int
     key: str
     digest: str
+    graph: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
     """What extending writes: until when from now, and who did it.
 
-    ``facts`` is the revision that the decision read; ``key`` and ``digest`` as in :class:`NewTask`.
+    ``facts`` and ``graph`` are the revisions that the decision read; ``key`` and ``digest`` as in
+    :class:`NewTask`.
     """
 
     ttl_ms: int
@@ -48,6 +50,7 @@ class Extension:
     by: str
     key: str = ""
     digest: str = ""
+    graph: int = 0
 
 
 class TaskLedger:
@@ -136,6 +139,7 @@ class TaskLedger:
             self._limits.retention_ms,
             codec.encode(spec),
             *self._bounds.around_now(),
+            new.graph,
         ]
 
     async def view(self, task: TaskId) -> Task:
@@ -224,6 +228,7 @@ class TaskLedger:
             *self._bounds.around_now(),
             extension.digest if extension.key else "",
             self._limits.retention_ms,
+            extension.graph,
         ]
         siblings = bucket.open_children(spec.path[-2] if len(spec.path) > 1 else spec.id)
         idempotency = bucket.idempotency(extension.key or "none")

@@ -3,7 +3,7 @@
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
 --       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec,
 --       how long a task remembers its leases, earliest, latest, manifest of the key, target,
---       how long its minting may take
+--       how long its minting may take, graph
 -- With a target the due queue comes back to it unless it is activated: nobody knows then what exists.
 local now, told = believed_clock(ARGV[23], ARGV[24])
 if not now then return {'clock', text(told)} end
@@ -24,7 +24,7 @@ if path ~= ARGV[4] or instance ~= ARGV[5] then return {'absent'} end
 local ended, deadline = path_ended(12, last, now, nodes)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[11], ARGV[12], ARGV[13], ARGV[14]) then return {'cut'} end
-if is_stale(ARGV[10], ARGV[25], ARGV[20]) then return {'stale'} end
+if is_stale(ARGV[10], ARGV[28], ARGV[25], ARGV[20]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[17])) then return {'full'} end
 local quota = tonumber(ARGV[16])
 if redis.call('ZCARD', KEYS[5]) >= quota and redis.call('ZCOUNT', KEYS[5], '(' .. text(now), '+inf') >= quota then

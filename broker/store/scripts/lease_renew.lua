@@ -1,7 +1,8 @@
 -- Prolong a lease by a new generation, never beyond its first maximum.
 -- KEYS: meta cuts due out live lease idem path…
 -- ARGV: id, op, task, path, instance, ttl, evidence_exp, facts, outbox_max, digest, retention, key_id, detail,
---       earliest, latest, manifest of the key, how long its target may take (0: a token of ours)
+--       earliest, latest, manifest of the key, how long its target may take (0: a token of ours),
+--       graph
 -- With a target the ledger is first: from here on it covers what the target is asked for, whatever becomes
 -- of that. 'sure' is how long it lives there for certain, as long as that is less; until 'renewing' the one
 -- renewal may be under way, and another one would race with it.
@@ -26,7 +27,7 @@ if known[1] then
 end
 -- A renewal is new access: a cut made in this very millisecond refuses it as well.
 if is_cut(now, lease[4], lease[5], lease[6], lease[7]) then return {'cut'} end
-if is_stale(ARGV[8], ARGV[16], ARGV[12]) then return {'stale'} end
+if is_stale(ARGV[8], ARGV[18], ARGV[16], ARGV[12]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[9])) then return {'full'} end
 local most = tonumber(more[1])
 local expires = math.floor(math.min(now + tonumber(ARGV[6]), most, deadline, tonumber(ARGV[7])) / 1000) * 1000

@@ -5,14 +5,14 @@ local AWAY = 5000
 
 -- What else scripts need of the meta hash, read in one go with the clock: each command of a script
 -- costs the server more than the few bytes that it brings.
-local facts_revision, last_told, keys_manifest = nil, nil, nil
+local facts_revision, graph_revision, last_told, keys_manifest = nil, nil, nil, nil
 
 local function clocks()
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
-  local meta = redis.call('HMGET', KEYS[1], 'now', 'facts', 'out', 'keys')
+  local meta = redis.call('HMGET', KEYS[1], 'now', 'facts', 'out', 'keys', 'graph')
   facts_revision, last_told = tonumber(meta[2] or '0'), tonumber(meta[3] or '0')
-  keys_manifest = tonumber(meta[4] or '0')
+  keys_manifest, graph_revision = tonumber(meta[4] or '0'), tonumber(meta[5] or '0')
   local last = tonumber(meta[1] or '') or 0
   return math.max(now, last), last
 end

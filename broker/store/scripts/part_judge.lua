@@ -31,9 +31,14 @@ local function is_key_cut(key)
   return has_cuts and redis.call('HEXISTS', KEYS[2], 'key:' .. key) == 1
 end
 
+-- Has a decision read an older bundle, or an older revision of the facts log, than this bucket allows?
+local function has_read_older(facts, graph)
+  return facts_revision > tonumber(facts) or graph_revision > tonumber(graph)
+end
+
 -- Is a decision, or the signing key it was made with, older than this bucket allows?
-local function is_stale(facts, manifest, key)
-  return facts_revision > tonumber(facts) or keys_manifest > tonumber(manifest) or is_key_cut(key)
+local function is_stale(facts, graph, manifest, key)
+  return has_read_older(facts, graph) or keys_manifest > tonumber(manifest) or is_key_cut(key)
 end
 
 local function node_at(i, ...)

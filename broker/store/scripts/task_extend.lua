@@ -1,7 +1,7 @@
 -- Move a deadline: never back, because leases and children rest on it, and never past the task's last
 -- one nor an ancestor's. Once for each idempotency key. KEYS: meta cuts due out open-siblings idem path…
 -- (a root has no siblings: it passes its own open children, among which it is not)
--- ARGV: id, op, ttl, facts, tenant, detail, earliest, latest, digest, retention
+-- ARGV: id, op, ttl, facts, tenant, detail, earliest, latest, digest, retention, graph
 local now, told = believed_clock(ARGV[7], ARGV[8])
 if not now then return {'clock', text(told)} end
 local known = redis.call('HGET', KEYS[6], 'digest')
@@ -9,7 +9,7 @@ if known and known ~= ARGV[9] then return {'conflict'} end
 local ended = path_ended(7, #KEYS, now)
 if ended then return {'closed', ended} end
 if known then return {'repeat'} end
-if facts_revision > tonumber(ARGV[4]) then return {'stale'} end
+if has_read_older(ARGV[4], ARGV[11]) then return {'stale'} end
 local _, parents = path_ended(7, #KEYS - 1, now)
 local node = redis.call('HMGET', KEYS[#KEYS], 'deadline', 'last_deadline')
 local ends = math.max(tonumber(node[1]), math.min(now + tonumber(ARGV[3]), tonumber(node[2]), parents))

@@ -1,7 +1,7 @@
 -- Open a task, once. KEYS: meta cuts due out node idem ix-agent ix-tenant ix-issuer ix-all,
 -- then for a child: siblings open-siblings path…
 -- ARGV: id, op, path, tenant, agent, issuer, instance, claim, ttl, idle, opener_timeout, max_ttl,
---       facts, outbox_max, children_max, digest, idem_ttl, spec, earliest, latest
+--       facts, outbox_max, children_max, digest, idem_ttl, spec, earliest, latest, graph
 local now, told = believed_clock(ARGV[19], ARGV[20])
 if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[6], 'digest', 'id')
@@ -14,7 +14,7 @@ if redis.call('HEXISTS', KEYS[5], 'state') == 1 then return {'repeat', ARGV[1]} 
 local ended, deadline = path_ended(13, #KEYS, now)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[4], ARGV[5], ARGV[6], nil) then return {'cut'} end
-if facts_revision > tonumber(ARGV[13]) then return {'stale'} end
+if has_read_older(ARGV[13], ARGV[21]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[14])) then return {'full'} end
 local is_child = #KEYS > 10
 if is_child and redis.call('ZCOUNT', KEYS[12], '(' .. text(now), '+inf') >= tonumber(ARGV[15]) then return {'quota'} end

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from broker.errors import ConfigurationError
 from broker.governance.bundle import Bundle
@@ -213,3 +214,60 @@ def test_a_flipped_byte_is_never_the_same_bundle(data: st.DataObject) -> None:
     except ConfigurationError:
         return
     assert digest != SHIPPED.digest
+
+
+def test_what_an_agent_does_not_state_is_not_written(folder: BundleFolder) -> None:
+    """A bundle of before has the same bytes, and the same digest, as it always had."""
+    raw = Bundle.from_files(folder.files).to_bytes()
+
+    assert not any(b'"%s":' % word in raw for word in (b"review_by", b"identities", b"about"))
+
+
+def test_what_an_agent_and_a_capability_state_is_published(folder: BundleFolder) -> None:
+    """Identities in whatever order, a review date, an owner among the facts, a thing."""
+    folder.edit(
+        "agents.yaml",
+        "owner: controlling@acme.example",
+        "owner: person:dana\n    review_by: '2031-02-28'\n    identities:\n"
+        "      - {issuer: 'https://b.example', subject: 'x*'}\n"
+        "      - {issuer: 'https://a.example', subject: 'y'}",
+    )
+    folder.edit(
+        "capabilities.yaml",
+        "data_class: internal",
+        "data_class: internal\n    about: dataset:orders",
+    )
+
+    document = Bundle.from_bytes(Bundle.from_files(folder.files).to_bytes()).document
+
+    bot = next(agent for agent in document.agents if agent.name == "report-bot")
+    assert bot.identities is not UNSET
+    assert [each.issuer for each in bot.identities] == ["https://a.example", "https://b.example"]
+    assert document.capabilities_by_name()["orders-api"].about == "dataset:orders"
+
+
+@pytest.mark.parametrize(
+    ("file", "stated", "told"),
+    [
+        ("agents.yaml", "owner: 'person:'", "owner: no name after the colon"),
+        ("agents.yaml", "owner: 'team: x'", "owner: no name after the colon"),
+        ("agents.yaml", "owner: o\n    review_by: '2031-02-30'", "review_by: no day"),
+        ("agents.yaml", "owner: o\n    review_by: 'soon'", "review_by: not of the form"),
+        ("agents.yaml", "owner: o\n    identities: []", "identities: empty"),
+        (
+            "agents.yaml",
+            "owner: o\n    identities: [{issuer: a, subject: 'a*b'}]",
+            "not of the form",
+        ),
+        ("capabilities.yaml", "about: person:x", "about: not of the form"),
+        ("capabilities.yaml", "about: 'dataset:a\"b'", "about: not of the form"),
+    ],
+)
+def test_what_is_malformed_is_told(folder: BundleFolder, file: str, stated: str, told: str) -> None:
+    """An owner without a name, a day that is none, nobody at all, a star in the middle."""
+    if file == "agents.yaml":
+        folder.edit(file, "owner: controlling@acme.example", stated)
+    else:
+        folder.edit(file, "data_class: internal", stated)
+
+    assert any(told in fault for fault in folder.told())

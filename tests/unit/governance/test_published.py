@@ -10,6 +10,8 @@ from broker.governance.bundle import Bundle
 from broker.governance.published import Current, Published
 from broker.model.decision import Deny, Permit
 from broker.model.principal import Kind
+from broker.policy.decider import LocalDecider
+from broker.policy.engine import Engine
 from broker.policy.query import Action, Query
 from broker.settings.limits import QuotaDefaults
 from tests.fakes.bundles import BundleFolder
@@ -54,6 +56,22 @@ def test_a_revision_holds_everything(folder: BundleFolder) -> None:
     decision = revision.engine.decide(QUERY)
     assert isinstance(decision, Permit)
     assert decision.trace.facts_revision == 3
+
+
+async def test_what_is_asked_follows_from_the_engine_in_force(folder: BundleFolder) -> None:
+    """Whatever stands before the engine is chosen once, and speaks for no other engine."""
+    bundle = Bundle.from_files(folder.files)
+    seen: list[object] = []
+
+    def choose(engine: Engine) -> LocalDecider:
+        seen.append(engine)
+        return LocalDecider(engine)
+
+    revision = Published.of(bundle, revision=3, quotas=DEFAULTS, deciding=choose)
+
+    assert await revision.decider.decide(QUERY) == revision.engine.decide(QUERY)
+    assert seen == [revision.engine]
+    assert isinstance(published(folder, 3).decider, LocalDecider)
 
 
 def test_nothing_of_a_revision_can_be_changed(folder: BundleFolder) -> None:

@@ -8,6 +8,7 @@ from broker.errors import AttestationError
 from broker.governance.document import BundleDocument
 from broker.governance.records import (
     AgentRecord,
+    IdentityRecord,
     OperatorRecord,
     OrchestratorRecord,
     ResourceServerRecord,
@@ -141,6 +142,51 @@ def test_who_is_not_registered_so_is_nobody(shown: Shown) -> None:
 def test_an_agent_that_is_not_active_is_refused(status: Status, reason: str) -> None:
     """A suspended agent may come back, a retired one is nobody any more."""
     assert refused(Shown(), Registry(document(status))) == reason
+
+
+ONLY_POD = AgentRecord(
+    name="bot",
+    tenant="acme",
+    owner="o",
+    purpose="p",
+    status=Status.ACTIVE,
+    identities=(IdentityRecord(issuer="https://issuer.example", subject="pod:*"),),
+)
+CONFINED = Registry(msgspec.structs.replace(document(), agents=(ONLY_POD,)))
+
+
+def test_an_agent_is_shown_by_its_stated_identities() -> None:
+    """What is stated is let in."""
+    assert CONFINED.resolve(Shown(subject="pod:7")).name == "bot"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Shown(),
+        Shown(subject="pod"),
+        Shown(issuer="https://other.example", subject="pod:7"),
+        Shown(issuer="", subject=""),
+    ],
+)
+def test_other_evidence_than_its_own_does_not_show_an_agent(shown: Shown) -> None:
+    """A trusted issuer that names the agent is not enough where identities are stated."""
+    assert refused(shown, CONFINED) == "identity-not-allowed"
+
+
+def test_who_was_let_in_before_is_confirmed_by_the_same_rule() -> None:
+    """A caller resolved by a revision without identities is nobody by one that states others."""
+    caller = REGISTRY.resolve(Shown())
+
+    with pytest.raises(AttestationError) as caught:
+        CONFINED.confirm(caller)
+
+    assert caught.value.reason == "identity-not-allowed"
+
+
+def test_identities_of_an_agent_are_nothing_to_other_kinds() -> None:
+    """An orchestrator of another subject is who it is."""
+    assert CONFINED.resolve(Shown(Kind.ORCHESTRATOR, "ci")).name == "ci"
 
 
 def test_inactive_and_unknown_look_the_same_outside() -> None:

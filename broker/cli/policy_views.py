@@ -1,0 +1,68 @@
+"""How what was found about policies looks in a terminal."""
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from broker.cli.screen import Document, cell, rows, stacked
+from broker.terminal import shown
+
+CASE_COLUMNS = ("result", "case", "expected", "answer", "place")
+POLICY_COLUMNS = ("policy", "effect", "fitted", "determined", "outcomes_seen")
+
+
+def trial(told: Document) -> RenderableType:
+    """Show cases, what is wrong with some of them, and what all of them tried."""
+    parts: list[RenderableType] = [
+        rows([_placed(case) for case in told["cases"]], CASE_COLUMNS, empty="No case was given.")
+    ]
+    if lines := [line for case in told["cases"] for line in _why(case)]:
+        parts.append(Group(*lines))
+    if "coverage" in told:
+        parts.append(_coverage(told["coverage"]))
+    parts.append(Text(f"{told['passed']} passed, {told['failed']} failed"))
+    return stacked(*parts)
+
+
+def _placed(document: Document) -> Document:
+    return {**document, "place": f"{document['file']}:{document['line']}"}
+
+
+def _why(case: Document) -> Iterator[Text]:
+    for why in case["why"]:
+        place = f"{case['file']}:{case['line']}: {case['case']}: "
+        yield Text(shown(place), style="red").append(shown(why))
+
+
+def _coverage(found: Document) -> RenderableType:
+    lines = [line for policy in found["policies"] for line in _unseen(policy)]
+    total = f"{found['seen']} of {found['outcomes']} outcomes seen: {found['percent']} %"
+    table = rows([_counted(policy) for policy in found["policies"]], POLICY_COLUMNS, empty="")
+    parts: list[RenderableType] = [table, *([Group(*lines)] if lines else []), Text(total)]
+    return stacked(*parts)
+
+
+def _counted(policy: Document) -> Document:
+    seen = (policy["determined"] > 0) + sum(
+        (each["held"] > 0) + (each["failed"] > 0) for each in policy["conditions"]
+    )
+    return {**policy, "outcomes_seen": f"{seen} of {1 + 2 * len(policy['conditions'])}"}
+
+
+def _unseen(policy: Document) -> Iterator[Text]:
+    name = f"{policy['file']}:{policy['line']}: {policy['policy']}: "
+    if not policy["fitted"]:
+        yield _remark(name, "its scope fitted no case")
+        return
+    if not policy["determined"]:
+        yield _remark(name, "determined no answer")
+    for each in policy["conditions"]:
+        for outcome, words in (("held", "never held"), ("failed", "always held")):
+            if not each[outcome]:
+                never = words if outcome == "held" or each["held"] else "never failed"
+                yield _remark(name, f"{never}: {each['kind']} {each['text']}")
+
+
+def _remark(place: str, words: str) -> Text:
+    return Text(shown(place), style="yellow").append_text(cell(words))
