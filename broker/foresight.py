@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from broker.errors import UnavailableError, WouldKillManyError
-from broker.facts.change import ChangeSet, encode, tenants_of
+from broker.facts.change import ChangeSet, HoldThing, encode, tenants_of
 from broker.facts.facts import Facts
-from broker.model.fact import Ref, ThingKind
+from broker.facts.impact import Impact, impact_of
+from broker.model.fact import Hold
 from broker.preview import Doomed, Foreseen
 
 _AGENTS: Final = 64

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from broker.client.results import Page
+from broker.client.results import Page, cursor_of
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,10 +153,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """The first of the things that it names."""
 
 
-class EntryView(Page, Entry, frozen=True, kw_only=True):
+class EntryView(Entry, frozen=True, kw_only=True):
     """A revision with one page of its changes, written as the API takes them."""
 
     changes: tuple[dict[str, object], ...]
+    next: str | None = None
+
+    @property
+    def cursor(self) -> str:
+        """Where the next page begins; empty on the last one."""
+        return cursor_of(self.next)
 
 
 class HistoryPage(Page, frozen=True, kw_only=True):

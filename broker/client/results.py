@@ -193,13 +193,22 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             BrokerAnswerError: the link to it is none.
         """
-        try:
-            cursor = URL(self.next).query.get("cursor", "") if self.next else ""
-        except ValueError:
-            raise BrokerAnswerError("the link to the next page is malformed") from None
-        if len(cursor) > MAX_CURSOR_CHARS:
-            raise BrokerAnswerError("the link to the next page is too long")
-        return cursor
+        return cursor_of(self.next)
+
+
+def cursor_of(following: str | None) -> str:
+    """Read where the next page begins out of the link to it; empty when there is none.
+
+    Raises:
+        BrokerAnswerError: the link is none.
+    """
+    try:
+        cursor = URL(following).query.get("cursor", "") if following else ""
+    except ValueError:
+        raise BrokerAnswerError("the link to the next page is malformed") from None
+    if len(cursor) > MAX_CURSOR_CHARS:
+        raise BrokerAnswerError("the link to the next page is too long")
+    return cursor
 
 
 class Report(Page, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ REF: Final = described(
     "`KIND:NAME`; `tenant` says whose it is. `team:/NAME` is a team of agents.yaml.",
 )
 _LINE: Final = text(least=1, most=200, example="reconciles invoices")
+_SOURCE: Final = form(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "desk")
 _REVISION: Final = number(0, 2**53)
 
 _THING: Final[dict[str, Schema]] = {
@@ -173,7 +174,7 @@ SCHEMAS: Final = {
     "ChangeBody": _CHANGE,
     "ChangeSetBody": record(
         {"reason": REASON, "changes": array(ref("ChangeBody"), least=1, most=MAX_CHANGES)},
-        {"source": described(NAME, "Who declares it; left away, it is by hand."), **_HOW},
+        {"source": described(_SOURCE, "Who declares it; left away, it is by hand."), **_HOW},
     ),
     "RollBackBody": record({"reason": REASON}, _HOW),
     "DyingLease": record(
