@@ -37,9 +37,10 @@ from broker.model.task import TaskSpec
 from broker.ownership import require_holder, require_owner
 from broker.policy.query import Query
 from broker.prolonging import Prolonging
-from broker.questions import about_issue, about_renewal
+from broker.questions import about_issue, about_renewal, asked_of
 from broker.renewability import capability_of, renewable
 from broker.single_use import SingleUse
+from broker.store import codec
 from broker.store.evidence_ledger import Use
 from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
 from broker.store.task_tree import TaskTree
@@ -144,6 +145,8 @@ class Issuance:
             digest=same.digest,
             manifest=signer.manifest,
             graph=published.graph,
+            asked=codec.encode(asked_of(query)),
+            until_ms=permit.trace.until_ms,
         )
         return await self._delivered(new, capability, published, query)
 
@@ -313,7 +316,14 @@ class Issuance:
             key_id=signer.key_id,
             manifest=signer.manifest,
             graph=published.graph,
+            asked=codec.encode(asked_of(query)),
+            until_ms=permit.trace.until_ms,
         )
+        return await self._renewed(held, renewal, capability, published)
+
+    async def _renewed(
+        self, held: Lease, renewal: Renewal, capability: Capability, published: Published
+    ) -> IssuedCredential:
         if held.spec.target is not None:
             return await self._prolonged(held, renewal, capability, published)
         lease = await self._granting.renew(held, renewal, published.quotas)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from broker.model.asked import Asked, Asker
 from broker.model.capability import Capability
 from broker.model.lease import LeaseSpec
 from broker.model.principal import Principal
@@ -71,6 +72,17 @@ def about_renewal(
         ceiling=spec.ceiling,
         scopes=frozenset(lease.scopes),
         ttl_ms=ttl_ms or capability.default_ttl_ms,
+    )
+
+
+def asked_of(query: Query) -> Asked:
+    """Return what is kept of a question beside the lease that it led to, to be asked again."""
+    return Asked(
+        by=Asker.of(query.principal),
+        scopes=query.scopes,
+        ttl_ms=query.ttl_ms,
+        labels=query.labels,
+        is_renewal=query.action is Action.RENEW_CREDENTIAL,
     )
 
 

@@ -16,10 +16,11 @@ from broker.ids import LeaseId, TaskId, bucket_of
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import COLLATERAL, Lease, LeaseState
 from broker.model.receipt import Receipt, ReceiptState
+from broker.model.redecision import NO_LONGER
 from broker.model.target import DeathState, TargetDeath
 from broker.store.feed_subscribers import FeedSubscribers
 
-_OWN_ENDS = frozenset({"revoked", "given-back", "undone", COLLATERAL})
+_OWN_ENDS = frozenset({"revoked", "given-back", "undone", COLLATERAL, NO_LONGER})
 """Ends that were told to verifiers lease by lease."""
 
 

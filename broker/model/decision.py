@@ -12,7 +12,8 @@ class Trace(msgspec.Struct, frozen=True):
 
     ``policies`` are the ids of the determining policies; ``facts`` the entities that the engine
     was shown; ``errors`` what went wrong while evaluating (any entry makes the decision a Deny);
-    ``missing`` the conditions or facts that would have had to hold.
+    ``missing`` the conditions or facts that would have had to hold. From ``until_ms`` on time alone
+    may give another answer; 0: never.
     """
 
     policy_version: str
@@ -21,6 +22,7 @@ class Trace(msgspec.Struct, frozen=True):
     facts: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    until_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

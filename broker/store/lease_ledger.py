@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from broker.errors import NotFoundError
 from broker.ids import IdFactory, LeaseId, TaskId
 from broker.model.lease import Lease, LeaseSpec, LeaseState
+from broker.model.redecision import NO_LONGER
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.in_order import Entry, read_on
@@ -46,6 +47,10 @@ class NewLease(msgspec.Struct, frozen=True):
     graph: int = 0
     minting_ms: int = 0
     """With a target: how long minting may take before nobody knows what exists there."""
+    asked: str = ""
+    """What was asked, as JSON: it is kept beside the lease, and told to nobody."""
+    until_ms: int = 0
+    """When time alone may change the answer; 0: never."""
 
 
 class Renewal(msgspec.Struct, frozen=True):
@@ -61,6 +66,20 @@ class Renewal(msgspec.Struct, frozen=True):
     graph: int = 0
     minting_ms: int = 0
     """With a target: for how long the one renewal that it is asked for may be under way."""
+    asked: str = ""
+    until_ms: int = 0
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """One lease to be ended.
+
+    With a ``generation`` only if it is still that one; ``why`` is a JSON object for operators.
+    """
+
+    lease: LeaseId
+    task: TaskId
+    generation: int = 0
+    why: str = ""
 
 
 class LeaseLedger:
@@ -137,6 +156,8 @@ class LeaseLedger:
             spec.target.name if spec.target else "",
             new.minting_ms,
             new.graph,
+            new.asked,
+            new.until_ms,
         ]
 
     async def activate(self, spec: LeaseSpec, facts: int, graph: int = 0) -> None:
@@ -200,6 +221,8 @@ class LeaseLedger:
             renewal.manifest,
             renewal.minting_ms,
             renewal.graph,
+            renewal.asked,
+            renewal.until_ms,
         ]
 
     async def view(
@@ -236,22 +259,29 @@ class LeaseLedger:
     async def end(self, leases: Sequence[tuple[LeaseId, TaskId]], reason: str) -> list[LeaseId]:
         """End leases of one bucket; return those that were alive until now.
 
-        ``revoked``, ``given-back`` and ``undone`` are told to verifiers lease by lease; for other
-        reasons the task's or cut's own event covers them.
+        ``revoked``, ``given-back``, ``undone``, ``collateral`` and ``no-longer-granted`` are told
+        to verifiers lease by lease; for other reasons the task's or cut's own event covers them.
 
         Raises:
             UnreadableRecordError: one of them is none of ours; what came before it has ended.
         """
+        return await self._end([Ending(lease, task) for lease, task in leases], reason)
+
+    async def refuse(self, leases: Sequence[Ending]) -> list[LeaseId]:
+        """End leases of one bucket that would not be granted any more; as :meth:`end`."""
+        return await self._end(leases, NO_LONGER)
+
+    async def _end(self, leases: Sequence[Ending], reason: str) -> list[LeaseId]:
         ended: list[LeaseId] = []
         for start in range(0, len(leases), END_BATCH):
             batch = leases[start : start + END_BATCH]
-            bucket = self._keys.of(batch[0][0])
+            bucket = self._keys.of(batch[0].lease)
             keys = [*bucket.head, bucket.dying]
             args: list[str | int] = [self._ids.operation(), reason, self._limits.retention_ms]
             args += self._bounds.around_now()
-            for lease, task in batch:
-                keys += [bucket.lease(lease), bucket.live(task)]
-                args += [lease, task]
+            for each in batch:
+                keys += [bucket.lease(each.lease), bucket.live(each.task)]
+                args += [each.lease, each.task, each.generation or "", each.why]
             ended += await self._link.run(scripts.LEASE_END, keys, args)
         return ended
 

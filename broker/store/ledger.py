@@ -11,6 +11,7 @@ from broker.store.death_ledger import DeathLedger
 from broker.store.decision_log import DecisionLog
 from broker.store.due_queue import DueQueue
 from broker.store.evidence_ledger import EvidenceLedger
+from broker.store.held_leases import HeldLeases
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.ledger_clock import LedgerClock
@@ -52,6 +53,7 @@ class Ledger:
     replicas: Replicas
     clock: LedgerClock
     live: LiveLeases
+    held: HeldLeases
     selections: SelectionLedger
     proofs: ProofLedger
     evidence: EvidenceLedger
@@ -91,6 +93,7 @@ class Ledger:
             replicas=Replicas(link, keys),
             clock=LedgerClock(link, keys),
             live=LiveLeases(link, keys, bounds=bounds),
+            held=HeldLeases(link, keys),
             selections=SelectionLedger(link, keys),
             proofs=ProofLedger(link, keys),
             evidence=EvidenceLedger(link, keys, limits, bounds.clock),

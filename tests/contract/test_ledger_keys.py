@@ -21,6 +21,7 @@ from broker.store.evidence_ledger import EvidenceLedger, Lasting, Use
 from broker.store.feed_cursors import Cursor
 from broker.store.feed_log import FeedLog
 from broker.store.feed_subscribers import Connection
+from broker.store.held_leases import HeldLeases, TaskLeases
 from broker.store.link import Script
 from broker.store.live_leases import LiveLeases
 from broker.store.prolong_ledger import ProlongLedger
@@ -104,6 +105,9 @@ async def _orders_and_work(kit: LedgerKit) -> None:
     task = await kit.open(facts=1)
     await kit.grant(task, facts=1)
     await LiveLeases(kit.link, kit.keys).of(task)
+    (looked,) = await HeldLeases(kit.link, kit.keys).of_tasks([task.id])
+    assert isinstance(looked, TaskLeases)
+    await HeldLeases(kit.link, kit.keys).of_leases([(looked.leases[0].name, task.id)])
     await kit.tree.forget_at(task.id, 1)
     for work in await kit.due.claim(int(task.id[2:4], 16), limit=9, hide_ms=1):
         await kit.due.settle(work)

@@ -1,170 +1,96 @@
-"""The verbs on facts as doubles, and what they answer."""
+"""Facts for tests: a small world of two tenants, and words to write things and changes shortly."""
 
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from broker.facts.base import Base, tenant_thing
+from broker.facts.change import Change, ChangeSet, HoldThing, PutThing, Relate, Unrelate
+from broker.facts.facts import Facts
+from broker.model.fact import BUNDLE, Hold, Ref, Relation, Relationship, Thing, ThingKind
 
-from broker.fact_history import EntryPage, EntryView, Noted
-from broker.fact_orders import How, Outcome, Wish
-from broker.fact_reach import Direction, ReachPage, ReachWish, Way
-from broker.fact_views import (
-    Related,
-    RelationshipFilter,
-    RelationshipPage,
-    Seen,
-    ThingFilter,
-    ThingPage,
-    ThingView,
+ACME = "acme"
+GLOBEX = "globex"
+
+_STANDING = {
+    ThingKind.AGENT: {"status": "active", "owner": "person:ann", "purpose": "does things"},
+    ThingKind.PERSON: {"status": "active"},
+    ThingKind.TEAM: {},
+    ThingKind.TICKET: {"status": "open"},
+}
+
+
+def ref(text: str, tenant: str = ACME) -> Ref:
+    """Read ``ticket:T-1``; ``team:/finance`` is the team that all tenants share."""
+    kind, _, name = text.partition(":")
+    if name.startswith("/"):
+        return Ref(ThingKind(kind), "", name[1:])
+    return Ref(ThingKind(kind), name if kind == ThingKind.TENANT else tenant, name)
+
+
+def thing(text: str, tenant: str = ACME, **fields: object) -> Thing:
+    """Make a thing that stands, unless the fields say otherwise."""
+    named = ref(text, tenant)
+    said = _STANDING.get(named.kind, {"status": "active"}) | fields
+    return Thing(kind=named.kind, tenant=named.tenant, name=named.name, **said)
+
+
+def put(text: str, tenant: str = ACME, **fields: object) -> PutThing:
+    """Put a thing that stands."""
+    return PutThing(thing(text, tenant, **fields))
+
+
+def edge(text: str, tenant: str = ACME, *, until: int = 0, source: str = "") -> Relationship:
+    """Read ``agent:a assigned-to ticket:T-1``."""
+    subject, relation, object_ = text.split()
+    ends = ref(subject, tenant), ref(object_, tenant)
+    return Relationship(ends[0], Relation(relation), ends[1], until, source)
+
+
+def relate(text: str, tenant: str = ACME, *, until: int = 0) -> Relate:
+    """Make a relationship."""
+    return Relate(edge(text, tenant, until=until))
+
+
+def unrelate(text: str, tenant: str = ACME) -> Unrelate:
+    """End a relationship."""
+    return Unrelate(*edge(text, tenant).key)
+
+
+def hold(text: str, tenant: str = ACME) -> HoldThing:
+    """Hold a thing."""
+    return HoldThing(ref(text, tenant), Hold("looks odd", "operator:alice", 1_000))
+
+
+def changes(*each: Change, source: str = "", exact: bool = False) -> ChangeSet:
+    """Make a set of changes."""
+    return ChangeSet("operator:alice", "because", each, source, exact)
+
+
+def base() -> Base:
+    """Two tenants, a shared team, and an agent in it whose owner is a free text."""
+    bot = thing("agent:base-bot", owner="billing@acme.example", source=BUNDLE)
+    shared = Thing(kind=ThingKind.TEAM, tenant="", name="finance", source=BUNDLE)
+    member = edge("agent:base-bot member-of team:/finance", source=BUNDLE)
+    about = {"invoices-read": (ThingKind.DATASET, "invoices")}
+    return Base([tenant_thing(ACME), tenant_thing(GLOBEX), bot, shared], [member], about)
+
+
+WORLD = (
+    put("person:ann"),
+    put("team:billing"),
+    put("agent:invoice-bot", review_by="2030-01-31"),
+    put("ticket:T-1"),
+    put("dataset:invoices"),
+    put("dataset:ledger"),
+    put("tool:sql"),
+    put("workflow:monthly"),
+    relate("agent:invoice-bot member-of team:billing"),
+    relate("team:billing assigned-to ticket:T-1"),
+    relate("ticket:T-1 concerns dataset:invoices"),
+    relate("dataset:invoices part-of dataset:ledger"),
+    relate("agent:invoice-bot acts-for person:ann"),
+    relate("workflow:monthly uses tool:sql"),
 )
-from broker.facts.change import HoldThing, Relate
-from broker.http.fact_ports import Facts
-from broker.ids import parse_lease_id, parse_task_id
-from broker.model.fact import (
-    Hold,
-    Ref,
-    Relation,
-    Relationship,
-    RelationshipKey,
-    Thing,
-    ThingKind,
-    agent_ref,
-)
-from broker.model.principal import Principal
-from broker.model.redecision import NoLonger
-from broker.preview import Doomed
-from tests.fakes.samples import LEASE, NOW_MS, TASK
-
-T = TypeVar("T")
-
-AGENT = agent_ref("acme", "invoice-bot")
-TICKET = Ref(ThingKind.TICKET, "acme", "OPS-1")
-EDGE = Relationship(AGENT, Relation.ASSIGNED_TO, TICKET, NOW_MS + 60_000)
-HOLD = Hold("INC-7", "operator:olga", NOW_MS)
-DIGEST = "ab" * 32
+"""An agent reaches a ledger, by its team, because of a ticket."""
 
 
-class Stage(Protocol):
-    """What all doubles share: :class:`tests.fakes.services.Stage`."""
-
-    async def play(self, verb: str, caller: Principal, *arguments: object, answer: T) -> T:
-        """Record a call; then wait, fail or answer."""
-        ...
-
-
-def a_thing() -> Seen:
-    """An agent that is held."""
-    thing = Thing(
-        kind=ThingKind.AGENT,
-        tenant="acme",
-        name="invoice-bot",
-        source="desk",
-        status="active",
-        owner="person:olga",
-        purpose="reconciles invoices",
-        risk="low",
-        review_by="2027-12-31",
-        identities=("https://issuer.example bot-*",),
-        quota=5,
-        hold=HOLD,
-    )
-    return Seen(thing, stands=False)
-
-
-def an_entry() -> Noted:
-    """A revision that held an agent."""
-    counts = {"hold": 1, "relate": 1}
-    return Noted(7, NOW_MS, "operator:olga", "INC-7", "", counts, (str(AGENT), str(TICKET)))
-
-
-def an_outcome(*, is_dry: bool = False) -> Outcome:
-    """A change that one credential dies of."""
-    lease, task = parse_lease_id(LEASE), parse_task_id(TASK)
-    why = NoLonger("agent-held", gone=("agent:invoice-bot stands",))
-    doomed = Doomed(lease, task, "acme", "invoice-bot", "orders-api", NOW_MS + 60_000, why)
-    return Outcome(7, is_dry, 1, 1, (doomed,), DIGEST)
-
-
-@dataclass
-class FakeViews:
-    """Looking at facts."""
-
-    stage: Stage
-
-    async def things(
-        self, caller: Principal, which: ThingFilter, cursor: str, limit: int
-    ) -> ThingPage:
-        """List things."""
-        page = ThingPage((a_thing(),), 7, "acme:agent:invoice-bot")
-        return await self.stage.play("facts.things", caller, which, cursor, limit, answer=page)
-
-    async def thing(self, caller: Principal, ref: str, tenant: str) -> ThingView:
-        """Show a thing."""
-        edge = Related(EDGE, counts=False)
-        view = ThingView(a_thing(), (edge,), (), is_complete=True, revision=7)
-        return await self.stage.play("facts.thing", caller, ref, tenant, answer=view)
-
-    async def relationships(
-        self, caller: Principal, which: RelationshipFilter, cursor: str, limit: int
-    ) -> RelationshipPage:
-        """List relationships."""
-        page = RelationshipPage((Related(EDGE, counts=True),), 7, "")
-        return await self.stage.play(
-            "facts.relationships", caller, which, cursor, limit, answer=page
-        )
-
-
-@dataclass
-class FakeReach:
-    """Following relationships."""
-
-    stage: Stage
-
-    async def follow(
-        self, caller: Principal, wish: ReachWish, cursor: str, limit: int
-    ) -> ReachPage:
-        """Follow them."""
-        way = Way(TICKET, (RelationshipKey(AGENT, Relation.ASSIGNED_TO, TICKET),))
-        page = ReachPage(AGENT, Direction.FROM, (way,), 7, "")
-        return await self.stage.play("facts.reach", caller, wish, cursor, limit, answer=page)
-
-
-@dataclass
-class FakeOrders:
-    """Changing facts."""
-
-    stage: Stage
-
-    async def change(self, caller: Principal, wish: Wish) -> Outcome:
-        """Change."""
-        answer = an_outcome(is_dry=wish.how.is_dry)
-        return await self.stage.play("facts.change", caller, wish, answer=answer)
-
-    async def roll_back(self, caller: Principal, revision: int, how: How) -> Outcome:
-        """Take back."""
-        answer = an_outcome(is_dry=how.is_dry)
-        return await self.stage.play("facts.roll_back", caller, revision, how, answer=answer)
-
-
-@dataclass
-class FakeHistory:
-    """Looking back."""
-
-    stage: Stage
-
-    async def find(self, caller: Principal, tenant: str, cursor: str, limit: int) -> EntryPage:
-        """List."""
-        page = EntryPage((an_entry(),), "")
-        return await self.stage.play("facts.history", caller, tenant, cursor, limit, answer=page)
-
-    async def show(
-        self, caller: Principal, revision: int, cursor: str, limit: int
-    ) -> EntryView:
-        """Show."""
-        view = EntryView(an_entry(), (HoldThing(AGENT, HOLD), Relate(EDGE)), "")
-        return await self.stage.play(
-            "facts.revision", caller, revision, cursor, limit, answer=view
-        )
-
-
-def fake_facts(stage: Stage) -> Facts:
-    """Put the doubles together."""
-    return Facts(FakeViews(stage), FakeReach(stage), FakeOrders(stage), FakeHistory(stage))
+def world(*more: Change) -> Facts:
+    """Return the small world at revision 1, with more in it."""
+    return Facts(base=base()).changed(changes(*WORLD, *more), 1)

@@ -44,7 +44,7 @@ from broker.store.control_record import ControlRecord, GoneKey, Publication, Pub
 from broker.store.replicas import Replica, Serving
 from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
-from tests.fakes.facts import fake_facts
+from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
 from tests.fakes.samples import (

@@ -11,7 +11,7 @@ from broker.fact_reach import Direction, ReachWish
 from broker.fact_views import RelationshipFilter, ThingFilter
 from broker.facts.change import DropThing, HoldThing, LiftHold, PutThing, Relate, Unrelate
 from broker.model.fact import Hold, Ref, Relation, Relationship, Thing, ThingKind
-from tests.fakes.facts import AGENT, DIGEST, TICKET
+from tests.fakes.fact_verbs import AGENT, DIGEST, TICKET
 from tests.fakes.samples import NOW_MS
 from tests.fakes.services import Stage
 from tests.http.shown import OPERATOR, call

@@ -3,7 +3,7 @@
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
 --       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec,
 --       how long a task remembers its leases, earliest, latest, manifest of the key, target,
---       how long its minting may take, graph
+--       how long its minting may take, graph, what was asked, when time alone may change the answer (0: never)
 -- With a target the due queue comes back to it unless it is activated: nobody knows then what exists.
 local now, told = believed_clock(ARGV[23], ARGV[24])
 if not now then return {'clock', text(told)} end
@@ -53,7 +53,11 @@ redis.call('ZADD', KEYS[3], ends, 'l:' .. ARGV[1] .. ':' .. ARGV[3])
 tell('lease.issued', now, ARGV[2], ARGV[11], '', '', 0, dated(ARGV[21], issued, ends))
 redis.call('HSET', KEYS[6], 'state', ARGV[6], 'issued', issued, 'expires', ends, 'max_expires', text(most),
   'generation', 1, 'path', ARGV[4], 'task', ARGV[3], 'instance', ARGV[5], 'tenant', ARGV[11], 'agent', ARGV[12],
-  'issuer', ARGV[13], 'capability', ARGV[14], 'audience', ARGV[15], 'key_id', ARGV[20], 'spec', ARGV[21])
+  'issuer', ARGV[13], 'capability', ARGV[14], 'audience', ARGV[15], 'key_id', ARGV[20], 'spec', ARGV[21], 'asked', ARGV[29])
+local doubtful = tonumber(ARGV[30])
+if doubtful > 0 and doubtful < expires then
+  redis.call('ZADD', KEYS[3], text(doubtful), 'c:' .. ARGV[1] .. ':' .. ARGV[3])
+end
 if ARGV[26] ~= '' then
   redis.call('ZADD', KEYS[3], text(now + tonumber(ARGV[27])), 'v:' .. ARGV[1])
   redis.call('HSET', KEYS[6], 'target', ARGV[26])

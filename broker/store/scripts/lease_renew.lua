@@ -2,7 +2,7 @@
 -- KEYS: meta cuts due out live lease idem path…
 -- ARGV: id, op, task, path, instance, ttl, evidence_exp, facts, outbox_max, digest, retention, key_id, detail,
 --       earliest, latest, manifest of the key, how long its target may take (0: a token of ours),
---       graph
+--       graph, what was asked, when time alone may change the answer (0: never)
 -- With a target the ledger is first: from here on it covers what the target is asked for, whatever becomes
 -- of that. 'sure' is how long it lives there for certain, as long as that is less; until 'renewing' the one
 -- renewal may be under way, and another one would race with it.
@@ -44,7 +44,12 @@ for i = 8, #KEYS do latest[i] = math.max(tonumber(redis.call('HGET', KEYS[i], 'l
 local issued, ends, lasts = text(now), text(expires), text(covered)
 redis.call('ZADD', KEYS[3], lasts, 'l:' .. ARGV[1] .. ':' .. ARGV[3])
 tell('lease.renewed', now, ARGV[2], lease[4], '', '', 0, dated(ARGV[13], issued, ends))
-redis.call('HSET', KEYS[6], 'expires', lasts, 'renewed', issued, 'key_id', ARGV[12], 'generation', generation)
+redis.call('HSET', KEYS[6], 'expires', lasts, 'renewed', issued, 'key_id', ARGV[12], 'generation', generation,
+  'asked', ARGV[19])
+local doubtful = tonumber(ARGV[20])
+if doubtful > 0 and doubtful < covered then
+  redis.call('ZADD', KEYS[3], text(doubtful), 'c:' .. ARGV[1] .. ':' .. ARGV[3])
+end
 if taking > 0 then redis.call('HSET', KEYS[6], 'sure', text(sure), 'renewing', text(now + taking)) end
 redis.call('ZADD', KEYS[5], lasts, ARGV[1])
 for i = 8, #KEYS do redis.call('HSET', KEYS[i], 'seen', issued, 'lx', text(latest[i])) end

@@ -1,0 +1,157 @@
+"""Everything that is known, at one revision of the log over one bundle."""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
+
+from broker.facts import draft
+from broker.facts.base import Base
+from broker.facts.change import Change, ChangeSet
+from broker.facts.owners import is_stated_freely, owner_of
+from broker.facts.relations import stands_by_itself
+from broker.facts.tables import Interned, Tables
+from broker.model.fact import Hold, Ref, Relationship, RelationshipKey, Thing, ThingKind, tenant_ref
+
+
+class Facts:
+    """An immutable copy. A changed one shares what did not change: earlier revisions cost little.
+
+    What the bundle declares comes before what the log says of the same name. An agent of the log
+    whose name the bundle gives to another tenant is nobody.
+    """
+
+    __slots__ = ("_tables", "base", "revision")
+
+    def __init__(
+        self, revision: int = 0, base: Base | None = None, tables: Tables | None = None
+    ) -> None:
+        self.revision = revision
+        self.base = Base() if base is None else base
+        self._tables = Tables() if tables is None else tables
+
+    @classmethod
+    def at(cls, revision: int, changes: Iterable[Change], base: Base | None = None) -> "Facts":
+        """Build it from what :meth:`changes` gave, in any number of pieces."""
+        made = draft.Draft(Tables(), is_exact=True)
+        made.apply(Interned().changes(changes))
+        return cls(revision, base, made.finish())
+
+    def over(self, base: Base) -> "Facts":
+        """Return the same log over another bundle."""
+        return Facts(self.revision, base, self._tables)
+
+    def changed(self, change: ChangeSet, revision: int) -> "Facts":
+        """Return the facts after a set of changes, which must have been checked."""
+        return Facts(revision, self.base, draft.changed(self._tables, change))
+
+    def changes(self) -> Iterator[Change]:
+        """Yield what builds the log's part out of nothing, for :meth:`at`: a snapshot."""
+        return self._tables.changes()
+
+    def thing(self, ref: Ref) -> Thing | None:
+        """Return a thing, whether it stands or not, with its hold; None when nobody knows it."""
+        thing = self.base.things.get(ref)
+        if thing is None:
+            thing = self._tables.things.get(ref)
+            if thing is None or self._is_taken(ref):
+                return None
+        hold = self._tables.holds.get(ref)
+        return thing if hold is None else replace(thing, hold=hold)
+
+    def logged(self, ref: Ref) -> Thing | None:
+        """Return what the log itself says of a thing, without hold."""
+        return self._tables.things.get(ref)
+
+    def hold(self, ref: Ref) -> Hold | None:
+        """Return the hold on a name, even when nobody knows the thing any more."""
+        return self._tables.holds.get(ref)
+
+    def stands(self, ref: Ref) -> bool:
+        """Tell whether a thing passes on what reaches through it. What is unknown never does."""
+        thing = self.thing(ref)
+        return thing is not None and stands_by_itself(thing)
+
+    def agent(self, name: str) -> Thing | None:
+        """Return the agent of that name, in whatever tenant."""
+        ref = self.base.agents.get(name) or self._tables.agents.get(name)
+        return None if ref is None else self.thing(ref)
+
+    def tenant_hold(self, tenant: str) -> Hold | None:
+        """Return the hold on a tenant as a whole."""
+        return self.hold(tenant_ref(tenant))
+
+    def owner_of(self, ref: Ref) -> Ref | None:
+        """Return who answers for a thing; None when that is nobody who could be registered."""
+        thing = self.thing(ref)
+        return None if thing is None else owner_of(thing)
+
+    def owner_stands(self, ref: Ref) -> bool:
+        """Tell whether nothing is to be said against a thing's owner.
+
+        An owner must stand. Only the free text of ``agents.yaml`` may name somebody whom nobody
+        registered, and what has no owner needs none.
+        """
+        thing = self.thing(ref)
+        if thing is None:
+            return False
+        owner = owner_of(thing)
+        if owner is None or (is_stated_freely(thing) and self.thing(owner) is None):
+            return is_stated_freely(thing) or not thing.owner
+        return self.stands(owner)
+
+    def relationship(self, key: RelationshipKey) -> Relationship | None:
+        """Return a relationship, of the bundle or the log, whether it counts or not."""
+        return next((edge for edge in self.above(key.subject) if edge.key == key), None)
+
+    def above(self, ref: Ref) -> tuple[Relationship, ...]:
+        """Return all relationships of which a thing is the subject, whether they count or not."""
+        base = self.base.above.get(ref)
+        logged = self._tables.above.get(ref) or ()
+        return logged if base is None else (*base, *logged)
+
+    def below(self, ref: Ref) -> tuple[Ref, ...]:
+        """Return the subjects of all relationships to a thing, whether they count or not."""
+        base = self.base.below.get(ref)
+        logged = self._tables.below.get(ref) or ()
+        return logged if base is None else tuple(dict.fromkeys((*base, *logged)))
+
+    def owned(self, ref: Ref) -> tuple[Ref, ...]:
+        """Return the things that name this one as their owner."""
+        base = self.base.owned.get(ref)
+        logged = self._tables.owned.get(ref) or ()
+        return logged if base is None else (*base, *logged)
+
+    def counting(self, ref: Ref, now_ms: int) -> Iterator[Relationship]:
+        """Yield the relationships of a thing that count now: in time, and both ends stand."""
+        if self.stands(ref):
+            for edge in self.above(ref):
+                if edge.counts_at(now_ms) and self.stands(edge.object):
+                    yield edge
+
+    def parents(self, ref: Ref, now_ms: int) -> tuple[Ref, ...]:
+        """Return what a thing is directly in, now. Each once."""
+        return tuple(dict.fromkeys(edge.object for edge in self.counting(ref, now_ms)))
+
+    def things(self) -> Iterator[Thing]:
+        """Yield every thing, the bundle's first, in no order, each with its hold."""
+        refs = (thing.ref for thing in self._tables.things.values())
+        known = (*self.base.things, *(ref for ref in refs if ref not in self.base.things))
+        yield from (thing for ref in known if (thing := self.thing(ref)) is not None)
+
+    def relationships(self) -> Iterator[Relationship]:
+        """Yield every relationship, the bundle's first, in no order."""
+        for edges in (*self.base.above.values(), *self._tables.above.values()):
+            yield from edges
+
+    def held(self) -> Iterator[tuple[Ref, Hold]]:
+        """Yield all holds."""
+        return self._tables.holds.items()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many things and relationships the log has."""
+        return len(self._tables.things), self._tables.relationships
+
+    def _is_taken(self, ref: Ref) -> bool:
+        """Tell whether the bundle gives an agent's name to another one."""
+        return ref.kind is ThingKind.AGENT and self.base.agents.get(ref.name, ref) != ref

@@ -1,0 +1,158 @@
+"""What was asked for a lease, put again to what is so now: would it still be granted?
+
+- The question is the recorded one: who asked, as it was attested, for what, for how long; the facts
+  are those of now.
+- A narrower answer is a no: a scope, a life or a binding that it would not get any more. What was
+  used up once (evidence that serves once) and when its evidence ended are no facts, and not asked.
+- What an older version granted, without a record of what was asked, is asked for by what its spec
+  says: who needed claims or labels for it gets a no.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from broker.binding import is_met
+from broker.errors import AttestationError, InvalidRequestError
+from broker.governance.published import Published
+from broker.model.asked import Asked, Asker
+from broker.model.capability import Capability, covers
+from broker.model.decision import Decision, Deny, NeedsApproval, Permit, Trace
+from broker.model.held import HeldLease
+from broker.model.lease import LeaseSpec
+from broker.model.principal import Principal
+from broker.model.redecision import NoLonger, Redecision, StillGranted
+from broker.model.task import TaskSpec
+from broker.policy.query import Action, Query, TaskFacts
+from broker.renewability import capability_of
+from broker.target_wishes import digest_of
+
+Case = tuple[HeldLease, TaskSpec]
+
+_LINES: Final = 8
+"""So much of a reason is kept of each kind."""
+
+
+async def redecide(published: Published, cases: Sequence[Case]) -> list[Redecision]:
+    """Ask again about each; answers in their order."""
+    asked = [question(published, held, task) for held, task in cases]
+    queries = [each for each in asked if isinstance(each, Query)]
+    decisions = iter(await published.decider.decide_many(queries))
+    return [
+        each if isinstance(each, NoLonger) else verdict(published, held, each, next(decisions))
+        for each, (held, _) in zip(asked, cases, strict=True)
+    ]
+
+
+def question(published: Published, held: HeldLease, task: TaskSpec) -> Query | NoLonger:
+    """Put the recorded request as it would be put now, unless it cannot be put any more."""
+    asked = held.asked or _of_spec(held)
+    capability = capability_of(published, held.spec.capability, held.spec.tenant)
+    if capability is None:
+        return _no(published, "capability-gone", "the capability exists in this tenant")
+    if _gives_another(capability, held.spec):
+        return _no(published, "capability-changed", "the capability gives what it gave")
+    try:
+        caller = published.registry.confirm(asked.by.principal())
+    except AttestationError as error:
+        return _no(published, error.reason, "the agent is registered, and active")
+    return _query(published, asked, task, capability, caller)
+
+
+def _query(
+    published: Published, asked: Asked, task: TaskSpec, capability: Capability, caller: Principal
+) -> Query | NoLonger:
+    try:
+        return _put(asked, task, capability, caller)
+    except InvalidRequestError as error:
+        return _no(published, "unreadable", f"what was asked can be read: {error}")
+
+
+def _put(asked: Asked, task: TaskSpec, capability: Capability, caller: Principal) -> Query:
+    return Query(
+        action=Action.RENEW_CREDENTIAL if asked.is_renewal else Action.REQUEST_CREDENTIAL,
+        principal=caller,
+        task=TaskFacts.of(task),
+        capability=capability,
+        ceiling=task.ceiling,
+        scopes=asked.scopes,
+        ttl_ms=asked.ttl_ms,
+        labels=asked.labels,
+    )
+
+
+def verdict(published: Published, held: HeldLease, query: Query, decision: Decision) -> Redecision:
+    """Hold what a lease was given against what it would be given now."""
+    match decision:
+        case Permit():
+            return _narrower(published, held, query, decision) or StillGranted(
+                decision.trace.until_ms
+            )
+        case Deny(reason, trace):
+            return _refused(published, reason, trace, held)
+        case NeedsApproval(of_whom, trace):
+            asked_of = tuple(f"an approval of {each}" for each in of_whom)
+            return _refused(published, "needs-approval", trace, held, asked_of)
+
+
+def _narrower(
+    published: Published, held: HeldLease, query: Query, permit: Permit
+) -> NoLonger | None:
+    capability, obliged, given = query.capability, permit.obligations, held.spec
+    if capability is None:
+        return _no(published, "capability-gone", "the capability exists in this tenant")
+    left = query.scopes if obliged.scopes is None else query.scopes & obliged.scopes
+    longest_ms = published.longest_ms(capability, obliged.max_ttl_ms)
+    demands = (
+        (query.scopes <= capability.scopes, "beyond-capability", "it has these scopes"),
+        (covers(query.ceiling, capability.name, query.scopes), "beyond-ceiling", "it covers them"),
+        (left.issuperset(given.scopes), "narrower-now", "the obligations leave all of its scopes"),
+        (held.given_ms <= longest_ms, "shorter-now", "so long a life is allowed"),
+        (is_met(given.confirmation, obliged), "binding-required", "a key that policy allows"),
+    )
+    broken = [(reason, missing) for is_good, reason, missing in demands if not is_good]
+    return _no(published, *broken[0], permit.trace.policies) if broken else None
+
+
+def _gives_another(capability: Capability, spec: LeaseSpec) -> bool:
+    """Tell whether a capability of that name is about another thing by now."""
+    if (capability.backend, capability.audience) != (spec.backend, spec.audience):
+        return True
+    return spec.target is not None and spec.template != digest_of(capability)
+
+
+def _of_spec(held: HeldLease) -> Asked:
+    spec = held.spec
+    by = Asker(
+        name=spec.agent,
+        tenants=frozenset({spec.tenant}),
+        instance=spec.instance,
+        issuer=spec.evidence_issuer,
+        subject="",
+    )
+    return Asked(by=by, scopes=frozenset(spec.scopes), ttl_ms=held.given_ms)
+
+
+def _no(
+    published: Published, reason: str, missing: str, policies: tuple[str, ...] = ()
+) -> NoLonger:
+    return NoLonger(
+        reason, policies[:_LINES], (missing,), revision=published.revision, graph=published.graph
+    )
+
+
+def _refused(
+    published: Published,
+    reason: str,
+    trace: Trace,
+    held: HeldLease,
+    missing: tuple[str, ...] = (),
+) -> NoLonger:
+    had = held.spec.trace.facts
+    return NoLonger(
+        str(reason),
+        trace.policies[:_LINES],
+        (missing or trace.missing or trace.errors)[:_LINES],
+        tuple(fact for fact in had if fact not in trace.facts)[:_LINES],
+        revision=published.revision,
+        graph=published.graph,
+    )
