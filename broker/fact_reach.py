@@ -7,11 +7,16 @@ along such a way.
 import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from broker.cursor import foreign
 from broker.fact_views import FactViews, Sight
-from broker.model.fact import Ref, RelationshipKey
+from broker.facts.reach import Reached, reach_above, reach_below
+from broker.model.fact import Ref
 from broker.model.principal import Principal
+
+_MOST: Final = 10_000
+"""Things that are found."""
 
 
 class Direction(StrEnum):
@@ -31,20 +36,16 @@ class ReachWish:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A thing that is reached, and the relationships on a shortest way, as they are walked."""
-
-    ref: Ref
-    through: tuple[RelationshipKey, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ReachPage:
-    """One page of what is reached, the nearest first; ``cursor`` is empty on the last one."""
+    """One page of what is reached, the nearest first; ``cursor`` is empty on the last one.
+
+    Unless ``is_whole`` there is more than is found.
+    """
 
     of: Ref
     direction: Direction
-    ways: tuple[Way, ...]
+    ways: tuple[Reached, ...]
+    is_whole: bool
     revision: int
     cursor: str
 
@@ -67,15 +68,22 @@ class FactReach:
         """
         sight = self._views.sight(caller)
         of = sight.find(wish.ref, wish.tenant)
-        ways = await asyncio.to_thread(_ways, sight, of, wish.direction)
-        ways = [way for way in ways if sight.sees(way.ref)]
+        spread = reach_above if wish.direction is Direction.FROM else reach_below
+        found = await asyncio.to_thread(spread, sight.facts, of, sight.now_ms, limit=_MOST)
+        ways = [way for way in found.found if _is_visible(sight, way)]
         first = _after(ways, cursor)
         shown = tuple(ways[first : first + limit])
         end = _write(shown[-1].ref) if first + limit < len(ways) else ""
-        return ReachPage(of, wish.direction, shown, sight.facts.revision, end)
+        revision = sight.facts.revision
+        return ReachPage(of, wish.direction, shown, found.is_whole, revision, end)
 
 
-def _after(ways: list[Way], cursor: str) -> int:
+def _is_visible(sight: Sight, way: Reached) -> bool:
+    """Tell whether a caller may see a thing and all that lies on the way to it."""
+    return all(sight.sees(end) for edge in way.path for end in (edge.subject, edge.object))
+
+
+def _after(ways: list[Reached], cursor: str) -> int:
     """Return where the page begins: after the thing that the page before ended with."""
     if not cursor:
         return 0

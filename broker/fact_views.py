@@ -1,4 +1,4 @@
-"""Looking at the facts, for operators within their tenants: what there is, and how it hangs together.
+"""Looking at the facts, for operators within their tenants: what there is, and what joins it.
 
 Policy is not asked and need not be loadable. Whatever a caller may not see does not exist for it
 (I16): a team that all tenants share is shown to whoever answers for one of its members.
@@ -16,7 +16,7 @@ from broker.cursor import foreign
 from broker.errors import InvalidRequestError, NotFoundError
 from broker.fact_access import require_operator
 from broker.facts.facts import Facts
-from broker.model.fact import Ref, Relationship, RelationshipKey, Thing, ThingKind
+from broker.model.fact import Ref, Relationship, Thing, ThingKind
 from broker.model.principal import ALL_TENANTS, Principal
 
 _SHOWN: Final = 200
@@ -195,8 +195,13 @@ class FactViews:
         up = [edge for edge in sight.facts.above(name) if sight.sees(edge.object)]
         down = list(_to(sight, name))
         is_complete = max(len(up), len(down)) <= _SHOWN
-        both = [tuple(map(sight.related, edges[:_SHOWN])) for edges in (up, down)]
-        return ThingView(sight.seen(thing), *both, is_complete, sight.facts.revision)
+        return ThingView(
+            sight.seen(thing),
+            tuple(map(sight.related, up[:_SHOWN])),
+            tuple(map(sight.related, down[:_SHOWN])),
+            is_complete,
+            sight.facts.revision,
+        )
 
     async def relationships(
         self, caller: Principal, which: RelationshipFilter, cursor: str, limit: int

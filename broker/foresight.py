@@ -14,7 +14,7 @@ from broker.errors import UnavailableError, WouldKillManyError
 from broker.facts.change import ChangeSet, HoldThing, encode, tenants_of
 from broker.facts.facts import Facts
 from broker.facts.impact import Impact, impact_of
-from broker.model.fact import Hold
+from broker.model.fact import Hold, Ref
 from broker.preview import Doomed, Foreseen
 
 _AGENTS: Final = 64
@@ -51,7 +51,7 @@ Held = Callable[[str, str], Awaitable[int]]
 
 
 class Foresight:
-    """Looks ahead, one change at a time, and holds what would kill many. ``brake`` may die unasked."""
+    """Looks ahead, one change at a time; more than ``brake`` credentials do not die unasked."""
 
     def __init__(self, foresees: Foresees, held: Held, *, brake: int) -> None:
         self._foresees = foresees
@@ -68,7 +68,7 @@ class Foresight:
         cannot be loaded is no reason not to take access away (I5).
         """
         impact = impact_of(before, after, change)
-        if is_nothing(impact):
+        if not is_exact and not _can_kill(impact, before):
             return NOTHING
         tenants = _tenants(change)
         if not is_exact and await self._at_most(impact, tenants) <= self._brake:
@@ -86,17 +86,26 @@ class Foresight:
         Raises:
             WouldKillManyError: it would end more than may die unasked.
         """
-        if outlook.deaths > self._brake and accept != outlook.digest:
-            raise WouldKillManyError(outlook.deaths, outlook.digest)
+        require_few(outlook, self._brake, accept)
 
     async def _at_most(self, impact: Impact, tenants: Collection[str] | None) -> int:
         """Return a number that no fewer live credentials can be touched than: cheaply."""
         if tenants is None:
             return self._brake + 1
         of_tenants = sum([await self._held("tenant", each) for each in tenants])
-        if of_tenants <= self._brake or not is_of_agents(impact) or len(impact.agents) > _AGENTS:
+        if of_tenants <= self._brake or not _is_of_agents(impact) or len(impact.agents) > _AGENTS:
             return of_tenants
         return sum([await self._held("agent", each) for each in sorted(impact.agents)])
+
+
+def require_few(outlook: Outlook, brake: int, accept: str) -> None:
+    """Let pass what ends no more than the brake allows, or what was accepted.
+
+    Raises:
+        WouldKillManyError: it would end more than may die unasked.
+    """
+    if outlook.deaths > brake and accept != outlook.digest:
+        raise WouldKillManyError(outlook.deaths, outlook.digest)
 
 
 def outlook(found: Foreseen, content: str) -> Outlook:
@@ -104,6 +113,28 @@ def outlook(found: Foreseen, content: str) -> Outlook:
     words = (content, *sorted(found.agents), "", *sorted(found.capabilities))
     digest = hashlib.sha256("\n".join(words).encode()).hexdigest()
     return Outlook(found.total, found.doomed, digest, is_complete=found.is_complete)
+
+
+def _can_kill(impact: Impact, before: Facts) -> bool:
+    """Tell whether anything that was granted can depend on what changes.
+
+    What nobody knew before, and nobody reaches, has let nobody in.
+    """
+    if impact.everything or impact.agents or impact.capabilities or impact.tenants:
+        return True
+    return any(before.thing(ref) is not None for ref in _named(impact))
+
+
+def _is_of_agents(impact: Impact) -> bool:
+    """Tell whether only what some agents hold can die."""
+    others = impact.everything or impact.capabilities or impact.tenants
+    return not others and not _named(impact)
+
+
+def _named(impact: Impact) -> list[Ref]:
+    """Return the things that a task or a context may name by themselves."""
+    kinds = ("people", "teams", "tickets", "workflows", "datasets", "tools", "resources")
+    return [ref for kind in kinds for ref in getattr(impact, kind)]
 
 
 def _tenants(change: ChangeSet) -> Collection[str] | None:

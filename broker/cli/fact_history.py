@@ -24,9 +24,7 @@ REVISION = click.IntRange(min=1)
 def history(desk: Desk, /, revision: int | None, tenant: str, **page: Any) -> None:  # noqa: ANN401 - the keywords of a page
     """List what was changed within your tenants, newest first; with REVISION, what that changed."""
     if revision is None:
-        desk.answer(
-            lambda broker: broker.facts.history(tenant=tenant, **page), fact_views.history
-        )
+        desk.answer(lambda broker: broker.facts.history(tenant=tenant, **page), fact_views.history)
         return
     if tenant:
         raise click.UsageError("--tenant narrows the list: leave it away with REVISION")

@@ -6,8 +6,8 @@ from typing import Any, Final
 import click
 
 from broker.cli.desk import Desk, at_desk
-from broker.cli.fact_words import RELATION, ref_argument, tenant_option
 from broker.cli.fact_wish import Wish, order, wish_options
+from broker.cli.fact_words import RELATION, ref_argument, tenant_option
 from broker.cli.one import One
 from broker.cli.types import SPAN
 from broker.client.api import BrokerClient
@@ -104,7 +104,7 @@ def _both_ends(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--until", cls=One, help="It ends by itself then: 2027-01-15T08:00:00Z.")
 @wish_options
 @at_desk
-def relate(  # noqa: PLR0913 - one argument per word
+def relate(
     desk: Desk,
     /,
     subject: str,
@@ -132,7 +132,7 @@ def relate(  # noqa: PLR0913 - one argument per word
 @tenant_option
 @wish_options
 @at_desk
-def unrelate(  # noqa: PLR0913 - one argument per word
+def unrelate(
     desk: Desk, /, subject: str, relation: str, object_: str, *, tenant: str, wish: Wish
 ) -> None:
     """End a relationship: what is granted because of it dies within two seconds."""

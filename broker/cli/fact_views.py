@@ -44,7 +44,9 @@ def reach(document: Document) -> RenderableType:
     """Show what is reached, each with a way to it."""
     found = [{"ref": each["ref"], "through": way(each["through"])} for each in document["reached"]]
     verb = "reaches" if document["direction"] == "from" else "is reached from"
-    title = Text(shown(f"{document['of']} {verb}, at revision {document['revision']}:"), style="dim")
+    title = Text(
+        shown(f"{document['of']} {verb}, at revision {document['revision']}:"), style="dim"
+    )
     return page(stacked(title, rows(found, ("ref", "through"), empty="Nothing.")), document)
 
 

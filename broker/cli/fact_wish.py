@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from broker.cli import fact_views
-from broker.cli.desk import Desk, document
+from broker.cli.desk import Desk
 from broker.cli.one import One
 from broker.client.api import BrokerClient
 from broker.client.api_errors import SupersededError, WouldKillManyError
@@ -100,7 +100,7 @@ def _confirmed(desk: Desk, wish: Wish, send: Send, many: WouldKillManyError) -> 
         click.Abort: they shall not.
     """
     looked = desk.ask(send(replace(wish, is_dry=True)))
-    desk.print(looked, lambda told: fact_views.changed(told))
+    desk.print(looked, fact_views.changed)
     click.confirm(f"End these {looked.deaths} live credentials?", abort=True, err=True)
     return replace(wish, accept=looked.digest or many.problem.digest)
 

@@ -22,14 +22,14 @@ class RefType(click.ParamType[str]):
 
     name = "kind:name"
 
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check that it names a kind that there is; the broker judges the name."""
         kind, colon, name = value.partition(":")
         if not colon or not name or kind not in list(ThingKind):
             kinds = ", ".join(ThingKind)
-            self.fail(f"{value!r} is no thing; write KIND:NAME, the kind one of {kinds}", param, ctx)
+            self.fail(
+                f"{value!r} is no thing; write KIND:NAME, the kind one of {kinds}", param, ctx
+            )
         return value
 
 
@@ -65,9 +65,9 @@ def ref_argument(name: str = "ref", **how: Any) -> Callable[[Any], Any]:  # noqa
 def tenant_option(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the option that says whose things it names."""
     words = "Whose things they are."
-    return click.option(
-        "--tenant", envvar="BROKER_TENANT", required=True, cls=_Tenant, help=words
-    )(command)
+    return click.option("--tenant", envvar="BROKER_TENANT", required=True, cls=_Tenant, help=words)(
+        command
+    )
 
 
 class _Tenant(One):

@@ -7,7 +7,9 @@ from broker.cli.lazy import Entry, LazyGroup
 COMMANDS: Final = {
     "list": Entry("broker.cli.fact_looks", "find", "List the things of your tenants."),
     "show": Entry("broker.cli.fact_looks", "show", "Show a thing and its relationships."),
-    "reach": Entry("broker.cli.fact_looks", "reach", "Show what a thing reaches, or is reached from."),
+    "reach": Entry(
+        "broker.cli.fact_looks", "reach", "Show what a thing reaches, or is reached from."
+    ),
     "put": Entry("broker.cli.fact_orders", "put", "Declare a thing, or change it."),
     "drop": Entry("broker.cli.fact_orders", "drop", "Forget things."),
     "relate": Entry("broker.cli.fact_orders", "relate", "Make a relationship."),

@@ -102,12 +102,16 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reach(Page, frozen=True, kw_only=True):
-    """One page of what a thing reaches, or is reached from."""
+    """One page of what a thing reaches, or is reached from, the nearest first.
+
+    Unless ``complete`` there is more than the broker looks for.
+    """
 
     of: str
     tenant: str
     direction: str
     reached: tuple[Reached, ...]
+    complete: bool
     revision: int
 
 

@@ -74,7 +74,9 @@ def parse_problem(status: int, body: bytes, retry_after: str = "") -> Problem:
         shrunk=wire.shrunk,
         deaths=wire.deaths,
         digest=_printable(wire.digest),
-        faults=tuple(Fault(_printable(each.field), _printable(each.detail)) for each in wire.faults),
+        faults=tuple(
+            Fault(_printable(each.field), _printable(each.detail)) for each in wire.faults
+        ),
     )
 
 

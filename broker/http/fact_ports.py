@@ -6,7 +6,13 @@ from typing import Protocol
 from broker.fact_history import EntryPage, EntryView
 from broker.fact_orders import How, Outcome, Wish
 from broker.fact_reach import ReachPage, ReachWish
-from broker.fact_views import RelationshipFilter, RelationshipPage, ThingFilter, ThingPage, ThingView
+from broker.fact_views import (
+    RelationshipFilter,
+    RelationshipPage,
+    ThingFilter,
+    ThingPage,
+    ThingView,
+)
 from broker.model.principal import Principal
 
 
@@ -59,9 +65,7 @@ class History(Protocol):
         """Page through what was changed."""
         ...
 
-    async def show(
-        self, caller: Principal, revision: int, cursor: str, limit: int
-    ) -> EntryView:
+    async def show(self, caller: Principal, revision: int, cursor: str, limit: int) -> EntryView:
         """Show a revision."""
         ...
 

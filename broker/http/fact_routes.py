@@ -74,9 +74,7 @@ class FactRoutes:
         """Show what a thing reaches, or is reached from."""
         found, window = request[QUERY], query.window(request)
         wish = fact_filters.reach(found)
-        page = await self._facts.reach.follow(
-            request[PRINCIPAL], wish, window.cursor, window.limit
-        )
+        page = await self._facts.reach.follow(request[PRINCIPAL], wish, window.cursor, window.limit)
         narrowed = fact_filters.of(found, fact_filters.REACH)
         following = render.next_link(_REACH, page.cursor, window, narrowed)
         return reply(render_facts.reach(page, following))

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import UNSET, UnsetType
 
 from broker import text
-from broker.errors import MemberFault, InvalidChangeError, InvalidRequestError
+from broker.errors import InvalidChangeError, InvalidRequestError, MemberFault
 from broker.fact_orders import How, Wish
 from broker.fact_views import within
 from broker.facts.change import (
@@ -34,10 +34,10 @@ from broker.model.principal import Principal
 
 T = TypeVar("T")
 
-_MANY = 500
+_MANY: Final = 500
 """So many changes are read beside the event loop."""
 
-_MEMBERS = {
+_MEMBERS: Final = {
     "put": {"thing"},
     "drop": {"ref", "cascade"},
     "hold": {"ref"},
@@ -47,7 +47,9 @@ _MEMBERS = {
 }
 """Which members a change has, by its op."""
 
-MOST_FAULTS = 1_000
+_TEXTS: Final = ("status", "owner", "purpose", "risk", "data_class", "review_by")
+
+MOST_FAULTS: Final = 1_000
 """Faults that are told at once: who has more begins with these."""
 
 
@@ -113,7 +115,9 @@ class _Reading:
 
     def _check_members(self, body: ChangeBody, place: str) -> None:
         wanted = _MEMBERS[body.op]
-        given = {name for name in ("thing", "ref", "relationship") if getattr(body, name) is not UNSET}
+        given = {
+            name for name in ("thing", "ref", "relationship") if getattr(body, name) is not UNSET
+        }
         given |= {"cascade"} if body.cascade else set()
         for name in sorted(given - wanted):
             self._fault(f"{place}.{name}", f"{body.op} has no such member: leave it away")
@@ -141,31 +145,34 @@ class _Reading:
 
     def _thing(self, body: ThingBody, tenant: str, place: str) -> Thing | None:
         ref = self._ref(body.ref, tenant, f"{place}.ref")
-        texts = {
-            name: self._text(getattr(body, name), f"{place}.{name}")
-            for name in ("status", "owner", "purpose", "risk", "data_class", "review_by")
-        }
-        pairs = () if body.identities is UNSET else body.identities
-        identities = tuple(
-            f"{self._word(pair.issuer, f'{place}.identities[{at}].issuer')} "
-            f"{self._word(pair.subject, f'{place}.identities[{at}].subject')}"
-            for at, pair in enumerate(pairs)
-        )
-        quota = 0 if body.quota is UNSET else body.quota
+        said = [self._text(getattr(body, name), f"{place}.{name}") for name in _TEXTS]
+        identities = self._identities(body, f"{place}.identities")
         if ref is None:
             return None
+        status, owner, purpose, risk, data_class, review_by = said
         return Thing(
             kind=ref.kind,
             tenant=ref.tenant,
             name=ref.name,
+            status=status,
+            owner=owner,
+            purpose=purpose,
+            risk=risk,
+            data_class=data_class,
+            review_by=review_by,
             identities=identities,
-            quota=quota,
-            **texts,
+            quota=0 if body.quota is UNSET else body.quota,
         )
 
-    def _relationship(
-        self, body: RelationshipBody, tenant: str, place: str
-    ) -> Relationship | None:
+    def _identities(self, body: ThingBody, place: str) -> tuple[str, ...]:
+        pairs = () if body.identities is UNSET else body.identities
+        return tuple(
+            f"{self._word(pair.issuer, f'{place}[{at}].issuer')} "
+            f"{self._word(pair.subject, f'{place}[{at}].subject')}"
+            for at, pair in enumerate(pairs)
+        )
+
+    def _relationship(self, body: RelationshipBody, tenant: str, place: str) -> Relationship | None:
         subject = self._ref(body.subject, tenant, f"{place}.subject")
         object_ = self._ref(body.object, tenant, f"{place}.object")
         relation = self._got(lambda: _relation(body.relation, f"{place}.relation"))

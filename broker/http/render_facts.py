@@ -3,7 +3,7 @@
 from broker.clock import rfc3339
 from broker.fact_history import EntryPage, EntryView, Noted
 from broker.fact_orders import Outcome
-from broker.fact_reach import ReachPage, Way
+from broker.fact_reach import ReachPage
 from broker.fact_views import Related, Seen, ThingView
 from broker.facts.change import (
     Change,
@@ -14,6 +14,7 @@ from broker.facts.change import (
     Relate,
     Unrelate,
 )
+from broker.facts.reach import Reached
 from broker.http.render import Json
 from broker.model.fact import Hold, Ref, Relationship, Thing
 from broker.preview import Doomed
@@ -72,6 +73,7 @@ def reach(value: ReachPage, following: str | None) -> Json:
         "tenant": value.of.tenant,
         "direction": value.direction,
         "reached": [_reached(each) for each in value.ways],
+        "complete": value.is_whole,
         "revision": value.revision,
         "next": following,
     }
@@ -173,7 +175,7 @@ def _hold(value: Hold | None) -> Json | None:
     return {"reason": value.reason, "by": value.by, "at": rfc3339(value.at_ms)}
 
 
-def _reached(value: Way) -> Json:
+def _reached(value: Reached) -> Json:
     return {
         "ref": str(value.ref),
         "kind": value.ref.kind,
@@ -181,7 +183,7 @@ def _reached(value: Way) -> Json:
         "name": value.ref.name,
         "through": [
             {"subject": str(e.subject), "relation": e.relation, "object": str(e.object)}
-            for e in value.through
+            for e in value.path
         ],
     }
 

@@ -22,6 +22,7 @@ from broker.settings.limits import (
     Log,
     QuotaDefaults,
     Reaper,
+    Reevaluation,
     TaskLimits,
 )
 from broker.settings.listening import Listen
@@ -103,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tasks: TaskLimits = msgspec.field(default_factory=TaskLimits)
     quotas: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)
     reaper: Reaper = msgspec.field(default_factory=Reaper)
+    reevaluation: Reevaluation = msgspec.field(default_factory=Reevaluation)
     clock: ClockLimits = msgspec.field(default_factory=ClockLimits)
     feed: FeedLimits = msgspec.field(default_factory=FeedLimits)
     dpop: Dpop = msgspec.field(default_factory=Dpop)

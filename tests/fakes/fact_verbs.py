@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from broker.fact_history import EntryPage, EntryView, Noted
 from broker.fact_orders import How, Outcome, Wish
-from broker.fact_reach import Direction, ReachPage, ReachWish, Way
+from broker.fact_reach import Direction, ReachPage, ReachWish
 from broker.fact_views import (
     Related,
     RelationshipFilter,
@@ -16,6 +16,7 @@ from broker.fact_views import (
     ThingView,
 )
 from broker.facts.change import HoldThing, Relate
+from broker.facts.reach import Reached
 from broker.http.fact_ports import Facts
 from broker.ids import parse_lease_id, parse_task_id
 from broker.model.fact import (
@@ -23,7 +24,6 @@ from broker.model.fact import (
     Ref,
     Relation,
     Relationship,
-    RelationshipKey,
     Thing,
     ThingKind,
     agent_ref,
@@ -122,8 +122,9 @@ class FakeReach:
         self, caller: Principal, wish: ReachWish, cursor: str, limit: int
     ) -> ReachPage:
         """Follow them."""
-        way = Way(TICKET, (RelationshipKey(AGENT, Relation.ASSIGNED_TO, TICKET),))
-        page = ReachPage(AGENT, Direction.FROM, (way,), 7, "")
+        page = ReachPage(
+            AGENT, Direction.FROM, (Reached(TICKET, (EDGE,)),), is_whole=True, revision=7, cursor=""
+        )
         return await self.stage.play("facts.reach", caller, wish, cursor, limit, answer=page)
 
 
@@ -155,14 +156,10 @@ class FakeHistory:
         page = EntryPage((an_entry(),), "")
         return await self.stage.play("facts.history", caller, tenant, cursor, limit, answer=page)
 
-    async def show(
-        self, caller: Principal, revision: int, cursor: str, limit: int
-    ) -> EntryView:
+    async def show(self, caller: Principal, revision: int, cursor: str, limit: int) -> EntryView:
         """Show."""
         view = EntryView(an_entry(), (HoldThing(AGENT, HOLD), Relate(EDGE)), "")
-        return await self.stage.play(
-            "facts.revision", caller, revision, cursor, limit, answer=view
-        )
+        return await self.stage.play("facts.revision", caller, revision, cursor, limit, answer=view)
 
 
 def fake_facts(stage: Stage) -> Facts:

@@ -49,10 +49,8 @@ def sample(given: Schema) -> Any:
     kinds = types(schema)
     if "string" in kinds:
         return _LETTER * max(1, schema.get("minLength", 1))
-    if "boolean" in kinds:
-        return True
-    if "integer" in kinds:
-        return max(1, schema.get("minimum", 1))
+    if "boolean" in kinds or "integer" in kinds:
+        return True if "boolean" in kinds else max(1, schema.get("minimum", 1))
     if "array" in kinds:
         return [sample(schema["items"])]
     return {name: sample(schema["properties"][name]) for name in schema.get("required", ())}

@@ -73,7 +73,12 @@ async def test_a_name_with_anything_in_it_is_one_segment(
     "path",
     [
         *("nosuch/acme/x", "ticket/acme/%2Fx", "ticket/acme/a%20b", "ticket/acme/a%0Ab"),
-        *("ticket/ac%20me/x", "ticket/acme/%E2%80%AEx", f"ticket/acme/{'a' * 129}", "ticket/acme/-a"),
+        *(
+            "ticket/ac%20me/x",
+            "ticket/acme/%E2%80%AEx",
+            f"ticket/acme/{'a' * 129}",
+            "ticket/acme/-a",
+        ),
     ],
 )
 async def test_a_name_that_is_none_is_refused_by_its_part(

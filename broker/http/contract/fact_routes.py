@@ -65,9 +65,7 @@ _THING: Final[dict[str, Schema]] = {
     "review_by": STRING,
     "identities": array(record({"issuer": STRING, "subject": STRING})),
     "quota": {"type": ["integer", "null"], "minimum": 1},
-    "hold": {
-        "anyOf": [record({"reason": STRING, "by": STRING, "at": INSTANT}), {"type": "null"}]
-    },
+    "hold": {"anyOf": [record({"reason": STRING, "by": STRING, "at": INSTANT}), {"type": "null"}]},
 }
 _RELATION: Final[dict[str, Schema]] = {
     "tenant": STRING,
@@ -142,6 +140,7 @@ SCHEMAS: Final = {
             "tenant": STRING,
             "direction": words("from", "to"),
             "reached": array(ref("Reached"), most=MAX_PAGE),
+            "complete": described(FLAG, "Unless it is, there is more than is found."),
             "revision": COUNT,
             "next": NEXT,
         }
