@@ -7,18 +7,19 @@
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from broker.clock import Clock
-from broker.errors import InvalidChangeError, MemberFault, SupersededError
+from broker.errors import InvalidChangeError, SupersededError
 from broker.fact_access import require_operator, require_tenants
 from broker.fact_faults import member_faults
 from broker.fact_views import Sight
-from broker.facts.change import ChangeSet, Relate
+from broker.facts.change import ChangeSet
 from broker.facts.checking import faults_of
 from broker.facts.facts import Facts
+from broker.facts.fault import ChangeFault
 from broker.foresight import Foresight, Outlook
 from broker.idempotency import Repeatable, repeatable
 from broker.model.principal import Principal
@@ -172,28 +173,15 @@ async def checked(sight: Sight, change: ChangeSet) -> Facts:
 
 
 def _checked(sight: Sight, change: ChangeSet) -> Facts:
-    found = member_faults(faults_of(sight.facts, change, now_ms=sight.now_ms), change)
-    found += _unseen(sight, change)
+    found = faults_of(sight.facts, change, now_ms=sight.now_ms)
     if found:
-        raise InvalidChangeError(tuple(dict.fromkeys(found)))
+        raise refusal(found, change)
     return sight.facts.changed(change, sight.facts.revision + 1)
 
 
-def _unseen(sight: Sight, change: ChangeSet) -> list[MemberFault]:
-    """Find the shared teams that the caller may not see: they are as unknown as absent ones."""
-    hidden = [
-        (at, each.relationship.object)
-        for at, each in enumerate(change.changes)
-        if isinstance(each, Relate) and not each.relationship.object.tenant
-    ]
-    return [
-        MemberFault(
-            f"changes[{at}].relationship.object",
-            f"{ref} is unknown: put it in the same set or before",
-        )
-        for at, ref in hidden
-        if not sight.sees(ref)
-    ]
+def refusal(found: Sequence[ChangeFault], change: ChangeSet) -> InvalidChangeError:
+    """Return the error that tells all faults of a change, each by its member."""
+    return InvalidChangeError(tuple(member_faults(found, change)))
 
 
 def _told(revision: int, change: ChangeSet, outlook: Outlook, *, is_dry: bool = False) -> Outcome:
