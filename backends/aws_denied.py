@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from backends.aws_canary import Canaries, Canary
@@ -19,7 +20,8 @@ from backends.aws_shapes import AwsOptions, DenyWriter
 from backends.aws_sts import AwsSts
 from backends.aws_template import AwsTemplate, source_identity_of, tags_of
 from backends.contract import Deadline, Place, Surroundings, Wish
-from backends.deny_lists import Ban, Desired, Standing
+from backends.deny_lists import Ban, Desired, ListAt, Standing
+from backends.errors import BackendError, Trouble
 from backends.templates import filled
 
 LONGEST_MS: Final = 43_200_000
@@ -70,6 +72,12 @@ class AwsDenied(AwsSts):
         self._require(place)
         at = SessionAt.of(place)
         return Ban(at=at.role.arn, one=at.session, task=at.session.partition("-")[0])
+
+    def list_of(self, template: msgspec.Struct, deadline: Deadline) -> ListAt:  # noqa: ARG002 - nobody is asked
+        """Name its role: the broker's policy there may be of a ledger that was lost."""
+        if not isinstance(template, AwsTemplate):
+            raise BackendError(Trouble.REFUSED, "a template of another kind")
+        return ListAt(identity=self._identity, at=template.role_arn)
 
     def is_probed(self, place: Place) -> bool:
         """Tell whether its capability said how."""

@@ -131,3 +131,26 @@ class DenyLists(Protocol):
             BackendError: nobody knows what stands there.
         """
         ...
+
+
+class ListAt(msgspec.Struct, frozen=True, kw_only=True):
+    """A list, and who the target is that has it: as in a place."""
+
+    identity: str
+    at: str
+
+
+@runtime_checkable
+class Foreseen(Protocol):
+    """What a backend with lists can do besides: name them before anything ever stood in them.
+
+    So lists are found that a lost ledger has left behind.
+    """
+
+    def list_of(self, template: msgspec.Struct, deadline: Deadline) -> ListAt:
+        """Say by which list is refused what a capability of this template gives.
+
+        Raises:
+            BackendError: nobody knows.
+        """
+        ...

@@ -100,7 +100,9 @@ class Broker:
             settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
         )
         self._presence = self._build_presence()
-        self.reconcile_watch = ReconcileWatch(self._targets, self.ledger, self.gate, self.metrics)
+        self.reconcile_watch = ReconcileWatch(
+            self._targets, self.ledger, self.gate, self.metrics, self.replica
+        )
         self._clock_watch = ClockWatch(
             LedgerClock(link, self.ledger.keys),
             clock,

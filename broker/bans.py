@@ -2,7 +2,8 @@
 
 - ``enter`` before minting: from then on a cut-off of the list knows of them.
 - ``kill``: what must stand is in the ledger before the target is told; a receipt says *accepted*
-  when the document, read back, names it, and *confirmed* when a probe was refused.
+  when the document, read back, names it, and *confirmed* when a probe was refused while nothing
+  that a lost writer has sent may still undo it.
 - ``look``: what somebody has changed by hand, overwritten or deleted is mended, list by list, none
   of which waits for another (I11).
 """
@@ -99,10 +100,10 @@ class Bans:
         until_ms = _until_ms(target, lists, found)
         added = await self._tools.ledger.add(name, entry, until_ms, found.spec.id)
         self._tools.faults.reach("ban.listed")
-        await self._writer(name, target, lists).bring(added.revision)
+        is_sure = await self._writer(name, target, lists).bring(added.revision)
         # What a cut-off refuses, no session of today can try.
         can_tell = not added.cut_ms and lists.is_probed(place)
-        is_refused = can_tell and await _is_refused(target, place)
+        is_refused = can_tell and is_sure and await _is_refused(target, place)
         return Refusal(Death.GONE if is_refused else Death.ACCEPTED, can_tell=can_tell)
 
     async def leave(self, target: Target, found: Dying) -> None:

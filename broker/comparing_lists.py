@@ -6,7 +6,7 @@ ledger's wish and not in the document: whoever it refuses may live.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -72,6 +72,12 @@ class ListComparison:
         return not self.differs and not self.trouble
 
     @property
+    def is_another_s(self) -> bool:
+        """Tell whether it is of a ledger that is not this one, and this one wants nothing there."""
+        is_foreign = self.document in (Document.FOREIGN, Document.UNMARKED)
+        return is_foreign and not self.trouble and not self.wanted
+
+    @property
     def is_mendable(self) -> bool:
         """Tell whether brokers may be told to write it: as they would, where anything must stand.
 
@@ -91,15 +97,23 @@ class ListComparing:
         self._sleep = sleep
 
     async def compare(
-        self, targets: Iterable[Target], heard: Heard = unheard
+        self,
+        targets: Iterable[Target],
+        heard: Heard = unheard,
+        foreseen: Collection[ListName] = (),
     ) -> list[ListComparison]:
         """Compare every list that the ledger knows of these targets; no target waits for another.
+
+        Of what is only ``foreseen`` it is told where something stands, or nobody knows.
 
         Raises:
             StoreUnavailableError: the ledger does not answer.
             UnreadableRecordError: what it has as the name of a list is none.
         """
-        names = sorted(await self._ledger.names(), key=lambda each: (each.target, each.at))
+        known = await self._ledger.names()
+        digests = {each.digest for each in known}
+        new = {each for each in foreseen if each.digest not in digests}
+        names = sorted({*known, *new}, key=lambda each: (each.target, each.at))
         found = await asyncio.gather(
             *(
                 self._of_target(
@@ -108,7 +122,8 @@ class ListComparing:
                 for target in targets
             )
         )
-        return [each for some in found for each in some]
+        told = [each for some in found for each in some]
+        return [each for each in told if each.name not in new or each.differs or each.trouble]
 
     async def _of_target(
         self, target: Target, names: Sequence[ListName], heard: Heard
@@ -142,6 +157,18 @@ class ListComparing:
             return ListComparison(name=name, trouble=f"{error.trouble.value}: {error}")
         # Afterwards, as whoever writes does: a mark is in the ledger before it is at the target.
         return _compared(name, lists, standing, await self._ledger.peek(name))
+
+
+def counted(found: Iterable[ListComparison]) -> dict[str, int]:
+    """Count lists by how they differ; one may differ in several ways."""
+    lists = list(found)
+    return {
+        "missing": sum(bool(each.missing) for each in lists),
+        "left-over": sum(bool(each.left_over) for each in lists),
+        "edited": sum(each.is_edited for each in lists),
+        "foreign": sum(each.document is Document.FOREIGN for each in lists),
+        "unmarked": sum(each.document is Document.UNMARKED for each in lists),
+    }
 
 
 def _compared(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from broker import expiry, panic_folder, target_findings
+from broker import expiry, list_findings, panic_folder, target_findings
 from broker.attestation.assembly import build_attestation
 from broker.attestation.key_source import open_key_session
 from broker.attestation.settings import AttestationSettings
@@ -21,6 +21,7 @@ from broker.findings import Line, State
 from broker.governance.bundle import Bundle
 from broker.governance.difference import Change, ChangeKind
 from broker.installation import open_installation
+from broker.list_watch import states_of
 from broker.observation import LoggingObserver
 from broker.publishing import Publishing
 from broker.settings.load import Reading, load_document
@@ -198,7 +199,10 @@ class Doctor:
         async with open_installation(self._settings) as found:
             record = await found.ledger.control.read()
             kept = await found.ledger.reconciliations.all()
-        return target_findings.examine(declared, kept, record.now_ms if record else 0)
+            overdue_ms = {each.record.name: each.record.overdue_seconds * 1000 for each in declared}
+            states = await states_of(found.ledger.bans, list(overdue_ms))
+        lines = target_findings.examine(declared, kept, record.now_ms if record else 0)
+        return lines + list_findings.examine(target_findings.CHECK, states, overdue_ms)
 
     def _of(self, link: Link) -> Ledger:
         store = self._settings.store

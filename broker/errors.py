@@ -289,6 +289,13 @@ class StaleFactsError(UnavailableError):
     code = "stale-facts"
 
 
+class TooManyFactsError(UnavailableError):
+    """More is above one request than may be decided on: relate less, or group what is related.
+
+    Repeating does not help before somebody does.
+    """
+
+
 class IssuanceError(BrokerError):
     """A backend failed to issue; raised ``from`` its :class:`backends.errors.BackendError`."""
 

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from broker.clock import SystemClock
 from broker.settings.settings import Settings
+from broker.store.clock_bounds import ClockBounds
 from broker.store.connect import connect
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
@@ -48,4 +50,16 @@ def ledger_limits(settings: Settings) -> Limits:
         task_leases=settings.tasks.max_live_credentials,
         task_ms=settings.tasks.max_ttl_seconds * 1000,
         retention_ms=settings.retention_seconds * 1000,
+    )
+
+
+def as_broker(found: Installation) -> Ledger:
+    """Return the ledger as a broker sees it: with a clock that is believed within bounds only."""
+    settings, store = found.settings, found.settings.store
+    return Ledger.over(
+        found.link,
+        namespace=store.namespace,
+        buckets=store.buckets,
+        limits=ledger_limits(settings),
+        bounds=ClockBounds(SystemClock(), settings.clock.max_skew_ms, store.deadline_ms),
     )

@@ -5,23 +5,25 @@
 
 - Whoever asks while a round is under way is served by the next one, together with all who ask
   meanwhile: tasks that end at once are one write.
-- Among brokers one writes at a time, by a claim that ends by itself. Nothing rests on that: each
-  writes what must stand as it has just read it, and whoever was too slow says so, which has the
-  list looked at again.
+- Among brokers one writes at a time, by a claim that ends by itself (:mod:`broker.list_hold`).
+  That nothing is lost does not rest on it: each writes what must stand as it has just read it, and
+  whoever was too slow, or died, has the list looked at again.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
-from backends.deny_lists import DenyLists, Desired, Standing
+from backends.deny_lists import DenyLists, Standing
 from backends.errors import BackendError, Trouble
 from broker.collateral import Collateral, UntilOf
 from broker.errors import BrokerError
 from broker.faultpoints import FaultPoints
+from broker.list_hold import HIDE_MS, Hold
 from broker.model.ban import BanView, ListName
+from broker.model.ban_state import Round
 from broker.store.ban_ledger import BanLedger, Claim
 from broker.targets.target import Target
 
@@ -57,13 +59,14 @@ class ListWriter:
         self._lists = lists
         self._until_of = until_of
         self._tools = tools
-        self._stood = Desired(entries=frozenset(), mark="")
-        self._next: asyncio.Future[None] | None = None
+        self._next: asyncio.Future[bool] | None = None
         self._wanted: int | None = None
         self._running: asyncio.Task[None] | None = None
 
-    async def bring(self, revision: int | None) -> None:
+    async def bring(self, revision: int | None) -> bool:
         """Wait until what must stand since a revision stands there; None: only look after it.
+
+        Return whether it is sure to stay: nothing that a lost writer has sent may still arrive.
 
         Raises:
             BackendError: it does not, or nobody knows.
@@ -76,7 +79,7 @@ class ListWriter:
         promised = self._next
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        await asyncio.shield(promised)
+        return await asyncio.shield(promised)
 
     @property
     def is_busy(self) -> bool:
@@ -90,7 +93,7 @@ class ListWriter:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def _run(self) -> None:
-        promised: asyncio.Future[None] | None = None
+        promised: asyncio.Future[bool] | None = None
         try:
             while (promised := self._next) is not None:
                 wanted, self._next, self._wanted = self._wanted, None, None
@@ -102,29 +105,28 @@ class ListWriter:
                     _fail(left, BackendError(Trouble.UNKNOWN, "its list is no longer written"))
             self._next = None
 
-    async def _keep(self, promised: "asyncio.Future[None]", wanted: int | None) -> None:
+    async def _keep(self, promised: "asyncio.Future[bool]", wanted: int | None) -> None:
         try:
-            await self._round(wanted)
+            is_sure = await self._round(wanted)
         except (BackendError, BrokerError) as error:
             _fail(promised, error)
         else:
-            promised.set_result(None)
+            promised.set_result(is_sure)
 
-    async def _round(self, wanted: int | None) -> None:
-        hide_ms = 4 * self._target.bounds.deadline_ms
+    async def _round(self, wanted: int | None) -> bool:
+        patience_ms = 4 * self._target.bounds.deadline_ms
         try:
-            async with asyncio.timeout(hide_ms / 1000):
-                fence = await self._claim(wanted, hide_ms)
+            async with asyncio.timeout(patience_ms / 1000):
+                fence = await self._claim(wanted)
         except TimeoutError:
             raise BackendError(Trouble.BUSY, "another broker writes this list") from None
-        if fence is not None:
-            await self._claimed(fence)
+        return fence is None or await self._claimed(fence)
 
-    async def _claim(self, wanted: int | None, hide_ms: int) -> int | None:
+    async def _claim(self, wanted: int | None) -> int | None:
         """Take the list; None when nothing is left to do, or somebody else looks after it."""
         while True:
             claim, number = await self._tools.ledger.claim(
-                self._name, self._tools.writer, hide_ms=hide_ms, revision=wanted, fresh_ms=LOOK_MS
+                self._name, self._tools.writer, hide_ms=HIDE_MS, revision=wanted, fresh_ms=LOOK_MS
             )
             if claim is Claim.TAKEN:
                 return number
@@ -132,34 +134,51 @@ class ListWriter:
                 return None
             await asyncio.sleep(min(number, _POLL_MS) / 1000)
 
-    async def _claimed(self, fence: int) -> None:
-        revision, stands = 0, False
+    async def _claimed(self, fence: int) -> bool:
+        came = Round(trouble=Trouble.UNKNOWN.value)
         try:
-            revision, stands = await self._write()
+            async with Hold(self._tools.ledger, self._name, fence) as hold:
+                standing = await self._target.read_list(self._name.at)
+                view = await self._view(standing)
+                came = replace(came, lost=await self._tell_of_lost(standing, view))
+                came = await self._write(hold, standing, view, came)
+        except BackendError as error:
+            came = replace(came, trouble=error.trouble.value)
+            raise
         finally:
-            await self._tools.ledger.release(self._name, fence, revision, stands=stands)
-        if not stands:
-            raise BackendError(Trouble.NOT_KEPT, f"{self._name.at} does not show what was written")
+            is_sure = await self._tools.ledger.release(self._name, fence, came)
+        return is_sure
 
-    async def _write(self) -> tuple[int, bool]:
-        standing = await self._target.read_list(self._name.at)
-        view = await self._view(standing)
-        self._tell_of_lost(standing, view)
+    async def _write(self, hold: Hold, standing: Standing, view: BanView, came: Round) -> Round:
         if not standing.is_as(view.desired):
+            await hold.require(self._target.minting_ms)
             standing = await self._target.write_list(self._name.at, view.desired)
             self._tools.faults.reach("ban.written")
-        stands = standing.is_as(view.desired)
-        if stands:
-            self._stood = view.desired
-        return view.revision, stands
+        if not standing.is_as(view.desired):
+            raise BackendError(Trouble.NOT_KEPT, f"{self._name.at} does not show what was written")
+        return replace(
+            came,
+            revision=view.revision,
+            stands=True,
+            entries=view.entries,
+            cut_ms=view.cut_ms,
+            room=standing.room,
+            free=standing.room - self._weight(view.entries),
+            trouble="",
+        )
 
-    def _tell_of_lost(self, standing: Standing, view: BanView) -> None:
-        """Raise the alarm if what has stood, and must, stands no more: it may have lived."""
-        lost = len((self._stood.entries & view.entries) - standing.entries)
-        cut_ms = self._stood.issued_before_ms
-        is_cut_lost = cut_ms > standing.issued_before_ms and cut_ms == view.cut_ms
-        if lost or is_cut_lost:
+    async def _tell_of_lost(self, standing: Standing, view: BanView) -> int:
+        """Raise the alarm if what has stood, and must, stands no more: it may have lived.
+
+        Whatever broker has seen it stand; once for each loss. Return how much is lost.
+        """
+        stood = await self._tools.ledger.stood(self._name)
+        lost = len((stood.entries & view.entries) - standing.entries)
+        is_cut_lost = stood.cut_ms > standing.issued_before_ms and stood.cut_ms == view.cut_ms
+        gone = lost + is_cut_lost
+        if gone and gone != stood.told:
             _log.error("deny-list-lost", **self._words(), entries=lost, cut_off=is_cut_lost)
+        return gone
 
     async def _view(self, standing: Standing) -> BanView:
         """Say what must stand, so that it fits."""
@@ -174,8 +193,11 @@ class ListWriter:
         return view
 
     def _fits(self, view: BanView, standing: Standing) -> bool:
-        weight = sum(map(self._lists.weight, view.entries))
-        return view.count == len(view.entries) and weight <= standing.room
+        is_all = view.count == len(view.entries)
+        return is_all and self._weight(view.entries) <= standing.room
+
+    def _weight(self, entries: frozenset[str]) -> int:
+        return sum(map(self._lists.weight, entries))
 
     async def _adopt(self, standing: Standing) -> BanView:
         """Take over what this ledger does not know of: it may have been lost (I3)."""
@@ -207,6 +229,6 @@ class ListWriter:
         return {"target": self._name.target, "at": self._name.at}
 
 
-def _fail(promised: "asyncio.Future[None]", error: Exception) -> None:
+def _fail(promised: "asyncio.Future[bool]", error: Exception) -> None:
     promised.set_exception(error)
     promised.exception()  # perhaps nobody waits any more

@@ -128,6 +128,22 @@ class Metrics:
         for kind, count in found.items():
             self._differing.labels(target, kind).set(count)
 
+    def reconciled_lists(self, target: str, found: Mapping[str, int]) -> None:
+        """Show how many lists of what a target refuses differed when they were compared last."""
+        for kind, count in found.items():
+            self._differing_lists.labels(target, kind).set(count)
+
+    def lists(self, target: str, worries: Mapping[str, int], oldest_s: float, room: float) -> None:
+        """Show how the lists are of what a target refuses.
+
+        ``worries`` counts them by what is wrong, ``oldest_s`` is for how long the oldest was not
+        confirmed, ``room`` what part is left of the fullest.
+        """
+        for worry, count in worries.items():
+            self._lists.labels(target, worry).set(count)
+        self._list_age.labels(target).set(oldest_s)
+        self._list_room.labels(target).set(room)
+
     def panicked(self) -> None:
         """Count an order that came by the panic socket: whoever is on call should know."""
         self._panics.inc()
@@ -215,20 +231,34 @@ class Metrics:
             ("target", "operation", "outcome"),
             registry=self._registry,
         )
-        self._reconciled = Gauge(
+        self._reconciled = self._gauge(
             "jit_reconcile_timestamp_seconds",
             "When a target was compared with the ledger last.",
-            ("target",),
-            registry=self._registry,
+            "target",
         )
-        self._differing = Gauge(
+        self._differing = self._gauge(
             "jit_reconcile_credentials",
             "Credentials by how target and ledger differed then.",
-            ("target", "differs"),
-            registry=self._registry,
+            "target",
+            "differs",
         )
         self._stuck = self._gauge(
             "jit_revocations_stuck", "Revocations that do not get through to their target."
+        )
+        self._make_lists()
+
+    def _make_lists(self) -> None:
+        self._lists = self._gauge(
+            "jit_deny_lists", "Lists of what a target refuses, by what is wrong.", "target", "worry"
+        )
+        self._list_age = self._gauge(
+            "jit_deny_list_age_seconds", "How long ago the oldest of them was confirmed.", "target"
+        )
+        self._list_room = self._gauge(
+            "jit_deny_list_free_ratio", "What part is left of the room of the fullest.", "target"
+        )
+        self._differing_lists = self._gauge(
+            "jit_reconcile_lists", "Lists by how target and ledger differed.", "target", "differs"
         )
 
     def _make_states(self, durability: str) -> None:
@@ -244,5 +274,5 @@ class Metrics:
         info = Gauge("jit_info", "What this process is.", ("durability",), registry=self._registry)
         info.labels(durability).set(1)
 
-    def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(name, text, registry=self._registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self._registry)

@@ -1,12 +1,14 @@
 """Reaching targets from a command that runs beside the brokers, as the ledger's own."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from broker.clock import SystemClock
 from broker.errors import ConfigurationError
+from broker.governance.registered import Registered
 from broker.installation import Installation
 from broker.key_state import KeyState
+from broker.model.capability import Capability
 from broker.signing.keyring import Keyring
 from broker.store.control_record import ControlRecord
 from broker.surroundings import targets_of
@@ -38,9 +40,23 @@ async def _record_of(found: Installation) -> ControlRecord:
 class LedgerSeen:
     """Which ledger it is, and its keys: without them some targets let nobody in."""
 
-    def __init__(self, epoch: str, keys: KeyState) -> None:
-        self.epoch = epoch
+    def __init__(self, found: Installation, record: ControlRecord, keys: KeyState) -> None:
+        self.epoch = record.epoch
+        self._control = found.ledger.control
+        self._revision = record.revision
         self._keys = keys
+
+    async def capabilities(self) -> Collection[Capability]:
+        """Return the published capabilities; none where nothing is published.
+
+        Raises:
+            ConfigurationError: what is published is no bundle.
+            StoreUnavailableError: the ledger does not answer.
+        """
+        if not self._revision:
+            return ()
+        raw = (await self._control.bundle(self._revision)).encode()
+        return Registered.read(raw).capabilities.values()
 
     @property
     def keyring(self) -> Keyring:
@@ -62,7 +78,7 @@ async def see_ledger(found: Installation) -> LedgerSeen:
     record = await _record_of(found)
     keys = KeyState(found.settings.keys.directory, issuer=found.settings.issuer)
     await keys.follow(record)
-    return LedgerSeen(record.epoch, keys)
+    return LedgerSeen(found, record, keys)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def _of(declared: Declared, kept: Mapping[str, Kept], now_ms: int) -> list[Line]
 def _differing(name: str, last: Kept, look: str) -> Line:
     if last.outcome is None:
         return Line(CHECK, "ok", f"{name} was not compared with the ledger yet")
-    remarks = remarks_on(name, last.outcome.found)
+    remarks = remarks_on(name, last.outcome)
     if not remarks:
         return Line(CHECK, "ok", f"{name} has what the ledger says")
     is_broken = last.outcome.found.get(Differs.UNDEAD, 0) > 0

@@ -76,6 +76,11 @@ FIELDS: Final[Mapping[str, Members]] = {
     ),
     "reconcile.ordered": _AT_TARGET | _members(text, "by", "reason", "digest"),
     "orphan.killed": _AT_TARGET | _members(text, "state"),
+    "list.ordered": (
+        _members(text, "target", "identity", "list", "document", "by", "reason")
+        | _members(number, "missing", "left_over")
+    ),
+    "list.mended": _members(text, "target", "identity", "list", "state"),
     "decision.denied": (
         {"trace": Member("trace", _TRACE), "request": Member("request", _REQUEST)}
         | _members(text, "decision", "outcome", "reason")

@@ -10,6 +10,7 @@ from broker.terminal import shown
 
 CASE_COLUMNS = ("result", "case", "expected", "answer", "place")
 POLICY_COLUMNS = ("policy", "effect", "fitted", "determined", "outcomes_seen")
+LEVEL_STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
 def trial(told: Document) -> RenderableType:
@@ -66,3 +67,18 @@ def _unseen(policy: Document) -> Iterator[Text]:
 
 def _remark(place: str, words: str) -> Text:
     return Text(shown(place), style="yellow").append_text(cell(words))
+
+
+def findings(told: Document) -> RenderableType:
+    """Show what was found: where, of which policy and how bad, and below it what helps."""
+    lines = [line for finding in told["findings"] for line in _finding(finding)]
+    counts = ", ".join(f"{count} {level}s" for level, count in told["counts"].items())
+    return stacked(*([Group(*lines)] if lines else []), Text(counts))
+
+
+def _finding(finding: Document) -> Iterator[Text]:
+    place = f"{finding['file']}:{finding['line']}" if finding["line"] else finding["file"]
+    head = Text(shown(f"{place}: "))
+    head.append(finding["level"], style=LEVEL_STYLES[finding["level"]])
+    yield head.append(shown(f" [{finding['rule']}] {finding['policy']}: {finding['message']}"))
+    yield Text(f"    {shown(finding['remedy'])}", style="dim")

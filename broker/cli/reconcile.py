@@ -12,6 +12,7 @@ import click
 from click.exceptions import Exit
 from msgspec import structs
 
+from broker.bans import Bans
 from broker.cli import exits, reconcile_views
 from broker.cli.failure import CommandFailedError
 from broker.cli.interrupts import run
@@ -22,8 +23,10 @@ from broker.cli.settings import config_option, load
 from broker.comparing import Comparing, Incomparable
 from broker.comparing_lists import ListComparing, ListComparison
 from broker.errors import NotFoundError
-from broker.installation import Installation, open_installation
-from broker.mending_lists import MendingLists
+from broker.faultpoints import FaultPoints
+from broker.foreseen_lists import foreseen
+from broker.installation import Installation, as_broker, open_installation
+from broker.mending_lists import ListOrder, MendingLists
 from broker.model.ban import ListName
 from broker.model.comparison import Comparison, digest_of
 from broker.places import Places
@@ -57,6 +60,7 @@ class Wish:
     reason: str
     is_sure: bool
     is_mending: bool
+    is_taking_over: bool
 
 
 @click.command(short_help="Compare ledger and targets.")
@@ -82,8 +86,13 @@ class Wish:
     multiple=True,
     help="Count as this ledger's what is of a ledger that is gone for good. May be repeated.",
 )
-@click.option("--reason", default="", help="Why, for the audit trail. Required to kill.")
-@click.option("--mend", is_flag=True, help="Have brokers write lists that differ, and wait for it.")
+@click.option("--reason", default="", help="Why, for the audit trail. Required to kill or mend.")
+@click.option("--mend", is_flag=True, help="Write lists that differ as they must be.")
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="With --mend: also lists of another ledger in which this one wants nothing to stand.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before killing without a digest.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def reconcile(targets: tuple[str, ...], config: Path, *, as_json: bool, **given: object) -> None:
@@ -97,10 +106,13 @@ def reconcile(targets: tuple[str, ...], config: Path, *, as_json: bool, **given:
 
     Of targets that refuse by lists of their own (AWS with `kill: deny`) it tells of each list that
     the ledger knows: how many stand there and how many must, what is missing (it may live), what is
-    left over, whose mark it bears, whether it was edited, and what room is left. It changes none:
-    brokers write what must stand there by themselves, every ten seconds. With --mend they look at
-    once, also after lists in which nothing must stand, and the command waits, half a minute at
-    most; what bears another mark is left alone where this ledger wants nothing to stand.
+    left over, whose mark it bears, whether it was edited, and what room is left; also of lists that
+    only published capabilities name, where something stands there (a lost ledger's). It changes
+    none: brokers write what must stand there by themselves, every ten seconds. With --mend lists
+    that differ are written at once, also where nothing must stand, by the brokers or, where none
+    runs, by the command. What bears another mark is left alone where this ledger wants nothing to
+    stand; with --take-over it goes on refusing until every session is over that it can refuse, and
+    goes then.
 
     With --kill orphans, remnants and the undead are killed at their target, and the leases of what
     is missing are ended. A digest, as printed without --kill, ends exactly that set or nothing.
@@ -124,6 +136,11 @@ def _wish(names: tuple[str, ...], config: Path, given: dict[str, object]) -> Wis
         )
     if kill is not None and not reason:
         raise click.UsageError("--kill needs a --reason")
+    is_mending, is_taking_over = bool(given["mend"]), bool(given["take_over"])
+    if is_mending and not reason:
+        raise click.UsageError("--mend needs a --reason")
+    if is_taking_over and not is_mending:
+        raise click.UsageError("--take-over goes with --mend")
     is_sure = bool(given["yes"]) or kill != NOW
     if not is_sure and not sys.stdin.isatty():
         raise click.UsageError("--kill without a digest needs --yes, where nobody can be asked")
@@ -136,7 +153,8 @@ def _wish(names: tuple[str, ...], config: Path, given: dict[str, object]) -> Wis
         limit=given["limit"] if isinstance(given["limit"], int) else LIMIT,
         reason=parse_reason(reason) if reason else "",
         is_sure=is_sure,
-        is_mending=bool(given["mend"]),
+        is_mending=is_mending,
+        is_taking_over=is_taking_over,
     )
 
 
@@ -144,8 +162,10 @@ async def _run(wish: Wish, *, as_json: bool) -> tuple[Document, int]:
     async with open_installation(wish.settings) as found:
         seen = await see_ledger(found)
         with reached_targets(found, seen) as targets:
-            work = _Work(found, seen, wish, as_json=as_json)
-            return await work.run(_chosen(targets, wish.names))
+            chosen = _chosen(targets, wish.names)
+            names = await foreseen(chosen, await seen.capabilities())
+            work = _Work(found, seen, wish, names, as_json=as_json)
+            return await work.run(chosen)
 
 
 def _chosen(targets: Targets, names: Sequence[str]) -> list[Target]:
@@ -160,8 +180,18 @@ def _chosen(targets: Targets, names: Sequence[str]) -> list[Target]:
 class _Work:
     """One run of the command."""
 
-    def __init__(self, found: Installation, seen: LedgerSeen, wish: Wish, *, as_json: bool) -> None:
+    def __init__(
+        self,
+        found: Installation,
+        seen: LedgerSeen,
+        wish: Wish,
+        names: frozenset[ListName],
+        *,
+        as_json: bool,
+    ) -> None:
+        self._found = found
         self._ledger = found.ledger
+        self._foreseen = names
         self._epoch = seen.epoch
         self._wish = wish
         self._as_json = as_json
@@ -175,10 +205,9 @@ class _Work:
         if self._wish.kill is not None:
             self._require(comparisons, digest)
             ended = await self._end(targets, comparisons, digest)
-        for result in results:
-            await keep(self._ledger.reconciliations, _left(result, ended), self._by)
         mended = await self._mend(targets, lists)
         lists = [mended.get(each.name, each) for each in lists]
+        await self._keep(targets, [_left(result, ended) for result in results], lists)
         told = reconcile_views.document(self._epoch, digest, results, ended, lists, mended=mended)
         with_lists = {each.name for each in targets if each.lists is not None}
         expected = {*self._wish.names} - with_lists
@@ -192,10 +221,29 @@ class _Work:
         """Have lists mended, if that is wanted; return how these are then."""
         if not self._wish.is_mending:
             return {}
-        mending = MendingLists(self._ledger.bans, ListComparing(self._ledger.bans))
-        with telling(sys.stderr, as_json=self._as_json) as teller:
-            by_name = {each.name: each for each in targets}
-            return await mending.mend(by_name, lists, teller.tell)
+        ledger, wish = as_broker(self._found), self._wish
+        bans = Bans.over(ledger, Targets(targets), FaultPoints())
+        comparing = ListComparing(ledger.bans)
+        mending = MendingLists(ledger.bans, ledger.reconciliations, comparing, bans)
+        order = ListOrder(self._by, wish.reason, is_taking_over=wish.is_taking_over)
+        try:
+            with telling(sys.stderr, as_json=self._as_json) as teller:
+                by_name = {each.name: each for each in targets}
+                return await mending.mend(by_name, lists, order, teller.tell)
+        finally:
+            await bans.stop()
+
+    async def _keep(
+        self,
+        targets: Sequence[Target],
+        results: Sequence[Comparison | Incomparable],
+        lists: Sequence[ListComparison],
+    ) -> None:
+        """Keep what is known now, for the brokers to show."""
+        for target, result in zip(targets, results, strict=True):
+            own = [each for each in lists if each.name.target == target.name]
+            known = own if target.lists is not None else None
+            await keep(self._ledger.reconciliations, result, self._by, known)
 
     def _alarm(self, comparisons: Sequence[Comparison]) -> int:
         """Return whether somebody should look at credentials: not if an order has ended them."""
@@ -212,7 +260,8 @@ class _Work:
                 comparing.try_to(each, self._epoch, lost=self._wish.lost, heard=teller.tell)
                 for each in targets
             ]
-            return await asyncio.gather(asyncio.gather(*looks), lists.compare(targets, teller.tell))
+            listing = lists.compare(targets, teller.tell, self._foreseen)
+            return await asyncio.gather(asyncio.gather(*looks), listing)
 
     def _require(self, comparisons: Sequence[Comparison], digest: str) -> None:
         """Let an order without a digest pass only if it is small, and somebody is sure of it."""

@@ -9,6 +9,7 @@ from broker.facts.base import Base
 from broker.facts.change import Change, ChangeSet
 from broker.facts.owners import is_stated_freely, owner_of
 from broker.facts.relations import stands_by_itself
+from broker.facts.slices import Slice, slice_of
 from broker.facts.tables import Interned, Tables
 from broker.model.fact import Hold, Ref, Relationship, RelationshipKey, Thing, ThingKind, tenant_ref
 
@@ -131,6 +132,14 @@ class Facts:
     def parents(self, ref: Ref, now_ms: int) -> tuple[Ref, ...]:
         """Return what a thing is directly in, now. Each once."""
         return tuple(dict.fromkeys(edge.object for edge in self.counting(ref, now_ms)))
+
+    def slice(self, roots: Iterable[Ref], now_ms: int) -> Slice:
+        """Return the roots and everything above them, as it counts now.
+
+        Raises:
+            TooManyFactsError: it is too much to decide on.
+        """
+        return slice_of(self, roots, now_ms)
 
     def things(self) -> Iterator[Thing]:
         """Yield every thing, the bundle's first, in no order, each with its hold."""

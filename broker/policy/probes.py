@@ -72,9 +72,9 @@ class Probes:
 
 
 def _probe(policy: Policy, number: int) -> _Probe:
-    clauses = [part for clause in policy.template.clauses for part in _parts(clause)]
+    clauses = [part for clause in policy.template.clauses for part in parts_of(clause)]
     conditions = tuple(
-        Condition(f"{number}.{index}", clause, _kind(clause), _text(clause))
+        Condition(f"{number}.{index}", clause, _kind(clause), condition_text(clause))
         for index, clause in enumerate(clauses)
     )
     return _Probe(str(number), policy, conditions)
@@ -96,7 +96,7 @@ def _finding(probe: _Probe, holding: frozenset[str], failures: dict[str, str]) -
     return PolicyFinding(probe.policy.name, probe.policy.template.effect, conditions)
 
 
-def _parts(clause: pst.Clause) -> list[pst.Clause]:
+def parts_of(clause: pst.Clause) -> list[pst.Clause]:
     """Divide ``when {a && b}`` into a and b, ``unless {a || b}`` likewise: each must hold alone."""
     if isinstance(clause, pst.When):
         return [pst.When(part) for part in _operands(clause.expr, "and")]
@@ -113,7 +113,7 @@ def _kind(clause: pst.Clause) -> Literal["when", "unless"]:
     return "when" if isinstance(clause, pst.When) else "unless"
 
 
-def _text(clause: pst.Clause) -> str:
+def condition_text(clause: pst.Clause) -> str:
     """Write a condition as a policy author would, as far as brackets go."""
     anything = pst.ScopeAny()
     policy = pst.Template("p", "permit", anything, anything, anything, (clause,), pst.FrozenMap())

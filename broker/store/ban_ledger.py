@@ -13,6 +13,7 @@ from backends.deny_lists import Standing
 from broker.errors import TargetBusyError, UnavailableError
 from broker.ids import IdFactory, LeaseId
 from broker.model.ban import Added, BanView, ListName, revision_in
+from broker.model.ban_state import ListState, Round, Stood
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.in_order import Entry, read_on
@@ -62,6 +63,11 @@ class BanLedger:
         with codec.reading("the name of a deny list"):
             return [ListName(*map(str, json.loads(text))) for text in found]
 
+    async def know(self, name: ListName) -> None:
+        """Remember a list, so that brokers look after it."""
+        listed = [name.digest, json.dumps([name.target, name.identity, name.at])]
+        await self._link.run(scripts.BAN_LIST, [self._keys.ban_lists], listed)
+
     async def enter(self, name: ListName, lease: LeaseId, longest_ms: int) -> None:
         """Note that a credential is about to be made that this list must be able to refuse.
 
@@ -95,8 +101,7 @@ class BanLedger:
         Raises:
             StoreUnavailableError: nobody knows; repeat it.
         """
-        listed = [name.digest, json.dumps([name.target, name.identity, name.at])]
-        await self._link.run(scripts.BAN_LIST, [self._keys.ban_lists], listed)
+        await self.know(name)
         where = self._keys.bans(name.digest)
         keys = [where.meta, where.entries, where.covered, where.born]
         args: list[str | int] = [
@@ -150,11 +155,69 @@ class BanLedger:
         status, number = await self._link.run(scripts.BAN_CLAIM, keys, args)
         return Claim(status), int(number)
 
-    async def release(self, name: ListName, fence: int, revision: int, *, stands: bool) -> int:
-        """Let a list go; say whether a revision stands there. Return the one that must by now."""
-        keys = [self._keys.bans(name.digest).meta]
-        reply = await self._link.run(scripts.BAN_STANDS, keys, [fence, revision, int(stands)])
-        return int(reply[1])
+    async def hold(self, name: ListName, fence: int, *, hide_ms: int, sending_ms: int = 0) -> bool:
+        """Keep a list that was taken; tell whether it is still ours.
+
+        ``sending_ms``: for how long a write that begins now may take effect; 0: none begins.
+        """
+        args = [fence, hide_ms, sending_ms]
+        reply = await self._link.run(scripts.BAN_HOLD, [self._keys.bans(name.digest).meta], args)
+        return bool(reply[0] == "ok")
+
+    async def release(self, name: ListName, fence: int, came: Round) -> bool:
+        """Let a list go, and say what the round came to.
+
+        Return whether what stands there is sure to stay until somebody writes: nothing that a
+        writer has sent who is gone, or was too slow, may still arrive.
+        """
+        where = self._keys.bans(name.digest)
+        args: list[str | int] = [
+            fence,
+            came.revision,
+            int(came.stands),
+            came.trouble,
+            came.room,
+            came.free,
+            came.lost,
+            came.cut_ms,
+            *sorted(came.entries),
+        ]
+        reply = await self._link.run(scripts.BAN_STANDS, [where.meta, where.stood], args)
+        return bool(reply[0] == "ok")
+
+    async def stood(self, name: ListName) -> Stood:
+        """Return what was last read back of a list, by whatever broker."""
+        where = self._keys.bans(name.digest)
+        cut, told = await self._link.read("HMGET", where.meta, "stood_cut", "told")
+        entries = await self._link.read("SMEMBERS", where.stood)
+        return Stood(entries=frozenset(entries), cut_ms=int(cut or 0), told=int(told or 0))
+
+    async def state(self, name: ListName) -> ListState:
+        """Say how a list is known to be; nothing is changed.
+
+        Raises:
+            UnreadableRecordError: it is none of ours.
+        """
+        where = self._keys.bans(name.digest)
+        keys = [where.meta, where.entries, where.covered]
+        reply = await self._link.run(scripts.BAN_STATE, keys, [])
+        now, wanted, revision, stands, cut, looked, failing, trouble, *rest = reply
+        with codec.reading("how a deny list is"):
+            lost, lost_at, room, free = (int(each or 0) for each in rest)
+            return ListState(
+                name=name,
+                now_ms=int(now),
+                wanted=int(wanted),
+                is_idle=not int(wanted) and not cut and int(stands or -1) >= int(revision or 0),
+                is_cut=bool(cut),
+                confirmed_at_ms=int(looked or 0),
+                failing_since_ms=int(failing or 0),
+                trouble=trouble,
+                lost=lost,
+                lost_at_ms=lost_at,
+                room=room,
+                free=free,
+            )
 
     async def cut(
         self, name: ListName, *, target_now_ms: int, ahead_ms: int, hold_ms: int

@@ -142,6 +142,11 @@ class BanKeys:
         return self.prefix + "covered"
 
     @property
+    def stood(self) -> str:
+        """What was last read back of the list."""
+        return self.prefix + "stood"
+
+    @property
     def born(self) -> str:
         """The leases that this list has to refuse one day, by when their minting began."""
         return self.prefix + "born"

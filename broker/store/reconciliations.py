@@ -22,7 +22,8 @@ _NO: Final = "no:"
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What one comparison came to: how many of each, and who made it.
 
-    ``found`` counts by :class:`~broker.model.comparison.Differs`.
+    ``found`` counts credentials by :class:`~broker.model.comparison.Differs`, ``lists`` the lists
+    of what the target refuses by how they differ.
     """
 
     by: str
@@ -31,6 +32,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     foreign: int = 0
     elsewhere: int = 0
     found: dict[str, int] = msgspec.field(default_factory=dict)
+    lists: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Kept(msgspec.Struct, frozen=True):

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
+import msgspec
+
 from backends.contract import Backend, Deadline, Death, Minted, Mixed, Place, Traits, Wish
-from backends.deny_lists import DenyLists, Desired, Standing
+from backends.deny_lists import DenyLists, Desired, Foreseen, ListAt, Standing
 from backends.errors import BackendError, NotMintedError, Trouble
 from backends.inventory import Inventory, Listing
 from broker.clock import Clock
@@ -193,6 +195,21 @@ class Target:
         if not self._breaker.admit():
             self._told.target_called(self.name, operation, "resting")
             raise NotMintedError(Trouble.UNREACHABLE, "it did not answer; it is left alone for now")
+
+    async def list_of(self, template: msgspec.Struct) -> ListAt | None:
+        """Name the list of what a capability gives; None: its kind does not say.
+
+        Raises:
+            BackendError: nobody knows.
+        """
+        backend, deadline = self._backend, self.deadline()
+        if not isinstance(backend, Foreseen):
+            return None
+
+        def call() -> ListAt:
+            return backend.list_of(template, deadline)
+
+        return await self._counted("name-list", self._looking, call, deadline)
 
     async def read_list(self, at: str) -> Standing:
         """Read a list of what the target refuses. Only where it has :attr:`lists`.

@@ -1,6 +1,7 @@
 """What must stand in deny lists is kept, over every way to reach Redis."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from backends.deny_lists import Standing
 from broker.errors import TargetBusyError
 from broker.ids import LeaseId
 from broker.model.ban import ListName
+from broker.model.ban_state import Round, Stood
 from broker.store.ban_ledger import BanLedger, Claim
 from broker.store.link import Link
 from tests.fakes.ledger_kit import MINUTE, LedgerKit
@@ -46,6 +48,16 @@ class Kit(LedgerKit):
         return await self.bans.claim(
             NAME, writer, hide_ms=MINUTE, revision=revision, fresh_ms=MINUTE
         )
+
+    async def release(self, fence: int, revision: int, **more: Any) -> bool:
+        """Say that a revision stands; tell whether it is sure to."""
+        return await self.bans.release(NAME, fence, Round(revision=revision, stands=True, **more))
+
+    async def write(self, writer: str, revision: int, sending_ms: int) -> int:
+        """Take it, and begin to write; return the fencing number."""
+        _, fence = await self.take(writer, revision)
+        await self.bans.hold(NAME, fence, hide_ms=MINUTE, sending_ms=sending_ms)
+        return fence
 
     async def cut(self) -> tuple[int, int]:
         """Begin to cut it off."""
@@ -89,13 +101,13 @@ async def test_one_writes_at_a_time_and_who_dies_is_followed(kit: Kit) -> None:
     held, left = await kit.take("two", revision)
     await kit.age(2 * MINUTE)
     second, later = await kit.take("two", revision)
-    lost = await kit.bans.release(NAME, fence, revision, stands=True)
-    await kit.bans.release(NAME, later, revision, stands=True)
+    lost = await kit.release(fence, revision)
+    await kit.release(later, revision)
 
     assert (first, held, second) == (Claim.TAKEN, Claim.HELD, Claim.TAKEN)
     assert 0 < left <= MINUTE
     assert later > fence
-    assert lost == revision
+    assert not lost
     assert (await kit.take("one", revision))[0] is Claim.STANDS
     assert (await kit.take("one"))[0] is Claim.FRESH
 
@@ -106,10 +118,10 @@ async def test_a_writer_that_was_too_slow_has_the_list_written_again(kit: Kit) -
     _, slow = await kit.take("one", revision)
     await kit.age(2 * MINUTE)
     _, quick = await kit.take("two", revision)
-    await kit.bans.release(NAME, quick, revision, stands=True)
+    await kit.release(quick, revision)
     before = await kit.take("three", revision)
 
-    await kit.bans.release(NAME, slow, revision, stands=True)
+    await kit.release(slow, revision)
 
     assert before[0] is Claim.STANDS
     assert (await kit.take("three", revision))[0] is Claim.TAKEN
@@ -119,9 +131,98 @@ async def test_what_did_not_stand_is_wanted_at_once(kit: Kit) -> None:
     """By whoever asks, also by who only looks."""
     revision = await kit.add("t1")
     _, fence = await kit.take("one", revision)
-    await kit.bans.release(NAME, fence, revision, stands=False)
+    await kit.bans.release(NAME, fence, Round(trouble="late"))
 
     assert (await kit.take("two"))[0] is Claim.TAKEN
+
+
+async def test_who_follows_a_lost_writer_is_sure_when_nothing_of_his_may_arrive(kit: Kit) -> None:
+    """Until then the list is looked at again and again, by everybody."""
+    revision = await kit.add("t1")
+    await kit.write("one", revision, sending_ms=3 * MINUTE)
+    await kit.age(2 * MINUTE)
+    _, fence = await kit.take("two", revision)
+    early = await kit.release(fence, revision)
+    again, fence = await kit.take("two", revision)
+    await kit.age(2 * MINUTE)
+    late = await kit.release(fence, revision)
+
+    assert (early, again, late) == (False, Claim.TAKEN, True)
+    assert (await kit.take("three", revision))[0] is Claim.STANDS
+
+
+async def test_who_follows_one_that_had_sent_nothing_is_sure_at_once(kit: Kit) -> None:
+    """A death before the first write delays nobody."""
+    revision = await kit.add("t1")
+    await kit.take("one", revision)
+    await kit.age(2 * MINUTE)
+    _, fence = await kit.take("two", revision)
+
+    assert await kit.release(fence, revision)
+
+
+async def test_a_write_that_nobody_answered_may_arrive_after_the_next(kit: Kit) -> None:
+    """Also of a broker that lives, and has said so."""
+    revision = await kit.add("t1")
+    slow = await kit.write("one", revision, sending_ms=MINUTE)
+    await kit.bans.release(NAME, slow, Round(trouble="late"))
+    _, fence = await kit.take("two", revision)
+
+    assert not await kit.release(fence, revision)
+
+
+async def test_a_list_that_was_lost_cannot_be_held(kit: Kit) -> None:
+    """Nor be written: what would be may be older than what another broker has written."""
+    revision = await kit.add("t1")
+    _, fence = await kit.take("one", revision)
+    held = await kit.bans.hold(NAME, fence, hide_ms=4 * MINUTE)
+    await kit.age(3 * MINUTE)
+    still, _ = await kit.take("two", revision)
+    await kit.age(2 * MINUTE)
+    await kit.take("two", revision)
+
+    assert (held, still) == (True, Claim.HELD)
+    assert not await kit.bans.hold(NAME, fence, hide_ms=MINUTE, sending_ms=1)
+
+
+async def test_what_stood_is_known_to_every_broker(kit: Kit) -> None:
+    """By the last that was read back, and until another revision is."""
+    revision = await kit.add("t1")
+    _, fence = await kit.take("one", revision)
+    await kit.release(fence, revision, entries=frozenset({"t1"}))
+    first = await kit.bans.stood(NAME)
+    newer = await kit.add("t2")
+    _, fence = await kit.take("two", newer)
+    await kit.release(fence, newer, entries=frozenset({"t2"}), cut_ms=7_000)
+
+    assert first == Stood(entries=frozenset({"t1"}))
+    assert await kit.bans.stood(NAME) == Stood(entries=frozenset({"t2"}), cut_ms=7_000)
+
+
+async def test_how_a_list_is_known_to_be_is_kept(kit: Kit) -> None:
+    """Since when it fails and why; what was lost, once for each loss; what room is left."""
+    revision = await kit.add("t1", life_ms=HOUR)
+    for _ in range(2):
+        _, fence = await kit.take("one", revision)
+        await kit.bans.release(NAME, fence, Round(trouble="late", lost=1))
+        await kit.age(MINUTE)
+    failing = await kit.bans.state(NAME)
+    _, fence = await kit.take("one", revision)
+    await kit.release(fence, revision, room=100, free=90)
+    await kit.age(MINUTE)
+    well = await kit.bans.state(NAME)
+    await kit.age(HOUR)
+    await kit.bans.view(NAME)
+    _, fence = await kit.take("one")
+    await kit.release(fence, revision + 1)
+
+    assert (failing.trouble, failing.wanted, failing.lost) == ("late", 1, 1)
+    assert 2 * MINUTE <= failing.unconfirmed_ms < 3 * MINUTE
+    assert (well.trouble, well.failing_since_ms, well.lost) == ("", 0, 1)
+    assert (well.room, well.free, well.is_idle, well.is_cut) == (100, 90, False, False)
+    assert MINUTE <= well.unconfirmed_ms < 2 * MINUTE
+    idle = await kit.bans.state(NAME)
+    assert (idle.is_idle, idle.unconfirmed_ms) == (True, 0)
 
 
 async def test_a_mint_is_known_to_the_cut_or_held_back(kit: Kit) -> None:

@@ -1,16 +1,20 @@
 """Several brokers bring one list to what must stand in it, over every way to reach Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from backends.contract import Death
-from broker.bans import Refusal
+from broker.bans import Bans, Refusal
 from broker.errors import TargetBusyError
+from broker.faultpoints import FaultPoints
+from broker.list_hold import HIDE_MS
 from broker.store.link import Link
 from broker.targets.target import Bounds, Target
+from broker.targets.targets import Targets
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.ledger_kit import MINUTE
 from tests.fakes.list_brokers import CLOCK, Brokers, Untold, tasks_of
@@ -134,11 +138,23 @@ async def lost(brokers: Brokers, change: Mapping[str, object]) -> list[tuple[int
     """Let a hand change the document, and say what alarms were raised when it was mended."""
     before = dict(brokers.toys.documents["main"])
     brokers.toys.documents["main"] = {**before, **change}
-    await brokers.forget_looks()
     with capture_logs() as lines:
-        await brokers.all[0].look()
-        await brokers.all[0].rested()
+        await looked(brokers)
     assert brokers.toys.documents["main"] == before
+    return alarms(lines)
+
+
+async def looked(brokers: Brokers) -> None:
+    """Let a broker look that has not seen the list before."""
+    await brokers.forget_looks()
+    one = Bans.over(brokers.ledger, Targets([brokers.target]), FaultPoints())
+    await one.look()
+    await one.rested()
+    await one.stop()
+
+
+def alarms(lines: Sequence[MutableMapping[str, Any]]) -> list[tuple[int, bool]]:
+    """Say what was told to be lost."""
     return [
         (line["entries"], line["cut_off"]) for line in lines if line["event"] == "deny-list-lost"
     ]
@@ -148,7 +164,7 @@ async def lost(brokers: Brokers, change: Mapping[str, object]) -> list[tuple[int
 async def test_what_a_hand_took_out_is_an_alarm_and_what_it_put_in_is_none(
     brokers: Brokers,
 ) -> None:
-    """Who was refused may have lived until it was mended."""
+    """Who was refused may have lived until it was mended; whoever looks says so."""
     found = await brokers.ended()
     await brokers.kill(0, found)
 
@@ -177,3 +193,46 @@ async def test_what_a_cut_off_takes_the_place_of_is_not_lost(brokers: Brokers) -
 
     assert brokers.toys.documents["main"]["before"] > 0
     assert "deny-list-lost" not in {line["event"] for line in lines}
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_a_loss_that_cannot_be_mended_is_one_alarm(brokers: Brokers) -> None:
+    """And why not, and since when, is in the ledger for every broker to show."""
+    found = await brokers.ended()
+    await brokers.kill(0, found)
+    brokers.toys.documents["main"] = {**brokers.toys.documents["main"], "entries": []}
+    brokers.toys.is_losing_writes = True
+
+    with capture_logs() as lines:
+        await looked(brokers)
+        await looked(brokers)
+    (name,) = await brokers.ledger.bans.names()
+    state = await brokers.ledger.bans.state(name)
+    brokers.toys.is_losing_writes = False
+    await looked(brokers)
+    mended = await brokers.ledger.bans.state(name)
+
+    assert alarms(lines) == [(1, False)]
+    assert (state.trouble, state.lost) == ("not-kept", 1)
+    assert state.failing_since_ms > 0
+    assert brokers.toys.entries() == tasks_of([found])
+    assert (mended.trouble, mended.lost, mended.free) == ("", 1, 99)
+
+
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_nothing_is_confirmed_while_a_dead_writer_s_document_may_arrive(
+    brokers: Brokers,
+) -> None:
+    """It is written at once all the same: who waits for the dead lets the killed live."""
+    first, second = [await brokers.ended(is_probed=True) for _ in range(2)]
+    confirmed = await brokers.kill(0, first)
+    (name,) = await brokers.ledger.bans.names()
+    added = (await brokers.ledger.bans.view(name)).revision + 1
+    _, fence = await brokers.ledger.bans.claim(name, "dead", hide_ms=HIDE_MS, revision=added)
+    await brokers.ledger.bans.hold(name, fence, hide_ms=1, sending_ms=10 * MINUTE)
+
+    unsure = await brokers.kill(1, second)
+
+    assert confirmed == Refusal(Death.GONE, can_tell=True)
+    assert unsure == Refusal(Death.ACCEPTED, can_tell=True)
+    assert brokers.toys.entries() == tasks_of([first, second])

@@ -7,6 +7,7 @@ from backends import deny_lists
 from broker import store
 from broker.ids import LeaseId
 from broker.model.ban import ListName
+from broker.model.ban_state import Round
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import LeaseState
 from broker.model.requests import Selector, SelectorKind
@@ -147,7 +148,11 @@ async def _banning(kit: LedgerKit) -> None:
     await bans.swept(name, cut, 1)
     await bans.view(name)
     await bans.add(name, "t3", FAR, lease)
-    await bans.release(name, fence, view.revision, stands=True)
+    await bans.hold(name, fence, hide_ms=MINUTE, sending_ms=1)
+    came = Round(revision=view.revision, stands=True, entries=frozenset({"t2"}), lost=1)
+    await bans.release(name, fence, came)
+    await bans.stood(name)
+    await bans.state(name)
     await bans.doubt(name)
     await bans.leave(name, [lease])
 

@@ -1,12 +1,16 @@
 """`broker reconcile` over targets that refuse by a list."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from broker.cli import exits
+from broker.cli.settings import load
+from broker.doctor import Doctor
 from tests.fakes.issuer import Signer
 from tests.fakes.reconcile_command import Command, leave_alone, write_down
 from tests.fakes.redis_servers import SingleServer
@@ -120,7 +124,7 @@ async def test_a_list_that_hangs_is_a_target_that_was_not_compared(
     assert told["lists"][0]["trouble"].startswith("late")
 
 
-async def test_with_mend_a_broker_writes_what_must_stand(
+async def test_with_mend_what_must_stand_is_written(
     world: ToyWorld, command: Command, target: ListTarget
 ) -> None:
     """At once, though it would not have looked for an hour."""
@@ -128,11 +132,84 @@ async def test_with_mend_a_broker_writes_what_must_stand(
     leave_alone(world)
     target.documents["main"] = {**target.documents["main"], "entries": []}
 
-    code, told = await command.run("--mend")
+    code, told = await command.run("--mend", "--reason", "a test")
 
     (found,) = told["lists"]
     assert (code, found["outcome"], found["missing"]) == (exits.OK, "mended", [])
     assert target.entries() == {task}
+    file = world.config.settings(0).audit.file
+    await world.until_logged(file, "list.mended")
+    assert '"type":"list.ordered"' in file.read_text()
+    assert '"reason":"a test"' in file.read_text()
+
+
+@pytest.mark.parametrize(
+    "words", [("--mend",), ("--take-over",), ("--take-over", "--reason", "a test")]
+)
+async def test_mistakes_are_named(command: Command, words: tuple[str, ...]) -> None:
+    """Why is asked for, and what is to be taken over is mended."""
+    code, error = await command.run(*words)
+
+    assert (code, bool(error["message"])) == (exits.USAGE, True)
+
+
+async def test_what_a_lost_ledger_left_is_found_by_what_is_published(
+    world: ToyWorld, command: Command, target: ListTarget
+) -> None:
+    """By the command and by brokers themselves; taken over by order alone."""
+    left = {"entries": ["t_00_theirs"], "before": 0, "mark": "lostr7"}
+    target.documents["main"] = left
+
+    code, told = await command.run()
+    await compared(world)
+    _, reasons = await world.readiness()
+    _, spared = await command.run("--mend", "--reason", "a test")
+    unchanged = dict(target.documents["main"])
+    done, taken = await command.run("--mend", "--take-over", "--reason", "a test")
+
+    (found,) = told["lists"]
+    assert (code, found["document"], found["wanted"]) == (exits.REFUSED, "foreign", 0)
+    assert "targets: yard-1 has 1 lists that bear another ledger's mark" in reasons
+    assert (spared["lists"][0]["outcome"], unchanged) == ("", left)
+    assert (done, taken["lists"][0]["outcome"]) == (exits.OK, "mended")
+    assert target.entries() == {"t_00_theirs"}
+
+
+async def compared(world: ToyWorld) -> None:
+    """Let brokers compare now, and show what they found."""
+    watch = world.broker.reconcile_watch
+    await watch.rested()
+    world.single.ask("DEL", world.broker.ledger.keys.reconciled)
+    await watch.tick()
+    await watch.rested()
+    await watch.tick()
+
+
+async def test_how_lists_are_is_shown_by_brokers_and_the_doctor(
+    world: ToyWorld, target: ListTarget
+) -> None:
+    """What cannot be written for too long; one alarm; access is given all the same."""
+    await killed(world)
+    (key,) = world.single.ask("KEYS", "*{k:*meta")
+    target.documents["main"] = {**target.documents["main"], "entries": []}
+    target.is_losing_writes = True
+    seconds, _ = world.single.ask("TIME")
+    world.single.ask("HSET", key, "looked", str((int(seconds) - 600) * 1000))
+
+    with capture_logs() as lines:
+        await world.broker.reconcile_watch.lists.tick()
+        await world.broker.reconcile_watch.lists.tick()
+    status, reasons = await world.readiness()
+    metrics = (await world.get(None, "/metrics")).raw.decode()
+    found = [
+        line async for line in Doctor(await asyncio.to_thread(load, world.config.folder)).run()
+    ]
+
+    assert status == 200
+    assert any("list main of yard-1 was not confirmed for" in reason for reason in reasons)
+    assert 'jit_deny_lists{target="yard-1",worry="unconfirmed"} 1.0' in metrics
+    assert [line["event"] for line in lines].count("deny-list-unconfirmed") == 1
+    assert "fail" in {line.state for line in found if line.check == "targets"}
 
 
 async def test_what_cannot_be_mended_waits(
@@ -148,6 +225,6 @@ async def test_what_cannot_be_mended_waits(
     target.documents["main"] = {**target.documents["main"], "entries": []}
     target.is_losing_writes = True
 
-    code, told = await command.run("--mend")
+    code, told = await command.run("--mend", "--reason", "a test")
 
     assert (code, told["lists"][0]["outcome"]) == (exits.NOT_REACHED, "waits")

@@ -48,11 +48,13 @@ class Brokers:
         )
         self.all = [Bans.over(self.ledger, Targets([self.target]), FaultPoints()) for _ in range(2)]
 
-    async def ended(self) -> Dying:
+    async def ended(self, *, is_probed: bool = False) -> Dying:
         """Let a lease come and go; its credential may live at the target."""
         task = await self.kit.open(ttl_ms=50 * MINUTE)
         new = self.kit.new_lease(task, target=AT, state=LeaseState.RESERVED, minting_ms=MINUTE)
-        spec = replace(new.spec, locator=f"{task.id}-{new.spec.id} main {AT.identity} 0")
+        spec = replace(
+            new.spec, locator=f"{task.id}-{new.spec.id} main {AT.identity} {int(is_probed)}"
+        )
         await self.ledger.leases.grant(replace(new, spec=spec))
         await self.all[0].enter(self.target, spec)
         await self.ledger.leases.activate(spec, 0)

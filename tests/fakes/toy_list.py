@@ -22,7 +22,7 @@ from backends.contract import (
     Traits,
     Wish,
 )
-from backends.deny_lists import Ban, Desired, Standing
+from backends.deny_lists import Ban, Desired, ListAt, Standing
 from backends.errors import BackendError, NotMintedError, OtherTargetError, Trouble
 from tests.fakes.toy_kind import ToyBackend, ToyOptions, _now_ms
 from tests.fakes.toy_target import Request, ToyTarget
@@ -171,6 +171,11 @@ class ToyLists(ToyBackend):
         if identity != place.identity:
             raise OtherTargetError
         return Ban(at=at, one=name, task=name.split("-")[0])
+
+    def list_of(self, template: msgspec.Struct, deadline: Deadline) -> ListAt:
+        """Say what its template says."""
+        assert isinstance(template, ListTemplate)
+        return ListAt(identity=self.ask("who", deadline)["identity"], at=template.at)
 
     def weight(self, entry: str) -> int:  # noqa: ARG002 - the contract's
         """Count them."""

@@ -35,6 +35,8 @@ def test_everything_counts_what_it_says() -> None:
     metrics.shipped(0.2)
     metrics.acknowledged(3.0)
     metrics.stuck(2)
+    metrics.lists("cloud", {"lost": 2}, 7.5, 0.25)
+    metrics.reconciled_lists("cloud", {"missing": 3})
     metrics.live(4)
     metrics.outbox(5)
     metrics.reaper_lag(0.5)
@@ -56,6 +58,10 @@ EXPECTED = {
     "jit_revocation_lag_seconds_sum|shipped": 0.2,
     "jit_revocation_lag_seconds_sum|acknowledged": 3.0,
     "jit_revocations_stuck": 2,
+    "jit_deny_lists|cloud|lost": 2,
+    "jit_deny_list_age_seconds|cloud": 7.5,
+    "jit_deny_list_free_ratio|cloud": 0.25,
+    "jit_reconcile_lists|missing|cloud": 3,
     "jit_live_credentials": 4,
     "jit_outbox_entries": 5,
     "jit_reaper_lag_seconds": 0.5,

@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 from broker.comparing import Incomparable
 from broker.model.comparison import Comparison, Difference, Differs
 from broker.reconcile_watch import remarks_on, tell
+from broker.store.reconciliations import Outcome
 
 
 def comparison(*kinds: Differs) -> Comparison:
@@ -68,7 +69,9 @@ def test_readiness_remarks_on_what_somebody_should_look_at() -> None:
     """The rest is shown by the command."""
     found = {"orphan": 2, "missing": 1, "unmarked": 9, "remnant": 9, "undead": 0}
 
-    remarks = remarks_on("yard", found)
+    lists = {"missing": 3, "left-over": 9, "foreign": 4, "unmarked": 0, "edited": 0}
 
-    assert [each.what.split()[2] for each in remarks] == ["2", "1"]
+    remarks = remarks_on("yard", Outcome(by="broker", found=found, lists=lists))
+
+    assert [each.what.split()[2] for each in remarks] == ["2", "1", "3", "4"]
     assert all("broker reconcile yard" in each.remedy for each in remarks)
