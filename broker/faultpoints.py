@@ -25,6 +25,8 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "revoke": ("kept", "ended", "laid", "noted"),
     "refuse": ("noted",),
     "reap": ("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "settled"),
+    "change": ("checked", "appended", "settled"),
+    "snapshot": ("pointed", "trimmed"),
     "ship": ("appended", "trimmed"),
 }
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
@@ -33,7 +35,8 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 ``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
 credential exists. ``done``: its target has killed or prolonged it. ``swept``: whoever lives and is
 hit by a cut-off of a list has been ended.
-``appended``: it is in the feed log.
+``appended``: it is in the feed log, or in the facts log. ``settled``: it counts in every bucket.
+``pointed``: the snapshot is the one that is read.
 """
 
 NAMES: Final = frozenset(f"{verb}.{step}" for verb, steps in POINTS.items() for step in steps)

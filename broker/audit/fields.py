@@ -42,6 +42,8 @@ _AT_TARGET: Final = _members(
     text, "target", "identity", "locator", "credential", "epoch", "differs"
 )
 
+_OPS: Final = ("put", "drop", "relate", "unrelate", "hold", "lift")
+
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
 
 FIELDS: Final[Mapping[str, Members]] = {
@@ -92,6 +94,12 @@ FIELDS: Final[Mapping[str, Members]] = {
     ),
     "policy.published": (
         _members(text, "digest", "by", "reason") | _members(number, "revision", "rollback_of")
+    ),
+    "facts.changed": (
+        _members(text, "by", "reason", "source", "digest")
+        | _members(_WORDS, "names")
+        | _members(number, "revision")
+        | {"counts": Member("counts", object_of(_members(number, *_OPS)))}
     ),
     "keys.changed": _members(text, "step", "kid", "by", "reason") | _members(number, "manifest"),
 }

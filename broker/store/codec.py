@@ -31,7 +31,7 @@ def reading(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+    except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as error:
         raise UnreadableRecordError(f"{what} cannot be read") from error
 
 

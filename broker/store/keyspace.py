@@ -152,6 +152,36 @@ class BanKeys:
         return self.prefix + "born"
 
 
+@dataclass(frozen=True, slots=True)
+class FactsKeys:
+    """The keys of the facts log: in bucket 00, so that a change and its event are one script."""
+
+    prefix: str
+
+    @property
+    def head(self) -> str:
+        """Its newest revision, and where its newest snapshot is."""
+        return self.prefix + "facts:head"
+
+    @property
+    def log(self) -> str:
+        """The revisions."""
+        return self.prefix + "facts:log"
+
+    @property
+    def bodies(self) -> str:
+        """The operations of revisions too large for the log itself, by revision."""
+        return self.prefix + "facts:bodies"
+
+    def body(self, operation: str) -> str:
+        """What a large revision says, in pieces."""
+        return f"{self.prefix}facts:body:{operation}"
+
+    def snapshot(self, operation: str) -> str:
+        """Everything as of one revision, in pieces."""
+        return f"{self.prefix}facts:snapshot:{operation}"
+
+
 class Keyspace:
     """All keys of one installation: ``namespace`` keeps it apart from others on the same server."""
 
@@ -166,6 +196,11 @@ class Keyspace:
     def quota(self, kind: str, name: str) -> str:
         """Live leases of an agent or tenant: a slot of its own."""
         return f"{self.namespace}:{{q:{kind}:{name}}}:live"
+
+    @property
+    def facts(self) -> FactsKeys:
+        """The facts log."""
+        return FactsKeys(self.buckets[0].prefix)
 
     def of_evidence(self, name: str) -> Bucket:
         """Return the bucket that a piece of evidence lives in: its name, a digest, says which."""

@@ -11,6 +11,8 @@ from broker.store.death_ledger import DeathLedger
 from broker.store.decision_log import DecisionLog
 from broker.store.due_queue import DueQueue
 from broker.store.evidence_ledger import EvidenceLedger
+from broker.store.facts_log import FactsLog
+from broker.store.facts_snapshots import FactsSnapshots
 from broker.store.held_leases import HeldLeases
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
@@ -59,6 +61,8 @@ class Ledger:
     evidence: EvidenceLedger
     at_targets: TargetLeases
     reconciliations: Reconciliations
+    facts: FactsLog
+    snapshots: FactsSnapshots
 
     @classmethod
     def over(
@@ -73,6 +77,7 @@ class Ledger:
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
         paths = Paths(link, keys)
+        facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
         deaths = DeathLedger(link, keys, ids, limits, bounds=bounds)
         return cls(
             keys=keys,
@@ -99,4 +104,6 @@ class Ledger:
             evidence=EvidenceLedger(link, keys, limits, bounds.clock),
             at_targets=TargetLeases(link, keys, deaths),
             reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
+            facts=facts,
+            snapshots=FactsSnapshots(link, keys, ids, facts),
         )

@@ -10,6 +10,7 @@ import broker
 from broker.faultpoints import NAMES, POINTS, FaultPoints
 from broker.http.contract.document import OPERATIONS
 from tests.chaos.cases import CASES
+from tests.chaos.facts_cases import POINTS as OF_FACTS
 from tests.chaos.target_cases import POINTS as AT_TARGETS
 
 _REACHED = re.compile(r'\.reach\("([^"]+)"\)')
@@ -25,7 +26,7 @@ def test_every_point_is_passed_and_every_passed_point_is_named() -> None:
 
 def test_every_point_has_a_scenario_that_dies_there() -> None:
     """A name that no test arms promises nothing."""
-    assert {case.point for case in CASES} | AT_TARGETS == NAMES
+    assert {case.point for case in CASES} | AT_TARGETS | OF_FACTS == NAMES
 
 
 VERBS: Final = {
@@ -50,8 +51,11 @@ CHANGES_NOBODY_S_ACCESS: Final = {
 }
 """Routes of which a death leaves nothing to mend, and why."""
 
-BESIDE: Final = {"mint", "kill", "prolong", "ban", "refuse", "reap", "ship"}
-"""What no route is the only way to: targets, refusals, due work, the feed."""
+BESIDE: Final = {
+    *("mint", "kill", "prolong", "ban", "refuse", "reap", "ship"),
+    *("change", "snapshot"),
+}
+"""What no route is the only way to: targets, refusals, due work, the feed, facts."""
 
 
 def test_every_route_that_changes_access_has_a_verb_with_points() -> None:

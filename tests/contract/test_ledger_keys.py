@@ -3,8 +3,11 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+import pytest
+
 from backends import deny_lists
 from broker import store
+from broker.idempotency import Repeatable
 from broker.ids import LeaseId
 from broker.model.ban import ListName
 from broker.model.ban_state import Round
@@ -13,12 +16,15 @@ from broker.model.lease import LeaseState
 from broker.model.requests import Selector, SelectorKind
 from broker.model.selection import Criteria, Selection
 from broker.model.target import DeathState, TargetRef
+from broker.store import facts_snapshots
 from broker.store.ban_ledger import BanLedger
 from broker.store.connect import connect
 from broker.store.control_record import KeyChange
 from broker.store.cut_ledger import Cut, Standing
 from broker.store.death_ledger import DeathLedger, Note
 from broker.store.evidence_ledger import EvidenceLedger, Lasting, Use
+from broker.store.facts_log import FactsLog
+from broker.store.facts_snapshots import FactsSnapshots
 from broker.store.feed_cursors import Cursor
 from broker.store.feed_log import FeedLog
 from broker.store.feed_subscribers import Connection
@@ -34,6 +40,7 @@ from broker.store.revocation_ledger import Order
 from broker.store.selection_ledger import SelectionLedger
 from broker.store.task_ledger import Extension
 from tests.fakes.clock import FakeClock
+from tests.fakes.facts_kit import put_ticket
 from tests.fakes.key_audit import KeyAudit
 from tests.fakes.ledger_kit import FAR, MINUTE, LedgerKit
 from tests.fakes.redis_servers import SingleServer
@@ -50,6 +57,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         await _banning(kit)
         await _watching(kit)
         await _comparing(kit)
+        await _facts(kit)
         await _feed(FeedLog(link, "jit"), kit)
     await link.close()
 
@@ -175,6 +183,25 @@ async def _comparing(kit: LedgerKit) -> None:
     await kept.take("yard", MINUTE)
     await kept.keep("yard", Outcome(by="broker"))
     await kept.tell("orphan.killed", "what was never a lease", {"target": "yard"})
+
+
+async def _facts(kit: LedgerKit) -> None:
+    log = FactsLog(kit.link, kit.keys, kit.ids, gap_ms=0)
+    snapshots = FactsSnapshots(kit.link, kit.keys, kit.ids, log)
+    large = put_ticket(*(f"T-{number}" for number in range(2_000)))
+    same = Repeatable("k-facts", "digest")
+    entry = await log.append([large], base=(await log.head()).end, keys=[same])
+    await log.settle(entry.revision)
+    for _ in range(2):
+        loaded = await snapshots.load()
+        assert await snapshots.write(loaded.facts, loaded.end, loaded.head)
+        await log.append([put_ticket("T-9")], base=loaded.end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facts_snapshots, "KEPT_BODIES", 0)
+        patch.setattr(facts_snapshots, "KEPT", 1)
+        await snapshots.tidy()
+    assert len(await log.history()) == 1
+    await log.restart("operator:alice", "restored")
 
 
 async def _feed(log: FeedLog, kit: LedgerKit) -> None:

@@ -1,0 +1,247 @@
+"""Making changes of facts: checked against the newest facts, appended, and only then acknowledged.
+
+- What comes to a broker at about the same time goes into one revision: each in its turn, checked
+  against what those before it leave, and each gets its own answer or its own faults.
+- Whoever is overtaken by another broker checks again, against what stands then.
+- Acknowledged means: no bucket grants anything on older facts any more.
+- A lost answer of the ledger is asked for again, under the same operation.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from broker.clock import Clock
+from broker.errors import BrokerError, StoreUnavailableError, SupersededError
+from broker.facts.change import ChangeSet
+from broker.facts.checking import faults_of
+from broker.facts.facts import Facts
+from broker.facts.fault import ChangeFault
+from broker.faultpoints import FaultPoints
+from broker.store.facts_entry import FactsEntry, Position
+from broker.store.facts_log import FactsLog, Repeat
+
+MOST: Final = 100
+"""Changes of callers in one revision: an event for each is written by one script."""
+
+_TOGETHER: Final = 10_000
+"""Single changes in one revision, unless one caller has more."""
+
+_LARGE: Final = 200
+"""Single changes from which on a check is made beside the event loop."""
+
+_ROUNDS: Final = 100
+_REPEATS: Final = 3
+_PAUSE_S: Final = 0.1
+
+Newest = Callable[[], Awaitable[tuple[Facts, Position]]]
+"""Returns the facts over what the bundle declares, as the log ends now."""
+
+Refusal = Callable[[Sequence[ChangeFault], ChangeSet], BrokerError]
+"""Returns the error that carries the faults of a change."""
+
+
+class _Once(NamedTuple):
+    """A request without an idempotency key."""
+
+    key: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """A change whose caller waits. ``base`` is the revision that it must follow, if any."""
+
+    change: ChangeSet
+    base: int | None
+    same: Repeat
+    answer: asyncio.Future[int] = field(default_factory=asyncio.Future)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the caller, unless it is gone."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def succeed(self, revision: int) -> None:
+        """Tell the caller, unless it is gone."""
+        if not self.answer.done():
+            self.answer.set_result(revision)
+
+
+class FactChanges:
+    """One broker's way to change facts."""
+
+    def __init__(
+        self,
+        log: FactsLog,
+        newest: Newest,
+        *,
+        refusal: Refusal,
+        clock: Clock,
+        faults: FaultPoints,
+        counted: Callable[[int], None] = lambda _changes: None,
+    ) -> None:
+        self._log = log
+        self._newest = newest
+        self._refusal = refusal
+        self._clock = clock
+        self._faults = faults
+        self._counted = counted
+        self._queue: list[_Waiting] = []
+        self._at_work: asyncio.Task[None] | None = None
+
+    async def apply(
+        self, change: ChangeSet, *, base: int | None = None, same: Repeat | None = None
+    ) -> int:
+        """Make a change, all of it or nothing; return the revision that it is.
+
+        ``same`` names the request that it comes from: made before, it returns what it was then.
+
+        Raises:
+            BrokerError: it cannot be; the error has every fault.
+            SupersededError: another revision than ``base`` stands, or others change all the time.
+            IdempotencyConflictError: the key was used for another request.
+            StoreUnavailableError: it is not acknowledged; it may have been made, or be made yet.
+        """
+        waiting = _Waiting(change, base, same or _Once())
+        self._queue.append(waiting)
+        if self._at_work is None:
+            self._at_work = asyncio.create_task(self._work())
+        return await waiting.answer
+
+    async def done(self, same: Repeat) -> int:
+        """Return the revision that a request has made already; 0 when it has made none.
+
+        Raises:
+            IdempotencyConflictError: the key was used for another request.
+        """
+        return await self._log.made(same)
+
+    async def stop(self) -> None:
+        """End what is under way; callers who still wait are told that nobody knows."""
+        if self._at_work is not None:
+            self._at_work.cancel()
+            await asyncio.gather(self._at_work, return_exceptions=True)
+
+    async def _work(self) -> None:
+        batch: list[_Waiting] = []
+        try:
+            while self._queue:
+                batch = self._take()
+                await self._together(batch)
+        except BaseException:
+            unknown = StoreUnavailableError("the broker stops; the change may have been made")
+            for waiting in (*batch, *self._queue):
+                waiting.fail(unknown)
+            self._queue.clear()
+            raise
+        finally:
+            self._at_work = None
+
+    def _take(self) -> list[_Waiting]:
+        """Take as many as fit into one revision, in their order; the same request only once."""
+        size, keys, count = 0, set[str](), 0
+        for waiting in self._queue:
+            size += len(waiting.change.changes)
+            is_full = count == MOST or (count > 0 and size > _TOGETHER)
+            if is_full or waiting.same.key in keys:
+                break
+            keys |= {waiting.same.key} - {""}
+            count += 1
+        taken, self._queue = self._queue[:count], self._queue[count:]
+        return taken
+
+    async def _together(self, batch: list[_Waiting]) -> None:
+        try:
+            for _ in range(_ROUNDS):
+                batch = [waiting for waiting in batch if not await self._is_made(waiting)]
+                if not batch or await self._round(batch):
+                    return
+            raise SupersededError("others change facts all the time: try again")
+        except BrokerError as error:
+            for waiting in batch:
+                waiting.fail(error)
+
+    async def _is_made(self, waiting: _Waiting) -> bool:
+        """Answer a request that was made before, and one that is another than it was."""
+        try:
+            revision = await self._log.made(waiting.same)
+        except StoreUnavailableError:
+            raise
+        except BrokerError as error:
+            waiting.fail(error)
+            return True
+        if revision:
+            await self._log.settle(revision)
+            waiting.succeed(revision)
+        return bool(revision)
+
+    async def _round(self, batch: list[_Waiting]) -> bool:
+        """Check and append; return whether everybody has an answer."""
+        facts, end = await self._newest()
+        good: list[_Waiting] = []
+        for waiting in batch:
+            after = await self._checked(facts, waiting, is_first=not good)
+            if after is not None:
+                facts = after
+                good.append(waiting)
+        batch[:] = good
+        if not good:
+            return True
+        self._faults.reach("change.checked")
+        try:
+            entry = await self._append(good, end)
+        except SupersededError:
+            return False
+        self._faults.reach("change.appended")
+        await self._log.settle(entry.revision)
+        self._faults.reach("change.settled")
+        await self._acknowledge(good, entry)
+        return True
+
+    async def _checked(self, facts: Facts, waiting: _Waiting, *, is_first: bool) -> Facts | None:
+        """Return the facts after a change; None when its caller has been told what is wrong."""
+        if waiting.base is not None and (waiting.base != facts.revision or not is_first):
+            waiting.fail(
+                SupersededError(
+                    f"the facts are not at revision {waiting.base} any more: look again"
+                )
+            )
+            return None
+        now_ms, change = self._clock.now_ms(), waiting.change
+        if len(change.changes) > _LARGE:
+            faults, after = await asyncio.to_thread(_check, facts, change, now_ms)
+        else:
+            faults, after = _check(facts, change, now_ms)
+        if faults:
+            waiting.fail(self._refusal(faults, change))
+            return None
+        return after
+
+    async def _append(self, good: Sequence[_Waiting], end: Position) -> FactsEntry:
+        parts = [waiting.change for waiting in good]
+        keys = [waiting.same for waiting in good if waiting.same.key]
+        operation = self._log.operation()
+        for _ in range(_REPEATS):
+            try:
+                return await self._log.append(parts, base=end, operation=operation, keys=keys)
+            except StoreUnavailableError:
+                await asyncio.sleep(_PAUSE_S)
+        return await self._log.append(parts, base=end, operation=operation, keys=keys)
+
+    async def _acknowledge(self, good: Sequence[_Waiting], entry: FactsEntry) -> None:
+        """Let this broker decide by it first: whoever is answered finds it so here."""
+        try:
+            await self._newest()
+        finally:
+            for waiting in good:
+                waiting.succeed(entry.revision)
+                self._counted(len(waiting.change.changes))
+
+
+def _check(
+    facts: Facts, change: ChangeSet, now_ms: int
+) -> tuple[tuple[ChangeFault, ...], Facts | None]:
+    faults = faults_of(facts, change, now_ms=now_ms)
+    return faults, None if faults else facts.changed(change, facts.revision)
