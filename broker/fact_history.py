@@ -16,7 +16,7 @@ from broker.fact_access import is_all_hers, is_hers, require_operator, tenants_o
 from broker.facts.change import Change, ChangeSet
 from broker.model.principal import Principal
 from broker.store.facts_entry import FactsNote, Said
-from broker.store.facts_log import FactsLog
+from broker.store.facts_reader import FactsReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class EntryView:
 class FactHistory:
     """Shows what was changed."""
 
-    def __init__(self, log: FactsLog) -> None:
+    def __init__(self, log: FactsReader) -> None:
         self._log = log
 
     async def find(self, caller: Principal, tenant: str, cursor: str, limit: int) -> EntryPage:

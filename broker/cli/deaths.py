@@ -1,11 +1,11 @@
-"""Who would die of a change that is made beside the brokers: shown, and asked for when it is many."""
+"""Who would die of a change that is made beside the brokers: shown, and asked for when many."""
 
 import sys
 
 import click
 
 from broker.cli import fact_views
-from broker.cli.screen import Document, Screen
+from broker.cli.screen import Document, Screen, stacked
 from broker.clock import rfc3339
 from broker.foresight import Outlook, require_few
 from broker.preview import Doomed
@@ -40,7 +40,7 @@ def agree(outlook: Outlook, brake: int, accept: str, screen: Screen) -> None:
     if outlook.deaths <= brake or not may_ask:
         require_few(outlook, brake, accept)
         return
-    screen.answer(told(outlook), lambda document: fact_views.stacked(*fact_views.dying(document)))
+    screen.answer(told(outlook), lambda document: stacked(*fact_views.dying(document)))
     click.confirm(f"End these {outlook.deaths} live credentials?", abort=True, err=True)
 
 

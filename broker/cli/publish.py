@@ -1,7 +1,7 @@
 """`broker apply`: files, or an earlier revision, become what brokers run.
 
-What is published, who would die of it and whether that is meant is settled first, over one revision;
-it is then published over just that revision, or not at all.
+What is published, who would die of it and whether that is meant is settled first, over one
+revision; it is then published over just that revision, or not at all.
 """
 
 import sys
@@ -101,8 +101,8 @@ def apply(context: click.Context, /, config: Path, *, as_json: bool, **given: ob
 
     With -f FILE … the files' things and relationships become what each file's source declares.
 
-    Who would die of the change is looked at first: with --dry-run that is shown, and when it is more
-    than reevaluation.brake_leases it has to be meant, by a yes in a terminal or by --accept.
+    Who would die of the change is looked at first: with --dry-run that is shown, and when it is
+    more than reevaluation.brake_leases it has to be meant, by a yes in a terminal or by --accept.
     """
     screen, files = Screen(sys.stdout, as_json=as_json), _files(given)
     if files:

@@ -91,7 +91,7 @@ class Bodies:
         try:
             return msgspec.convert(value, shape)
         except msgspec.ValidationError as error:
-            raise _named(str(error)) from error
+            raise named_fault(str(error)) from error
 
     async def _read(self, request: web.BaseRequest, most: int) -> bytes:
         if (request.content_length or 0) > most:
@@ -118,7 +118,7 @@ def _check_type(request: web.Request, expected: str) -> None:
         raise UnsupportedMediaTypeError(f"send Content-Type: {expected}")
 
 
-def _named(message: str) -> InvalidRequestError:
+def named_fault(message: str) -> InvalidRequestError:
     """Turn msgspec's words into a field and a fault."""
     match = _FAULT.fullmatch(message)
     what, path = (match["what"], match["path"] or "") if match else (message, "")

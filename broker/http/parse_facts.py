@@ -62,7 +62,7 @@ async def wish(caller: Principal, body: ChangeSetBody, key: str, now_ms: int) ->
     """
     reason = text.parse_reason(body.reason)
     source = "" if body.source is UNSET else fact_filters.source(body.source, "source")
-    reading = _Reading(Hold(reason, caller.ref, now_ms))
+    reading = Reading(Hold(reason, caller.ref, now_ms))
     if len(body.changes) > _MANY:
         changes = await asyncio.to_thread(reading.changes, body.changes)
     else:
@@ -86,7 +86,7 @@ def how(body: ChangeSetBody | RollBackBody, key: str) -> How:
     )
 
 
-class _Reading:
+class Reading:
     """Reads changes and gathers what is wrong with them."""
 
     def __init__(self, hold: Hold) -> None:
@@ -101,7 +101,8 @@ class _Reading:
         """
         read = [self._change(body, f"changes[{at}]") for at, body in enumerate(bodies)]
         if self._faults:
-            raise InvalidChangeError(tuple(self._faults[:MOST_FAULTS]))
+            found, self._faults = self._faults[:MOST_FAULTS], []
+            raise InvalidChangeError(tuple(found))
         return tuple(change for change in read if change is not None)
 
     def _change(self, body: ChangeBody, place: str) -> Change | None:

@@ -63,15 +63,17 @@ class Log:
             raise IdempotencyConflictError("another request")
         return revision
 
-    async def inverse(self, caller: Principal, revision: int, facts: Facts, how: How) -> ChangeSet:
+    async def inverse(
+        self, caller: Principal, _revision: int, _facts: Facts, how: How
+    ) -> ChangeSet:
         """Take a hold back."""
         return ChangeSet(caller.ref, how.reason, (LiftHold(ref("agent:abe")),))
 
-    async def foresee(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
+    async def foresee(self, _facts: Facts, _tenants: Collection[str] | None) -> Foreseen:
         """Let so many die."""
         return Foreseen(99, self.dying, (), {"abe": self.dying}, {}, 0, "")
 
-    async def held(self, of: str, name: str) -> int:
+    async def held(self, _of: str, _name: str) -> int:
         """Let there be many."""
         return 1_000
 

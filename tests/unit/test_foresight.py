@@ -31,7 +31,7 @@ class Ledger:
         """Count what is alive."""
         return (self.agents if of == "agent" else self.tenants).get(name, 0)
 
-    async def foresee(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
+    async def foresee(self, _facts: Facts, tenants: Collection[str] | None) -> Foreseen:
         """Look."""
         self.looked.append(tenants)
         if self.is_silent:
