@@ -4,6 +4,7 @@ One revision can hold what several people have changed at the same moment, and o
 a caller is shown what is its, and a revision without any of that does not exist for it (I16).
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from broker.cursor import number
-from broker.errors import NotFoundError
+from broker.errors import InvalidChangeError, MemberFault, NotFoundError
 from broker.fact_access import is_all_hers, is_hers, require_operator, tenants_of_change
+from broker.fact_inverse import inverse, refs_of
+from broker.fact_past import FactPast
 from broker.facts.change import Change, ChangeSet
+from broker.facts.facts import Facts
 from broker.model.principal import Principal
 from broker.store.facts_entry import FactsNote, Said
 from broker.store.facts_reader import FactsReader
@@ -54,6 +58,7 @@ class FactHistory:
 
     def __init__(self, log: FactsReader) -> None:
         self._log = log
+        self._past = FactPast(log)
 
     async def find(self, caller: Principal, tenant: str, cursor: str, limit: int) -> EntryPage:
         """Page through the revisions that have something of the caller's tenants, newest first.
@@ -90,6 +95,27 @@ class FactHistory:
         changes = [each for part in parts for each in part.changes]
         end = str(first + limit) if first + limit < len(changes) else ""
         return EntryView(noted, tuple(changes[first : first + limit]), end)
+
+    async def inverse(
+        self, caller: Principal, revision: int, facts: Facts, reason: str
+    ) -> ChangeSet:
+        """Return what takes back what a caller may see of a revision.
+
+        Raises:
+            NotFoundError: it is not kept, or nothing of it is the caller's.
+            InvalidChangeError: what was changed since stands in the way; it names all of that.
+        """
+        require_operator(caller)
+        entry = await self._log.entry(revision)
+        changes = [each for part in entry.parts for each in hers(caller, part).changes]
+        if not changes:
+            raise NotFoundError("no such revision")
+        past = await self._past.around(entry, refs_of(changes), facts.base)
+        back = await asyncio.to_thread(inverse, past, facts, changes)
+        if not back:
+            nothing = MemberFault("revision", "it came to nothing: there is nothing to take back")
+            raise InvalidChangeError((nothing,))
+        return ChangeSet(caller.ref, reason, back, exact=True)
 
     async def _seen(self, caller: Principal, note: FactsNote, tenant: str) -> Sequence[Said]:
         """Return what was said by those whose changes a caller may see."""

@@ -25,6 +25,7 @@ from broker.idempotency import Repeatable, repeatable
 from broker.model.principal import Principal
 from broker.preview import Doomed
 
+_TRIES: Final = 5
 _MANY: Final = 200
 """So many changes are checked beside the event loop."""
 
@@ -83,7 +84,9 @@ class Appends(Protocol):
 class Inverses(Protocol):
     """Knows how a revision is taken back: ``broker.fact_history``."""
 
-    async def inverse(self, caller: Principal, revision: int, facts: Facts, how: How) -> ChangeSet:
+    async def inverse(
+        self, caller: Principal, revision: int, facts: Facts, reason: str
+    ) -> ChangeSet:
         """Return what takes back what a caller may see of a revision.
 
         Raises:
@@ -128,13 +131,24 @@ class FactOrders:
         return await self._carry_out(caller, wish.change, wish.how, same)
 
     async def roll_back(self, caller: Principal, revision: int, how: How) -> Outcome:
-        """Take a revision back, or say what that would come to. Raises what a change does."""
+        """Take a revision back, or say what that would come to. Raises what a change does.
+
+        The way back is made from what stands, so it is made anew when that has moved.
+        """
         require_operator(caller)
         same = repeatable(caller, f"facts.rollback.{revision}", how.key, how)
         if done := await self._done(same, how):
             return done
-        change = await self._inverses.inverse(caller, revision, self._facts(), how)
-        return await self._carry_out(caller, change, how, same)
+        for left in reversed(range(_TRIES)):
+            facts = self._facts()
+            change = await self._inverses.inverse(caller, revision, facts, how.reason)
+            over = how if how.base is not None else replace(how, base=facts.revision)
+            try:
+                return await self._carry_out(caller, change, over, same)
+            except SupersededError:
+                if how.base is not None or not left:
+                    raise
+        raise AssertionError("the last try has returned or raised")
 
     async def _done(self, same: Repeatable, how: How) -> Outcome | None:
         """Find the outcome of a request that was made already."""

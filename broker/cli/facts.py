@@ -19,7 +19,6 @@ COMMANDS: Final = {
     "history": Entry("broker.cli.fact_history", "history", "Show who changed what, and why."),
     "rollback": Entry("broker.cli.fact_history", "rollback", "Take a change back."),
     # "import": Entry("broker.cli.fact_files", "import_", "Import a large file, all or nothing."),
-    # "diff": Entry("broker.cli.fact_files", "diff", "Compare files with what stands."),
 }
 
 facts: Final = LazyGroup("facts", COMMANDS, "Look at facts and change them.")
