@@ -6,18 +6,29 @@ a caller is shown what is its, and a revision without any of that does not exist
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from broker.clock import Clock
 from broker.cursor import number
 from broker.errors import InvalidChangeError, MemberFault, NotFoundError
 from broker.fact_access import is_all_hers, is_hers, require_operator, tenants_of_change
-from broker.fact_inverse import inverse, refs_of
-from broker.fact_past import FactPast
-from broker.facts.change import Change, ChangeSet
+from broker.fact_faults import member_faults
+from broker.fact_past import FactPast, Past, refs_of
+from broker.facts.change import (
+    Change,
+    ChangeSet,
+    DropThing,
+    HoldThing,
+    LiftHold,
+    PutThing,
+    Relate,
+    Unrelate,
+)
 from broker.facts.facts import Facts
+from broker.facts.inverse import Inverse, States, inverse_of
 from broker.model.principal import Principal
 from broker.store.facts_entry import FactsNote, Said
 from broker.store.facts_reader import FactsReader
@@ -56,8 +67,9 @@ class EntryView:
 class FactHistory:
     """Shows what was changed."""
 
-    def __init__(self, log: FactsReader) -> None:
+    def __init__(self, log: FactsReader, clock: Clock) -> None:
         self._log = log
+        self._clock = clock
         self._past = FactPast(log)
 
     async def find(self, caller: Principal, tenant: str, cursor: str, limit: int) -> EntryPage:
@@ -107,15 +119,17 @@ class FactHistory:
         """
         require_operator(caller)
         entry = await self._log.entry(revision)
-        changes = [each for part in entry.parts for each in hers(caller, part).changes]
+        changes = tuple(c for part in entry.parts for c in hers(caller, part).changes)
         if not changes:
             raise NotFoundError("no such revision")
         past = await self._past.around(entry, refs_of(changes), facts.base)
-        back = await asyncio.to_thread(inverse, past, facts, changes)
-        if not back:
-            nothing = MemberFault("revision", "it came to nothing: there is nothing to take back")
-            raise InvalidChangeError((nothing,))
-        return ChangeSet(caller.ref, reason, back, exact=True)
+        made = ChangeSet(entry.by, entry.reason, changes)
+        states = States(past.before, past.after, facts)
+        by, now_ms = caller.ref, self._clock.now_ms()
+        found = await asyncio.to_thread(
+            inverse_of, states, made, by=by, reason=reason, now_ms=now_ms
+        )
+        return _usable(found, past, made)
 
     async def _seen(self, caller: Principal, note: FactsNote, tenant: str) -> Sequence[Said]:
         """Return what was said by those whose changes a caller may see."""
@@ -126,6 +140,43 @@ class FactHistory:
         parts = (await self._log.entry(note.revision)).parts
         kept = [hers(caller, part, tenant) for part in parts]
         return [Said.of(part) for part in kept if part.changes]
+
+
+def _usable(found: Inverse, past: Past, made: ChangeSet) -> ChangeSet:
+    """Return the way back.
+
+    Raises:
+        InvalidChangeError: there is none; the faults name the changes that it does not lead over.
+    """
+    faults = member_faults(found.faults, made)
+    if not found.change.changes and not any(fault.index >= 0 for fault in found.faults):
+        faults = [MemberFault("revision", "nothing of it is left to take back: look what stands")]
+    faults += _forgotten(past, made)
+    if faults:
+        raise InvalidChangeError(tuple(faults))
+    return found.change
+
+
+def _forgotten(past: Past, made: ChangeSet) -> Iterator[MemberFault]:
+    """Find what nobody knows any more how it was: that it was not there is only a guess."""
+    for at, each in enumerate(() if past.is_whole else made.changes):
+        if not _is_known(past.before, each):
+            told = "what it was is no longer kept: change it anew, by hand"
+            yield MemberFault(f"changes[{at}]", told)
+
+
+def _is_known(before: Facts, change: Change) -> bool:
+    match change:
+        case PutThing(thing=thing):
+            return before.logged(thing.ref) is not None
+        case DropThing(ref=ref):
+            return before.logged(ref) is not None
+        case HoldThing(ref=ref) | LiftHold(ref=ref):
+            return before.hold(ref) is not None
+        case Relate(relationship=edge):
+            return before.relationship(edge.key) is not None
+        case Unrelate():
+            return before.relationship(change.key) is not None
 
 
 def hers(caller: Principal, part: ChangeSet, tenant: str = "") -> ChangeSet:

@@ -4,7 +4,7 @@ The log keeps at least the newest thousand revisions. What was changed before th
 never since is not told by it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from broker.facts.base import Base
-from broker.facts.change import ChangeSet, touched
+from broker.facts.change import Change, ChangeSet, touched
 from broker.facts.facts import Facts
 from broker.model.fact import Ref
 from broker.store.facts_entry import START, FactsEntry, FactsNote, Position
@@ -76,6 +76,11 @@ class FactPast:
             if not entries:
                 return
             at = entries[-1].position
+
+
+def refs_of(changes: Iterable[Change]) -> frozenset[Ref]:
+    """Return the things that changes speak of."""
+    return frozenset(ref for change in changes for ref in touched(change))
 
 
 def _applied(facts: Facts, entry: FactsEntry, refs: AbstractSet[Ref]) -> Facts:

@@ -34,7 +34,7 @@ def build_fact_verbs(
     ledger: Ledger, replica: Replica, *, brake: int, clock: Clock, faults: FaultPoints
 ) -> FactVerbs:
     """Build them. ``brake`` is how many live credentials may die of one change unasked."""
-    views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts)
+    views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts, clock)
     changes = FactChanges(
         ledger.facts, replica.newest_facts, refusal=refusal, clock=clock, faults=faults
     )

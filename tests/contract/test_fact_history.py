@@ -7,10 +7,12 @@ from broker.fact_history import FactHistory
 from broker.facts.change import Change, ChangeSet
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.store.link import Link
+from tests.fakes.clock import FakeClock
 from tests.fakes.facts import hold, put
 from tests.fakes.facts_kit import FactsKit
 
 FAR_MS = 10**13
+NOW_MS = 1_000_000
 
 
 def operator(*tenants: str, kind: Kind = Kind.OPERATOR) -> Principal:
@@ -37,7 +39,7 @@ async def history(link: Link) -> FactHistory:
         change(put("ticket:G-2", "globex"), by="operator:gina", why="theirs"),
     )
     await kit.append(change(put("ticket:T-3"), put("ticket:G-3", "globex"), by="operator:root"))
-    return FactHistory(kit.log)
+    return FactHistory(kit.log, FakeClock(NOW_MS))
 
 
 async def revisions(history: FactHistory, who: Principal, tenant: str = "") -> list[int]:

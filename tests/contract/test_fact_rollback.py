@@ -8,10 +8,12 @@ from broker.facts.change import Change, ChangeSet, DropThing, LiftHold
 from broker.facts.facts import Facts
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.store.link import Link
-from tests.fakes.facts import edge, hold, put, ref, relate, unrelate
+from tests.fakes.clock import FakeClock
+from tests.fakes.facts import hold, put, ref, relate, unrelate
 from tests.fakes.facts_kit import FactsKit
 
 FAR_MS = 10**13
+NOW_MS = 1_000_000
 
 
 def operator(*tenants: str) -> Principal:
@@ -36,7 +38,9 @@ async def made(kit: FactsKit, *changes: Change, source: str = "") -> int:
 
 async def taken_back(kit: FactsKit, revision: int, who: Principal = ALL) -> Facts:
     """Take a revision back; return the facts after that."""
-    back = await FactHistory(kit.log).inverse(who, revision, await kit.loaded(), "a mistake")
+    back = await FactHistory(kit.log, FakeClock(NOW_MS)).inverse(
+        who, revision, await kit.loaded(), "a mistake"
+    )
     await kit.append(back)
     return await kit.loaded()
 
@@ -95,15 +99,17 @@ async def test_what_was_changed_since_is_not_overwritten(kit: FactsKit) -> None:
         relate("ticket:T-1 concerns dataset:d"),
     )
     await made(
-        kit, put("ticket:T-1", purpose="y"), relate("ticket:T-1 concerns dataset:d", until=9)
+        kit,
+        put("ticket:T-1", purpose="y"),
+        relate("ticket:T-1 concerns dataset:d", until=NOW_MS * 3),
     )
 
     with pytest.raises(InvalidChangeError) as caught:
         await taken_back(kit, mistake)
 
     assert [fault.field for fault in caught.value.faults] == [
-        "ticket:T-1",
-        str(edge("ticket:T-1 concerns dataset:d").key),
+        "changes[0].thing",
+        "changes[2].relationship",
     ]
 
 
@@ -126,7 +132,7 @@ async def test_a_revision_that_came_to_nothing_has_no_way_back(kit: FactsKit) ->
     await made(kit, put("ticket:T-1"))
     same = await made(kit, put("ticket:T-1"))
 
-    with pytest.raises(InvalidChangeError, match="came to nothing"):
+    with pytest.raises(InvalidChangeError, match="nothing of it is left"):
         await taken_back(kit, same)
 
 
