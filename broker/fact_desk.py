@@ -16,6 +16,7 @@ from broker.facts.base import Base
 from broker.facts.change import ChangeSet
 from broker.facts.checking import faults_of
 from broker.facts.facts import Facts
+from broker.facts.fault import ChangeFault
 from broker.facts_copy import FactsCopy
 from broker.faultpoints import FaultPoints
 from broker.foresight import Foresight, Outlook
@@ -49,11 +50,6 @@ class FactDesk:
             self._foresee, _at_least_many, brake=self._settings.reevaluation.brake_leases
         )
 
-    @property
-    def brake(self) -> int:
-        """How many may die unasked."""
-        return self._settings.reevaluation.brake_leases
-
     async def facts(self) -> Facts:
         """Return the facts as they stand, over what is published.
 
@@ -70,13 +66,14 @@ class FactDesk:
         """Return the facts and where their log ends."""
         return await self.facts(), self._copy.end
 
-    async def look(self, facts: Facts, change: ChangeSet) -> Outlook:
-        """Return which live credentials a change would end.
+    async def faults(self, facts: Facts, change: ChangeSet) -> tuple[ChangeFault, ...]:
+        """Return everything that is wrong with a change."""
+        now_ms = self._clock.now_ms()
+        return await asyncio.to_thread(faults_of, facts, change, now_ms=now_ms)
 
-        Raises:
-            InvalidChangeError: it cannot be; it has every fault.
-        """
-        after = await asyncio.to_thread(self._checked, facts, change)
+    async def look(self, facts: Facts, change: ChangeSet) -> Outlook:
+        """Return which live credentials a change without faults would end."""
+        after = await asyncio.to_thread(facts.changed, change, facts.revision + 1)
         return await self._foresight.look(change, facts, after, is_exact=True)
 
     async def make(self, change: ChangeSet, base: int) -> int:
@@ -88,12 +85,6 @@ class FactDesk:
             StoreUnavailableError: the outcome is unknown.
         """
         return await self._changes.apply(change, base=base)
-
-    def _checked(self, facts: Facts, change: ChangeSet) -> Facts:
-        found = faults_of(facts, change, now_ms=self._clock.now_ms())
-        if found:
-            raise refusal(found, change)
-        return facts.changed(change, facts.revision + 1)
 
     async def _read_bundle(self) -> None:
         record = await self._control.read()

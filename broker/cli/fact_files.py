@@ -20,6 +20,7 @@ from broker.cli.settings import config_option, load
 from broker.clock import SystemClock
 from broker.errors import InvalidChangeError
 from broker.fact_desk import FactDesk
+from broker.fact_orders import refusal
 from broker.facts.change import ChangeSet
 from broker.foresight import Outlook
 from broker.http.fact_filters import source as parse_source
@@ -76,14 +77,16 @@ async def _look(settings: Settings, change: ChangeSet, teller: Teller) -> Looked
     async with open_installation(settings) as found:
         desk = FactDesk(found, SystemClock())
         facts = await desk.facts()
-        outlook = await _under_way("checked", teller, desk.look(facts, change))
+        if faults := await _under_way("checking", teller, desk.faults(facts, change)):
+            raise refusal(faults, change)
+        outlook = await _under_way("looking who would die", teller, desk.look(facts, change))
         return Looked(change, facts.revision, outlook)
 
 
 async def _make(settings: Settings, looked: Looked, teller: Teller) -> int:
     async with open_installation(settings) as found:
         desk = FactDesk(found, SystemClock())
-        return await _under_way("made", teller, desk.make(looked.change, looked.base))
+        return await _under_way("making it so", teller, desk.make(looked.change, looked.base))
 
 
 async def _under_way(what: str, teller: Teller, work: Awaitable[T]) -> T:

@@ -18,7 +18,8 @@ COMMANDS: Final = {
     "lift": Entry("broker.cli.fact_orders", "lift", "Let things go on."),
     "history": Entry("broker.cli.fact_history", "history", "Show who changed what, and why."),
     "rollback": Entry("broker.cli.fact_history", "rollback", "Take a change back."),
-    # "import": Entry("broker.cli.fact_files", "import_", "Import a large file, all or nothing."),
+    "import": Entry("broker.cli.fact_files", "import_", "Import a large file, all or nothing."),
+    "diff": Entry("broker.cli.fact_apply", "diff", "Compare files with what stands."),
 }
 
 facts: Final = LazyGroup("facts", COMMANDS, "Look at facts and change them.")

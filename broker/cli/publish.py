@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 from msgspec import structs
 
-from broker.cli import change_views, deaths, fact_files
+from broker.cli import change_views, deaths, fact_apply
 from broker.cli.deaths import agree
 from broker.cli.interrupts import run
 from broker.cli.one import One
@@ -107,7 +107,7 @@ def apply(context: click.Context, /, config: Path, *, as_json: bool, **given: ob
     screen, files = Screen(sys.stdout, as_json=as_json), _files(given)
     if files:
         _refuse_mixing(given)
-        fact_files.put_in_force(config, files, fact_files.wish(given), screen)
+        fact_apply.put_in_force(config, files, fact_apply.wish_of(given), screen)
         return
     wish = _wish(context, config, given)
     looked = run(_look(wish))
