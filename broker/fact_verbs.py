@@ -9,9 +9,10 @@ from broker.fact_history import FactHistory
 from broker.fact_orders import FactOrders, refusal
 from broker.fact_reach import FactReach
 from broker.fact_views import FactViews
-from broker.facts.facts import Facts
+from broker.facts.facts import Facts as Known
 from broker.faultpoints import FaultPoints
 from broker.foresight import Foresight
+from broker.http.fact_ports import Facts
 from broker.preview import Foreseen, Preview
 from broker.replica import Replica
 from broker.store.ledger import Ledger
@@ -29,9 +30,13 @@ class FactVerbs:
     history: FactHistory
     changes: FactChanges
 
+    def ports(self) -> Facts:
+        """Return what the edge calls."""
+        return Facts(self.views, self.reach, self.orders, self.history)
+
 
 def build_fact_verbs(
-    ledger: Ledger, replica: Replica, *, brake: int, clock: Clock, faults: FaultPoints
+    ledger: Ledger, replica: Replica, brake: int, clock: Clock, faults: FaultPoints
 ) -> FactVerbs:
     """Build them. ``brake`` is how many live credentials may die of one change unasked."""
     views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts, clock)
@@ -71,6 +76,6 @@ class _Foresees:
         self._replica = replica
         self._preview = preview
 
-    async def __call__(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
+    async def __call__(self, facts: Known, tenants: Collection[str] | None) -> Foreseen:
         candidate = self._replica.published.with_facts(facts)
         return await self._preview.foresee(candidate, tenants=tenants)
