@@ -6,7 +6,7 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -22,10 +22,10 @@ from broker.audit.json_lines import JsonLinesSink
 from broker.callers import Callers, client_watch
 from broker.clock import Clock
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
+from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
 from broker.faultpoints import FaultPoints
-from broker.feed.hub import Hub, HubLimits
-from broker.feed.shipper import Shipper
+from broker.feeding import hub_of, shipper_of
 from broker.gate import Gate
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
@@ -38,6 +38,7 @@ from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
+from broker.model.capability import ResourceServer
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.presence import Presence
@@ -90,12 +91,13 @@ class Broker:
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
+        self._engine = ChosenEngine(settings.policy, clock)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
         self._counting = Counting(link, self.ledger.keys, self._targets)
         self._feed_log = self._build_feed_log()
-        self._shipper = self._build_shipper()
-        self._hub = self._build_hub()
+        self._shipper = shipper_of(settings, self._feed_log, clock, self._faults, self.metrics)
+        self._hub = hub_of(settings, self._feed_log, self._servers, clock, self.metrics)
         self._sink = JsonLinesSink(
             settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
         )
@@ -137,6 +139,7 @@ class Broker:
             gate=self.gate,
             keys=KeyState(self._settings.keys.directory, issuer=self._settings.issuer),
             quotas=self._settings.quotas,
+            deciding=self._engine.decider,
         )
 
     def _build_presence(self) -> Presence:
@@ -153,23 +156,8 @@ class Broker:
             bounds=self._build_bounds(),
         )
 
-    def _build_shipper(self) -> Shipper:
-        return Shipper(
-            self._feed_log,
-            self._settings.store.buckets,
-            clock=self._clock,
-            faults=self._faults,
-            on_lag=lambda lag_ms: self.metrics.shipped(lag_ms / 1000),
-        )
-
-    def _build_hub(self) -> Hub:
-        return Hub(
-            self._feed_log,
-            lambda: self.replica.registered.resource_servers,
-            clock=self._clock,
-            limits=HubLimits(alive_ms=self._settings.feed.alive_ms),
-            on_acknowledged=lambda lag_ms: self.metrics.acknowledged(lag_ms / 1000),
-        )
+    def _servers(self) -> Mapping[str, ResourceServer]:
+        return self.replica.registered.resource_servers
 
     def _parts(self) -> Parts:
         settings = self._settings
@@ -211,6 +199,7 @@ class Broker:
         """
         with contextlib.suppress(StoreUnavailableError):  # then the replica says so
             await self.ledger.control.require_fit()
+        stack.push_async_callback(self._engine.close)
         await self._start_panic(stack)
         attestation = await self._start_attestation(stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)

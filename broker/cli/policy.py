@@ -7,6 +7,7 @@ from broker.cli.lazy import Entry, LazyGroup
 COMMANDS: Final = {
     "test": Entry("broker.cli.policy_trial", "test", "Try the policies on cases."),
     "lint": Entry("broker.cli.policy_lint", "lint", "Find what will be regretted."),
+    "replay": Entry("broker.cli.policy_replay", "replay", "Decide again what was decided."),
     "fmt": Entry("broker.cli.policy_fmt", "fmt", "Lay policy files out in Cedar's own way."),
 }
 

@@ -10,6 +10,8 @@ from broker.terminal import shown
 
 CASE_COLUMNS = ("result", "case", "expected", "answer", "place")
 POLICY_COLUMNS = ("policy", "effect", "fitted", "determined", "outcomes_seen")
+TURNED_COLUMNS = ("id", "at", "agent", "capability", "was", "now", "policies", "missing")
+COUNT_COLUMNS = ("name", "now_refused", "now_granted")
 LEVEL_STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
@@ -82,3 +84,22 @@ def _finding(finding: Document) -> Iterator[Text]:
     head.append(finding["level"], style=LEVEL_STYLES[finding["level"]])
     yield head.append(shown(f" [{finding['rule']}] {finding['policy']}: {finding['message']}"))
     yield Text(f"    {shown(finding['remedy'])}", style="dim")
+
+
+def replay(told: Document) -> RenderableType:
+    """Show whose answers would be others, and since when that was looked for."""
+    covers, again = told["covers"], told["asked_again"]
+    parts: list[RenderableType] = [
+        rows(told["requests"], TURNED_COLUMNS, empty="Every answer would be the same.")
+    ]
+    counted = [told[section] for section in ("agents", "capabilities") if told[section]]
+    parts += [rows(each, COUNT_COLUMNS, empty="") for each in counted]
+    if not told["is_all_shown"]:
+        parts.append(Text("there are more: they are counted, not shown", style="dim"))
+    granted = f"{again['granted']} granted since {covers['granted_since']} asked again"
+    refused = f"{again['refused']} refused since {covers['refused_since']} asked again"
+    lines = (
+        f"{granted}: {told['now_refused']} would be refused",
+        f"{refused}: {told['now_granted']} would be granted",
+    )
+    return stacked(*parts, Group(*map(Text, lines)))

@@ -63,6 +63,10 @@ class Facts:
         """Return what the log itself says of a thing, without hold."""
         return self._tables.things.get(ref)
 
+    def logged_things(self) -> Iterator[Thing]:
+        """Yield what the log itself says, in no order, without holds."""
+        return self._tables.things.values()
+
     def hold(self, ref: Ref) -> Hold | None:
         """Return the hold on a name, even when nobody knows the thing any more."""
         return self._tables.holds.get(ref)

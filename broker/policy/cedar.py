@@ -19,8 +19,8 @@ from broker.errors import ConfigurationError
 from broker.model.decision import Decision, Deny, NeedsApproval, Permit, Trace
 from broker.policy.cedar_request import CedarRequest, Shape, cedar_request
 from broker.policy.compiled import CompiledPolicies
-from broker.policy.engine import DenyReason
-from broker.policy.entity import Entity
+from broker.policy.engine import DenyReason, Shown
+from broker.policy.entity import Entity, EntityName
 from broker.policy.explain import MAX_LINES, explanation_of, missing_lines
 from broker.policy.explanation import Explanation, PolicyFinding, shortened
 from broker.policy.handles import Handles
@@ -28,6 +28,7 @@ from broker.policy.memory import Memory
 from broker.policy.probes import Condition, Probes
 from broker.policy.query import Query
 from broker.policy.relevance import Relevance
+from broker.policy.shown import with_all_above
 from broker.policy.terms import approvers, narrowest
 
 Authorize = Callable[[dict[str, object], PolicySet, Entities, Schema | None], AuthzResult]
@@ -56,6 +57,7 @@ class CedarEngine:
         self._relevance = Relevance(policy.template for policy in policies.policies)
         self._memory = Memory(self._relevance)
         self._fitting: set[Shape] = set()
+        self._by_name = {entity.name: entity for entity in entities}
         self._texts = {entity.name: str(entity.name) for entity in entities}
         self._groups = {entity.name: tuple(map(str, entity.parents)) for entity in entities}
         self._blank = Trace(policies.digest, revision)
@@ -86,6 +88,12 @@ class CedarEngine:
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is no permission
             what = shortened(f"{type(error).__name__}: {error}")
             return Deny(DenyReason.ENGINE_ERROR, replace(self._blank, errors=(what,)))
+
+    def shown(self, query: Query) -> Shown:
+        """Return principal, resource, the task's agent, and the groups that they are in."""
+        request = cedar_request(query, ())
+        names = (request.principal, request.resource, EntityName("Agent", query.task.agent))
+        return Shown(with_all_above(names, self._by_name), self._blank.facts_revision)
 
     def explain(self, query: Query) -> Explanation:
         """Say why a query is answered as it is, policy by policy and condition by condition."""

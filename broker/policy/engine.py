@@ -1,9 +1,10 @@
 """The port to whatever decides."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from broker.model.decision import Decision
+from broker.policy.entity import Entity
 from broker.policy.explanation import Explanation
 from broker.policy.query import Query
 
@@ -21,6 +22,13 @@ class DenyReason(StrEnum):
     """The question could not be put, or the answer not understood."""
 
 
+class Shown(NamedTuple):
+    """The registered that a query is about, with all that is above them, as of a revision."""
+
+    entities: tuple[Entity, ...]
+    revision: int
+
+
 class Engine(Protocol):
     """Decides. Whatever goes wrong inside it is a Deny.
 
@@ -35,6 +43,10 @@ class Engine(Protocol):
 
     def decide(self, query: Query) -> Decision:
         """Answer one query. Never raises."""
+        ...
+
+    def shown(self, query: Query) -> Shown:
+        """Return what is registered of those whom a query names, for an engine elsewhere."""
         ...
 
     def explain(self, query: Query) -> Explanation:

@@ -26,6 +26,7 @@ from broker.settings.limits import (
     TaskLimits,
 )
 from broker.settings.listening import Listen
+from broker.settings.policy import PolicySettings
 from broker.settings.ranges import Seconds
 from broker.settings.store import StoreSettings
 
@@ -97,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     issuers: Path
     """A list of the issuers whose workload tokens are accepted."""
     bundle: BundleFiles
+    policy: PolicySettings = msgspec.field(default_factory=PolicySettings)
     audit: Audit
     targets: Path | None = None
     """The servers at which other credentials than our own tokens live. Default none."""

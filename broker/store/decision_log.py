@@ -17,6 +17,10 @@ _PER_MINUTE: Final = 100
 """Recorded refusals of one caller a minute; beyond that they are only counted in the metrics."""
 
 
+LISTED: Final = 10_000
+"""Refusals of one bucket that are listed, the newest ones: about 1 MB."""
+
+
 class DecisionLog:
     """Writes refusals to the audit trail and keeps them for ``explain``."""
 
@@ -43,7 +47,7 @@ class DecisionLog:
         told = {"decision": decision, "tenant": tenant, **record}
         kept = codec.encode({**told, "question": question})
         detail = codec.encode(told)
-        keys = [*bucket.head, bucket.decision(decision), bucket.denials(caller)]
+        keys = [*bucket.head, bucket.decision(decision), bucket.denials(caller), bucket.refusals]
         args: list[str | int] = [
             self._ids.operation(),
             tenant,
@@ -51,6 +55,8 @@ class DecisionLog:
             self._limits.retention_ms,
             _PER_MINUTE,
             detail,
+            decision,
+            LISTED,
         ]
         await self._link.run(scripts.DECISION_NOTE, keys, args)
         return decision

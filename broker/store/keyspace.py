@@ -99,6 +99,11 @@ class Bucket:
         """A recorded refusal."""
         return f"{self.prefix}d:{decision}"
 
+    @property
+    def refusals(self) -> str:
+        """The recorded refusals, by when they were noted: the newest of those that are kept."""
+        return f"{self.prefix}dx"
+
     def denials(self, caller: str) -> str:
         """How many refusals of a caller were recorded in this minute."""
         return f"{self.prefix}dn:{caller}"

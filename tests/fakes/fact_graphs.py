@@ -44,6 +44,13 @@ JOINABLE = [
     if (subject.kind, object_.kind) in pairs
 ]
 
+_STANDING = [
+    PutThing(thing(str(each), **({"owner": "person:a"} if each.kind is ThingKind.AGENT else {})))
+    for each in REFS
+    if each.tenant and each.name != "base-bot"
+]
+"""Most worlds are whole, so that ways are long."""
+
 _STATUSES = {
     ThingKind.AGENT: ("active", "active", "suspended"),
     ThingKind.PERSON: ("active", "active", "gone"),
@@ -87,7 +94,7 @@ def drops() -> st.SearchStrategy[Change]:
 
 def sets(most: int = 8) -> st.SearchStrategy[ChangeSet]:
     """Any changes, in any order."""
-    each = puts() | relates() | relates() | holds() | drops()
+    each = puts() | relates() | relates() | holds() | drops() | drops()
     changes = st.lists(each, min_size=1, max_size=most).map(tuple)
     sources = st.sampled_from(["", "", "files"])
     return st.builds(ChangeSet, st.just("operator:a"), st.just("because"), changes, sources)
@@ -96,12 +103,10 @@ def sets(most: int = 8) -> st.SearchStrategy[ChangeSet]:
 @st.composite
 def worlds(draw: st.DrawFn) -> Facts:
     """A graph with everything in it that can be, grown by valid changes."""
-    facts = Facts(base=base())
-    for at in range(draw(st.integers(1, 3))):
-        facts = grown(facts, draw(st.lists(puts(), max_size=16)), at)
-        facts = grown(facts, draw(st.lists(relates(), max_size=16)), at)
-        facts = grown(facts, draw(st.lists(holds(), max_size=2)), at)
-    return facts
+    facts = grown(Facts(base=base()), list(_STANDING), 1)
+    facts = grown(facts, draw(st.lists(relates(), min_size=8, max_size=24)), 2)
+    facts = grown(facts, draw(st.lists(puts(), max_size=4)), 3)
+    return grown(facts, draw(st.lists(holds(), max_size=2)), 4)
 
 
 def grown(facts: Facts, changes: list[Change], revision: int) -> Facts:

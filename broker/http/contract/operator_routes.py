@@ -118,7 +118,7 @@ SCHEMAS: Final = {
             "explanation": ref("Explanation"),
         }
     ),
-    "Trace": record({**_TRACE, "policies": array(STRING)}),
+    "Trace": record({**_TRACE, "policies": array(STRING)}, {"until_ms": COUNT}),
     "Explanation": record(
         {
             **_TRACE,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from broker.facts import impact
 from broker.facts.base import Base
-from broker.facts.change import ChangeSet
+from broker.facts.change import ChangeSet, DropThing
 from broker.facts.checking import faults_of
 from broker.facts.facts import Facts
 from broker.facts.impact import EVERYTHING, Impact, impact_of, impact_of_all
@@ -67,6 +67,16 @@ def test_a_change_above_reaches_everybody_below_and_nobody_else() -> None:
         datasets=frozenset({ref("dataset:invoices"), ref("dataset:ledger")}),
         capabilities=frozenset({"invoices-read"}),
     )
+
+
+def test_who_reached_what_is_gone_is_found() -> None:
+    """The way is no more to be seen afterwards."""
+    before = world()
+    change = changes(DropThing(ref("dataset:invoices"), cascade=True))
+
+    found = impact_of(before, before.changed(change, 2), change)
+
+    assert found.agents == {"invoice-bot"}
 
 
 def test_an_owner_reaches_its_agents() -> None:
