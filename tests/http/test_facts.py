@@ -110,29 +110,29 @@ async def test_relationships_and_reach_are_narrowed(client: ClientSession, stage
         assert (status, problem["field"]) == (400, "from"), query
 
 
+THING = {
+    "ref": "agent:bot",
+    "status": "active",
+    "owner": "person:olga",
+    "purpose": "bills",
+    "identities": [{"issuer": "https://i.example", "subject": "bot-*"}],
+    "quota": 5,
+}
+EDGE = {"subject": "agent:bot", "relation": "runs", "object": "workflow:w"}
+ENDS = {**EDGE, "expires_at": "2027-01-15T08:00:00Z"}
+EACH = (
+    {"op": "put", "tenant": "acme", "thing": THING},
+    {"op": "drop", "tenant": "acme", "ref": "ticket:OPS-1", "cascade": True},
+    {"op": "relate", "tenant": "acme", "relationship": ENDS},
+    {"op": "unrelate", "tenant": "acme", "relationship": EDGE},
+    HELD,
+    {"op": "lift", "tenant": "acme", "ref": "agent:invoice-bot"},
+)
+
+
 async def test_each_change_is_read_into_what_it_means(client: ClientSession, stage: Stage) -> None:
     """All six, in their order, by whom and when."""
-    thing = {
-        "ref": "agent:bot",
-        "status": "active",
-        "owner": "person:olga",
-        "purpose": "bills",
-        "identities": [{"issuer": "https://i.example", "subject": "bot-*"}],
-        "quota": 5,
-    }
-    edge = {"subject": "agent:bot", "relation": "runs", "object": "workflow:w"}
-    ends = {**edge, "expires_at": "2027-01-15T08:00:00Z"}
-    sent = body(
-        {"op": "put", "tenant": "acme", "thing": thing},
-        {"op": "drop", "tenant": "acme", "ref": "ticket:OPS-1", "cascade": True},
-        {"op": "relate", "tenant": "acme", "relationship": ends},
-        {"op": "unrelate", "tenant": "acme", "relationship": edge},
-        HELD,
-        {"op": "lift", "tenant": "acme", "ref": "agent:invoice-bot"},
-        base=6,
-        source="desk",
-        accept=DIGEST,
-    )
+    sent = body(*EACH, base=6, source="desk", accept=DIGEST)
     headers = {**OPERATOR, "Idempotency-Key": "k1"}
 
     status, shown, _ = await call(client, "POST", CHANGES, headers, sent)
