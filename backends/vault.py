@@ -162,6 +162,7 @@ class Vault:
         if ready is None and self._tokens.look(channel, locator.accessor).is_prolonged:
             raise BackendError(Trouble.REFUSED, "there is one already")
         if ready is None:
+            channel.require_active()
             raise NotMintedError(Trouble.LATE, "nobody has its token: begin again")
         return ready
 

@@ -29,7 +29,11 @@ _OUTSIDE: Final = "sys/health"
 """What no namespace answers."""
 _ANY_STATE: Final = "?standbyok=true&perfstandbyok=true"
 
+_LEADERLESS: Final = "active cluster node not found"
+"""What a standby says while a new active server is chosen."""
+
 _PHRASES: Final = (
+    _LEADERLESS,
     "permission denied",
     "invalid accessor",
     "invalid lease",
@@ -104,6 +108,8 @@ class Channel:
     def __init__(self, options: VaultOptions, deadline: Deadline) -> None:
         self._options = options
         self.deadline = deadline
+        self.is_standby = False
+        """Whether a server answers that is not the cluster's active one, as far as is known."""
         self._session = requests.Session()
         self._session.trust_env = False
         self._adapter = self._adapter_in(options.namespace)
@@ -203,8 +209,10 @@ class Channel:
             raise BackendError(Trouble.SEALED, f"{path}: {status}, sealed or not set up")
         if status in _AWAY or HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
             raise BackendError(Trouble.UNREACHABLE, f"{path}: {status}, not the active server")
+        if status >= HTTPStatus.BAD_REQUEST and (phrase := _phrase(answer.document)) == _LEADERLESS:
+            raise BackendError(Trouble.UNREACHABLE, f"{path}: {status}, {phrase}")
         if status >= HTTPStatus.BAD_REQUEST:
-            raise RefusedError(path, status, _phrase(answer.document))
+            raise RefusedError(path, status, phrase)
         return answer
 
     def identity(self) -> str:
@@ -216,10 +224,23 @@ class Channel:
         health = self.ask("get", f"sys/health{_ANY_STATE}").document
         if health.get("sealed") is True or health.get("initialized") is False:
             raise BackendError(Trouble.SEALED, "sys/health: sealed or not set up")
+        self.is_standby = _is_standby(health)
         cluster = health.get("cluster_id")
         if not isinstance(cluster, str) or not cluster:
             raise BackendError(Trouble.GARBLED, "sys/health: names no cluster")
         return f"vault:{cluster}:{self._options.namespace}"
+
+    def require_active(self) -> None:
+        """Go on only where the active server answers: that something is absent only it knows.
+
+        A standby of OpenBao answers what it can by itself, from data that come a little later.
+
+        Raises:
+            BackendError: it is a standby.
+        """
+        if self.is_standby:
+            why = "a standby does not know it, which says nothing"
+            raise BackendError(Trouble.UNREACHABLE, why)
 
     def require_identity(self, recorded: str) -> None:
         """Go on only at the cluster that was recorded.
@@ -235,6 +256,10 @@ class Channel:
 def nothing_made(error: BackendError) -> NotMintedError:
     """Say the same of what has made nothing yet."""
     return NotMintedError(error.trouble, str(error))
+
+
+def _is_standby(health: Mapping[str, Any]) -> bool:
+    return health.get("standby") is True or health.get("performance_standby") is True
 
 
 def _plain(path: str) -> str:

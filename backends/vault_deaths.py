@@ -8,9 +8,17 @@ only when Vault knows its leases no more.
 - Where they are not (whoever minted died before the ledger had heard of them), those below the
   same path are looked at: those that are overdue are ended, whose ever they are, and as long as
   one of them is there it may be ours.
+
+Nothing is gone because a standby does not know it: it sends on what is written, and answers the
+rest from data that come a little later.
+
+A certificate is gone when the CRL that its engine publishes, read back, names it.
 """
 
+from collections.abc import Sequence
 from typing import Final
+
+from cryptography.x509 import load_pem_x509_crl
 
 from backends.contract import Death, Sighting
 from backends.errors import BackendError, Trouble
@@ -32,6 +40,8 @@ class Deaths:
     def kill(self, channel: Channel, locator: Locator, trail: Trail | None) -> Death:
         """Kill one, as far as its manner lets us; without a trail, as far as one can know."""
         seen = self._tokens.look(channel, locator.accessor)
+        if not seen.is_there:
+            channel.require_active()
         # Leases that are known come first: Vault would be at them too once their token is gone.
         known = trail if trail is not None else Trail()
         alive = [each for each in known.leases if not self._end_lease(channel, each)]
@@ -41,10 +51,27 @@ class Deaths:
             has_read = seen.is_prolonged or not seen.is_there
             alive += self._end_overdue(channel, locator) if trail is None and has_read else []
             return self._achieved(channel, locator, alive, was_there=seen.is_there)
-        for mount, serial in known.serials:
-            body = {"serial_number": serial}
-            self._login.ask(channel, "post", f"{mount}/revoke", body)
-        return Death.ACCEPTED
+        return self._end_certificates(channel, known.serials)
+
+    def _end_certificates(self, channel: Channel, serials: Sequence[tuple[str, str]]) -> Death:
+        """Revoke certificates; they are gone when the list that is published names each."""
+        for mount, serial in serials:
+            self._login.ask(channel, "post", f"{mount}/revoke", {"serial_number": serial})
+        listed = {mount: self._listed(channel, mount) for mount in {each[0] for each in serials}}
+        is_gone = serials and all(_number(serial) in listed[mount] for mount, serial in serials)
+        return Death.GONE if is_gone else Death.ACCEPTED
+
+    def _listed(self, channel: Channel, mount: str) -> frozenset[int]:
+        """Return the serial numbers in a mount's CRL; none where it cannot be read."""
+        try:
+            found = self._login.ask(channel, "get", f"{mount}/cert/crl").data.get("certificate")
+        except RefusedError:
+            return frozenset()
+        try:
+            crl = load_pem_x509_crl(str(found).encode())
+        except ValueError:
+            return frozenset()
+        return frozenset(each.serial_number for each in crl)
 
     def _achieved(
         self, channel: Channel, locator: Locator, alive: list[str], *, was_there: bool
@@ -52,7 +79,7 @@ class Deaths:
         if alive:
             self._require_effort(channel, alive)
             return Death.ACCEPTED
-        if self._tokens.look(channel, locator.accessor).is_there:
+        if self._tokens.look(channel, locator.accessor).is_there or channel.is_standby:
             return Death.ACCEPTED
         return Death.GONE if was_there else Death.ABSENT
 
@@ -122,6 +149,7 @@ class Deaths:
         left = [self._left_s(channel, each) for each in trail.leases]
         if seen.is_prolonged or any(each is not None for each in left):
             return Sighting.ALIVE
+        channel.require_active()
         return Sighting.ABSENT
 
     def _look_at_certificates(self, channel: Channel, trail: Trail, *, is_alive: bool) -> Sighting:
@@ -131,7 +159,17 @@ class Deaths:
                 return Sighting.ALIVE
         if trail.serials:
             return Sighting.DISABLED
+        if not is_alive:
+            channel.require_active()
         return Sighting.ALIVE if is_alive else Sighting.ABSENT
+
+
+def _number(serial: str) -> int:
+    """Read a serial number as Vault writes it; what is none is in no list."""
+    try:
+        return int(serial.replace(":", "").replace("-", ""), 16)
+    except ValueError:
+        return -1
 
 
 def _id(lease: object) -> str:

@@ -29,6 +29,7 @@ class Accessors:
             BackendError: it cannot be read, or the broker may not.
         """
         identity, most_s = channel.identity(), channel.deadline.left_s / 2
+        channel.require_active()
         found: list[Found] = []
         for accessor in self._later(channel, after):
             if len(found) == LISTED or channel.deadline.left_s < most_s:

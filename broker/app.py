@@ -50,6 +50,7 @@ from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
 from broker.settings.load import load_document
 from broker.settings.settings import Settings
+from broker.shadow import Shadow
 from broker.store.census import Counting
 from broker.store.clock_bounds import ClockBounds
 from broker.store.feed_log import FeedLog, LogLimits
@@ -64,6 +65,7 @@ from broker.watch import CLOCK, FEED, ISSUERS, STORE, ClockWatch, FeedWatch, Iss
 
 _WATCH_MS: Final = 1_000
 _CENSUS_MS: Final = 5_000
+_SHADOW_MS: Final = 500
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
 
@@ -102,6 +104,7 @@ class Broker:
             settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
         )
         self._presence = self._build_presence()
+        self._shadow = Shadow(self.ledger.shadow, self.metrics)
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
@@ -181,6 +184,7 @@ class Broker:
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
+            onlooker=self._shadow,
         )
 
     def _tell(self, bucket: int, *, urgent: bool) -> None:
@@ -248,9 +252,8 @@ class Broker:
     async def _count(self) -> None:
         """Bring the metrics of what is in the ledger up to date."""
         try:
-            census = await self._counting.take(
-                self.replica.registered.tenants, self._clock.now_ms()
-            )
+            tenants = self.replica.registered.tenants
+            census = await self._counting.take(tenants, self._clock.now_ms())
         except UnavailableError:
             return  # the watchers report it
         self.metrics.outbox(census.outbox)
@@ -275,14 +278,14 @@ class Broker:
             self._ticker.every(_WATCH_MS, look)
         self._ticker.every(_REFRESH_MS, self._refresh)
         self._ticker.every(_CENSUS_MS, self._count)
+        self._ticker.every(_SHADOW_MS, self._shadow.tick)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.every(self.verbs.bans.every_ms, self.verbs.bans.look)
         self._ticker.start()
         stack.callback(self._targets.close)
         self.reconcile_watch.start(self._ticker, stack)
-        stack.push_async_callback(self.verbs.bans.stop)
-        stack.push_async_callback(self.verbs.killer.stop)
-        stack.push_async_callback(self.verbs.reaper.stop)
+        for worker in (self.verbs.bans, self.verbs.killer, self.verbs.reaper):
+            stack.push_async_callback(worker.stop)
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:

@@ -16,6 +16,7 @@ from broker.governance.published import Published
 from broker.metrics import Metrics
 from broker.model.decision import Deny, NeedsApproval, Permit, Trace
 from broker.model.principal import Principal
+from broker.onlooker import Onlooker
 from broker.policy.query import Query
 from broker.questions import facts_of
 from broker.store import codec
@@ -58,12 +59,14 @@ class Judgement:
         log: DecisionLog,
         metrics: Metrics,
         faults: FaultPoints,
+        onlooker: Onlooker,
     ) -> None:
         self._gate = gate
         self._replica = replica
         self._log = log
         self._metrics = metrics
         self._faults = faults
+        self._onlooker = onlooker
 
     async def on_fresh_facts(self, caller: Principal, attempt: Attempt[Result]) -> Result:
         """Run a giving verb on the published revision, again if the facts moved meanwhile.
@@ -96,6 +99,7 @@ class Judgement:
         """
         decision = await published.decider.decide(query)
         self._metrics.decided(query.action, type(decision).__name__.lower())
+        self._onlooker.saw(query, is_permit=isinstance(decision, Permit))
         match decision:
             case Permit():
                 self._gate.require()  # the answer may have been a while in coming

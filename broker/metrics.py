@@ -25,6 +25,9 @@ OUTCOMES: Final = ("permit", "deny", "needsapproval")
 """The decisions of :mod:`broker.model.decision`, in lower case."""
 
 _OTHER: Final = "other"
+
+SHADOWED: Final = ("same", "now-refused", "now-granted", "missed", "failed")
+"""What an answer of a candidate comes to (:mod:`broker.shadow`)."""
 _UNMATCHED: Final = "unmatched"
 
 _ISSUE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -100,6 +103,10 @@ class Metrics:
             if (known, named) == (action, outcome):
                 self._decided[action, outcome] = counter
         counter.inc()
+
+    def shadowed(self, outcome: str, count: int) -> None:
+        """Count answers of a candidate that decides beside what is published."""
+        self._shadowed.labels(outcome if outcome in SHADOWED else _OTHER).inc(count)
 
     def shipped(self, seconds: float) -> None:
         """Note how long an event took from the ledger into the feed log."""
@@ -203,6 +210,13 @@ class Metrics:
             "jit_decisions_total",
             "Decisions of policy.",
             ("action", "outcome"),
+            registry=self._registry,
+        )
+
+        self._shadowed = Counter(
+            "jit_shadow_decisions_total",
+            "Answers of a candidate beside the published policies, by what they come to.",
+            ("outcome",),
             registry=self._registry,
         )
 

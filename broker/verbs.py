@@ -21,6 +21,7 @@ from broker.listing import Listing
 from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
 from broker.minting import Minting
+from broker.onlooker import Nobody, Onlooker
 from broker.order_list import OrderList
 from broker.order_walk import OrderWalk
 from broker.places import Places
@@ -70,6 +71,7 @@ class Parts:
     due: Callable[[Sequence[int]], None]
     may_sweep: Callable[[], bool]
     targets: Targets = field(default_factory=Targets)
+    onlooker: Onlooker = field(default_factory=Nobody)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,7 @@ def _judgement(parts: Parts) -> Judgement:
         log=parts.ledger.decisions,
         metrics=parts.metrics,
         faults=parts.faults,
+        onlooker=parts.onlooker,
     )
 
 

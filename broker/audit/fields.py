@@ -23,7 +23,7 @@ _WORDS: Final = each(text)
 
 _TRACE: Final = object_of(
     _members(text, "policy_version")
-    | _members(number, "facts_revision")
+    | _members(number, "facts_revision", "graph_revision", "until_ms")
     | _members(_WORDS, "policies", "errors", "missing")
 )
 """Without the facts: they are many, and ``explain`` has them."""

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from broker.cli.screen import Document, cell, rows, stacked
+from broker.cli.screen import Document, cell, fields, rows, stacked
 from broker.terminal import shown
 
 CASE_COLUMNS = ("result", "case", "expected", "answer", "place")
 POLICY_COLUMNS = ("policy", "effect", "fitted", "determined", "outcomes_seen")
 TURNED_COLUMNS = ("id", "at", "agent", "capability", "was", "now", "policies", "missing")
 COUNT_COLUMNS = ("name", "now_refused", "now_granted")
+DIFFERENCE_COLUMNS = ("direction", "agent", "capability", "count")
 LEVEL_STYLES = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
@@ -103,3 +104,13 @@ def replay(told: Document) -> RenderableType:
         f"{refused}: {told['now_granted']} would be granted",
     )
     return stacked(*parts, Group(*map(Text, lines)))
+
+
+def shadow(told: Document) -> RenderableType:
+    """Show what a candidate would have decided otherwise, and how much it saw."""
+    names = ("is_running", "digest", "by", "reason", "started_at", "stopped_at")
+    return stacked(
+        fields(told, names),
+        rows(told["differences"], DIFFERENCE_COLUMNS, empty="No answer would have been another."),
+        fields(told["outcomes"], tuple(told["outcomes"])),
+    )

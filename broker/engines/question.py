@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from broker.policy.caller_map import flatten
 from broker.policy.engine import Shown
-from broker.policy.entity import Entity, EntityName
+from broker.policy.entity import Attribute, Entity, EntityName
 from broker.policy.query import Action, Query
 
 Json = dict[str, Any]
@@ -108,12 +108,15 @@ def _capability(query: Query) -> Json | None:
 def _entity(entity: Entity) -> Json:
     return {
         **_named(entity.name),
-        "attributes": {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in entity.attributes.items()
-        },
+        "attributes": {name: _value(value) for name, value in entity.attributes.items()},
         "parents": [_named(parent) for parent in entity.parents],
     }
+
+
+def _value(value: Attribute) -> object:
+    if isinstance(value, EntityName):
+        return _named(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _named(name: EntityName) -> Json:

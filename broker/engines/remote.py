@@ -22,6 +22,7 @@ from broker.model.decision import Decision, Deny, Trace
 from broker.policy.engine import DenyReason, Engine, Shown
 from broker.policy.explain import explanation_of
 from broker.policy.explanation import Explanation, shortened
+from broker.policy.hours import earlier
 from broker.policy.query import Query
 
 Ask = Callable[[Call], Awaitable[Reply]]
@@ -97,7 +98,7 @@ class RemoteDecider:
     def _put(self, query: Query) -> "_Put | Deny":
         try:
             shown = self._engine.shown(query)
-            return _Put(question(query, shown), shown)
+            return shown.refusal or _Put(question(query, shown), shown)
         except Exception as error:  # noqa: BLE001 - what cannot be asked is refused
             return self._refusal(f"{type(error).__name__}: {error}", Shown((), 0))
 
@@ -120,7 +121,8 @@ class RemoteDecider:
                 put.shown.revision,
                 tuple(sorted(answer.verdict.policies)),
                 tuple(str(entity.name) for entity in put.shown.entities),
-                until_ms=self._standing.until_ms(),
+                graph_revision=put.shown.graph_revision,
+                until_ms=earlier(put.shown.until_ms, self._standing.until_ms()),
             )
         )
 

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator
 
-from broker.facts.base import Base, tenant_thing
+from msgspec import UNSET, UnsetType
+
+from broker.facts.base import About, Base, tenant_thing
 from broker.governance.document import BundleDocument
-from broker.governance.records import AgentRecord
+from broker.governance.records import AgentRecord, IdentityRecord
 from broker.governance.roster import Roster
 from broker.model.fact import BUNDLE, Ref, Relation, Relationship, Thing, ThingKind, agent_ref
 
 
 def base_of(document: BundleDocument) -> Base:
-    """Return the tenants, teams, agents and memberships of a bundle."""
-    return Base(_things(document), _memberships(document))
+    """Return who is registered in a bundle, their teams, and what capabilities are about."""
+    return Base(_things(document), _memberships(document), _about(document))
+
+
+def _about(document: BundleDocument) -> dict[str, About]:
+    stated = ((record.name, record.about) for record in document.capabilities)
+    parts = ((name, about.partition(":")) for name, about in stated if about is not UNSET)
+    return {name: (ThingKind(kind), thing) for name, (kind, _, thing) in parts}
 
 
 def _things(document: BundleDocument) -> Iterator[Thing]:
@@ -31,8 +39,14 @@ def _agent(record: AgentRecord) -> Thing:
         owner=record.owner,
         purpose=record.purpose,
         risk="" if record.risk is None else record.risk.value,
+        review_by="" if record.review_by is UNSET else record.review_by,
+        identities=_pairs(record.identities),
         quota=record.quota or 0,
     )
+
+
+def _pairs(stated: tuple[IdentityRecord, ...] | UnsetType) -> tuple[str, ...]:
+    return () if stated is UNSET else tuple(f"{each.issuer} {each.subject}" for each in stated)
 
 
 def _memberships(document: BundleDocument) -> Iterator[Relationship]:

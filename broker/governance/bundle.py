@@ -14,6 +14,8 @@ from typing import Final
 import msgspec
 
 from broker.errors import ConfigurationError, LocatedFault
+from broker.facts.facts import Facts
+from broker.governance.base_facts import base_of
 from broker.governance.checks import (
     capability_faults,
     name_faults,
@@ -27,7 +29,6 @@ from broker.governance.places import Places
 from broker.governance.selftest import built_in_faults, vector_faults
 from broker.policy.cedar import CedarEngine
 from broker.policy.compiled import CompiledPolicies, Source, compile_policies
-from broker.policy.engine import Engine
 from broker.settings.fault import Fault, dotted
 from broker.settings.load import Reading
 from broker.settings.settings import BundleFiles
@@ -97,7 +98,8 @@ class Bundle:
     def engine(self, *, revision: int) -> CedarEngine:
         """Build the engine that decides by this bundle, published under this revision."""
         compiled = compile_policies(*_sources(self.document))
-        return CedarEngine(compiled, entities_of(self.document), revision=revision)
+        facts = Facts(base=base_of(self.document))
+        return CedarEngine(compiled, entities_of(self.document), revision=revision, facts=facts)
 
     @property
     def offline_capabilities(self) -> tuple[str, ...]:
@@ -121,7 +123,8 @@ def _checked(document: BundleDocument, places: Places, reading: Reading) -> Bund
 
 def _self_test_faults(document: BundleDocument, compiled: CompiledPolicies) -> Iterator[Fault]:
     try:
-        engine: Engine = CedarEngine(compiled, entities_of(document), revision=0)
+        facts = Facts(base=base_of(document))
+        engine = CedarEngine(compiled, entities_of(document), revision=0, facts=facts)
     except ConfigurationError as error:
         yield Fault(("schema",), str(error), "begin with the schema that comes with the broker")
         return

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.errors import ConfigurationError, InvalidRequestError
+from broker.facts.facts import Facts
+from broker.governance.base_facts import base_of
 from broker.governance.checks import capability_faults, reference_faults
 from broker.governance.document import BundleDocument
 from broker.governance.entities import entities_of
@@ -90,7 +92,8 @@ def read_trial(files: BundleFiles, more: Sequence[Path] = ()) -> Trial:
     reading.finish()
     if found.document is None:
         raise ConfigurationError(f"{files.policies}: nothing could be read")
-    engine = CedarEngine(compiled, entities_of(found.document), revision=0)
+    facts = Facts(base=base_of(found.document))
+    engine = CedarEngine(compiled, entities_of(found.document), revision=0, facts=facts)
     return Trial(found.document, compiled, engine, cases)
 
 

@@ -10,10 +10,12 @@ from broker.proof.confirmation import Binding
 class Trace(msgspec.Struct, frozen=True):
     """How a decision came about, for its record and for ``explain``.
 
-    ``policies`` are the ids of the determining policies; ``facts`` the entities that the engine
-    was shown; ``errors`` what went wrong while evaluating (any entry makes the decision a Deny);
-    ``missing`` the conditions or facts that would have had to hold. From ``until_ms`` on time alone
-    may give another answer; 0: never.
+    ``policies`` are the ids of the determining policies; ``facts`` the entities and relationships
+    that the engine was shown; ``errors`` what went wrong while evaluating (any entry makes the
+    decision a Deny); ``missing`` the conditions or facts that would have had to hold.
+    ``facts_revision`` is the published bundle's, ``graph_revision`` that of the facts log.
+    ``until_ms`` is the first instant at which the answer may be another one by time alone; 0 is
+    never.
     """
 
     policy_version: str
@@ -22,6 +24,7 @@ class Trace(msgspec.Struct, frozen=True):
     facts: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    graph_revision: int = 0
     until_ms: int = 0
 
 
@@ -65,3 +68,14 @@ class NeedsApproval:
 
 
 Decision = Permit | Deny | NeedsApproval
+
+
+def retraced(decision: Decision, trace: Trace) -> Decision:
+    """Return the same decision with another trace."""
+    match decision:
+        case Permit(obligations):
+            return Permit(obligations, trace)
+        case Deny(reason):
+            return Deny(reason, trace)
+        case NeedsApproval(of_whom):
+            return NeedsApproval(of_whom, trace)

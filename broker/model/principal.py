@@ -19,6 +19,9 @@ class Kind(StrEnum):
     OPERATOR = "operator"
     RESOURCE = "resource"
 
+    # The enum's own runs Python code, several times for each decision.
+    __hash__ = str.__hash__
+
 
 class Principal(msgspec.Struct, frozen=True):
     """The verified result of attestation. Only an attestor builds one.

@@ -6,36 +6,53 @@
   built of the same types (:data:`broker.policy.cedar_request.Shape`). Policies, schema and entities
   are parsed when the engine is made and never again (``parses`` stays the same).
 - Whatever is raised while deciding, a panic in Cedar's own code included, is a Deny.
+- Of the facts Cedar is shown what the query names and all that is above it, never a part of that
+  (:mod:`broker.policy.views`), and never after ``until_ms``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from functools import partial
+from typing import Final
 
 from cedarpy import AuthzResult, Entities, PolicySet, Schema, is_authorized
 from cedarpy import Decision as Answer
 from msgspec.structs import replace
 
+from broker.clock import Clock, SystemClock
 from broker.errors import ConfigurationError
-from broker.model.decision import Decision, Deny, NeedsApproval, Permit, Trace
-from broker.policy.cedar_request import CedarRequest, Shape, cedar_request
+from broker.facts.facts import Facts
+from broker.model.decision import Decision, Deny, NeedsApproval, Permit, Trace, retraced
+from broker.policy.around import Around, Known, known_of
+from broker.policy.built_in import Refusal
+from broker.policy.cedar_request import CedarRequest, Shape, UnfitFactError, cedar_request
 from broker.policy.compiled import CompiledPolicies
-from broker.policy.engine import DenyReason, Shown
-from broker.policy.entity import Entity, EntityName
+from broker.policy.engine import OF_POLICY, DenyReason, Shown
+from broker.policy.entity import Entity
 from broker.policy.explain import MAX_LINES, explanation_of, missing_lines
 from broker.policy.explanation import Explanation, PolicyFinding, shortened
 from broker.policy.handles import Handles
+from broker.policy.hours import Hours, earlier
 from broker.policy.memory import Memory
+from broker.policy.named import named_in
+from broker.policy.parsed import EntitySet, Parsed
 from broker.policy.probes import Condition, Probes
-from broker.policy.query import Query
+from broker.policy.query import Action, Query
 from broker.policy.relevance import Relevance
-from broker.policy.shown import with_all_above
 from broker.policy.terms import approvers, narrowest
+from broker.policy.things import Things
+from broker.policy.views import View, Views
+from broker.policy.vocabulary import Vocabulary
 
 Authorize = Callable[[dict[str, object], PolicySet, Entities, Schema | None], AuthzResult]
 
 
 class CedarEngine:
-    """One set of policies over one set of facts. Immutable: a new bundle makes a new engine."""
+    """One set of policies over one bundle and one revision of the facts.
+
+    Immutable: a new bundle makes a new engine, and so does :meth:`over`, cheaply. Without facts it
+    knows the registered ``entities`` only, and refuses nobody before policy.
+    """
 
     def __init__(
         self,
@@ -43,6 +60,8 @@ class CedarEngine:
         entities: Sequence[Entity],
         *,
         revision: int,
+        facts: Facts | None = None,
+        clock: Clock | None = None,
         authorize: Authorize = is_authorized,
     ) -> None:
         if policies.faults or policies.schema is None:
@@ -51,17 +70,40 @@ class CedarEngine:
         self._handles = handles
         self._schema = policies.schema
         self._policies = handles.policy_set([policy.template for policy in policies.policies])
-        self._entities = _entities(handles, entities, policies.schema)
+        vocabulary = Vocabulary(policies.schema)
+        self._clock = clock or SystemClock()
+        self._views = _views(handles, policies.schema, Things(vocabulary, entities), facts)
         self._probes = Probes(policies.policies, handles)
         self._terms = {policy.name: policy.terms for policy in policies.policies}
         self._relevance = Relevance(policy.template for policy in policies.policies)
+        seen = self._relevance.names
+        self._known = {
+            action: known_of(vocabulary, action.value).seen_by(seen) for action in Action
+        }
         self._memory = Memory(self._relevance)
+        self._hours = Hours(policy.template for policy in policies.policies)
         self._fitting: set[Shape] = set()
-        self._by_name = {entity.name: entity for entity in entities}
         self._texts = {entity.name: str(entity.name) for entity in entities}
         self._groups = {entity.name: tuple(map(str, entity.parents)) for entity in entities}
-        self._blank = Trace(policies.digest, revision)
+        self._blank = Trace(policies.digest, revision, graph_revision=self._views.revision)
         self._authorize = authorize
+
+    def over(self, facts: Facts) -> "CedarEngine":
+        """Return the same policies and bundle over other facts; what was parsed is shared.
+
+        ``facts`` lie over the same bundle.
+        """
+        blank = replace(self._blank, graph_revision=facts.revision)
+        return self._with(_views=self._views.over(facts), _blank=blank)
+
+    def at(self, clock: Clock) -> "CedarEngine":
+        """Return the same engine by another clock."""
+        return self._with(_views=self._views.anew(), _clock=clock)
+
+    def _with(self, **parts: object) -> "CedarEngine":
+        other = copy(self)
+        vars(other).update(parts)
+        return other
 
     @property
     def version(self) -> str:
@@ -76,12 +118,17 @@ class CedarEngine:
     def decide(self, query: Query) -> Decision:
         """Answer one query. Never raises."""
         try:
-            request = cedar_request(query, self._relevance.names)
-            return self._memory.answer(
-                (request.principal, request.action, request.resource),
+            now_ms = self._clock.now_ms()
+            view = self._views.of(named_in(query), now_ms)
+            if view.refusal is not None:
+                return self._refused(view.refusal)
+            request = self._request(query, view, now_ms, self._relevance.names)
+            decision = self._memory.answer(
+                (request.principal, request.action, request.resource, view.shown.serial),
                 request.context,
-                lambda: self._judge(request, self._ask(request, self._policies)),
+                lambda: self._judge(request, view, self._ask(view.shown, request, self._policies)),
             )
+            return self._dated(decision, view, query.action, now_ms)
         except (KeyboardInterrupt, SystemExit):
             raise
         # A panic in Cedar's own code is no Exception but a BaseException; it, too, means no.
@@ -90,54 +137,87 @@ class CedarEngine:
             return Deny(DenyReason.ENGINE_ERROR, replace(self._blank, errors=(what,)))
 
     def shown(self, query: Query) -> Shown:
-        """Return principal, resource, the task's agent, and the groups that they are in."""
-        request = cedar_request(query, ())
-        names = (request.principal, request.resource, EntityName("Agent", query.task.agent))
-        return Shown(with_all_above(names, self._by_name), self._blank.facts_revision)
+        """Return what is known of those whom a query names, for an engine elsewhere.
+
+        Raises:
+            UnfitFactError: it is more than can be shown.
+        """
+        now_ms, named = self._clock.now_ms(), named_in(query)
+        view = self._views.of(named, now_ms)
+        if view.fault:
+            raise UnfitFactError(view.fault)
+        refusal = None if view.refusal is None else self._refused(view.refusal)
+        entities = self._views.entities(named, now_ms) if refusal is None else ()
+        blank = self._blank
+        return Shown(entities, blank.facts_revision, blank.graph_revision, view.until_ms, refusal)
 
     def explain(self, query: Query) -> Explanation:
         """Say why a query is answered as it is, policy by policy and condition by condition."""
         decision = self.decide(query)
-        if isinstance(decision, Deny) and decision.reason == DenyReason.ENGINE_ERROR:
+        if isinstance(decision, Deny) and decision.reason not in OF_POLICY:
             return explanation_of(decision, ())
-        return explanation_of(decision, self._findings(cedar_request(query)))
+        return explanation_of(decision, self.findings(query))
 
     def findings(self, query: Query) -> tuple[PolicyFinding, ...]:
         """Tell of each policy whose scope fits the query how its conditions fare, one and all.
 
         Raises:
-            UnfitFactError: a value is not of the type that its place has.
+            UnfitFactError: a value is not of the type that its place has, or more is known of it
+                than can be shown.
         """
-        return self._findings(cedar_request(query))
+        now_ms = self._clock.now_ms()
+        view = self._views.of(named_in(query), now_ms)
+        return self._findings(self._request(query, view, now_ms, None), view.shown)
 
     @property
     def conditions(self) -> Mapping[str, tuple[Condition, ...]]:
         """The conditions of every policy, in the order in which findings have them."""
         return self._probes.conditions
 
-    def _ask(self, request: CedarRequest, policies: PolicySet) -> AuthzResult:
+    def _request(
+        self, query: Query, view: View, now_ms: int, names: Collection[str] | None
+    ) -> CedarRequest:
+        if view.fault:
+            raise UnfitFactError(view.fault)
+        known = self._known.get(query.action, _NOTHING_KNOWN)
+        return cedar_request(query, names, Around(known, view.tickets, view.behalf, now_ms))
+
+    def _ask(self, shown: EntitySet, request: CedarRequest, policies: PolicySet) -> AuthzResult:
         if request.shape in self._fitting:
             # What no policy mentions is not shown: most of the price of an evaluation is to read
             # the context and to check it against the schema.
             seen = request.showing(self._relevance.cut(request.context))
-            return self._authorize(seen, policies, self._entities, None)
-        result = self._authorize(request.to_json(), policies, self._entities, self._schema)
+            return self._authorize(seen, policies, shown.entities, None)
+        result = self._authorize(request.to_json(), policies, shown.entities, self._schema)
         if result.decision is Answer.Allow or result.decision is Answer.Deny:
             self._fitting.add(request.shape)
         return result
 
-    def _findings(self, request: CedarRequest) -> tuple[PolicyFinding, ...]:
-        return self._probes.findings(partial(self._ask, request))
+    def _findings(self, request: CedarRequest, shown: EntitySet) -> tuple[PolicyFinding, ...]:
+        return self._probes.findings(partial(self._ask, shown, request))
 
-    def _judge(self, request: CedarRequest, result: AuthzResult) -> Decision:
+    def _refused(self, refusal: Refusal) -> Deny:
+        missing = (shortened(refusal.why),)
+        return Deny(refusal.reason, replace(self._blank, missing=missing))
+
+    def _dated(self, decision: Decision, view: View, action: Action, now_ms: int) -> Decision:
+        """Say of an answer, remembered or not, by which facts it stands and until when."""
+        until_ms = earlier(view.until_ms, self._hours.until(action, now_ms))
+        trace, graph = decision.trace, self._blank.graph_revision
+        if trace.until_ms == until_ms and trace.graph_revision == graph:
+            return decision
+        return retraced(decision, replace(trace, until_ms=until_ms, graph_revision=graph))
+
+    def _judge(self, request: CedarRequest, view: View, result: AuthzResult) -> Decision:
         names = tuple(sorted(result.diagnostics.reasons))
         errors = tuple(map(shortened, result.diagnostics.errors[:MAX_LINES]))
-        trace = Trace(self.version, self._blank.facts_revision, names, self._facts(request), errors)
+        facts = (*self._facts(request), *view.facts)
+        trace = replace(self._blank, policies=names, facts=facts, errors=errors)
         refusal = _refusal(result.decision, names, errors)
         if refusal is None:
             return self._permitted(names, trace)
         if refusal in {DenyReason.NO_PERMIT, DenyReason.EVALUATION_ERROR}:
-            missing = missing_lines(request, self._findings(request))
+            missing = missing_lines(request, self._findings(request, view.shown))
             trace = replace(trace, missing=missing)
         return Deny(refusal, trace)
 
@@ -154,11 +234,15 @@ class CedarEngine:
         return tuple(dict.fromkeys([*(self._texts[name] for name in known), *groups]))
 
 
-def _entities(handles: Handles, entities: Sequence[Entity], schema: Schema) -> Entities:
+_NOTHING_KNOWN: Final = Known()
+
+
+def _views(handles: Handles, schema: Schema, things: Things, facts: Facts | None) -> Views:
     try:
-        return handles.entities(entities, schema)
+        base = handles.entities(tuple(things.base.values()), schema)
     except ValueError as error:
         raise ConfigurationError(f"the registered do not fit the schema: {error}") from error
+    return Views(things, base, Parsed(handles, schema), facts)
 
 
 def _refusal(

@@ -9,17 +9,13 @@ from typing import Final
 
 import msgspec
 
-from broker.model.principal import Kind
+from broker.policy.around import NOTHING, Around
 from broker.policy.caller_map import flatten
 from broker.policy.entity import EntityName
+from broker.policy.named import ENTITY_TYPES
 from broker.policy.query import Action, Query
 
-ENTITY_TYPES: Final = {
-    Kind.AGENT: "Agent",
-    Kind.ORCHESTRATOR: "Orchestrator",
-    Kind.OPERATOR: "Operator",
-    Kind.RESOURCE: "ResourceServer",
-}
+_ACTIONS: Final = {action: EntityName("Action", action.value) for action in Action}
 
 _LARGEST_LONG: Final = 2**63 - 1
 
@@ -28,16 +24,16 @@ class UnfitFactError(Exception):
     """A fact is not of its type: the question cannot be put, and is answered with a Deny."""
 
 
-Shape = tuple[str, str, str, bool, bool]
+Shape = tuple[str, str, str, bool, bool, bool]
 """All that a schema can tell apart of the requests that are built here: the types of principal and
-resource, the action, and which of the facts that may be absent (on behalf of, instance) are there.
-Everything else is always there and always of its type."""
+resource, the action, and which of the facts that may be absent (on behalf of, instance, the person
+on whose behalf) are there. Everything else is always there and always of its type."""
 
 
 class CedarRequest(msgspec.Struct, frozen=True):
     """Who wants to do what to what, and what else there is to say.
 
-    ``context`` has the facts that were asked for.
+    ``context`` has the facts that were asked for; ``around`` is what is known beyond the query.
     """
 
     principal: EntityName
@@ -46,6 +42,7 @@ class CedarRequest(msgspec.Struct, frozen=True):
     context: dict[str, object]
     shape: Shape
     query: Query
+    around: Around = NOTHING
 
     def to_json(self) -> dict[str, object]:
         """Return what Cedar takes, with every fact.
@@ -53,7 +50,7 @@ class CedarRequest(msgspec.Struct, frozen=True):
         Raises:
             UnfitFactError: a value is not of the type that its place has.
         """
-        return self._about() | {"context": _context(self.query, FACTS)}
+        return self._about() | {"context": _context(self.query, self.around, None)}
 
     def showing(self, context: dict[str, object]) -> dict[str, object]:
         """Return the same question with another context, written out, as Cedar takes it too."""
@@ -67,28 +64,32 @@ class CedarRequest(msgspec.Struct, frozen=True):
         }
 
 
-def cedar_request(query: Query, facts: Collection[str] | None = None) -> CedarRequest:
+def cedar_request(
+    query: Query, facts: Collection[str] | None = None, around: Around = NOTHING
+) -> CedarRequest:
     """Build the request, with some facts or with all of them.
 
     Raises:
         UnfitFactError: a value is not of the type that its place has.
     """
     principal = EntityName(ENTITY_TYPES[query.principal.kind], _text(query.principal.name))
-    action = EntityName("Action", Action(query.action).value)
+    action = _ACTIONS[query.action]
     resource = _resource(query)
     return CedarRequest(
         principal=principal,
         action=action,
         resource=resource,
-        context=_context(query, FACTS if facts is None else facts),
+        context=_context(query, around, facts),
         shape=(
             principal.type,
             action.id,
             resource.type,
             bool(query.task.on_behalf_of),
             bool(query.principal.instance),
+            around.behalf is not None,
         ),
         query=query,
+        around=around,
     )
 
 
@@ -100,8 +101,13 @@ def _resource(query: Query) -> EntityName:
     return EntityName("Capability", _text(query.capability.name))
 
 
-def _context(query: Query, facts: Collection[str]) -> dict[str, object]:
-    return {name: fact(query) for name, fact in FACTS.items() if name in facts}
+def _context(query: Query, around: Around, facts: Collection[str] | None) -> dict[str, object]:
+    if facts is None:
+        context = {name: fact(query) for name, fact in FACTS.items()}
+        return context | around.context(around.known.names)
+    context = {name: fact(query) for name, fact in FACTS.items() if name in facts}
+    looked_at = around.known.looked_at
+    return context | around.context(looked_at) if looked_at else context
 
 
 def _ceiling(query: Query) -> dict[str, object]:

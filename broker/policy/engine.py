@@ -1,9 +1,10 @@
 """The port to whatever decides."""
 
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from broker.model.decision import Decision
+from broker.facts.facts import Facts
+from broker.model.decision import Decision, Deny
 from broker.policy.entity import Entity
 from broker.policy.explanation import Explanation
 from broker.policy.query import Query
@@ -20,13 +21,34 @@ class DenyReason(StrEnum):
     """A policy could not be evaluated; it might have been the one that forbids."""
     ENGINE_ERROR = "engine-error"
     """The question could not be put, or the answer not understood."""
+    AGENT_HELD = "agent-held"
+    """The caller, or the task's agent, is held, suspended or retired."""
+    TENANT_HELD = "tenant-held"
+    """The task's tenant, or one of these agents', is held."""
+    OWNER_GONE = "owner-gone"
+    """Whoever is to answer for one of these agents does not stand."""
+    REVIEW_OVERDUE = "review-overdue"
+    """The last day of one of these agents' review is over."""
+
+
+OF_POLICY: Final = frozenset(
+    {DenyReason.NO_PERMIT, DenyReason.FORBIDDEN, DenyReason.EVALUATION_ERROR}
+)
+"""The reasons that are policy's own: the others leave nothing to ask of it."""
 
 
 class Shown(NamedTuple):
-    """The registered that a query is about, with all that is above them, as of a revision."""
+    """The things that a query is about, with all that is above them, as of two revisions.
+
+    ``until_ms`` is when time alone makes them others, 0 is never. With a ``refusal`` there is
+    nothing to ask: it is what every engine answers.
+    """
 
     entities: tuple[Entity, ...]
     revision: int
+    graph_revision: int = 0
+    until_ms: int = 0
+    refusal: Deny | None = None
 
 
 class Engine(Protocol):
@@ -43,6 +65,10 @@ class Engine(Protocol):
 
     def decide(self, query: Query) -> Decision:
         """Answer one query. Never raises."""
+        ...
+
+    def over(self, facts: Facts) -> "Engine":
+        """Return the same policies over other facts, which lie over the same bundle."""
         ...
 
     def shown(self, query: Query) -> Shown:

@@ -5,9 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-Attribute = str | int | bool | tuple[str, ...]
-"""Nothing nests: a record could be taken for more than it is (see ``caller_map``)."""
-
 
 class EntityName(NamedTuple):
     """What an entity is called. A tuple, because it is hashed several times for each decision."""
@@ -23,6 +20,14 @@ class EntityName(NamedTuple):
         """Return the form that is not parsed again."""
         return {"type": self.type, "id": self.id}
 
+    def as_value(self) -> dict[str, object]:
+        """Return the form in which an attribute, or a part of a context, names an entity."""
+        return {"__entity": self.to_json()}
+
+
+Attribute = str | int | bool | tuple[str, ...] | EntityName
+"""Nothing nests: a record could be taken for more than it is (see ``caller_map``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -36,6 +41,10 @@ class Entity:
         """Return Cedar's form."""
         return {
             "uid": self.name.to_json(),
-            "attrs": dict(self.attributes),
+            "attrs": {name: _value(value) for name, value in self.attributes.items()},
             "parents": [parent.to_json() for parent in self.parents],
         }
+
+
+def _value(value: Attribute) -> object:
+    return value.as_value() if isinstance(value, EntityName) else value

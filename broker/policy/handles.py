@@ -48,5 +48,14 @@ class Handles:
 
     def entities(self, entities: Sequence[Entity], schema: Schema) -> Entities:
         """Parse entities and check them against a schema."""
+        return self.entities_of_text(entities_text(entities), schema)
+
+    def entities_of_text(self, text: str, schema: Schema) -> Entities:
+        """Parse what :func:`entities_text` wrote, and check it against a schema."""
         self.parses += 1
-        return Entities.from_json_str(json.dumps([entity.to_json() for entity in entities]), schema)
+        return Entities.from_json_str(text, schema)
+
+
+def entities_text(entities: Sequence[Entity]) -> str:
+    """Write entities in Cedar's form."""
+    return json.dumps([entity.to_json() for entity in entities])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -20,10 +21,16 @@ class Action(StrEnum):
     REQUEST_CREDENTIAL = "RequestCredential"
     RENEW_CREDENTIAL = "RenewCredential"
 
+    # The enum's own runs Python code, several times for each decision.
+    __hash__ = str.__hash__
+
     @property
     def is_about_credential(self) -> bool:
         """Tell whether a capability is asked for; otherwise the action is on the task's agent."""
-        return self in {Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL}
+        return self in _ABOUT_CREDENTIALS
+
+
+_ABOUT_CREDENTIALS: Final = frozenset({Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL})
 
 
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,9 @@ _MIRRORED: Final = {
     "greater": "less",
     "greater_eq": "less_eq",
 }
+_ENTITY: Final = "__entity"
+"""What alone a record holds that stands for an entity. No caller can send one (``caller_map``)."""
+
 _EMPTY: Final = "is_empty"
 _CONTAINS: Final = "contains"
 
@@ -56,8 +59,11 @@ class Look:
         """Return what policies can see, as a hashable value."""
         value: object = context
         for name in self.path:
-            if not isinstance(value, dict) or name not in value:
+            if not isinstance(value, dict):
                 return _ABSENT
+            if name not in value:
+                # Of an entity counts which one it is: its attributes are the engine's own facts.
+                return _frozen(value) if _ENTITY in value else _ABSENT
             value = value[name]
         return self._outcome(value)
 
@@ -75,7 +81,7 @@ class Relevance:
     """The ways in which policies look, and keys that tell requests apart by what is seen."""
 
     def __init__(self, policies: Iterable[pst.Template]) -> None:
-        looks = {look for policy in policies for look in _looks(policy)}
+        looks = {look for policy in policies for look in looks_of(policy)}
         whole = {look.path for look in looks if not look.test}
         seen = [look for look in looks if not _is_covered(look, whole)]
         self.looks = tuple(sorted(seen, key=lambda look: (look.path, look.test, str(look.literal))))
@@ -119,7 +125,9 @@ def _cut(record: dict[str, object], tree: _Tree) -> dict[str, object]:
     for name, below in tree.items():
         if name in record:
             value = record[name]
-            kept[name] = _cut(value, below) if below and isinstance(value, dict) else value
+            if below and isinstance(value, dict) and _ENTITY not in value:
+                value = _cut(value, below)
+            kept[name] = value
     return kept
 
 
@@ -132,16 +140,16 @@ def _frozen(value: object) -> object:
     return (type(value).__name__, value)
 
 
-def _looks(node: object) -> Iterator[Look]:
+def looks_of(node: object) -> Iterator[Look]:
     """Walk a policy's tree and yield each look at the context."""
     look = _look(node)
     if look is not None:
         yield look
     elif isinstance(node, pst.GetAttr | pst.HasAttr):
-        yield from _looks(node.base)
+        yield from looks_of(node.base)
     elif not isinstance(node, str | int | None):
         for part in _parts(node):
-            yield from _looks(part)
+            yield from looks_of(part)
 
 
 def _parts(node: object) -> Iterable[object]:

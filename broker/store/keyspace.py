@@ -244,6 +244,16 @@ class Keyspace:
         return f"{self.namespace}:{{control}}:replicas"
 
     @property
+    def shadow(self) -> str:
+        """The candidate that decides beside what is published."""
+        return f"{self.namespace}:{{control}}:shadow"
+
+    @property
+    def shadow_counts(self) -> str:
+        """How often it would have decided otherwise."""
+        return f"{self.namespace}:{{control}}:shadow:counts"
+
+    @property
     def reconciled(self) -> str:
         """When each target was compared with the ledger, when it will be, and what came of it."""
         return f"{self.namespace}:{{control}}:reconciled"

@@ -28,6 +28,7 @@ from broker.store.reconciliations import Reconciliations
 from broker.store.replicas import Replicas
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
+from broker.store.shadow_ledger import ShadowLedger
 from broker.store.target_leases import TargetLeases
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
@@ -61,6 +62,7 @@ class Ledger:
     evidence: EvidenceLedger
     at_targets: TargetLeases
     reconciliations: Reconciliations
+    shadow: ShadowLedger
     facts: FactsLog
     snapshots: FactsSnapshots
 
@@ -104,6 +106,7 @@ class Ledger:
             evidence=EvidenceLedger(link, keys, limits, bounds.clock),
             at_targets=TargetLeases(link, keys, deaths),
             reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
+            shadow=ShadowLedger(link, keys),
             facts=facts,
             snapshots=FactsSnapshots(link, keys, ids, facts),
         )

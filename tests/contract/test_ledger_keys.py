@@ -38,6 +38,7 @@ from broker.store.reconciliations import Outcome, Reconciliations
 from broker.store.replicas import Replicas, Serving
 from broker.store.revocation_ledger import Order
 from broker.store.selection_ledger import SelectionLedger
+from broker.store.shadow_ledger import Difference, ShadowLedger
 from broker.store.task_ledger import Extension
 from tests.fakes.clock import FakeClock
 from tests.fakes.facts_kit import put_ticket
@@ -57,6 +58,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         await _banning(kit)
         await _watching(kit)
         await _comparing(kit)
+        await _shadowing(kit)
         await _facts(kit)
         await _feed(FeedLog(link, "jit"), kit)
     await link.close()
@@ -183,6 +185,13 @@ async def _comparing(kit: LedgerKit) -> None:
     await kept.take("yard", MINUTE)
     await kept.keep("yard", Outcome(by="broker"))
     await kept.tell("orphan.killed", "what was never a lease", {"target": "yard"})
+
+
+async def _shadowing(kit: LedgerKit) -> None:
+    shadow = ShadowLedger(kit.link, kit.keys)
+    await shadow.start("c-1", "d", "{}", by="operator:alice", reason="a test")
+    await shadow.note("c-1", {"same": 1}, {Difference("now-refused", "a", "c"): 1})
+    await shadow.stop()
 
 
 async def _facts(kit: LedgerKit) -> None:

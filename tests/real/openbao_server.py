@@ -59,15 +59,19 @@ class VerifiesTokens(Protocol):
 class OpenBaoServer:
     """In memory (``dev``), or on a disk that outlives its process (``raft``)."""
 
-    def __init__(self, program: Path, *, on_disk: bool = False) -> None:
+    def __init__(
+        self, program: Path, *, on_disk: bool = False, follows: "OpenBaoServer | None" = None
+    ) -> None:
         self._program = program
         self._on_disk = on_disk
+        self._follows = follows
         self._home = Path(tempfile.mkdtemp(prefix="jit-bao-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._unseal = ""
         self.root = secrets.token_urlsafe(16)
         self.namespace = ""
         self.port = _free_port()
+        self._cluster = f"127.0.0.1:{_free_port()}"
 
     @property
     def url(self) -> str:
@@ -78,11 +82,35 @@ class OpenBaoServer:
         """Start it, and wait until it works."""
         self._run()
         self._until(lambda: self._state() in {200, 501, 503})
-        if self._on_disk and not self._unseal:
+        if self._follows is not None:
+            self._join(self._follows)
+        elif self._on_disk and not self._unseal:
             self._make()
         elif self._on_disk:
             self.unseal()
-        self._until(lambda: self._state() == 200)
+        self._until(lambda: self._state() == (200 if self._follows is None else 429))
+
+    def _join(self, active: "OpenBaoServer") -> None:
+        """Become a standby of another one, with its seal."""
+        self.root, self._unseal = active.root, active._unseal  # noqa: SLF001 - another of us
+        self._ask("POST", "sys/storage/raft/join", {"leader_api_addr": active.url})
+        self._ask("POST", "sys/unseal", {"key": self._unseal})
+        self._until(lambda: self._is_voting_with(active))
+
+    def _is_voting_with(self, active: "OpenBaoServer") -> bool:
+        """Tell whether it may become the active one, and knows who is."""
+        found = active.says("GET", "sys/storage/raft/configuration")["data"]["config"]["servers"]
+        voters = [each["node_id"] for each in found if each["voter"]]
+        try:
+            leader = requests.get(f"{self.url}/v1/sys/leader", timeout=5).json()
+        except (requests.RequestException, ValueError):
+            return False
+        return f"node-{self.port}" in voters and leader.get("leader_address") == active.url
+
+    def step_down(self, other: "OpenBaoServer") -> None:
+        """Let another server of the cluster be the active one."""
+        self.says("POST", "sys/step-down")
+        self._until(lambda: other._state() == 200 and self._state() == 429)  # noqa: SLF001 - another of us
 
     def _run(self) -> None:
         argv = [self._program, "server", *self._arguments()]
@@ -96,11 +124,11 @@ class OpenBaoServer:
         file = self._home / "config.hcl"
         data = self._home / "data"
         data.mkdir(exist_ok=True)
-        cluster = f"http://127.0.0.1:{_free_port()}"
         file.write_text(
-            f'storage "raft" {{ path = "{data}" node_id = "one" }}\n'
-            f'listener "tcp" {{ address = "127.0.0.1:{self.port}" tls_disable = true }}\n'
-            f'api_addr = "{self.url}"\ncluster_addr = "{cluster}"\n'
+            f'storage "raft" {{ path = "{data}" node_id = "node-{self.port}" }}\n'
+            f'listener "tcp" {{ address = "127.0.0.1:{self.port}" tls_disable = true\n'
+            f'  cluster_address = "{self._cluster}" }}\n'
+            f'api_addr = "{self.url}"\ncluster_addr = "https://{self._cluster}"\n'
         )
         return [f"-config={file}"]
 

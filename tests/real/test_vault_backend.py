@@ -21,7 +21,6 @@ from tests.real.vault_lab import (
     Signing,
     a_wish,
     accessor_of,
-    from_pki,
     from_ssh,
     in_seconds,
     is_let_in,
@@ -276,24 +275,6 @@ def test_what_vault_cannot_undo_is_not_confirmed(
 
         assert other.look_up(place, soon()) is Sighting.ABSENT
     assert not is_let_in(words, postgres.port)
-
-
-def test_a_certificate_is_revoked_and_never_called_gone(
-    vault: Vault, openbao: OpenBaoServer
-) -> None:
-    """It is in the CRL; who reads that nobody knows."""
-    words, place = minted(vault, from_pki())
-    before = vault.look_up(place, soon())
-
-    deaths = [vault.revoke(place, soon()) for _ in range(2)]
-
-    seen = openbao.says("GET", f"pki/cert/{words['serial_number']}")["data"]
-    assert before is Sighting.ALIVE
-    assert deaths == [Death.ACCEPTED, Death.ACCEPTED]
-    assert seen["revocation_time"] > 0
-    assert vault.look_up(place, soon()) is Sighting.DISABLED
-    assert "PRIVATE KEY" in words["private_key"]
-    assert int(words["expiration"]) * 1_000 <= in_seconds(300)
 
 
 def test_a_signed_key_states_until_when_it_is_good(vault: Vault, openbao: OpenBaoServer) -> None:

@@ -32,6 +32,7 @@ def test_everything_counts_what_it_says() -> None:
     metrics.issued(0.004)
     metrics.attested("ok")
     metrics.decided("OpenTask", "deny")
+    metrics.shadowed("now-refused", 2)
     metrics.shipped(0.2)
     metrics.acknowledged(3.0)
     metrics.stuck(2)
@@ -55,6 +56,7 @@ EXPECTED = {
     "jit_issue_seconds_bucket|0.005": 1,
     "jit_attestations_total|ok": 1,
     "jit_decisions_total|OpenTask|deny": 1,
+    "jit_shadow_decisions_total|now-refused": 2,
     "jit_revocation_lag_seconds_sum|shipped": 0.2,
     "jit_revocation_lag_seconds_sum|acknowledged": 3.0,
     "jit_revocations_stuck": 2,
@@ -77,6 +79,7 @@ def test_no_word_from_outside_makes_a_series() -> None:
     for number in range(10_000):
         metrics.cut(f"cut-{number}")
         metrics.attested(f"reason-{number}")
+        metrics.shadowed(f"outcome-{number}", 1)
         metrics.decided(f"action-{number}", f"outcome-{number}")
 
     seen = samples(metrics)

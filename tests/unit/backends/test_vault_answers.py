@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backends.contract import Deadline, Place, Surroundings, Wish
+from backends.contract import Deadline, Death, Place, Surroundings, Wish
 from backends.errors import BackendError, NotMintedError, Trouble
 from backends.vault import Vault
 from backends.vault_login import monotonic_ms
@@ -80,6 +80,7 @@ class Answering(BaseHTTPRequestHandler):
         self.server.tokens.append(self.headers.get("X-Vault-Token") or "")
         self.server.may_answer.wait(60)
         found = self.server.answers.get(asked, (404, b"{}", {}))
+        found = found() if callable(found) else found
         status, body, headers = (
             found if isinstance(found, tuple) else (200, json.dumps(found).encode(), {})
         )
@@ -263,6 +264,43 @@ def test_a_token_that_is_not_as_it_must_be_reads_nothing(
     assert "GET database/creds/orders" not in script.asked
     has_name = "accessor" not in change
     assert ("POST auth/token/revoke-accessor" in script.asked) is has_name
+
+
+STANDBY = {**GOOD["GET sys/health"], "standby": True}
+ABSENT = (403, b'{"errors":["invalid accessor"]}', {})
+
+
+def test_what_a_standby_does_not_know_is_not_gone(vault: Vault, script: Script) -> None:
+    """It may not have heard of it yet: neither killing, looking nor comparing believes it."""
+    script.answers |= {"GET sys/health": STANDBY, "POST auth/token/lookup-accessor": ABSENT}
+    script.answers["LIST auth/token/accessors"] = {"data": {"keys": []}}
+    place = Place(locator="lease an-accessor database/creds/orders", identity="vault:one:")
+
+    for ask in (
+        lambda: vault.revoke(place, soon()),
+        lambda: vault.look_up(place, soon()),
+        lambda: vault.inventory("", soon()),
+    ):
+        with pytest.raises(BackendError) as caught:
+            ask()
+        assert caught.value.trouble is Trouble.UNREACHABLE
+
+
+def test_a_kill_through_a_standby_is_accepted_and_no_more(vault: Vault, script: Script) -> None:
+    """It was sent on; that everything is gone the active server says."""
+    said = iter([{"data": {"last_renewal": 1}}, ABSENT] * 2)
+    script.answers["POST auth/token/lookup-accessor"] = lambda: next(said)
+    script.answers["POST sys/leases/lookup"] = (400, b'{"errors":["invalid lease"]}', {})
+    trail = '{"leases":["database/creds/orders/one"]}'
+    locator = "lease an-accessor database/creds/orders"
+    place = Place(locator=locator, identity="vault:one:", trail=trail)
+
+    script.answers["GET sys/health"] = STANDBY
+    through_standby = vault.revoke(place, soon())
+    script.answers["GET sys/health"] = GOOD["GET sys/health"]
+
+    assert through_standby is Death.ACCEPTED
+    assert vault.revoke(place, soon()) is Death.GONE
 
 
 def test_an_irrevocable_lease_is_said_to_be_abandoned(vault: Vault, script: Script) -> None:

@@ -145,7 +145,7 @@ BROKEN = [
     ("policies/20-credentials.cedar", 'max_ttl_seconds("120")', 'max_ttl_seconds("2m")'),
     ("agents.yaml", "status: active", "status: maybe"),
     ("capabilities.yaml", "tenants: [acme]", "tenants: [nowhere]"),
-    ("schema.cedarschema", "entity Team;", "entity Team"),
+    ("schema.cedarschema", "entity Orchestrator {", "entity Orchestrator"),
 ]
 
 

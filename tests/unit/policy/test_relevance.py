@@ -114,6 +114,17 @@ def test_a_context_is_cut_to_what_is_mentioned(condition: str, kept: dict) -> No
     assert found.cut({"n": 1, "task": {"id": "t", "of": ["a"]}}) == kept
 
 
+@pytest.mark.parametrize("condition", ["context.by.status == 1", "context.by has status"])
+def test_an_entity_is_never_taken_apart(condition: str) -> None:
+    """What is said of it is the engine's own facts: the request only says which one it is."""
+    found = relevance(f"permit(principal, action, resource) when {{ {condition} }};")
+    one = {"by": {"__entity": {"type": "Person", "id": "acme/a"}}}
+    other = {"by": {"__entity": {"type": "Person", "id": "acme/b"}}}
+
+    assert found.cut(one) == one
+    assert len({found.key(one), found.key(other), found.key({"by": {}}), found.key({})}) == 3
+
+
 def test_absent_empty_and_alike_values_are_told_apart() -> None:
     """One is not True, nothing is not an empty text, a list is not its only member."""
     found = relevance("permit(principal, action, resource) when { context.a };")

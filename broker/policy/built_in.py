@@ -1,0 +1,45 @@
+"""What is refused before any policy is asked, in this one place.
+
+Policies decide about those who are in order. Whoever is held, has nobody who answers for it, or was
+not reviewed in time, is not; and no permit that somebody forgot to narrow lets it through.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from broker.facts.facts import Facts
+from broker.facts.review import is_overdue
+from broker.model.fact import Thing
+from broker.policy.engine import DenyReason
+
+
+class Refusal(NamedTuple):
+    """The reason, and for operators what is to be mended."""
+
+    reason: DenyReason
+    why: str
+
+
+def refusal(facts: Facts, tenant: str, agents: Iterable[Thing], now_ms: int) -> Refusal | None:
+    """Say why a request is refused that these agents have a part in, or None.
+
+    ``agents`` are the caller, if it is one, and the task's.
+    """
+    agents = tuple(agents)
+    for each in sorted({tenant, *(agent.tenant for agent in agents)}):
+        if facts.tenant_hold(each) is not None:
+            return Refusal(DenyReason.TENANT_HELD, f"built in: tenant {each} is held")
+    return next((found for agent in agents if (found := _of(facts, agent, now_ms))), None)
+
+
+def _of(facts: Facts, agent: Thing, now_ms: int) -> Refusal | None:
+    if not facts.stands(agent.ref):
+        stand = "held" if agent.hold is not None else agent.status
+        return Refusal(DenyReason.AGENT_HELD, f"built in: {agent.ref} is {stand}")
+    if not facts.owner_stands(agent.ref):
+        why = f"built in: the owner of {agent.ref} does not stand: {agent.owner}"
+        return Refusal(DenyReason.OWNER_GONE, why)
+    if is_overdue(agent, now_ms):
+        why = f"built in: {agent.ref} was to be reviewed by {agent.review_by}"
+        return Refusal(DenyReason.REVIEW_OVERDUE, why)
+    return None

@@ -1,0 +1,209 @@
+"""What a query is shown of the facts: made once, kept until a fact or the time changes it.
+
+- Only what the query names, and what is above that, is shown; where that is nothing but what the
+  bundle registers, Cedar gets the bundle's own entities, which were read when it was loaded.
+- A view is one revision's. What Cedar has read for it is kept by its text, so that views which a
+  revision leaves alone cost no second reading, and remembered answers stay (``serial``).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cedarpy import Entities
+
+from broker.errors import TooManyFactsError
+from broker.facts.facts import Facts
+from broker.facts.slices import Slice
+from broker.model.fact import Ref, Thing, ThingKind
+from broker.model.principal import Kind
+from broker.policy.above import assigned, lines
+from broker.policy.bounded import Bounded
+from broker.policy.built_in import Refusal, refusal
+from broker.policy.entity import Entity, EntityName
+from broker.policy.named import ENTITY_TYPES, Named, entity_name
+from broker.policy.parsed import MOST, MOST_ENTITIES, EntitySet, Parsed
+from broker.policy.shown import with_all_above
+from broker.policy.things import WORK, Things
+
+PATIENCE_MS: Final = 1_000
+"""After this, what was too much to look at is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown, and what was found on the way.
+
+    ``tickets`` and ``behalf`` are those of the task that are registered; ``facts`` the
+    relationships in one line each; ``until_ms`` when the view is another one by time alone, 0 is
+    never. With a ``refusal`` there is nothing to ask of policy; with a ``fault`` nothing can be
+    asked, as what is shown would be a part only.
+    """
+
+    shown: EntitySet
+    fault: str = ""
+    refusal: Refusal | None = None
+    tickets: tuple[EntityName, ...] = ()
+    behalf: EntityName | None = None
+    facts: tuple[str, ...] = ()
+    until_ms: int = 0
+
+
+class Views:
+    """Makes views of one revision of the facts, over one bundle."""
+
+    def __init__(
+        self, things: Things, base: Entities, parsed: Parsed, facts: Facts | None = None
+    ) -> None:
+        self._things = things
+        self._base = EntitySet(0, base, 0)
+        self._parsed = parsed
+        self._facts = facts
+        self._whole = View(self._base)
+        self._kept: Bounded[Named, View] = Bounded(MOST, MOST_ENTITIES)
+
+    def over(self, facts: Facts) -> "Views":
+        """Return views of another revision."""
+        return Views(self._things, self._base.entities, self._parsed, facts)
+
+    def anew(self) -> "Views":
+        """Return the same views with nothing kept: instants of another clock are others."""
+        return Views(self._things, self._base.entities, self._parsed, self._facts)
+
+    @property
+    def revision(self) -> int:
+        """Which revision of the facts log is seen."""
+        return 0 if self._facts is None else self._facts.revision
+
+    def of(self, named: Named, now_ms: int) -> View:
+        """Return what is shown of these names at an instant."""
+        if self._facts is None:
+            return self._whole
+        kept = self._kept.get(named)
+        if kept is not None and (not kept.until_ms or now_ms < kept.until_ms):
+            return kept
+        try:
+            view = self._make(self._facts, named, now_ms)
+        except (TooManyFactsError, ValueError) as error:
+            view = View(self._base, fault=str(error), until_ms=now_ms + PATIENCE_MS)
+        self._kept.put(named, view, view.shown.size)
+        return view
+
+    def entities(self, named: Named, now_ms: int) -> tuple[Entity, ...]:
+        """Return the entities themselves of what is shown, in their order.
+
+        Raises:
+            TooManyFactsError: it is more than one decision can look at.
+        """
+        if self._facts is None:
+            return with_all_above(_names(named), self._things.base)
+        return self._entities(self._facts, named, _slice(self._facts, named, now_ms), now_ms)
+
+    def _make(self, facts: Facts, named: Named, now_ms: int) -> View:
+        refused = refusal(facts, named.tenant, _agents(facts, named), now_ms)
+        if refused is not None:
+            return View(self._base, refusal=refused)
+        found = _slice(facts, named, now_ms)
+        behalf = _behalf(named)
+        tickets = sorted(entity_name(ref) for ref in _tickets(named) if ref in found.things)
+        return View(
+            shown=self._shown(self._entities(facts, named, found, now_ms)),
+            tickets=tuple(tickets),
+            behalf=entity_name(behalf) if behalf and behalf in found.things else None,
+            facts=lines(found),
+            until_ms=found.until_ms,
+        )
+
+    def _shown(self, entities: Sequence[Entity]) -> EntitySet:
+        base = self._things.base
+        if all(base.get(entity.name) == entity for entity in entities):
+            return self._base
+        return self._parsed.read(entities)
+
+    def _entities(
+        self, facts: Facts, named: Named, found: Slice, now_ms: int
+    ) -> tuple[Entity, ...]:
+        made = {entity.name: entity for entity in self._of_base(named)}
+        for ref, thing in found.things.items():
+            parents = found.parents[ref]
+            if ref.kind is ThingKind.AGENT:
+                stands = found.owners[ref]
+                entity = self._things.agent(thing, parents, owner_stands=stands, now_ms=now_ms)
+            elif self._things.knows(entity_name(ref)):
+                entity = self._things.other(thing, parents)
+            else:
+                entity = self._things.base.get(entity_name(ref)) or Entity(entity_name(ref))
+            made[entity.name] = entity
+        made |= {entity.name: entity for entity in self._about(facts, named, made)}
+        work = self._work(named, found)
+        if work is not None:
+            made[work.name] = work
+        known = (entity for name, entity in made.items() if self._is_known(name))
+        return tuple(sorted(known, key=lambda entity: entity.name))
+
+    def _is_known(self, name: EntityName) -> bool:
+        return name in self._things.base or self._things.knows(name)
+
+    def _of_base(self, named: Named) -> Iterator[Entity]:
+        """Yield what only the bundle says anything of."""
+        found = map(self._things.base.get, _names(named))
+        yield from (entity for entity in found if entity is not None)
+
+    def _about(
+        self, facts: Facts, named: Named, made: dict[EntityName, Entity]
+    ) -> Iterator[Entity]:
+        """Yield the capability with what it is about, which is there even when nobody knows it."""
+        ref = _about(facts, named)
+        about = None if ref is None else entity_name(ref)
+        capability = self._things.capability(named.capability, about)
+        if capability is not None:
+            yield capability
+        if about is not None and about not in made and self._things.knows(about):
+            yield self._things.unknown(about)
+
+    def _work(self, named: Named, found: Slice) -> Entity | None:
+        """Make the task as a thing, where it is in any ticket."""
+        agent = next((ref for ref in found.things if _is_agent(ref, named.agent)), None)
+        if agent is None or not self._things.knows(WORK):
+            return None
+        tickets = assigned(found, agent).intersection(_tickets(named))
+        names = tuple(sorted(map(entity_name, tickets)))
+        return Entity(WORK, {}, names) if names else None
+
+
+def _names(named: Named) -> tuple[EntityName, ...]:
+    return (
+        EntityName(ENTITY_TYPES[named.kind], named.principal),
+        EntityName(ENTITY_TYPES[Kind.AGENT], named.agent),
+        EntityName("Capability", named.capability),
+    )
+
+
+def _agents(facts: Facts, named: Named) -> list[Thing]:
+    names = [named.principal] if named.kind is Kind.AGENT else []
+    found = (facts.agent(name) for name in dict.fromkeys([*names, named.agent]))
+    return [thing for thing in found if thing is not None]
+
+
+def _slice(facts: Facts, named: Named, now_ms: int) -> Slice:
+    more = (*_tickets(named), _behalf(named), _about(facts, named))
+    roots = [agent.ref for agent in _agents(facts, named)]
+    return facts.slice([*roots, *(ref for ref in more if ref is not None)], now_ms)
+
+
+def _is_agent(ref: Ref, name: str) -> bool:
+    return ref.kind is ThingKind.AGENT and ref.name == name
+
+
+def _tickets(named: Named) -> tuple[Ref, ...]:
+    return tuple(Ref(ThingKind.TICKET, named.tenant, name) for name in named.tickets)
+
+
+def _behalf(named: Named) -> Ref | None:
+    return Ref(ThingKind.PERSON, named.tenant, named.behalf) if named.behalf else None
+
+
+def _about(facts: Facts, named: Named) -> Ref | None:
+    """Find what a capability is about, in the tenant of the task."""
+    about = facts.base.about.get(named.capability)
+    return None if about is None else Ref(about[0], named.tenant, about[1])
