@@ -69,6 +69,11 @@ class FactsReplica:
         return self._copy.facts
 
     @property
+    def is_read(self) -> bool:
+        """Tell whether there are any."""
+        return self._copy.is_read
+
+    @property
     def end(self) -> Position:
         """Where the log ended when they were read."""
         return self._copy.end

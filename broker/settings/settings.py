@@ -17,6 +17,7 @@ from broker.settings.fault import Fault
 from broker.settings.limits import (
     ClockLimits,
     Dpop,
+    FactsLimits,
     FeedLimits,
     Limits,
     Log,
@@ -108,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reaper: Reaper = msgspec.field(default_factory=Reaper)
     reevaluation: Reevaluation = msgspec.field(default_factory=Reevaluation)
     clock: ClockLimits = msgspec.field(default_factory=ClockLimits)
+    facts: FactsLimits = msgspec.field(default_factory=FactsLimits)
     feed: FeedLimits = msgspec.field(default_factory=FeedLimits)
     dpop: Dpop = msgspec.field(default_factory=Dpop)
     retention_seconds: Seconds = 604_800
