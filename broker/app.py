@@ -23,6 +23,7 @@ from broker.clock import Clock
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
+from broker.fact_verbs import build_fact_verbs
 from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
@@ -124,6 +125,8 @@ class Broker:
             self.facts.look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
+        brake = settings.reevaluation.brake_leases
+        self.fact_verbs = build_fact_verbs(self.ledger, self.replica, brake, clock, self._faults)
 
     def _build_ledger(self) -> Ledger:
         store = self._settings.store
@@ -334,6 +337,7 @@ class Broker:
             introspection=verbs.introspection,
             explain=verbs.explain,
             revisions=verbs.revisions,
+            facts=self.fact_verbs.ports(),
             authenticate=callers.by_token,
             clients=callers,
             possession=possession_of(self._settings, self._clock, self.ledger.proofs, self.replica),
