@@ -34,7 +34,7 @@ from broker.http.limits import Limits as HttpLimits
 from broker.http.panic import PanicDoor
 from broker.http.routes import build
 from broker.http.server import HttpServer
-from broker.http.services import FactsState, KeySet, Readiness, Services
+from broker.http.services import KeySet, Services
 from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
@@ -93,15 +93,7 @@ class Broker:
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
-        self.facts = FactsReplica(
-            self.ledger,
-            self._restoration,
-            self.gate,
-            clock,
-            self._faults,
-            max_age_ms=settings.facts.max_age_ms,
-            told=self.metrics.facts,
-        )
+        self.facts = self._build_facts()
         self._engine = ChosenEngine(settings.policy, clock)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
@@ -112,12 +104,7 @@ class Broker:
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
-        self._clock_watch = ClockWatch(
-            LedgerClock(link, self.ledger.keys),
-            clock,
-            self.gate,
-            max_skew_ms=settings.clock.max_skew_ms,
-        )
+        self._clock_watch = self._build_clock_watch()
         self._looks: list[Look] = [
             StoreWatch(link, settings.store, self.gate, self.metrics).look,
             self._clock_watch.look,
@@ -141,6 +128,10 @@ class Broker:
     def _build_bounds(self) -> ClockBounds:
         settings = self._settings
         return ClockBounds(self._clock, settings.clock.max_skew_ms, settings.store.deadline_ms)
+
+    def _build_clock_watch(self) -> ClockWatch:
+        clock, most_ms = LedgerClock(self._link, self.ledger.keys), self._settings.clock.max_skew_ms
+        return ClockWatch(clock, self._clock, self.gate, max_skew_ms=most_ms)
 
     def _build_replica(self) -> Replica:
         return Replica(
@@ -166,6 +157,17 @@ class Broker:
             clock=self._clock,
             faults=self._faults,
             metrics=self.metrics,
+        )
+
+    def _build_facts(self) -> FactsReplica:
+        return FactsReplica(
+            self.ledger,
+            self._restoration,
+            self.gate,
+            clock=self._clock,
+            faults=self._faults,
+            max_age_ms=self._settings.facts.max_age_ms,
+            told=self.metrics.facts,
         )
 
     def _servers(self) -> Mapping[str, ResourceServer]:
@@ -317,10 +319,6 @@ class Broker:
         keyring = await self.replica.fresh_keyring()
         return KeySet(keyring.jwks(), keyring.number, self._settings.keys.cache_seconds)
 
-    def _readiness(self) -> Readiness:
-        facts = FactsState(self.facts.revision, self.facts.age_ms)
-        return readiness(self.gate, self._settings.store.durability, facts)
-
     def _services(self, callers: Callers, limits: HttpLimits) -> Services:
         verbs, issuer = self.verbs, self._settings.issuer
         return Services(
@@ -341,7 +339,7 @@ class Broker:
             authenticate=callers.by_token,
             clients=callers,
             possession=possession_of(self._settings, self._clock, self.ledger.proofs, self.replica),
-            readiness=self._readiness,
+            readiness=lambda: readiness(self.gate, self._settings.store.durability, self.facts),
             jwks=self._jwks,
             metrics=self.metrics,
             limits=limits,

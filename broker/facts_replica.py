@@ -38,9 +38,9 @@ class FactsReplica:
     def __init__(
         self,
         ledger: Ledger,
-        *,
         restoration: Restoration,
         gate: Gate,
+        *,
         clock: Clock,
         faults: FaultPoints,
         max_age_ms: int,

@@ -151,10 +151,10 @@ class Metrics:
         self._list_age.labels(target).set(oldest_s)
         self._list_room.labels(target).set(room)
 
-    def facts(self, revision: int, age_s: float) -> None:
+    def facts(self, revision: int, age_ms: int) -> None:
         """Show which revision of the facts decisions read, and how long ago it was the newest."""
         self._facts_revision.set(revision)
-        self._facts_age.set(age_s)
+        self._facts_age.set(age_ms / 1000 if age_ms >= 0 else -1)
 
     def facts_changed(self, changes: int) -> None:
         """Count changes of facts that this broker made."""

@@ -1,6 +1,6 @@
 """What ``/readyz`` says: whether access is given, and if not, why and what to do."""
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from broker.gate import Gate
 from broker.http.services import FactsState, Readiness, Reason
@@ -9,7 +9,21 @@ DRAIN = "drain"
 """The word under which a stopping broker closes its gate."""
 
 
-def readiness(gate: Gate, durability: str, facts: FactsState) -> Readiness:
+class Known(Protocol):
+    """What is known of the facts."""
+
+    @property
+    def revision(self) -> int:
+        """Which revision decisions read."""
+        ...
+
+    @property
+    def age_ms(self) -> int:
+        """How long ago it was confirmed to be the newest."""
+        ...
+
+
+def readiness(gate: Gate, durability: str, facts: Known) -> Readiness:
     """Read the gate."""
     hindrances = gate.hindrances()
     draining = any(word == DRAIN for word, _, _ in hindrances)
@@ -18,6 +32,6 @@ def readiness(gate: Gate, durability: str, facts: FactsState) -> Readiness:
         is_ready=gate.is_open,
         mode="full" if gate.is_open else shut,
         durability=durability,
-        facts=facts,
+        facts=FactsState(facts.revision, facts.age_ms),
         reasons=tuple(Reason(f"{word}: {what}", remedy) for word, what, remedy in hindrances),
     )

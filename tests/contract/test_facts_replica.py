@@ -38,8 +38,8 @@ class Stage:
         """Make a copy."""
         return FactsReplica(
             self.ledger,
-            restoration=Restoration(self.ledger),
-            gate=self.gate,
+            Restoration(self.ledger),
+            self.gate,
             clock=self.clock,
             faults=FaultPoints(),
             max_age_ms=5_000,
