@@ -154,7 +154,7 @@ async def test_a_file_that_is_none_is_told_with_its_lines(desk: Desk) -> None:
 async def test_folders_and_files_are_not_mixed(desk: Desk) -> None:
     """Nor several sources, nor files with what belongs to a bundle."""
     file = desk.write("desk.yaml", DECLARED)
-    other = desk.write("other.yaml", DECLARED.replace("source: desk", "source: other"))
+    other = desk.write("other.yaml", "source: other\ntenant: acme\npeople:\n  - name: zoe\n")
     for words in (
         ["-f", file, "-f", str(desk.folder)],
         ["-f", file, "-f", other],
