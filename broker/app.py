@@ -6,7 +6,7 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -40,7 +40,6 @@ from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
-from broker.model.capability import ResourceServer
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.presence import Presence
@@ -48,6 +47,7 @@ from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
 from broker.reconcile_watch import ReconcileWatch
+from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
 from broker.settings.load import load_document
@@ -112,6 +112,7 @@ class Broker:
             self._clock_watch.look,
             FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
             self.facts.look,
+            RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
         brake = settings.reevaluation.brake_leases
@@ -155,7 +156,7 @@ class Broker:
         return feed_side_of(
             self._settings,
             log,
-            self._servers,
+            lambda: self.replica.registered.resource_servers,
             clock=self._clock,
             faults=self._faults,
             metrics=self.metrics,
@@ -171,9 +172,6 @@ class Broker:
             max_age_ms=self._settings.facts.max_age_ms,
             told=self.metrics.facts,
         )
-
-    def _servers(self) -> Mapping[str, ResourceServer]:
-        return self.replica.registered.resource_servers
 
     def _parts(self) -> Parts:
         settings = self._settings
@@ -193,15 +191,12 @@ class Broker:
             agent_quota=settings.quotas.agent,
             retention_ms=settings.retention_seconds * 1000,
             claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
-            news=self._tell,
+            news=self._feed.shipper.poke,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
             onlooker=self._shadow,
         )
-
-    def _tell(self, bucket: int, *, urgent: bool) -> None:
-        self._feed.shipper.poke(bucket, urgent)
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
         """Reap at once what a verb has made due; the next tick would, too."""
@@ -286,8 +281,8 @@ class Broker:
         stack.callback(self._targets.close)
         stack.push_async_callback(self.facts.stop)
         self.reconcile_watch.start(self._ticker, stack)
-        for worker in (self.verbs.bans, self.verbs.killer, self.verbs.reaper):
-            stack.push_async_callback(worker.stop)
+        for part in (self.verbs.bans, self.verbs.killer, self.verbs.redeciders, self.verbs.reaper):
+            stack.push_async_callback(part.stop)
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:

@@ -25,6 +25,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "revoke": ("kept", "ended", "laid", "noted"),
     "refuse": ("noted",),
     "reap": ("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "settled"),
+    "redecide": ("ended", "walked", "settled"),
     "change": ("checked", "appended", "settled"),
     "snapshot": ("pointed", "trimmed"),
     "ship": ("appended", "trimmed"),
@@ -34,7 +35,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 ``decided``: policy has answered. ``spent``: evidence is used up, where it serves once. ``written``,
 ``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
 credential exists. ``done``: its target has killed or prolonged it. ``swept``: whoever lives and is
-hit by a cut-off of a list has been ended.
+hit by a cut-off of a list has been ended. ``walked``: everything in a bucket was decided again.
 ``appended``: it is in the feed log, or in the facts log. ``settled``: it counts in every bucket.
 ``pointed``: the snapshot is the one that is read.
 """

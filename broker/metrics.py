@@ -60,6 +60,7 @@ class Metrics:
         self._make_requests()
         self._make_decisions()
         self._make_revocations()
+        self._make_redecisions()
         self._make_states(durability)
 
     def requested(self, method: str, route: str, status: int) -> None:
@@ -163,6 +164,19 @@ class Metrics:
     def panicked(self) -> None:
         """Count an order that came by the panic socket: whoever is on call should know."""
         self._panics.inc()
+
+    def redecided(self, *, kept: int, ended: int, undecided: int) -> None:
+        """Count leases that were decided again, by what came of it."""
+        for outcome, count in (("kept", kept), ("ended", ended), ("undecided", undecided)):
+            self._redecided.labels(outcome).inc(count)
+
+    def redecided_bucket(self, seconds: float) -> None:
+        """Note how long after a change of the facts a bucket was looked at to its end."""
+        self._redeciding_lag.observe(seconds)
+
+    def redeciding_waits(self, seconds: float) -> None:
+        """Show for how long the bucket that waits longest has been waiting for that."""
+        self._redeciding_waits.set(seconds)
 
     def live(self, credentials: int) -> None:
         """Show how many credentials are alive."""
@@ -282,6 +296,23 @@ class Metrics:
         )
         self._differing_lists = self._gauge(
             "jit_reconcile_lists", "Lists by how target and ledger differed.", "target", "differs"
+        )
+
+    def _make_redecisions(self) -> None:
+        self._redecided = Counter(
+            "jit_reevaluation_leases_total",
+            "Live credentials that were decided again, by outcome.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        self._redeciding_lag = Histogram(
+            "jit_reevaluation_lag_seconds",
+            "From a change of facts or policy until one bucket was decided again.",
+            buckets=_LAG_BUCKETS,
+            registry=self._registry,
+        )
+        self._redeciding_waits = self._gauge(
+            "jit_reevaluation_waiting_seconds", "How long the bucket that waits longest has waited."
         )
 
     def _make_states(self, durability: str) -> None:

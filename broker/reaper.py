@@ -13,6 +13,7 @@ retention has outlived.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import structlog
@@ -27,7 +28,7 @@ from broker.store.lease_ledger import LeaseLedger
 _QUIET: Final = frozenset("lgv")
 """Kinds of work whose outcome no verifier waits for: what dies of age says so itself."""
 
-_ENDING: Final = frozenset("lk")
+_ENDING: Final = frozenset("lkc")
 """Kinds of work that may end leases, whose killing at a target is then due at once. An order's is
 not among them: it is carried out piece by piece, and others have their turn in between."""
 
@@ -54,6 +55,14 @@ class Worker(Protocol):
         ...
 
 
+class BatchWorker(Protocol):
+    """Does due work of one kind and one bucket, many pieces at a time."""
+
+    async def work_all(self, works: Sequence[Work]) -> None:
+        """Do it all, and take it off the queue or say when to look again."""
+        ...
+
+
 class News(Protocol):
     """Who moves a bucket's outbox on: at once when somebody's access ended."""
 
@@ -65,7 +74,8 @@ class News(Protocol):
 class Reaper:
     """Works through the due queue, bucket by bucket.
 
-    ``workers`` by kind of work (the letter before the colon); ``told`` is called with the buckets
+    ``workers`` by kind of work (the letter before the colon), ``many`` those that do many pieces at
+    a time; ``told`` is called with the buckets
     whose outbox has news, urgent when somebody's access may have been taken. While ``may_sweep``
     says no (the clocks disagree) nothing dies of age or silence; what was ordered is carried out
     all the same.
@@ -83,6 +93,7 @@ class Reaper:
         told: News,
         may_sweep: Callable[[], bool],
         claims: Claims,
+        many: Mapping[str, BatchWorker] = MappingProxyType({}),
     ) -> None:
         self._due = due
         self._leases = leases
@@ -93,6 +104,7 @@ class Reaper:
         self._told = told
         self._may_sweep = may_sweep
         self._claims = claims
+        self._many = many
         self._at_work: dict[int, asyncio.Task[None]] = {}
         self._more: set[int] = set()
 
@@ -145,8 +157,11 @@ class Reaper:
         self._faults.reach("reap.claimed")
         self._metrics.reaper_lag(max(work.late_ms for work in taken) / 1000)
         await self._expire([work for work in taken if work.kind == "l"])
+        for kind, worker in self._many.items():
+            if works := [work for work in taken if work.kind == kind]:
+                await self._tried(works[0], worker.work_all(works))
         for work in taken:
-            if work.kind != "l":
+            if work.kind != "l" and work.kind not in self._many:
                 await self._tried(work, self._one(work))
         self._told(bucket, urgent=any(work.kind not in _QUIET for work in taken))
         return len(taken) == claims.batch or any(work.kind in _ENDING for work in taken)

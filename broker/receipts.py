@@ -181,4 +181,5 @@ def _receipt(lease: Lease, state: ReceiptState, detail: str, at_ms: int) -> Rece
         detail=detail,
         revoked_at_ms=at_ms,
         expires_at_ms=lease.expires_at_ms,
+        why=lease.why,
     )

@@ -7,13 +7,14 @@ pages, so any broker continues what another began.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
 
 from broker.errors import InvalidRequestError, NotFoundError, UnreadableRecordError
 from broker.ids import LeaseId, RevocationId, TaskId, parse_lease_id, parse_task_id
 from broker.model.capability import ResourceServer
-from broker.model.principal import Principal
+from broker.model.principal import Kind, Principal
 from broker.model.receipt import ALL_RECEIPTS, Receipt, ReceiptFilter, ReportPage
 from broker.model.requests import SelectorKind
 from broker.model.task import TaskState
@@ -84,7 +85,8 @@ class Reports:
         step: Step = partial(self._of_tree, task)
         if which.credential:
             step = partial(self._of_lease, task, parse_lease_id(which.credential))
-        return await self._page(step, cursor, limit, which)
+        shown = await self._page(step, cursor, limit, which)
+        return shown if caller.kind is Kind.OPERATOR else _without_reasons(shown)
 
     async def of_revocation(
         self,
@@ -183,3 +185,8 @@ class Reports:
         if seen.state is TaskState.OPEN or not seen.close_number:
             return None
         return Cause(seen.close_number, seen.closed_at_ms)
+
+
+def _without_reasons(page: ReportPage) -> ReportPage:
+    """Leave out what policy says: agents and openers learn that it is dead, operators also why."""
+    return replace(page, receipts=tuple(replace(each, why=None) for each in page.receipts))

@@ -12,7 +12,7 @@ from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.granting import Granting
-from broker.ids import LeaseId, TaskId, bucket_of
+from broker.ids import TaskId, bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
@@ -28,7 +28,9 @@ from broker.places import Places
 from broker.populations import Populations
 from broker.prolonging import Prolonging
 from broker.reaper import Claims, News, Reaper, Worker
+from broker.reassessment import Patience
 from broker.receipts import Receipts
+from broker.redeciders import Redeciders
 from broker.replica import Replica
 from broker.reports import Reports
 from broker.revisions import Revisions
@@ -43,7 +45,7 @@ from broker.target_minting import TargetMinting
 from broker.targets.targets import Targets
 from broker.tasks import TaskLimits, Tasks
 from broker.tree_walk import TreeWalk
-from broker.workers import CleanUp, Forget, Look, TakeDown, Waiting
+from broker.workers import CleanUp, Forget, Look, TakeDown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class Parts:
     due: Callable[[Sequence[int]], None]
     may_sweep: Callable[[], bool]
     targets: Targets = field(default_factory=Targets)
+    patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
 
 
@@ -92,6 +95,7 @@ class Verbs:
     explain: Explain
     revisions: Revisions
     reaper: Reaper
+    redeciders: Redeciders
     killer: Killer
     bans: Bans
 
@@ -103,11 +107,10 @@ def build_verbs(parts: Parts) -> Verbs:
     populations = Populations(ledger.tree)
     listing = Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets))
     cuts = Cuts(ledger.cuts, ledger.orders, ledger.clock)
-    selections = _selections(parts)
-    sets = _set_orders(parts, selections)
+    sets = _set_orders(parts, selections := _selections(parts))
     revocations = _revocations(parts, sets)
     bans = Bans.over(ledger, parts.targets, parts.faults)
-    killer = _killer(parts, bans)
+    killer, redeciders = _killer(parts, bans), Redeciders.over(parts)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
@@ -129,7 +132,8 @@ def build_verbs(parts: Parts) -> Verbs:
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger.decisions, lambda: parts.replica.published),
         revisions=Revisions(ledger.control, ledger.replicas),
-        reaper=_reaper(parts, populations, revocations, sets, killer),
+        reaper=_reaper(parts, _workers(parts, populations, revocations, sets, killer), redeciders),
+        redeciders=redeciders,
         killer=killer,
         bans=bans,
     )
@@ -190,9 +194,6 @@ def _killer(parts: Parts, bans: Bans) -> Killer:
 def _issuance(
     parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer, bans: Bans
 ) -> Issuance:
-    def told(lease: LeaseId) -> None:
-        parts.news(bucket_of(lease), urgent=False)
-
     ledger = parts.ledger
     granting = Granting(ledger.leases, Places(ledger.quotas))
     return Issuance(
@@ -219,7 +220,7 @@ def _issuance(
         minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,
         faults=parts.faults,
-        told=told,
+        told=lambda lease: parts.news(bucket_of(lease), urgent=False),
     )
 
 
@@ -294,17 +295,12 @@ def _reports(parts: Parts, populations: Populations, sets: SetOrders) -> Reports
     )
 
 
-def _reaper(
-    parts: Parts,
-    populations: Populations,
-    revocations: Revocations,
-    sets: SetOrders,
-    killer: Killer,
-) -> Reaper:
+def _reaper(parts: Parts, workers: dict[str, Worker], redeciders: Redeciders) -> Reaper:
     return Reaper(
         due=parts.ledger.due,
         leases=parts.ledger.leases,
-        workers=_workers(parts, populations, revocations, sets, killer),
+        workers=workers | {"f": redeciders.reevaluation},
+        many={"c": redeciders.doubts},
         buckets=len(parts.ledger.keys.buckets),
         metrics=parts.metrics,
         faults=parts.faults,
@@ -348,5 +344,4 @@ def _workers(
         "x": clean_up,
         "v": killer,
         "g": Forget(ledger.tree, retention_ms=parts.retention_ms),
-        "f": Waiting(),
     }

@@ -26,7 +26,6 @@ from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
 
 _PAGE: Final = 100
-_WAITING_MS: Final = 60_000
 _RETRY_MS: Final = 1_000
 """When an order whose cut does not stand everywhere yet is tried again."""
 
@@ -274,14 +273,6 @@ class Forget:
             closed += [max(found)] if found else []
             after = children[-1]
         return max(closed, default=None)
-
-
-class Waiting:
-    """``f``: leases that were granted on older facts wait for a broker that decides again."""
-
-    async def work(self, work: Work) -> int | None:
-        """Leave it where it is."""
-        return work.claimed_ms + _WAITING_MS
 
 
 def _require_all(unreadable: int, what: str) -> None:

@@ -42,6 +42,11 @@ _AT_TARGET: Final = _members(
     text, "target", "identity", "locator", "credential", "epoch", "differs"
 )
 
+_NO_LONGER: Final = object_of(
+    _members(text, "reason")
+    | _members(_WORDS, "policies", "missing", "gone")
+    | _members(number, "revision", "graph")
+)
 _OPS: Final = ("put", "drop", "relate", "unrelate", "hold", "lift")
 
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
@@ -71,7 +76,9 @@ FIELDS: Final[Mapping[str, Members]] = {
         | _instants("issued_at", "expires_at")
     ),
     "lease.renewed": _LEASE | _instants("issued_at", "expires_at"),
-    "lease.ended": _LEASE | _members(text, "audience", "ended_by"),
+    "lease.ended": (
+        _LEASE | _members(text, "audience", "ended_by") | {"why": Member("why", _NO_LONGER)}
+    ),
     "lease.dead": (
         _members(text, "credential", "task", "capability", "target", "state")
         | _members(number, "tries")

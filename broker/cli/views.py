@@ -1,5 +1,8 @@
 """How each kind of answer looks in a terminal. Pure: a document in, something to print out."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -96,7 +99,19 @@ def issued(document: Document) -> RenderableType:
 def report(document: Document) -> RenderableType:
     """Show receipts, and how many of which kind."""
     receipts = rows(document["receipts"], RECEIPT_COLUMNS, empty=_no_receipts(document.get("task")))
-    return stacked(receipts, _totals(document))
+    return stacked(receipts, *_reasons(document["receipts"]), _totals(document))
+
+
+def _reasons(receipts: Sequence[Document]) -> list[RenderableType]:
+    """Say why credentials died that would not be granted any more: each reason once."""
+    said = Counter(_reason(each["why"]) for each in receipts if each.get("why"))
+    return [Text(f"{count} no longer granted: {why}") for why, count in said.most_common(MANY)]
+
+
+def _reason(why: Document) -> str:
+    by = f" by {', '.join(shown(each) for each in why['policies'])}" if why["policies"] else ""
+    lack = f"; missing: {shown(why['missing'][0])}" if why["missing"] else ""
+    return f"{shown(why['reason'])}{by}, revision {shown(why['revision'])}{lack}"
 
 
 def _no_receipts(task: Document | None) -> str:

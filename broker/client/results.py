@@ -117,6 +117,20 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         return bound_to.get("x5t#S256", "")
 
 
+class NoLonger(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a credential would not be granted any more: the word of a refusal, and what it is about.
+
+    ``policies`` say so, ``missing`` would have had to hold, ``gone`` held when it was granted.
+    """
+
+    reason: str
+    policies: tuple[str, ...]
+    missing: tuple[str, ...]
+    gone: tuple[str, ...]
+    revision: int
+    facts_revision: int
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one credential. ``confirmed`` means: its target refuses it from now on."""
 
@@ -135,6 +149,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tried_at: datetime | None = None
     next_attempt_at: datetime | None = None
     settled_at: datetime | None = None
+    why: NoLonger | None = None
+    """Only for operators, and only of what ended because it would not be granted any more."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,17 +8,21 @@ Json = dict[str, object]
 
 def receipt(value: Receipt) -> Json:
     """Show what became of a credential."""
-    return {
-        "credential": value.lease,
-        "task": value.task,
-        "capability": value.capability,
-        "kind": value.kind,
-        "audience": value.audience,
-        "state": value.state,
-        "detail": value.detail,
-        "revoked_at": _instant(value.revoked_at_ms),
-        "expires_at": _instant(value.expires_at_ms),
-    } | _at_target(value)
+    return (
+        {
+            "credential": value.lease,
+            "task": value.task,
+            "capability": value.capability,
+            "kind": value.kind,
+            "audience": value.audience,
+            "state": value.state,
+            "detail": value.detail,
+            "revoked_at": _instant(value.revoked_at_ms),
+            "expires_at": _instant(value.expires_at_ms),
+        }
+        | _at_target(value)
+        | _why(value)
+    )
 
 
 def _at_target(value: Receipt) -> Json:
@@ -30,6 +34,22 @@ def _at_target(value: Receipt) -> Json:
         "tried_at": _instant(value.tried_ms),
         "next_attempt_at": _instant(value.next_attempt_ms),
         "settled_at": _instant(value.settled_at_ms),
+    }
+
+
+def _why(value: Receipt) -> Json:
+    if value.why is None:
+        return {}
+    why = value.why
+    return {
+        "why": {
+            "reason": why.reason,
+            "policies": why.policies,
+            "missing": why.missing,
+            "gone": why.gone,
+            "revision": why.revision,
+            "facts_revision": why.graph,
+        }
     }
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from broker.ids import LeaseId, TaskId
 from broker.model.decision import Trace
+from broker.model.redecision import NoLonger
 from broker.model.target import TargetDeath, TargetRef
 from broker.proof.confirmation import Confirmation
 
@@ -81,6 +82,8 @@ class Lease(msgspec.Struct, frozen=True):
     sure_until_ms: int = 0
     """With a target: until when it is sure to live there. ``expires_at_ms`` covers whatever the
     target was ever asked for, also where nobody knows what came of it."""
+    why: NoLonger | None = None
+    """Why it would not be granted any more, where that ended it: for operators."""
     passed_ms: int = 0
     """An instant that has surely passed: ``judged_at_ms``, or if that is not sure the broker's own
     time where it is earlier."""

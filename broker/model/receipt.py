@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from broker.ids import LeaseId, TaskId
+from broker.model.redecision import NoLonger
 
 
 class ReceiptState(StrEnum):
@@ -39,6 +40,8 @@ class Receipt:
     """When it was last asked for; 0: never."""
     next_attempt_ms: int = 0
     settled_at_ms: int = 0
+    why: NoLonger | None = None
+    """Why it would not be granted any more, where that ended it: for operators."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ import msgspec
 
 from broker.errors import UnreadableRecordError
 from broker.model.lease import LeaseSpec
+from broker.model.redecision import NoLonger
 from broker.model.task import TaskSpec
 
 T = TypeVar("T")
 
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 _TASK: Final = msgspec.json.Decoder(TaskSpec)
+_WHY: Final = msgspec.json.Decoder(NoLonger)
 _LEASE: Final = msgspec.json.Decoder(LeaseSpec)
 
 
@@ -53,3 +55,13 @@ def lease_spec(text: str) -> LeaseSpec:
     """
     with reading("a lease in the ledger"):
         return _LEASE.decode(text)
+
+
+def why(text: str) -> NoLonger:
+    """Read why a lease would not be granted any more.
+
+    Raises:
+        UnreadableRecordError: it does not say.
+    """
+    with reading("why a lease ended"):
+        return _WHY.decode(text)

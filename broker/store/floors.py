@@ -60,8 +60,7 @@ class Floors:
         """
         said = codec.encode(detail or {})
         args: list[Value] = [self._ids.operation(), floor, number, kind, said]
-        keys = [*bucket.head, bucket.fences]
-        await self._link.run(scripts.FLOOR_RAISE, keys, [*args, _WORK.get(floor, "")])
+        await self._link.run(scripts.FLOOR_RAISE, bucket.head, [*args, _WORK.get(floor, "")])
 
     async def of_all(self, floor: str) -> list[int]:
         """Return a floor of each bucket.

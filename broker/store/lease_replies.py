@@ -68,6 +68,7 @@ def lease_seen(reply: Reply) -> Lease:
         _renewed,
         death,
         sure,
+        why,
     ) = reply
     if spec is None or ended == "absent":
         raise NotFoundError("not in the ledger")
@@ -87,4 +88,5 @@ def lease_seen(reply: Reply) -> Lease:
             passed_ms=int(now),
             death=TargetDeath.parse(death) if death else None,
             sure_until_ms=int(sure or expires),
+            why=codec.why(why) if why else None,
         )

@@ -25,6 +25,7 @@ from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
 from broker.store.reconciliations import Reconciliations
+from broker.store.redo_ledger import RedoLedger
 from broker.store.replicas import Replicas
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
@@ -57,6 +58,7 @@ class Ledger:
     clock: LedgerClock
     live: LiveLeases
     held: HeldLeases
+    redo: RedoLedger
     selections: SelectionLedger
     proofs: ProofLedger
     evidence: EvidenceLedger
@@ -101,6 +103,7 @@ class Ledger:
             clock=LedgerClock(link, keys),
             live=LiveLeases(link, keys, bounds=bounds),
             held=HeldLeases(link, keys),
+            redo=RedoLedger(link, keys),
             selections=SelectionLedger(link, keys),
             proofs=ProofLedger(link, keys),
             evidence=EvidenceLedger(link, keys, limits, bounds.clock),

@@ -54,7 +54,7 @@ CHANGES_NOBODY_S_ACCESS: Final = {
 """Routes of which a death leaves nothing to mend, and why."""
 
 BESIDE: Final = {
-    *("mint", "kill", "prolong", "ban", "refuse", "reap", "ship"),
+    *("mint", "kill", "prolong", "ban", "refuse", "reap", "redecide", "ship"),
     *("change", "snapshot"),
 }
 """What no route is the only way to: targets, refusals, due work, the feed, facts."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from tests.chaos.again import FORBID
 from tests.chaos.facts_scenarios import LIFT
 from tests.chaos.once import GRANTED, SPENT
 from tests.chaos.scenarios import (
@@ -67,6 +68,10 @@ CASES: Final = (
     Case("reap.batch-ended", "a family is completed", COMPLETE),
     Case("reap.child-closed", "a family is completed", COMPLETE),
     Case("reap.settled", "a family is completed", COMPLETE),
+    Case("redecide.ended", "what was granted is forbidden", FORBID),
+    Case("redecide.ended", "what was granted is forbidden", FORBID, is_repeated=False),
+    Case("redecide.walked", "what was granted is forbidden", FORBID),
+    Case("redecide.settled", "what was granted is forbidden", FORBID),
     Case("revoke.kept", "a credential is revoked", REVOKE_CREDENTIAL),
     Case("revoke.ended", "a credential is revoked", REVOKE_CREDENTIAL),
     Case("revoke.ended", "a task is revoked", REVOKE_TASK),

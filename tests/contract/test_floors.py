@@ -9,6 +9,7 @@ from broker.model.lease import LeaseState
 from broker.store.due_queue import Work
 from broker.store.floors import FACTS, GRAPH, REDECIDE, Floors
 from broker.store.link import Link, Reply, Script, Value
+from broker.store.redo_ledger import HIDE_MS, Marks, RedoLedger, ToRedo
 from broker.store.task_ledger import Extension
 from tests.fakes.ledger_kit import MINUTE
 from tests.fakes.target_ledger_kit import TargetKit
@@ -117,8 +118,7 @@ async def test_a_floor_that_stands_makes_nothing_due_again(kit: TargetKit, floor
     """Every broker raises it again, for whoever began may have died."""
     await floors.raise_all(GRAPH, 5)
     for bucket in range(len(kit.keys.buckets)):
-        (work,) = await claimed(kit, bucket)
-        assert await kit.due.settle(work)
+        assert (await RedoLedger(kit.link, kit.keys).done(bucket, Marks(0, 5)))[0]
 
     await floors.raise_all(GRAPH, 5)
     await floors.raise_all(GRAPH, 4)
@@ -128,21 +128,74 @@ async def test_a_floor_that_stands_makes_nothing_due_again(kit: TargetKit, floor
         assert await claimed(kit, bucket) == []
 
 
-async def test_what_is_raised_during_the_work_is_due_once_more(
+async def test_what_is_raised_during_the_work_is_found_when_it_is_done(
     kit: TargetKit, floors: Floors
 ) -> None:
-    """Whoever is at it may have read the floor before, so it cannot settle the new work."""
+    """Whoever is at it may have read the floor before: it goes on, or somebody else does."""
+    redo = RedoLedger(kit.link, kit.keys)
     await floors.raise_all(GRAPH, 1)
     (at_work,) = await claimed(kit, 2)
 
     await floors.raise_all(GRAPH, 2)
 
-    assert not await kit.due.settle(at_work)
-    (again,) = await claimed(kit, 2)
-    assert again.member == REDECIDE
-    assert again.fence > at_work.fence
-    assert await kit.due.settle(again)
+    assert at_work.member == REDECIDE
     assert await claimed(kit, 2) == []
+    assert not (await redo.done(2, Marks(0, 1)))[0]
+    assert await redo.view(2) == ToRedo(floors=Marks(0, 2), redone=Marks(0, 1))
+    await kit.pass_time(kit.ids.revocation(2), HIDE_MS)
+    assert [work.member for work in await claimed(kit, 2)] == [REDECIDE]
+    assert (await redo.done(2, Marks(0, 2)))[0]
+    await kit.pass_time(kit.ids.revocation(2), HIDE_MS)
+    assert await claimed(kit, 2) == []
+
+
+async def test_who_is_at_it_keeps_others_away(kit: TargetKit, floors: Floors) -> None:
+    """As often as it says so; what nobody has to do is not made work by that."""
+    redo = RedoLedger(kit.link, kit.keys)
+    await redo.hold(1)
+    assert await claimed(kit, 1) == []
+    await floors.raise_all(FACTS, 1)
+    for _ in range(3):
+        await redo.hold(1)
+        assert await claimed(kit, 1) == []
+        await kit.pass_time(kit.ids.revocation(1), HIDE_MS // 2)
+
+    await kit.pass_time(kit.ids.revocation(1), HIDE_MS)
+
+    assert [work.member for work in await claimed(kit, 1)] == [REDECIDE]
+
+
+async def test_marks_never_go_back(kit: TargetKit, floors: Floors) -> None:
+    """Whoever was slower than the next has looked by older facts."""
+    redo = RedoLedger(kit.link, kit.keys)
+    await floors.raise_all(FACTS, 3)
+    await redo.done(0, Marks(3, 0))
+
+    await redo.done(0, Marks(2, 0))
+
+    assert (await redo.view(0)).redone == Marks(3, 0)
+
+
+async def test_since_when_a_bucket_waits_is_known_until_it_was_done(
+    kit: TargetKit, floors: Floors
+) -> None:
+    """It is the first raise that counts, and after each answer the last one before it."""
+    redo = RedoLedger(kit.link, kit.keys)
+    assert set(await redo.waiting_since()) == {0}
+    await floors.raise_all(FACTS, 1)
+    first = await redo.waiting_since()
+    await kit.pass_time(kit.ids.revocation(0), 5_000)
+    await floors.raise_all(FACTS, 2)
+    assert await redo.waiting_since() == first
+
+    is_done, lag_ms = await redo.done(0, Marks(1, 0))
+    after = (await redo.waiting_since())[0]
+
+    assert not is_done
+    assert lag_ms >= 5_000
+    assert after >= first[0] + 5_000
+    await redo.done(0, Marks(2, 0))
+    assert (await redo.waiting_since())[0] == 0
 
 
 async def test_other_floors_make_nothing_due(kit: TargetKit, floors: Floors) -> None:

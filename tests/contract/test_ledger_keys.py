@@ -35,6 +35,7 @@ from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import Quota
 from broker.store.reconciliations import Outcome, Reconciliations
+from broker.store.redo_ledger import Doubt, Marks, RedoLedger
 from broker.store.replicas import Replicas, Serving
 from broker.store.revocation_ledger import Order
 from broker.store.selection_ledger import SelectionLedger
@@ -119,6 +120,10 @@ async def _orders_and_work(kit: LedgerKit) -> None:
     (looked,) = await HeldLeases(kit.link, kit.keys).of_tasks([task.id])
     assert isinstance(looked, TaskLeases)
     await HeldLeases(kit.link, kit.keys).of_leases([(looked.leases[0].name, task.id)])
+    redo = RedoLedger(kit.link, kit.keys)
+    await redo.hold(0)
+    await redo.done(0, Marks(0, 0))
+    await redo.doubt(0, [Doubt(looked.leases[0].name, task.id, 1)])
     await kit.tree.forget_at(task.id, 1)
     for work in await kit.due.claim(int(task.id[2:4], 16), limit=9, hide_ms=1):
         await kit.due.settle(work)

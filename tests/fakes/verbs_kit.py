@@ -15,6 +15,7 @@ from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, IssueCredential, OpenTask, Selector, SelectorKind
 from broker.model.task import Task
 from broker.reaper import Claims
+from broker.reassessment import Patience
 from broker.settings.limits import QuotaDefaults
 from broker.settings.settings import BundleFiles
 from broker.signing.key import SigningKey, new_private_key, thumbprint
@@ -85,7 +86,12 @@ class VerbsKit:
     """The verbs, and short ways to the states that tests begin from."""
 
     def __init__(
-        self, link: Link, *, clock: Clock | None = None, bounds: ClockBounds = ANY_TIME
+        self,
+        link: Link,
+        *,
+        clock: Clock | None = None,
+        bounds: ClockBounds = ANY_TIME,
+        patience: Patience | None = None,
     ) -> None:
         self.link = link
         self.ledger = Ledger.over(
@@ -93,6 +99,7 @@ class VerbsKit:
         )
         self.replica = FixedReplica()
         self.gate = Gate([])
+        self.patience = patience or Patience()
         self.may_sweep = True
         self.clock = clock or SystemClock()
         self.metrics = Metrics(durability="os", reasons=[], actions=[])
@@ -118,6 +125,7 @@ class VerbsKit:
             news=lambda bucket, *, urgent: None,  # noqa: ARG005 - nobody ships here
             due=lambda buckets: None,  # noqa: ARG005 - a test reaps when it wants
             may_sweep=lambda: self.may_sweep,
+            patience=self.patience,
         )
 
     def principal(self, kind: Kind, name: str, instance: str) -> Principal:

@@ -186,7 +186,21 @@ SCHEMAS: Final = {
             "next_attempt_at": MAYBE_INSTANT,
             "tried_at": MAYBE_INSTANT,
             "settled_at": MAYBE_INSTANT,
+            "why": ref("NoLonger"),
         },
+    ),
+    "NoLonger": described(
+        record(
+            {
+                "reason": STRING,
+                "policies": array(STRING),
+                "missing": array(STRING),
+                "gone": array(STRING),
+                "revision": COUNT,
+                "facts_revision": COUNT,
+            }
+        ),
+        "Why it would not be granted any more: shown to operators only.",
     ),
 }
 

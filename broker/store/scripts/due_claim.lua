@@ -1,6 +1,7 @@
 -- Take due work for a while. Whoever does not settle it in time loses it to the next, who has a higher
 -- fencing number: none is ever given twice in a bucket. Leases, looks at tasks and kills at targets need no
--- number: their scripts judge afresh, and settle.
+-- number: their scripts judge afresh, and settle. Nor does deciding again (f c).
+-- What is decided again comes back soon if its broker dies, for access depends on it; whoever is at it says so.
 -- With a clock that is not believed, what is due by age (l t g) is left where it is.
 -- KEYS: meta cuts due out fences. ARGV: limit, visibility, earliest, latest, may age (1 or 0)
 local limit = tonumber(ARGV[1])
@@ -15,10 +16,14 @@ local function fenced(member)
   return fence
 end
 
+local AGAIN = 1000
+
 local function take(member, score)
   local kind = string.sub(member, 1, 1)
-  local number = (kind == 'l' or kind == 't' or kind == 'v') and 0 or fenced(member)
-  redis.call('ZADD', KEYS[3], text(now + tonumber(ARGV[2])), member)
+  local number = string.find('ltvfc', kind, 1, true) and 0 or fenced(member)
+  local hide = tonumber(ARGV[2])
+  if kind == 'f' or kind == 'c' then hide = math.min(hide, AGAIN) end
+  redis.call('ZADD', KEYS[3], text(now + hide), member)
   taken[#taken + 1] = member
   taken[#taken + 1] = score
   taken[#taken + 1] = number

@@ -1,0 +1,69 @@
+"""What has changed between two states of the facts, as far as live leases may be concerned.
+
+Each step in between counts, not only the two ends: what was granted by a revision that has come and
+gone since is concerned by its going. Where a step is no longer known, everything is.
+"""
+
+import asyncio
+from collections import OrderedDict
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+
+from broker.affected import EVERYTHING, NOTHING, Affected, by_bundles
+from broker.governance.document import BundleDocument
+from broker.store.history import History
+from broker.store.redo_ledger import Marks
+
+STEPS: Final = 16
+"""More steps than this are not looked at one by one."""
+
+_KEPT: Final = 64
+
+
+class Movement:
+    """Compares what is kept of them. All buckets ask for the same, so answers are kept."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._known: OrderedDict[tuple[Marks, Marks], Affected] = OrderedDict()
+
+    async def between(self, redone: Marks, floors: Marks) -> Affected:
+        """Tell what has to be looked at again.
+
+        Raises:
+            StoreUnavailableError: the ledger does not answer.
+        """
+        key = (redone, floors)
+        if key not in self._known:
+            self._known[key] = await self._compare(redone, floors)
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        return self._known[key]
+
+    async def _compare(self, redone: Marks, floors: Marks) -> Affected:
+        affected = NOTHING
+        if redone.graph < floors.graph:
+            affected |= EVERYTHING
+        if redone.facts < floors.facts:
+            affected |= await self._bundles(redone.facts, floors.facts)
+        return affected
+
+    async def _bundles(self, first: int, last: int) -> Affected:
+        if first == 0 or last - first > STEPS:
+            return EVERYTHING
+        texts = [await self._history.text(revision) for revision in range(first, last + 1)]
+        # Parsing a large bundle takes tens of milliseconds: not on the event loop.
+        return await asyncio.to_thread(_by_texts, texts)
+
+
+def _by_texts(texts: list[str]) -> Affected:
+    try:
+        documents = [msgspec.json.decode(text, type=BundleDocument) for text in texts]
+    except (msgspec.DecodeError, RecursionError):
+        return EVERYTHING  # a step is not kept, or not readable
+    affected = NOTHING
+    for before, after in pairwise(documents):
+        affected |= by_bundles(before, after)
+    return affected
