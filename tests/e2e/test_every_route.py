@@ -21,6 +21,7 @@ from tests.fakes.cast import (
     STOCK_OPERATOR,
     STOCK_ORCHESTRATOR,
 )
+from tests.fakes.until import until
 from tests.fakes.world import Answer, World
 
 KINDS: Final = {
@@ -193,6 +194,7 @@ async def test_what_is_somebody_elses_is_absent(world: World) -> None:
     """Every route about it, by everybody to whom it is nothing: byte for byte, and nothing done."""
     ids = await somebodys(world)
     await world.settle()
+    await until(lambda: "f:facts" not in str(world.dump()))  # it was looked who would die
     before = json.dumps(world.dump(), sort_keys=True, default=str)
 
     for operation in ASKED:
