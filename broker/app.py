@@ -24,6 +24,7 @@ from broker.clock import Clock
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError
+from broker.evaluations import Evaluations
 from broker.fact_verbs import build_fact_verbs
 from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
@@ -319,6 +320,7 @@ class Broker:
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,
+            evaluations=Evaluations.over(self.ledger, self.replica, self.gate),
             revisions=verbs.revisions,
             facts=self.fact_verbs.ports(),
             authenticate=callers.by_token,

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import pytest
 
-from broker.settings.limits import Reevaluation
 from tests.fakes.cast import (
     AGENT,
     BOTH_OPERATOR,
@@ -275,28 +274,6 @@ async def test_a_mistake_is_taken_back(world: World) -> None:
     refused = await world.post(OPERATOR, f"{HISTORY}/3/rollback", {"reason": "oops"})
     assert (refused.status, refused.code) == (400, "invalid-change")
     assert refused["faults"][0]["field"] == "changes[0].thing"
-
-
-async def test_many_deaths_have_to_be_meant(world: World) -> None:
-    """They are named first; nothing is changed, and nothing dies, before they are accepted."""
-    await world.start(reevaluation=Reevaluation(brake_leases=1))
-    task = await world.open()
-    held = [await world.issue(task["id"]) for _ in range(3)]
-
-    looked = await change(world, of("hold", "agent:invoice-bot"), dry_run=True, at=1)
-    assert (looked["deaths"], looked["complete"]) == (3, True)
-    assert {each["credential"] for each in looked["dying"]} == {each["id"] for each in held}
-    assert {each["agent"] for each in looked["dying"]} == {"invoice-bot"}
-
-    refused = await change(world, of("hold", "agent:invoice-bot"), at=1)
-    assert (refused.status, refused.code) == (409, "would-kill-many")
-    assert (refused["deaths"], refused["digest"]) == (3, looked["digest"])
-    assert await world.is_active(held[0]["access_token"])
-
-    await world.issue(task["id"])  # of the same agent and capability: what was accepted
-    made = await change(world, of("hold", "agent:invoice-bot"), accept=refused["digest"], at=1)
-    assert (made.status, made["deaths"]) == (200, 4)
-    assert (await world.ask(task["id"])).status == 403
 
 
 async def test_few_deaths_need_no_word(world: World) -> None:

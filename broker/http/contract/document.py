@@ -8,6 +8,7 @@ from typing import Final
 from broker.http import problems
 from broker.http.contract import (
     agent_routes,
+    authzen_routes,
     credential_routes,
     fact_routes,
     failures,
@@ -34,6 +35,7 @@ GROUPS: Final = (
     fact_routes,
     revision_routes,
     oauth_routes,
+    authzen_routes,
     feed_routes,
     status_routes,
 )
