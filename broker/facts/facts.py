@@ -7,10 +7,11 @@ from msgspec.structs import replace
 from broker.facts import draft
 from broker.facts.base import Base
 from broker.facts.change import Change, ChangeSet
+from broker.facts.loading import loaded
 from broker.facts.owners import is_stated_freely, owner_of
 from broker.facts.relations import stands_by_itself
 from broker.facts.slices import Slice, slice_of
-from broker.facts.tables import Interned, Tables
+from broker.facts.tables import Tables
 from broker.model.fact import Hold, Ref, Relationship, RelationshipKey, Thing, ThingKind, tenant_ref
 
 
@@ -33,9 +34,7 @@ class Facts:
     @classmethod
     def at(cls, revision: int, changes: Iterable[Change], base: Base | None = None) -> "Facts":
         """Build it from what :meth:`changes` gave, in any number of pieces."""
-        made = draft.Draft(Tables(), is_exact=True)
-        made.apply(Interned().changes(changes))
-        return cls(revision, base, made.finish())
+        return cls(revision, base, loaded(changes))
 
     def over(self, base: Base) -> "Facts":
         """Return the same log over another bundle."""

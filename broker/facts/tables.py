@@ -1,6 +1,6 @@
 """What the log says, indexed both ways; without the bundle below it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from broker.facts.change import Change, HoldThing, PutThing, Relate
@@ -31,31 +31,3 @@ class Tables:
             yield from map(Relate, edges)
         for ref, hold in self.holds.items():
             yield HoldThing(ref, hold)
-
-
-class Interned:
-    """One object for each name, however often it was read: a million relationships share them."""
-
-    def __init__(self) -> None:
-        self._refs: dict[Ref, Ref] = {}
-        self._texts: dict[str, str] = {}
-
-    def ref(self, ref: Ref) -> Ref:
-        """Return the one name that equals this."""
-        known = self._refs.get(ref)
-        if known is None:
-            tenant = self._texts.setdefault(ref.tenant, ref.tenant)
-            known = self._refs[ref] = Ref(ref.kind, tenant, ref.name)
-        return known
-
-    def changes(self, changes: Iterable[Change]) -> Iterator[Change]:
-        """Yield the same changes with shared names in their relationships."""
-        for change in changes:
-            yield Relate(self._related(change.relationship)) if type(change) is Relate else change
-
-    def _related(self, each: Relationship) -> Relationship:
-        source = self._texts.setdefault(each.source, each.source)
-        subject, object_ = self.ref(each.subject), self.ref(each.object)
-        return Relationship(
-            subject, each.relation, object_, each.expires_at_ms, source, each.edited
-        )
