@@ -6,7 +6,7 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -18,14 +18,14 @@ from broker.attestation.attestation import Attestation
 from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
 from broker.attestation.settings import AttestationSettings
-from broker.audit.json_lines import JsonLinesSink
 from broker.callers import Callers, client_watch
 from broker.clock import Clock
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
+from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
-from broker.feeding import hub_of, shipper_of
+from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
@@ -38,7 +38,6 @@ from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
-from broker.model.capability import ResourceServer
 from broker.observation import LoggingObserver
 from broker.policy.query import Action
 from broker.presence import Presence
@@ -54,7 +53,6 @@ from broker.settings.settings import Settings
 from broker.shadow import Shadow
 from broker.store.census import Counting
 from broker.store.clock_bounds import ClockBounds
-from broker.store.feed_log import FeedLog, LogLimits
 from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
@@ -94,31 +92,23 @@ class Broker:
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
+        self.facts = self._build_facts()
         self._engine = ChosenEngine(settings.policy, clock)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
         self._counting = Counting(link, self.ledger.keys, self._targets)
-        self._feed_log = self._build_feed_log()
-        self._shipper = shipper_of(settings, self._feed_log, clock, self._faults, self.metrics)
-        self._hub = hub_of(settings, self._feed_log, self._servers, clock, self.metrics)
-        self._sink = JsonLinesSink(
-            settings.audit.file, self._feed_log, clock=clock, name=settings.audit.name
-        )
+        self._feed = self._build_feed()
         self._presence = self._build_presence()
         self._shadow = Shadow(self.ledger.shadow, self.metrics)
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
-        self._clock_watch = ClockWatch(
-            LedgerClock(link, self.ledger.keys),
-            clock,
-            self.gate,
-            max_skew_ms=settings.clock.max_skew_ms,
-        )
+        self._clock_watch = self._build_clock_watch()
         self._looks: list[Look] = [
             StoreWatch(link, settings.store, self.gate, self.metrics).look,
             self._clock_watch.look,
-            FeedWatch(self._shipper, self._sink, self.gate).look,
+            FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
+            self.facts.look,
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
@@ -137,6 +127,10 @@ class Broker:
         settings = self._settings
         return ClockBounds(self._clock, settings.clock.max_skew_ms, settings.store.deadline_ms)
 
+    def _build_clock_watch(self) -> ClockWatch:
+        clock, most_ms = LedgerClock(self._link, self.ledger.keys), self._settings.clock.max_skew_ms
+        return ClockWatch(clock, self._clock, self.gate, max_skew_ms=most_ms)
+
     def _build_replica(self) -> Replica:
         return Replica(
             control=self.ledger.control,
@@ -144,6 +138,7 @@ class Broker:
             gate=self.gate,
             keys=KeyState(self._settings.keys.directory, issuer=self._settings.issuer),
             quotas=self._settings.quotas,
+            facts=self.facts,
             deciding=self._engine.decider,
         )
 
@@ -151,24 +146,33 @@ class Broker:
         process, name = self.ledger.ids.operation(), name_of(self._settings)
         return Presence(self.ledger.replicas, self.replica, self.gate, process=process, name=name)
 
-    def _build_feed_log(self) -> FeedLog:
-        feed = self._settings.feed
-        return FeedLog(
-            self._link,
-            self._settings.store.namespace,
-            limits=LogLimits(keep=feed.log_keep_entries, longest=feed.log_max_entries),
-            gone_back=self._restoration.suspect,
-            bounds=self._build_bounds(),
+    def _build_feed(self) -> FeedSide:
+        log = feed_log_of(self._settings, self._link, self._restoration, self._build_bounds())
+        return feed_side_of(
+            self._settings,
+            log,
+            lambda: self.replica.registered.resource_servers,
+            clock=self._clock,
+            faults=self._faults,
+            metrics=self.metrics,
         )
 
-    def _servers(self) -> Mapping[str, ResourceServer]:
-        return self.replica.registered.resource_servers
+    def _build_facts(self) -> FactsReplica:
+        return FactsReplica(
+            self.ledger,
+            self._restoration,
+            self.gate,
+            clock=self._clock,
+            faults=self._faults,
+            max_age_ms=self._settings.facts.max_age_ms,
+            told=self.metrics.facts,
+        )
 
     def _parts(self) -> Parts:
         settings = self._settings
         return Parts(
             ledger=self.ledger,
-            feed_log=self._feed_log,
+            feed_log=self._feed.log,
             gate=self.gate,
             replica=self.replica,
             metrics=self.metrics,
@@ -182,7 +186,7 @@ class Broker:
             agent_quota=settings.quotas.agent,
             retention_ms=settings.retention_seconds * 1000,
             claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
-            news=self._shipper.poke,
+            news=self._feed.shipper.poke,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
@@ -208,7 +212,7 @@ class Broker:
         self._looks.append(IssuerWatch(attestation, self.gate).look)
         await self.look()
         await self._start_background(stack)
-        stack.push_async_callback(settle, self._shipper, self._sink)
+        stack.push_async_callback(settle, self._feed.shipper, self._feed.sink)
         stack.push_async_callback(self._presence.leave)
         self._start_ticking(stack)
         server = await self._start_http(attestation)
@@ -268,7 +272,7 @@ class Broker:
             structlog.get_logger(__name__).warning("replica-refresh-failed", error=str(error))
 
     async def _start_background(self, stack: AsyncExitStack) -> None:
-        for run in (self._shipper.run, self._hub.run, self._sink.run):
+        for run in (self._feed.shipper.run, self._feed.hub.run, self._feed.sink.run):
             task = asyncio.create_task(run())
             stack.push_async_callback(_end, task)
 
@@ -282,6 +286,7 @@ class Broker:
         self._ticker.every(self.verbs.bans.every_ms, self.verbs.bans.look)
         self._ticker.start()
         stack.callback(self._targets.close)
+        stack.push_async_callback(self.facts.stop)
         self.reconcile_watch.start(self._ticker, stack)
         for part in (self.verbs.bans, self.verbs.killer, self.verbs.redeciders, self.verbs.reaper):
             stack.push_async_callback(part.stop)
@@ -299,7 +304,7 @@ class Broker:
         return server
 
     async def _stop_http(self, server: HttpServer) -> None:
-        self._hub.close()
+        self._feed.hub.close()
         await server.stop()
 
     async def _jwks(self) -> KeySet:
@@ -325,7 +330,7 @@ class Broker:
             authenticate=callers.by_token,
             clients=callers,
             possession=possession_of(self._settings, self._clock, self.ledger.proofs, self.replica),
-            readiness=lambda: readiness(self.gate, self._settings.store.durability),
+            readiness=lambda: readiness(self.gate, self._settings.store.durability, self.facts),
             jwks=self._jwks,
             metrics=self.metrics,
             limits=limits,
@@ -334,7 +339,7 @@ class Broker:
             issuer=issuer,
             durability=self._settings.store.durability,
             request_id=self.ledger.ids.operation,
-            extra_routes=feed_routes(self._hub, limits=limits),
+            extra_routes=feed_routes(self._feed.hub, limits=limits),
         )
 
 

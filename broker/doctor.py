@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from broker import expiry, list_findings, panic_folder, target_findings
+from broker import expiry, facts_findings, list_findings, panic_folder, target_findings
 from broker.attestation.assembly import build_attestation
 from broker.attestation.key_source import open_key_session
 from broker.attestation.settings import AttestationSettings
@@ -88,6 +88,7 @@ class Doctor:
             ("store", self._store, store, "check store.url, and that the server runs"),
             ("clock", self._clock, store, "let NTP set both clocks"),
             ("ledger", self._ledger, store, "run `broker keys init` and `broker apply`"),
+            ("facts", self._facts, store, "restore the ledger, then `broker apply --restored`"),
             ("targets", self._targets, str(given.targets or ""), "run `broker config check`"),
         ]
 
@@ -167,6 +168,13 @@ class Doctor:
         if apart > self._settings.clock.max_skew_ms:
             return [Line("clock", "fail", f"{apart} ms apart from the store", "let NTP set both")]
         return [Line("clock", "ok", f"{apart} ms apart from the store")]
+
+    async def _facts(self) -> list[Line]:
+        link = await connect(self._settings.store)
+        try:
+            return [await facts_findings.examine(self._of(link))]
+        finally:
+            await link.close()
 
     async def _ledger(self) -> list[Line]:
         link = await connect(self._settings.store)

@@ -1,7 +1,8 @@
 """Making changes of facts: checked against the newest facts, appended, and only then acknowledged.
 
-- What comes to a broker at about the same time goes into one revision: each in its turn, checked
-  against what those before it leave, and each gets its own answer or its own faults.
+- What comes to a broker at about the same time goes into one revision. All of it is looked at
+  together; if anything is wrong with that, each in its turn, on what those before it leave: so each
+  gets its own answer or its own faults.
 - Whoever is overtaken by another broker checks again, against what stands then.
 - Acknowledged means: no bucket grants anything on older facts any more.
 - A lost answer of the ledger is asked for again, under the same operation.
@@ -18,6 +19,7 @@ from broker.facts.change import ChangeSet
 from broker.facts.checking import faults_of
 from broker.facts.facts import Facts
 from broker.facts.fault import ChangeFault
+from broker.facts.fields import reason_faults, text_faults
 from broker.faultpoints import FaultPoints
 from broker.store.facts_entry import FactsEntry, Position
 from broker.store.facts_log import FactsLog, Repeat
@@ -40,6 +42,10 @@ Newest = Callable[[], Awaitable[tuple[Facts, Position]]]
 
 Refusal = Callable[[Sequence[ChangeFault], ChangeSet], BrokerError]
 """Returns the error that carries the faults of a change."""
+
+
+_Checked = tuple[tuple[ChangeFault, ...], Facts | None]
+"""What is wrong with a change; if nothing is, the facts after it, at the revision before it."""
 
 
 class _Once(NamedTuple):
@@ -180,44 +186,47 @@ class FactChanges:
     async def _round(self, batch: list[_Waiting]) -> bool:
         """Check and append; return whether everybody has an answer."""
         facts, end = await self._newest()
-        good: list[_Waiting] = []
-        for waiting in batch:
-            after = await self._checked(facts, waiting, is_first=not good)
-            if after is not None:
-                facts = after
-                good.append(waiting)
-        batch[:] = good
-        if not good:
+        if not await self._is_good(facts, batch):
+            batch[:] = await self._one_by_one(facts, batch)
+        if not batch:
             return True
         self._faults.reach("change.checked")
         try:
-            entry = await self._append(good, end)
+            entry = await self._append(batch, end)
         except SupersededError:
             return False
         self._faults.reach("change.appended")
         await self._log.settle(entry.revision)
         self._faults.reach("change.settled")
-        await self._acknowledge(good, entry)
+        await self._acknowledge(batch, entry)
         return True
 
-    async def _checked(self, facts: Facts, waiting: _Waiting, *, is_first: bool) -> Facts | None:
-        """Return the facts after a change; None when its caller has been told what is wrong."""
-        if waiting.base is not None and (waiting.base != facts.revision or not is_first):
-            waiting.fail(
-                SupersededError(
-                    f"the facts are not at revision {waiting.base} any more: look again"
-                )
-            )
-            return None
-        now_ms, change = self._clock.now_ms(), waiting.change
+    async def _is_good(self, facts: Facts, batch: Sequence[_Waiting]) -> bool:
+        """Tell whether nothing is wrong with all of them together: one look for a hundred."""
+        together = _as_one(batch)
+        return together is not None and not (await self._check(facts, together))[0]
+
+    async def _one_by_one(self, facts: Facts, batch: Sequence[_Waiting]) -> list[_Waiting]:
+        """Return whom nothing is wrong with, each on what those before leave; tell the others."""
+        good: list[_Waiting] = []
+        for waiting in batch:
+            if waiting.base is not None and (waiting.base != facts.revision or good):
+                waiting.fail(SupersededError(f"the facts are not at {waiting.base} any more"))
+                continue
+            faults, after = await self._check(facts, waiting.change)
+            if after is None:
+                waiting.fail(self._refusal(faults, waiting.change))
+                continue
+            facts = after
+            good.append(waiting)
+            await asyncio.sleep(0)  # others have their turn, however many there are
+        return good
+
+    async def _check(self, facts: Facts, change: ChangeSet) -> _Checked:
+        now_ms = self._clock.now_ms()
         if len(change.changes) > _LARGE:
-            faults, after = await asyncio.to_thread(_check, facts, change, now_ms)
-        else:
-            faults, after = _check(facts, change, now_ms)
-        if faults:
-            waiting.fail(self._refusal(faults, change))
-            return None
-        return after
+            return await asyncio.to_thread(_check, facts, change, now_ms)
+        return _check(facts, change, now_ms)
 
     async def _append(self, good: Sequence[_Waiting], end: Position) -> FactsEntry:
         parts = [waiting.change for waiting in good]
@@ -240,8 +249,24 @@ class FactChanges:
                 self._counted(len(waiting.change.changes))
 
 
-def _check(
-    facts: Facts, change: ChangeSet, now_ms: int
-) -> tuple[tuple[ChangeFault, ...], Facts | None]:
+def _check(facts: Facts, change: ChangeSet, now_ms: int) -> _Checked:
     faults = faults_of(facts, change, now_ms=now_ms)
     return faults, None if faults else facts.changed(change, facts.revision)
+
+
+def _as_one(batch: Sequence[_Waiting]) -> ChangeSet | None:
+    """Return the changes of several as one set, if they can be looked at as one."""
+    first = batch[0].change
+    sources = {waiting.change.source for waiting in batch}
+    are_plain = all(
+        waiting.base is None
+        and waiting.change.changes
+        and not waiting.change.exact
+        and not any(text_faults("by", waiting.change.by))
+        and not any(reason_faults("reason", waiting.change.reason))
+        for waiting in batch
+    )
+    if len(batch) == 1 or len(sources) > 1 or not are_plain:
+        return None
+    changes = tuple(each for waiting in batch for each in waiting.change.changes)
+    return ChangeSet(first.by, first.reason, changes, first.source)

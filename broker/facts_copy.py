@@ -29,6 +29,11 @@ class FactsCopy:
         self._one_at_a_time = asyncio.Lock()
 
     @property
+    def is_read(self) -> bool:
+        """Tell whether the log was ever followed."""
+        return self._facts is not None
+
+    @property
     def facts(self) -> Facts:
         """The facts as they were followed last.
 

@@ -38,9 +38,9 @@ class FactsReplica:
     def __init__(
         self,
         ledger: Ledger,
-        *,
         restoration: Restoration,
         gate: Gate,
+        *,
         clock: Clock,
         faults: FaultPoints,
         max_age_ms: int,
@@ -67,6 +67,11 @@ class FactsReplica:
             UnavailableError: they were never read.
         """
         return self._copy.facts
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether there are any."""
+        return self._copy.is_read
 
     @property
     def end(self) -> Position:

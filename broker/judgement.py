@@ -22,7 +22,7 @@ from broker.questions import facts_of
 from broker.store import codec
 from broker.store.decision_log import DecisionLog
 
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 8
 """Times that a decision is made again when facts move under it."""
 
 Result = TypeVar("Result")

@@ -152,6 +152,15 @@ class Metrics:
         self._list_age.labels(target).set(oldest_s)
         self._list_room.labels(target).set(room)
 
+    def facts(self, revision: int, age_ms: int) -> None:
+        """Show which revision of the facts decisions read, and how long ago it was the newest."""
+        self._facts_revision.set(revision)
+        self._facts_age.set(age_ms / 1000 if age_ms >= 0 else -1)
+
+    def facts_changed(self, changes: int) -> None:
+        """Count changes of facts that this broker made."""
+        self._facts_changes.inc(changes)
+
     def panicked(self) -> None:
         """Count an order that came by the panic socket: whoever is on call should know."""
         self._panics.inc()
@@ -313,6 +322,17 @@ class Metrics:
         self._reaper_failures = Counter(
             "jit_reaper_failures_total",
             "Pieces of due work that failed and will be tried again.",
+            registry=self._registry,
+        )
+        self._facts_revision = self._gauge(
+            "jit_facts_revision", "The revision of the facts that decisions read."
+        )
+        self._facts_age = self._gauge(
+            "jit_facts_age_seconds", "How long ago it was confirmed to be the newest; -1: never."
+        )
+        self._facts_changes = Counter(
+            "jit_facts_changes_total",
+            "Changes of facts that this process made.",
             registry=self._registry,
         )
         self._store_up = self._gauge("jit_store_up", "1 while the ledger answers.")

@@ -18,6 +18,7 @@ class Publishing:
 
     def __init__(self, installation: Installation, *, by: str) -> None:
         self._control = installation.ledger.control
+        self._facts = installation.ledger.facts
         self._by = by
 
     async def standing(self) -> ControlRecord:
@@ -46,6 +47,8 @@ class Publishing:
             SupersededError: another one was published meanwhile.
             StoreUnavailableError: the ledger does not answer; nothing was published.
         """
+        if accepts:
+            await self._restart_facts(reason)
         longest_s = max((each.max_ttl_seconds for each in bundle.document.capabilities), default=0)
         return await self._control.publish(
             bundle.to_bytes().decode(),
@@ -57,6 +60,11 @@ class Publishing:
             base=base,
             accepts=accepts,
         )
+
+    async def _restart_facts(self, reason: str) -> None:
+        """Let the numbers of the facts go on beyond all that was seen, as the revisions' do."""
+        if (await self.standing()).suspicion is not None:
+            await self._facts.restart(self._by, reason or "the ledger was restored")
 
     async def go_back(self, revision: int = 0, *, reason: str = "") -> ControlRecord:
         """Publish what an earlier revision said, as a new one; 0 is the one before.

@@ -15,6 +15,8 @@ from broker.errors import (
     UnavailableError,
     UnreadableRecordError,
 )
+from broker.facts.facts import Facts
+from broker.facts_replica import FACTS, FactsReplica
 from broker.gate import Gate, Hindrance
 from broker.governance.bundle import Bundle
 from broker.governance.published import Current, Published
@@ -27,9 +29,10 @@ from broker.signing.keyring import Keyring
 from broker.signing.token_verifier import TokenVerifier
 from broker.store.control import ControlStore
 from broker.store.control_record import ControlRecord
+from broker.store.facts_entry import Position
 
-WATCHERS: Final = ("ledger", "policy", "keys")
-"""The words under which this object reports to the gate."""
+WATCHERS: Final = ("ledger", "policy", "keys", FACTS)
+"""The words under which this object and what it follows report to the gate."""
 
 _LOOK_BACK: Final = 10
 """Revisions looked at for who was registered, when a broker starts on one that is no bundle."""
@@ -49,6 +52,7 @@ class Replica:
         gate: Gate,
         keys: KeyState,
         quotas: QuotaDefaults,
+        facts: FactsReplica,
         deciding: Deciding = LocalDecider,
     ) -> None:
         self._control = control
@@ -56,6 +60,7 @@ class Replica:
         self._gate = gate
         self._keys = keys
         self._quotas = quotas
+        self._facts = facts
         self._deciding = deciding
         self._current = Current()
         self._record: ControlRecord | None = None
@@ -79,6 +84,25 @@ class Replica:
     def revision(self) -> int:
         """The number of the revision in force here, 0 when there is none."""
         return self._current.revision
+
+    @property
+    def facts(self) -> Facts:
+        """Things and relationships, also while the published policies cannot be loaded.
+
+        Raises:
+            UnavailableError: they were never read.
+        """
+        return self._facts.facts.over(self.registered.base)
+
+    async def newest_facts(self) -> tuple[Facts, Position]:
+        """Follow the facts log now, and decide by it; return the facts and where it ends.
+
+        Raises:
+            UnavailableError: it cannot be read.
+        """
+        _, end = await self._facts.newest()
+        self._put_facts_in_force()
+        return self.facts, end
 
     @property
     def epoch(self) -> str:
@@ -163,6 +187,8 @@ class Replica:
             raise
         self._is_in_touch = True
         hindrance = self._unfit(record)
+        if hindrance is None:
+            await self._facts.follow()
         if record is None or hindrance is not None:
             self._gate.report("ledger", hindrance or _lost(self._record))
             return
@@ -173,6 +199,7 @@ class Replica:
         await self._restoration.follow(record)
         await self._follow_keys(record)
         await self._follow_policy(record)
+        self._put_facts_in_force()
         self._record = record
         await self._settle(record)
 
@@ -250,7 +277,14 @@ class Replica:
                 continue
         return None
 
+    def _put_facts_in_force(self) -> None:
+        """Let decisions read the facts that were followed last, if policy is here, too."""
+        if self._current.revision and self._facts.is_read:
+            self._current.replace(self._current.published.with_facts(self._facts.facts))
+
     def _put_in_force(self, built: Published) -> None:
+        if self._facts.is_read:
+            built = built.with_facts(self._facts.facts)
         if not self._current.replace(built):
             # An older revision under the same epoch: the ledger was rolled back.
             raise UnavailableError(

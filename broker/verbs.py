@@ -12,7 +12,7 @@ from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.granting import Granting
-from broker.ids import LeaseId, TaskId, bucket_of
+from broker.ids import TaskId, bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
@@ -194,9 +194,6 @@ def _killer(parts: Parts, bans: Bans) -> Killer:
 def _issuance(
     parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer, bans: Bans
 ) -> Issuance:
-    def told(lease: LeaseId) -> None:
-        parts.news(bucket_of(lease), urgent=False)
-
     ledger = parts.ledger
     granting = Granting(ledger.leases, Places(ledger.quotas))
     return Issuance(
@@ -223,7 +220,7 @@ def _issuance(
         minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,
         faults=parts.faults,
-        told=told,
+        told=lambda lease: parts.news(bucket_of(lease), urgent=False),
     )
 
 

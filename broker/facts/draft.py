@@ -25,15 +25,16 @@ from broker.facts.tables import Tables
 from broker.model.fact import Hold, Ref, Relationship, RelationshipKey, Thing, ThingKind
 
 
-def changed(tables: Tables, change: ChangeSet) -> Tables:
-    """Return the tables after a set of changes."""
-    draft = Draft(tables, source=change.source, is_exact=change.exact)
-    draft.apply(change.changes)
+def changed(tables: Tables, *changes: ChangeSet) -> Tables:
+    """Return the tables after sets of changes, one after the other."""
+    draft = Draft(tables)
+    for change in changes:
+        draft.follow(change)
     return draft.finish()
 
 
 class Draft:
-    """Gathers changes of one source."""
+    """Gathers changes, those of one source at a time."""
 
     def __init__(self, tables: Tables, *, source: str = "", is_exact: bool = False) -> None:
         self._tables = tables
@@ -46,6 +47,11 @@ class Draft:
         self._below = _WaysBack(tables.below)
         self._owned = _WaysBack(tables.owned)
         self._relationships = tables.relationships
+
+    def follow(self, change: ChangeSet) -> None:
+        """Take a set in, on top of what was taken in before."""
+        self._source, self._is_exact = change.source, change.exact
+        self.apply(change.changes)
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Take changes in."""

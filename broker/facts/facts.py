@@ -44,6 +44,10 @@ class Facts:
         """Return the facts after a set of changes, which must have been checked."""
         return Facts(revision, self.base, draft.changed(self._tables, change))
 
+    def changed_by(self, changes: Iterable[ChangeSet], revision: int) -> "Facts":
+        """Return the facts after sets of changes, one after the other, for little more than one."""
+        return Facts(revision, self.base, draft.changed(self._tables, *changes))
+
     def changes(self) -> Iterator[Change]:
         """Yield what builds the log's part out of nothing, for :meth:`at`: a snapshot."""
         return self._tables.changes()

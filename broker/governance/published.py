@@ -5,10 +5,12 @@ revisions. While nothing is published there is nothing to permit by.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from broker.errors import ConfigurationError, UnavailableError
+from broker.facts.facts import Facts
+from broker.governance.base_facts import base_of
 from broker.governance.bundle import Bundle
 from broker.governance.document import BundleDocument
 from broker.governance.registry import Registry
@@ -48,8 +50,8 @@ class Published:
     quotas: Quotas
     offline_ttl_ms: int
     """How long a token may live that nobody can take back."""
-    graph: int = 0
-    """The revision of the facts log that decisions read."""
+    facts: Facts
+    """Things and relationships: what the bundle declares, and above it the facts log."""
     deciding: Deciding = LocalDecider
 
     @classmethod
@@ -72,8 +74,18 @@ class Published:
             resource_servers=MappingProxyType(document.servers_by_audience()),
             quotas=Quotas(document, quotas),
             offline_ttl_ms=document.offline_max_ttl_seconds * 1000,
+            facts=Facts(base=base_of(document)),
             deciding=deciding,
         )
+
+    @property
+    def graph(self) -> int:
+        """The revision of the facts log that decisions read."""
+        return self.facts.revision
+
+    def with_facts(self, facts: Facts) -> "Published":
+        """Return the same revision over what the facts log says."""
+        return replace(self, facts=facts.over(self.facts.base))
 
     @property
     def decider(self) -> Decider:
@@ -115,7 +127,7 @@ class Current:
         return 0 if self._published is None else self._published.revision
 
     def replace(self, published: Published) -> bool:
-        """Put a newer revision in force; tell whether it was newer.
+        """Put a newer revision, or newer facts, in force; tell whether they were newer.
 
         A late reader of an older revision changes nothing: a decision never goes back.
 
@@ -126,6 +138,7 @@ class Current:
         if in_force is not None and published.revision <= in_force.revision:
             if published.revision == in_force.revision and published.digest != in_force.digest:
                 raise ConfigurationError(f"revision {published.revision} exists with other content")
-            return False
+            if published.revision < in_force.revision or published.graph <= in_force.graph:
+                return False
         self._published = published
         return True

@@ -11,6 +11,8 @@ from types import MappingProxyType
 import msgspec
 
 from broker.errors import ConfigurationError
+from broker.facts.base import Base
+from broker.governance.base_facts import base_of
 from broker.governance.document import BundleDocument
 from broker.governance.registry import Registry
 from broker.governance.roster import Roster
@@ -26,6 +28,7 @@ class Registered:
     capabilities: Mapping[str, Capability]
     resource_servers: Mapping[str, ResourceServer]
     tenants: tuple[str, ...]
+    base: Base
 
     @classmethod
     def read(cls, raw: bytes) -> "Registered":
@@ -44,4 +47,5 @@ class Registered:
             capabilities=MappingProxyType(document.capabilities_by_name()),
             resource_servers=MappingProxyType(document.servers_by_audience()),
             tenants=tuple(tenant.name for tenant in document.tenants),
+            base=base_of(document),
         )

@@ -232,6 +232,7 @@ def readiness(value: Readiness) -> Json:
         "ready": value.is_ready,
         "mode": value.mode,
         "durability": value.durability,
+        "facts": {"revision": value.facts.revision, "age_ms": value.facts.age_ms},
         "reasons": [{"what": each.what, "remedy": each.remedy} for each in value.reasons],
     }
 

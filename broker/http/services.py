@@ -40,6 +40,17 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class FactsState:
+    """Which revision of the facts decisions read, and how long ago it was the newest.
+
+    ``age_ms`` -1: it was never confirmed.
+    """
+
+    revision: int = 0
+    age_ms: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Readiness:
     """What ``/readyz`` answers. ``is_ready`` decides between 200 and 503."""
 
@@ -47,6 +58,7 @@ class Readiness:
     mode: Literal["full", "revoke-only", "draining"]
     durability: str
     reasons: tuple[Reason, ...] = ()
+    facts: FactsState = FactsState()
 
 
 @dataclass(frozen=True, slots=True)

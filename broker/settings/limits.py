@@ -77,6 +77,14 @@ class ClockLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Between this machine and the ledger; beyond it the broker only revokes. Default 5000."""
 
 
+class FactsLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Things and relationships that decisions read."""
+
+    max_age_ms: Annotated[int, Meta(ge=1_000, le=60_000)] = 5_000
+    """How long ago they may have been confirmed to be the newest; beyond it the broker only
+    revokes. Default 5000."""
+
+
 class FeedLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The revocation feed."""
 

@@ -17,6 +17,7 @@ from broker.settings.fault import Fault
 from broker.settings.limits import (
     ClockLimits,
     Dpop,
+    FactsLimits,
     FeedLimits,
     Limits,
     Log,
@@ -106,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quotas: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)
     reaper: Reaper = msgspec.field(default_factory=Reaper)
     clock: ClockLimits = msgspec.field(default_factory=ClockLimits)
+    facts: FactsLimits = msgspec.field(default_factory=FactsLimits)
     feed: FeedLimits = msgspec.field(default_factory=FeedLimits)
     dpop: Dpop = msgspec.field(default_factory=Dpop)
     retention_seconds: Seconds = 604_800

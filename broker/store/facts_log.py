@@ -35,7 +35,7 @@ PIECE: Final = 200_000
 STAGED_MS: Final = 10 * 60_000
 """How long pieces wait to be put in force."""
 
-GAP_MS: Final = 50
+GAP_MS: Final = 100
 """Between two revisions, whoever makes them: each makes decisions under way be made again."""
 
 JUMP: Final = 1_000

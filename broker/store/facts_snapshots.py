@@ -165,10 +165,8 @@ async def applied(facts: Facts, entries: Sequence[FactsEntry]) -> Facts:
 
 
 def _applied(facts: Facts, entries: Sequence[FactsEntry]) -> Facts:
-    for entry in entries:
-        for part in entry.parts:
-            facts = facts.changed(part, entry.revision)
-    return facts
+    parts = chain.from_iterable(entry.parts for entry in entries)
+    return facts.changed_by(parts, entries[-1].revision)
 
 
 def _built(texts: Sequence[str], head: Head) -> Facts:

@@ -51,8 +51,8 @@ def replica_of(ledger: Ledger, faults: FaultPoints, gate: Gate | None = None) ->
     """Make a copy that does for the log what is due."""
     return FactsReplica(
         ledger,
-        restoration=Restoration(ledger),
-        gate=gate or Gate([]),
+        Restoration(ledger),
+        gate or Gate([]),
         clock=SystemClock(),
         faults=faults,
         max_age_ms=5_000,

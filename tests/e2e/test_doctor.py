@@ -32,7 +32,7 @@ async def test_a_sound_installation_is_all_well(world: World) -> None:
     assert await states(world) == dict.fromkeys(
         (
             *("settings", "listen", "certificates", "panic", "audit", "policy", "issuers"),
-            *("store", "clock", "ledger", "keys", "targets"),
+            *("store", "clock", "ledger", "keys", "facts", "targets"),
         ),
         "ok",
     )

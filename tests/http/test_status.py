@@ -2,7 +2,7 @@
 
 from aiohttp import ClientSession
 
-from broker.http.services import Readiness, Reason
+from broker.http.services import FactsState, Readiness, Reason
 from tests.fakes.samples import TASK
 from tests.fakes.services import Stage
 from tests.http.shown import AGENT, call
@@ -19,12 +19,17 @@ async def test_readiness_says_what_is_wrong_and_what_to_do(
     client: ClientSession, stage: Stage
 ) -> None:
     """503 with reasons; 200 when there are none."""
-    ready = {"ready": True, "mode": "full", "durability": "os", "reasons": []}
+    facts = {"revision": 0, "age_ms": -1}
+    ready = {"ready": True, "mode": "full", "durability": "os", "facts": facts, "reasons": []}
     assert (await call(client, "GET", "/readyz", {}))[:2] == (200, ready)
 
     reason = Reason("the ledger does not answer", "start Redis at 127.0.0.1:6379")
     stage.ready = Readiness(
-        is_ready=False, mode="revoke-only", durability="fsync", reasons=(reason,)
+        is_ready=False,
+        mode="revoke-only",
+        durability="fsync",
+        reasons=(reason,),
+        facts=FactsState(revision=7, age_ms=250),
     )
 
     assert (await call(client, "GET", "/readyz", {}))[:2] == (
@@ -33,6 +38,7 @@ async def test_readiness_says_what_is_wrong_and_what_to_do(
             "ready": False,
             "mode": "revoke-only",
             "durability": "fsync",
+            "facts": {"revision": 7, "age_ms": 250},
             "reasons": [{"what": reason.what, "remedy": reason.remedy}],
         },
     )

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from broker.facts.facts import Facts
 from broker.governance.published import Published
 from broker.model.capability import Capability, CheckMode, ResourceServer
 from broker.model.decision import Obligations, Permit, Trace
@@ -87,6 +88,7 @@ def published(revision: int) -> Published:
         resource_servers=SERVERS,
         quotas=FewEach(),  # type: ignore[arg-type]
         offline_ttl_ms=5 * MINUTE,
+        facts=Facts(),
     )
 
 

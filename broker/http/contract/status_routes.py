@@ -3,7 +3,7 @@
 from typing import Final
 
 from broker.http.contract.operation import Answer, Operation
-from broker.http.contract.parts import FLAG, STRING
+from broker.http.contract.parts import COUNT, FLAG, STRING
 from broker.http.contract.schema import array, record, words
 
 SCHEMAS: Final = {
@@ -13,6 +13,7 @@ SCHEMAS: Final = {
             "ready": FLAG,
             "mode": words("full", "revoke-only", "draining"),
             "durability": STRING,
+            "facts": record({"revision": COUNT, "age_ms": {"type": "integer", "minimum": -1}}),
             "reasons": array(record({"what": STRING, "remedy": STRING})),
         }
     ),
