@@ -8,6 +8,7 @@ import asyncio
 
 from broker.errors import UnavailableError, UnreadableRecordError
 from broker.facts.facts import Facts
+from broker.facts_steps import FactsSteps
 from broker.store.facts_entry import START, Position
 from broker.store.facts_log import FactsLog
 from broker.store.facts_rows import BehindError, Head
@@ -27,6 +28,7 @@ class FactsCopy:
         self._facts: Facts | None = None
         self._end = START
         self._one_at_a_time = asyncio.Lock()
+        self.steps = FactsSteps()
 
     @property
     def is_read(self) -> bool:
@@ -78,6 +80,7 @@ class FactsCopy:
             raise WentBackError(
                 f"the facts log ends at revision {loaded.end.revision}, and had {asked}"
             )
+        self.steps.begin()
         self._facts, self._end = loaded.facts, loaded.end
         return loaded.head
 
@@ -86,7 +89,8 @@ class FactsCopy:
             head, entries = await self._log.after(self._end)
             if not entries:
                 return head
-            facts = await applied(facts, entries)
+            before, facts = facts, await applied(facts, entries)
+            self.steps.add(before, entries)
             self._facts, self._end = facts, entries[-1].position
 
     async def _after_damage(self) -> Head:

@@ -16,6 +16,7 @@ from broker.clock import Clock
 from broker.errors import StoreUnavailableError, UnavailableError, UnreadableRecordError
 from broker.facts.facts import Facts
 from broker.facts_copy import FactsCopy, WentBackError
+from broker.facts_steps import FactsSteps
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate, Hindrance
 from broker.restoration import Restoration
@@ -77,6 +78,11 @@ class FactsReplica:
     def end(self) -> Position:
         """Where the log ended when they were read."""
         return self._copy.end
+
+    @property
+    def steps(self) -> FactsSteps:
+        """The last revisions that were followed."""
+        return self._copy.steps
 
     @property
     def revision(self) -> int:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Final, Protocol
 
 from broker.errors import UnavailableError
+from broker.facts.impact import Impact
 from broker.governance.published import Published
 from broker.store.redo_ledger import Marks
 
@@ -22,6 +23,10 @@ class Replica(Protocol):
 
     async def refresh(self) -> None:
         """Load what is published now, if it is newer."""
+        ...
+
+    async def facts_impact(self, first: int, last: int) -> Impact:
+        """Tell whom the revisions of the facts log in between can have touched."""
         ...
 
 

@@ -6,12 +6,14 @@ gone since is concerned by its going. Where a step is no longer known, everythin
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from broker.affected import EVERYTHING, NOTHING, Affected, by_bundles
+from broker.affected import EVERYTHING, NOTHING, Affected, by_bundles, by_impact
+from broker.facts.impact import Impact
 from broker.governance.document import BundleDocument
 from broker.store.history import History
 from broker.store.redo_ledger import Marks
@@ -22,11 +24,16 @@ STEPS: Final = 16
 _KEPT: Final = 64
 
 
+FactsImpact = Callable[[int, int], Awaitable[Impact]]
+"""Tells whom the revisions of the facts log between two can have touched."""
+
+
 class Movement:
     """Compares what is kept of them. All buckets ask for the same, so answers are kept."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, facts_impact: FactsImpact) -> None:
         self._history = history
+        self._facts_impact = facts_impact
         self._known: OrderedDict[tuple[Marks, Marks], Affected] = OrderedDict()
 
     async def between(self, redone: Marks, floors: Marks) -> Affected:
@@ -45,7 +52,7 @@ class Movement:
     async def _compare(self, redone: Marks, floors: Marks) -> Affected:
         affected = NOTHING
         if redone.graph < floors.graph:
-            affected |= EVERYTHING
+            affected |= by_impact(await self._facts_impact(redone.graph, floors.graph))
         if redone.facts < floors.facts:
             affected |= await self._bundles(redone.facts, floors.facts)
         return affected

@@ -16,6 +16,7 @@ from broker.errors import (
     UnreadableRecordError,
 )
 from broker.facts.facts import Facts
+from broker.facts.impact import Impact
 from broker.facts_replica import FACTS, FactsReplica
 from broker.gate import Gate, Hindrance
 from broker.governance.bundle import Bundle
@@ -93,6 +94,14 @@ class Replica:
             UnavailableError: they were never read.
         """
         return self._facts.facts.over(self.registered.base)
+
+    async def facts_impact(self, first: int, last: int) -> Impact:
+        """Tell whom the revisions of the facts log after one and until another can have touched.
+
+        Raises:
+            UnavailableError: nothing is in force here.
+        """
+        return await self._facts.steps.impact(first, last, self.published.facts.base)
 
     async def newest_facts(self) -> tuple[Facts, Position]:
         """Follow the facts log now, and decide by it; return the facts and where it ends.
