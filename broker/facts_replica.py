@@ -15,8 +15,7 @@ from typing import Final
 from broker.clock import Clock
 from broker.errors import StoreUnavailableError, UnavailableError, UnreadableRecordError
 from broker.facts.facts import Facts
-from broker.facts_copy import FactsCopy, WentBackError
-from broker.facts_steps import FactsSteps
+from broker.facts_copy import FactsCopy, Step, WentBackError
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate, Hindrance
 from broker.restoration import Restoration
@@ -80,11 +79,6 @@ class FactsReplica:
         return self._copy.end
 
     @property
-    def steps(self) -> FactsSteps:
-        """The last revisions that were followed."""
-        return self._copy.steps
-
-    @property
     def revision(self) -> int:
         """The revision that was read last, 0 when there is none."""
         return self._copy.end.revision
@@ -95,6 +89,10 @@ class FactsReplica:
         if self._confirmed_ms is None:
             return -1
         return self._clock.monotonic_ms() - self._confirmed_ms
+
+    def steps(self, first: int, last: int) -> tuple[Step, ...] | None:
+        """Return every revision after ``first`` up to ``last``; None when one is not remembered."""
+        return self._copy.steps(first, last)
 
     async def newest(self) -> tuple[Facts, Position]:
         """Follow the log now; return the facts and where it ended.

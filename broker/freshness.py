@@ -1,10 +1,11 @@
 """Facts that are no older than a bucket asks for: by older ones nothing is decided again."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from broker.errors import UnavailableError
-from broker.facts.impact import Impact
+from broker.facts_copy import Step
 from broker.governance.published import Published
 from broker.store.redo_ledger import Marks
 
@@ -25,8 +26,8 @@ class Replica(Protocol):
         """Load what is published now, if it is newer."""
         ...
 
-    async def facts_impact(self, first: int, last: int) -> Impact:
-        """Tell whom the revisions of the facts log in between can have touched."""
+    def steps(self, first: int, last: int) -> Sequence[Step] | None:
+        """Return every revision of the facts after one up to another, as far as all are known."""
         ...
 
 

@@ -16,7 +16,7 @@ from broker.errors import (
     UnreadableRecordError,
 )
 from broker.facts.facts import Facts
-from broker.facts.impact import Impact
+from broker.facts_copy import Step
 from broker.facts_replica import FACTS, FactsReplica
 from broker.gate import Gate, Hindrance
 from broker.governance.bundle import Bundle
@@ -95,13 +95,14 @@ class Replica:
         """
         return self._facts.facts.over(self.registered.base)
 
-    async def facts_impact(self, first: int, last: int) -> Impact:
-        """Tell whom the revisions of the facts log after one and until another can have touched.
+    def steps(self, first: int, last: int) -> tuple[Step, ...] | None:
+        """Return every revision of the facts after one up to another, as far as all are known.
 
         Raises:
-            UnavailableError: nothing is in force here.
+            UnavailableError: nothing readable was ever published.
         """
-        return await self._facts.steps.impact(first, last, self.published.facts.base)
+        found, base = self._facts.steps(first, last), self.registered.base
+        return None if found is None else tuple(step.over(base) for step in found)
 
     async def newest_facts(self) -> tuple[Facts, Position]:
         """Follow the facts log now, and decide by it; return the facts and where it ends.

@@ -27,6 +27,7 @@ from broker.governance.entities import entities_of
 from broker.governance.files import read_files
 from broker.governance.places import Places
 from broker.governance.selftest import built_in_faults, vector_faults
+from broker.governance.worlds import in_order
 from broker.policy.cedar import CedarEngine
 from broker.policy.compiled import CompiledPolicies, Source, compile_policies
 from broker.settings.fault import Fault, dotted
@@ -123,7 +124,7 @@ def _checked(document: BundleDocument, places: Places, reading: Reading) -> Bund
 
 def _self_test_faults(document: BundleDocument, compiled: CompiledPolicies) -> Iterator[Fault]:
     try:
-        facts = Facts(base=base_of(document))
+        facts = in_order(base_of(document))
         engine = CedarEngine(compiled, entities_of(document), revision=0, facts=facts)
     except ConfigurationError as error:
         yield Fault(("schema",), str(error), "begin with the schema that comes with the broker")

@@ -5,12 +5,15 @@
 """
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Final, Protocol
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from broker.errors import AttestationError
+from broker.facts.facts import Facts
+from broker.governance.agent_things import record_of
 from broker.governance.document import BundleDocument
 from broker.governance.identities import is_allowed
 from broker.governance.records import AgentRecord, Status
@@ -91,20 +94,33 @@ class Attested(Shown, Protocol):
 
 
 class Registry:
-    """The registered of one published bundle. Immutable."""
+    """The registered of one published bundle, and the agents of the facts log. Immutable.
+
+    A name that the bundle registers is the bundle's, whatever the log says.
+    """
 
     def __init__(self, document: BundleDocument) -> None:
+        self._facts: Facts | None = None
         self._agents = {agent.name: agent for agent in document.agents}
         self._tenants: dict[Kind, dict[str, tuple[str, ...]]] = {
-            Kind.AGENT: {agent.name: (agent.tenant,) for agent in document.agents},
             Kind.ORCHESTRATOR: {each.name: each.tenants for each in document.orchestrators},
             Kind.OPERATOR: {each.name: each.tenants for each in document.operators},
             Kind.RESOURCE: {each.audience: each.tenants for each in document.resource_servers},
         }
 
+    def over(self, facts: Facts) -> "Registry":
+        """Return the same registry, with the agents that these facts know."""
+        other = copy(self)
+        other._facts = facts  # noqa: SLF001 - its own kind
+        return other
+
     def agent(self, name: str) -> AgentRecord | None:
         """Return an agent's record, whatever its status."""
-        return self._agents.get(name)
+        known = self._agents.get(name)
+        if known is not None or self._facts is None:
+            return known
+        thing = self._facts.agent(name)
+        return None if thing is None else record_of(thing)
 
     def resolve(self, attested: Attested) -> Principal:
         """Say who this is.
@@ -140,14 +156,20 @@ class Registry:
         return caller if kept == caller.tenants else replace(caller, tenants=kept)
 
     def _registered(self, shown: Shown) -> tuple[str, ...]:
+        if shown.kind is Kind.AGENT:
+            return self._registered_agent(shown)
         tenants = self._tenants[shown.kind].get(shown.name)
         if tenants is None:
             raise AttestationError(UNREGISTERED, f"no {shown.kind} is called {shown.name!r}")
-        if shown.kind is Kind.AGENT:
-            agent = self._agents[shown.name]
-            _refuse_inactive(agent)
-            _refuse_other_identities(agent, shown)
         return tenants
+
+    def _registered_agent(self, shown: Shown) -> tuple[str, ...]:
+        agent = self.agent(shown.name)
+        if agent is None:
+            raise AttestationError(UNREGISTERED, f"no {shown.kind} is called {shown.name!r}")
+        _refuse_inactive(agent)
+        _refuse_other_identities(agent, shown)
+        return (agent.tenant,)
 
 
 def _shared(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:

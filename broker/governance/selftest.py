@@ -14,11 +14,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from broker.errors import InvalidRequestError
+from broker.governance.base_facts import base_of
 from broker.governance.document import BundleDocument
 from broker.governance.vectors import Vector
+from broker.governance.worlds import engine_for, in_order
 from broker.model.capability import Capability, Ceiling
 from broker.model.decision import Decision, Deny, NeedsApproval, Obligations, Permit
 from broker.model.principal import Kind, Principal
+from broker.policy.cedar import CedarEngine
 from broker.policy.engine import DenyReason, Engine
 from broker.policy.query import Action, Query, TaskFacts
 from broker.settings.fault import Fault
@@ -40,16 +43,21 @@ def built_in_faults(document: BundleDocument, engine: Engine) -> Iterator[Fault]
     yield from dict.fromkeys(found)
 
 
-def vector_faults(document: BundleDocument, engine: Engine) -> Iterator[Fault]:
+def vector_faults(document: BundleDocument, engine: CedarEngine) -> Iterator[Fault]:
     """Find expectations that do not hold. Paths lead to them."""
-    capabilities = document.capabilities_by_name()
+    capabilities, facts = document.capabilities_by_name(), in_order(base_of(document))
     for index, vector in enumerate(document.tests):
+        try:
+            judge = engine_for(vector, engine, facts)
+        except InvalidRequestError as error:
+            yield Fault(("tests", index, *error.field.split(".")), str(error), "state what can be")
+            continue
         try:
             query = question_of(vector, capabilities)
         except InvalidRequestError as error:
             yield Fault(("tests", index, error.field), str(error), "no caller can send this")
             continue
-        for message in mismatches(vector, engine.decide(query)):
+        for message in mismatches(vector, judge.decide(query)):
             remedy = "mend the policy, or what is expected of it"
             yield Fault(("tests", index), f"{vector.name}: {message}", remedy)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.errors import ConfigurationError, InvalidRequestError
-from broker.facts.facts import Facts
 from broker.governance.base_facts import base_of
 from broker.governance.checks import capability_faults, reference_faults
 from broker.governance.document import BundleDocument
@@ -17,6 +16,7 @@ from broker.governance.files import VECTORS, read_files
 from broker.governance.places import Places
 from broker.governance.selftest import answer_of, mismatches, question_of
 from broker.governance.vectors import Vector, VectorsFile
+from broker.governance.worlds import engine_for, in_order
 from broker.model.decision import Decision
 from broker.policy.cedar import CedarEngine
 from broker.policy.compiled import CompiledPolicies, compile_policies
@@ -62,16 +62,18 @@ class Trial:
     def run(self) -> Iterator[Tried]:
         """Try each case."""
         capabilities = self.document.capabilities_by_name()
+        facts = in_order(base_of(self.document))
         for case in self.cases:
             try:
+                judge = engine_for(case.vector, self.engine, facts)
                 query = question_of(case.vector, capabilities)
             except InvalidRequestError as error:
                 yield Tried(case, None, "none", (f"no caller can send this: {error}",))
                 continue
-            decision = self.engine.decide(query)
+            decision = judge.decide(query)
             answer, _ = answer_of(decision)
             why = tuple(mismatches(case.vector, decision))
-            yield Tried(case, decision, answer, why, self.engine.findings(query))
+            yield Tried(case, decision, answer, why, judge.findings(query))
 
 
 def read_trial(files: BundleFiles, more: Sequence[Path] = ()) -> Trial:
@@ -92,7 +94,7 @@ def read_trial(files: BundleFiles, more: Sequence[Path] = ()) -> Trial:
     reading.finish()
     if found.document is None:
         raise ConfigurationError(f"{files.policies}: nothing could be read")
-    facts = Facts(base=base_of(found.document))
+    facts = in_order(base_of(found.document))
     engine = CedarEngine(compiled, entities_of(found.document), revision=0, facts=facts)
     return Trial(found.document, compiled, engine, cases)
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from broker.governance.names import Name, Scope, Text, TtlSeconds
 from broker.policy.query import Action
@@ -18,6 +18,12 @@ Caller = Annotated[
     ),
 ]
 """A principal as records name it: ``agent:invoice-bot``."""
+
+Instant = Annotated[str, Meta(max_length=40, description="an instant as 2027-01-31T12:00:00Z")]
+
+Relationship = Annotated[
+    str, Meta(max_length=400, description="KIND:NAME RELATION KIND:NAME, perhaps until INSTANT")
+]
 
 Depth = Annotated[int, Meta(ge=0, le=8)]
 """0 for a root task."""
@@ -35,11 +41,24 @@ class VectorTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     depth: Depth = 0
 
 
+class VectorFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The facts of a question, in the task's tenant, beside what the bundle registers.
+
+    ``things`` are ``ticket:T-1``, which stand, or ``ticket:T-1 closed``, of another status;
+    ``relationships`` are ``ticket:T-1 concerns dataset:orders``, with ``until INSTANT`` after it
+    where they expire; ``held`` are names of things.
+    """
+
+    things: tuple[Text, ...] = ()
+    relationships: tuple[Relationship, ...] = ()
+    held: tuple[Text, ...] = ()
+
+
 class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One question and its answer.
 
     ``reason``, ``policies``, ``max_ttl_seconds`` and ``single_use`` are compared only where they
-    are stated.
+    are stated. ``at`` is the instant of the question, for policies on the time; else it is now.
     """
 
     name: Text
@@ -56,6 +75,8 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     policies: tuple[str, ...] | None = None
     max_ttl_seconds: TtlSeconds | None = None
     single_use: bool | None = None
+    facts: VectorFacts | UnsetType = UNSET
+    at: Instant | UnsetType = UNSET
 
 
 class VectorsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

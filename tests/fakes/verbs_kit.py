@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from backends.jwt import access_token_claims
 from broker.clock import Clock, SystemClock
-from broker.facts.impact import EVERYTHING, Impact
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.governance.bundle import Bundle
@@ -65,9 +64,8 @@ class FixedReplica:
     async def refresh(self) -> None:
         """Find nothing new."""
 
-    async def facts_impact(self, first: int, last: int) -> Impact:  # noqa: ARG002 - nobody knows
-        """Say that a change of facts may have touched everything."""
-        return EVERYTHING
+    def steps(self, first: int, last: int) -> None:
+        """Know nothing of what the facts were before."""
 
     def allow(self, agent: str, live: int) -> None:
         """Let an agent have so many live credentials."""

@@ -218,9 +218,15 @@ def test_a_flipped_byte_is_never_the_same_bundle(data: st.DataObject) -> None:
 
 def test_what_an_agent_does_not_state_is_not_written(folder: BundleFolder) -> None:
     """A bundle of before has the same bytes, and the same digest, as it always had."""
+    tests = folder.files.policies / "tests.yaml"
+    tests.write_text(tests.read_text().partition("\n  - name: an agent exports orders")[0])
+    folder.edit("capabilities.yaml", "    about: dataset:orders ", "    # ")
+
     raw = Bundle.from_files(folder.files).to_bytes()
 
-    assert not any(b'"%s":' % word in raw for word in (b"review_by", b"identities", b"about"))
+    assert not any(
+        b'"%s":' % word in raw for word in (b"review_by", b"identities", b"facts", b"at", b"about")
+    )
 
 
 def test_what_an_agent_and_a_capability_state_is_published(folder: BundleFolder) -> None:

@@ -46,7 +46,7 @@ def test_a_revision_holds_everything(folder: BundleFolder) -> None:
 
     assert revision.revision == 3
     assert revision.digest == Bundle.from_files(folder.files).digest
-    assert sorted(revision.capabilities) == ["orders-api", "reports-read"]
+    assert sorted(revision.capabilities) == ["orders-api", "orders-export", "reports-read"]
     assert revision.capabilities["orders-api"].max_ttl_ms == 900_000
     assert sorted(revision.resource_servers) == [
         "https://orders.example",

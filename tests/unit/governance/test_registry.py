@@ -5,6 +5,8 @@ import msgspec
 import pytest
 
 from broker.errors import AttestationError
+from broker.facts.facts import Facts
+from broker.governance.base_facts import base_of
 from broker.governance.document import BundleDocument
 from broker.governance.records import (
     AgentRecord,
@@ -12,6 +14,7 @@ from broker.governance.records import (
     OperatorRecord,
     OrchestratorRecord,
     ResourceServerRecord,
+    Risk,
     Status,
     TenantRecord,
 )
@@ -19,6 +22,7 @@ from broker.governance.registry import Registry
 from broker.model.capability import CheckMode
 from broker.model.principal import Kind, Principal
 from broker.proof.confirmation import Binding, Confirmation
+from tests.fakes.facts import changes, put
 
 
 @dataclass(frozen=True)
@@ -221,3 +225,69 @@ def test_an_agents_record_is_there_whatever_its_status() -> None:
     assert record.status is Status.RETIRED
     assert REGISTRY.agent("nobody") is None
     assert msgspec.structs.asdict(record)["owner"] == "o"
+
+
+LOGGED = Facts(base=base_of(document())).changed(
+    changes(
+        put("person:ann"),
+        put("agent:log-bot", identities=("https://issuer.example pod:*",), risk="low", quota=5),
+        put("agent:off-bot", status="suspended"),
+        put("agent:gone-bot", status="retired"),
+        put("agent:globex-bot", "globex"),
+    ),
+    1,
+)
+OVER = REGISTRY.over(LOGGED)
+
+
+def test_an_agent_of_the_facts_log_alone_is_registered() -> None:
+    """In its tenant, by its identities; the bundle's own are as they were."""
+    assert OVER.resolve(Shown(name="log-bot", subject="pod:1")).tenants == {"acme"}
+    assert OVER.resolve(Shown(name="globex-bot")).tenants == {"globex"}
+    assert OVER.resolve(Shown()) == REGISTRY.resolve(Shown())
+
+
+@pytest.mark.parametrize(
+    ("shown", "reason"),
+    [
+        (Shown(name="log-bot"), "identity-not-allowed"),
+        (Shown(name="log-bot", subject="pod:1", tenant="globex"), "unregistered"),
+        (Shown(name="off-bot"), "suspended"),
+        (Shown(name="gone-bot"), "unregistered"),
+        (Shown(name="acme/log-bot"), "unregistered"),
+        (Shown(Kind.ORCHESTRATOR, "log-bot"), "unregistered"),
+        (Shown(Kind.OPERATOR, "ann"), "unregistered"),
+    ],
+)
+def test_of_the_log_nobody_else_is_anybody(shown: Shown, reason: str) -> None:
+    """The rules are those of the bundle's agents; people are no callers."""
+    assert refused(shown, OVER) == reason
+
+
+def test_who_is_in_no_facts_is_nobody_again() -> None:
+    """A registry over other facts knows their agents and no others."""
+    caller = OVER.resolve(Shown(name="log-bot", subject="pod:1"))
+
+    with pytest.raises(AttestationError):
+        OVER.over(Facts(base=LOGGED.base)).confirm(caller)
+
+
+def test_a_name_that_the_bundle_registers_is_the_bundles() -> None:
+    """Whatever the log says of it."""
+    taken = Facts(base=base_of(document())).changed(
+        changes(put("agent:bot", "globex", owner="person:eve")), 1
+    )
+
+    record = REGISTRY.over(taken).agent("bot")
+
+    assert record is not None
+    assert (record.tenant, record.owner) == ("acme", "o")
+
+
+def test_an_agent_of_the_log_has_a_record_like_any_other() -> None:
+    """With all that is said of it."""
+    record = OVER.agent("log-bot")
+
+    assert record is not None
+    assert (record.risk, record.quota, record.status) == (Risk.LOW, 5, Status.ACTIVE)
+    assert record.identities == (IdentityRecord(issuer="https://issuer.example", subject="pod:*"),)

@@ -1,0 +1,23 @@
+"""Agents that are registered in the facts log alone, as records."""
+
+from msgspec import UNSET
+
+from broker.governance.records import AgentRecord, IdentityRecord, Risk, Status
+from broker.model.fact import Thing
+
+
+def record_of(agent: Thing) -> AgentRecord:
+    """Return what ``agents.yaml`` would say of an agent."""
+    pairs = (pair.partition(" ") for pair in agent.identities)
+    identities = tuple(IdentityRecord(issuer=issuer, subject=rest) for issuer, _, rest in pairs)
+    return AgentRecord(
+        name=agent.name,
+        tenant=agent.tenant,
+        owner=agent.owner,
+        purpose=agent.purpose,
+        status=Status(agent.status),
+        risk=Risk(agent.risk) if agent.risk else None,
+        quota=agent.quota or None,
+        review_by=agent.review_by or UNSET,
+        identities=identities or UNSET,
+    )
