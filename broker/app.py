@@ -47,6 +47,7 @@ from broker.presence import Presence
 from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
+from broker.reassessment import Patience
 from broker.reconcile_watch import ReconcileWatch
 from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
@@ -184,10 +185,7 @@ class Broker:
             faults=self._faults,
             issuer=settings.issuer,
             claims_of=access_token_claims,
-            task_limits=TaskLimits(
-                max_ttl_ms=settings.tasks.max_ttl_seconds * 1000,
-                max_depth=settings.tasks.max_depth,
-            ),
+            task_limits=TaskLimits(settings.tasks.max_ttl_seconds * 1000, settings.tasks.max_depth),
             agent_quota=settings.quotas.agent,
             retention_ms=settings.retention_seconds * 1000,
             claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
@@ -197,6 +195,7 @@ class Broker:
             targets=self._targets,
             onlooker=self._shadow,
             clock=self._clock,
+            patience=Patience(settings.policy.undecided_seconds),
         )
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
