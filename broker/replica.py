@@ -262,11 +262,15 @@ class Replica:
 
     async def _register(self, raw: bytes, revision: int) -> None:
         try:
-            self._registered = Registered.read(raw)
+            self._registered = self._with_agents(Registered.read(raw))
         except ConfigurationError:
             if self._registered is None:
                 self._registered = await self._formerly_registered(revision)
             raise
+
+    def _with_agents(self, registered: Registered) -> Registered:
+        """Know the agents of the facts log, too, once it was read."""
+        return registered.over(self._facts.facts) if self._facts.is_read else registered
 
     async def _formerly_registered(self, revision: int) -> Registered | None:
         """Find out who was registered last: enough to let them take access away, and no more."""
@@ -278,7 +282,9 @@ class Replica:
         return None
 
     def _put_facts_in_force(self) -> None:
-        """Let decisions read the facts that were followed last, if policy is here, too."""
+        """Let callers and decisions be judged by the facts that were followed last."""
+        if self._registered is not None:
+            self._registered = self._with_agents(self._registered)
         if self._current.revision and self._facts.is_read:
             self._current.replace(self._current.published.with_facts(self._facts.facts))
 

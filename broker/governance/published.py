@@ -5,6 +5,7 @@ revisions. While nothing is published there is nothing to permit by.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -27,10 +28,20 @@ class Quotas:
         self._agents = {agent.name: agent.quota for agent in document.agents}
         self._tenants = {tenant.name: tenant.quota for tenant in document.tenants}
         self._defaults = defaults
+        self._facts: Facts | None = None
+
+    def over(self, facts: Facts) -> "Quotas":
+        """Return the same quotas, with those of the agents that these facts know."""
+        other = copy(self)
+        other._facts = facts  # noqa: SLF001 - its own kind
+        return other
 
     def of_agent(self, name: str) -> int:
         """Return what the agent's record states, or the default."""
-        return self._agents.get(name) or self._defaults.agent
+        if name in self._agents or self._facts is None:
+            return self._agents.get(name) or self._defaults.agent
+        agent = self._facts.agent(name)
+        return self._defaults.agent if agent is None else agent.quota or self._defaults.agent
 
     def of_tenant(self, name: str) -> int:
         """Return what the tenant's record states, or the default."""
@@ -85,7 +96,14 @@ class Published:
 
     def with_facts(self, facts: Facts) -> "Published":
         """Return the same revision over what the facts log says."""
-        return replace(self, facts=facts.over(self.facts.base))
+        known = facts.over(self.facts.base)
+        return replace(
+            self,
+            facts=known,
+            engine=self.engine.over(known),
+            registry=self.registry.over(known),
+            quotas=self.quotas.over(known),
+        )
 
     @property
     def decider(self) -> Decider:
