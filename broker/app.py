@@ -23,6 +23,7 @@ from broker.clock import Clock
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
+from broker.evaluations import Evaluations
 from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
@@ -140,6 +141,7 @@ class Broker:
             quotas=self._settings.quotas,
             facts=self.facts,
             deciding=self._engine.decider,
+            clock=self._clock,
         )
 
     def _build_presence(self) -> Presence:
@@ -326,6 +328,7 @@ class Broker:
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,
+            evaluations=Evaluations.over(self.ledger, self.replica, self.gate),
             revisions=verbs.revisions,
             authenticate=callers.by_token,
             clients=callers,

@@ -9,6 +9,7 @@
 import asyncio
 from typing import Final
 
+from broker.clock import Clock
 from broker.errors import (
     ConfigurationError,
     StoreUnavailableError,
@@ -16,6 +17,7 @@ from broker.errors import (
     UnreadableRecordError,
 )
 from broker.facts.facts import Facts
+from broker.facts_copy import Step
 from broker.facts_replica import FACTS, FactsReplica
 from broker.gate import Gate, Hindrance
 from broker.governance.bundle import Bundle
@@ -54,7 +56,9 @@ class Replica:
         quotas: QuotaDefaults,
         facts: FactsReplica,
         deciding: Deciding = LocalDecider,
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock
         self._control = control
         self._restoration = restoration
         self._gate = gate
@@ -93,6 +97,15 @@ class Replica:
             UnavailableError: they were never read.
         """
         return self._facts.facts.over(self.registered.base)
+
+    def steps(self, first: int, last: int) -> tuple[Step, ...] | None:
+        """Return every revision of the facts after one up to another, as far as all are known.
+
+        Raises:
+            UnavailableError: nothing readable was ever published.
+        """
+        found, base = self._facts.steps(first, last), self.registered.base
+        return None if found is None else tuple(step.over(base) for step in found)
 
     async def newest_facts(self) -> tuple[Facts, Position]:
         """Follow the facts log now, and decide by it; return the facts and where it ends.
@@ -302,7 +315,11 @@ class Replica:
         if bundle.digest != record.digest:
             raise ConfigurationError("it is not what was published: its digest is another")
         return Published.of(
-            bundle, revision=record.revision, quotas=self._quotas, deciding=self._deciding
+            bundle,
+            revision=record.revision,
+            quotas=self._quotas,
+            deciding=self._deciding,
+            clock=self._clock,
         )
 
     async def _follow_keys(self, record: ControlRecord) -> None:

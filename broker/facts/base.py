@@ -16,7 +16,7 @@ class Base:
     ``about`` says of each capability that has such a statement what it is about.
     """
 
-    __slots__ = ("about", "above", "agents", "below", "owned", "things")
+    __slots__ = ("about", "above", "agents", "below", "owned", "tenants", "things")
 
     def __init__(
         self,
@@ -28,6 +28,9 @@ class Base:
         self.agents: Final[Mapping[str, Ref]] = {
             ref.name: ref for ref in self.things if ref.kind is ThingKind.AGENT
         }
+        self.tenants: Final = frozenset(
+            ref.name for ref in self.things if ref.kind is ThingKind.TENANT
+        )
         self.above: Final[Mapping[Ref, tuple[Relationship, ...]]] = _by_subject(relationships)
         self.below: Final[Mapping[Ref, tuple[Ref, ...]]] = _by_object(self.above)
         self.owned: Final[Mapping[Ref, tuple[Ref, ...]]] = _by_owner(self.things.values())

@@ -164,9 +164,13 @@ class _WaysBack:
     def __init__(self, known: Shards[Ref, tuple[Ref, ...]]) -> None:
         self._known: Final = known
         self._changes: dict[Ref, dict[Ref, bool]] = {}
+        self._came_back: set[Ref] = set()
 
     def add(self, above: Ref, below: Ref) -> None:
-        self._changes.setdefault(above, {})[below] = True
+        changes = self._changes.setdefault(above, {})
+        if below in changes:
+            self._came_back.add(above)
+        changes[below] = True
 
     def remove(self, above: Ref, below: Ref) -> None:
         self._changes.setdefault(above, {})[below] = False
@@ -180,8 +184,9 @@ class _WaysBack:
         kept = known
         if not all(changes.values()):
             kept = tuple(ref for ref in known if changes.get(ref, True))
-        fresh = [ref for ref, is_there in changes.items() if is_there]
-        return (*kept, *(ref for ref in fresh if ref not in set(kept)))
+        both = (*kept, *(ref for ref, is_there in changes.items() if is_there))
+        # What was taken away and came back is in both; to look for it among a hub's names is dear.
+        return tuple(dict.fromkeys(both)) if above in self._came_back else both
 
     def finish(self) -> Shards[Ref, tuple[Ref, ...]]:
         return self._known.updated({ref: self.of(ref) or None for ref in self._changes})

@@ -1,6 +1,7 @@
 """Everything that is known, at one revision of the log over one bundle."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -19,7 +20,8 @@ class Facts:
     """An immutable copy. A changed one shares what did not change: earlier revisions cost little.
 
     What the bundle declares comes before what the log says of the same name. An agent of the log
-    whose name the bundle gives to another tenant is nobody.
+    whose name the bundle gives to another tenant is nobody, and nothing is known in a tenant that
+    the bundle has given up.
     """
 
     __slots__ = ("_tables", "base", "revision")
@@ -57,7 +59,7 @@ class Facts:
         thing = self.base.things.get(ref)
         if thing is None:
             thing = self._tables.things.get(ref)
-            if thing is None or self._is_taken(ref):
+            if thing is None or self._is_no_more(ref):
                 return None
         hold = self._tables.holds.get(ref)
         return thing if hold is None else replace(thing, hold=hold)
@@ -109,7 +111,10 @@ class Facts:
 
     def relationship(self, key: RelationshipKey) -> Relationship | None:
         """Return a relationship, of the bundle or the log, whether it counts or not."""
-        return next((edge for edge in self.above(key.subject) if edge.key == key), None)
+        for edge in self.above(key.subject):
+            if edge.object == key.object and edge.relation is key.relation:
+                return edge
+        return None
 
     def above(self, ref: Ref) -> tuple[Relationship, ...]:
         """Return all relationships of which a thing is the subject, whether they count or not."""
@@ -150,9 +155,10 @@ class Facts:
 
     def things(self) -> Iterator[Thing]:
         """Yield every thing, the bundle's first, in no order, each with its hold."""
-        refs = (thing.ref for thing in self._tables.things.values())
-        known = (*self.base.things, *(ref for ref in refs if ref not in self.base.things))
-        yield from (thing for ref in known if (thing := self.thing(ref)) is not None)
+        logged = (thing.ref for thing in self._tables.things.values())
+        fresh = (ref for ref in logged if ref not in self.base.things)
+        known = map(self.thing, chain(self.base.things, fresh))
+        yield from (thing for thing in known if thing is not None)
 
     def relationships(self) -> Iterator[Relationship]:
         """Yield every relationship, the bundle's first, in no order."""
@@ -168,6 +174,9 @@ class Facts:
         """How many things and relationships the log has."""
         return len(self._tables.things), self._tables.relationships
 
-    def _is_taken(self, ref: Ref) -> bool:
-        """Tell whether the bundle gives an agent's name to another one."""
+    def _is_no_more(self, ref: Ref) -> bool:
+        """Tell whether the bundle has no such tenant, or gives an agent's name to another one."""
+        tenants = self.base.tenants
+        if tenants and ref.tenant not in tenants:
+            return True
         return ref.kind is ThingKind.AGENT and self.base.agents.get(ref.name, ref) != ref

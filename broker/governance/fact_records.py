@@ -138,6 +138,8 @@ def _plain(value: object) -> Any:  # noqa: ANN401  # a field's own type, which m
     return value.value if isinstance(value, StrEnum) else value
 
 
+_SHARED: Final = "begins at what all tenants share, which no file of one tenant may relate"
+
 SECTIONS: Final = (
     "people",
     "teams",
@@ -177,7 +179,8 @@ def entry_relationship(entry: "str | RelationshipEntry", tenant: str) -> Relatio
 
 def _form_faults(entry: str | RelationshipEntry, tenant: str) -> Iterator[Fault]:
     try:
-        entry_relationship(entry, tenant)
+        if not entry_relationship(entry, tenant).subject.tenant:
+            yield Fault((), _SHARED, "put a team into your tenant, and relate that")
     except InvalidRequestError as error:
         message, _, remedy = str(error).partition(": ")
         member = error.field.partition(".")[2]

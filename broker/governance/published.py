@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from broker.clock import Clock
 from broker.errors import ConfigurationError, UnavailableError
 from broker.facts.facts import Facts
 from broker.governance.base_facts import base_of
@@ -73,13 +74,14 @@ class Published:
         revision: int,
         quotas: QuotaDefaults,
         deciding: Deciding = LocalDecider,
+        clock: Clock | None = None,
     ) -> "Published":
-        """Build it. ``quotas`` and ``deciding`` are what the settings say."""
+        """Build it: ``quotas`` and ``deciding`` are the settings', ``clock`` is the broker's."""
         document = bundle.document
         return cls(
             revision=revision,
             digest=bundle.digest,
-            engine=bundle.engine(revision=revision),
+            engine=bundle.engine(revision=revision, clock=clock),
             registry=Registry(document),
             capabilities=MappingProxyType(document.capabilities_by_name()),
             resource_servers=MappingProxyType(document.servers_by_audience()),

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidProofError, InvalidRequestError
-from broker.http import document_routes, oauth_routes, problems, status_routes
+from broker.http import authzen_routes, document_routes, oauth_routes, problems, status_routes
 from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
@@ -38,6 +38,8 @@ from broker.proof.holding import UnheldError, ensure_held, ensure_scheme
 
 P = ParamSpec("P")
 
+_LONGEST_ID: Final = 256
+
 PUBLIC: Final = frozenset(
     {
         status_routes.HEALTHZ,
@@ -46,6 +48,7 @@ PUBLIC: Final = frozenset(
         oauth_routes.JWKS,
         oauth_routes.METADATA,
         oauth_routes.DISCOVERY,
+        authzen_routes.CONFIGURATION,
         document_routes.CONTRACT,
         document_routes.PROBLEM,
     }
@@ -184,8 +187,20 @@ async def seal(request: web.Request, response: web.StreamResponse) -> None:
     headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     headers["X-Content-Type-Options"] = "nosniff"
     if REQUEST_ID in request:
-        headers["X-Request-Id"] = request[REQUEST_ID]
+        headers["X-Request-Id"] = _echoed(request) or request[REQUEST_ID]
     headers.popall(hdrs.SERVER, None)
+
+
+def _echoed(request: web.Request) -> str:
+    """Return the name that the caller gave its request, where a standard wants it back (AuthZEN).
+
+    It goes nowhere else: our own name is what logs have.
+    """
+    if not request.path.startswith("/access/v1/"):
+        return ""
+    given = request.headers.get("X-Request-Id", "")
+    is_plain = given.isascii() and given.isprintable() and len(given) <= _LONGEST_ID
+    return given if is_plain else ""
 
 
 async def expect(request: web.Request) -> web.StreamResponse | None:

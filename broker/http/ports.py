@@ -1,11 +1,12 @@
 """The verbs, as the edge calls them. ``broker.app`` hands the real ones in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from broker.agents import AgentPage, AgentView
 from broker.cuts import StandingCut
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
+from broker.model.evaluation import Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease
 from broker.model.principal import Principal
 from broker.model.receipt import ALL_RECEIPTS, ReceiptFilter, ReportPage
@@ -30,6 +31,20 @@ from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
 from broker.revisions import KeyStates, Revision
 from broker.store.control_record import Publication
+
+
+class Evaluations(Protocol):
+    """:class:`broker.evaluations.Evaluations`."""
+
+    async def evaluate(self, caller: Principal, question: Evaluation) -> Evaluated:
+        """Answer one question."""
+        ...
+
+    async def evaluate_all(
+        self, caller: Principal, questions: Sequence[Evaluation], semantic: Semantic
+    ) -> Sequence[Evaluated]:
+        """Answer several."""
+        ...
 
 
 class Tasks(Protocol):

@@ -24,6 +24,16 @@ def metadata(issuer: str) -> Json:
     }
 
 
+def authzen(issuer: str) -> Json:
+    """Describe where others ask what we would decide (OpenID AuthZEN 1.0 §9)."""
+    base = issuer.rstrip("/")
+    return {
+        "policy_decision_point": base,
+        "access_evaluation_endpoint": f"{base}/access/v1/evaluation",
+        "access_evaluations_endpoint": f"{base}/access/v1/evaluations",
+    }
+
+
 def discovery(issuer: str) -> Json:
     """Describe the tokens by which we log in at targets (OpenID Connect Discovery 1.0 §3).
 

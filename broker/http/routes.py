@@ -6,6 +6,7 @@ from aiohttp import hdrs, web
 
 from broker.http.admission import Admission
 from broker.http.agent_routes import AgentRoutes
+from broker.http.authzen_routes import AuthZenRoutes
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
 from broker.http.document_routes import DocumentRoutes
@@ -66,6 +67,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     AgentRoutes(services).register(table)
     RevisionRoutes(services).register(table)
     OAuthRoutes(services, bodies).register(table)
+    AuthZenRoutes(services, bodies).register(table)
     StatusRoutes(services).register(table)
     DocumentRoutes(services.limits).register(table)
     return table

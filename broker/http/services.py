@@ -93,6 +93,7 @@ class Services:
     reports: ports.Reports
     introspection: ports.Introspection
     explain: ports.Explain
+    evaluations: ports.Evaluations
     revisions: ports.Revisions
     authenticate: Authenticate
     clients: Clients

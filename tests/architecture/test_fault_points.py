@@ -47,6 +47,8 @@ VERBS: Final = {
 CHANGES_NOBODY_S_ACCESS: Final = {
     "select": "a set is looked for and remembered for a while; nothing lives or dies by it",
     "introspect": "it only asks; that evidence is used up by it has the points of issuing",
+    "evaluate": "it only asks",
+    "evaluateAll": "it only asks",
     "acknowledgeFeed": "a position that only grows, told again by whoever listens",
 }
 """Routes of which a death leaves nothing to mend, and why."""

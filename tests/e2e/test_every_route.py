@@ -78,6 +78,8 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "showKeyStates": (403, 403, 403, 403),
     "listCuts": (403, 403, 200, 403),
     "introspect": (403, 403, 403, 200),  # a token that is not alive: {"active": false}
+    "evaluate": (403, 403, 200, 200),  # {"decision": false}
+    "evaluateAll": (403, 403, 200, 200),
     "followFeed": (403, 403, 403, LET_IN),
     "acknowledgeFeed": (403, 403, 403, 404),
 }

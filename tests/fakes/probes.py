@@ -112,7 +112,8 @@ def objects(schema: Schema, value: Mapping[str, Any]) -> Iterator[Probe]:
     if "properties" not in schema:
         yield from _mappings(schema)
         return
-    yield Probe({**value, "no_such_member": 1}, is_good=False, field="no_such_member")
+    ignores = schema["additionalProperties"] is True
+    yield Probe({**value, "no_such_member": 1}, is_good=ignores, field="no_such_member")
     for name in schema.get("required", ()):
         left = {key: member for key, member in value.items() if key != name}
         yield Probe(left, is_good=False, field=name)
@@ -123,7 +124,12 @@ def objects(schema: Schema, value: Mapping[str, Any]) -> Iterator[Probe]:
 
 
 def _mappings(schema: Schema) -> Iterator[Probe]:
-    most, member = schema["maxProperties"], sample(schema["additionalProperties"])
+    most = schema["maxProperties"]
+    if schema["additionalProperties"] is True:
+        yield Probe({f"k {number}": number for number in range(most)}, is_good=True)
+        yield Probe({f"k {number}": number for number in range(most + 1)}, is_good=False)
+        return
+    member = sample(schema["additionalProperties"])
     yield Probe({f"k{number}": member for number in range(most)}, is_good=True)
     yield Probe({f"k{number}": member for number in range(most + 1)}, is_good=False)
     yield Probe({"a b": member}, is_good=False)

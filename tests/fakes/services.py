@@ -16,6 +16,7 @@ from broker.http.possession import Possession
 from broker.http.services import Readiness, Services
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
+from broker.model.evaluation import Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease, LeaseState
 from broker.model.principal import Kind, Principal
 from broker.model.requests import (
@@ -320,6 +321,26 @@ class FakeIntrospection:
 
 
 @dataclass
+class FakeEvaluations:
+    """Answering others."""
+
+    stage: Stage
+
+    async def evaluate(self, caller: Principal, question: Evaluation) -> Evaluated:
+        """Answer one."""
+        answer = Evaluated(decision=True)
+        return await self.stage.play("evaluations.evaluate", caller, question, answer=answer)
+
+    async def evaluate_all(
+        self, caller: Principal, questions: Sequence[Evaluation], semantic: Semantic
+    ) -> Sequence[Evaluated]:
+        """Answer several."""
+        answer = [Evaluated(decision=True) for _ in questions]
+        asked = (caller, questions, semantic)
+        return await self.stage.play("evaluations.evaluate_all", *asked, answer=answer)
+
+
+@dataclass
 class FakeExplain:
     """Explaining decisions."""
 
@@ -406,6 +427,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         reports=FakeReports(stage),
         introspection=FakeIntrospection(stage),
         explain=FakeExplain(stage),
+        evaluations=FakeEvaluations(stage),
         revisions=FakeRevisions(stage),
         authenticate=stage.authenticate,
         clients=NoClients(),

@@ -8,6 +8,7 @@ from typing import Final
 from broker.http import problems
 from broker.http.contract import (
     agent_routes,
+    authzen_routes,
     credential_routes,
     failures,
     feed_routes,
@@ -32,6 +33,7 @@ GROUPS: Final = (
     agent_routes,
     revision_routes,
     oauth_routes,
+    authzen_routes,
     feed_routes,
     status_routes,
 )

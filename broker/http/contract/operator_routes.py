@@ -118,7 +118,9 @@ SCHEMAS: Final = {
             "explanation": ref("Explanation"),
         }
     ),
-    "Trace": record({**_TRACE, "policies": array(STRING)}, {"until_ms": COUNT}),
+    "Trace": record(
+        {**_TRACE, "policies": array(STRING)}, {"until_ms": COUNT, "graph_revision": COUNT}
+    ),
     "Explanation": record(
         {
             **_TRACE,

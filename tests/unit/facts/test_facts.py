@@ -4,6 +4,7 @@ import pytest
 
 from broker.facts.base import Base, tenant_thing
 from broker.facts.change import Change, DropThing, LiftHold, decode_changes, encode_changes
+from broker.facts.checking import faults_of
 from broker.facts.facts import Facts
 from broker.model.fact import tenant_ref
 from tests.fakes.facts import (
@@ -90,6 +91,18 @@ def test_an_agent_whose_name_the_bundle_gives_to_another_tenant_is_nobody() -> N
     assert taken.thing(ref("agent:invoice-bot")) is None
     assert taken.parents(ref("agent:invoice-bot"), NOW) == ()
     assert taken.agent("invoice-bot") == thing("agent:invoice-bot", "globex")
+
+
+def test_nothing_is_known_in_a_tenant_that_the_bundle_has_given_up() -> None:
+    """What is in the log of it can still be dropped."""
+    facts = world().over(Base.of_tenants("globex"))
+    drop = changes(DropThing(ref("tool:sql"), cascade=True))
+
+    assert list(facts.things()) == [tenant_thing("globex")]
+    assert facts.agent("invoice-bot") is None
+    assert facts.slice([ref("ticket:T-1")], NOW).things == {}
+    assert faults_of(facts, drop) == ()
+    assert facts.changed(drop, 2).logged(ref("tool:sql")) is None
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,7 @@ def test_what_is_read_can_be_applied(tmp_path: Path) -> None:
         ("repo:acme/refunds:*", "*", "facts.yaml:29 agents[0].identities"),
         ("quota: 5", "quota: 0", "facts.yaml:30 agents[0].quota"),
         ("member-of team:support", "member-of support", "facts.yaml:32 relationships[0]"),
+        ("agent:refund-bot member-of", "team:/x part-of", "facts.yaml:32 relationships[0]"),
         ("until 2027", "until 27", "facts.yaml:33 relationships[1]"),
         ("relation: runs", "relation: run", "facts.yaml:38 relationships[3].relation"),
         ("expires: 2027-", "expires: 27-", "facts.yaml:40 relationships[3].expires"),

@@ -1,0 +1,318 @@
+"""What policy would answer to a request that came now, for those who ask before they act."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from broker.errors import AttestationError, InvalidRequestError, NotFoundError
+from broker.gate import Gate
+from broker.governance.published import Published
+from broker.ids import parse_task_id
+from broker.model.capability import Capability, Ceiling, covers
+from broker.model.decision import Decision, Deny, NeedsApproval, Obligations, Permit
+from broker.model.evaluation import Evaluated, Evaluation
+from broker.model.principal import Kind, Principal
+from broker.model.task import Task
+from broker.ownership import is_operator_of
+from broker.policy.query import Action, Query, TaskFacts
+from broker.proof.confirmation import Binding
+from broker.renewability import capability_of
+from broker.store.task_ledger import TaskLedger
+from broker.text import parse_scope
+
+KEY: Final = "jit_broker"
+"""What obligations and policies stand under, as broker.engines.authzen reads them."""
+
+_NOT_FOUND: Final = Evaluated.denied("not-found")
+_MOST_SECONDS: Final = 31_622_400
+
+T = TypeVar("T")
+
+_Word = Annotated[str, Meta(max_length=256)]
+_Words = Annotated[list[_Word], Meta(max_length=64)]
+_Seconds = Annotated[int, Meta(ge=0, le=_MOST_SECONDS)]
+
+
+class _Line(msgspec.Struct):
+    capability: _Word
+    scopes: _Words = msgspec.field(default_factory=list)
+
+
+class _Task(msgspec.Struct):
+    tenant: _Word
+    name: _Word = ""
+    id: _Word = ""
+    agent: _Word = ""
+    opener: _Word = ""
+    on_behalf_of: _Word = ""
+    tickets: _Words = msgspec.field(default_factory=list)
+    resources: _Words = msgspec.field(default_factory=list)
+    depth: Annotated[int, Meta(ge=0, le=64)] = 0
+
+
+class _Context(msgspec.Struct):
+    task: _Task | None = None
+    ceiling: Annotated[list[_Line], Meta(max_length=64)] | None = None
+    labels: _Words = msgspec.field(default_factory=list)
+
+
+class _Subject(msgspec.Struct):
+    instance: _Word = ""
+    issuer: Annotated[str, Meta(max_length=512)] = ""
+    subject: Annotated[str, Meta(max_length=1024)] = ""
+    claims: _Words = msgspec.field(default_factory=list)
+
+
+class _Asked(msgspec.Struct):
+    scopes: _Words = msgspec.field(default_factory=list)
+    ttl_seconds: _Seconds = 0
+
+
+class Hypotheses:
+    """Puts questions to policy as if somebody had asked; gives nothing, uses nothing up."""
+
+    def __init__(self, published: Callable[[], Published], tasks: TaskLedger, gate: Gate) -> None:
+        self._published = published
+        self._tasks = tasks
+        self._gate = gate
+
+    async def of_caller(self, asker: Principal, question: Evaluation) -> Evaluated:
+        """Answer for an agent or orchestrator, in a task as the context describes it.
+
+        Raises:
+            InvalidRequestError: something is not of the type that it has to have.
+            UnavailableError: revoke-only.
+        """
+        context = _read(question.context, _Context, "context")
+        if context.task is None:
+            raise InvalidRequestError(
+                "say of which task: its tenant at least", field="context.task"
+            )
+        task = _facts(context.task, question)
+        ceiling = None if context.ceiling is None else tuple(map(_ceiling, context.ceiling))
+        supposed = _Supposed(_principal(question, task.tenant), task, ceiling, context.labels)
+        return await self._answer(asker, question, supposed)
+
+    async def of_task(self, asker: Principal, question: Evaluation) -> Evaluated:
+        """Answer for the agent of a task that is open.
+
+        Raises:
+            InvalidRequestError: something is not of the type that it has to have.
+            UnavailableError: revoke-only, or the ledger does not answer.
+        """
+        context = _read(question.context, _Context, "context")
+        try:
+            task = await self._tasks.view(parse_task_id(question.subject.id))
+        except (InvalidRequestError, NotFoundError):
+            return _NOT_FOUND
+        if not asker.answers_for(task.spec.tenant):
+            return _NOT_FOUND
+        if not task.is_alive:
+            return Evaluated.denied("task-closed")
+        who, facts = _of_task(question, task), TaskFacts.of(task.spec)
+        supposed = _Supposed(who, facts, task.spec.ceiling, context.labels)
+        return await self._answer(asker, question, supposed)
+
+    async def _answer(
+        self, asker: Principal, question: Evaluation, supposed: "_Supposed"
+    ) -> Evaluated:
+        action, tenant = _action(question), supposed.task.tenant
+        if action is None:
+            return Evaluated.denied("unknown-action")
+        self._gate.require()
+        published = self._published()
+        capability = None
+        if action.is_about_credential:
+            capability = capability_of(published, question.resource.id, tenant)
+        if not _may_ask(asker, tenant, capability):
+            return _NOT_FOUND
+        try:
+            known = published.registry.confirm(supposed.who)
+        except AttestationError as error:
+            return Evaluated.denied(error.reason)
+        query = _query(question, action, supposed, known, capability)
+        if reason := _own_refusal(query, question):
+            return Evaluated.denied(reason)
+        decision = await published.decider.decide(query)
+        self._gate.require()
+        return _said(decision, query, is_told=asker.kind is Kind.OPERATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class _Supposed:
+    """Who would ask, in which task; without a ceiling it is as wide as what is asked for."""
+
+    who: Principal
+    task: TaskFacts
+    ceiling: tuple[Ceiling, ...] | None
+    labels: Sequence[str]
+
+
+def _query(
+    question: Evaluation,
+    action: Action,
+    supposed: _Supposed,
+    known: Principal,
+    capability: Capability | None,
+) -> Query:
+    asked = _read(question.action_properties, _Asked, "action.properties")
+    scopes = frozenset(parse_scope(s, field="action.properties.scopes") for s in asked.scopes)
+    return Query(
+        action=action,
+        principal=known,
+        task=supposed.task,
+        capability=capability,
+        ceiling=_or_what_is_asked(supposed.ceiling, capability, scopes),
+        scopes=scopes,
+        ttl_ms=_ttl_ms(asked, capability),
+        labels=_pairs(supposed.labels, "context.labels"),
+    )
+
+
+def _may_ask(asker: Principal, tenant: str, capability: Capability | None) -> bool:
+    """Operators ask about their tenants; resource servers about what is meant for them there."""
+    if is_operator_of(asker, tenant):
+        return True
+    is_its_own = capability is not None and capability.audience == asker.name
+    return asker.kind is Kind.RESOURCE and asker.answers_for(tenant) and is_its_own
+
+
+def _own_refusal(query: Query, question: Evaluation) -> str:
+    """Hold a question to the rules that no policy can change; empty when they have no objection."""
+    resource = question.resource
+    if not query.action.is_about_credential:
+        is_the_agent = resource.type == "agent" and resource.id == query.task.agent
+        return "" if is_the_agent else "unknown-resource"
+    capability = query.capability
+    if resource.type != "capability" or capability is None:
+        return "unknown-resource"
+    if not query.scopes:
+        raise InvalidRequestError("name the scopes", field="action.properties.scopes")
+    if not query.scopes <= capability.scopes:
+        return "beyond-capability"
+    return "" if covers(query.ceiling, capability.name, query.scopes) else "beyond-ceiling"
+
+
+def _said(decision: Decision, query: Query, *, is_told: bool) -> Evaluated:
+    match decision:
+        case Permit(obligations, trace):
+            left = query.scopes if obligations.scopes is None else query.scopes & obligations.scopes
+            if query.action.is_about_credential and not left:
+                return Evaluated.denied("nothing-left")
+            ours: dict[str, object] = {"obligations": _obligations(obligations)}
+            policies = {"policies": list(trace.policies)} if is_told else {}
+            return Evaluated(decision=True, context={KEY: ours | policies})
+        case Deny(reason, trace):
+            refused = Evaluated.denied(str(reason) if is_told else "refused")
+            told = {KEY: {"policies": list(trace.policies)}} if is_told else {}
+            return Evaluated(decision=False, context={**refused.context, **told})
+        case NeedsApproval():
+            return Evaluated.denied("needs-approval")
+
+
+def _obligations(obliged: Obligations) -> dict[str, object]:
+    said: dict[str, object] = {}
+    if obliged.max_ttl_ms is not None:
+        said["max_ttl_seconds"] = obliged.max_ttl_ms // 1000
+    if obliged.scopes is not None:
+        said["scopes"] = sorted(obliged.scopes)
+    if obliged.bindings is not None:
+        said["binding"] = _binding(obliged.bindings)
+    if obliged.single_use:
+        said["single_use"] = True
+    return said
+
+
+def _binding(bindings: frozenset[Binding]) -> str:
+    return "any" if bindings == frozenset(Binding) else "".join(sorted(bindings)) or "none"
+
+
+def _action(question: Evaluation) -> Action | None:
+    try:
+        action = Action(question.action)
+    except ValueError:
+        return None
+    is_for_tasks = question.subject.type != "task" or action.is_about_credential
+    return action if is_for_tasks else None
+
+
+def _facts(task: _Task, question: Evaluation) -> TaskFacts:
+    is_about_agent = question.resource.type == "agent"
+    agent = task.agent or (question.resource.id if is_about_agent else question.subject.id)
+    return TaskFacts(
+        id=task.id,
+        name=task.name,
+        tenant=task.tenant,
+        agent=agent,
+        opener=task.opener,
+        on_behalf_of=task.on_behalf_of,
+        tickets=tuple(task.tickets),
+        resources=tuple(task.resources),
+        depth=task.depth,
+    )
+
+
+def _principal(question: Evaluation, tenant: str) -> Principal:
+    said = _read(question.subject.properties, _Subject, "subject.properties")
+    return Principal(
+        kind=Kind(question.subject.type),
+        name=question.subject.id,
+        tenants=frozenset({tenant}),
+        instance=said.instance,
+        issuer=said.issuer,
+        subject=said.subject,
+        expires_at_ms=0,
+        claims=_pairs(said.claims, "subject.properties.claims"),
+    )
+
+
+def _of_task(question: Evaluation, task: Task) -> Principal:
+    said = _read(question.subject.properties, _Subject, "subject.properties")
+    return Principal(
+        kind=Kind.AGENT,
+        name=task.spec.agent,
+        tenants=frozenset({task.spec.tenant}),
+        instance=task.instance,
+        issuer=said.issuer,
+        subject=said.subject,
+        expires_at_ms=0,
+        claims=_pairs(said.claims, "subject.properties.claims"),
+    )
+
+
+def _ceiling(line: _Line) -> Ceiling:
+    return Ceiling(line.capability, frozenset(line.scopes))
+
+
+def _or_what_is_asked(
+    ceiling: tuple[Ceiling, ...] | None, capability: Capability | None, scopes: frozenset[str]
+) -> tuple[Ceiling, ...]:
+    if ceiling is not None:
+        return ceiling
+    return () if capability is None else (Ceiling(capability.name, scopes),)
+
+
+def _ttl_ms(asked: _Asked, capability: Capability | None) -> int:
+    default_ms = 0 if capability is None else capability.default_ttl_ms
+    return asked.ttl_seconds * 1000 or default_ms
+
+
+def _pairs(texts: Iterable[str], field: str) -> dict[str, str]:
+    """Read texts ``key=value``, as policy sees labels and claims."""
+    pairs = [text.partition("=") for text in texts]
+    found = {key: value for key, _, value in pairs}
+    if len(found) != len(pairs) or not all(mark for _, mark, _ in pairs):
+        raise InvalidRequestError("send texts key=value, each key once", field=field)
+    return found
+
+
+def _read(value: object, type_: type[T], field: str) -> T:
+    try:
+        return msgspec.convert(value, type_)
+    except msgspec.ValidationError as error:
+        place = str(error).rpartition("`$")[2].rstrip("`") if "`$" in str(error) else ""
+        where = f"{field}{place}" if place.isprintable() and len(place) <= 64 else field  # noqa: PLR2004 - a bound
+    raise InvalidRequestError("is not of the type that it has to have", field=where)

@@ -1,0 +1,386 @@
+"""The broker answers the OpenID AuthZEN Authorization API 1.0: what the standard says, and when.
+
+Numbers are the standard's sections; AZ-1 to AZ-6 are the vectors of its errors and semantics.
+"""
+
+from typing import Any, Final
+
+import pytest
+
+from broker.gate import Hindrance
+from tests.fakes.cast import (
+    AGENT,
+    OPERATOR,
+    ORCHESTRATOR,
+    ORDERS,
+    REPORTS,
+    ROOT_OPERATOR,
+    STOCK_OPERATOR,
+    Who,
+)
+from tests.fakes.world import Answer, World
+
+ONE: Final = "/access/v1/evaluation"
+SEVERAL: Final = "/access/v1/evaluations"
+HERE: Final = {"type": "resource_server", "id": ORDERS.name}
+READS: Final = {"name": "use", "properties": {"scopes": ["orders:read"]}}
+TASK: Final = {"tenant": "acme", "name": "reconcile"}
+HYPOTHESIS: Final[dict[str, Any]] = {
+    "subject": {"type": "agent", "id": "invoice-bot"},
+    "action": {"name": "RequestCredential", "properties": {"scopes": ["orders:read"]}},
+    "resource": {"type": "capability", "id": "orders-api"},
+    "context": {"task": TASK},
+}
+
+
+def use(credential: str, **changes: Any) -> dict[str, Any]:
+    """Ask about the use of a credential at its server."""
+    subject = {"type": "credential", "id": credential}
+    return {"subject": subject, "action": READS, "resource": HERE, **changes}
+
+
+async def ask(world: World, who: Who, question: object) -> Answer:
+    """Ask one question; the answer has to be one."""
+    answer = await world.post(who, ONE, question)
+    assert answer.status == 200, answer.raw
+    return answer
+
+
+async def says(world: World, who: Who, question: object) -> tuple[bool, str]:
+    """Return the decision, and the reason of a denial."""
+    body = (await ask(world, who, question)).body
+    return body["decision"], body.get("context", {}).get("reason", "")
+
+
+async def issued(world: World) -> dict[str, Any]:
+    """Issue a credential for the orders."""
+    task = await world.open()
+    return {**await world.issue(task["id"]), "task_id": task["id"]}
+
+
+# ---- Of a credential: the ledger's judge ----
+
+
+@pytest.mark.parametrize("asker", [ORDERS, OPERATOR, ROOT_OPERATOR], ids=lambda who: who.name)
+async def test_a_live_credential_may_be_used(world: World, asker: Who) -> None:
+    """By its token or by its name, for what it was given; and not a moment after its end."""
+    credential = await issued(world)
+    for name in (credential["access_token"], credential["id"], credential["id"] + ".1"):
+        body = (await ask(world, asker, use(name))).body
+        assert body["decision"] is True
+        assert body["context"]["credential"]["agent"] == "invoice-bot"
+        assert body["context"]["credential"]["scopes"] == ["orders:read"]
+
+    await world.end(credential["task_id"])
+
+    for name in (credential["access_token"], credential["id"]):
+        assert await says(world, asker, use(name)) == (False, "not-active")
+
+
+async def test_a_credential_is_for_its_scopes_server_and_action(world: World) -> None:
+    """Each of them is asked for, and none is guessed."""
+    name = (await issued(world))["access_token"]
+    wider = {"name": "use", "properties": {"scopes": ["orders:read", "orders:write"]}}
+    elsewhere = {"type": "resource_server", "id": REPORTS.name}
+
+    assert await says(world, ORDERS, use(name, action={"name": "use"})) == (True, "")
+    assert await says(world, ORDERS, use(name, action=wider)) == (False, "beyond-scope")
+    assert await says(world, ORDERS, use(name, resource=elsewhere)) == (False, "not-active")
+    assert await says(world, OPERATOR, use(name, resource=elsewhere)) == (False, "not-active")
+    other = use(name, action={"name": "orders:read"})
+    assert await says(world, ORDERS, other) == (False, "unknown-action")
+    kind = use(name, resource={"type": "server", "id": ORDERS.name})
+    assert await says(world, ORDERS, kind) == (False, "unknown-resource-type")
+
+
+async def test_absent_foreign_and_forged_look_the_same(world: World) -> None:
+    """I16: nobody finds out by asking which credentials there are."""
+    token = (await issued(world))["access_token"]
+    name = (await issued(world))["id"]
+    head, payload, signature = token.split(".")
+    absent = name[:-4] + "aaaa"
+    forged = f"{head}.{payload}.{signature[:-4]}AAAA"
+
+    for who, which in (
+        (ORDERS, absent),
+        (ORDERS, forged),
+        (ORDERS, "nonsense"),
+        (ORDERS, "l_zz_x.y"),
+        (STOCK_OPERATOR, name),
+        (STOCK_OPERATOR, token),
+        (REPORTS, token),
+    ):
+        assert await says(world, who, use(which)) == (False, "not-active"), (who, which)
+
+
+# ---- Of agents and tasks: policy ----
+
+
+async def test_policy_answers_as_it_would_a_request(world: World) -> None:
+    """Nothing is given by it, and nothing recorded."""
+    writes = {"name": "RequestCredential", "properties": {"scopes": ["orders:write"]}}
+    ticketed = {"task": {**TASK, "tickets": ["OPS-1"]}}
+    before = world.dump()
+
+    allowed = (await ask(world, OPERATOR, HYPOTHESIS)).body
+    refused = (await ask(world, OPERATOR, HYPOTHESIS | {"action": writes})).body
+    with_ticket = HYPOTHESIS | {"action": writes, "context": ticketed}
+    bound = (await ask(world, OPERATOR, with_ticket)).body
+
+    assert allowed["decision"] is True
+    assert allowed["context"]["jit_broker"]["policies"] == ["agents-read"]
+    assert (refused["decision"], refused["context"]["reason"]) == (False, "no-permit")
+    assert bound["context"]["jit_broker"]["obligations"] == {"max_ttl_seconds": 120}
+    leases = [key for key in world.dump() if ":l:" in key or ":d:" in key]
+    assert leases == [key for key in before if ":l:" in key or ":d:" in key]
+
+
+async def test_a_server_asks_about_what_is_meant_for_it(world: World) -> None:
+    """And does not learn which policies there are."""
+    body = (await ask(world, ORDERS, HYPOTHESIS)).body
+
+    assert body == {"decision": True, "context": {"jit_broker": {"obligations": {}}}}
+    assert await says(world, REPORTS, HYPOTHESIS) == (False, "not-found")
+    opening = {
+        "subject": {"type": "orchestrator", "id": "ci-orchestrator"},
+        "action": {"name": "OpenTask"},
+        "resource": {"type": "agent", "id": "invoice-bot"},
+        "context": {"task": TASK},
+    }
+    assert await says(world, ORDERS, opening) == (False, "not-found")
+    assert await says(world, OPERATOR, opening) == (True, "")
+
+
+async def test_the_brokers_own_rules_hold_in_a_hypothesis(world: World) -> None:
+    """Tenant, registry, capability and ceiling, before policy."""
+
+    def but(**changes: Any) -> dict[str, Any]:
+        return HYPOTHESIS | changes
+
+    wide = {"name": "RequestCredential", "properties": {"scopes": ["orders:all"]}}
+    narrow = {"task": TASK, "ceiling": [{"capability": "orders-api", "scopes": ["orders:write"]}]}
+    foreign = {"task": {"tenant": "globex"}}
+    for question, reason in (
+        (but(subject={"type": "agent", "id": "nobody"}), "unregistered"),
+        (but(subject={"type": "agent", "id": "stock-bot"}), "unregistered"),
+        (but(subject={"type": "person", "id": "alice"}), "unknown-subject-type"),
+        (but(action={"name": "Reign"}), "unknown-action"),
+        (but(action=wide), "beyond-capability"),
+        (but(context=narrow), "beyond-ceiling"),
+        (but(context=foreign), "not-found"),
+        (but(resource={"type": "capability", "id": "no-such"}), "unknown-resource"),
+        (but(resource={"type": "file", "id": "orders-api"}), "unknown-resource"),
+    ):
+        assert await says(world, OPERATOR, question) == (False, reason), question
+
+
+async def test_an_open_task_may_do_what_its_ceiling_and_policy_allow(world: World) -> None:
+    """Nothing of it is taken from the question; once it has ended, nothing may be done."""
+    task = (await world.open())["id"]
+    question = HYPOTHESIS | {"subject": {"type": "task", "id": task}, "context": {}}
+    wider = {"name": "RequestCredential", "properties": {"scopes": ["orders:write"]}}
+
+    assert await says(world, OPERATOR, question) == (True, "")
+    assert await says(world, ORDERS, question) == (True, "")
+    assert await says(world, OPERATOR, question | {"action": wider}) == (False, "beyond-ceiling")
+    assert await says(world, STOCK_OPERATOR, question) == (False, "not-found")
+    assert await says(world, REPORTS, question) == (False, "not-found")
+    opens = question | {"action": {"name": "OpenTask"}}
+    assert await says(world, OPERATOR, opens) == (False, "unknown-action")
+
+    await world.end(task)
+    assert await says(world, OPERATOR, question) == (False, "task-closed")
+
+
+async def test_nobody_else_asks(world: World) -> None:
+    """§10.1.2, AZ: who is nobody gets 401; agents and orchestrators have verbs of their own."""
+    for who in (AGENT, ORCHESTRATOR):
+        assert (await world.post(who, ONE, HYPOTHESIS)).status == 403
+        assert (await world.post(who, SEVERAL, HYPOTHESIS)).status == 403
+    refused = await world.post(None, ONE, HYPOTHESIS)
+    assert refused.status == 401
+    assert "WWW-Authenticate" in refused.headers
+
+
+# ---- The standard ----
+
+
+async def test_az_1_a_denial_is_an_answer(world: World) -> None:
+    """§10.1.2: status 200 and ``decision`` false, never 403."""
+    answer = await world.post(OPERATOR, ONE, use("l_00_" + "a" * 26))
+
+    assert answer.status == 200
+    assert answer.body["decision"] is False
+
+
+@pytest.mark.parametrize(
+    ("question", "member"),
+    [
+        ({}, "subject"),
+        ({**HYPOTHESIS, "subject": None}, "subject"),
+        ({**HYPOTHESIS, "subject": "alice"}, "subject"),
+        ({**HYPOTHESIS, "subject": {"id": "x"}}, "subject.type"),
+        ({**HYPOTHESIS, "subject": {"type": "agent"}}, "subject.id"),
+        ({**HYPOTHESIS, "subject": {"type": "agent", "id": 7}}, "subject.id"),
+        ({**HYPOTHESIS, "subject": {"type": "agent", "id": ""}}, "subject.id"),
+        ({**HYPOTHESIS, "action": {}}, "action.name"),
+        ({**HYPOTHESIS, "action": {"name": True}}, "action.name"),
+        ({**HYPOTHESIS, "resource": {"type": "capability"}}, "resource.id"),
+        ({**HYPOTHESIS, "context": []}, "context"),
+        ({**HYPOTHESIS, "context": {}}, "context.task"),
+        ({**HYPOTHESIS, "context": {"task": {}}}, "context"),
+        ({**HYPOTHESIS, "action": {"name": "RequestCredential"}}, "action.properties.scopes"),
+    ],
+    ids=repr,
+)
+async def test_az_2_what_is_malformed_is_400(world: World, question: object, member: str) -> None:
+    """AZ-2: the member is named."""
+    for path in (ONE, SEVERAL):
+        answer = await world.post(OPERATOR, path, question)
+        assert answer.status == 400
+        assert member.partition(".")[0] in str(answer.body)
+
+
+async def test_members_that_are_not_known_are_ignored(world: World) -> None:
+    """§5: everywhere."""
+    known = HYPOTHESIS | {
+        "subject": {**HYPOTHESIS["subject"], "x": 1, "properties": {"department": "sales"}},
+        "context": {"task": TASK, "ip": "10.0.0.1", "time": "now"},
+        "zone": "eu",
+    }
+
+    assert await says(world, OPERATOR, known) == (True, "")
+
+
+async def test_bodies_are_read_strictly(world: World) -> None:
+    """What two parsers would read differently is no question."""
+    headers = {"Content-Type": "application/json"}
+    for data in (b'{"subject":{},"subject":{}}', b"[]", b"{", b"\xff", b'{"a":NaN}', b"{}{}"):
+        answer = await world.call(OPERATOR, "POST", ONE, data=data, headers=headers)
+        assert answer.status == 400
+    answer = await world.call(OPERATOR, "POST", ONE, data=b"{}")
+    assert answer.status == 415
+    large = {"subject": {"type": "credential", "id": "x" * 70_000}}
+    assert (await world.post(OPERATOR, ONE, large)).status == 413
+
+
+def several(*items: Any, semantic: str = "", **defaults: Any) -> dict[str, Any]:
+    """Ask several questions, with defaults for all."""
+    options = {"options": {"evaluations_semantic": semantic}} if semantic else {}
+    return {**defaults, "evaluations": list(items), **options}
+
+
+YES: Final = {"action": HYPOTHESIS["action"]}
+NO: Final = {"action": {"name": "RequestCredential", "properties": {"scopes": ["orders:write"]}}}
+
+
+@pytest.mark.parametrize(
+    ("semantic", "items", "decisions"),
+    [
+        ("", [YES, NO, YES], [True, False, True]),
+        ("execute_all", [NO, YES, NO, YES], [False, True, False, True]),
+        ("deny_on_first_deny", [YES, NO, YES], [True, False]),
+        ("deny_on_first_deny", [YES, YES], [True, True]),
+        ("permit_on_first_permit", [NO, YES, NO], [False, True]),
+        ("permit_on_first_permit", [NO, NO], [False, False]),
+    ],
+)
+async def test_az_3_answers_come_in_order_until_one_is_enough(
+    world: World, semantic: str, items: list[Any], decisions: list[bool]
+) -> None:
+    """§7.1.2, AZ-3: the one that was enough is the last; items override defaults (AZ-4)."""
+    question = several(*items, semantic=semantic, **HYPOTHESIS)
+
+    answer = await world.post(OPERATOR, SEVERAL, question)
+
+    assert answer.status == 200
+    assert [each["decision"] for each in answer["evaluations"]] == decisions
+    assert "decision" not in answer.body
+
+
+async def test_az_4_each_item_completes_itself_from_the_defaults(world: World) -> None:
+    """§7.1.1: subject, action, resource and context, one by one and as wholes."""
+    other = {"resource": {"type": "capability", "id": "no-such"}}
+    context = {"context": {"task": {"tenant": "globex"}}}
+    subject = {"subject": {"type": "agent", "id": "nobody"}}
+    question = several({}, other, context, subject, HYPOTHESIS, **HYPOTHESIS)
+
+    answer = await world.post(OPERATOR, SEVERAL, question)
+
+    decisions = [each["decision"] for each in answer["evaluations"]]
+    assert decisions == [True, False, False, False, True]
+    alone = await world.post(OPERATOR, SEVERAL, several(HYPOTHESIS, HYPOTHESIS))
+    assert [each["decision"] for each in alone["evaluations"]] == [True, True]
+
+
+@pytest.mark.parametrize("question", [HYPOTHESIS, HYPOTHESIS | {"evaluations": []}], ids=repr)
+async def test_without_items_it_is_one_question(world: World, question: Any) -> None:
+    """§7.1: as at the other endpoint."""
+    body = (await world.post(OPERATOR, SEVERAL, question)).body
+
+    assert body["decision"] is True
+    assert "evaluations" not in body
+
+
+async def test_az_6_what_fails_in_one_item_denies_that_one(world: World) -> None:
+    """§7.2.1: never true, and the others are answered."""
+    broken = {"context": {"task": {"tenant": 7}}}
+
+    answer = await world.post(OPERATOR, SEVERAL, several({}, broken, {}, **HYPOTHESIS))
+
+    first, second, third = answer["evaluations"]
+    assert (first["decision"], second["decision"], third["decision"]) == (True, False, True)
+    assert second["context"]["error"]["status"] == 400
+
+
+async def test_what_is_wrong_with_the_whole_is_400(world: World) -> None:
+    """An unknown semantic, too many items, an item that nothing completes."""
+    for question in (
+        several({}, semantic="whatever", **HYPOTHESIS),
+        several(*[{}] * 51, **HYPOTHESIS),
+        several({"action": HYPOTHESIS["action"]}),
+        several("x", **HYPOTHESIS),
+        HYPOTHESIS | {"evaluations": {}},
+        HYPOTHESIS | {"options": []},
+    ):
+        assert (await world.post(OPERATOR, SEVERAL, question)).status == 400
+    full = await world.post(OPERATOR, SEVERAL, several(*[{}] * 50, **HYPOTHESIS))
+    assert len(full["evaluations"]) == 50
+
+
+def name_of(answer: Answer) -> str:
+    """Return how an answer calls its request, however the header is spelt."""
+    return next(text for name, text in answer.headers.items() if name.lower() == "x-request-id")
+
+
+async def test_az_5_the_requests_name_comes_back(world: World) -> None:
+    """§10.1.3, AZ-5: with every answer, also a refusal; else one of ours."""
+    for body, status in ((HYPOTHESIS, 200), ({}, 400)):
+        headers = {"X-Request-ID": "bfe9eb29-ab87-4ca3"}
+        answer = await world.call(OPERATOR, "POST", ONE, body, headers=headers)
+        assert (answer.status, name_of(answer)) == (status, "bfe9eb29-ab87-4ca3")
+    assert name_of(await world.post(OPERATOR, ONE, HYPOTHESIS))
+    long = await world.call(OPERATOR, "POST", ONE, HYPOTHESIS, headers={"X-Request-ID": "x" * 257})
+    assert "xxx" not in name_of(long)
+    elsewhere = await world.call(OPERATOR, "GET", "/v1/cuts", headers={"X-Request-ID": "mine"})
+    assert name_of(elsewhere) != "mine"
+
+
+async def test_the_metadata_say_where(world: World) -> None:
+    """§9: to anybody; every endpoint below the decision point's own name."""
+    shown = (await world.get(None, "/.well-known/authzen-configuration")).body
+
+    base = shown["policy_decision_point"]
+    assert shown["access_evaluation_endpoint"] == base + ONE
+    assert shown["access_evaluations_endpoint"] == base + SEVERAL
+
+
+async def test_a_revoke_only_broker_permits_nothing_more(world: World) -> None:
+    """I5: 503 is no decision, in a batch it is a denial; credentials are judged all the same."""
+    token = (await issued(world))["access_token"]
+    world.broker.gate.report("policy", Hindrance("a test says so", "wait"))
+
+    assert (await world.post(OPERATOR, ONE, HYPOTHESIS)).status == 503
+    answer = await world.post(OPERATOR, SEVERAL, several({}, {}, **HYPOTHESIS))
+    assert [each["decision"] for each in answer["evaluations"]] == [False, False]
+    assert await says(world, ORDERS, use(token)) == (True, "")
