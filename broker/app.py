@@ -141,7 +141,6 @@ class Broker:
             quotas=self._settings.quotas,
             facts=self.facts,
             deciding=self._engine.decider,
-            clock=self._clock,
         )
 
     def _build_presence(self) -> Presence:

@@ -9,7 +9,6 @@
 import asyncio
 from typing import Final
 
-from broker.clock import Clock
 from broker.errors import (
     ConfigurationError,
     StoreUnavailableError,
@@ -56,9 +55,7 @@ class Replica:
         quotas: QuotaDefaults,
         facts: FactsReplica,
         deciding: Deciding = LocalDecider,
-        clock: Clock | None = None,
     ) -> None:
-        self._clock = clock
         self._control = control
         self._restoration = restoration
         self._gate = gate
@@ -137,7 +134,7 @@ class Replica:
         """
         if self._registered is None:
             raise UnavailableError("nobody is registered: run `broker apply`")
-        return self._registered
+        return self._registered.over(self._facts.facts) if self._facts.is_read else self._registered
 
     @property
     def keyring(self) -> Keyring:
@@ -275,15 +272,11 @@ class Replica:
 
     async def _register(self, raw: bytes, revision: int) -> None:
         try:
-            self._registered = self._with_agents(Registered.read(raw))
+            self._registered = Registered.read(raw)
         except ConfigurationError:
             if self._registered is None:
                 self._registered = await self._formerly_registered(revision)
             raise
-
-    def _with_agents(self, registered: Registered) -> Registered:
-        """Know the agents of the facts log, too, once it was read."""
-        return registered.over(self._facts.facts) if self._facts.is_read else registered
 
     async def _formerly_registered(self, revision: int) -> Registered | None:
         """Find out who was registered last: enough to let them take access away, and no more."""
@@ -295,9 +288,7 @@ class Replica:
         return None
 
     def _put_facts_in_force(self) -> None:
-        """Let callers and decisions be judged by the facts that were followed last."""
-        if self._registered is not None:
-            self._registered = self._with_agents(self._registered)
+        """Let decisions read the facts that were followed last, if policy is here, too."""
         if self._current.revision and self._facts.is_read:
             self._current.replace(self._current.published.with_facts(self._facts.facts))
 
@@ -315,11 +306,7 @@ class Replica:
         if bundle.digest != record.digest:
             raise ConfigurationError("it is not what was published: its digest is another")
         return Published.of(
-            bundle,
-            revision=record.revision,
-            quotas=self._quotas,
-            deciding=self._deciding,
-            clock=self._clock,
+            bundle, revision=record.revision, quotas=self._quotas, deciding=self._deciding
         )
 
     async def _follow_keys(self, record: ControlRecord) -> None:
