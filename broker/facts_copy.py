@@ -5,17 +5,38 @@ and changes nothing.
 """
 
 import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
 
 from broker.errors import UnavailableError, UnreadableRecordError
+from broker.facts.base import Base
+from broker.facts.change import ChangeSet
 from broker.facts.facts import Facts
 from broker.store.facts_entry import START, Position
 from broker.store.facts_log import FactsLog
 from broker.store.facts_rows import BehindError, Head
 from broker.store.facts_snapshots import FactsSnapshots, applied
 
+REMEMBERED: Final = 256
+"""Revisions of which it is known what each changed: half a minute of changes without a pause."""
+
 
 class WentBackError(UnreadableRecordError):
     """The facts log is not what it was: it went back, and lacks what was acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One revision: the facts before and after it, and what changed them."""
+
+    before: Facts
+    after: Facts
+    changes: tuple[ChangeSet, ...]
+
+    def over(self, base: Base) -> "Step":
+        """Return the same step over a bundle."""
+        return Step(self.before.over(base), self.after.over(base), self.changes)
 
 
 class FactsCopy:
@@ -26,6 +47,7 @@ class FactsCopy:
         self._snapshots = snapshots
         self._facts: Facts | None = None
         self._end = START
+        self._steps: deque[Step] = deque(maxlen=REMEMBERED)
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -48,6 +70,19 @@ class FactsCopy:
     def end(self) -> Position:
         """Where the log ended then."""
         return self._end
+
+    def steps(self, first: int, last: int) -> tuple[Step, ...] | None:
+        """Return every revision after ``first`` up to ``last``; None when one is not remembered."""
+        found = [
+            step
+            for step in self._steps
+            if first <= step.before.revision and step.after.revision <= last
+        ]
+        if first == last:
+            return ()
+        if not found or (found[0].before.revision, found[-1].after.revision) != (first, last):
+            return None
+        return tuple(found)
 
     async def follow(self) -> Head:
         """Bring the copy to where the log ends now, and return that.
@@ -78,6 +113,7 @@ class FactsCopy:
             raise WentBackError(
                 f"the facts log ends at revision {loaded.end.revision}, and had {asked}"
             )
+        self._steps.clear()
         self._facts, self._end = loaded.facts, loaded.end
         return loaded.head
 
@@ -86,8 +122,10 @@ class FactsCopy:
             head, entries = await self._log.after(self._end)
             if not entries:
                 return head
-            facts = await applied(facts, entries)
-            self._facts, self._end = facts, entries[-1].position
+            for entry in entries:
+                before, facts = facts, await applied(facts, [entry])
+                self._steps.append(Step(before, facts, entry.parts))
+                self._facts, self._end = facts, entry.position
 
     async def _after_damage(self) -> Head:
         """Tell damage from a log that went back, and from one that was let go on after that."""

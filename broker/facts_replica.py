@@ -15,7 +15,7 @@ from typing import Final
 from broker.clock import Clock
 from broker.errors import StoreUnavailableError, UnavailableError, UnreadableRecordError
 from broker.facts.facts import Facts
-from broker.facts_copy import FactsCopy, WentBackError
+from broker.facts_copy import FactsCopy, Step, WentBackError
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate, Hindrance
 from broker.restoration import Restoration
@@ -89,6 +89,10 @@ class FactsReplica:
         if self._confirmed_ms is None:
             return -1
         return self._clock.monotonic_ms() - self._confirmed_ms
+
+    def steps(self, first: int, last: int) -> tuple[Step, ...] | None:
+        """Return every revision after ``first`` up to ``last``; None when one is not remembered."""
+        return self._copy.steps(first, last)
 
     async def newest(self) -> tuple[Facts, Position]:
         """Follow the log now; return the facts and where it ended.

@@ -16,6 +16,7 @@ from broker.errors import (
     UnreadableRecordError,
 )
 from broker.facts.facts import Facts
+from broker.facts_copy import Step
 from broker.facts_replica import FACTS, FactsReplica
 from broker.gate import Gate, Hindrance
 from broker.governance.bundle import Bundle
@@ -93,6 +94,15 @@ class Replica:
             UnavailableError: they were never read.
         """
         return self._facts.facts.over(self.registered.base)
+
+    def steps(self, first: int, last: int) -> tuple[Step, ...] | None:
+        """Return every revision of the facts after one up to another, as far as all are known.
+
+        Raises:
+            UnavailableError: nothing readable was ever published.
+        """
+        found, base = self._facts.steps(first, last), self.registered.base
+        return None if found is None else tuple(step.over(base) for step in found)
 
     async def newest_facts(self) -> tuple[Facts, Position]:
         """Follow the facts log now, and decide by it; return the facts and where it ends.

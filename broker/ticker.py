@@ -24,6 +24,9 @@ LOOK_S: Final = 1.0
 STEP_MS: Final = 500
 """More than clocks drift apart between two looks."""
 
+_EXECUTOR: Final = "apscheduler.executors.default"
+"""Who logs what becomes of jobs."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -33,6 +36,7 @@ class Ticker:
     def __init__(self, clock: Clock) -> None:
         # At info it writes two lines for every tick.
         logging.getLogger("apscheduler").setLevel(logging.WARNING)
+        logging.getLogger(_EXECUTOR).addFilter(_is_no_cancellation)
         self._clock = clock
         self._offset_ms = 0
         self._following: asyncio.Task[None] | None = None
@@ -74,3 +78,9 @@ class Ticker:
 
     def _offset(self) -> int:
         return self._clock.now_ms() - self._clock.monotonic_ms()
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Let pass what is no error: a tick that was cut short because the broker stops."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, asyncio.CancelledError)

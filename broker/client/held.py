@@ -9,8 +9,8 @@
   a token is never taken for younger than it is.
 * At a target, a renewal prolongs it in its place; the words that it brings are the current ones,
   and without any those that were there go on. Where that cannot be, there is another credential.
-* One that has ended although its task lives is handed out no more, and another is obtained at once
-  (:meth:`HeldCredential.supersede`).
+* One that has ended although its task lives is handed out no more: either another is obtained at
+  once (:meth:`HeldCredential.supersede`), or none ever (:meth:`HeldCredential.withdraw`).
 * Nothing is renewed after :meth:`HeldCredential.stop`, which the end of the task calls.
 """
 
@@ -40,6 +40,7 @@ from broker.client.errors import (
     KeyNeededError,
     NoTokenError,
 )
+from broker.client.problem import Problem
 from broker.client.results import IssuedCredential
 from broker.client.tls import Tls
 from broker.clock import Clock
@@ -240,6 +241,15 @@ class HeldCredential:
             await self._sleep(max(self._seconds_until_due(), 0.05))
             if self._is_due():
                 await self._renewed()
+
+    def withdraw(self, credential: str, ended_by: str) -> None:
+        """Hand out a credential no more that was ended on purpose; no other one follows it.
+
+        Nothing happens if it is not the current one.
+        """
+        if self._current.id == credential:
+            detail = f"the credential was ended: {ended_by}"
+            self.refusal = CredentialEndedError(Problem(410, "credential-ended", detail=detail))
 
     def halt(self) -> None:
         """Renew no more, and hand out no token any more: the task has ended."""

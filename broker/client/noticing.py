@@ -1,8 +1,9 @@
-"""Noticing that a credential at a target has ended for the sake of others, to get the next one.
+"""Noticing that a credential at a target has ended, by whatever hand.
 
 A target that refuses by a list has to refuse all that it gave until now when the list is full. Whom
 that hits has ended in the ledger before, as ``collateral``; nothing tells its holder, so it looks.
-What was ended on purpose, revoked or given back, is not followed by another.
+Another one follows it. What was ended on purpose, revoked or given back, is followed by none: it is
+handed out no more.
 """
 
 import asyncio
@@ -18,6 +19,9 @@ from broker.client.results import Credential
 LOOK_SECONDS: Final = 15.0
 """The longest time between two looks at one credential. Such a target gives nothing for about
 twenty seconds then, so looking more often would gain nothing."""
+
+_EXPIRED: Final = "expired"
+"""Of what has died of age its holder's own clocks tell, and another one may follow."""
 
 
 class Noticing:
@@ -50,11 +54,16 @@ class Noticing:
         while self._held.is_renewable:
             await self._sleep(LOOK_SECONDS * (1 - 0.1 * self._random()))
             current = self._held.current.id
-            if await self._is_collateral(current):
+            seen = await self._look(current)
+            if seen is None or seen.alive:
+                continue
+            if was_collateral(seen):
                 await self._held.supersede(current)
+            elif seen.ended_by and seen.ended_by != _EXPIRED:
+                self._held.withdraw(current, seen.ended_by)
 
-    async def _is_collateral(self, credential: str) -> bool:
+    async def _look(self, credential: str) -> Credential | None:
         try:
-            return was_collateral(await self._show(credential))
+            return await self._show(credential)
         except ClientError:
-            return False  # the next look may tell
+            return None  # the next look may tell

@@ -85,7 +85,8 @@ class Published:
 
     def with_facts(self, facts: Facts) -> "Published":
         """Return the same revision over what the facts log says."""
-        return replace(self, facts=facts.over(self.facts.base))
+        over = facts.over(self.facts.base)
+        return replace(self, facts=over, engine=self.engine.over(over))
 
     @property
     def decider(self) -> Decider:

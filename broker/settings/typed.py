@@ -35,6 +35,10 @@ _REMEDIES: Final = {
 """By the beginning of msgspec's message, up to the comma; one about bounds goes on otherwise."""
 
 
+MOST_UNKNOWN: Final = 100
+"""Unknown settings of one place that are named one by one: looking for what was meant is slow."""
+
+
 class Typing:
     """Reads one document's values. Relative paths are taken from ``folder``, where the file is."""
 
@@ -100,9 +104,8 @@ class Typing:
     ) -> Iterator[Fault]:
         hints = typing.get_type_hints(struct, include_extras=True)
         fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
-        for name in entries:
-            if name not in fields and name != struct.__struct_config__.tag_field:
-                yield Fault((name,), "no such setting", _did_you_mean(name, list(fields)))
+        tag = struct.__struct_config__.tag_field
+        yield from _unknown([n for n in entries if n not in fields and n != tag], list(fields))
         for name, field in fields.items():
             if name in entries:
                 inner = self.faults(entries[name], hints[field.name])
@@ -152,6 +155,15 @@ def _place(error: msgspec.ValidationError) -> FaultPath:
     place = _PLACE.search(str(error))
     steps = _STEP.findall(place["path"]) if place else []
     return tuple(name or int(index) for name, index in steps)
+
+
+def _unknown(names: list[str], known: list[str]) -> Iterator[Fault]:
+    """Name what is no setting; of very many, as may be in what is no file of ours, the first."""
+    for name in names[:MOST_UNKNOWN]:
+        yield Fault((name,), "no such setting", _did_you_mean(name, known))
+    if left := names[MOST_UNKNOWN:]:
+        message = f"no such setting, nor are {len(left) - 1} others in this place"
+        yield Fault((left[0],), message, f"known here: {', '.join(known)}")
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:

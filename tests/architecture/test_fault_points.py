@@ -41,6 +41,8 @@ VERBS: Final = {
     "giveCredentialBack": "give-back",
     "renewCredential": "renew",
     "revoke": "revoke",
+    "changeFacts": "change",
+    "rollBackFacts": "change",
 }
 """Which verb each route runs that changes what is alive, or who may do what."""
 

@@ -214,6 +214,26 @@ async def test_whoever_slept_for_long_begins_with_a_snapshot(
     assert all(stage.replica.facts.thing(ticket(f"T-{n}")) for n in range(1, 13))
 
 
+async def test_what_each_revision_changed_is_remembered_for_a_while(stage: Stage) -> None:
+    """One by one, in their order; what was not followed here is not known here."""
+    await stage.kit.filled(3)
+    await stage.replica.follow()
+    await stage.kit.filled_on(3)
+    await stage.replica.follow()
+
+    steps = stage.replica.steps(3, 6)
+
+    assert steps is not None
+    assert [(s.before.revision, s.after.revision) for s in steps] == [(3, 4), (4, 5), (5, 6)]
+    assert [s.changes for s in steps] == [(put_ticket(f"T-{n}"),) for n in (4, 5, 6)]
+    assert steps[1].before.thing(ticket("T-5")) is None
+    assert steps[1].after.thing(ticket("T-5")) is not None
+    assert steps[1].after.thing(ticket("T-6")) is None
+    assert stage.replica.steps(6, 6) == ()
+    assert stage.replica.steps(2, 6) is None
+    assert stage.replica.steps(3, 7) is None
+
+
 async def test_a_snapshot_is_written_when_it_is_due(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from broker.clock import SystemClock
 from broker.fact_changes import FactChanges
-from broker.facts.change import ChangeSet, HoldThing, PutThing
+from broker.facts.change import ChangeSet, HoldThing, LiftHold, PutThing
 from broker.faultpoints import FaultPoints
 from broker.governance.bundle import Bundle
 from broker.model.fact import Hold, Ref, Thing, ThingKind
@@ -60,7 +60,8 @@ async def test_a_change_counts_at_once_at_every_broker(worlds: World) -> None:
 
 
 async def test_a_held_agent_is_in_the_facts_of_every_decision_from_then_on(worlds: World) -> None:
-    """What is declared in agents.yaml can be held like anything else."""
+    """What is declared in agents.yaml can be held like anything else: then it gets nothing."""
+    task = (await worlds.open())["id"]
     ref = Ref(ThingKind.AGENT, "acme", AGENT.name)
     hold = HoldThing(ref, Hold("odd", "operator:test", 1))
     await changes_at(worlds, 0).apply(ChangeSet("operator:test", "a test", (hold,)))
@@ -70,6 +71,13 @@ async def test_a_held_agent_is_in_the_facts_of_every_decision_from_then_on(world
     for running in worlds.running:
         assert not running.broker.replica.published.facts.stands(ref)
         assert not running.broker.replica.facts.stands(ref)
+    for at in (0, 1):
+        assert (await worlds.ask(task, at=at)).status == 403
+    lift = ChangeSet("operator:test", "a test", (LiftHold(ref),))
+    await changes_at(worlds, 1).apply(lift)
+    await worlds.refresh()
+    anew = (await worlds.open())["id"]
+    assert (await worlds.ask(anew)).status == 201
 
 
 async def _storm(changes: FactChanges, source: str, is_over: Callable[[], bool]) -> int:

@@ -38,6 +38,7 @@ class PostgresServer:
         if self._user:
             shutil.chown(self._home, "postgres", "postgres")
         self.port = _free_port()
+        self._settings: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._make()
 
@@ -58,6 +59,18 @@ class PostgresServer:
             "--encoding=UTF8",
             "--locale=C",
         )
+
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """Let nobody in without TLS, from the next start on."""
+        for file, name in ((certificate, "server.crt"), (key, "server.key")):
+            there = Path(self._data) / name
+            shutil.copy(file, there)
+            there.chmod(0o600)
+            if self._user:
+                shutil.chown(there, "postgres", "postgres")
+        self._settings = {"ssl": "on"}
+        rules = Path(self._data) / "pg_hba.conf"
+        rules.write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
 
     @property
     def _data(self) -> str:
@@ -81,6 +94,7 @@ class PostgresServer:
             "fsync": "off",
             "log_statement": "all",
             "max_connections": 60,
+            **self._settings,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:

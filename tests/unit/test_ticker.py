@@ -1,6 +1,7 @@
 """The ticker goes on, whatever becomes of the machine's wall clock."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -80,3 +81,39 @@ async def test_it_leaves_jobs_alone_while_the_clocks_agree(
     jobs = ticker._scheduler.get_jobs()  # noqa: SLF001 - as above
     now = datetime.fromtimestamp(WrongClock().now_ms() / 1000, UTC)
     assert all(job.next_run_time > now + timedelta(minutes=50) for job in jobs)
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+async def test_a_tick_that_is_cut_short_by_the_stop_is_no_error(
+    clock: WrongClock, caplog: pytest.LogCaptureFixture, *, has_begun: bool
+) -> None:
+    """Whoever reads the log of a broker that stops is not sent looking."""
+    ticker, begun = Ticker(clock), asyncio.Event()
+
+    async def hang() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    ticker.every(1, hang)
+    ticker.start()
+    executor = ticker._scheduler._executors["default"]  # noqa: SLF001 - what it has under way
+    await until(lambda: bool(executor._pending_futures) and (begun.is_set() or not has_begun))  # noqa: SLF001 - as above
+    ticker.stop()
+    await asyncio.sleep(0.05)
+
+    assert [line for line in caplog.records if line.levelno >= logging.ERROR] == []
+
+
+async def test_a_tick_that_fails_is_one(
+    clock: WrongClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing else is kept out of the log."""
+    ticker = Ticker(clock)
+
+    async def fail() -> None:
+        raise ValueError("a fault of ours")
+
+    ticker.every(1, fail)
+    ticker.start()
+    await until(lambda: any(line.levelno == logging.ERROR for line in caplog.records))
+    ticker.stop()

@@ -129,9 +129,26 @@ async def test_collateral_is_followed_without_anybody_s_asking() -> None:
     assert await words(held) == "two"
 
 
-@pytest.mark.parametrize("ended_by", ["", "revoked", "given-back", "task-ended", "missing"])
-async def test_what_lives_or_was_ended_on_purpose_is_not_followed(ended_by: str) -> None:
-    """Whoever revoked it did not mean that its holder gets another one."""
+@pytest.mark.parametrize("ended_by", ["revoked", "given-back", "task-ended", "missing"])
+async def test_what_was_ended_on_purpose_is_handed_out_no_more_and_not_followed(
+    ended_by: str,
+) -> None:
+    """Whoever revoked it did not mean that its holder gets another one, or goes on with this."""
+    yard = Yard()
+    yard.shows = [shown(), shown(ended_by)]
+    held, nights = hold(yard), Nights(9)
+
+    await look(yard, held, nights)
+
+    assert len(nights.seconds) == 2
+    assert held.current is FIRST
+    with pytest.raises(CredentialEndedError, match=ended_by):
+        await held.secret()
+
+
+@pytest.mark.parametrize("ended_by", ["", "expired"])
+async def test_what_lives_or_has_died_of_age_is_left_alone(ended_by: str) -> None:
+    """Its holder's clocks tell."""
     yard = Yard()
     yard.shows = [shown(ended_by)]
     held = hold(yard)
@@ -139,6 +156,18 @@ async def test_what_lives_or_was_ended_on_purpose_is_not_followed(ended_by: str)
     await look(yard, held, Nights(3))
 
     assert held.current is FIRST
+    assert await words(held) == "one"
+
+
+async def test_one_that_was_followed_meanwhile_is_not_withdrawn() -> None:
+    """What came after it lives."""
+    yard = Yard()
+    held = hold(yard)
+    await held.supersede(FIRST.id)
+
+    held.withdraw(FIRST.id, "given-back")
+
+    assert await words(held) == "two"
 
 
 async def test_the_one_that_has_ended_is_handed_out_no_more() -> None:
