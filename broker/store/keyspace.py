@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from broker.ids import LeaseId, RevocationId, TaskId, bucket_of
+from broker.model.task import TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,12 @@ class Bucket:
     def index(self, kind: str, name: str) -> str:
         """Tasks by agent, tenant, issuer or capability."""
         return f"{self.prefix}ix:{kind}:{name}"
+
+    def named(self, task: TaskSpec) -> list[str]:
+        """Tasks by what they name: tickets, and on whose behalf they are."""
+        tickets = [("ticket", name) for name in dict.fromkeys(task.tickets)]
+        people = [("person", task.on_behalf_of)] if task.on_behalf_of else []
+        return [self.index(kind, f"{task.tenant}/{name}") for kind, name in tickets + people]
 
     def idempotency(self, digest: str) -> str:
         """What an idempotency key stands for."""
