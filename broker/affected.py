@@ -9,13 +9,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from broker.facts.impact import Impact
 from broker.governance.difference import Change, difference
 from broker.governance.document import BundleDocument
 from broker.lease_walk import EVERY_TASK
+from broker.model.fact import Ref
 from broker.store.task_tree import Index
 
 MOST: Final = 200
 """With more indexes than this, walking all tasks once is cheaper."""
+
+_BY_NAME: Final = frozenset({"ticket", "person"})
 
 _UNSEEN: Final = frozenset({"orchestrators", "operators", "tests"})
 """Sections of which nothing is shown when a lease's question is asked."""
@@ -35,6 +39,11 @@ class Affected:
             return EVERYTHING
         return Affected(indexes)
 
+    @property
+    def is_by_name(self) -> bool:
+        """Tell whether tasks are looked for by what they name, which older tasks are not."""
+        return any(index.kind in _BY_NAME for index in self.indexes)
+
     def walks(self) -> tuple[Index, ...]:
         """Return which indexes are to be walked, each once."""
         return (EVERY_TASK,) if self.is_all else tuple(sorted(self.indexes, key=str))
@@ -50,6 +59,23 @@ def by_bundles(before: BundleDocument, after: BundleDocument) -> Affected:
     for change in difference(before, after):
         affected |= _by_change(change, before, after)
     return affected
+
+
+def by_impact(impact: Impact) -> Affected:
+    """Tell the same of changed facts. Only what a lease's question names can have touched it."""
+    if impact.everything:
+        return EVERYTHING
+    return (
+        _indexes("agent", impact.agents)
+        | _indexes("capability", impact.capabilities)
+        | _indexes("tenant", impact.tenants)
+        | _indexes("ticket", map(_named, impact.tickets))
+        | _indexes("person", map(_named, impact.people))
+    )
+
+
+def _named(ref: Ref) -> str:
+    return f"{ref.tenant}/{ref.name}"
 
 
 def _by_change(change: Change, before: BundleDocument, after: BundleDocument) -> Affected:

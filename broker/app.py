@@ -19,11 +19,13 @@ from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
 from broker.attestation.settings import AttestationSettings
 from broker.callers import Callers, client_watch
+from broker.census_watch import CensusWatch
 from broker.clock import Clock
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.engines.chosen import ChosenEngine
-from broker.errors import BrokerError, StoreUnavailableError, UnavailableError
+from broker.errors import BrokerError, StoreUnavailableError
 from broker.evaluations import Evaluations
+from broker.fact_verbs import build_fact_verbs
 from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
@@ -45,6 +47,7 @@ from broker.presence import Presence
 from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
+from broker.reassessment import Patience
 from broker.reconcile_watch import ReconcileWatch
 from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
@@ -65,7 +68,6 @@ from broker.watch import CLOCK, FEED, ISSUERS, STORE, ClockWatch, FeedWatch, Iss
 
 _WATCH_MS: Final = 1_000
 _CENSUS_MS: Final = 5_000
-_SHADOW_MS: Final = 500
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
 
@@ -97,7 +99,8 @@ class Broker:
         self._engine = ChosenEngine(settings.policy, clock)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
-        self._counting = Counting(link, self.ledger.keys, self._targets)
+        counting = Counting(link, self.ledger.keys, self._targets)
+        self._census = CensusWatch(counting, self.replica, self.metrics, clock)
         self._feed = self._build_feed()
         self._presence = self._build_presence()
         self._shadow = Shadow(self.ledger.shadow, self.metrics)
@@ -113,6 +116,10 @@ class Broker:
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
+        brake = settings.reevaluation.brake_leases
+        self.fact_verbs = build_fact_verbs(
+            self.ledger, self.replica, self.gate, clock, self._faults, brake=brake
+        )
 
     def _build_ledger(self) -> Ledger:
         store = self._settings.store
@@ -180,10 +187,7 @@ class Broker:
             faults=self._faults,
             issuer=settings.issuer,
             claims_of=access_token_claims,
-            task_limits=TaskLimits(
-                max_ttl_ms=settings.tasks.max_ttl_seconds * 1000,
-                max_depth=settings.tasks.max_depth,
-            ),
+            task_limits=TaskLimits(settings.tasks.max_ttl_seconds * 1000, settings.tasks.max_depth),
             agent_quota=settings.quotas.agent,
             retention_ms=settings.retention_seconds * 1000,
             claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
@@ -192,6 +196,8 @@ class Broker:
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
             onlooker=self._shadow,
+            clock=self._clock,
+            patience=Patience(settings.policy.undecided_seconds),
         )
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
@@ -253,18 +259,6 @@ class Broker:
         self._looking.add(look)
         look.add_done_callback(self._looking.discard)
 
-    async def _count(self) -> None:
-        """Bring the metrics of what is in the ledger up to date."""
-        try:
-            tenants = self.replica.registered.tenants
-            census = await self._counting.take(tenants, self._clock.now_ms())
-        except UnavailableError:
-            return  # the watchers report it
-        self.metrics.outbox(census.outbox)
-        self.metrics.stuck(census.stuck)
-        self.metrics.live(census.credentials)
-        self.metrics.dying(census.dying, census.overdue)
-
     async def _refresh(self) -> None:
         try:
             await self.replica.refresh()
@@ -281,14 +275,15 @@ class Broker:
         for look in self._looks:
             self._ticker.every(_WATCH_MS, look)
         self._ticker.every(_REFRESH_MS, self._refresh)
-        self._ticker.every(_CENSUS_MS, self._count)
-        self._ticker.every(_SHADOW_MS, self._shadow.tick)
+        self._ticker.every(_CENSUS_MS, self._census.look)
+        self._ticker.every(_REFRESH_MS, self._shadow.tick)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.every(self.verbs.bans.every_ms, self.verbs.bans.look)
         self._ticker.start()
         stack.callback(self._targets.close)
         stack.push_async_callback(self.facts.stop)
         self.reconcile_watch.start(self._ticker, stack)
+        self.fact_verbs.start(self._ticker, stack)
         for part in (self.verbs.bans, self.verbs.killer, self.verbs.redeciders, self.verbs.reaper):
             stack.push_async_callback(part.stop)
         stack.callback(self._ticker.stop)
@@ -329,6 +324,7 @@ class Broker:
             explain=verbs.explain,
             evaluations=Evaluations.over(self.ledger, self.replica, self.gate),
             revisions=verbs.revisions,
+            facts=self.fact_verbs.ports(),
             authenticate=callers.by_token,
             clients=callers,
             possession=possession_of(self._settings, self._clock, self.ledger.proofs, self.replica),

@@ -75,6 +75,26 @@ class IdempotencyConflictError(InvalidRequestError):
     code = "idempotency-conflict"
 
 
+@dataclass(frozen=True, slots=True)
+class MemberFault:
+    """One thing that is wrong with a change of the facts: the member, and what to do about it."""
+
+    field: str
+    detail: str
+
+
+class InvalidChangeError(InvalidRequestError):
+    """A change of the facts cannot be, so nothing was changed; it carries every fault found."""
+
+    code = "invalid-change"
+
+    def __init__(self, faults: tuple[MemberFault, ...]) -> None:
+        first = faults[0]
+        more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+        super().__init__(f"{first.detail}{more}", field=first.field)
+        self.faults = faults
+
+
 class AttestationError(BrokerError):
     """The evidence was not accepted. All its kinds look alike to the caller.
 
@@ -173,7 +193,7 @@ class OperationRefusedError(BrokerError):
     code = "refused"
 
 
-class SupersededError(OperationRefusedError):
+class SupersededError(BrokerError):
     """What a change was made from is not what stands any more: look again, and decide anew."""
 
     code = "superseded"
@@ -188,6 +208,23 @@ class KeysPublishedError(OperationRefusedError):
         super().__init__(
             "signing keys are published already: run `broker keys rotate` for a new one"
         )
+
+
+class WouldKillManyError(BrokerError):
+    """A change would end more live credentials than may die unasked: say that they are meant.
+
+    ``deaths`` credentials would die; ``digest`` names the change, and what dies of whom by it.
+    """
+
+    code = "would-kill-many"
+
+    def __init__(self, deaths: int, digest: str) -> None:
+        super().__init__(
+            f"{deaths} live credentials would die; nothing was changed. If they shall, accept "
+            f"{digest}"
+        )
+        self.deaths = deaths
+        self.digest = digest
 
 
 class SelectionChangedError(BrokerError):

@@ -1,9 +1,11 @@
 """Facts that are no older than a bucket asks for: by older ones nothing is decided again."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from broker.errors import UnavailableError
+from broker.facts_copy import Step
 from broker.governance.published import Published
 from broker.store.redo_ledger import Marks
 
@@ -22,6 +24,10 @@ class Replica(Protocol):
 
     async def refresh(self) -> None:
         """Load what is published now, if it is newer."""
+        ...
+
+    def steps(self, first: int, last: int) -> Sequence[Step] | None:
+        """Return every revision of the facts after one up to another, as far as all are known."""
         ...
 
 

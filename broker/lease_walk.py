@@ -18,7 +18,7 @@ from broker.store.task_tree import Index, Seen, TaskTree
 
 EVERY_TASK: Final = Index("all", "")
 
-_EVER_MS: Final = 10**15
+EVER_MS: Final = 10**15
 """Later than any task was opened."""
 
 Pairs = list[tuple[LeaseId, TaskSpec]]
@@ -42,14 +42,21 @@ class LeaseWalk:
         self._held = held
 
     async def pages(
-        self, bucket: int, index: Index, after: Seen | None = None
+        self,
+        bucket: int,
+        index: Index,
+        after: Seen | None = None,
+        *,
+        until_ms: int = EVER_MS,
     ) -> AsyncIterator[WalkPage]:
         """Yield the leases under an index's tasks in one bucket, those of one task together.
+
+        Only under tasks that have entered the index until an instant.
 
         Raises:
             StoreUnavailableError: the bucket does not answer: a part would pass for the whole.
         """
-        while tasks := await self._tree.older(bucket, index, _EVER_MS, after, TASKS):
+        while tasks := await self._tree.older(bucket, index, until_ms, after, TASKS):
             looked = await self._held.of_tasks([task.name for task in tasks])
             bad = tuple(each for each in looked if isinstance(each, Unreadable))
             if bad:

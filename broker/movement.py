@@ -6,12 +6,15 @@ gone since is concerned by its going. Where a step is no longer known, everythin
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from broker.affected import EVERYTHING, NOTHING, Affected, by_bundles
+from broker.affected import EVERYTHING, NOTHING, Affected, by_bundles, by_impact
+from broker.facts.impact import impact_of_all
+from broker.facts_copy import Step
 from broker.governance.document import BundleDocument
 from broker.store.history import History
 from broker.store.redo_ledger import Marks
@@ -19,14 +22,22 @@ from broker.store.redo_ledger import Marks
 STEPS: Final = 16
 """More steps than this are not looked at one by one."""
 
+FACT_STEPS: Final = 200
+"""The same of the facts log, where steps are small and come many a second."""
+
 _KEPT: Final = 64
+
+
+FactsSteps = Callable[[int, int], Sequence[Step] | None]
+"""Returns the revisions of the facts log between two, one by one, as far as all are known."""
 
 
 class Movement:
     """Compares what is kept of them. All buckets ask for the same, so answers are kept."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, facts_steps: FactsSteps) -> None:
         self._history = history
+        self._facts_steps = facts_steps
         self._known: OrderedDict[tuple[Marks, Marks], Affected] = OrderedDict()
 
     async def between(self, redone: Marks, floors: Marks) -> Affected:
@@ -45,10 +56,17 @@ class Movement:
     async def _compare(self, redone: Marks, floors: Marks) -> Affected:
         affected = NOTHING
         if redone.graph < floors.graph:
-            affected |= EVERYTHING
+            affected |= await self._facts(redone.graph, floors.graph)
         if redone.facts < floors.facts:
             affected |= await self._bundles(redone.facts, floors.facts)
         return affected
+
+    async def _facts(self, first: int, last: int) -> Affected:
+        steps = self._facts_steps(first, last)
+        if steps is None or len(steps) > FACT_STEPS:
+            return EVERYTHING
+        # Following all that is below a thing may take a while: not on the event loop.
+        return await asyncio.to_thread(_by_steps, steps)
 
     async def _bundles(self, first: int, last: int) -> Affected:
         if first == 0 or last - first > STEPS:
@@ -56,6 +74,13 @@ class Movement:
         texts = [await self._history.text(revision) for revision in range(first, last + 1)]
         # Parsing a large bundle takes tens of milliseconds: not on the event loop.
         return await asyncio.to_thread(_by_texts, texts)
+
+
+def _by_steps(steps: Sequence[Step]) -> Affected:
+    affected = NOTHING
+    for step in steps:
+        affected |= by_impact(impact_of_all(step.before, step.after, step.changes))
+    return affected
 
 
 def _by_texts(texts: list[str]) -> Affected:

@@ -5,11 +5,14 @@ Files are input: they are validated and self-tested here, and so is what is gone
 
 import msgspec
 
-from broker.errors import ConfigurationError, NotFoundError
+from broker.errors import ConfigurationError, NotFoundError, UnavailableError
+from broker.foresight import Outlook, outlook
 from broker.governance.bundle import Bundle
 from broker.governance.difference import Change, difference
 from broker.governance.document import BundleDocument
+from broker.governance.published import Published
 from broker.installation import Installation
+from broker.preview import Preview
 from broker.store.control_record import ControlRecord, Publication
 
 
@@ -17,6 +20,7 @@ class Publishing:
     """Publishes revisions, and looks at those that are kept. ``by`` is who does it."""
 
     def __init__(self, installation: Installation, *, by: str) -> None:
+        self._installation = installation
         self._control = installation.ledger.control
         self._facts = installation.ledger.facts
         self._by = by
@@ -126,6 +130,23 @@ class Publishing:
         except (ConfigurationError, NotFoundError):
             before = None
         return difference(before, bundle.document)
+
+    async def foresee(self, bundle: Bundle) -> Outlook:
+        """Return which live credentials would no longer be granted if the bundle were published.
+
+        Where that cannot be looked at, it is told, and holds nothing up: a bundle is also how what
+        is broken is mended.
+
+        Raises:
+            ConfigurationError: the bundle makes no engine.
+        """
+        quotas = self._installation.settings.quotas
+        candidate = Published.of(bundle, revision=0, quotas=quotas)
+        try:
+            found = await Preview.over(self._installation.ledger).foresee(candidate)
+        except UnavailableError:
+            return Outlook(is_complete=False)
+        return outlook(found, bundle.digest)
 
     async def history(self) -> list[Publication]:
         """Return the kept revisions, newest first."""

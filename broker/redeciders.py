@@ -88,7 +88,7 @@ class Redeciders:
                 walk=LeaseWalk(ledger.tree, ledger.leases, ledger.held),
                 reassessment=reassessment,
                 freshness=freshness,
-                movement=Movement(ledger.control.history),
+                movement=Movement(ledger.control.history, base.replica.steps),
                 metrics=metrics,
                 faults=faults,
             ),

@@ -19,7 +19,7 @@ import structlog
 from broker.errors import StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.freshness import Freshness
-from broker.lease_walk import LeaseWalk
+from broker.lease_walk import EVER_MS, EVERY_TASK, LeaseWalk
 from broker.metrics import Metrics
 from broker.movement import Movement
 from broker.reassessment import Reassessment
@@ -97,8 +97,11 @@ class Reevaluation:
     async def _walk_all(self, bucket: int, to_redo: ToRedo) -> None:
         affected = await self._movement.between(to_redo.redone, to_redo.floors)
         undecided: list[Case] = []
-        for index in affected.walks():
-            async for page in self._walk.pages(bucket, index):
+        walks = [(index, EVER_MS) for index in affected.walks()]
+        if affected.is_by_name:
+            walks.append((EVERY_TASK, (to_redo.named_ms or EVER_MS) - 1))
+        for index, until_ms in walks:
+            async for page in self._walk.pages(bucket, index, until_ms=until_ms):
                 undecided += await self._reassessment.carry_out(bucket, page.cases)
                 await self._reassessment.give_up(bucket, page.unreadable)
                 await self._redo.hold(bucket)

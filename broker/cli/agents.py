@@ -5,13 +5,14 @@ from typing import Any
 import click
 
 from broker.cli import agent_views
+from broker.cli.agent_holds import resume, suspend
 from broker.cli.desk import Desk, at_desk
 from broker.cli.one import One
 
 
-@click.group(short_help="Look at agents.")
+@click.group(short_help="Look at agents, stop one, let it go on.")
 def agent() -> None:
-    """Look at the agents of your tenants, as an operator."""
+    """Look at the agents of your tenants, stop one, and let it go on, as an operator."""
 
 
 @agent.command(name="list", short_help="List the agents of your tenants.")
@@ -33,3 +34,7 @@ def find(desk: Desk, /, **which: Any) -> None:  # noqa: ANN401 - the keywords of
 def show(desk: Desk, /, name: str) -> None:
     """Show an agent: what is registered, its open tasks, its live credentials, its cuts."""
     desk.answer(lambda broker: broker.operator.agent(name), agent_views.agent)
+
+
+agent.add_command(suspend)
+agent.add_command(resume)

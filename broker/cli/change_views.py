@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from broker.cli import fact_views
 from broker.cli.screen import Document, fields, rows, stacked
 from broker.clock import rfc3339
 from broker.governance.difference import Change
@@ -76,7 +77,8 @@ def compared(document: Document) -> RenderableType:
 
 def applied(document: Document) -> RenderableType:
     """Show what was published, or would be."""
-    return stacked(changes_view(document["changes"]), Text(document["said"]))
+    changed = changes_view(document["changes"])
+    return stacked(changed, *fact_views.dying(document), Text(document["said"]))
 
 
 def _change(document: Document) -> list[Text]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import click
 
-from broker.errors import BrokerError, ConfigurationError, InvalidRequestError
+from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, WouldKillManyError
 from broker.terminal import shown
 
-_TOLD = ("code", "status", "field", "decision", "grown", "shrunk")
+_TOLD = ("code", "status", "field", "decision", "grown", "shrunk", "deaths", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,14 @@ def _problem(cause: BaseException) -> dict[str, object]:
     """Return what the broker's problem says, where there is one."""
     problem = getattr(cause, "problem", None)
     found = {name: getattr(problem, name, None) for name in _TOLD}
+    faults = getattr(problem, "faults", ())
+    found["faults"] = [{"field": each.field, "detail": each.detail} for each in faults]
     return {name: value for name, value in found.items() if value}
 
 
 def _faults(error: BrokerError) -> dict[str, object]:
+    if isinstance(error, WouldKillManyError):
+        return {"deaths": error.deaths, "digest": error.digest}
     if not isinstance(error, ConfigurationError) or not error.faults:
         return {}
     names = ("file", "line", "key", "message", "remedy")

@@ -18,7 +18,12 @@ from broker.cli.failure import CommandFailedError, NoAccessNowError
 from broker.cli.interrupts import run
 from broker.cli.screen import Document, Screen
 from broker.client.api import BrokerClient
-from broker.client.api_errors import AccessRefusedError, ApiError, BrokerUnavailableError
+from broker.client.api_errors import (
+    AccessRefusedError,
+    ApiError,
+    BrokerUnavailableError,
+    ChangeRejectedError,
+)
 from broker.client.certificate_errors import (
     CertificateDoubtedError,
     CertificateRefusedError,
@@ -86,10 +91,18 @@ class Desk:
                 return _unreachable(self.url, error.__cause__)
             case AccessRefusedError(decision=decision) if decision:
                 return f"{error}\nAn operator can see why: broker explain {decision}"
-            case ApiError(problem=problem) if problem.field:
-                return f"{error} (field {problem.field})"
             case _:
-                return str(error)
+                return _told(error)
+
+
+def _told(error: ClientError) -> str:
+    match error:
+        case ChangeRejectedError(problem=problem) if problem.faults:
+            return "\n".join(f"{each.field}: {each.detail}" for each in problem.faults)
+        case ApiError(problem=problem) if problem.field:
+            return f"{error} (field {problem.field})"
+        case _:
+            return str(error)
 
 
 def _unreachable(url: str, cause: BaseException | None) -> str:

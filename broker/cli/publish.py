@@ -1,7 +1,10 @@
-"""`broker apply`: files, or an earlier revision, become what brokers run."""
+"""`broker apply`: files, or an earlier revision, become what brokers run.
+
+What is published, who would die of it and whether that is meant is settled first, over one
+revision; it is then published over just that revision, or not at all.
+"""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,12 +13,15 @@ import click
 from click.core import ParameterSource
 from msgspec import structs
 
-from broker.cli import change_views
+from broker.cli import change_views, deaths, fact_apply
+from broker.cli.deaths import agree
 from broker.cli.interrupts import run
+from broker.cli.one import One
 from broker.cli.person import this_person
 from broker.cli.screen import Document, Screen
 from broker.cli.settings import FILE, config_option, load
 from broker.errors import ConfigurationError
+from broker.foresight import NOTHING, Outlook
 from broker.governance.bundle import Bundle
 from broker.governance.difference import Change
 from broker.installation import open_installation
@@ -39,6 +45,22 @@ class Wish:
     base: int | None
     is_dry: bool
     accepts: bool
+    accept: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What would be published, over which revision, what it changes, and who would die of it.
+
+    ``target`` is the revision that is gone back to, or 0.
+    """
+
+    bundle: Bundle
+    base: int
+    standing: int
+    target: int
+    changes: tuple[Change, ...]
+    outlook: Outlook
 
 
 @click.command(short_help="Check the configuration and publish it.")
@@ -46,9 +68,12 @@ class Wish:
 @click.option(
     "-f",
     "--files",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Publish the files of this folder, not those that the configuration names.",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="A folder: publish its files, not those that the configuration names. Files: facts, "
+    "which become what they declare; may be given several times.",
 )
+@click.option("--accept", cls=One, help="The digest of many deaths that are meant.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show what would change; publish nothing.")
 @click.option("--reason", default="", help="Why, for the audit trail.")
 @click.option("--base", type=click.IntRange(min=0), help="Refuse unless this revision stands.")
@@ -73,10 +98,47 @@ def apply(context: click.Context, /, config: Path, *, as_json: bool, **given: ob
     Everything is validated and the policies' own tests are run first; with any fault nothing is
     published, and all faults are printed. What changes is shown. Running brokers pick the new
     revision up at once, all of it or nothing. Going back is a revision too, checked like any other.
+
+    With -f FILE … the files' things and relationships become what each file's source declares.
+
+    Who would die of the change is looked at first: with --dry-run that is shown, and when it is
+    more than reevaluation.brake_leases it has to be meant, by a yes in a terminal or by --accept.
     """
+    screen, files = Screen(sys.stdout, as_json=as_json), _files(given)
+    if files:
+        _refuse_mixing(given)
+        fact_apply.put_in_force(config, files, fact_apply.wish_of(given), screen)
+        return
     wish = _wish(context, config, given)
-    document = run(_apply(wish))
-    Screen(sys.stdout, as_json=as_json).answer(document, change_views.applied)
+    looked = run(_look(wish))
+    if wish.is_dry:
+        screen.answer(_told(looked.standing, looked, is_dry=True), change_views.applied)
+        return
+    agree(looked.outlook, wish.settings.reevaluation.brake_leases, wish.accept, screen)
+    revision = run(_publish(wish, looked))
+    screen.answer(_told(revision, looked), change_views.applied)
+
+
+def _files(given: dict[str, object]) -> tuple[Path, ...]:
+    """Return the files of facts; none when a folder is meant, or nothing.
+
+    Raises:
+        click.UsageError: folders and files together, or several folders.
+    """
+    named = given["files"]
+    paths = (
+        tuple(each for each in named if isinstance(each, Path)) if isinstance(named, tuple) else ()
+    )
+    files = tuple(path for path in paths if not path.is_dir())
+    if len(paths) > 1 and len(files) != len(paths):
+        raise click.UsageError("-f names one folder, or files of facts")
+    given["files"] = None if files or not paths else paths[0]
+    return files
+
+
+def _refuse_mixing(given: dict[str, object]) -> None:
+    if given["rollback"] is not None or given["accepts"]:
+        raise click.UsageError("files of facts go without --rollback and --restored")
 
 
 def _wish(context: click.Context, config: Path, given: dict[str, object]) -> Wish:
@@ -97,6 +159,7 @@ def _wish(context: click.Context, config: Path, given: dict[str, object]) -> Wis
         given["base"] if isinstance(given["base"], int) else None,
         is_dry=bool(given["is_dry"]),
         accepts=bool(given["accepts"]),
+        accept=str(given["accept"] or ""),
     )
 
 
@@ -123,7 +186,7 @@ def _read(settings: Settings) -> Bundle:
     return bundle
 
 
-async def _apply(wish: Wish) -> Document:
+async def _look(wish: Wish) -> Looked:
     bundle = None if wish.rollback is not None else _read(wish.settings)
     async with open_installation(wish.settings) as found:
         publishing = Publishing(found, by=this_person())
@@ -134,27 +197,36 @@ async def _apply(wish: Wish) -> Document:
             target = await publishing.earlier(wish.rollback or PREVIOUS)
             bundle = await publishing.kept(target)
         changes = await publishing.compare(bundle)
-        if wish.is_dry:
-            return _told(standing.revision, bundle, changes, is_dry=True)
-        record = await publishing.publish(
-            bundle, reason=wish.reason, base=base, rollback_of=target, accepts=wish.accepts
+        outlook = await publishing.foresee(bundle) if changes else NOTHING
+        return Looked(bundle, base, standing.revision, target, changes, outlook)
+
+
+async def _publish(wish: Wish, looked: Looked) -> int:
+    async with open_installation(wish.settings) as found:
+        record = await Publishing(found, by=this_person()).publish(
+            looked.bundle,
+            reason=wish.reason,
+            base=looked.base,
+            rollback_of=looked.target,
+            accepts=wish.accepts,
         )
-        return _told(record.revision, bundle, changes)
+        return record.revision
 
 
-def _told(
-    revision: int, bundle: Bundle, changes: Sequence[Change], *, is_dry: bool = False
-) -> Document:
-    digest = bundle.digest
+def _told(revision: int, looked: Looked, *, is_dry: bool = False) -> Document:
+    digest = looked.bundle.digest
     if is_dry:
-        word = "nothing to publish" if not changes else "published nothing: a dry run"
-        said = f"Revision {revision} stands; {word}."
+        word = "nothing to publish" if not looked.changes else "published nothing: a dry run"
+        words = f"Revision {revision} stands; {word}."
     else:
-        said = f"Published revision {revision}, {digest[:12]}."
+        words = f"Published revision {revision}, {digest[:12]}."
+    if looked.changes:
+        words = f"{words[:-1]}; {deaths.said(looked.outlook)}."
     return {
         "revision": revision,
         "digest": digest,
         "dry_run": is_dry,
-        "changes": change_views.changes(changes),
-        "said": said,
+        "changes": change_views.changes(looked.changes),
+        **deaths.told(looked.outlook),
+        "said": words,
     }

@@ -19,7 +19,7 @@ from broker.client.endpoint import open_session
 from broker.client.errors import ClientError
 from broker.terminal import shown
 
-_Ask = Callable[[BrokerClient], Awaitable[list[CompletionItem]]]
+Ask = Callable[[BrokerClient], Awaitable[list[CompletionItem]]]
 
 _PATIENCE_SECONDS: Final = 1.0
 _MOST: Final = 50
@@ -35,7 +35,7 @@ def complete_task(
 ) -> list[CompletionItem]:
     """Offer the newest open tasks that the caller may see."""
     del param
-    return _offer(ctx, incomplete, _open_tasks)
+    return offer(ctx, incomplete, _open_tasks)
 
 
 def complete_revocation(
@@ -43,7 +43,7 @@ def complete_revocation(
 ) -> list[CompletionItem]:
     """Offer the newest orders that the caller may see."""
     del param
-    return _offer(ctx, incomplete, _orders)
+    return offer(ctx, incomplete, _orders)
 
 
 def complete_subject(
@@ -54,7 +54,8 @@ def complete_subject(
     return complete(ctx, param, incomplete)
 
 
-def _offer(ctx: click.Context, incomplete: str, ask: _Ask) -> list[CompletionItem]:
+def offer(ctx: click.Context, incomplete: str, ask: Ask) -> list[CompletionItem]:
+    """Offer what a broker names, if one answers at once."""
     url = ctx.params.get("url") or os.environ.get("BROKER_URL")
     if not url:
         return []
@@ -65,7 +66,7 @@ def _offer(ctx: click.Context, incomplete: str, ask: _Ask) -> list[CompletionIte
     return [item for item in found if str(item.value).startswith(incomplete)]
 
 
-async def _asked(url: str, caller: Caller, ask: _Ask) -> list[CompletionItem]:
+async def _asked(url: str, caller: Caller, ask: Ask) -> list[CompletionItem]:
     async with open_session() as session:
         broker = caller.client(url, session, _PATIENCE_SECONDS)
         async with asyncio.timeout(_PATIENCE_SECONDS):

@@ -168,6 +168,31 @@ class SetTooLargeError(RequestRejectedError):
     remedy = "Narrow the criteria, or revoke by one selector."
 
 
+class ChangeRejectedError(RequestRejectedError):
+    """A change of the facts cannot be; nothing was changed. ``problem.faults`` has everything."""
+
+    codes: ClassVar[tuple[str, ...]] = ("invalid-change",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Mend what problem.faults names, and send the whole change again under a new key."
+
+
+class WouldKillManyError(ApiError):
+    """The change would end more live credentials than may die unasked; nothing was changed.
+
+    ``problem.deaths`` says how many, ``problem.digest`` which.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("would-kill-many",)
+    remedy = "Look at what would die (dry_run), and send it again with accept=problem.digest."
+
+
+class SupersededError(ApiError):
+    """What the change was made from is no longer what stands; nothing was changed."""
+
+    codes: ClassVar[tuple[str, ...]] = ("superseded",)
+    remedy = "Look at what stands now, and make the change anew from that."
+
+
 class UnknownVersionError(AbsentError):
     """The broker does not speak this version of the API."""
 

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
@@ -94,8 +95,8 @@ class Endpoint:
         self._home.require()
 
     def url(self, *segments: str) -> URL:
-        """Return the URL of a route; each segment is escaped."""
-        return self._base.joinpath(*segments)
+        """Return the URL of a route; each segment is escaped, also a slash or dots within it."""
+        return self._base.joinpath(*(quote(each, safe="@+") for each in segments), encoded=True)
 
     def heed(self, url: URL, headers: Mapping[str, str]) -> bool:
         """Take the nonce out of an answer for the next proofs; tell whether it is news."""

@@ -20,6 +20,13 @@ _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 """RFC 9110 §10.2.3, ``delay-seconds``. A date is not read: this machine's clock may be wrong."""
 
 
+class Fault(msgspec.Struct, frozen=True):
+    """One of many things that are wrong: the member, and what to do about it."""
+
+    field: str = ""
+    detail: str = ""
+
+
 class Problem(msgspec.Struct, frozen=True):
     """What the broker said, as far as it can be read; ``status`` is the HTTP answer's own."""
 
@@ -32,6 +39,9 @@ class Problem(msgspec.Struct, frozen=True):
     retry_after_seconds: int = 0
     grown: int = 0
     shrunk: int = 0
+    deaths: int = 0
+    digest: str = ""
+    faults: tuple[Fault, ...] = ()
 
 
 class _WireProblem(msgspec.Struct, frozen=True):
@@ -42,6 +52,9 @@ class _WireProblem(msgspec.Struct, frozen=True):
     decision: str = ""
     grown: int = 0
     shrunk: int = 0
+    deaths: int = 0
+    digest: str = ""
+    faults: tuple[Fault, ...] = ()
     error: str = ""
     error_description: str = ""
 
@@ -59,6 +72,11 @@ def parse_problem(status: int, body: bytes, retry_after: str = "") -> Problem:
         retry_after_seconds=parse_retry_after(retry_after),
         grown=wire.grown,
         shrunk=wire.shrunk,
+        deaths=wire.deaths,
+        digest=_printable(wire.digest),
+        faults=tuple(
+            Fault(_printable(each.field), _printable(each.detail)) for each in wire.faults
+        ),
     )
 
 

@@ -197,7 +197,9 @@ class PickedCredential(Credential, frozen=True, kw_only=True):
     tenant: str
 
 
-class _Page(msgspec.Struct, frozen=True, kw_only=True):
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of any list."""
+
     next: str | None = None
 
     @property
@@ -207,16 +209,25 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             BrokerAnswerError: the link to it is none.
         """
-        try:
-            cursor = URL(self.next).query.get("cursor", "") if self.next else ""
-        except ValueError:
-            raise BrokerAnswerError("the link to the next page is malformed") from None
-        if len(cursor) > MAX_CURSOR_CHARS:
-            raise BrokerAnswerError("the link to the next page is too long")
-        return cursor
+        return cursor_of(self.next)
 
 
-class Report(_Page, frozen=True, kw_only=True):
+def cursor_of(following: str | None) -> str:
+    """Read where the next page begins out of the link to it; empty when there is none.
+
+    Raises:
+        BrokerAnswerError: the link is none.
+    """
+    try:
+        cursor = URL(following).query.get("cursor", "") if following else ""
+    except ValueError:
+        raise BrokerAnswerError("the link to the next page is malformed") from None
+    if len(cursor) > MAX_CURSOR_CHARS:
+        raise BrokerAnswerError("the link to the next page is too long")
+    return cursor
+
+
+class Report(Page, frozen=True, kw_only=True):
     """One page of the receipts of a task's end, or of a revocation."""
 
     durability: str
@@ -226,19 +237,19 @@ class Report(_Page, frozen=True, kw_only=True):
     revocation: Revocation | None = None
 
 
-class TaskPage(_Page, frozen=True, kw_only=True):
+class TaskPage(Page, frozen=True, kw_only=True):
     """One page of tasks."""
 
     tasks: tuple[Task, ...]
 
 
-class RevocationPage(_Page, frozen=True, kw_only=True):
+class RevocationPage(Page, frozen=True, kw_only=True):
     """One page of orders."""
 
     revocations: tuple[Revocation, ...]
 
 
-class CredentialPage(_Page, frozen=True, kw_only=True):
+class CredentialPage(Page, frozen=True, kw_only=True):
     """One page of credentials."""
 
     credentials: tuple[Credential, ...]
@@ -256,7 +267,7 @@ class StandingCut(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class CutList(_Page, frozen=True, kw_only=True):
+class CutList(Page, frozen=True, kw_only=True):
     """The cuts that stand."""
 
     cuts: tuple[StandingCut, ...]
@@ -312,13 +323,13 @@ class AgentView(Agent, frozen=True, kw_only=True):
     cuts: tuple[StandingCut, ...]
 
 
-class AgentPage(_Page, frozen=True, kw_only=True):
+class AgentPage(Page, frozen=True, kw_only=True):
     """One page of agents."""
 
     agents: tuple[Agent, ...]
 
 
-class PickedPage(_Page, frozen=True, kw_only=True):
+class PickedPage(Page, frozen=True, kw_only=True):
     """One page of a set."""
 
     credentials: tuple[PickedCredential, ...]

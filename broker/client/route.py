@@ -12,6 +12,8 @@ from broker.errors import InvalidRequestError
 from broker.ids import parse_decision_id, parse_lease_id, parse_revocation_id, parse_task_id
 
 _AGENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_KIND: Final = re.compile(r"[a-z]{1,16}", re.ASCII)
+_THING: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#+@-]{0,127}", re.ASCII)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -45,6 +47,21 @@ def agent_path(name: str) -> tuple[str, ...]:
             field="agent",
         )
     return ("v1", "agents", name)
+
+
+def thing_path(ref: str, tenant: str) -> tuple[str, ...]:
+    """Return the path of a thing: ``ticket:T-1`` of a tenant."""
+    kind, colon, name = ref.partition(":")
+    if not colon or _KIND.fullmatch(kind) is None or _THING.fullmatch(name) is None:
+        raise InvalidRequestError("not a thing: write KIND:NAME, as in ticket:T-1", field="ref")
+    if _AGENT.fullmatch(tenant) is None:
+        raise InvalidRequestError("not a tenant's name", field="tenant")
+    return ("v1", "facts", "things", kind, tenant, name)
+
+
+def history_path(revision: int, *rest: str) -> tuple[str, ...]:
+    """Return the path of a revision of the facts, or of something below it."""
+    return ("v1", "facts", "history", str(revision), *rest)
 
 
 def decision_path(decision: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from broker.client.blocking import BlockingCalls, blocking, iterating
 from broker.client.credential_calls import CredentialCalls
 from broker.client.endpoint import TokenSource, open_session
 from broker.client.errors import ClosedError, ForkedError
+from broker.client.fact_calls import FactCalls
 from broker.client.held import HeldCredential
 from broker.client.loop_thread import LoopThread
 from broker.client.operator_calls import OperatorCalls
@@ -91,6 +92,21 @@ class SyncOperatorCalls(BlockingCalls):
     all_agents = iterating(OperatorCalls.all_agents)
     agent = blocking(OperatorCalls.agent)
     explain = blocking(OperatorCalls.explain)
+    suppose = blocking(OperatorCalls.suppose)
+
+
+class SyncFactCalls(BlockingCalls):
+    """:class:`FactCalls`, waiting."""
+
+    things = blocking(FactCalls.things)
+    all_things = iterating(FactCalls.all_things)
+    thing = blocking(FactCalls.thing)
+    relationships = blocking(FactCalls.relationships)
+    change = blocking(FactCalls.change)
+    reach = blocking(FactCalls.reach)
+    history = blocking(FactCalls.history)
+    revision = blocking(FactCalls.revision)
+    roll_back = blocking(FactCalls.roll_back)
 
 
 class SyncHeldCredential:
@@ -276,6 +292,7 @@ class SyncBrokerClient:
         self.tasks = SyncTaskCalls(self._client.tasks, self._thread)
         self.credentials = SyncCredentialCalls(self._client.credentials, self._thread)
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
+        self.facts = SyncFactCalls(self._client.facts, self._thread)
 
     def __enter__(self) -> Self:
         return self

@@ -37,16 +37,21 @@ class Bodies:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._most = limits.max_body_bytes
 
-    async def json(self, request: web.Request, shape: type[B]) -> B:
-        """Read a JSON body of this shape.
+    async def json(self, request: web.Request, shape: type[B], *, max_bytes: int = 0) -> B:
+        """Read a JSON body of this shape; ``max_bytes`` where it may be longer than others.
 
         Raises:
             InvalidRequestError: it is no strict JSON or not of the shape; ``field`` names the
                 member (``ceiling[0].scopes``). Its subclasses: type, size, deadline.
         """
         _check_type(request, JSON)
-        return self._shaped(await self._read(request), shape)
+        if not max_bytes:
+            return self._shaped(await self._read(request, self._most), shape, self._most)
+        most = max(max_bytes, self._most)
+        data = await self._read(request.clone(client_max_size=most), most)
+        return await asyncio.to_thread(self._shaped, data, shape, most)
 
     async def json_or_nothing(self, request: web.Request, shape: type[B]) -> B:
         """Read a JSON body of this shape, where no body means an empty object."""
@@ -63,7 +68,7 @@ class Bodies:
             InvalidRequestError: it is no such form.
         """
         _check_type(request, FORM)
-        data = await self._read(request)
+        data = await self._read(request, self._most)
         try:
             pairs = parse_qsl(
                 data.decode("ascii"),
@@ -81,16 +86,16 @@ class Bodies:
             raise InvalidRequestError("send this parameter once", field=twice[:_SHOWN])
         return {name: value for name, value in fields.items() if value}
 
-    def _shaped(self, data: bytes, shape: type[B]) -> B:
-        value = strict_json.loads(data, max_bytes=self._limits.max_body_bytes)
+    def _shaped(self, data: bytes, shape: type[B], most: int) -> B:
+        value = strict_json.loads(data, max_bytes=most)
         try:
             return msgspec.convert(value, shape)
         except msgspec.ValidationError as error:
-            raise _named(str(error)) from error
+            raise named_fault(str(error)) from error
 
-    async def _read(self, request: web.Request) -> bytes:
-        if (request.content_length or 0) > self._limits.max_body_bytes:
-            raise ContentTooLargeError(f"send at most {self._limits.max_body_bytes} bytes")
+    async def _read(self, request: web.BaseRequest, most: int) -> bytes:
+        if (request.content_length or 0) > most:
+            raise ContentTooLargeError(f"send at most {most} bytes")
         if request.content.is_eof():
             return await request.read()  # it is all here: no timer needed
         try:
@@ -113,7 +118,7 @@ def _check_type(request: web.Request, expected: str) -> None:
         raise UnsupportedMediaTypeError(f"send Content-Type: {expected}")
 
 
-def _named(message: str) -> InvalidRequestError:
+def named_fault(message: str) -> InvalidRequestError:
     """Turn msgspec's words into a field and a fault."""
     match = _FAULT.fullmatch(message)
     what, path = (match["what"], match["path"] or "") if match else (message, "")

@@ -167,9 +167,15 @@ def _span(found: Mapping[str, str], after: str, before: str) -> tuple[int, int]:
 
 def _instant(found: Mapping[str, str], field: str) -> int:
     """Read an instant in milliseconds; 0 when there is none."""
-    if field not in found:
-        return 0
-    given = found[field]
+    return instant(found[field], field) if field in found else 0
+
+
+def instant(given: str, field: str) -> int:
+    """Read an instant in milliseconds.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
     wrong = InvalidRequestError("use RFC 3339 in UTC, as in 2027-01-15T08:00:00Z", field=field)
     if _INSTANT.fullmatch(given) is None:
         raise wrong

@@ -61,6 +61,7 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.BrokerError: _INTERNAL,
         errors.ConfigurationError: _INTERNAL,
         errors.InvalidRequestError: _INVALID,
+        errors.InvalidChangeError: Row(400, "Invalid change", "", shows_text=True),
         errors.InvalidProofError: Row(
             400, "Invalid DPoP proof", "", shows_text=True, oauth="invalid_dpop_proof"
         ),
@@ -107,6 +108,8 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.QuotaExceededError: Row(429, "Quota exceeded", "", shows_text=True),
         errors.SelectionChangedError: Row(409, "Selection changed", "", shows_text=True),
         errors.SelectionTooLargeError: Row(422, "Selection too large", "", shows_text=True),
+        errors.SupersededError: Row(409, "Superseded", "", shows_text=True),
+        errors.WouldKillManyError: Row(409, "Would kill many", "", shows_text=True),
         errors.UnavailableError: _LATER,
         errors.StoreUnavailableError: _LATER,
         errors.StaleFactsError: _LATER,
@@ -187,6 +190,10 @@ def _problem(error: Exception, row: Row) -> dict[str, object]:
         body["error"] = row.oauth  # RFC 9449 §8: what client libraries look for
     if isinstance(error, errors.SelectionChangedError):
         body |= {"grown": error.grown, "shrunk": error.shrunk}
+    if isinstance(error, errors.InvalidChangeError):
+        body["faults"] = [{"field": each.field, "detail": each.detail} for each in error.faults]
+    if isinstance(error, errors.WouldKillManyError):
+        body |= {"deaths": error.deaths, "digest": error.digest}
     return body
 
 

@@ -70,6 +70,14 @@ class Reaper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long claimed work is hidden from other brokers, who then do a dead one's. Default 30."""
 
 
+class Reevaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of live credentials when facts or policies change."""
+
+    brake_leases: Annotated[int, Meta(ge=0, le=1_000_000)] = 25
+    """So many may die of one change of facts or policies before whoever makes it has to say that
+    they are meant. Default 25."""
+
+
 class ClockLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far clocks may stray."""
 

@@ -23,6 +23,7 @@ from broker.settings.limits import (
     Log,
     QuotaDefaults,
     Reaper,
+    Reevaluation,
     TaskLimits,
 )
 from broker.settings.listening import Listen
@@ -106,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tasks: TaskLimits = msgspec.field(default_factory=TaskLimits)
     quotas: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)
     reaper: Reaper = msgspec.field(default_factory=Reaper)
+    reevaluation: Reevaluation = msgspec.field(default_factory=Reevaluation)
     clock: ClockLimits = msgspec.field(default_factory=ClockLimits)
     facts: FactsLimits = msgspec.field(default_factory=FactsLimits)
     feed: FeedLimits = msgspec.field(default_factory=FeedLimits)

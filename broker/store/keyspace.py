@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from broker.ids import LeaseId, RevocationId, TaskId, bucket_of
+from broker.model.task import TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,12 @@ class Bucket:
     def index(self, kind: str, name: str) -> str:
         """Tasks by agent, tenant, issuer or capability."""
         return f"{self.prefix}ix:{kind}:{name}"
+
+    def named(self, task: TaskSpec) -> list[str]:
+        """Tasks by what they name: tickets, and on whose behalf they are."""
+        tickets = [("ticket", name) for name in dict.fromkeys(task.tickets)]
+        people = [("person", task.on_behalf_of)] if task.on_behalf_of else []
+        return [self.index(kind, f"{task.tenant}/{name}") for kind, name in tickets + people]
 
     def idempotency(self, digest: str) -> str:
         """What an idempotency key stands for."""
@@ -175,12 +182,12 @@ class FactsKeys:
 
     @property
     def bodies(self) -> str:
-        """The operations of revisions too large for the log itself, by revision."""
+        """The digests of revisions too large for the log itself, by revision."""
         return self.prefix + "facts:bodies"
 
-    def body(self, operation: str) -> str:
-        """What a large revision says, in pieces."""
-        return f"{self.prefix}facts:body:{operation}"
+    def body(self, digest: str) -> str:
+        """What a large revision says, in pieces, under the digest of that."""
+        return f"{self.prefix}facts:body:{digest}"
 
     def snapshot(self, operation: str) -> str:
         """Everything as of one revision, in pieces."""

@@ -101,6 +101,7 @@ class TaskLedger:
             parent = spec.path[-2]
             keys += [bucket.children(parent), bucket.open_children(parent)]
             keys += bucket.path(spec.path[:-1])
+        keys += bucket.named(spec)
         reply = accept(
             await self._link.run(scripts.TASK_OPEN, keys, self._open_args(new)), quota="children"
         )
@@ -140,6 +141,7 @@ class TaskLedger:
             codec.encode(spec),
             *self._bounds.around_now(),
             new.graph,
+            len(self._keys.of(spec.id).named(spec)),
         ]
 
     async def view(self, task: TaskId) -> Task:

@@ -111,5 +111,6 @@ class TaskTree:
             *(bucket.index("issuer", issuer) for issuer in issuers),
             *capabilities,
             *siblings,
+            *bucket.named(spec),
         ]
         await self._link.run(scripts.TASK_FORGET, keys, [spec.id])

@@ -5,14 +5,21 @@ import inspect
 import pytest
 
 from broker.client.credential_calls import CredentialCalls
+from broker.client.fact_calls import FactCalls
 from broker.client.operator_calls import OperatorCalls
-from broker.client.sync_api import SyncCredentialCalls, SyncOperatorCalls, SyncTaskCalls
+from broker.client.sync_api import (
+    SyncCredentialCalls,
+    SyncFactCalls,
+    SyncOperatorCalls,
+    SyncTaskCalls,
+)
 from broker.client.task_calls import TaskCalls
 
 PAIRS = [
     (TaskCalls, SyncTaskCalls),
     (CredentialCalls, SyncCredentialCalls),
     (OperatorCalls, SyncOperatorCalls),
+    (FactCalls, SyncFactCalls),
 ]
 
 

@@ -3,8 +3,10 @@
 It speaks of tasks that work on the one ticket of a performance, and of no others.
 """
 
+import json
 from typing import Final
 
+from broker.dev.commands import Commands
 from tests.chaos.cast import unique
 from tests.chaos.scenarios import Play, Scenario
 
@@ -25,11 +27,13 @@ async def _on_a_ticket(play: Play) -> None:
 
 async def _forbid(play: Play) -> str:
     """Publish it; the same once more is the same revision."""
-    setup = play.cast.world.setup
-    policies = setup.config[0].parent / "policies"
+    world = play.cast.world
+    config = world.setup.config[0]
     text = _FORBIDDEN.format(ticket=play.handle)
-    (policies / "60-again.cedar").write_text(text, encoding="utf-8")
-    return await setup.publish()
+    (config.parent / "policies" / "60-again.cedar").write_text(text, encoding="utf-8")
+    argv = [*Commands().apply, "--json", "--config", str(config)]
+    said = json.loads(await world.processes.run(unique("apply"), argv))
+    return f"revision {said['revision']}"
 
 
 async def _check(play: Play, revision: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.chaos.again import FORBID
+from tests.chaos.facts_scenarios import LIFT
 from tests.chaos.once import GRANTED, SPENT
 from tests.chaos.scenarios import (
     BEAT,
@@ -81,6 +82,9 @@ CASES: Final = (
     Case("reap.batch-ended", "a set is revoked", REVOKE_SET),
     Case("revoke.noted", "a set is revoked", REVOKE_SET),
     Case("reap.cut-followed", "an agent is cut off", REVOKE_AGENT),
+    Case("change.checked", "a hold is lifted", LIFT),
+    Case("change.appended", "a hold is lifted", LIFT),
+    Case("change.settled", "a hold is lifted", LIFT),
     Case("revoke.kept", "a credential is revoked", REVOKE_CREDENTIAL, is_repeated=False),
     Case("revoke.kept", "a task is revoked", REVOKE_TASK, is_repeated=False),
     Case("revoke.kept", "an agent is cut off", REVOKE_AGENT, is_repeated=False),

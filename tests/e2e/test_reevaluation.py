@@ -3,6 +3,9 @@
 import asyncio
 import json
 
+from broker.facts.change import ChangeSet, PutThing
+from broker.model.fact import Thing, ThingKind
+from tests.e2e.test_facts import changes_at
 from tests.fakes.cast import AGENT, HELPER, OPERATOR, ROOT_OPERATOR, Who
 from tests.fakes.scene import Scene
 from tests.fakes.world import PATIENCE_S, World
@@ -222,6 +225,17 @@ async def test_nothing_that_was_granted_on_older_facts_survives_a_race(worlds: W
     assert given
     for lease in given:
         assert await ended_by(worlds, lease) == "no-longer-granted"
+
+
+async def test_a_fact_that_touches_nobody_ends_nothing(worlds: World) -> None:
+    """A ticket that no task names."""
+    scene = await Scene(worlds).prepare()
+    thing = Thing(kind=ThingKind.TICKET, tenant="acme", name="T-77", status="open")
+
+    await changes_at(worlds).apply(ChangeSet("operator:test", "a test", (PutThing(thing),)))
+    await redecided(worlds)
+
+    assert await scene.alive() == set(scene.ids)
 
 
 async def test_helpers_keep_what_they_hold_while_their_handers_on_do_not(world: World) -> None:

@@ -125,10 +125,11 @@ class Checked:
         body = response.body if isinstance(response, web.Response) else None
         raw = bytes(body) if isinstance(body, bytes | bytearray) else b""
         try:
+            path = request.rel_url.raw_path  # a name may hold a slash
             if self._lenient():
                 if response.status >= 400:
-                    check_failure(request.path, response.content_type, raw)
+                    check_failure(path, response.content_type, raw)
             elif isinstance(response, web.Response):
-                check(request.method, request.path, response.status, response.content_type, raw)
+                check(request.method, path, response.status, response.content_type, raw)
         except ContractError as fault:
             self.faults.append(fault)

@@ -68,5 +68,7 @@ class LedgerView:
                 return self._server.ask("ZRANGE", key, 0, -1, "WITHSCORES")
             case "set":
                 return sorted(self._server.ask("SMEMBERS", key))
+            case "stream":
+                return self._server.ask("XRANGE", key, "-", "+")
             case _:
                 return self._server.ask("GET", key)

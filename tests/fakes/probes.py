@@ -49,8 +49,8 @@ def sample(given: Schema) -> Any:
     kinds = types(schema)
     if "string" in kinds:
         return _LETTER * max(1, schema.get("minLength", 1))
-    if "integer" in kinds:
-        return max(1, schema.get("minimum", 1))
+    if "boolean" in kinds or "integer" in kinds:
+        return True if "boolean" in kinds else max(1, schema.get("minimum", 1))
     if "array" in kinds:
         return [sample(schema["items"])]
     return {name: sample(schema["properties"][name]) for name in schema.get("required", ())}
@@ -66,6 +66,9 @@ def probes(given: Schema, value: Any) -> Iterator[Probe]:
         yield from _strings(schema)
     if "integer" in kinds:
         yield from _integers(schema)
+    if "boolean" in kinds and "enum" not in schema:
+        yield Probe(value=False, is_good=True)
+        yield from (Probe(wrong, is_good=False) for wrong in ("true", 1, {}))
     if "array" in kinds:
         yield from _arrays(schema)
     if "object" in kinds:

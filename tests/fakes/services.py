@@ -45,6 +45,7 @@ from broker.store.control_record import ControlRecord, GoneKey, Publication, Pub
 from broker.store.replicas import Replica, Serving
 from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
+from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
 from tests.fakes.samples import (
@@ -429,6 +430,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         explain=FakeExplain(stage),
         evaluations=FakeEvaluations(stage),
         revisions=FakeRevisions(stage),
+        facts=fake_facts(stage),
         authenticate=stage.authenticate,
         clients=NoClients(),
         possession=Possession(

@@ -64,6 +64,9 @@ class FixedReplica:
     async def refresh(self) -> None:
         """Find nothing new."""
 
+    def steps(self, first: int, last: int) -> None:
+        """Know nothing of what the facts were before."""
+
     def allow(self, agent: str, live: int) -> None:
         """Let an agent have so many live credentials."""
         self.published = replace(self.published, quotas=_Allowance(agent, live))

@@ -39,7 +39,13 @@ IDS: Final = {
     "agent": "invoice-bot",
     "problem": "not-found",
     "revision": "1",
+    "kind": "ticket",
+    "tenant": "acme",
+    "name": "OPS-1",
 }
+NEEDS: Final = {"reachFacts": {"from": "ticket:OPS-1"}}
+"""What a query has to say besides the parameter that is tried."""
+
 CALLER: Final = {
     "agent": "agent",
     "orchestrator": "orchestrator",
@@ -214,7 +220,8 @@ async def test_every_limit_of_a_parameter_is_the_codes_own(
                 continue  # in a query everything is a text
             if name == "cursor" and probe.is_good:
                 continue  # well-formed, and still none of this list
-            query = urlencode({name: str(probe.value)})
+            beside = {} if name in ("from", "to") else NEEDS.get(operation.name, {})
+            query = urlencode({**beside, name: str(probe.value)})
             async with client.get(f"{path}?{query}", headers=headers) as answer:
                 problem = await answer.json(content_type=None)
             expected = 200 if probe.is_good else 400

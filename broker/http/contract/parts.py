@@ -18,6 +18,7 @@ from broker.http.contract.schema import (
 from broker.http.query import DEFAULT_PAGE, MAX_PAGE
 from broker.http.waiting import MAX_SECONDS
 from broker.http.wire import MAX_LINES, MAX_REFERENCES, MAX_URL, MAX_WORD
+from broker.model.fact import ThingKind
 from broker.model.receipt import ReceiptState
 from broker.text import MAX_NAME, MAX_REASON, MAX_SCOPE
 
@@ -98,6 +99,9 @@ PATH: Final = {
     "decision": DECISION_ID,
     "selection": DIGEST,
     "revision": form("^[1-9][0-9]{0,8}$", "1"),
+    "kind": words(*ThingKind),
+    "tenant": NAME,
+    "name": form(r"^[A-Za-z0-9][A-Za-z0-9._/#+@-]{0,127}$", "OPS-1"),
     "agent": NAME,
     "problem": form("^[a-z-]{1,64}$", "not-found"),
 }
@@ -124,6 +128,12 @@ PROBLEM: Final = described(
             "error": described(words("use_dpop_nonce"), "RFC 9449 §8, where a nonce is needed."),
             "grown": described(COUNT, "How many credentials have come to a set."),
             "shrunk": described(COUNT, "How many no longer belong to it."),
+            "deaths": described(COUNT, "How many live credentials a change would end."),
+            "digest": described(DIGEST, "What to send as `accept` when they shall."),
+            "faults": described(
+                array(record({"field": STRING, "detail": STRING})),
+                "Everything that is wrong with a change, each by its member.",
+            ),
         },
     ),
     "RFC 9457. The last part of `type` is the stable word; `/problems/<word>` explains it.",

@@ -1,8 +1,10 @@
 -- Open a task, once. KEYS: meta cuts due out node idem ix-agent ix-tenant ix-issuer ix-all,
--- then for a child: siblings open-siblings path…
+-- then for a child: siblings open-siblings path…, then indexes of what the task names
 -- ARGV: id, op, path, tenant, agent, issuer, instance, claim, ttl, idle, opener_timeout, max_ttl,
---       facts, outbox_max, children_max, digest, idem_ttl, spec, earliest, latest, graph
+--       facts, outbox_max, children_max, digest, idem_ttl, spec, earliest, latest, graph,
+--       how many indexes of what it names
 local now, told = believed_clock(ARGV[19], ARGV[20])
+local last = #KEYS - tonumber(ARGV[22])
 if not now then return {'clock', text(told)} end
 local known = redis.call('HMGET', KEYS[6], 'digest', 'id')
 if known[1] then
@@ -11,12 +13,12 @@ if known[1] then
   if known[2] then return {'repeat', known[2]} end
 end
 if redis.call('HEXISTS', KEYS[5], 'state') == 1 then return {'repeat', ARGV[1]} end
-local ended, deadline = path_ended(13, #KEYS, now)
+local ended, deadline = path_ended(13, last, now)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[4], ARGV[5], ARGV[6], nil) then return {'cut'} end
 if has_read_older(ARGV[13], ARGV[21]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[14])) then return {'full'} end
-local is_child = #KEYS > 10
+local is_child = last > 10
 if is_child and redis.call('ZCOUNT', KEYS[12], '(' .. text(now), '+inf') >= tonumber(ARGV[15]) then return {'quota'} end
 local ends = math.min(now + tonumber(ARGV[9]), deadline)
 local first_look = ends
@@ -26,6 +28,7 @@ if opener_timeout > 0 then first_look = math.min(first_look, now + opener_timeou
 
 -- What has been written stays, so a key that is not what it must be stops the script here.
 for i = 7, is_child and 11 or 10 do redis.call('ZCARD', KEYS[i]) end
+for i = last + 1, #KEYS do redis.call('ZCARD', KEYS[i]) end
 
 redis.call('ZADD', KEYS[3], text(first_look), 't:' .. ARGV[1])
 tell('task.opened', now, ARGV[2], ARGV[4], '', '', 0, ARGV[18])
@@ -35,6 +38,9 @@ redis.call('HSET', KEYS[5], 'state', 'open', 'opened', text(now), 'deadline', te
   'seen', text(now), 'oseen', text(now), 'instance', ARGV[7], 'claim', ARGV[8], 'tenant', ARGV[4],
   'agent', ARGV[5], 'issuer', ARGV[6], 'path', ARGV[3], 'spec', ARGV[18])
 for i = 7, 10 do redis.call('ZADD', KEYS[i], text(now), ARGV[1]) end
+for i = last + 1, #KEYS do redis.call('ZADD', KEYS[i], text(now), ARGV[1]) end
+-- Tasks from before this instant are in no index of what they name.
+redis.call('HSETNX', KEYS[1], 'named', text(now))
 if is_child then
   redis.call('ZADD', KEYS[11], text(now), ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[12], '-inf', text(now))

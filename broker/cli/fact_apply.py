@@ -1,0 +1,162 @@
+"""`broker apply -f FILE…` and `broker facts diff`: what files declare, beside the ledger.
+
+Files speak for their source: what it no longer declares goes, what people made by hand stays.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from click.exceptions import Exit
+from rich.console import RenderableType
+from rich.text import Text
+
+from broker.cli import change_views, deaths, exits, fact_difference, fact_views
+from broker.cli.deaths import agree
+from broker.cli.interrupts import run
+from broker.cli.person import this_person
+from broker.cli.screen import Document, Screen, stacked
+from broker.cli.settings import config_option, load
+from broker.clock import SystemClock
+from broker.errors import ConfigurationError
+from broker.fact_desk import FactDesk
+from broker.facts.change import ChangeSet
+from broker.facts.documents import Difference, differences
+from broker.foresight import NOTHING, Outlook
+from broker.governance.fact_files import DeclaredFacts, read_fact_files
+from broker.installation import open_installation
+from broker.settings.load import Reading
+from broker.settings.settings import Settings
+from broker.terminal import shown
+from broker.text import parse_reason
+
+
+@dataclass(frozen=True, slots=True)
+class FilesWish:
+    """How files are to be put in force."""
+
+    reason: str
+    base: int | None
+    is_dry: bool
+    accept: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What would change, over which revision, and who would die of it."""
+
+    difference: Difference
+    change: ChangeSet
+    base: int
+    outlook: Outlook
+
+
+def wish_of(given: Mapping[str, object]) -> FilesWish:
+    """Read how files are to be put in force."""
+    reason, base = str(given["reason"] or ""), given["base"]
+    return FilesWish(
+        parse_reason(reason) if reason else "declared in files",
+        base if isinstance(base, int) else None,
+        is_dry=bool(given["is_dry"]),
+        accept=str(given["accept"] or ""),
+    )
+
+
+def put_in_force(config: Path, files: Sequence[Path], wish: FilesWish, screen: Screen) -> None:
+    """Make what stands what the files declare, all of it or nothing.
+
+    Raises:
+        ConfigurationError: something in the files cannot be; it has every fault.
+        SupersededError: somebody changed facts meanwhile.
+        WouldKillManyError: it would end more than may die unasked.
+    """
+    settings = load(config)
+    declared = _read(files)
+    looked = run(_look(settings, declared, wish))
+    if not wish.is_dry and not looked.difference.is_empty:
+        agree(looked.outlook, settings.reevaluation.brake_leases, wish.accept, screen)
+        revision = run(_make(settings, looked))
+    else:
+        revision = looked.base
+    screen.answer(_told(revision, looked, is_dry=wish.is_dry), applied)
+
+
+@click.command(short_help="Compare files with what stands.")
+@click.option(
+    *("-f", "--file", "files"),
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file of facts; may be given several times.",
+)
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def diff(files: tuple[Path, ...], config: Path, *, as_json: bool) -> None:
+    """Show how what files declare differs from what stands, without changing anything.
+
+    Ends with 1 when it differs: somebody has changed by hand what files declare, or the files were
+    changed and not applied.
+    """
+    wish = FilesWish("", None, is_dry=True, accept="")
+    looked = run(_look(load(config), _read(files), wish))
+    Screen(sys.stdout, as_json=as_json).answer(_told(looked.base, looked, is_dry=True), applied)
+    raise Exit(exits.OK if looked.difference.is_empty else exits.REFUSED)
+
+
+def applied(document: Document) -> RenderableType:
+    """Show what was put in force, or would be."""
+    noted = [Text(shown(note), style="yellow") for note in document["notes"]]
+    changed = change_views.changes_view(document["differences"])
+    return stacked(changed, *noted, *fact_views.dying(document), Text(document["said"]))
+
+
+def _read(files: Sequence[Path]) -> DeclaredFacts:
+    reading = Reading()
+    declared = read_fact_files(files, reading)
+    reading.finish()
+    sources = sorted({each.source for each in declared.declarations})
+    if len(sources) > 1:
+        raise click.UsageError(f"these files speak for {', '.join(sources)}: apply one at a time")
+    return declared
+
+
+async def _look(settings: Settings, declared: DeclaredFacts, wish: FilesWish) -> Looked:
+    async with open_installation(settings) as found:
+        desk = FactDesk(found, SystemClock())
+        facts = await desk.facts()
+        base = facts.revision if wish.base is None else wish.base
+        [difference] = differences(facts, declared.declarations)
+        change = difference.change(this_person(), wish.reason or "looked at")
+        if difference.is_empty:
+            return Looked(difference, change, base, NOTHING)
+        faults = await desk.faults(facts, change)
+        if faults:
+            raise ConfigurationError(faults=tuple(declared.located(change, faults)))
+        return Looked(difference, change, base, await desk.look(facts, change))
+
+
+async def _make(settings: Settings, looked: Looked) -> int:
+    async with open_installation(settings) as found:
+        return await FactDesk(found, SystemClock()).make(looked.change, looked.base)
+
+
+def _told(revision: int, looked: Looked, *, is_dry: bool) -> Document:
+    told = deaths.told(looked.outlook)
+    return {
+        "revision": revision,
+        "source": looked.difference.source,
+        "dry_run": is_dry,
+        "differences": fact_difference.changes(looked.difference),
+        "notes": fact_difference.notes(looked.difference),
+        **told,
+        "said": _said(revision, looked, is_dry=is_dry),
+    }
+
+
+def _said(revision: int, looked: Looked, *, is_dry: bool) -> str:
+    if looked.difference.is_empty:
+        return f"Revision {revision} of the facts stands; the files say nothing else."
+    word = "nothing was changed" if is_dry else f"{len(looked.change.changes)} changes"
+    return f"Revision {revision} of the facts stands; {word}; {deaths.said(looked.outlook)}."

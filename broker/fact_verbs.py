@@ -1,0 +1,92 @@
+"""Builds the verbs on facts: a part of the composition root."""
+
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from broker.clock import Clock
+from broker.fact_changes import FactChanges
+from broker.fact_history import FactHistory
+from broker.fact_orders import FactOrders, refusal
+from broker.fact_reach import FactReach
+from broker.fact_sweep import EVERY_MS, FactSweep
+from broker.fact_views import FactViews
+from broker.facts.facts import Facts as Known
+from broker.faultpoints import FaultPoints
+from broker.foresight import Foresight
+from broker.gate import Gate
+from broker.http.fact_ports import Facts
+from broker.preview import Foreseen, Preview
+from broker.replica import Replica
+from broker.store.ledger import Ledger
+from broker.store.ledger_clock import LedgerClock
+from broker.store.quotas import QuotaLedger
+from broker.ticker import Ticker
+
+
+@dataclass(frozen=True, slots=True)
+class FactVerbs:
+    """What operators do with facts, and what is done to them unasked."""
+
+    views: FactViews
+    reach: FactReach
+    orders: FactOrders
+    history: FactHistory
+    changes: FactChanges
+    sweep: FactSweep
+
+    def start(self, ticker: Ticker, stack: AsyncExitStack) -> None:
+        """Begin with what is done unasked; the stack ends it."""
+        ticker.every(EVERY_MS, self.sweep.tick)
+        stack.push_async_callback(self.changes.stop)
+
+    def ports(self) -> Facts:
+        """Return what the edge calls."""
+        return Facts(self.views, self.reach, self.orders, self.history)
+
+
+def build_fact_verbs(
+    ledger: Ledger, replica: Replica, gate: Gate, clock: Clock, faults: FaultPoints, *, brake: int
+) -> FactVerbs:
+    """Build them. ``brake`` is how many live credentials may die of one change unasked."""
+    views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts, clock)
+    changes = FactChanges(
+        ledger.facts, replica.newest_facts, refusal=refusal, clock=clock, faults=faults
+    )
+    foresight = Foresight(
+        _Foresees(replica, Preview.over(ledger)),
+        _Held(ledger.quotas, ledger.clock).count,
+        brake=brake,
+    )
+    orders = FactOrders(
+        facts=lambda: replica.facts,
+        appends=changes,
+        inverses=history,
+        foresight=foresight,
+        clock=clock,
+    )
+    sweep = FactSweep(lambda: replica.facts, changes.apply, gate, clock)
+    return FactVerbs(views, FactReach(views), orders, history, changes, sweep)
+
+
+class _Held:
+    """Counts live credentials as quotas do: what has ended may still be counted for a while."""
+
+    def __init__(self, quotas: QuotaLedger, clock: LedgerClock) -> None:
+        self._quotas = quotas
+        self._clock = clock
+
+    async def count(self, of: str, name: str) -> int:
+        return await self._quotas.used(of, name, max(await self._clock.servers()))
+
+
+class _Foresees:
+    """Looks ahead with the policies that are in force here."""
+
+    def __init__(self, replica: Replica, preview: Preview) -> None:
+        self._replica = replica
+        self._preview = preview
+
+    async def __call__(self, facts: Known, tenants: Collection[str] | None) -> Foreseen:
+        candidate = self._replica.published.with_facts(facts)
+        return await self._preview.foresee(candidate, tenants=tenants)

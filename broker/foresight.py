@@ -1,0 +1,152 @@
+"""How many live credentials a change would end, and the brake before too many.
+
+The digest of an outlook names the change, and which agents lose which capabilities by it: whoever
+accepts it has seen that. Credentials of the same that come and go meanwhile make no other digest.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from broker.errors import UnavailableError, WouldKillManyError
+from broker.facts.change import ChangeSet, HoldThing, encode, tenants_of
+from broker.facts.facts import Facts
+from broker.facts.impact import Impact, impact_of
+from broker.model.fact import Hold, Ref
+from broker.preview import Doomed, Foreseen
+
+_AGENTS: Final = 64
+"""Of so many it is asked what they hold, rather than to look at everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What would die. Unless ``is_complete``, there may be more."""
+
+    deaths: int = 0
+    dying: tuple[Doomed, ...] = ()
+    digest: str = ""
+    is_complete: bool = True
+
+
+NOTHING: Final = Outlook()
+
+
+class Foresees(Protocol):
+    """Looks which live credentials would die under other facts: ``broker.preview``."""
+
+    async def __call__(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
+        """Look at those of these tenants; None looks at all.
+
+        Raises:
+            UnavailableError: nothing is published here, or the ledger does not answer.
+        """
+        ...
+
+
+Held = Callable[[str, str], Awaitable[int]]
+"""Returns how many live credentials ``agent`` or ``tenant`` has at most: of which, its name."""
+
+
+class Foresight:
+    """Looks ahead, one change at a time; more than ``brake`` credentials do not die unasked."""
+
+    def __init__(self, foresees: Foresees, held: Held, *, brake: int) -> None:
+        self._foresees = foresees
+        self._held = held
+        self._brake = brake
+        self._one_at_a_time = asyncio.Semaphore(1)
+
+    async def look(
+        self, change: ChangeSet, before: Facts, after: Facts, *, is_exact: bool
+    ) -> Outlook:
+        """Tell what would die of a change; unless ``is_exact``, only if it could be too many.
+
+        Where nothing is published, nothing can be foreseen, and nothing is held up: that policies
+        cannot be loaded is no reason not to take access away (I5).
+        """
+        impact = impact_of(before, after, change)
+        if not is_exact and not _can_kill(impact, before):
+            return NOTHING
+        tenants = _tenants(change)
+        if not is_exact and await self._at_most(impact, tenants) <= self._brake:
+            return NOTHING
+        async with self._one_at_a_time:
+            try:
+                found = await self._foresees(after, tenants)
+            except UnavailableError:
+                return Outlook(is_complete=False)
+        return outlook(found, _content(change))
+
+    def require_few(self, outlook: Outlook, accept: str) -> None:
+        """Let pass what ends few, or what was accepted.
+
+        Raises:
+            WouldKillManyError: it would end more than may die unasked.
+        """
+        require_few(outlook, self._brake, accept)
+
+    async def _at_most(self, impact: Impact, tenants: Collection[str] | None) -> int:
+        """Return a number that no fewer live credentials can be touched than: cheaply."""
+        if tenants is None:
+            return self._brake + 1
+        of_tenants = sum([await self._held("tenant", each) for each in tenants])
+        if of_tenants <= self._brake or not _is_of_agents(impact) or len(impact.agents) > _AGENTS:
+            return of_tenants
+        return sum([await self._held("agent", each) for each in sorted(impact.agents)])
+
+
+def require_few(outlook: Outlook, brake: int, accept: str) -> None:
+    """Let pass what ends no more than the brake allows, or what was accepted.
+
+    Raises:
+        WouldKillManyError: it would end more than may die unasked.
+    """
+    if outlook.deaths > brake and accept != outlook.digest:
+        raise WouldKillManyError(outlook.deaths, outlook.digest)
+
+
+def outlook(found: Foreseen, content: str) -> Outlook:
+    """Name what was found: ``content`` is what would be changed."""
+    words = (content, *sorted(found.agents), "", *sorted(found.capabilities))
+    digest = hashlib.sha256("\n".join(words).encode()).hexdigest()
+    return Outlook(found.total, found.doomed, digest, is_complete=found.is_complete)
+
+
+def _can_kill(impact: Impact, before: Facts) -> bool:
+    """Tell whether anything that was granted can depend on what changes.
+
+    What nobody knew before, and nobody reaches, has let nobody in.
+    """
+    if impact.everything or impact.agents or impact.capabilities or impact.tenants:
+        return True
+    return any(before.thing(ref) is not None for ref in _named(impact))
+
+
+def _is_of_agents(impact: Impact) -> bool:
+    """Tell whether only what some agents hold can die."""
+    others = impact.everything or impact.capabilities or impact.tenants
+    return not others and not _named(impact)
+
+
+def _named(impact: Impact) -> list[Ref]:
+    """Return the things that a task or a context may name by themselves."""
+    kinds = ("people", "teams", "tickets", "workflows", "datasets", "tools", "resources")
+    return [ref for kind in kinds for ref in getattr(impact, kind)]
+
+
+def _tenants(change: ChangeSet) -> Collection[str] | None:
+    """Return whose credentials a change can touch; None is everybody's."""
+    touched = tenants_of(change)
+    return None if "" in touched else touched
+
+
+def _content(change: ChangeSet) -> str:
+    """Write a change without who gives the order and when: the same for whoever looked before."""
+    plain = tuple(
+        HoldThing(each.ref, Hold("", "", 0)) if isinstance(each, HoldThing) else each
+        for each in change.changes
+    )
+    return encode(ChangeSet("", "", plain, change.source, change.exact)).decode()
