@@ -47,6 +47,7 @@ from broker.presence import Presence
 from broker.proving import possession_of
 from broker.readiness import readiness
 from broker.reaper import Claims
+from broker.reassessment import Patience
 from broker.reconcile_watch import ReconcileWatch
 from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
@@ -67,7 +68,6 @@ from broker.watch import CLOCK, FEED, ISSUERS, STORE, ClockWatch, FeedWatch, Iss
 
 _WATCH_MS: Final = 1_000
 _CENSUS_MS: Final = 5_000
-_SHADOW_MS: Final = 500
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
 
@@ -185,10 +185,7 @@ class Broker:
             faults=self._faults,
             issuer=settings.issuer,
             claims_of=access_token_claims,
-            task_limits=TaskLimits(
-                max_ttl_ms=settings.tasks.max_ttl_seconds * 1000,
-                max_depth=settings.tasks.max_depth,
-            ),
+            task_limits=TaskLimits(settings.tasks.max_ttl_seconds * 1000, settings.tasks.max_depth),
             agent_quota=settings.quotas.agent,
             retention_ms=settings.retention_seconds * 1000,
             claims=Claims(settings.reaper.batch, settings.reaper.claim_seconds * 1000),
@@ -197,6 +194,8 @@ class Broker:
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
             onlooker=self._shadow,
+            clock=self._clock,
+            patience=Patience(settings.policy.undecided_seconds),
         )
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
@@ -275,7 +274,7 @@ class Broker:
             self._ticker.every(_WATCH_MS, look)
         self._ticker.every(_REFRESH_MS, self._refresh)
         self._ticker.every(_CENSUS_MS, self._census.look)
-        self._ticker.every(_SHADOW_MS, self._shadow.tick)
+        self._ticker.every(_REFRESH_MS, self._shadow.tick)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.every(self.verbs.bans.every_ms, self.verbs.bans.look)
         self._ticker.start()

@@ -86,11 +86,12 @@ def evaluation(question: Json) -> Json:
             "id": capability["name"] if is_credential else task["agent"],
             "properties": capability or {},
         },
-        "context": {
-            name: question[name]
-            for name in ("task", "ceiling", "labels", "entities", "facts_revision")
-        },
+        "context": {name: question[name] for name in question if name not in _ELSEWHERE},
     }
+
+
+_ELSEWHERE: Final = frozenset({"action", "principal", "capability", "scopes", "ttl_seconds"})
+"""What subject, action and resource tell of a question."""
 
 
 class _Several(msgspec.Struct, frozen=True):

@@ -44,6 +44,7 @@ def question(query: Query, shown: Shown) -> Json:
         "labels": _texts(flatten(query.labels, field="labels")),
         "entities": [_entity(entity) for entity in shown.entities],
         "facts_revision": _whole(shown.revision),
+        "graph_revision": _whole(shown.graph_revision),
     }
 
 

@@ -48,6 +48,10 @@ class PolicySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How soon what was granted is decided anew, since nobody tells us of a change at the server.
     Default 30."""
 
+    undecided_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 10
+    """For how long an engine that fails is asked again about what is out; then that is ended.
+    Default 10."""
+
     def faults(self) -> Iterator[Fault]:
         """Find what is well-typed and still wrong."""
         if self.engine == "cedar":

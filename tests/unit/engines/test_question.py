@@ -4,6 +4,7 @@ import pytest
 
 from broker.engines.question import UnfitQuestionError, question
 from broker.policy.engine import Shown
+from broker.policy.entity import Entity, EntityName
 from broker.policy.query import Action
 from tests.fakes.policy import PERMIT_ALL, QUERY, by, engine, in_task
 from tests.fakes.replace import replace
@@ -62,6 +63,16 @@ def test_every_fact_of_a_task_is_told() -> None:
     facts = set(QUERY.task.__struct_fields__)
 
     assert set(question(QUERY, NOTHING)["task"]) == facts
+
+
+def test_an_attribute_that_names_an_entity_says_which() -> None:
+    """By type and id, as parents do."""
+    about = Entity(EntityName("Capability", "c"), {"dataset": EntityName("Dataset", "acme/d")})
+
+    told = question(QUERY, Shown((about,), 1, 5))
+
+    assert told["entities"][0]["attributes"] == {"dataset": {"type": "Dataset", "id": "acme/d"}}
+    assert (told["facts_revision"], told["graph_revision"]) == (1, 5)
 
 
 def test_a_lifetime_never_looks_shorter_than_it_is() -> None:
