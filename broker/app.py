@@ -97,7 +97,7 @@ class Broker:
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.facts = self._build_facts()
-        self._engine = ChosenEngine(settings.policy, clock)
+        self._engine = ChosenEngine(settings.policy, clock, self.gate.remark)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
         counting = Counting(link, self.ledger.keys, self._targets)
