@@ -103,7 +103,9 @@ class Broker:
         self._census = CensusWatch(counting, self.replica, self.metrics, clock)
         self._feed = self._build_feed()
         self._presence = self._build_presence()
-        self._shadow = Shadow(self.ledger.shadow, self.metrics)
+        self._shadow = Shadow(
+            self.ledger.shadow, lambda: self.replica.published.facts, self.metrics
+        )
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
