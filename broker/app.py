@@ -119,7 +119,9 @@ class Broker:
         ]
         self.verbs: Verbs = build_verbs(self._parts())
         brake = settings.reevaluation.brake_leases
-        self.fact_verbs = build_fact_verbs(self.ledger, self.replica, brake, clock, self._faults)
+        self.fact_verbs = build_fact_verbs(
+            self.ledger, self.replica, self.gate, clock, self._faults, brake=brake
+        )
 
     def _build_ledger(self) -> Ledger:
         store = self._settings.store
@@ -283,6 +285,7 @@ class Broker:
         stack.callback(self._targets.close)
         stack.push_async_callback(self.facts.stop)
         self.reconcile_watch.start(self._ticker, stack)
+        self.fact_verbs.start(self._ticker, stack)
         for part in (self.verbs.bans, self.verbs.killer, self.verbs.redeciders, self.verbs.reaper):
             stack.push_async_callback(part.stop)
         stack.callback(self._ticker.stop)
