@@ -20,6 +20,7 @@ from hvac.adapters import RawAdapter
 
 from backends.contract import Deadline
 from backends.errors import BackendError, NotMintedError, OtherTargetError, Trouble
+from backends.vault_cutting import CuttingAdapter
 from backends.vault_options import VaultOptions
 
 _MOST_BYTES: Final = 4_000_000
@@ -112,6 +113,9 @@ class Channel:
         """Whether a server answers that is not the cluster's active one, as far as is known."""
         self._session = requests.Session()
         self._session.trust_env = False
+        cutting = CuttingAdapter(deadline)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, cutting)
         self._adapter = self._adapter_in(options.namespace)
         self._outside = self._adapter_in("")
 
@@ -160,7 +164,10 @@ class Channel:
             raise BackendError(Trouble.LATE, f"{_plain(path)}: no answer in time") from None
         except (requests.RequestException, OSError) as error:
             why = f"{_plain(path)}: {type(error).__name__}"
-            raise BackendError(Trouble.UNREACHABLE, why) from None
+            late = self.deadline.left_s <= 0
+            raise BackendError(Trouble.LATE if late else Trouble.UNREACHABLE, why) from None
+        if self.deadline.left_s <= 0:  # it may have been cut short
+            raise BackendError(Trouble.LATE, f"{_plain(path)}: the answer came too late")
         return self._judged(_plain(path), answer)
 
     def _send(

@@ -68,7 +68,6 @@ from broker.watch import CLOCK, FEED, ISSUERS, STORE, ClockWatch, FeedWatch, Iss
 
 _WATCH_MS: Final = 1_000
 _CENSUS_MS: Final = 5_000
-_SHADOW_MS: Final = 500
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
 
@@ -104,7 +103,9 @@ class Broker:
         self._census = CensusWatch(counting, self.replica, self.metrics, clock)
         self._feed = self._build_feed()
         self._presence = self._build_presence()
-        self._shadow = Shadow(self.ledger.shadow, self.metrics)
+        self._shadow = Shadow(
+            self.ledger.shadow, lambda: self.replica.published.facts, self.metrics
+        )
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
@@ -118,7 +119,9 @@ class Broker:
         ]
         self.verbs: Verbs = build_verbs(self._parts())
         brake = settings.reevaluation.brake_leases
-        self.fact_verbs = build_fact_verbs(self.ledger, self.replica, brake, clock, self._faults)
+        self.fact_verbs = build_fact_verbs(
+            self.ledger, self.replica, self.gate, clock, self._faults, brake=brake
+        )
 
     def _build_ledger(self) -> Ledger:
         store = self._settings.store
@@ -195,6 +198,7 @@ class Broker:
             may_sweep=lambda: self._clock_watch.is_right,
             targets=self._targets,
             onlooker=self._shadow,
+            clock=self._clock,
             patience=Patience(settings.policy.undecided_seconds),
         )
 
@@ -274,13 +278,14 @@ class Broker:
             self._ticker.every(_WATCH_MS, look)
         self._ticker.every(_REFRESH_MS, self._refresh)
         self._ticker.every(_CENSUS_MS, self._census.look)
-        self._ticker.every(_SHADOW_MS, self._shadow.tick)
+        self._ticker.every(_REFRESH_MS, self._shadow.tick)
         self._ticker.every(self._settings.reaper.interval_ms, self.verbs.reaper.tick)
         self._ticker.every(self.verbs.bans.every_ms, self.verbs.bans.look)
         self._ticker.start()
         stack.callback(self._targets.close)
         stack.push_async_callback(self.facts.stop)
         self.reconcile_watch.start(self._ticker, stack)
+        self.fact_verbs.start(self._ticker, stack)
         for part in (self.verbs.bans, self.verbs.killer, self.verbs.redeciders, self.verbs.reaper):
             stack.push_async_callback(part.stop)
         stack.callback(self._ticker.stop)

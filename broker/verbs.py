@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from backends.access_token import ClaimsOf
 from broker.agents import Agents
 from broker.bans import Bans
+from broker.clock import Clock, SystemClock
 from broker.credentials import Credentials
 from broker.cuts import Cuts
 from broker.explain import Explain
@@ -75,6 +76,7 @@ class Parts:
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
+    clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,7 @@ def build_verbs(parts: Parts) -> Verbs:
         cuts=cuts,
         reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
-        explain=Explain(ledger.decisions, lambda: parts.replica.published),
+        explain=Explain(ledger.decisions, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas),
         reaper=_reaper(parts, _workers(parts, populations, revocations, sets, killer), redeciders),
         redeciders=redeciders,

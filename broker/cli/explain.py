@@ -1,17 +1,49 @@
-"""`broker explain`: why a decision fell as it did."""
+"""`broker explain`: why a decision fell as it did, or would fall."""
 
 import click
 
 from broker.cli import views
 from broker.cli.desk import Desk, at_desk
+from broker.cli.types import SPAN
+from broker.policy.query import Action
 
 
 @click.command(short_help="Tell why a decision fell as it did.")
-@click.argument("decision")
+@click.argument("decision", required=False, default="")
+@click.option(
+    "--action",
+    type=click.Choice([each.value for each in Action]),
+    help="Suppose a request instead.",
+)
+@click.option("--tenant", default="", help="The tenant of the supposed task.")
+@click.option("--agent", default="", help="The agent that works on it.")
+@click.option(
+    "--caller", "asker", help="Who asks: agent:NAME or orchestrator:NAME. Default: the agent."
+)
+@click.option("--capability", help="What credential is asked for.")
+@click.option("--scope", "scopes", multiple=True, help="With this scope; may be repeated.")
+@click.option("--ttl", "ttl_seconds", type=SPAN, help="For how long.")
+@click.option("--ticket", "tickets", multiple=True, help="The task names it; may be repeated.")
+@click.option("--resource", "resources", multiple=True, help="Likewise.")
+@click.option("--on-behalf-of", help="Whose work it is.")
 @at_desk
-def explain(desk: Desk, /, decision: str) -> None:
-    """Tell an operator why DECISION (d_…) fell as it did.
+def explain(
+    desk: Desk, /, decision: str, action: str | None, asker: str | None, **supposed: object
+) -> None:
+    """Tell an operator why DECISION (d_…) fell as it did, and what would turn it.
 
     The caller who was refused has the id in the refusal; what stands behind it only operators see.
+
+    With --action, --tenant and --agent instead of an id it tells what policy would say to a request
+    that nobody has made. Ceilings, quotas and the state of a task have no part in that.
     """
-    desk.answer(lambda broker: broker.operator.explain(decision), views.decision)
+    if bool(decision) == bool(action):
+        raise click.UsageError("name a decision, or suppose a request with --action")
+    if action is None:
+        desk.answer(lambda broker: broker.operator.explain(decision), views.decision)
+        return
+    stated = supposed | {"action": action, "caller": asker}
+    request = {name: value for name, value in stated.items() if value}
+    if "tenant" not in request or "agent" not in request:
+        raise click.UsageError("a supposed request needs --tenant and --agent")
+    desk.answer(lambda broker: broker.operator.suppose(request), views.supposition)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -181,12 +181,41 @@ def decision(document: Document) -> RenderableType:
         fields(trace, ("policies", "missing", "errors")),
         fields(explanation, ("obligations",)),
         *(_policy(finding) for finding in explanation.get("considered", ())),
+        _turned(document.get("counterfactuals")),
         Text(
             f"decided by revision {shown(trace.get('facts_revision'))}, "
             f"explained by revision {shown(document.get('explained_at_revision'))}",
             style="dim",
         ),
     )
+
+
+def supposition(document: Document) -> RenderableType:
+    """Show what policy would say to a request, and what would turn it."""
+    explanation = document["explanation"]
+    return stacked(
+        fields(explanation, ("outcome", "reason", "determining", "obligations", "errors")),
+        *(_policy(finding) for finding in explanation["considered"]),
+        _turned(document.get("counterfactuals")),
+        Text(f"by revision {shown(document['explained_at_revision'])}", style="dim"),
+    )
+
+
+def _turned(found: Document | None) -> RenderableType:
+    """Show what would turn the answer, or how far it was looked for in vain."""
+    if found is None:
+        return Table.grid()
+    head = "granted" if found["to"] == "permit" else "refused"
+    lines = [
+        Text(f"{head} if ", style="bold").append(shown("; and ".join(each)), style="not bold")
+        for each in found["sets"]
+    ]
+    most = found["most_steps"]
+    if not found["sets"] and found["is_complete"]:
+        lines.append(Text(f"No {most} steps of the {found['steps']} looked at turn the answer."))
+    elif not found["is_complete"]:
+        lines.append(Text(f"There may be more: {found['tried']} sets were tried.", style="dim"))
+    return Group(*lines) if lines else Table.grid()
 
 
 def _policy(finding: Document) -> RenderableType:

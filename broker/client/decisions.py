@@ -46,6 +46,28 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool
 
 
+class Counterfactuals(msgspec.Struct, frozen=True, kw_only=True):
+    """The smallest sets of steps after which the answer would be ``to``.
+
+    ``is_complete``: of the ``steps`` looked at, no other set of up to ``most_steps`` does it.
+    """
+
+    to: str
+    sets: tuple[tuple[str, ...], ...]
+    is_complete: bool
+    most_steps: int
+    steps: int
+    tried: int
+
+
+class Supposition(msgspec.Struct, frozen=True, kw_only=True):
+    """What policy would say to a request that nobody has made."""
+
+    explained_at_revision: int
+    explanation: Explanation
+    counterfactuals: Counterfactuals | None = None
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A refusal as it was recorded, and why it fell as it did."""
 
@@ -58,3 +80,4 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked, as policy saw it."""
     explained_at_revision: int
     explanation: Explanation
+    counterfactuals: Counterfactuals | None = None

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 
 from broker.client import route
-from broker.client.decisions import Decision
+from broker.client.decisions import Decision, Supposition
 from broker.client.following import DEFAULT_FOLLOWING, Following
 from broker.client.levels import Level
 from broker.client.paging import items
@@ -282,3 +282,14 @@ class OperatorCalls:
         found = await self._transport.fetch(call, Decision)
         ensure_about(decision, found.decision)
         return found
+
+    async def suppose(self, request: Mapping[str, object]) -> Supposition:
+        """Return what policy would say to a request that nobody has made.
+
+        Args:
+            request: ``action``, ``tenant`` and ``agent``, and some of ``caller``, ``capability``,
+                ``scopes``, ``ttl_seconds``, ``tickets``, ``resources``, ``on_behalf_of``,
+                ``labels``.
+        """
+        call = Call("POST", ("v1", "explain"), json=dict(request))
+        return await self._transport.fetch(call, Supposition)

@@ -29,6 +29,7 @@ class OperatorRoutes:
         table.read("/v1/revocations/{revocation}/report", self.report, *narrowing)
         table.read("/v1/cuts", self.cuts)
         table.read("/v1/decisions/{decision}", self.explain)
+        table.ask("/v1/explain", self.suppose)
 
     async def order(self, request: web.Request) -> web.Response:
         """Take access away; 202 while the cut does not stand in every bucket."""
@@ -87,6 +88,12 @@ class OperatorRoutes:
         """Show why a decision fell as it did."""
         decision = ids.parse_decision_id(request.match_info["decision"])
         return render.reply(await self._services.explain.decision(request[PRINCIPAL], decision))
+
+    async def suppose(self, request: web.Request) -> web.Response:
+        """Show what policy would say to a request that nobody has made."""
+        body = await self._bodies.json(request, wire.ExplainBody)
+        asked = parse.supposed(body, self._services.limits)
+        return render.reply(await self._services.explain.supposed(request[PRINCIPAL], asked))
 
 
 def _id(request: web.Request) -> ids.RevocationId:

@@ -4,7 +4,7 @@ Every error names the member as the caller wrote it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from broker import ids, text
@@ -12,12 +12,14 @@ from broker.errors import InvalidRequestError
 from broker.http import wire
 from broker.http.limits import Limits
 from broker.model.capability import Ceiling
+from broker.model.principal import Kind
 from broker.model.requests import (
     ExtendTask,
     IssueCredential,
     OpenTask,
     Selector,
     SelectorKind,
+    Supposed,
 )
 from broker.model.selection import Criteria
 
@@ -62,11 +64,15 @@ def issue(body: wire.IssueBody, limits: Limits) -> IssueCredential:
         capability=text.parse_name(body.capability, field="capability"),
         scopes=_scopes(body.scopes, "scopes"),
         ttl_ms=ttl_or_default(body.ttl_seconds, limits),
-        labels={
-            text.parse_name(key, field="labels"): _reference(value, f"labels.{key}")
-            for key, value in body.labels.items()
-        },
+        labels=_labels(body.labels),
     )
+
+
+def _labels(given: Mapping[str, str]) -> dict[str, str]:
+    return {
+        text.parse_name(key, field="labels"): _reference(value, f"labels.{key}")
+        for key, value in given.items()
+    }
 
 
 def ttl_or_default(seconds: int | None, limits: Limits) -> int:
@@ -106,6 +112,28 @@ def selector(body: wire.RevokeBody) -> Selector:
         words = ", ".join(sorted(_CONFINABLE))
         raise InvalidRequestError(f"only these can be confined: {words}", field="in_tenant")
     return Selector(kind, value, tenant)
+
+
+def supposed(body: wire.ExplainBody, limits: Limits) -> Supposed:
+    """Read a request that nobody has made."""
+    agent = text.parse_name(body.agent, field="agent")
+    word, _, name = (body.caller or f"{Kind.AGENT}:{agent}").partition(":")
+    if word not in {Kind.AGENT, Kind.ORCHESTRATOR}:
+        raise InvalidRequestError("write agent:NAME or orchestrator:NAME", field="caller")
+    return Supposed(
+        action=text.parse_name(body.action, field="action"),
+        kind=Kind(word),
+        name=text.parse_name(name, field="caller"),
+        tenant=text.parse_name(body.tenant, field="tenant"),
+        agent=agent,
+        capability=_name_or_nothing(body.capability, "capability"),
+        scopes=_scopes(body.scopes, "scopes"),
+        ttl_ms=ttl_or_default(body.ttl_seconds, limits),
+        tickets=_references(body.tickets, "tickets"),
+        resources=_references(body.resources, "resources"),
+        on_behalf_of=_name_or_nothing(body.on_behalf_of, "on_behalf_of"),
+        labels=_labels(body.labels),
+    )
 
 
 def criteria(body: wire.SelectBody) -> Criteria:

@@ -24,6 +24,7 @@ from broker.model.requests import (
     RevocationFilter,
     RevocationPage,
     Selector,
+    Supposed,
     TaskFilter,
     TaskPage,
 )
@@ -220,6 +221,10 @@ class Explain(Protocol):
 
     async def decision(self, caller: Principal, decision: DecisionId) -> Mapping[str, object]:
         """Show a recorded decision."""
+        ...
+
+    async def supposed(self, caller: Principal, asked: Supposed) -> Mapping[str, object]:
+        """Show what a request would be answered that nobody has made."""
         ...
 
 

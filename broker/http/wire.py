@@ -119,6 +119,22 @@ class RevokeBody(Body):
     in_tenant: Word | None = None
 
 
+class ExplainBody(Body):
+    """``POST /v1/explain``: a request that nobody has made. ``caller`` is by default the agent."""
+
+    action: Word
+    tenant: Word
+    agent: Word
+    caller: Word | None = None
+    capability: Word | None = None
+    scopes: References = []
+    ttl_seconds: Seconds | None = None
+    tickets: References = []
+    resources: References = []
+    on_behalf_of: Word | None = None
+    labels: Labels = {}
+
+
 class SelectBody(Body):
     """``POST /v1/selections``: what the credentials have in common, or ``all``."""
 

@@ -1,7 +1,7 @@
 """What callers ask of the verbs: parsed and bounded at the door, before anything looks at them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
@@ -9,9 +9,31 @@ import msgspec
 from broker.ids import LeaseId, RevocationId, TaskId
 from broker.model.capability import Ceiling
 from broker.model.lease import Lease
+from broker.model.principal import Kind
 from broker.model.selection import Progress
 from broker.model.task import Task
 from broker.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """A request that nobody has made. ``kind`` and ``name`` are who would make it.
+
+    ``ttl_ms`` 0 stands for the capability's default.
+    """
+
+    action: str
+    kind: Kind
+    name: str
+    tenant: str
+    agent: str
+    capability: str = ""
+    scopes: frozenset[str] = frozenset()
+    ttl_ms: int = 0
+    tickets: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    on_behalf_of: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class CedarEngine:
             action: known_of(vocabulary, action.value).seen_by(seen) for action in Action
         }
         self._memory = Memory(self._relevance)
+        self.templates = tuple(policy.template for policy in policies.policies)
         self._hours = Hours(policy.template for policy in policies.policies)
         self._fitting: set[Shape] = set()
         self._texts = {entity.name: str(entity.name) for entity in entities}
@@ -99,6 +100,10 @@ class CedarEngine:
     def at(self, clock: Clock) -> "CedarEngine":
         """Return the same engine by another clock."""
         return self._with(_views=self._views.anew(), _clock=clock)
+
+    def apart(self) -> "CedarEngine":
+        """Return the same engine with a memory of its own, for questions that nobody asks again."""
+        return self._with(_memory=Memory(self._relevance), _views=self._views.anew())
 
     def _with(self, **parts: object) -> "CedarEngine":
         other = copy(self)

@@ -48,6 +48,7 @@ VERBS: Final = {
 
 CHANGES_NOBODY_S_ACCESS: Final = {
     "select": "a set is looked for and remembered for a while; nothing lives or dies by it",
+    "explainRequest": "it only asks policy, about a request that nobody has made",
     "introspect": "it only asks; that evidence is used up by it has the points of issuing",
     "evaluate": "it only asks",
     "evaluateAll": "it only asks",

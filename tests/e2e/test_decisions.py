@@ -167,3 +167,16 @@ async def test_a_thousand_requests_parse_nothing(world: World) -> None:
     assert world.broker.replica.published.engine is engine
     assert engine.parses == before
     assert (await world.ask(tasks[0]["id"], AGENT)).status == 201
+
+
+async def test_an_operator_reads_what_would_turn_a_refusal(world: World) -> None:
+    """The engine was asked: without that scope the same request is granted."""
+    task = await world.open(ceiling=WRITE)
+    refused = await world.ask(task["id"], scopes=["orders:read", "orders:write"])
+
+    seen = (await world.get(OPERATOR, f"/v1/decisions/{refused['decision']}")).body
+
+    turned = seen["counterfactuals"]
+    assert (turned["to"], turned["most_steps"]) == ("permit", 3)
+    assert ["ask without the scope orders:write"] in turned["sets"]
+    assert (await world.ask(task["id"], scopes=["orders:read"])).status == 201

@@ -233,4 +233,12 @@ def decision() -> dict[str, object]:
             "missing": [],
             "truncated": False,
         },
+        "counterfactuals": {
+            "to": "permit",
+            "sets": [["agent:invoice-bot assigned-to ticket:T-1", "ticket:T-1 is registered"]],
+            "is_complete": False,
+            "most_steps": 3,
+            "steps": 12,
+            "tried": 1000,
+        },
     }

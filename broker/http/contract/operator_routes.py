@@ -36,6 +36,7 @@ from broker.http.contract.schema import (
     words,
 )
 from broker.model.requests import SelectorKind
+from broker.policy.query import Action
 
 _SELECTORS: Final[dict[str, Schema]] = {
     "credential": LEASE_ID,
@@ -116,9 +117,51 @@ SCHEMAS: Final = {
             "request": described({"type": "object"}, "What was asked, as policy saw it."),
             "explained_at_revision": COUNT,
             "explanation": ref("Explanation"),
+            "counterfactuals": nullable(ref("Counterfactuals")),
         }
     ),
-    "Trace": record({**_TRACE, "policies": array(STRING)}, {"until_ms": COUNT}),
+    "Counterfactuals": described(
+        record(
+            {
+                "to": words("permit", "deny"),
+                "sets": array(array(STRING)),
+                "is_complete": FLAG,
+                "most_steps": COUNT,
+                "steps": COUNT,
+                "tried": COUNT,
+            }
+        ),
+        "Smallest sets of steps after which the answer would be another one; no part of one does "
+        "it. Complete: of the steps that were looked at no other set of so many does. Null where "
+        "another server decides.",
+    ),
+    "ExplainBody": described(
+        record(
+            {"action": words(*Action), "tenant": NAME, "agent": NAME},
+            {
+                "caller": nullable(STRING),
+                "capability": nullable(NAME),
+                "scopes": array(STRING),
+                "ttl_seconds": nullable(COUNT),
+                "tickets": array(STRING),
+                "resources": array(STRING),
+                "on_behalf_of": nullable(NAME),
+                "labels": {"type": "object", "additionalProperties": STRING},
+            },
+        ),
+        "A request that nobody has made. `caller` is `agent:NAME` or `orchestrator:NAME`, by "
+        "default the agent. `capability` and `scopes` are for credentials.",
+    ),
+    "Supposition": record(
+        {
+            "explained_at_revision": COUNT,
+            "explanation": ref("Explanation"),
+            "counterfactuals": nullable(ref("Counterfactuals")),
+        }
+    ),
+    "Trace": record(
+        {**_TRACE, "policies": array(STRING)}, {"until_ms": COUNT, "graph_revision": COUNT}
+    ),
     "Explanation": record(
         {
             **_TRACE,
@@ -216,6 +259,25 @@ OPERATIONS: Final = (
         callers=_OPERATOR,
         answers={200: Answer("All of them, on one page.", "CutPage")},
         problems=("access-denied",),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/explain",
+        name="explainRequest",
+        summary="Show what policy would say to a request that nobody has made",
+        callers=_OPERATOR,
+        body=Body(
+            "ExplainBody",
+            {
+                "action": "RequestCredential",
+                "tenant": "acme",
+                "agent": "invoice-bot",
+                "capability": "orders-api",
+                "scopes": ["orders:read"],
+            },
+        ),
+        answers={200: Answer("What it would say, and what would turn it.", "Supposition")},
+        problems=("access-denied", "not-found"),
     ),
     Operation(
         method="GET",
