@@ -96,14 +96,16 @@ class Broker:
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.facts = self._build_facts()
-        self._engine = ChosenEngine(settings.policy, clock)
+        self._engine = ChosenEngine(settings.policy, clock, self.gate.remark)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
         counting = Counting(link, self.ledger.keys, self._targets)
         self._census = CensusWatch(counting, self.replica, self.metrics, clock)
         self._feed = self._build_feed()
         self._presence = self._build_presence()
-        self._shadow = Shadow(self.ledger.shadow, self.metrics)
+        self._shadow = Shadow(
+            self.ledger.shadow, lambda: self.replica.published.facts, self.metrics
+        )
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
