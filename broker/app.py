@@ -96,14 +96,16 @@ class Broker:
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.facts = self._build_facts()
-        self._engine = ChosenEngine(settings.policy, clock)
+        self._engine = ChosenEngine(settings.policy, clock, self.gate.remark)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
         counting = Counting(link, self.ledger.keys, self._targets)
         self._census = CensusWatch(counting, self.replica, self.metrics, clock)
         self._feed = self._build_feed()
         self._presence = self._build_presence()
-        self._shadow = Shadow(self.ledger.shadow, self.metrics)
+        self._shadow = Shadow(
+            self.ledger.shadow, lambda: self.replica.published.facts, self.metrics
+        )
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
@@ -117,7 +119,9 @@ class Broker:
         ]
         self.verbs: Verbs = build_verbs(self._parts())
         brake = settings.reevaluation.brake_leases
-        self.fact_verbs = build_fact_verbs(self.ledger, self.replica, brake, clock, self._faults)
+        self.fact_verbs = build_fact_verbs(
+            self.ledger, self.replica, self.gate, clock, self._faults, brake=brake
+        )
 
     def _build_ledger(self) -> Ledger:
         store = self._settings.store
@@ -281,6 +285,7 @@ class Broker:
         stack.callback(self._targets.close)
         stack.push_async_callback(self.facts.stop)
         self.reconcile_watch.start(self._ticker, stack)
+        self.fact_verbs.start(self._ticker, stack)
         for part in (self.verbs.bans, self.verbs.killer, self.verbs.redeciders, self.verbs.reaper):
             stack.push_async_callback(part.stop)
         stack.callback(self._ticker.stop)

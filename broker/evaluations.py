@@ -25,7 +25,7 @@ from broker.errors import (
 from broker.gate import Gate
 from broker.governance.published import Published
 from broker.hypotheses import Hypotheses
-from broker.ids import TaskId, lease_of, parse_lease_id, parse_task_id
+from broker.ids import TaskId, lease_of, parse_task_id
 from broker.model.evaluation import Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease
 from broker.model.principal import Kind, Principal
@@ -144,8 +144,9 @@ class Evaluations:
     async def _live(self, name: str) -> Lease | None:
         """Find a lease that is alive, by a token or by a ``jti``."""
         if name.count(".") != _TOKEN_DOTS:
-            lease = await self._leases.view(parse_lease_id(lease_of(name)))
-            return _alive(lease, lease.expires_at_ms)
+            lease = await self._leases.view(lease_of(name))
+            is_newest = name in {lease.spec.id, f"{lease.spec.id}.{lease.generation}"}
+            return _alive(lease, lease.expires_at_ms) if is_newest else None
         token = self._verifier().authenticate(name)
         claims = token.claims
         lease = await self._leases.view(

@@ -1,6 +1,7 @@
 """Builds the verbs on facts: a part of the composition root."""
 
 from collections.abc import Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from broker.clock import Clock
@@ -8,27 +9,36 @@ from broker.fact_changes import FactChanges
 from broker.fact_history import FactHistory
 from broker.fact_orders import FactOrders, refusal
 from broker.fact_reach import FactReach
+from broker.fact_sweep import EVERY_MS, FactSweep
 from broker.fact_views import FactViews
 from broker.facts.facts import Facts as Known
 from broker.faultpoints import FaultPoints
 from broker.foresight import Foresight
+from broker.gate import Gate
 from broker.http.fact_ports import Facts
 from broker.preview import Foreseen, Preview
 from broker.replica import Replica
 from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.quotas import QuotaLedger
+from broker.ticker import Ticker
 
 
 @dataclass(frozen=True, slots=True)
 class FactVerbs:
-    """What operators do with facts; ``changes`` is what has to be stopped."""
+    """What operators do with facts, and what is done to them unasked."""
 
     views: FactViews
     reach: FactReach
     orders: FactOrders
     history: FactHistory
     changes: FactChanges
+    sweep: FactSweep
+
+    def start(self, ticker: Ticker, stack: AsyncExitStack) -> None:
+        """Begin with what is done unasked; the stack ends it."""
+        ticker.every(EVERY_MS, self.sweep.tick)
+        stack.push_async_callback(self.changes.stop)
 
     def ports(self) -> Facts:
         """Return what the edge calls."""
@@ -36,7 +46,7 @@ class FactVerbs:
 
 
 def build_fact_verbs(
-    ledger: Ledger, replica: Replica, brake: int, clock: Clock, faults: FaultPoints
+    ledger: Ledger, replica: Replica, gate: Gate, clock: Clock, faults: FaultPoints, *, brake: int
 ) -> FactVerbs:
     """Build them. ``brake`` is how many live credentials may die of one change unasked."""
     views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts, clock)
@@ -55,7 +65,8 @@ def build_fact_verbs(
         foresight=foresight,
         clock=clock,
     )
-    return FactVerbs(views, FactReach(views), orders, history, changes)
+    sweep = FactSweep(lambda: replica.facts, changes.apply, gate, clock)
+    return FactVerbs(views, FactReach(views), orders, history, changes, sweep)
 
 
 class _Held:

@@ -5,6 +5,8 @@ Files are input: they are validated and self-tested here, and so is what is gone
 
 import msgspec
 
+from broker.clock import SystemClock
+from broker.engines.chosen import ChosenEngine
 from broker.errors import ConfigurationError, NotFoundError, UnavailableError
 from broker.foresight import Outlook, outlook
 from broker.governance.bundle import Bundle
@@ -140,12 +142,17 @@ class Publishing:
         Raises:
             ConfigurationError: the bundle makes no engine.
         """
-        quotas = self._installation.settings.quotas
-        candidate = Published.of(bundle, revision=0, quotas=quotas)
+        settings = self._installation.settings
+        engine = ChosenEngine(settings.policy, SystemClock())
+        candidate = Published.of(
+            bundle, revision=0, quotas=settings.quotas, deciding=engine.decider
+        )
         try:
             found = await Preview.over(self._installation.ledger).foresee(candidate)
         except UnavailableError:
             return Outlook(is_complete=False)
+        finally:
+            await engine.close()
         return outlook(found, bundle.digest)
 
     async def history(self) -> list[Publication]:

@@ -3,16 +3,18 @@
 - It sees each decision after it was made: it never influences one, and nobody waits for it.
 - What is waiting for it is bounded, and so is how much it decides: what is too much is counted as
   missed. A candidate that cannot be read, or breaks down, is counted as failed, and that is all.
+- It decides by its own bundle and the facts that the live policies decide by.
 - Only differences are kept: who, for what and in which direction, each with how often.
 """
 
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from broker.errors import BrokerError, ConfigurationError, UnavailableError
+from broker.facts.facts import Facts
 from broker.governance.bundle import Bundle
 from broker.governance.published import Published
 from broker.model.decision import Permit
@@ -50,8 +52,11 @@ class ShadowMetrics(Protocol):
 class Shadow:
     """Follows the ledger's candidate, and lets it decide."""
 
-    def __init__(self, ledger: ShadowLedger, metrics: ShadowMetrics) -> None:
+    def __init__(
+        self, ledger: ShadowLedger, facts: Callable[[], Facts], metrics: ShadowMetrics
+    ) -> None:
         self._ledger = ledger
+        self._facts = facts
         self._metrics = metrics
         self._id = ""
         self._candidate: Published | None = None
@@ -111,6 +116,7 @@ class Shadow:
         if self._candidate is None:
             self._outcomes[FAILED] += len(some)
             return
+        self._candidate = _by(self._facts(), self._candidate)
         found = await asyncio.to_thread(_answers, self._candidate, some)
         for (query, _), outcome in zip(some, found, strict=True):
             self._outcomes[outcome] += 1
@@ -130,7 +136,12 @@ class Shadow:
 
 def _candidate(text: str) -> Published:
     bundle = Bundle.from_bytes(text.encode())
-    return Published.of(bundle, revision=0, quotas=QuotaDefaults())
+    return Published.of(bundle, revision=0, quotas=QuotaDefaults()).with_facts(Facts())
+
+
+def _by(facts: Facts, candidate: Published) -> Published:
+    """Let a candidate decide by the facts that the live policies decide by."""
+    return candidate if facts.revision == candidate.graph else candidate.with_facts(facts)
 
 
 def _answers(candidate: Published, some: Sequence[Seen]) -> list[str]:

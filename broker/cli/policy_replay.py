@@ -16,6 +16,7 @@ from broker.cli.screen import Document, Screen
 from broker.cli.settings import config_option, load
 from broker.cli.types import SPAN
 from broker.clock import SystemClock, rfc3339
+from broker.facts_copy import FactsCopy
 from broker.governance.published import Published
 from broker.installation import open_installation
 from broker.replaying import Direction, Replay, Replayed
@@ -45,10 +46,12 @@ def replay(candidate: str, span: int, config: Path, *, as_json: bool) -> None:
 async def _replay(settings: Settings, named: str, span: int, teller: Teller) -> Document:
     async with open_installation(settings) as found:
         bundle = await candidate(found, named, by=this_person())
+        facts = FactsCopy(found.ledger.facts, found.ledger.snapshots)
+        await facts.follow()
         published = Published.of(bundle, revision=0, quotas=settings.quotas)
         recorded = Recorded(found.link, found.ledger.keys)
         now_ms = SystemClock().now_ms()
-        replayed = await Replay(recorded, published).run(
+        replayed = await Replay(recorded, published.with_facts(facts.facts)).run(
             now_ms - span * 1000,
             now_ms - settings.retention_seconds * 1000,
             lambda done, total: teller.tell("deciding again, buckets", done, total),

@@ -115,7 +115,11 @@ def _circle_faults(after: Facts, change: ChangeSet) -> Iterator[ChangeFault]:
 
 
 def _circle(key: RelationshipKey) -> tuple[str, str]:
-    message = "is the thing itself" if key.subject == key.object else f"is part of {key.subject}"
+    message = (
+        "is the thing itself"
+        if key.subject == key.object
+        else f"is part of {str(key.subject)[:160]}"
+    )
     return message, "a circle means nothing: leave one of its links out"
 
 

@@ -69,6 +69,8 @@ class Judge:
             yield ("thing.tenant", "is no registered tenant", "register it in agents.yaml")
         if ref.kind is ThingKind.AGENT:
             yield from self._name_faults(ref)
+        if self._before.thing(ref) is None:
+            yield from self._heir_faults(ref)
         yield from self._owner_faults(ref)
         known = self._before.logged(ref)
         yield from self._source_faults("thing", known.source if known else "")
@@ -78,6 +80,16 @@ class Judge:
         known = self._before.agent(ref.name)
         if (known is not None and known.ref != ref) or len(self._agents[ref.name]) > 1:
             yield ("thing.name", "is another agent's name", "choose another name")
+
+    def _heir_faults(self, ref: Ref) -> Iterator[FieldFault]:
+        """Find what a new thing would inherit from one of its name that the bundle gave up."""
+        left = {edge.key for edge in self._before.above(ref)}
+        left &= {edge.key for edge in self._after.above(ref)}
+        below = set(self._before.below(ref)) & set(self._after.below(ref))
+        names = [*map(str, sorted(left)), *(f"{subject} to it" for subject in sorted(below))]
+        if names:
+            message = f"has relationships of a former one: {_some(names)}"
+            yield ("thing", message, "end them first, or in the same set")
 
     def _owner_faults(self, ref: Ref) -> Iterator[FieldFault]:
         owner = self._after.owner_of(ref)
@@ -140,7 +152,7 @@ class Judge:
     def _unrelate(self, each: Unrelate) -> Iterator[FieldFault]:
         known = self._before.relationship(each.key)
         if known is None:
-            yield ("subject", f"no relationship {each.key}", "look what there is")
+            yield ("subject", f"no relationship {str(each.key)[:320]}", "look what there is")
         elif known.source == BUNDLE:
             yield ("subject", _IN_BUNDLE, "change it there and run `broker apply`")
         else:

@@ -11,6 +11,7 @@ Invariants, which the scripts keep whatever runs beside them and wherever it is 
 """
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -67,6 +68,8 @@ class _Sending:
     operation: str
     keys: tuple[Repeat, ...]
     restarts: bool
+    body: str
+    pieces: int
 
 
 class FactsLog(FactsReader):
@@ -109,7 +112,9 @@ class FactsLog(FactsReader):
             StoreUnavailableError: the outcome is unknown; repeat it by the same operation.
         """
         written = Written.of(parts, base, revision or base.revision + 1)
-        sending = _Sending(written, operation or self.operation(), tuple(keys), revision > 0)
+        name, pieces = await self._stage(written)
+        operation = operation or self.operation()
+        sending = _Sending(written, operation, tuple(keys), revision > 0, name, pieces)
         for _ in range(_PATIENCE):
             status, number = await self._append(sending)
             if status in ("ok", "repeat"):
@@ -146,32 +151,36 @@ class FactsLog(FactsReader):
             return int(revision or 0)
 
     async def _append(self, sending: _Sending) -> tuple[str, int]:
-        written, text, pieces = sending.written, sending.written.text, 0
-        body = self._keys.body(sending.operation)
-        if len(text) > INLINE:
-            text, pieces = "", await self.keep(body, text)
-        keys = [*self._bucket.head, self._keys.head, self._keys.log, self._keys.bodies, body]
+        written, text = sending.written, "" if sending.pieces else sending.written.text
+        keys = [*self._bucket.head, self._keys.head, self._keys.log, self._keys.bodies]
+        keys.append(self._keys.body(sending.body))
         keys += [self._bucket.idempotency(each.key) for each in sending.keys]
         args: list[Value] = [sending.operation, *written.base, *written.position]
-        args += [written.said, text, len(written.text), pieces, self._gap_ms]
-        args += [int(sending.restarts), self._retention_ms]
+        args += [written.said, text, len(written.text), sending.pieces, self._gap_ms]
+        args += [int(sending.restarts), self._retention_ms, sending.body]
         args += [*(each.digest for each in sending.keys), *written.told()]
         reply = await self._link.run(scripts.FACTS_APPEND, keys, args)
         if reply[0] == "incomplete":
             raise StoreUnavailableError("a part of the change was lost before it was complete")
         return reply[0], int(reply[1])
 
-    async def keep(self, key: str, text: str) -> int:
-        """Keep a text in pieces, for a while; return how many.
+    async def _stage(self, written: Written) -> tuple[str, int]:
+        """Keep a large text in pieces, for a while; return its name and how many; 0: it is small.
+
+        The name follows from the text, so whoever is overtaken does not keep it once more.
 
         Raises:
             StoreUnavailableError: it is not kept whole.
         """
-        starts = range(0, len(text), PIECE)
-        for number, start in enumerate(starts):
-            piece = text[start : start + PIECE]
-            await self._link.run(scripts.FACTS_KEEP, [key], [number, piece, STAGED_MS])
-        return len(starts)
+        if len(written.text) <= INLINE:
+            return "none", 0
+        name = hashlib.sha256(written.text.encode()).hexdigest()
+        key, starts = self._keys.body(name), range(0, len(written.text), PIECE)
+        if await self._link.run(scripts.FACTS_KEEP, [key], [STAGED_MS]) != len(starts):
+            for number, start in enumerate(starts):
+                piece = written.text[start : start + PIECE]
+                await self._link.run(scripts.FACTS_KEEP, [key], [STAGED_MS, number, piece])
+        return name, len(starts)
 
     async def settle(self, revision: int) -> None:
         """Let no decision on an older revision stand, in any bucket; what stands is due again.

@@ -68,15 +68,15 @@ class FactsReader:
         with codec.reading("a revision of the facts"):
             pieces = int(fields["pieces"])
         if pieces:
-            text = await self._body(fields["op"], pieces)
+            text = await self._body(fields["body"], pieces)
         if Written(base, note.revision, fields["said"], text).digest != note.digest:
             raise UnreadableRecordError(
                 f"revision {note.revision} of the facts does not follow from {base.revision}"
             )
         return FactsEntry(note, parts_of(text), restarts=fields["restarts"] == "1")
 
-    async def _body(self, operation: str, pieces: int) -> str:
-        key = self._keys.body(operation)
+    async def _body(self, name: str, pieces: int) -> str:
+        key = self._keys.body(name)
         texts = [await self._link.read("HGET", key, str(number)) for number in range(pieces)]
         return "".join(text or "" for text in texts)
 

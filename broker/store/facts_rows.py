@@ -73,7 +73,7 @@ def row_of(row: Reply) -> tuple[FactsNote, dict[str, str]]:
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     with codec.reading("the facts log"):
         words = (fields["prev"], fields["at"], fields["digest"], fields["said"], fields["size"])
-        _ = (fields["op"], fields["pieces"], fields["text"], fields["restarts"])
+        _ = (fields["pieces"], fields["body"], fields["text"], fields["restarts"])
     return note_of(name, *words), fields
 
 

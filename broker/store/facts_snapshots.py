@@ -120,7 +120,7 @@ class FactsSnapshots:
         name = self._ids.operation()
         key, number, size, sum_ = self._keys.snapshot(name), 0, 0, hashlib.sha256()
         for text in _pieces(facts):
-            await self._link.run(scripts.FACTS_KEEP, [key], [number, text, STAGED_MS])
+            await self._link.run(scripts.FACTS_KEEP, [key], [STAGED_MS, number, text])
             number, size = number + 1, size + len(text)
             sum_.update(text.encode())
         said: list[Value] = [*end, name, number, sum_.hexdigest(), size]

@@ -182,12 +182,12 @@ class FactsKeys:
 
     @property
     def bodies(self) -> str:
-        """The operations of revisions too large for the log itself, by revision."""
+        """The digests of revisions too large for the log itself, by revision."""
         return self.prefix + "facts:bodies"
 
-    def body(self, operation: str) -> str:
-        """What a large revision says, in pieces."""
-        return f"{self.prefix}facts:body:{operation}"
+    def body(self, digest: str) -> str:
+        """What a large revision says, in pieces, under the digest of that."""
+        return f"{self.prefix}facts:body:{digest}"
 
     def snapshot(self, operation: str) -> str:
         """Everything as of one revision, in pieces."""

@@ -1,17 +1,26 @@
 """The facts log: dense revisions, each following from the one that it was made from."""
 
 import asyncio
+import hashlib
 import json
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
 
-from broker.errors import NotFoundError, SupersededError, UnreadableRecordError
+from broker.errors import (
+    NotFoundError,
+    StoreUnavailableError,
+    SupersededError,
+    UnreadableRecordError,
+)
+from broker.idempotency import Repeatable
 from broker.model.fact import ThingKind
 from broker.store import facts_log
-from broker.store.facts_entry import START, Position
+from broker.store.facts_entry import START, Position, Written
 from broker.store.facts_rows import BehindError
 from broker.store.link import Link
+from tests.contract.test_ledger_crash_safety import Spoiling
 from tests.fakes.facts_kit import FactsKit, concerns, put_dataset, put_ticket, ticket
 
 
@@ -146,29 +155,85 @@ async def test_a_large_change_is_staged_and_then_put_in_force_at_once(
     assert await kit.link.read("PTTL", body) == -1
 
 
-async def test_pieces_that_nobody_puts_in_force_expire(kit: FactsKit) -> None:
-    """Whoever staged them died."""
-    key = kit.keys.facts.body("orphan")
-
-    await kit.log.keep(key, "text")
-
-    assert 0 < await kit.link.read("PTTL", key) <= facts_log.STAGED_MS
-
-
-async def test_a_change_whose_pieces_are_not_all_there_is_not_appended(
-    kit: FactsKit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A part of a change is no change."""
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is too large for the log itself."""
     monkeypatch.setattr(facts_log, "INLINE", 10)
-    monkeypatch.setattr(facts_log, "PIECE", 100)
-    operation = kit.log.operation()
-    await kit.link.read("HSET", kit.keys.facts.body(operation), "99", "of somebody else")
+    monkeypatch.setattr(facts_log, "PIECE", 40)
 
-    with pytest.raises(Exception, match="lost before it was complete"):
-        await kit.log.append([put_ticket("T-1")], base=START, operation=operation)
+
+async def bodies(kit: FactsKit) -> dict[str, int]:
+    """Return the bodies that are there, and for how long (ms; -1: without end)."""
+    names = await kit.link.read("KEYS", kit.keys.facts.body("*").replace("{", "?"))
+    return {name: await kit.link.read("PTTL", name) for name in names}
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_pieces_that_nobody_puts_in_force_expire(kit: FactsKit) -> None:
+    """Whoever is overtaken again and again stages them once."""
+    await kit.append(put_ticket("T-1"))
+
+    for _ in range(3):
+        with pytest.raises(SupersededError):
+            await kit.log.append([put_ticket("T-2")], base=START)
+
+    assert len(await bodies(kit)) == 2
+    left = sorted((await bodies(kit)).values())
+    assert left[0] == -1
+    assert 0 < left[1] <= facts_log.STAGED_MS
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_what_is_in_force_does_not_expire_when_it_is_said_again(kit: FactsKit) -> None:
+    """The same text is the same body, of both revisions."""
+    await kit.append(put_ticket("T-1"))
+
+    with pytest.raises(SupersededError):
+        await kit.log.append([put_ticket("T-1")], base=START)
+    assert list((await bodies(kit)).values()) == [-1]
+    await kit.append(put_ticket("T-1"))
+
+    assert list((await bodies(kit)).values()) == [-1]
+    assert [entry.parts for entry in await kit.log.since(0)] == [(put_ticket("T-1"),)] * 2
+
+
+@pytest.mark.usefixtures("small")
+async def test_a_change_whose_pieces_are_not_all_there_is_not_appended(kit: FactsKit) -> None:
+    """A part of a change is no change."""
+    text = Written.of([put_ticket("T-1")], START, 1).text
+    body = kit.keys.facts.body(hashlib.sha256(text.encode()).hexdigest())
+    await kit.link.read("HSET", body, "99", "of somebody else")
+    await kit.link.read("PEXPIRE", body, 60_000)
+
+    with pytest.raises(StoreUnavailableError, match="lost before it was complete"):
+        await kit.log.append([put_ticket("T-1")], base=START)
 
     assert (await kit.log.head()).end == START
     assert await kit.events() == []
+
+
+@pytest.mark.parametrize("place", range(9))
+@pytest.mark.parametrize("link", ["mux"], indirect=True)
+async def test_an_append_that_fails_halfway_can_be_repeated(kit: FactsKit, place: int) -> None:
+    """A key is not what it must be: nothing is told of, and nothing is in the log (M11)."""
+    spoiling = Spoiling(kit.link, "facts_append", place)
+    log = facts_log.FactsLog(spoiling, kit.keys, kit.ids, gap_ms=0)  # type: ignore[arg-type]
+    same, operation = Repeatable("key", "digest"), log.operation()
+    await kit.append(put_ticket("T-1"))
+    base = (await kit.log.head()).end
+    parts = [put_ticket("T-2")]
+
+    with suppress(StoreUnavailableError):
+        await log.append(parts, base=base, operation=operation, keys=[same])
+    await spoiling.mend()
+    entry = await log.append(parts, base=base, operation=operation, keys=[same])
+
+    assert entry.revision == 2
+    assert [note.revision for note in await kit.log.history()] == [2, 1]
+    assert len(await kit.events()) == 2
+    assert (await kit.log.since(1))[0].parts == tuple(parts)
 
 
 async def test_settling_raises_the_floor_of_every_bucket(kit: FactsKit) -> None:

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from broker.cli import exits
+from broker.cli.settings import load
 from broker.errors import AccessDeniedError
+from broker.installation import open_installation
 from broker.model.capability import Ceiling
 from broker.model.requests import IssueCredential
 from broker.store.connect import connect
 from tests.contract.test_publish_command import Place
+from tests.fakes.facts import changes
+from tests.fakes.facts import hold as hold_of
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.verbs_kit import BUCKETS, VerbsKit
 
@@ -32,6 +36,13 @@ async def decide(server: SingleServer) -> None:
             await kit.verbs.issuance.issue(kit.agent, task.spec.id, write, "")
     finally:
         await link.close()
+
+
+async def hold(place: Place) -> None:
+    """Hold the agent, in the log of facts."""
+    async with open_installation(load(place.folder)) as found:
+        log = found.ledger.facts
+        await log.append([changes(hold_of("agent:invoice-bot"))], base=(await log.head()).end)
 
 
 @pytest.fixture
@@ -92,3 +103,13 @@ def test_a_kept_revision_is_a_candidate_too(place: Place) -> None:
 def test_no_candidate_is_said_to_be_none(place: Place, candidate: str, code: int) -> None:
     """Before anything is looked at."""
     place.run("policy", "replay", candidate, code=code)
+
+
+def test_facts_are_those_of_now(place: Place) -> None:
+    """An agent that was held since would be refused what it was granted."""
+    place.run("apply")
+    asyncio.run(hold(place))
+
+    told = place.ask("policy", "replay", "1")
+
+    assert [each["now"] for each in told["requests"]] == ["agent-held"]

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from broker.facts.facts import Facts
 from broker.policy.query import Query
 from broker.shadow import AT_ONCE, FAILED, MISSED, NOW_GRANTED, NOW_REFUSED, SAME, WAITING, Shadow
 from broker.store import shadow_ledger
 from broker.store.link import Link
 from broker.store.shadow_ledger import Difference, ShadowLedger
 from tests.fakes.candidates import Candidate
+from tests.fakes.facts import changes, hold
 from tests.fakes.ledger_kit import LedgerKit
 from tests.fakes.policy import QUERY, in_task
 from tests.fakes.redis_servers import SingleServer
@@ -38,7 +40,8 @@ class Stage:
     def __init__(self, link: Link, folder: Path) -> None:
         self.ledger = ShadowLedger(link, LedgerKit(link).keys)
         self.metrics = Counted()
-        self.shadow = Shadow(self.ledger, self.metrics)
+        self.facts = Facts()
+        self.shadow = Shadow(self.ledger, lambda: self.facts, self.metrics)
         self.candidate = Candidate(folder)
 
     async def start(self, id_: str = "c-1") -> None:
@@ -104,10 +107,23 @@ async def test_the_candidate_decides_by_its_own_policies_and_registry(stage: Sta
     }
 
 
+async def test_it_decides_by_the_facts_that_the_live_policies_decide_by(stage: Stage) -> None:
+    """As they change: an agent that is held would be refused by it, too."""
+    await stage.start()
+    stage.shadow.saw(query(), is_permit=True)
+    await stage.shadow.tick()
+    stage.facts = stage.facts.changed(changes(hold("agent:invoice-bot")), 1)
+
+    stage.shadow.saw(query(), is_permit=True)
+    await stage.shadow.tick()
+
+    assert await stage.outcomes() == {SAME: 1, NOW_REFUSED: 1}
+
+
 async def test_all_brokers_count_together_and_none_twice(stage: Stage, link: Link) -> None:
     """What was told is not told again."""
     await stage.start()
-    other = Shadow(ShadowLedger(link, LedgerKit(link).keys), Counted())
+    other = Shadow(ShadowLedger(link, LedgerKit(link).keys), Facts, Counted())
     await other.tick()
     for shadow in (stage.shadow, other):
         shadow.saw(query(), is_permit=False)

@@ -77,6 +77,21 @@ async def test_a_live_credential_may_be_used(world: World, asker: Who) -> None:
         assert await says(world, asker, use(name)) == (False, "not-active")
 
 
+async def test_a_name_is_that_of_the_credential_or_of_its_newest_token(world: World) -> None:
+    """Of an older token's end only that token tells, and of one that never was nothing does."""
+    credential = await issued(world)
+    for name in (".0", ".2", ".x", ".01", "."):
+        asked = use(credential["id"] + name)
+        assert await says(world, OPERATOR, asked) == (False, "not-active"), name
+    await world.pass_time(30)
+    renewed = await world.post(AGENT, f"/v1/credentials/{credential['id']}/renew", {})
+    assert renewed.status == 201, renewed.raw
+
+    assert await says(world, OPERATOR, use(credential["id"] + ".2")) == (True, "")
+    assert await says(world, OPERATOR, use(credential["id"])) == (True, "")
+    assert await says(world, OPERATOR, use(credential["id"] + ".1")) == (False, "not-active")
+
+
 async def test_a_credential_is_for_its_scopes_server_and_action(world: World) -> None:
     """Each of them is asked for, and none is guessed."""
     name = (await issued(world))["access_token"]

@@ -3,6 +3,7 @@
 import pytest
 
 from broker.facts import checking
+from broker.facts.base import Base
 from broker.facts.change import Change, DropThing, LiftHold, PutThing
 from broker.facts.checking import faults_of
 from broker.facts.fault import MAX_FAULTS, WHOLE
@@ -166,6 +167,18 @@ def test_the_owner_of_an_agent_of_the_bundle_is_not_dropped() -> None:
     (fault,) = faults_of(facts, changes(DropThing(ref("person:billing@acme.example"))), now_ms=NOW)
 
     assert (fault.field, "base-bot" in fault.message) == ("ref", True)
+
+
+def test_nobody_inherits_what_a_former_one_of_the_name_was_in() -> None:
+    """An agent that the bundle gave up left its assignments behind."""
+    before = world(relate("agent:base-bot assigned-to ticket:T-1"))
+    facts = before.over(Base.of_tenants("acme", "globex"))
+    assigned = unrelate("agent:base-bot assigned-to ticket:T-1")
+
+    (fault,) = faults_of(facts, changes(put("agent:base-bot")))
+
+    assert (fault.field, "base-bot assigned-to" in fault.message) == ("thing", True)
+    assert faults_of(facts, changes(put("agent:base-bot"), assigned)) == ()
 
 
 def test_a_held_thing_is_not_dropped() -> None:
