@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.cast import OPERATOR
 from tests.fakes.issuer import Signer
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.toy_kind import enter
@@ -43,7 +44,7 @@ async def test_a_suspended_agent_is_thrown_out_at_the_target(
     world.config.edit_agent("invoice-bot", status="suspended")
 
     await world.publish()
-    await world.until(task, issued["id"], "confirmed")
+    await world.until_state(OPERATOR, f"/v1/tasks/{task}/report", "confirmed")
 
     assert not session.is_open()
     assert enter(target, issued["secret"]) is None
