@@ -22,6 +22,7 @@ from broker.model.requests import (
     Supposed,
 )
 from broker.model.selection import Criteria
+from broker.policy.query import Action
 
 _SELECTORS: Final = tuple(kind for kind in SelectorKind if kind is not SelectorKind.KEY)
 """What an order over HTTP may name."""
@@ -117,13 +118,13 @@ def selector(body: wire.RevokeBody) -> Selector:
 def supposed(body: wire.ExplainBody, limits: Limits) -> Supposed:
     """Read a request that nobody has made."""
     agent = text.parse_name(body.agent, field="agent")
-    word, _, name = (body.caller or f"{Kind.AGENT}:{agent}").partition(":")
-    if word not in {Kind.AGENT, Kind.ORCHESTRATOR}:
-        raise InvalidRequestError("write agent:NAME or orchestrator:NAME", field="caller")
+    if body.action not in list(Action):
+        raise InvalidRequestError(f"write one of {', '.join(Action)}", field="action")
+    kind, name = (Kind.AGENT, agent) if body.caller is None else _asker(body.caller)
     return Supposed(
-        action=text.parse_name(body.action, field="action"),
-        kind=Kind(word),
-        name=text.parse_name(name, field="caller"),
+        action=body.action,
+        kind=kind,
+        name=name,
         tenant=text.parse_name(body.tenant, field="tenant"),
         agent=agent,
         capability=_name_or_nothing(body.capability, "capability"),
@@ -134,6 +135,13 @@ def supposed(body: wire.ExplainBody, limits: Limits) -> Supposed:
         on_behalf_of=_name_or_nothing(body.on_behalf_of, "on_behalf_of"),
         labels=_labels(body.labels),
     )
+
+
+def _asker(given: str) -> tuple[Kind, str]:
+    word, _, name = text.parse_name(given, field="caller").partition(":")
+    if word not in {Kind.AGENT, Kind.ORCHESTRATOR}:
+        raise InvalidRequestError("write agent:NAME or orchestrator:NAME", field="caller")
+    return Kind(word), text.parse_name(name, field="caller")
 
 
 def criteria(body: wire.SelectBody) -> Criteria:

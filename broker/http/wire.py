@@ -127,7 +127,7 @@ class ExplainBody(Body):
     agent: Word
     caller: Word | None = None
     capability: Word | None = None
-    scopes: References = []
+    scopes: Annotated[list[Word], Meta(max_length=MAX_LINES)] = []
     ttl_seconds: Seconds | None = None
     tickets: References = []
     resources: References = []

@@ -14,14 +14,18 @@ from broker.http.contract.parts import (
     LEASE_ID,
     MAYBE_INSTANT,
     NAME,
+    OPTIONAL_TTL,
     PAGE,
     REASON,
     RECEIPTS,
+    REFERENCES,
     REVOCATION_ID,
+    SCOPE,
     STRING,
     TASK_ID,
     URL,
     WAIT,
+    WORD,
     report,
 )
 from broker.http.contract.schema import (
@@ -29,14 +33,18 @@ from broker.http.contract.schema import (
     Schema,
     array,
     described,
+    mapping,
     nullable,
     paged,
     record,
     ref,
+    text,
     words,
 )
+from broker.http.wire import MAX_LINES, MAX_REFERENCES
 from broker.model.requests import SelectorKind
 from broker.policy.query import Action
+from broker.text import MAX_NAME
 
 _SELECTORS: Final[dict[str, Schema]] = {
     "credential": LEASE_ID,
@@ -49,6 +57,13 @@ _SELECTORS: Final[dict[str, Schema]] = {
     "set": DIGEST,
 }
 _ALL: Final = {"type": ["boolean", "null"], "enum": [True, None]}
+
+_CALLER: Final = text(
+    least=1,
+    most=MAX_NAME,
+    pattern=r"^(agent|orchestrator):[A-Za-z0-9][A-Za-z0-9._:@/-]*$",
+    example="agent:invoice-bot",
+)
 
 _TRACE: Final[dict[str, Schema]] = {
     "policy_version": STRING,
@@ -139,14 +154,14 @@ SCHEMAS: Final = {
         record(
             {"action": words(*Action), "tenant": NAME, "agent": NAME},
             {
-                "caller": nullable(STRING),
+                "caller": nullable(_CALLER),
                 "capability": nullable(NAME),
-                "scopes": array(STRING),
-                "ttl_seconds": nullable(COUNT),
-                "tickets": array(STRING),
-                "resources": array(STRING),
+                "scopes": array(SCOPE, most=MAX_LINES),
+                "ttl_seconds": OPTIONAL_TTL,
+                "tickets": REFERENCES,
+                "resources": REFERENCES,
                 "on_behalf_of": nullable(NAME),
-                "labels": {"type": "object", "additionalProperties": STRING},
+                "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
             },
         ),
         "A request that nobody has made. `caller` is `agent:NAME` or `orchestrator:NAME`, by "
