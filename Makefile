@@ -7,7 +7,7 @@ AWS ?= radosgw
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo-real test test-soak test-real check fmt bench clean
+.PHONY: help setup run demo-real test test-soak test-real check fmt bench bench-facts clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ fmt: $(STAMP) ## format, and mend what the linter can mend
 
 bench: $(STAMP) ## the broker beside its physical floor, interleaved, as ratios
 	$(PY) -m tests.bench
+
+bench-facts: $(STAMP) ## how soon a change of facts or policy reaches 100,000 live credentials
+	$(PY) -m tests.bench.redeciding $(ARGS)
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .cache .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

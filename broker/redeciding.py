@@ -8,7 +8,7 @@
   says: who needed claims or labels for it gets a no.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Final
 
 from broker.binding import is_met
@@ -33,14 +33,37 @@ _LINES: Final = 8
 
 
 async def redecide(published: Published, cases: Sequence[Case]) -> list[Redecision]:
-    """Ask again about each; answers in their order."""
-    asked = [question(published, held, task) for held, task in cases]
-    queries = [each for each in asked if isinstance(each, Query)]
-    decisions = iter(await published.decider.decide_many(queries))
-    return [
-        each if isinstance(each, NoLonger) else verdict(published, held, each, next(decisions))
-        for each, (held, _) in zip(asked, cases, strict=True)
-    ]
+    """Ask again about each; answers in their order. What was asked alike is asked once."""
+    alike = {_alike(case): case for case in cases}
+    asked = {key: question(published, *case) for key, case in alike.items()}
+    queries = {key: each for key, each in asked.items() if isinstance(each, Query)}
+    decided = await published.decider.decide_many(list(queries.values()))
+    decisions = dict(zip(queries, decided, strict=True))
+    return [_answer(published, case, asked, decisions) for case in cases]
+
+
+def _alike(case: Case) -> Hashable:
+    """Return what two leases have in common that lead to the very same question.
+
+    Equal records of what was asked are read as one object: :mod:`broker.store.held_leases`.
+    """
+    held, task = case
+    spec = held.spec
+    asked = spec.id if held.asked is None else id(held.asked)
+    return asked, task.id, spec.capability, spec.backend, spec.audience, spec.template
+
+
+def _answer(
+    published: Published,
+    case: Case,
+    asked: Mapping[Hashable, Query | NoLonger],
+    decisions: Mapping[Hashable, Decision],
+) -> Redecision:
+    key = _alike(case)
+    query = asked[key]
+    if isinstance(query, NoLonger):
+        return query
+    return verdict(published, case[0], query, decisions[key])
 
 
 def question(published: Published, held: HeldLease, task: TaskSpec) -> Query | NoLonger:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 
-from broker.facts.change import ChangeSet, PutThing
-from broker.model.fact import Thing, ThingKind
+from broker.facts.change import ChangeSet, HoldThing, PutThing
+from broker.model.fact import Hold, Ref, Thing, ThingKind
 from tests.e2e.test_facts import changes_at
 from tests.fakes.cast import AGENT, HELPER, OPERATOR, ROOT_OPERATOR, Who
 from tests.fakes.scene import Scene
@@ -225,6 +225,19 @@ async def test_nothing_that_was_granted_on_older_facts_survives_a_race(worlds: W
     assert given
     for lease in given:
         assert await ended_by(worlds, lease) == "no-longer-granted"
+
+
+async def test_a_held_agent_loses_what_it_holds_and_nobody_else_does(worlds: World) -> None:
+    """A fact, and no revision of the bundle: the other broker does it as well."""
+    scene = await Scene(worlds).prepare()
+    hold = HoldThing(Ref(ThingKind.AGENT, "acme", "invoice-bot"), Hold("odd", "operator:test", 1))
+
+    await changes_at(worlds, 1).apply(ChangeSet("operator:test", "a test", (hold,)))
+    await redecided(worlds)
+
+    assert await scene.alive() == {"child", "helper", "stock"}
+    (shown, *_) = await worlds.receipts(OPERATOR, f"/v1/tasks/{scene.tasks['agent']}/report")
+    assert (shown["why"]["reason"], shown["why"]["facts_revision"]) == ("agent-held", 1)
 
 
 async def test_a_fact_that_touches_nobody_ends_nothing(worlds: World) -> None:

@@ -1,0 +1,236 @@
+"""``python -m tests.bench.redeciding``: how soon a change reaches what is alive, and at what price.
+
+One broker and its ledger (an embedded Valkey) with a hundred thousand live leases, a hundred to a
+task. Then one agent is suspended, and then a policy changes that forbids nobody: everything is
+decided again while credentials are issued all the time. Broker and callers share one process here,
+so the price is the highest that it can be.
+"""
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+
+from broker.dev.embedded import EmbeddedServer
+from broker.errors import BrokerError
+from broker.governance.published import Quotas
+from broker.model.capability import Ceiling
+from broker.model.decision import Trace
+from broker.model.lease import LeaseSpec, LeaseState
+from broker.model.principal import Kind
+from broker.model.requests import IssueCredential
+from broker.model.task import Task
+from broker.questions import about_issue, asked_of
+from broker.settings.store import StoreSettings
+from broker.store import codec
+from broker.store.connect import connect
+from broker.store.lease_ledger import NewLease
+from tests.fakes.candidates import Candidate
+from tests.fakes.replace import replace
+from tests.fakes.verbs_kit import HOUR_MS, VerbsKit
+
+_TO_A_TASK: Final = 100
+_AT_ONCE: Final = 200
+_FAR_MS: Final = 10**14
+_ASKS: Final = IssueCredential("orders-api", frozenset({"orders:read"}), 900_000)
+_HELD: Final = 1_000
+"""Leases of the agent that is suspended."""
+
+
+class _Endless(Quotas):
+    """No limit, so that issuing goes on."""
+
+    def __init__(self) -> None:
+        """Need nothing."""
+
+    def of_agent(self, name: str) -> int:  # noqa: ARG002 - all alike
+        """Allow all."""
+        return 10**9
+
+    def of_tenant(self, name: str) -> int:  # noqa: ARG002 - all alike
+        """Allow all."""
+        return 10**9
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What came of it. Rates are of issuing, per second."""
+
+    leases: int
+    one_agent_held: int
+    one_agent_ended: int
+    one_agent_s: float
+    all_s: float
+    looked_at_per_s: float
+    alone_per_s: float
+    beside_per_s: float
+
+    @property
+    def ratio(self) -> float:
+        """How much of issuing is left while everything is decided again."""
+        return self.beside_per_s / self.alone_per_s
+
+
+class Bench:
+    """One broker, and what it is asked."""
+
+    def __init__(self, kit: VerbsKit, candidate: Candidate) -> None:
+        self.kit = kit
+        self.candidate = candidate
+        self.issued = 0
+
+    async def publish(self) -> None:
+        """Publish what the files say, and run it."""
+        bundle = await asyncio.to_thread(self.candidate.bundle)
+        record = await self.kit.ledger.control.publish(
+            bundle.to_bytes().decode(), bundle.digest, "operator:bench"
+        )
+        published = await asyncio.to_thread(self.candidate.published, record.revision)
+        self.kit.replica.published = replace(published, quotas=_Endless())
+
+    async def fill(self, leases: int) -> None:
+        """Write leases as the broker writes them, under a task for each hundred."""
+        for agent, count in (("report-bot", _HELD), ("invoice-bot", leases - _HELD)):
+            for _ in range(0, count, _TO_A_TASK):
+                ceiling = (Ceiling("orders-api", _ASKS.scopes),)
+                task = await self.kit.open(agent=agent, ceiling=ceiling, ttl_ms=HOUR_MS)
+                news = [self._new(task, agent) for _ in range(_TO_A_TASK)]
+                await asyncio.gather(*map(self.kit.ledger.leases.grant, news))
+
+    def _new(self, task: Task, agent: str) -> NewLease:
+        published, spec = self.kit.replica.published, task.spec
+        capability = published.capabilities["orders-api"]
+        caller = self.kit.principal(Kind.AGENT, agent, "pod-1")
+        lease = self.kit.ledger.ids.lease(spec.id)
+        granted = LeaseSpec(
+            id=lease,
+            task=spec.id,
+            path=spec.path,
+            actors=spec.actors,
+            agent=agent,
+            instance="pod-1",
+            tenant=spec.tenant,
+            on_behalf_of="",
+            capability=capability.name,
+            backend=capability.backend,
+            audience=capability.audience,
+            scopes=tuple(_ASKS.scopes),
+            evidence_issuer=caller.issuer,
+            locator=lease,
+            key_id=self.kit.replica.keyring.active().kid,
+            trace=Trace("bench", published.revision),
+        )
+        return NewLease(
+            spec=granted,
+            state=LeaseState.ACTIVE,
+            ttl_ms=900_000,
+            max_ttl_ms=900_000,
+            evidence_exp_ms=_FAR_MS,
+            facts=published.revision,
+            key="",
+            digest="",
+            asked=codec.encode(asked_of(about_issue(caller, spec, capability, _ASKS))),
+        )
+
+    async def redecide(self) -> float:
+        """Do what is due, to its end; return how long it took."""
+        begun = time.perf_counter()
+        await self.kit.reap()
+        await self.kit.verbs.redeciders.reevaluation.rested()
+        return time.perf_counter() - begun
+
+    async def rate(self, until: Callable[[], Awaitable[object]]) -> float:
+        """Issue all the time until something is done; return how many a second."""
+        task = await self.kit.open(ttl_ms=HOUR_MS)
+        begun, before = time.perf_counter(), self.issued
+        issuing = [asyncio.create_task(self._issue(task)) for _ in range(8)]
+        await until()
+        spent = time.perf_counter() - begun
+        for each in issuing:
+            each.cancel()
+        await asyncio.gather(*issuing, return_exceptions=True)
+        return (self.issued - before) / spent
+
+    async def _issue(self, task: Task) -> None:
+        while True:
+            await self.kit.issue(task)
+            self.issued += 1
+
+    def ended(self) -> int:
+        """Count what deciding again has ended so far."""
+        line = 'jit_reevaluation_leases_total{outcome="ended"} '
+        found = [each for each in self.kit.exposition().splitlines() if each.startswith(line)]
+        return int(float(found[0].removeprefix(line))) if found else 0
+
+
+async def measure(leases: int, folder: Path, say: Callable[[str], None]) -> Measured:
+    """Fill a ledger, change things, and measure.
+
+    Raises:
+        BrokerError: something does not work.
+    """
+    async with EmbeddedServer(folder / "ledger") as server:
+        link = await connect(StoreSettings(url=f"unix://{server.socket}", deadline_ms=10_000))
+        try:
+            bench = Bench(VerbsKit(link), Candidate(folder))
+            await bench.publish()
+            await bench.redecide()
+            say(f"writing {leases} leases")
+            await bench.fill(leases)
+            return await _changed(bench, leases, say)
+        finally:
+            await link.close()
+
+
+async def _changed(bench: Bench, leases: int, say: Callable[[str], None]) -> Measured:
+    say("one agent is suspended")
+    bench.candidate.agent("report-bot", status="suspended")
+    await bench.publish()
+    one_agent_s, ended = await bench.redecide(), bench.ended()
+    say("issuing alone")
+    alone = await bench.rate(lambda: asyncio.sleep(3))
+    say("a policy changes")
+    bench.candidate.write("policies/50-bench.cedar", "// says nothing\n")
+    await bench.publish()
+    all_s = await bench.redecide()
+    bench.candidate.write("policies/50-bench.cedar", "// says nothing either\n")
+    await bench.publish()
+    say("another one, while credentials are issued")
+    beside = await bench.rate(bench.redecide)
+    if bench.ended() != ended:
+        raise BrokerError("a policy that forbids nobody has ended something")
+    return Measured(
+        leases=leases,
+        one_agent_held=_HELD,
+        one_agent_ended=ended,
+        one_agent_s=one_agent_s,
+        all_s=all_s,
+        looked_at_per_s=(leases - ended) / all_s,
+        alone_per_s=alone,
+        beside_per_s=beside,
+    )
+
+
+def main() -> int:
+    """Run; 0 when one agent's leases were all ended within a second."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.redeciding", description=__doc__)
+    parser.add_argument("--leases", type=int, default=100_000)
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(measure(options.leases, Path(folder), console.print))
+    for name, value in msgspec.structs.asdict(found).items():
+        console.print(
+            f"{name:16} {value:.2f}" if isinstance(value, float) else f"{name:16} {value}"
+        )
+    console.print(f"{'ratio':16} {found.ratio:.2f}")
+    return 0 if found.one_agent_s < 1 and found.one_agent_ended == found.one_agent_held else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
