@@ -120,11 +120,13 @@ def supposed(body: wire.ExplainBody, limits: Limits) -> Supposed:
     agent = text.parse_name(body.agent, field="agent")
     if body.action not in list(Action):
         raise InvalidRequestError(f"write one of {', '.join(Action)}", field="action")
-    kind, name = (Kind.AGENT, agent) if body.caller is None else _asker(body.caller)
+    kind = body.caller_kind or Kind.AGENT
+    if kind not in {Kind.AGENT, Kind.ORCHESTRATOR}:
+        raise InvalidRequestError("write agent or orchestrator", field="caller_kind")
     return Supposed(
         action=body.action,
-        kind=kind,
-        name=name,
+        kind=Kind(kind),
+        name=agent if body.caller is None else text.parse_name(body.caller, field="caller"),
         tenant=text.parse_name(body.tenant, field="tenant"),
         agent=agent,
         capability=_name_or_nothing(body.capability, "capability"),
@@ -135,13 +137,6 @@ def supposed(body: wire.ExplainBody, limits: Limits) -> Supposed:
         on_behalf_of=_name_or_nothing(body.on_behalf_of, "on_behalf_of"),
         labels=_labels(body.labels),
     )
-
-
-def _asker(given: str) -> tuple[Kind, str]:
-    word, _, name = text.parse_name(given, field="caller").partition(":")
-    if word not in {Kind.AGENT, Kind.ORCHESTRATOR}:
-        raise InvalidRequestError("write agent:NAME or orchestrator:NAME", field="caller")
-    return Kind(word), text.parse_name(name, field="caller")
 
 
 def criteria(body: wire.SelectBody) -> Criteria:

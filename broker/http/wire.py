@@ -126,6 +126,7 @@ class ExplainBody(Body):
     tenant: Word
     agent: Word
     caller: Word | None = None
+    caller_kind: Word | None = None
     capability: Word | None = None
     scopes: Annotated[list[Word], Meta(max_length=MAX_LINES)] = []
     ttl_seconds: Seconds | None = None

@@ -38,13 +38,12 @@ from broker.http.contract.schema import (
     paged,
     record,
     ref,
-    text,
     words,
 )
 from broker.http.wire import MAX_LINES, MAX_REFERENCES
+from broker.model.principal import Kind
 from broker.model.requests import SelectorKind
 from broker.policy.query import Action
-from broker.text import MAX_NAME
 
 _SELECTORS: Final[dict[str, Schema]] = {
     "credential": LEASE_ID,
@@ -57,13 +56,6 @@ _SELECTORS: Final[dict[str, Schema]] = {
     "set": DIGEST,
 }
 _ALL: Final = {"type": ["boolean", "null"], "enum": [True, None]}
-
-_CALLER: Final = text(
-    least=1,
-    most=MAX_NAME,
-    pattern=r"^(agent|orchestrator):[A-Za-z0-9][A-Za-z0-9._:@/-]*$",
-    example="agent:invoice-bot",
-)
 
 _TRACE: Final[dict[str, Schema]] = {
     "policy_version": STRING,
@@ -154,7 +146,8 @@ SCHEMAS: Final = {
         record(
             {"action": words(*Action), "tenant": NAME, "agent": NAME},
             {
-                "caller": nullable(_CALLER),
+                "caller": nullable(NAME),
+                "caller_kind": nullable(words(Kind.AGENT, Kind.ORCHESTRATOR)),
                 "capability": nullable(NAME),
                 "scopes": array(SCOPE, most=MAX_LINES),
                 "ttl_seconds": OPTIONAL_TTL,
@@ -164,8 +157,8 @@ SCHEMAS: Final = {
                 "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
             },
         ),
-        "A request that nobody has made. `caller` is `agent:NAME` or `orchestrator:NAME`, by "
-        "default the agent. `capability` and `scopes` are for credentials.",
+        "A request that nobody has made. `caller` is by default the agent, "
+        "`caller_kind` agent. `capability` and `scopes` are for credentials.",
     ),
     "Supposition": record(
         {
