@@ -288,8 +288,8 @@ class OperatorCalls:
 
         Args:
             request: ``action``, ``tenant`` and ``agent``, and some of ``caller``,
-                ``caller_kind``, ``capability``, ``scopes``, ``ttl_seconds``, ``tickets``, ``resources``, ``on_behalf_of``,
-                ``labels``.
+                ``caller_kind``, ``capability``, ``scopes``, ``ttl_seconds``,
+                ``tickets``, ``resources``, ``on_behalf_of``, ``labels``.
         """
         call = Call("POST", ("v1", "explain"), json=dict(request))
         return await self._transport.fetch(call, Supposition)
