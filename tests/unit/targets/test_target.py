@@ -11,6 +11,7 @@ from backends.contract import Death, Place, Wish
 from backends.errors import BackendError, NotMintedError, Trouble
 from broker.clock import SystemClock
 from broker.targets.target import Bounds, Target
+from tests.fakes.replace import replace
 from tests.fakes.toy_kind import ToyBackend, ToyOptions, ToyTemplate
 from tests.fakes.toy_target import ToyTarget
 
@@ -47,6 +48,11 @@ def over(server: ToyTarget, tally: Tally, name: str = "yard", **bounds: Any) -> 
     few = Bounds(**{"deadline_ms": 300, "threads": 1, "queue": 1, "failures": 2, **bounds})
     backend = ToyBackend(ToyOptions(port=server.port))
     return Target(name, "toy", backend, few, clock=SystemClock(), told=tally)
+
+
+def give(target: Target, deadline_ms: int) -> None:
+    """Let its calls take so long from now on: a busy machine is no target that hangs."""
+    target.bounds = replace(target.bounds, deadline_ms=deadline_ms)
 
 
 @pytest.fixture
@@ -114,15 +120,17 @@ async def test_one_that_hangs_delays_no_other(server: ToyTarget, other: ToyTarge
 async def test_killing_waits_for_no_mint(server: ToyTarget) -> None:
     """It has threads of its own, and no breaker holds it back."""
     tally = Tally()
-    target = over(server, tally)
+    target = over(server, tally, deadline_ms=60_000)
     place = await minted(target, "l_00_a")
     server.freeze()
+    give(target, 300)
     for _ in range(3):
         with pytest.raises(BackendError):
             await target.locate(wish(), target.deadline())
     assert target.is_resting
 
     server.thaw()
+    give(target, 60_000)
     death = await target.kill(place)
 
     assert death is Death.GONE
@@ -131,14 +139,15 @@ async def test_killing_waits_for_no_mint(server: ToyTarget) -> None:
 
 async def test_what_a_frozen_target_does_late_was_never_wanted(server: ToyTarget) -> None:
     """Once it answers again it makes nothing of what was given up."""
-    target = over(server, Tally())
-    deadline = target.deadline()
-    place = await target.locate(wish(), deadline)
+    target = over(server, Tally(), deadline_ms=60_000)
+    place = await target.locate(wish(), target.deadline())
     server.freeze()
+    give(target, 300)
 
     with pytest.raises(BackendError) as caught:
-        await target.mint(wish(), place, FAR_MS, deadline)
+        await target.mint(wish(), place, FAR_MS, target.deadline())
     server.thaw()
+    give(target, 60_000)
 
     assert not isinstance(caught.value, NotMintedError)
     assert await target.kill(place) is Death.ABSENT
