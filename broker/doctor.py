@@ -172,7 +172,7 @@ class Doctor:
     async def _facts(self) -> list[Line]:
         link = await connect(self._settings.store)
         try:
-            return [await facts_findings.examine(self._of(link))]
+            return await facts_findings.examine(self._of(link))
         finally:
             await link.close()
 

@@ -22,6 +22,14 @@ from broker.questions import facts_of
 from broker.store import codec
 from broker.store.decision_log import DecisionLog
 
+Rest = Callable[[], Awaitable[None]]
+"""Asks that facts do not change for a moment."""
+
+
+async def _no_rest() -> None:
+    """Ask nobody."""
+
+
 _ATTEMPTS: Final = 8
 """Times that a decision is made again when facts move under it."""
 
@@ -60,6 +68,7 @@ class Judgement:
         metrics: Metrics,
         faults: FaultPoints,
         onlooker: Onlooker,
+        rest: Rest = _no_rest,
     ) -> None:
         self._gate = gate
         self._replica = replica
@@ -67,6 +76,7 @@ class Judgement:
         self._metrics = metrics
         self._faults = faults
         self._onlooker = onlooker
+        self._rest = rest
 
     async def on_fresh_facts(self, caller: Principal, attempt: Attempt[Result]) -> Result:
         """Run a giving verb on the published revision, again if the facts moved meanwhile.
@@ -79,10 +89,12 @@ class Judgement:
             UnavailableError: revoke-only, or the facts did not come to rest.
         """
         self._gate.require()
-        for _ in range(_ATTEMPTS):
+        for overtaken in range(1, _ATTEMPTS + 1):
             try:
                 return await self._on_current(caller, attempt)
             except StaleFactsError:
+                if overtaken > 1:
+                    await self._rest()
                 await self._replica.refresh()
         return await self._on_current(caller, attempt)
 

@@ -134,7 +134,7 @@ class Replica:
         """
         if self._registered is None:
             raise UnavailableError("nobody is registered: run `broker apply`")
-        return self._registered
+        return self._registered.over(self._facts.facts) if self._facts.is_read else self._registered
 
     @property
     def keyring(self) -> Keyring:

@@ -162,6 +162,7 @@ def _judgement(parts: Parts) -> Judgement:
         metrics=parts.metrics,
         faults=parts.faults,
         onlooker=parts.onlooker,
+        rest=parts.ledger.facts.rest,
     )
 
 

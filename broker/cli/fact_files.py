@@ -10,7 +10,7 @@ import click
 
 from broker.cli import deaths, fact_views
 from broker.cli.deaths import agree
-from broker.cli.fact_lines import Lines, read_lines
+from broker.cli.fact_lines import Lines, read_lines, read_pairs
 from broker.cli.interrupts import run
 from broker.cli.one import One
 from broker.cli.person import this_person
@@ -44,15 +44,27 @@ class Looked:
 @click.command(name="import", short_help="Import a large file, all or nothing.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @config_option
+@click.option("--tenant", cls=One, help="FILE holds relationships of this tenant, as CSV or JSON.")
 @click.option("--source", cls=One, help="Whose declaration it is; by hand when left away.")
 @click.option("--reason", cls=One, required=True, help="Why, for the audit trail.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only show who would die.")
 @click.option("--accept", cls=One, help="The digest of many deaths that are meant.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def import_(
-    file: Path, config: Path, *, source: str, reason: str, is_dry: bool, accept: str, as_json: bool
+    file: Path,
+    config: Path,
+    *,
+    tenant: str,
+    source: str,
+    reason: str,
+    is_dry: bool,
+    accept: str,
+    as_json: bool,
 ) -> None:
     """Import up to 200,000 changes: one a line, as JSON, as the API takes them (docs/api.md).
+
+    With --tenant these are relationships: CSV with subject,relation,object,expires in its first
+    line, or objects with these members, one a line.
 
     It works beside the ledger, like `broker apply`. All of it is made, as one revision, or nothing;
     every fault is told with its line.
@@ -60,7 +72,7 @@ def import_(
     settings, screen = load(config), Screen(sys.stdout, as_json=as_json)
     hold = Hold(parse_reason(reason), this_person(), SystemClock().now_ms())
     with telling(sys.stderr, as_json=as_json) as teller:
-        lines = read_lines(file, hold, teller)
+        lines = read_pairs(file, tenant) if tenant else read_lines(file, hold, teller)
         named = parse_source(source, "source") if source else ""
         change = ChangeSet(hold.by, reason, lines.changes, named)
         looked = _located(lines, lambda: run(_look(settings, change, teller)))

@@ -17,7 +17,8 @@ from broker.errors import (
     LocatedFault,
     MemberFault,
 )
-from broker.facts.change import MAX_IMPORT, Change
+from broker.facts.bulk import Form, read_import
+from broker.facts.change import MAX_IMPORT, Change, Relate
 from broker.http.bodies import named_fault
 from broker.http.parse_facts import Reading
 from broker.http.wire_facts import ChangeBody
@@ -60,12 +61,33 @@ def read_lines(file: Path, hold: Hold, teller: Teller) -> Lines:
     return reader.finish()
 
 
-def _lines(file: Path) -> Sequence[bytes]:
+def read_pairs(file: Path, tenant: str) -> Lines:
+    """Read a file of one tenant's relationships, as CSV by its name, or as JSON lines.
+
+    Raises:
+        ConfigurationError: lines cannot be read; it has every fault.
+    """
+    form = Form.CSV if file.suffix.lower() == ".csv" else Form.JSON_LINES
+    read = read_import(_raw(file), tenant, form)
+    if read.faults:
+        faults = (
+            LocatedFault(str(file), each.line, each.field, each.message, each.remedy)
+            for each in read.faults
+        )
+        raise ConfigurationError(faults=tuple(faults))
+    return Lines(file, tuple(map(Relate, read.relationships)), read.lines)
+
+
+def _raw(file: Path) -> bytes:
     try:
-        lines = file.read_bytes().splitlines()
+        return file.read_bytes()
     except OSError as error:
         fault = LocatedFault(str(file), 0, "", f"cannot be read: {error.strerror}", "check it")
         raise ConfigurationError(faults=(fault,)) from error
+
+
+def _lines(file: Path) -> Sequence[bytes]:
+    lines = _raw(file).splitlines()
     if len(lines) > MAX_IMPORT:
         words = (f"{len(lines)} lines", f"import at most {MAX_IMPORT} at once")
         raise ConfigurationError(faults=(LocatedFault(str(file), 0, "", *words),))

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from broker.clock import Clock
 from broker.errors import ConfigurationError, LocatedFault
 from broker.facts.facts import Facts
 from broker.governance.base_facts import base_of
@@ -96,11 +97,16 @@ class Bundle:
         """Return the canonical text."""
         return self.raw
 
-    def engine(self, *, revision: int) -> CedarEngine:
-        """Build the engine that decides by this bundle, published under this revision."""
+    def engine(self, *, revision: int, clock: Clock | None = None) -> CedarEngine:
+        """Build the engine that decides by this bundle, published under this revision.
+
+        ``clock`` judges the instants of facts; None is this machine's.
+        """
         compiled = compile_policies(*_sources(self.document))
         facts = Facts(base=base_of(self.document))
-        return CedarEngine(compiled, entities_of(self.document), revision=revision, facts=facts)
+        return CedarEngine(
+            compiled, entities_of(self.document), revision=revision, facts=facts, clock=clock
+        )
 
     @property
     def offline_capabilities(self) -> tuple[str, ...]:

@@ -5,9 +5,11 @@ revisions. While nothing is published there is nothing to permit by.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from broker.clock import Clock
 from broker.errors import ConfigurationError, UnavailableError
 from broker.facts.facts import Facts
 from broker.governance.base_facts import base_of
@@ -27,10 +29,20 @@ class Quotas:
         self._agents = {agent.name: agent.quota for agent in document.agents}
         self._tenants = {tenant.name: tenant.quota for tenant in document.tenants}
         self._defaults = defaults
+        self._facts: Facts | None = None
+
+    def over(self, facts: Facts) -> "Quotas":
+        """Return the same quotas, with those of the agents that these facts know."""
+        other = copy(self)
+        other._facts = facts  # noqa: SLF001 - its own kind
+        return other
 
     def of_agent(self, name: str) -> int:
         """Return what the agent's record states, or the default."""
-        return self._agents.get(name) or self._defaults.agent
+        if name in self._agents or self._facts is None:
+            return self._agents.get(name) or self._defaults.agent
+        agent = self._facts.agent(name)
+        return self._defaults.agent if agent is None else agent.quota or self._defaults.agent
 
     def of_tenant(self, name: str) -> int:
         """Return what the tenant's record states, or the default."""
@@ -62,13 +74,14 @@ class Published:
         revision: int,
         quotas: QuotaDefaults,
         deciding: Deciding = LocalDecider,
+        clock: Clock | None = None,
     ) -> "Published":
-        """Build it. ``quotas`` and ``deciding`` are what the settings say."""
+        """Build it: ``quotas`` and ``deciding`` are the settings', ``clock`` is the broker's."""
         document = bundle.document
         return cls(
             revision=revision,
             digest=bundle.digest,
-            engine=bundle.engine(revision=revision),
+            engine=bundle.engine(revision=revision, clock=clock),
             registry=Registry(document),
             capabilities=MappingProxyType(document.capabilities_by_name()),
             resource_servers=MappingProxyType(document.servers_by_audience()),
@@ -85,8 +98,14 @@ class Published:
 
     def with_facts(self, facts: Facts) -> "Published":
         """Return the same revision over what the facts log says."""
-        over = facts.over(self.facts.base)
-        return replace(self, facts=over, engine=self.engine.over(over))
+        known = facts.over(self.facts.base)
+        return replace(
+            self,
+            facts=known,
+            engine=self.engine.over(known),
+            registry=self.registry.over(known),
+            quotas=self.quotas.over(known),
+        )
 
     @property
     def decider(self) -> Decider:

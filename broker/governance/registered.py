@@ -5,13 +5,14 @@ from a published bundle whose policies this broker cannot load (I5).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import msgspec
 
 from broker.errors import ConfigurationError
 from broker.facts.base import Base
+from broker.facts.facts import Facts
 from broker.governance.base_facts import base_of
 from broker.governance.document import BundleDocument
 from broker.governance.registry import Registry
@@ -49,3 +50,7 @@ class Registered:
             tenants=tuple(tenant.name for tenant in document.tenants),
             base=base_of(document),
         )
+
+    def over(self, facts: Facts) -> "Registered":
+        """Return the same, with the agents that the facts log registers."""
+        return replace(self, registry=self.registry.over(facts.over(self.base)))

@@ -51,6 +51,8 @@ class Bodies:
             return self._shaped(await self._read(request, self._most), shape, self._most)
         most = max(max_bytes, self._most)
         data = await self._read(request.clone(client_max_size=most), most)
+        if len(data) <= self._most:
+            return self._shaped(data, shape, most)
         return await asyncio.to_thread(self._shaped, data, shape, most)
 
     async def json_or_nothing(self, request: web.Request, shape: type[B]) -> B:

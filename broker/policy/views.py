@@ -106,11 +106,15 @@ class Views:
         found = _slice(facts, named, now_ms)
         behalf = _behalf(named)
         tickets = sorted(entity_name(ref) for ref in _tickets(named) if ref in found.things)
+        entities = self._entities(facts, named, found, now_ms)
+        shown = self._shown(entities)
+        parents = {entity.name: entity.parents for entity in entities}
         return View(
-            shown=self._shown(self._entities(facts, named, found, now_ms)),
+            shown=shown,
             tickets=tuple(tickets),
             behalf=entity_name(behalf) if behalf and behalf in found.things else None,
-            facts=lines(found),
+            # What the bundle itself says is told as the groups that somebody is in.
+            facts=() if shown is self._base else lines(found, parents),
             until_ms=found.until_ms,
         )
 

@@ -156,19 +156,14 @@ class Written:
     revision: int
     said: str
     text: str
+    digest: str
 
     @classmethod
     def of(cls, parts: Sequence[ChangeSet], base: Position, revision: int) -> "Written":
         """Write changes down."""
         said = codec.encode([Said.of(part) for part in parts])
         text = "[" + ",".join(encode(part).decode() for part in parts) + "]"
-        return cls(base, revision, said, text)
-
-    @property
-    def digest(self) -> str:
-        """Cover it, and all before it."""
-        parts = (self.base.revision, self.base.digest, self.revision, self.said, self.text)
-        return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+        return cls(base, revision, said, text, digest_of(base, revision, said, text))
 
     @property
     def position(self) -> Position:
@@ -189,6 +184,12 @@ class Written:
             detail = {"revision": self.revision, **msgspec.to_builtins(each)}
             told += [each.tenant, codec.encode(detail)]
         return told
+
+
+def digest_of(base: Position, revision: int, said: str, text: str) -> str:
+    """Cover a revision, and all before it."""
+    parts = (base.revision, base.digest, revision, said, text)
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
 def said_of(text: str) -> tuple[Said, ...]:

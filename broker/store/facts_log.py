@@ -39,6 +39,12 @@ STAGED_MS: Final = 10 * 60_000
 GAP_MS: Final = 100
 """Between two revisions, whoever makes them: each makes decisions under way be made again."""
 
+REST_MS: Final = 1_000
+"""For how long no revision comes when a decision was overtaken again and again."""
+
+MOST_REST_MS: Final = 1_500
+"""After the last revision: then the next one may come, whoever asks for rest."""
+
 JUMP: Final = 1_000
 """By how much numbers go on in a log that went back, beyond all that any bucket asks for."""
 
@@ -111,7 +117,8 @@ class FactsLog(FactsReader):
             MadeBeforeError: a key among these was used before: see :meth:`made`.
             StoreUnavailableError: the outcome is unknown; repeat it by the same operation.
         """
-        written = Written.of(parts, base, revision or base.revision + 1)
+        number = revision or base.revision + 1
+        written = await asyncio.to_thread(Written.of, parts, base, number)
         name, pieces = await self._stage(written)
         operation = operation or self.operation()
         sending = _Sending(written, operation, tuple(keys), revision > 0, name, pieces)
@@ -157,7 +164,7 @@ class FactsLog(FactsReader):
         keys += [self._bucket.idempotency(each.key) for each in sending.keys]
         args: list[Value] = [sending.operation, *written.base, *written.position]
         args += [written.said, text, len(written.text), sending.pieces, self._gap_ms]
-        args += [int(sending.restarts), self._retention_ms, sending.body]
+        args += [int(sending.restarts), self._retention_ms, sending.body, MOST_REST_MS]
         args += [*(each.digest for each in sending.keys), *written.told()]
         reply = await self._link.run(scripts.FACTS_APPEND, keys, args)
         if reply[0] == "incomplete":
@@ -189,6 +196,14 @@ class FactsLog(FactsReader):
             StoreUnavailableError: a bucket could not be reached: repeat it.
         """
         await self.floors.raise_all(GRAPH, revision)
+
+    async def rest(self) -> None:
+        """Let no revision come for a moment: a decision was overtaken again and again.
+
+        Raises:
+            StoreUnavailableError: nobody may have heard it.
+        """
+        await self._link.run(scripts.FACTS_REST, [*self._bucket.head, self._keys.head], [REST_MS])
 
     async def asked_for(self) -> int:
         """Return the newest revision that any bucket asks for: the log was at it once."""

@@ -2,7 +2,7 @@
 
 from broker.errors import NotFoundError, UnreadableRecordError
 from broker.store import codec, scripts
-from broker.store.facts_entry import START, FactsEntry, FactsNote, Position, Written, parts_of
+from broker.store.facts_entry import START, FactsEntry, FactsNote, Position, digest_of, parts_of
 from broker.store.facts_rows import BehindError, Head, head_of, note_of, row_of
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link, Reply
@@ -69,7 +69,7 @@ class FactsReader:
             pieces = int(fields["pieces"])
         if pieces:
             text = await self._body(fields["body"], pieces)
-        if Written(base, note.revision, fields["said"], text).digest != note.digest:
+        if digest_of(base, note.revision, fields["said"], text) != note.digest:
             raise UnreadableRecordError(
                 f"revision {note.revision} of the facts does not follow from {base.revision}"
             )

@@ -257,6 +257,20 @@ async def test_revisions_come_only_so_often(link: Link) -> None:
     assert min(gaps) >= 100
 
 
+async def test_whoever_is_overtaken_again_and_again_gets_a_rest_that_ends(
+    kit: FactsKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No revision comes meanwhile; but it cannot be asked for without end."""
+    monkeypatch.setattr(facts_log, "REST_MS", 60_000)
+    monkeypatch.setattr(facts_log, "MOST_REST_MS", 300)
+    first = await kit.append(put_ticket("T-1"))
+    await kit.log.rest()
+
+    second = await kit.append(put_ticket("T-2"))
+
+    assert 300 <= second.at_ms - first.at_ms < 60_000
+
+
 @pytest.mark.parametrize("field", ["text", "said", "digest", "prev", "pieces", "at"])
 async def test_a_revision_that_somebody_wrote_into_is_told(kit: FactsKit, field: str) -> None:
     """Nothing is passed over, and nothing is guessed."""

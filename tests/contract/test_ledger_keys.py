@@ -206,6 +206,7 @@ async def _facts(kit: LedgerKit) -> None:
     same = Repeatable("k-facts", "digest")
     entry = await log.append([large], base=(await log.head()).end, keys=[same])
     await log.settle(entry.revision)
+    await log.rest()
     for _ in range(2):
         loaded = await snapshots.load()
         assert await snapshots.write(loaded.facts, loaded.end, loaded.head)

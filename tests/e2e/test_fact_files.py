@@ -123,6 +123,9 @@ async def test_what_was_changed_by_hand_is_drift(desk: Desk) -> None:
     assert (changed["name"], changed["kind"]) == ("ticket:OPS-1", "changed")
     assert {"name": "status", "before": "closed", "after": "open"} in changed["members"]
     assert found["notes"] == ["ticket:OPS-1 was changed by hand since it was declared"]
+    _, doctor = await desk.run("doctor")
+    told = [each["what"] for each in doctor["checks"] if each["check"] == "facts"]
+    assert "1 that desk declared were changed by hand" in told
     await desk.run("apply", "-f", file)
     assert (await desk.run("facts", "diff", "-f", file))[0] == exits.OK
     assert "ticket:OWN" in await desk.things()
@@ -219,6 +222,25 @@ async def test_a_dry_import_imports_nothing(desk: Desk) -> None:
 
     assert (code, looked["dry_run"], looked["deaths"]) == (exits.OK, True, 0)
     assert await desk.things() == []
+
+
+async def test_relationships_are_imported_as_columns(desk: Desk) -> None:
+    """Of one tenant; a fault is told with its line, whether of form or of what is known."""
+    await desk.run("apply", "-f", desk.write("desk.yaml", DECLARED))
+    head = "subject,relation,object,expires\n"
+    row = "agent:invoice-bot,assigned-to,ticket:OPS-2,2099-01-01T00:00:00Z\n"
+    words = ["--reason", "x", "--tenant", "acme"]
+
+    for bad, line in (("agent:a,likes,ticket:b,\n", 3), (row.replace("OPS-2", "OPS-9"), 3)):
+        file = desk.write("pairs.csv", head + row + bad)
+        code, error = await desk.run("facts", "import", file, *words)
+        assert (code, error["faults"][0]["line"]) == (exits.CONFIGURATION, line)
+
+    code, made = await desk.run("facts", "import", desk.write("pairs.csv", head + row), *words)
+    assert (code, made["changes"]) == (exits.OK, 1)
+    await desk.world.refresh()
+    shown = await desk.world.get(OPERATOR, "/v1/facts/things/ticket/acme/OPS-2")
+    assert shown["down"][0]["expires_at"] == "2099-01-01T00:00:00.000Z"
 
 
 FREEZE: Final = '@id("freeze")\nforbid (principal, action, resource);\n'

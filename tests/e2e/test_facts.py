@@ -80,6 +80,16 @@ async def test_a_held_agent_is_in_the_facts_of_every_decision_from_then_on(world
     assert (await worlds.ask(anew)).status == 201
 
 
+async def test_a_held_agent_gets_nothing_from_any_broker(worlds: World) -> None:
+    """Whoever has not heard of it yet asks again before it gives anything."""
+    task = await worlds.open(at=1)
+    ref = Ref(ThingKind.AGENT, "acme", AGENT.name)
+    hold = HoldThing(ref, Hold("odd", "operator:test", 1))
+    await changes_at(worlds, 0).apply(ChangeSet("operator:test", "a test", (hold,)))
+
+    assert (await worlds.ask(task["id"], at=1)).status == 403
+
+
 async def _storm(changes: FactChanges, source: str, is_over: Callable[[], bool]) -> int:
     """Change facts as fast as it goes, fifty callers at a time; return how many changes."""
     made = 0

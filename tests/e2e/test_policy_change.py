@@ -294,7 +294,8 @@ async def test_a_resource_server_that_is_gone_learns_nothing_more(world: World) 
         ]
 
     world.config.edit("resource_servers.yaml", drop)
-    world.config.edit_capability("orders-api", max_ttl_seconds=300)
+    for name in ("orders-api", "orders-export"):
+        world.config.edit_capability(name, max_ttl_seconds=300)
     await world.publish()
 
     asked = await world.introspect(issued["access_token"])

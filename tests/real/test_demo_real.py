@@ -37,9 +37,10 @@ def test_one_task_end_kills_all_three_kinds_and_a_killed_broker_leaves_nothing_a
     said = json.loads(told.stdout)
     assert (said["failure"], told.returncode) == ("", 0), told.stderr
     assert {receipt["state"] for receipt in said["receipts"]} == {"confirmed"}
-    assert len(said["receipts"]) == 6
+    assert len(said["receipts"]) == 9
     names = {step["name"] for step in said["steps"]}
     assert {"end", "report", "word", "other", *KILLING, *LISTING} <= names
+    assert {"elsewhere", "preview", "closed", "ticketed-report", "why", "ticketed-other"} <= names
     assert len([name for name in names if name.startswith(MINTING)]) == 2 * len(MINTING)
 
 

@@ -31,7 +31,7 @@ async def hold(scene: Scene, name: str, capability: str) -> str:
 async def end(scene: Scene, name: str) -> str:
     """End the task by one call, while all that it holds is in use; measure each first refusal."""
     job = scene.jobs[name]
-    watches = {h: asyncio.create_task(_first_refusal(scene, h)) for h in job.held.values()}
+    watches = {h: asyncio.create_task(first_refusal(scene, h)) for h in job.held.values()}
     try:
         called_ms = scene.clock.monotonic_ms()
         await scene.complete(job.task)
@@ -114,7 +114,7 @@ async def die_killing(scene: Scene, point: str) -> str:
     code = await scene.die_at(point, lambda: scene.complete(task))
     expect(code == KILLED, expected=f"a death by SIGKILL at {point}", seen=code)
     for one in held:
-        await _first_refusal(scene, one)
+        await first_refusal(scene, one)
     await _nothing_left(scene, [task])
     return f"{len(held)} refused"
 
@@ -150,7 +150,7 @@ async def _is_refused(held: Held) -> None:
     expect(not any(tries), expected=f"the {held.kind} to be refused by its target", seen=tries)
 
 
-async def _first_refusal(scene: Scene, held: Held) -> int:
+async def first_refusal(scene: Scene, held: Held) -> int:
     """Use it until its target refuses it in every way; return that instant."""
     try:
         async with asyncio.timeout(PATIENCE_S):

@@ -13,11 +13,26 @@ from broker.dev.step import Death
 from tests.chaos.cast import Cast, unique
 from tests.chaos.world import Slot, Witness
 from tests.fakes.eventually_true import eventually_true
-from tests.real.demo.declared import DATABASE, FILES, JWT, SCOPE
+from tests.real.demo.declared import (
+    DATABASE,
+    ELSEWHERE,
+    EXPORT,
+    EXPORT_DATABASE,
+    EXPORT_FILES,
+    EXPORT_JWT,
+    FILES,
+    JWT,
+    SCOPE,
+)
 from tests.real.demo.held import Held, HeldLogin, HeldSession, HeldToken
 from tests.real.demo.servers import Servers
 
-NAMES: Final = (JWT, DATABASE, FILES)
+SCOPES: Final = {
+    **dict.fromkeys((JWT, DATABASE, FILES), SCOPE),
+    **dict.fromkeys((EXPORT_JWT, EXPORT_DATABASE, EXPORT_FILES, ELSEWHERE), EXPORT),
+}
+"""Which one each capability has."""
+
 PATIENCE_S: Final = 60.0
 """How long a dead credential may still be taken before the demo gives up: beyond any promise."""
 
@@ -47,10 +62,10 @@ class Scene:
         """The broker's place."""
         return self.cast.world.slots[0]
 
-    async def open(self, name: str) -> str:
-        """Open a task that may have a credential of each kind."""
-        ceiling = tuple(Ceiling(each, (SCOPE,)) for each in NAMES)
-        opened = await self.cast.open(name=name, ceiling=ceiling)
+    async def open(self, name: str, *tickets: str) -> str:
+        """Open a task that may have a credential of each kind, for some tickets."""
+        ceiling = tuple(Ceiling(each, (scope,)) for each, scope in SCOPES.items())
+        opened = await self.cast.open(name=name, ceiling=ceiling, tickets=tickets)
         self.jobs[name] = Job(name, opened.id)
         return opened.id
 
@@ -59,7 +74,7 @@ class Scene:
         return await self.cast.agent.client.credentials.issue(
             task,
             capability,
-            scopes=(SCOPE,),
+            scopes=(SCOPES[capability],),
             ttl_seconds=300,
             idempotency_key=key or unique("ask"),
         )
@@ -71,11 +86,11 @@ class Scene:
         return held
 
     async def _used(self, issued: IssuedCredential) -> Held:
-        if issued.capability == DATABASE:
+        if issued.capability in (DATABASE, EXPORT_DATABASE):
             login = HeldLogin(issued, self.servers.postgres.port)
             await login.open()
             return login
-        if issued.capability == FILES:
+        if issued.capability in (FILES, EXPORT_FILES):
             return HeldSession(issued, self.servers.stage)
         return HeldToken(issued, self._witness)
 

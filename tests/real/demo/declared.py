@@ -1,5 +1,6 @@
 """What an operator declares so that agents get credentials at the demo's servers."""
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,17 @@ JWT: Final = "orders-api"
 
 DATABASE: Final = "orders-db"
 FILES: Final = "order-files"
+EXPORT: Final = "orders:export"
+"""What no policy permits but because of a ticket, which concerns the dataset."""
+
+EXPORT_JWT: Final = "orders-export"
+"""Shipped, and about the dataset ``orders``, as are the next two."""
+
+EXPORT_DATABASE: Final = "orders-export-db"
+EXPORT_FILES: Final = "orders-export-files"
+ELSEWHERE: Final = "payroll-export-db"
+"""About another dataset."""
+
 MOUNT: Final = "jwt-broker"
 """Where the broker logs in at OpenBao, by a token that it signs itself."""
 
@@ -33,8 +45,8 @@ def declare(folder: Path, *, openbao: str, peer: Peer, role: str, stage: Stage, 
     """
     targets = [_openbao(openbao), _aws(peer, kill)]
     (folder / "targets.yaml").write_text(yaml.safe_dump({"targets": targets}))
-    files = _files(role, stage, peer, is_probed=kill == "deny")
-    _edit(folder / "capabilities.yaml", {"capabilities": [_database(), files]})
+    read = _reading(stage, peer, role, is_probed=kill == "deny")
+    _edit(folder / "capabilities.yaml", {"capabilities": [*_plain(read), *_exports(read)]})
     for file in folder.glob("broker*.yaml"):
         _edit(file, {"targets": "targets.yaml"})
 
@@ -63,15 +75,36 @@ def _aws(peer: Peer, kill: str) -> dict[str, Any]:
     return {"name": "files", "kind": "aws_sts", "options": options, **_BOUNDS}
 
 
-def _database() -> dict[str, Any]:
-    read = {"mount": "database", "path": "creds/orders", "policies": ["jit-orders"]}
-    return _capability(DATABASE, "vault", "bao", {"scopes": {SCOPE: read}})
+_LOGIN: Final = {"mount": "database", "path": "creds/orders", "policies": ["jit-orders"]}
 
 
-def _files(role: str, stage: Stage, peer: Peer, *, is_probed: bool) -> dict[str, Any]:
+def _plain(reading: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        _capability(DATABASE, "vault", "bao", {"scopes": {SCOPE: _LOGIN}}),
+        _capability(FILES, "aws_sts", "files", _permitting(SCOPE, reading)),
+    ]
+
+
+def _exports(reading: Mapping[str, Any]) -> list[dict[str, Any]]:
+    login = {"scopes": {EXPORT: _LOGIN}}
+    orders, payroll = {"about": "dataset:orders"}, {"about": "dataset:payroll"}
+    return [
+        _capability(EXPORT_DATABASE, "vault", "bao", login, EXPORT) | orders,
+        _capability(EXPORT_FILES, "aws_sts", "files", _permitting(EXPORT, reading), EXPORT)
+        | orders,
+        _capability(ELSEWHERE, "vault", "bao", login, EXPORT) | payroll,
+    ]
+
+
+def _permitting(scope: str, reading: Mapping[str, Any]) -> dict[str, Any]:
+    return {**reading, "scopes": {scope: reading["scopes"]}}
+
+
+def _reading(stage: Stage, peer: Peer, role: str, *, is_probed: bool) -> dict[str, Any]:
+    """Return a template's members, with the statements alone where scopes belong."""
     bucket = stage.bucket(MINE)
     read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
-    template: dict[str, Any] = {"role_arn": role, "scopes": {SCOPE: [read]}}
+    template: dict[str, Any] = {"role_arn": role, "scopes": [read]}
     if is_probed:
         template["probe"] = {
             "action": "s3:GetObject",
@@ -79,22 +112,22 @@ def _files(role: str, stage: Stage, peer: Peer, *, is_probed: bool) -> dict[str,
             "key": OBJECT,
             "endpoint_url": peer.s3_url,
         }
-    return _capability(FILES, "aws_sts", "files", template)
+    return template
 
 
 def _capability(
-    name: str, backend: str, target: str, template: Mapping[str, Any]
+    name: str, backend: str, target: str, template: Mapping[str, Any], scope: str = SCOPE
 ) -> dict[str, Any]:
     return {
         "name": name,
         "backend": backend,
         "target": target,
         "audience": f"{backend}:{name}",
-        "scopes": [SCOPE],
+        "scopes": [scope],
         "tenants": ["acme"],
         "max_ttl_seconds": 900,
         "default_ttl_seconds": 300,
-        "template": dict(template),
+        "template": copy.deepcopy(dict(template)),  # or YAML would write aliases
     }
 
 

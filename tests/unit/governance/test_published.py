@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from broker.errors import ConfigurationError, UnavailableError
+from broker.facts.facts import Facts
 from broker.governance.bundle import Bundle
 from broker.governance.published import Current, Published
 from broker.model.decision import Deny, Permit
@@ -15,7 +16,8 @@ from broker.policy.engine import Engine
 from broker.policy.query import Action, Query
 from broker.settings.limits import QuotaDefaults
 from tests.fakes.bundles import BundleFolder
-from tests.fakes.policy import QUERY
+from tests.fakes.facts import changes, hold, put, relate
+from tests.fakes.policy import QUERY, in_task
 from tests.fakes.replace import replace
 
 DEFAULTS = QuotaDefaults(agent=7, tenant=70)
@@ -207,3 +209,47 @@ def test_an_orchestrator_opens_tasks_by_the_shipped_policies(folder: BundleFolde
     )
 
     assert isinstance(revision.engine.decide(query), Permit)
+
+
+KNOWN = (
+    put("person:ann"),
+    put("agent:log-bot", quota=3),
+    put("ticket:T-1"),
+    put("dataset:orders"),
+    relate("agent:invoice-bot assigned-to ticket:T-1"),
+    relate("ticket:T-1 concerns dataset:orders"),
+)
+
+
+def test_facts_come_into_force_as_a_whole(folder: BundleFolder) -> None:
+    """Decisions, callers and quotas, of one revision of the log; the one before stays as it was."""
+    before = published(folder, 1)
+    after = before.with_facts(Facts().changed(changes(*KNOWN), 4))
+    query = replace(
+        in_task(tickets=("T-1",)),
+        capability=after.capabilities["orders-export"],
+        scopes=frozenset({"orders:export"}),
+    )
+
+    decision = after.engine.decide(query)
+
+    assert isinstance(decision, Permit)
+    assert (decision.trace.facts_revision, decision.trace.graph_revision) == (1, 4)
+    assert after.graph == 4
+    assert after.registry.agent("log-bot") is not None
+    assert (after.quotas.of_agent("log-bot"), after.quotas.of_agent("invoice-bot")) == (3, 100)
+    assert not isinstance(before.engine.decide(query), Permit)
+    assert before.registry.agent("log-bot") is None
+    assert before.quotas.of_agent("log-bot") == 7
+
+
+def test_a_held_agent_is_refused_by_the_next_facts(folder: BundleFolder) -> None:
+    """And permitted again by those after them."""
+    one = published(folder, 1).with_facts(Facts().changed(changes(hold("agent:invoice-bot")), 1))
+    two = one.with_facts(Facts(2))
+
+    decision = one.engine.decide(QUERY)
+
+    assert isinstance(decision, Deny)
+    assert decision.reason == "agent-held"
+    assert isinstance(two.engine.decide(QUERY), Permit)
