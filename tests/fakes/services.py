@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from broker.errors import AttestationError
 from broker.http.limits import Limits
 from broker.http.possession import Possession
 from broker.http.services import Readiness, Services
-from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
+from broker.ids import LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
 from broker.model.evaluation import Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease, LeaseState
@@ -31,7 +31,6 @@ from broker.model.requests import (
     Revocation,
     Selector,
     SelectorKind,
-    Supposed,
     TaskFilter,
     TaskPage,
 )
@@ -47,6 +46,7 @@ from broker.store.replicas import Replica, Serving
 from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
+from tests.fakes.fake_explain import FakeExplain
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
 from tests.fakes.samples import (
@@ -340,48 +340,6 @@ class FakeEvaluations:
         answer = [Evaluated(decision=True) for _ in questions]
         asked = (caller, questions, semantic)
         return await self.stage.play("evaluations.evaluate_all", *asked, answer=answer)
-
-
-@dataclass
-class FakeExplain:
-    """Explaining decisions."""
-
-    stage: Stage
-
-    async def decision(self, caller: Principal, decision: DecisionId) -> Mapping[str, object]:
-        """Explain."""
-        trace = {"policy_version": "p1", "facts_revision": 4}
-        trace |= {name: [] for name in ("policies", "facts", "errors", "missing")}
-        explained = {name: value for name, value in trace.items() if name != "policies"}
-        answer = {
-            "decision": decision,
-            "tenant": "acme",
-            "outcome": "deny",
-            "reason": "no-permit",
-            "trace": trace,
-            "request": {"action": "OpenTask"},
-            "explained_at_revision": 4,
-            "explanation": explained
-            | {"outcome": "deny", "reason": "no-permit", "truncated": False, "obligations": []}
-            | {"considered": [], "determining": []},
-            "counterfactuals": None,
-        }
-        return await self.stage.play("explain.decision", caller, decision, answer=answer)
-
-    async def supposed(self, caller: Principal, asked: Supposed) -> Mapping[str, object]:
-        """Answer what nobody asked."""
-        explanation: dict[str, object] = {"policy_version": "p1", "facts_revision": 4}
-        explanation |= {"outcome": "deny", "reason": "no-permit", "truncated": False}
-        for name in ("facts", "errors", "missing", "obligations", "considered", "determining"):
-            explanation[name] = []
-        turned = {"to": "permit", "sets": [["a step"]], "is_complete": True}
-        turned |= {"most_steps": 3, "steps": 1, "tried": 1}
-        answer = {
-            "explained_at_revision": 4,
-            "explanation": explanation,
-            "counterfactuals": turned,
-        }
-        return await self.stage.play("explain.supposed", caller, asked, answer=answer)
 
 
 PUBLICATION = Publication(2, "ab" * 32, "uid-1@host", "OPS-17", NOW_MS, 9, rollback_of=1)
