@@ -42,7 +42,8 @@ def explain(
     if action is None:
         desk.answer(lambda broker: broker.operator.explain(decision), views.decision)
         return
-    stated = supposed | {"action": action, "caller": asker}
+    kind, _, name = (asker or "").partition(":")
+    stated = supposed | {"action": action, "caller": name, "caller_kind": kind}
     request = {name: value for name, value in stated.items() if value}
     if "tenant" not in request or "agent" not in request:
         raise click.UsageError("a supposed request needs --tenant and --agent")

@@ -287,9 +287,9 @@ class OperatorCalls:
         """Return what policy would say to a request that nobody has made.
 
         Args:
-            request: ``action``, ``tenant`` and ``agent``, and some of ``caller``, ``capability``,
-                ``scopes``, ``ttl_seconds``, ``tickets``, ``resources``, ``on_behalf_of``,
-                ``labels``.
+            request: ``action``, ``tenant`` and ``agent``, and some of ``caller``,
+                ``caller_kind``, ``capability``, ``scopes``, ``ttl_seconds``,
+                ``tickets``, ``resources``, ``on_behalf_of``, ``labels``.
         """
         call = Call("POST", ("v1", "explain"), json=dict(request))
         return await self._transport.fetch(call, Supposition)

@@ -22,6 +22,7 @@ from broker.model.requests import (
     Supposed,
 )
 from broker.model.selection import Criteria
+from broker.policy.query import Action
 
 _SELECTORS: Final = tuple(kind for kind in SelectorKind if kind is not SelectorKind.KEY)
 """What an order over HTTP may name."""
@@ -117,13 +118,15 @@ def selector(body: wire.RevokeBody) -> Selector:
 def supposed(body: wire.ExplainBody, limits: Limits) -> Supposed:
     """Read a request that nobody has made."""
     agent = text.parse_name(body.agent, field="agent")
-    word, _, name = (body.caller or f"{Kind.AGENT}:{agent}").partition(":")
-    if word not in {Kind.AGENT, Kind.ORCHESTRATOR}:
-        raise InvalidRequestError("write agent:NAME or orchestrator:NAME", field="caller")
+    if body.action not in list(Action):
+        raise InvalidRequestError(f"write one of {', '.join(Action)}", field="action")
+    kind = body.caller_kind or Kind.AGENT
+    if kind not in {Kind.AGENT, Kind.ORCHESTRATOR}:
+        raise InvalidRequestError("write agent or orchestrator", field="caller_kind")
     return Supposed(
-        action=text.parse_name(body.action, field="action"),
-        kind=Kind(word),
-        name=text.parse_name(name, field="caller"),
+        action=body.action,
+        kind=Kind(kind),
+        name=agent if body.caller is None else text.parse_name(body.caller, field="caller"),
         tenant=text.parse_name(body.tenant, field="tenant"),
         agent=agent,
         capability=_name_or_nothing(body.capability, "capability"),

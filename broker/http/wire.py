@@ -126,8 +126,9 @@ class ExplainBody(Body):
     tenant: Word
     agent: Word
     caller: Word | None = None
+    caller_kind: Word | None = None
     capability: Word | None = None
-    scopes: References = []
+    scopes: Annotated[list[Word], Meta(max_length=MAX_LINES)] = []
     ttl_seconds: Seconds | None = None
     tickets: References = []
     resources: References = []

@@ -83,6 +83,7 @@ class Bench:
         self.kit = kit
         self.candidate = candidate
         self.issued = 0
+        self._is_over = False
 
     async def publish(self) -> None:
         """Publish what the files say, and run it."""
@@ -147,17 +148,18 @@ class Bench:
     async def rate(self, until: Callable[[], Awaitable[object]]) -> float:
         """Issue all the time until something is done; return how many a second."""
         task = await self.kit.open(ttl_ms=HOUR_MS)
+        self._is_over = False
         begun, before = time.perf_counter(), self.issued
         issuing = [asyncio.create_task(self._issue(task)) for _ in range(8)]
         await until()
         spent = time.perf_counter() - begun
-        for each in issuing:
-            each.cancel()
-        await asyncio.gather(*issuing, return_exceptions=True)
-        return (self.issued - before) / spent
+        rate = (self.issued - before) / spent
+        self._is_over = True
+        await asyncio.gather(*issuing)
+        return rate
 
     async def _issue(self, task: Task) -> None:
-        while True:
+        while not self._is_over:
             await self.kit.issue(task)
             self.issued += 1
 

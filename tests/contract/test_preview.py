@@ -38,6 +38,16 @@ when { principal.tenant == context.task.tenant && context.scopes.contains("order
 """
 
 
+BOUND = """
+@id("bound-reads")
+@binding("dpop")
+permit (principal is Agent, action == Action::"RequestCredential", resource is Capability)
+when { principal.tenant == context.task.tenant && context.scopes.contains("orders:read") };
+"""
+
+APPROVED = BOUND.replace("bound", "approved").replace('@binding("dpop")', '@approval("oncall")')
+
+
 class Hall:
     """Two agents, each with some leases, and a preview over them."""
 
@@ -123,6 +133,18 @@ async def test_a_life_that_would_be_shorter_now_ends(hall: Hall, candidate: Cand
     candidate.write("policies/50-test.cedar", SHORT)
 
     assert await hall.doomed(candidate) == dict.fromkeys(("read", "child", "helper"), "shorter-now")
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"), [(BOUND, "binding-required"), (APPROVED, "needs-approval")]
+)
+async def test_what_would_need_more_now_ends(
+    hall: Hall, candidate: Candidate, policy: str, reason: str
+) -> None:
+    """A key that nobody has proven, or a human who has not agreed."""
+    candidate.write("policies/50-test.cedar", policy)
+
+    assert await hall.doomed(candidate) == dict.fromkeys(("read", "child", "helper"), reason)
 
 
 async def test_a_scope_that_is_gone_takes_along_who_has_it(

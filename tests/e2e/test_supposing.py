@@ -49,7 +49,8 @@ async def test_tasks_can_be_supposed_too(world: World) -> None:
         "action": "OpenTask",
         "tenant": "acme",
         "agent": "invoice-bot",
-        "caller": "orchestrator:ci-orchestrator",
+        "caller": "ci-orchestrator",
+        "caller_kind": "orchestrator",
     }
 
     answer = await world.call(OPERATOR, "POST", "/v1/explain", body)
@@ -64,8 +65,8 @@ async def test_tasks_can_be_supposed_too(world: World) -> None:
         {"tenant": "nowhere"},
         {"agent": "stock-bot"},
         {"agent": "nobody"},
-        {"caller": "agent:stock-bot"},
-        {"caller": "orchestrator:nobody"},
+        {"caller": "stock-bot"},
+        {"caller": "nobody", "caller_kind": "orchestrator"},
         {"capability": "nothing"},
     ],
 )
@@ -82,8 +83,8 @@ async def test_what_is_foreign_looks_as_if_it_were_not_there(
         ({"action": "Fly"}, "action"),
         ({"action": "OpenTask"}, "capability"),
         ({"capability": None}, "capability"),
-        ({"caller": "operator:alice"}, "caller"),
-        ({"caller": "agent"}, "caller"),
+        ({"caller": "alice", "caller_kind": "operator"}, "caller_kind"),
+        ({"caller": "a b"}, "caller"),
         ({"scopes": ["a b"]}, "scopes[0]"),
         ({"more": 1}, "more"),
     ],

@@ -31,6 +31,7 @@ from broker.model.requests import (
     Revocation,
     Selector,
     SelectorKind,
+    Supposed,
     TaskFilter,
     TaskPage,
 )
@@ -363,8 +364,24 @@ class FakeExplain:
             "explanation": explained
             | {"outcome": "deny", "reason": "no-permit", "truncated": False, "obligations": []}
             | {"considered": [], "determining": []},
+            "counterfactuals": None,
         }
         return await self.stage.play("explain.decision", caller, decision, answer=answer)
+
+    async def supposed(self, caller: Principal, asked: Supposed) -> Mapping[str, object]:
+        """Answer what nobody asked."""
+        explanation: dict[str, object] = {"policy_version": "p1", "facts_revision": 4}
+        explanation |= {"outcome": "deny", "reason": "no-permit", "truncated": False}
+        for name in ("facts", "errors", "missing", "obligations", "considered", "determining"):
+            explanation[name] = []
+        turned = {"to": "permit", "sets": [["a step"]], "is_complete": True}
+        turned |= {"most_steps": 3, "steps": 1, "tried": 1}
+        answer = {
+            "explained_at_revision": 4,
+            "explanation": explanation,
+            "counterfactuals": turned,
+        }
+        return await self.stage.play("explain.supposed", caller, asked, answer=answer)
 
 
 PUBLICATION = Publication(2, "ab" * 32, "uid-1@host", "OPS-17", NOW_MS, 9, rollback_of=1)

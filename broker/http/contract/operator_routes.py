@@ -14,14 +14,18 @@ from broker.http.contract.parts import (
     LEASE_ID,
     MAYBE_INSTANT,
     NAME,
+    OPTIONAL_TTL,
     PAGE,
     REASON,
     RECEIPTS,
+    REFERENCES,
     REVOCATION_ID,
+    SCOPE,
     STRING,
     TASK_ID,
     URL,
     WAIT,
+    WORD,
     report,
 )
 from broker.http.contract.schema import (
@@ -29,12 +33,15 @@ from broker.http.contract.schema import (
     Schema,
     array,
     described,
+    mapping,
     nullable,
     paged,
     record,
     ref,
     words,
 )
+from broker.http.wire import MAX_LINES, MAX_REFERENCES
+from broker.model.principal import Kind
 from broker.model.requests import SelectorKind
 from broker.policy.query import Action
 
@@ -139,18 +146,19 @@ SCHEMAS: Final = {
         record(
             {"action": words(*Action), "tenant": NAME, "agent": NAME},
             {
-                "caller": nullable(STRING),
+                "caller": nullable(NAME),
+                "caller_kind": nullable(words(Kind.AGENT, Kind.ORCHESTRATOR)),
                 "capability": nullable(NAME),
-                "scopes": array(STRING),
-                "ttl_seconds": nullable(COUNT),
-                "tickets": array(STRING),
-                "resources": array(STRING),
+                "scopes": array(SCOPE, most=MAX_LINES),
+                "ttl_seconds": OPTIONAL_TTL,
+                "tickets": REFERENCES,
+                "resources": REFERENCES,
                 "on_behalf_of": nullable(NAME),
-                "labels": {"type": "object", "additionalProperties": STRING},
+                "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
             },
         ),
-        "A request that nobody has made. `caller` is `agent:NAME` or `orchestrator:NAME`, by "
-        "default the agent. `capability` and `scopes` are for credentials.",
+        "A request that nobody has made. `caller` is by default the agent, "
+        "`caller_kind` agent. `capability` and `scopes` are for credentials.",
     ),
     "Supposition": record(
         {
