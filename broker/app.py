@@ -118,9 +118,10 @@ class Broker:
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
-        brake = settings.reevaluation.brake_leases
         self.fact_verbs = build_fact_verbs(
-            self.ledger, self.replica, self.gate, clock, self._faults, brake=brake
+            *(self.ledger, self.replica, self.gate, clock, self._faults),
+            brake=settings.reevaluation.brake_leases,
+            counted=self.metrics.facts_changed,
         )
 
     def _build_ledger(self) -> Ledger:

@@ -1,6 +1,6 @@
 """Builds the verbs on facts: a part of the composition root."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -46,12 +46,27 @@ class FactVerbs:
 
 
 def build_fact_verbs(
-    ledger: Ledger, replica: Replica, gate: Gate, clock: Clock, faults: FaultPoints, *, brake: int
+    ledger: Ledger,
+    replica: Replica,
+    gate: Gate,
+    clock: Clock,
+    faults: FaultPoints,
+    *,
+    brake: int,
+    counted: Callable[[int], None],
 ) -> FactVerbs:
-    """Build them. ``brake`` is how many live credentials may die of one change unasked."""
+    """Build them. ``brake`` is how many live credentials may die of one change unasked.
+
+    ``counted`` is called with how many changes were made.
+    """
     views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts, clock)
     changes = FactChanges(
-        ledger.facts, replica.newest_facts, refusal=refusal, clock=clock, faults=faults
+        ledger.facts,
+        replica.newest_facts,
+        refusal=refusal,
+        clock=clock,
+        faults=faults,
+        counted=counted,
     )
     foresight = Foresight(
         _Foresees(replica, Preview.over(ledger)),

@@ -323,3 +323,14 @@ async def test_a_thousand_edits_are_one_call_or_few_revisions(world: World) -> N
     assert issued.status == 201
     assert len({answer["revision"] for answer in answers}) < 60
     assert len(await names(world, OPERATOR, "&kind=ticket&q=S-*", at=1)) == 100
+
+
+async def test_the_metrics_count_each_change_that_was_made(world: World) -> None:
+    """One set of two, and a repeat that makes none."""
+    both = (put("ticket:OPS-1"), put("ticket:OPS-2"))
+    for _ in range(2):
+        assert (await change(world, *both, key="k-1")).status == 200
+
+    metrics = (await world.get(None, "/metrics")).raw.decode()
+
+    assert "jit_facts_changes_total 2.0" in metrics
