@@ -42,9 +42,15 @@ def test_a_resource_server_concerns_what_is_for_it(tmp_path) -> None:  # noqa: A
             "resource_servers.yaml",
             lambda file: file["resource_servers"][0].update(check="offline"),
         )
-        candidate.capability("orders-api", max_ttl_seconds=300)
+        candidate.edit(
+            "capabilities.yaml",
+            lambda file: [each.update(max_ttl_seconds=300) for each in file["capabilities"]],
+        )
 
-    assert change(tmp_path, edit) == Affected(frozenset({Index("capability", "orders-api")}))
+    walked = change(tmp_path, edit).walks()
+
+    assert Index("capability", "orders-api") in walked
+    assert {index.kind for index in walked} == {"capability"}
 
 
 def test_who_opens_and_who_looks_concerns_no_lease(tmp_path) -> None:  # noqa: ANN001
