@@ -9,22 +9,28 @@ from broker.clock import Clock
 from broker.counterfactual import Counterfactual
 from broker.errors import AccessDeniedError, NotFoundError
 from broker.governance.published import Published
-from broker.ids import DecisionId
+from broker.ids import DecisionId, LeaseId
+from broker.model.lease import Lease
 from broker.model.principal import Kind, Principal
+from broker.model.redecision import NoLonger
 from broker.model.requests import Supposed
 from broker.ownership import is_operator_of
 from broker.policy.query import Query
-from broker.store.decision_log import DecisionLog
+from broker.redeciding import action_of, asked_for, question, redecide
+from broker.store.ledger import Ledger
+from broker.store.recorded import Grant
 from broker.supposing import supposed_query
 
 _QUERY: Final = msgspec.json.Decoder(Query)
 
 
 class Explain:
-    """Finds recorded refusals and lets the engine say what was missing."""
+    """Finds what was decided and lets the engine say what it thinks of that now."""
 
-    def __init__(self, log: DecisionLog, published: Callable[[], Published], clock: Clock) -> None:
-        self._log = log
+    def __init__(self, ledger: Ledger, published: Callable[[], Published], clock: Clock) -> None:
+        self._log = ledger.decisions
+        self._leases = ledger.leases
+        self._recorded = ledger.recorded
         self._published = published
         self._counterfactual = Counterfactual(clock)
 
@@ -55,6 +61,43 @@ class Explain:
             "counterfactuals": msgspec.to_builtins(turned),
         }
 
+    async def credential(self, caller: Principal, lease: LeaseId) -> Mapping[str, object]:
+        """Return by what a credential was granted, why it ended, and what would be said now.
+
+        The request is the recorded one, that of its last renewal; a narrower answer is a no, as it
+        is where live credentials are decided again (:mod:`broker.redeciding`).
+
+        Raises:
+            AccessDeniedError: the caller is no operator.
+            NotFoundError: not kept, or another tenant's.
+        """
+        if caller.kind is not Kind.OPERATOR:
+            raise AccessDeniedError("operators-only")
+        seen = await self._leases.view(lease)
+        if not is_operator_of(caller, seen.spec.tenant):
+            raise NotFoundError("no such credential")
+        grant = await self._recorded.grant(lease)
+        return {**_then(seen, grant), **await self._now(self._published(), grant)}
+
+    async def _now(self, published: Published, grant: Grant) -> Mapping[str, object]:
+        case = (grant.held, grant.task)
+        [answer] = await redecide(published, [case])
+        refused = answer if isinstance(answer, NoLonger) else None
+        query = question(published, *case)
+        explanation = turned = None
+        if isinstance(query, Query):
+            explanation = await published.decider.explain(query)
+            if refused is not None and explanation.outcome != "permit":
+                turned = await self._counterfactual.of(published, query)
+        return {
+            "explained_at_revision": published.revision,
+            "explained_at_facts_revision": published.graph,
+            "granted_now": refused is None,
+            "no_longer": None if refused is None else refused.told(),
+            "explanation": msgspec.to_builtins(explanation),
+            "counterfactuals": msgspec.to_builtins(turned),
+        }
+
     async def supposed(self, caller: Principal, asked: Supposed) -> Mapping[str, object]:
         """Return what policy would say to a request that nobody has made, and what would turn it.
 
@@ -79,3 +122,34 @@ class Explain:
             "explanation": msgspec.to_builtins(explanation),
             "counterfactuals": msgspec.to_builtins(turned),
         }
+
+
+def _then(seen: Lease, grant: Grant) -> Mapping[str, object]:
+    spec = grant.held.spec
+    ended = {} if seen.why is None else {"why": seen.why.told()}
+    return {
+        "credential": spec.id,
+        "tenant": spec.tenant,
+        "state": seen.state,
+        "alive": seen.is_alive,
+        "ended_by": seen.ended_by,
+        "trace": msgspec.to_builtins(spec.trace),
+        "request": _request(grant),
+        **ended,
+    }
+
+
+def _request(grant: Grant) -> Mapping[str, object]:
+    """Return what was asked, as the record of a refusal tells it: no labels, no claims."""
+    asked, spec = asked_for(grant.held), grant.held.spec
+    return {
+        "action": action_of(asked),
+        "principal": asked.by.principal().ref,
+        "instance": asked.by.instance,
+        "task": spec.task,
+        "task_name": grant.task.name,
+        "agent": spec.agent,
+        "capability": spec.capability,
+        "scopes": sorted(asked.scopes),
+        "ttl_ms": asked.ttl_ms,
+    }

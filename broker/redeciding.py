@@ -68,7 +68,7 @@ def _answer(
 
 def question(published: Published, held: HeldLease, task: TaskSpec) -> Query | NoLonger:
     """Put the recorded request as it would be put now, unless it cannot be put any more."""
-    asked = held.asked or _of_spec(held)
+    asked = asked_for(held)
     capability = capability_of(published, held.spec.capability, held.spec.tenant)
     if capability is None:
         return _no(published, "capability-gone", "the capability exists in this tenant")
@@ -92,7 +92,7 @@ def _query(
 
 def _put(asked: Asked, task: TaskSpec, capability: Capability, caller: Principal) -> Query:
     return Query(
-        action=Action.RENEW_CREDENTIAL if asked.is_renewal else Action.REQUEST_CREDENTIAL,
+        action=action_of(asked),
         principal=caller,
         task=TaskFacts.of(task),
         capability=capability,
@@ -101,6 +101,11 @@ def _put(asked: Asked, task: TaskSpec, capability: Capability, caller: Principal
         ttl_ms=asked.ttl_ms,
         labels=asked.labels,
     )
+
+
+def action_of(asked: Asked) -> Action:
+    """Return which of the two it was: asking, or asking again."""
+    return Action.RENEW_CREDENTIAL if asked.is_renewal else Action.REQUEST_CREDENTIAL
 
 
 def verdict(published: Published, held: HeldLease, query: Query, decision: Decision) -> Redecision:
@@ -143,7 +148,10 @@ def _gives_another(capability: Capability, spec: LeaseSpec) -> bool:
     return spec.target is not None and spec.template != digest_of(capability)
 
 
-def _of_spec(held: HeldLease) -> Asked:
+def asked_for(held: HeldLease) -> Asked:
+    """Return what was asked for a lease; without a record of it, what its spec says."""
+    if held.asked is not None:
+        return held.asked
     spec = held.spec
     by = Asker(
         name=spec.agent,

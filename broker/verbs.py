@@ -132,7 +132,7 @@ def build_verbs(parts: Parts) -> Verbs:
         cuts=cuts,
         reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
-        explain=Explain(ledger.decisions, lambda: parts.replica.published, parts.clock),
+        explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas),
         reaper=_reaper(parts, _workers(parts, populations, revocations, sets, killer), redeciders),
         redeciders=redeciders,

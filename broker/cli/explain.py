@@ -9,7 +9,7 @@ from broker.policy.query import Action
 
 
 @click.command(short_help="Tell why a decision fell as it did.")
-@click.argument("decision", required=False, default="")
+@click.argument("subject", metavar="[ID]", required=False, default="")
 @click.option(
     "--action",
     type=click.Choice([each.value for each in Action]),
@@ -28,19 +28,22 @@ from broker.policy.query import Action
 @click.option("--on-behalf-of", help="Whose work it is.")
 @at_desk
 def explain(
-    desk: Desk, /, decision: str, action: str | None, asker: str | None, **supposed: object
+    desk: Desk, /, subject: str, action: str | None, asker: str | None, **supposed: object
 ) -> None:
-    """Tell an operator why DECISION (d_…) fell as it did, and what would turn it.
+    """Tell an operator why decision ID (d_…) fell as it did, and what would turn it.
 
     The caller who was refused has the id in the refusal; what stands behind it only operators see.
+
+    Of credential ID (l_…) it tells by what it was granted, and whether the same request would be
+    granted now; if not, why. It may have ended, as long as its task is kept.
 
     With --action, --tenant and --agent instead of an id it tells what policy would say to a request
     that nobody has made. Ceilings, quotas and the state of a task have no part in that.
     """
-    if bool(decision) == bool(action):
-        raise click.UsageError("name a decision, or suppose a request with --action")
+    if bool(subject) == bool(action):
+        raise click.UsageError("name a decision or credential, or suppose a request with --action")
     if action is None:
-        desk.answer(lambda broker: broker.operator.explain(decision), views.decision)
+        _recorded(desk, subject)
         return
     kind, _, name = (asker or "").partition(":")
     stated = supposed | {"action": action, "caller": name, "caller_kind": kind}
@@ -48,3 +51,11 @@ def explain(
     if "tenant" not in request or "agent" not in request:
         raise click.UsageError("a supposed request needs --tenant and --agent")
     desk.answer(lambda broker: broker.operator.suppose(request), views.supposition)
+
+
+def _recorded(desk: Desk, subject: str) -> None:
+    """Explain what its id, by its form, is of."""
+    if subject.startswith("l_"):
+        desk.answer(lambda broker: broker.operator.explain_credential(subject), views.granted)
+    else:
+        desk.answer(lambda broker: broker.operator.explain(subject), views.decision)

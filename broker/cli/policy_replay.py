@@ -21,7 +21,6 @@ from broker.governance.published import Published
 from broker.installation import open_installation
 from broker.replaying import Direction, Replay, Replayed
 from broker.settings.settings import Settings
-from broker.store.recorded import Recorded
 
 
 @click.command(short_help="Decide again what was decided.")
@@ -49,7 +48,7 @@ async def _replay(settings: Settings, named: str, span: int, teller: Teller) -> 
         facts = FactsCopy(found.ledger.facts, found.ledger.snapshots)
         await facts.follow()
         published = Published.of(bundle, revision=0, quotas=settings.quotas)
-        recorded = Recorded(found.link, found.ledger.keys)
+        recorded = found.ledger.recorded
         now_ms = SystemClock().now_ms()
         replayed = await Replay(recorded, published.with_facts(facts.facts)).run(
             now_ms - span * 1000,

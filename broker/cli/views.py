@@ -201,6 +201,35 @@ def supposition(document: Document) -> RenderableType:
     )
 
 
+def granted(document: Document) -> RenderableType:
+    """Show why a credential was granted, why it ended, and what would be said now."""
+    trace, now = document["trace"], document["explanation"] or {}
+    verdict = "would be granted now" if document["granted_now"] else "would not be granted now"
+    return stacked(
+        fields(document, ("credential", "tenant", "state", "ended_by")),
+        fields(document["request"], REQUEST_FIELDS),
+        fields(trace, ("policies", "facts")),
+        _no_longer("ended as no longer granted", document.get("why")),
+        Text(verdict, style="bold"),
+        _no_longer("", document["no_longer"]),
+        *(_policy(finding) for finding in now.get("considered", ())),
+        _turned(document.get("counterfactuals")),
+        Text(
+            f"granted by revision {shown(trace['facts_revision'])}, explained by revision "
+            f"{shown(document['explained_at_revision'])} with facts "
+            f"{shown(document['explained_at_facts_revision'])}",
+            style="dim",
+        ),
+    )
+
+
+def _no_longer(head: str, why: Document | None) -> RenderableType:
+    if why is None:
+        return Table.grid()
+    told = fields(why, ("reason", "policies", "missing", "gone"))
+    return Group(Text(head, style="bold"), told) if head else told
+
+
 def _turned(found: Document | None) -> RenderableType:
     """Show what would turn the answer, or how far it was looked for in vain."""
     if found is None:

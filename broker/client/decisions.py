@@ -2,6 +2,8 @@
 
 import msgspec
 
+from broker.client.results import NoLonger
+
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """How a decision came about. ``missing`` is what would have had to hold."""
@@ -81,3 +83,27 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     explained_at_revision: int
     explanation: Explanation
     counterfactuals: Counterfactuals | None = None
+
+
+class GrantExplanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a credential was granted, and whether it would be granted now.
+
+    ``why`` is what ended it, where that was that it would not be granted any more.
+    """
+
+    credential: str
+    tenant: str
+    state: str
+    alive: bool
+    ended_by: str
+    trace: Trace
+    request: dict[str, object]
+    """What was asked; of a renewed one, by its last renewal."""
+    explained_at_revision: int
+    explained_at_facts_revision: int
+    granted_now: bool
+    no_longer: NoLonger | None
+    explanation: Explanation | None
+    """What policy says of the request now; None when it can no longer be put."""
+    counterfactuals: Counterfactuals | None = None
+    why: NoLonger | None = None

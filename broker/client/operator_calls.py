@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 
 from broker.client import route
-from broker.client.decisions import Decision, Supposition
+from broker.client.decisions import Decision, GrantExplanation, Supposition
 from broker.client.following import DEFAULT_FOLLOWING, Following
 from broker.client.levels import Level
 from broker.client.paging import items
@@ -281,6 +281,13 @@ class OperatorCalls:
         call = Call("GET", route.decision_path(decision))
         found = await self._transport.fetch(call, Decision)
         ensure_about(decision, found.decision)
+        return found
+
+    async def explain_credential(self, credential: str) -> GrantExplanation:
+        """Return why a credential was granted, and whether it would be now; ended ones too."""
+        call = Call("GET", route.credential_path(credential, "explanation"))
+        found = await self._transport.fetch(call, GrantExplanation)
+        ensure_about(credential, found.credential)
         return found
 
     async def suppose(self, request: Mapping[str, object]) -> Supposition:

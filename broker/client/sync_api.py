@@ -92,6 +92,7 @@ class SyncOperatorCalls(BlockingCalls):
     all_agents = iterating(OperatorCalls.all_agents)
     agent = blocking(OperatorCalls.agent)
     explain = blocking(OperatorCalls.explain)
+    explain_credential = blocking(OperatorCalls.explain_credential)
     suppose = blocking(OperatorCalls.suppose)
 
 

@@ -44,6 +44,7 @@ class Draft:
         self._holds: dict[Ref, Hold | None] = {}
         self._above: dict[Ref, dict[RelationshipKey, Relationship]] = {}
         self._agents: dict[str, Ref | None] = {}
+        self._held_agents: dict[str, Ref | None] = {}
         self._below = _WaysBack(tables.below)
         self._owned = _WaysBack(tables.owned)
         self._relationships = tables.relationships
@@ -66,9 +67,9 @@ class Draft:
                 case DropThing(ref=ref, cascade=cascade):
                     self._drop(ref, cascade=cascade)
                 case HoldThing(ref=ref, hold=hold):
-                    self._holds[ref] = hold
+                    self._hold(ref, hold)
                 case LiftHold(ref=ref):
-                    self._holds[ref] = None
+                    self._hold(ref, None)
 
     def finish(self) -> Tables:
         """Return the tables with all of it."""
@@ -81,8 +82,18 @@ class Draft:
             below=self._below.finish(),
             owned=self._owned.finish(),
             agents=old.agents.updated(self._agents),
+            held_agents=old.held_agents.updated(self._held_agents),
             relationships=self._relationships,
         )
+
+    def _hold(self, ref: Ref, hold: Hold | None) -> None:
+        """Hold or lift. An agent's hold is its name's: whatever tenant it was given in, it goes."""
+        if ref.kind is ThingKind.AGENT:
+            known = self._held_agents.get(ref.name, self._tables.held_agents.get(ref.name))
+            if known is not None:
+                self._holds[known] = None
+            self._held_agents[ref.name] = None if hold is None else ref
+        self._holds[ref] = hold
 
     def _thing(self, ref: Ref) -> Thing | None:
         return self._things[ref] if ref in self._things else self._tables.things.get(ref)

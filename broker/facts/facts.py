@@ -61,7 +61,7 @@ class Facts:
             thing = self._tables.things.get(ref)
             if thing is None or self._is_no_more(ref):
                 return None
-        hold = self._tables.holds.get(ref)
+        hold = self._hold_of(ref)
         return thing if hold is None else replace(thing, hold=hold)
 
     def logged(self, ref: Ref) -> Thing | None:
@@ -73,8 +73,13 @@ class Facts:
         return self._tables.things.values()
 
     def hold(self, ref: Ref) -> Hold | None:
-        """Return the hold on a name, even when nobody knows the thing any more."""
-        return self._tables.holds.get(ref)
+        """Return the hold on a name, even when nobody knows the thing any more.
+
+        An agent's goes with it: it is to be seen, and lifted, in the tenant that the agent is in.
+        """
+        if ref.kind is ThingKind.AGENT and self._home_of(ref) != ref:
+            return None
+        return self._hold_of(ref)
 
     def stands(self, ref: Ref) -> bool:
         """Tell whether a thing passes on what reaches through it. What is unknown never does."""
@@ -83,7 +88,7 @@ class Facts:
 
     def agent(self, name: str) -> Thing | None:
         """Return the agent of that name, in whatever tenant."""
-        ref = self.base.agents.get(name) or self._tables.agents.get(name)
+        ref = self._agent_ref(name)
         return None if ref is None else self.thing(ref)
 
     def tenant_hold(self, tenant: str) -> Hold | None:
@@ -173,6 +178,20 @@ class Facts:
     def size(self) -> tuple[int, int]:
         """How many things and relationships the log has."""
         return len(self._tables.things), self._tables.relationships
+
+    def _hold_of(self, ref: Ref) -> Hold | None:
+        """Return the hold on a name; on an agent's whatever tenant it was in when it was held."""
+        if ref.kind is not ThingKind.AGENT:
+            return self._tables.holds.get(ref)
+        where = self._tables.held_agents.get(ref.name)
+        return None if where is None else self._tables.holds.get(where)
+
+    def _home_of(self, agent: Ref) -> Ref | None:
+        """Return where an agent of that name is; if it is nowhere, where it was held."""
+        return self._agent_ref(agent.name) or self._tables.held_agents.get(agent.name)
+
+    def _agent_ref(self, name: str) -> Ref | None:
+        return self.base.agents.get(name) or self._tables.agents.get(name)
 
     def _is_no_more(self, ref: Ref) -> bool:
         """Tell whether the bundle has no such tenant, or gives an agent's name to another one."""

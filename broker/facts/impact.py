@@ -115,10 +115,17 @@ def _moved(before: Facts, after: Facts, key: RelationshipKey) -> Iterator[Ref]:
 
 
 def _altered(before: Facts, after: Facts, ref: Ref) -> Iterator[Ref]:
-    if before.thing(ref) != after.thing(ref) or before.above(ref) != after.above(ref):
+    if _is_another(before, after, ref) or before.above(ref) != after.above(ref):
         yield ref
     elif before.below(ref) != after.below(ref):
         yield from set(before.below(ref)) ^ set(after.below(ref))
+
+
+def _is_another(before: Facts, after: Facts, ref: Ref) -> bool:
+    """Tell whether a thing is another; of an agent, in whatever tenant one of its name is."""
+    if before.thing(ref) != after.thing(ref):
+        return True
+    return ref.kind is ThingKind.AGENT and before.agent(ref.name) != after.agent(ref.name)
 
 
 def _reaching(touched: set[Ref], states: tuple[Facts, Facts]) -> set[Ref] | None:

@@ -80,6 +80,7 @@ class _Loading:
 
     def finish(self) -> Tables:
         above = ((ref, tuple(edges.values())) for ref, edges in self._above.items())
+        held = {ref.name: ref for ref in self._holds if ref.kind is ThingKind.AGENT}
         agents = ((ref.name, ref) for ref in self._things if ref.kind is ThingKind.AGENT)
         return Tables(
             things=Shards(self._things.items()),
@@ -88,6 +89,7 @@ class _Loading:
             below=Shards(_each_once(self._below)),
             owned=Shards(_each_once(self._owned)),
             agents=Shards(agents),
+            held_agents=Shards(held.items()),
             relationships=sum(map(len, self._above.values())),
         )
 

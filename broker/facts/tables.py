@@ -13,7 +13,8 @@ class Tables:
     """Things and holds by name, relationships by subject, and the ways back.
 
     ``below`` has the subjects of what relates to a thing, each once; ``owned`` the things that
-    name it as their owner; ``agents`` where an agent of that name is.
+    name it as their owner; ``agents`` where an agent of that name is, ``held_agents`` where the
+    hold on an agent of that name was given: a name has one at most, wherever its agent goes.
     """
 
     things: Shards[Ref, Thing] = field(default_factory=Shards)
@@ -22,6 +23,7 @@ class Tables:
     below: Shards[Ref, tuple[Ref, ...]] = field(default_factory=Shards)
     owned: Shards[Ref, tuple[Ref, ...]] = field(default_factory=Shards)
     agents: Shards[str, Ref] = field(default_factory=Shards)
+    held_agents: Shards[str, Ref] = field(default_factory=Shards)
     relationships: int = 0
 
     def changes(self) -> Iterator[Change]:

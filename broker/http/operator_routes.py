@@ -29,6 +29,7 @@ class OperatorRoutes:
         table.read("/v1/revocations/{revocation}/report", self.report, *narrowing)
         table.read("/v1/cuts", self.cuts)
         table.read("/v1/decisions/{decision}", self.explain)
+        table.read("/v1/credentials/{credential}/explanation", self.explain_granted)
         table.ask("/v1/explain", self.suppose)
 
     async def order(self, request: web.Request) -> web.Response:
@@ -88,6 +89,11 @@ class OperatorRoutes:
         """Show why a decision fell as it did."""
         decision = ids.parse_decision_id(request.match_info["decision"])
         return render.reply(await self._services.explain.decision(request[PRINCIPAL], decision))
+
+    async def explain_granted(self, request: web.Request) -> web.Response:
+        """Show why a credential was granted, and whether it would be now."""
+        lease = ids.parse_lease_id(request.match_info["credential"])
+        return render.reply(await self._services.explain.credential(request[PRINCIPAL], lease))
 
     async def suppose(self, request: web.Request) -> web.Response:
         """Show what policy would say to a request that nobody has made."""

@@ -223,6 +223,10 @@ class Explain(Protocol):
         """Show a recorded decision."""
         ...
 
+    async def credential(self, caller: Principal, lease: LeaseId) -> Mapping[str, object]:
+        """Show why a credential was granted, and whether it would be now."""
+        ...
+
     async def supposed(self, caller: Principal, asked: Supposed) -> Mapping[str, object]:
         """Show what a request would be answered that nobody has made."""
         ...

@@ -38,19 +38,7 @@ def _at_target(value: Receipt) -> Json:
 
 
 def _why(value: Receipt) -> Json:
-    if value.why is None:
-        return {}
-    why = value.why
-    return {
-        "why": {
-            "reason": why.reason,
-            "policies": why.policies,
-            "missing": why.missing,
-            "gone": why.gone,
-            "revision": why.revision,
-            "facts_revision": why.graph,
-        }
-    }
+    return {} if value.why is None else {"why": value.why.told()}
 
 
 def _instant(milliseconds: int) -> str | None:

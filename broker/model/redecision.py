@@ -1,5 +1,6 @@
 """What comes of asking again whether a lease would still be granted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +31,17 @@ class NoLonger(msgspec.Struct, frozen=True, omit_defaults=True):
     gone: tuple[str, ...] = ()
     revision: int = 0
     graph: int = 0
+
+    def told(self) -> Mapping[str, object]:
+        """Return it as operators are told it."""
+        return {
+            "reason": self.reason,
+            "policies": self.policies,
+            "missing": self.missing,
+            "gone": self.gone,
+            "revision": self.revision,
+            "facts_revision": self.graph,
+        }
 
 
 Redecision = StillGranted | NoLonger

@@ -25,6 +25,7 @@ from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import QuotaLedger
 from broker.store.reconciliations import Reconciliations
+from broker.store.recorded import Recorded
 from broker.store.redo_ledger import RedoLedger
 from broker.store.replicas import Replicas
 from broker.store.revocation_ledger import RevocationLedger
@@ -53,6 +54,7 @@ class Ledger:
     due: DueQueue
     quotas: QuotaLedger
     decisions: DecisionLog
+    recorded: Recorded
     control: ControlStore
     replicas: Replicas
     clock: LedgerClock
@@ -98,6 +100,7 @@ class Ledger:
             due=DueQueue(link, keys, bounds),
             quotas=QuotaLedger(link, keys, bounds=bounds),
             decisions=DecisionLog(link, keys, ids, limits),
+            recorded=Recorded(link, keys),
             control=ControlStore(link, keys, ids),
             replicas=Replicas(link, keys),
             clock=LedgerClock(link, keys),

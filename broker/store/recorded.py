@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from broker.errors import UnreadableRecordError
+from broker.errors import NotFoundError, UnreadableRecordError
 from broker.ids import DecisionId, LeaseId, TaskId
 from broker.model.asked import Asked
 from broker.model.held import HeldLease
@@ -88,6 +88,24 @@ class Recorded:
                     yield grants
             after = tasks[-1]
 
+    async def grant(self, lease: LeaseId) -> Grant:
+        """Return one that was granted, whether it has ended or not.
+
+        Raises:
+            NotFoundError: it, or its task, is no longer kept.
+            UnreadableRecordError: one of the two is none of ours.
+            StoreUnavailableError: the ledger does not answer.
+        """
+        keys = self._keys.of(lease)
+        [row] = await self._link.run(scripts.LEASE_ASKED, [keys.lease(lease)])
+        if not row[0]:
+            raise NotFoundError("not in the ledger")
+        task = codec.lease_spec(row[1]).task
+        text = await self._link.read("HGET", keys.task(task), "spec")
+        if not text:
+            raise NotFoundError("not in the ledger")
+        return _read_grant(row, codec.task_spec(text))
+
     async def refusals(self, bucket: int, since_ms: int) -> AsyncIterator[list[Refusal]]:
         """Yield what was refused since an instant and is kept.
 
@@ -130,22 +148,26 @@ class Recorded:
 
 
 def _grant(row: Reply, task: TaskSpec) -> Sequence[Grant]:
-    state, spec, asked, issued, renewed, expires, generation = row
-    if not state:
+    if not row[0]:
         return ()
     try:
-        with codec.reading("a lease in the ledger"):
-            at_ms = int(renewed or issued)
-            held = HeldLease(
-                spec=codec.lease_spec(spec),
-                asked=_asked(asked) if asked else None,
-                generation=int(generation),
-                given_ms=int(expires) - at_ms,
-                expires_at_ms=int(expires),
-            )
-            return (Grant(held, task, at_ms),)
+        return (_read_grant(row, task),)
     except UnreadableRecordError:
         return ()
+
+
+def _read_grant(row: Reply, task: TaskSpec) -> Grant:
+    _, spec, asked, issued, renewed, expires, generation = row
+    with codec.reading("a lease in the ledger"):
+        at_ms = int(renewed or issued)
+        held = HeldLease(
+            spec=codec.lease_spec(spec),
+            asked=_asked(asked) if asked else None,
+            generation=int(generation),
+            given_ms=int(expires) - at_ms,
+            expires_at_ms=int(expires),
+        )
+        return Grant(held, task, at_ms)
 
 
 def _refusal(entry: Entry[DecisionId], text: str | None) -> Refusal | None:

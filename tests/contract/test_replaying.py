@@ -13,7 +13,6 @@ from broker.replaying import Replay, Replayed
 from broker.store import decision_log
 from broker.store import recorded as recorded_module
 from broker.store.link import Link
-from broker.store.recorded import Recorded
 from tests.fakes.candidates import Candidate
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.verbs_kit import BUCKETS, HOUR_MS, VerbsKit
@@ -58,7 +57,7 @@ class Past:
 
     async def replay(self, since_ms: int = 0, kept_since_ms: int = 0) -> Replayed:
         """Ask everything again."""
-        recorded = Recorded(self.kit.link, self.kit.ledger.keys)
+        recorded = self.kit.ledger.recorded
         heard: list[tuple[int, int]] = []
         replay = Replay(recorded, self.candidate.published())
         found = await replay.run(since_ms, kept_since_ms, lambda *done: heard.append(done))

@@ -281,3 +281,24 @@ async def test_a_page_of_a_wide_tree_costs_a_bounded_number_of_reads(link: Link)
     assert found == [last]
     assert len(calls) > 1
     assert max(calls) < 220
+
+
+@pytest.mark.parametrize("field", ["spec", "asked", "issued", "expires"])
+async def test_a_grant_that_cannot_be_read_is_not_explained(kit: VerbsKit, field: str) -> None:
+    """Nothing is made up of what it was."""
+    lease = await kit.issue(await kit.open())
+    key = kit.ledger.keys.of(lease).lease(lease)
+    await kit.link.read("HSET", key, field, "garbage")
+
+    with pytest.raises(UnreadableRecordError):
+        await kit.verbs.explain.credential(kit.operator, lease)
+
+
+async def test_a_grant_whose_task_is_no_longer_kept_is_not_there(kit: VerbsKit) -> None:
+    """What it was asked for cannot be put without it."""
+    task = await kit.open()
+    lease = await kit.issue(task)
+    await kit.link.read("DEL", kit.ledger.keys.of(lease).task(task.spec.id))
+
+    with pytest.raises(NotFoundError):
+        await kit.verbs.explain.credential(kit.operator, lease)

@@ -1,11 +1,12 @@
 """The command for agents and for claiming, before a broker."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from tests.fakes.cast import AGENT, OPERATOR
+from tests.fakes.cast import AGENT, OPERATOR, SMALL, STOCK_OPERATOR, STOCK_ORCHESTRATOR
 from tests.fakes.command import commanding
-from tests.fakes.world import World
+from tests.fakes.world import Answer, World, task_body
 
 
 async def test_an_operator_looks_at_an_agent(world: World, tmp_path: Path) -> None:
@@ -41,3 +42,33 @@ async def test_an_agent_claims_its_task(world: World, tmp_path: Path) -> None:
     assert (claimed.code, late.code) == (0, 1)
     assert "pod-1" in claimed.out
     assert task["claim_handle"] not in claimed.out + claimed.err + late.out + late.err
+
+
+async def test_a_suspended_agent_stays_so_in_another_tenant(world: World, tmp_path: Path) -> None:
+    """It is for the operators of the tenant it is in now to let it go on, and for nobody else."""
+    ours, name = ["--reason", "INC-7"], "small-bot"
+    async with commanding(world, OPERATOR, tmp_path) as command:
+        held = await command.run("agent", "suspend", name, *ours)
+        world.config.edit_agent(name, tenant="globex")
+        await world.publish()
+        foreign = await command.run("agent", "resume", name, *ours)
+        by_name = await command.run("facts", "lift", f"agent:{name}", "--tenant", "acme", *ours)
+    refused = await opened_at_globex(world, name)
+    shown = await world.get(STOCK_OPERATOR, f"/v1/facts/things/agent/globex/{name}")
+    async with commanding(world, STOCK_OPERATOR, tmp_path) as command:
+        resumed = await command.run("agent", "resume", name, *ours)
+    await world.refresh()
+    task = await opened_at_globex(world, name)
+
+    assert (held.code, foreign.code, by_name.code, resumed.code) == (0, 1, 1, 0)
+    assert "is not held" in by_name.err
+    assert refused.status == 403
+    assert (shown["stands"], shown["hold"]["reason"]) == (False, "INC-7")
+    assert task.status == 201
+    assert (await world.ask(task["id"], replace(SMALL, tenant="globex"))).status == 201
+
+
+async def opened_at_globex(world: World, agent: str) -> Answer:
+    """Try to open a task for an agent of globex."""
+    body = task_body(tenant="globex", agent=agent)
+    return await world.post(STOCK_ORCHESTRATOR, "/v1/tasks", body)

@@ -74,6 +74,7 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "revoke": OPERATORS_ONLY,
     "select": OPERATORS_ONLY,
     "explainDecision": OPERATORS_ONLY,
+    "explainCredential": OPERATORS_ONLY,
     "explainRequest": (403, 403, 200, 403),
     "listRevisions": (403, 403, 403, 403),  # for operators of every tenant only
     "showRevision": (403, 403, 403, 403),

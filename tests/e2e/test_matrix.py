@@ -72,6 +72,9 @@ ROUTES: Final = {
     "report": _route("GET", "/v1/tasks/{task}/report", ROOT_LOOKERS, CHILD_LOOKERS),
     "list credentials": _route("GET", "/v1/tasks/{task}/credentials", ROOT_LOOKERS, CHILD_LOOKERS),
     "show credential": _route("GET", "/v1/credentials/{lease}", ROOT_LOOKERS, CHILD_LOOKERS),
+    "explain credential": _route(
+        "GET", "/v1/credentials/{lease}/explanation", OPERATORS, OPERATORS
+    ),
     "claim": _route("POST", "/v1/tasks/{task}/claim", set(), set(), {"handle": "a" * 26}),
     "heartbeat": _route("POST", "/v1/tasks/{task}/heartbeat", ROOT_PARTIES, CHILD_PARTIES),
     "extend": _route(
@@ -109,7 +112,7 @@ ROUTES: Final = {
     "select": _route("POST", "/v1/selections", OPERATORS, OPERATORS, {"task": "{task}"}),
 }
 
-REFUSED_BY_KIND: Final = {"revoke task", "revoke credential", "select"}
+REFUSED_BY_KIND: Final = {"explain credential", "revoke task", "revoke credential", "select"}
 """Routes for operators only: others are refused (403) before anything is looked up."""
 
 REFUSED_BY_POLICY: Final = {
@@ -195,7 +198,10 @@ async def test_whose_own_it_is_gets_through(world: World, name: str) -> None:
                 assert answer.status in (200, 201), (caller, answer.raw)
 
 
-@pytest.mark.parametrize("name", ["show task", "report", "list credentials", "show credential"])
+@pytest.mark.parametrize(
+    "name",
+    ["show task", "report", "list credentials", "show credential", "explain credential"],
+)
 async def test_a_public_answer_never_depends_on_the_kind_of_absence(
     world: World, name: str
 ) -> None:
@@ -255,7 +261,7 @@ async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> N
     """A22, walked over the real route table."""
     public = {"/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"}
     public |= {"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}
-    public |= {"/v1/openapi.json", "/problems/{problem}"}
+    public |= {"/v1/openapi.json", "/problems/{problem}", "/.well-known/authzen-configuration"}
     ids = {
         "task": MISSING["task"],
         "credential": MISSING["lease"],
@@ -265,6 +271,9 @@ async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> N
         "problem": "not-found",
         "revision": "1",
         "agent": "invoice-bot",
+        "kind": "agent",
+        "tenant": "acme",
+        "name": "invoice-bot",
     }
 
     for method, template in world.routes():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from tests.fakes import token_mint as mint
 
 TASK = mint.ROOT
+LEASE = mint.LEASE
 REVOCATION = "r_03_" + "d" * 26
 DECISION = "d_03_" + "e" * 26
 _FINDING = {
@@ -241,4 +242,35 @@ def decision() -> dict[str, object]:
             "steps": 12,
             "tried": 1000,
         },
+    }
+
+
+def granted(**changes: object) -> dict[str, object]:
+    """Return a credential's grant, explained: it ended by what is still so."""
+    refused = decision()
+    why = {"reason": "no-permit", "policies": [], "missing": ["a ticket"], "revision": 4}
+    why |= {"gone": ["agent:invoice-bot assigned-to ticket:T-1"], "facts_revision": 7}
+    return {
+        "credential": LEASE,
+        "tenant": "acme",
+        "state": "ended",
+        "alive": False,
+        "ended_by": "no-longer-granted",
+        "trace": {
+            "policy_version": "v1",
+            "facts_revision": 3,
+            "policies": ["agents-read"],
+            "facts": ["agent:invoice-bot assigned-to ticket:T-1"],
+            "errors": [],
+            "missing": [],
+        },
+        "request": refused["request"],
+        "explained_at_revision": 4,
+        "explained_at_facts_revision": 9,
+        "granted_now": False,
+        "no_longer": why,
+        "explanation": refused["explanation"],
+        "counterfactuals": refused["counterfactuals"],
+        "why": why,
+        **changes,
     }

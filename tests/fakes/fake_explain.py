@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from broker.ids import DecisionId
+from broker.ids import DecisionId, LeaseId
 from broker.model.principal import Principal
 from broker.model.requests import Supposed
 from tests.fakes.orders import Stage
@@ -34,6 +34,27 @@ class FakeExplain:
             "counterfactuals": None,
         }
         return await self.stage.play("explain.decision", caller, decision, answer=answer)
+
+    async def credential(self, caller: Principal, lease: LeaseId) -> Mapping[str, object]:
+        """Explain."""
+        trace = {"policy_version": "p1", "facts_revision": 4}
+        trace |= {name: [] for name in ("policies", "facts", "errors", "missing")}
+        answer = {
+            "credential": lease,
+            "tenant": "acme",
+            "state": "active",
+            "alive": True,
+            "ended_by": "",
+            "trace": trace,
+            "request": {"action": "RequestCredential"},
+            "explained_at_revision": 4,
+            "explained_at_facts_revision": 7,
+            "granted_now": True,
+            "no_longer": None,
+            "explanation": None,
+            "counterfactuals": None,
+        }
+        return await self.stage.play("explain.credential", caller, lease, answer=answer)
 
     async def supposed(self, caller: Principal, asked: Supposed) -> Mapping[str, object]:
         """Answer what nobody asked."""

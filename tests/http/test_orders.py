@@ -146,3 +146,13 @@ async def test_a_decision_is_explained(client: ClientSession, stage: Stage) -> N
 
     assert (status, shown["decision"], shown["outcome"]) == (200, DECISION, "deny")
     assert stage.calls[0].arguments == (DECISION,)
+
+
+async def test_what_was_granted_is_explained(client: ClientSession, stage: Stage) -> None:
+    """As the verb says it."""
+    path = f"/v1/credentials/{LEASE}/explanation"
+
+    status, shown, _ = await call(client, "GET", path, OPERATOR)
+
+    assert (status, shown["credential"], shown["granted_now"]) == (200, LEASE, True)
+    assert [each.arguments for each in stage.calls] == [(LEASE,)]

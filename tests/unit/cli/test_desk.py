@@ -117,6 +117,10 @@ GOLDEN_CASES = {
         ["explain", answers.DECISION],
         {f"GET /v1/decisions/{answers.DECISION}": (200, answers.decision())},
     ),
+    "explain-credential": (
+        ["explain", answers.LEASE],
+        {f"GET /v1/credentials/{answers.LEASE}/explanation": (200, answers.granted())},
+    ),
     "agent-list": (
         ["agent", "list", "--status", "active"],
         {

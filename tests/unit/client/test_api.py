@@ -135,6 +135,12 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
         lambda c: c.operator.explain(answers.DECISION),
         None,
     ),
+    (
+        f"GET /v1/credentials/{answers.LEASE}/explanation",
+        answers.granted(),
+        lambda c: c.operator.explain_credential(answers.LEASE),
+        None,
+    ),
     ("GET /v1/agents", {"agents": [answers.agent()]}, lambda c: c.operator.agents(), None),
     (
         "GET /v1/agents/invoice-bot",
@@ -288,6 +294,7 @@ HOSTILE = ["", ".", "..", "../x", "t_03_x", TASK + "/cancel", TASK + "?x", TASK 
         lambda c, text: c.credentials.give_back(text),
         lambda c, text: c.operator.revocation(text),
         lambda c, text: c.operator.explain(text),
+        lambda c, text: c.operator.explain_credential(text),
     ],
 )
 async def test_only_a_well_formed_id_becomes_part_of_a_path(

@@ -20,6 +20,7 @@ def everything(facts: Facts) -> object:
         {ref: set(facts.below(ref)) for ref in refs if facts.below(ref)},
         {ref: set(facts.owned(ref)) for ref in refs if facts.owned(ref)},
         {ref: facts.agent(ref.name) for ref in refs},
+        {ref: facts.hold(ref) for ref in refs},
     )
 
 

@@ -1,12 +1,15 @@
 """Everything at one revision: what is known, what stands, what counts."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.facts.base import Base, tenant_thing
 from broker.facts.change import Change, DropThing, LiftHold, decode_changes, encode_changes
 from broker.facts.checking import faults_of
 from broker.facts.facts import Facts
 from broker.model.fact import tenant_ref
+from tests.fakes.fact_graphs import worlds
 from tests.fakes.facts import (
     ACME,
     base,
@@ -91,6 +94,56 @@ def test_an_agent_whose_name_the_bundle_gives_to_another_tenant_is_nobody() -> N
     assert taken.thing(ref("agent:invoice-bot")) is None
     assert taken.parents(ref("agent:invoice-bot"), NOW) == ()
     assert taken.agent("invoice-bot") == thing("agent:invoice-bot", "globex")
+
+
+def moved(name: str = "invoice-bot") -> Base:
+    """Return a bundle that has an agent in globex."""
+    return Base([tenant_thing("acme"), tenant_thing("globex"), thing(f"agent:{name}", "globex")])
+
+
+def test_a_hold_goes_with_an_agent_to_another_tenant() -> None:
+    """There it is to be seen and lifted, and no more where the agent was."""
+    held = world(hold("agent:invoice-bot"))
+    after = held.over(moved())
+    here, gone = ref("agent:invoice-bot", "globex"), ref("agent:invoice-bot")
+
+    there = after.thing(here)
+    assert there is not None
+    assert there.hold == held.hold(gone)
+    assert not after.stands(here)
+    assert (after.hold(here), after.hold(gone)) == (held.hold(gone), None)
+    assert faults_of(after, changes(LiftHold(gone)))
+    assert not faults_of(after, changes(LiftHold(here)))
+    lifted = after.changed(changes(LiftHold(here)), 2)
+    assert lifted.stands(here)
+    assert list(lifted.held()) == []
+    assert lifted.over(base()).stands(gone)
+
+
+def test_a_hold_on_an_agent_that_is_nowhere_waits_for_its_name() -> None:
+    """It is still to be lifted where it was given, until somebody has the name."""
+    held = Facts(base=moved()).changed(changes(hold("agent:invoice-bot", "globex")), 1)
+    nowhere = held.over(Base.of_tenants("acme", "globex"))
+
+    assert not faults_of(nowhere, changes(LiftHold(ref("agent:invoice-bot", "globex"))))
+    assert faults_of(nowhere, changes(LiftHold(ref("agent:invoice-bot"))))
+    anew = nowhere.changed(changes(put("person:ann"), put("agent:invoice-bot")), 2)
+    assert not anew.stands(ref("agent:invoice-bot"))
+
+
+@given(worlds(), st.sampled_from(["a", "b", "base-bot"]))
+def test_whatever_tenant_an_agent_is_given_it_stays_as_held_as_it_was(
+    facts: Facts, name: str
+) -> None:
+    """And coming back changes nothing either; a copy built from a snapshot says the same."""
+    before = facts.thing(ref(f"agent:{name}"))
+
+    for copy in (facts, Facts.at(facts.revision, facts.changes(), facts.base)):
+        there = copy.over(moved(name)).agent(name)
+        assert there is not None
+        assert there.tenant == "globex"
+        assert there.hold == (None if before is None else before.hold)
+        assert copy.over(moved(name)).over(facts.base).thing(ref(f"agent:{name}")) == before
 
 
 def test_nothing_is_known_in_a_tenant_that_the_bundle_has_given_up() -> None:

@@ -5,13 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.facts import impact
-from broker.facts.base import Base
-from broker.facts.change import ChangeSet, DropThing
+from broker.facts.base import Base, tenant_thing
+from broker.facts.change import ChangeSet, DropThing, LiftHold
 from broker.facts.checking import faults_of
 from broker.facts.facts import Facts
 from broker.facts.impact import EVERYTHING, Impact, impact_of, impact_of_all
 from tests.fakes.fact_graphs import NOW, all_refs, sets, worlds
-from tests.fakes.facts import changes, hold, put, ref, relate, unrelate, world
+from tests.fakes.facts import changes, hold, put, ref, relate, thing, unrelate, world
 
 
 def differing(before: Facts, after: Facts) -> set[object]:
@@ -51,6 +51,33 @@ def test_many_changes_have_the_impact_of_what_they_come_to(
     found = impact_of_all(facts, after, done)
 
     assert [root for root in differing(facts, after) if not found.touches(root)] == []
+
+
+@settings(max_examples=100)
+@given(worlds(), sets(), st.sampled_from(["a", "b"]))
+def test_so_it_is_where_the_bundle_has_given_an_agent_to_another_tenant(
+    facts: Facts, change: ChangeSet, name: str
+) -> None:
+    """Holding and lifting by the name that it had counts where it is."""
+    old = facts.base
+    tenants = [tenant_thing("acme"), tenant_thing("globex"), thing(f"agent:{name}", "globex")]
+    before = facts.over(Base(tenants, [], old.about))
+    after = before.changed(change, 99)
+
+    found = impact_of(before, after, change)
+
+    assert [root for root in differing(before, after) if not found.touches(root)] == []
+
+
+def test_a_lift_that_crossed_a_move_is_seen_where_the_agent_is() -> None:
+    """It was ordered while the agent was still in the other tenant."""
+    tenants = [tenant_thing("acme"), tenant_thing("globex"), thing("agent:invoice-bot", "globex")]
+    before = world(hold("agent:invoice-bot")).over(Base(tenants))
+    change = changes(LiftHold(ref("agent:invoice-bot")))
+    after = before.changed(change, 2)
+
+    assert after.stands(ref("agent:invoice-bot", "globex"))
+    assert impact_of(before, after, change).agents == {"invoice-bot"}
 
 
 def test_a_change_above_reaches_everybody_below_and_nobody_else() -> None:
