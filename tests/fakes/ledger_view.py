@@ -1,7 +1,13 @@
 """The ledger of a running installation, looked at and pushed past every broker."""
 
+from typing import Final
+
+from broker.store.floors import REDECIDE
 from broker.store.keyspace import Keyspace
 from tests.fakes.redis_servers import SingleServer
+
+_MOVED: Final = frozenset({"now", "raised", "redo_since", "redone_facts", "redone_graph", "named"})
+"""Fields of a bucket that move by themselves."""
 
 
 class LedgerView:
@@ -46,7 +52,8 @@ class LedgerView:
         """Return everything that the ledger holds, but for clocks and the feed's own bookkeeping.
 
         What only the passing of time moves is left out: the buckets' clocks, the shipping of
-        outboxes, the claims on due work, and until when leases count against quotas.
+        outboxes, the claims on due work, how far buckets were decided again, and until when leases
+        count against quotas.
         """
         kept = {}
         for key in sorted(self._server.ask("KEYS", "*")):
@@ -60,10 +67,9 @@ class LedgerView:
             case "hash":
                 flat = self._server.ask("HGETALL", key)
                 pairs = dict(zip(flat[::2], flat[1::2], strict=True))
-                pairs.pop("now", None)
-                return pairs
+                return {name: said for name, said in pairs.items() if name not in _MOVED}
             case "zset" if key.endswith(":due") or ":{q:" in key:
-                return sorted(self._server.ask("ZRANGE", key, 0, -1))
+                return sorted(set(self._server.ask("ZRANGE", key, 0, -1)) - {REDECIDE})
             case "zset":
                 return self._server.ask("ZRANGE", key, 0, -1, "WITHSCORES")
             case "set":
