@@ -38,7 +38,7 @@ async def candidate(found: Installation, named: str, *, by: str) -> Bundle:
 
 
 def _read(settings: Settings, folder: Path) -> Bundle:
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise ConfigurationError(f"{folder}: neither a folder of files nor a revision's number")
     reading = Reading()
     bundle = Bundle.read(of_folder(settings, folder).bundle, reading)
@@ -46,3 +46,10 @@ def _read(settings: Settings, folder: Path) -> Bundle:
     if bundle is None:
         raise ConfigurationError(f"{folder}: nothing could be read")
     return bundle
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no name that a file could have
+        return False

@@ -26,6 +26,9 @@ IDS = {
     "problem": "not-found",
     "revision": "1",
     "agent": "invoice-bot",
+    "kind": "ticket",
+    "tenant": "acme",
+    "name": "T-1",
 }
 
 

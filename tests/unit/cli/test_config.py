@@ -29,7 +29,7 @@ def test_a_good_configuration_is_said_to_be_good(
     """The check of the shipped configuration passes, and says what it found."""
     assert main(["config", "check", "--config", str(config)]) == exits.OK
 
-    assert "is good: 4 agents, 2 capabilities" in capsys.readouterr().out
+    assert "is good: 4 agents, 3 capabilities" in capsys.readouterr().out
 
 
 def test_the_check_speaks_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,8 +74,8 @@ def test_a_target_that_is_nowhere_is_told_whatever_else_is_wrong(files: Files) -
 
     found = {fault.key: fault.message for fault in files.faults()}
 
-    assert found["capabilities[2].target"] == "no target is called other"
-    assert {"capabilities[2].renewable", "targets[0].deadline_ms"} <= found.keys()
+    assert found["capabilities[3].target"] == "no target is called other"
+    assert {"capabilities[3].renewable", "targets[0].deadline_ms"} <= found.keys()
 
 
 def test_a_target_that_is_only_faulty_is_not_called_absent(files: Files) -> None:
