@@ -59,7 +59,8 @@ class LedgerView:
         for key in sorted(self._server.ask("KEYS", "*")):
             if ":{feed}:" in key or key.endswith((":out", ":fences", ":replicas")):
                 continue
-            kept[key] = self._value(key)
+            if value := self._value(key):  # a key with nothing in it but what moves is no key
+                kept[key] = value
         return kept
 
     def _value(self, key: str) -> object:
