@@ -280,8 +280,16 @@ class AgentQuota(msgspec.Struct, frozen=True, kw_only=True):
     in_use: int
 
 
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a thing counts for nothing until the hold is lifted, who said so, and when."""
+
+    reason: str
+    by: str
+    at: datetime
+
+
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent as it is registered."""
+    """An agent as it is registered. ``source``: who declares it; ``bundle`` is agents.yaml."""
 
     name: str
     tenant: str
@@ -291,6 +299,10 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     risk: str
     quota: AgentQuota
+    source: str = ""
+    hold: Hold | None = None
+    review_by: str = ""
+    review_overdue: bool = False
 
 
 class AgentTasks(msgspec.Struct, frozen=True, kw_only=True):

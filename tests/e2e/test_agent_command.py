@@ -28,6 +28,27 @@ async def test_an_operator_looks_at_an_agent(world: World, tmp_path: Path) -> No
     assert "Traceback" not in foreign.err
 
 
+async def test_a_list_marks_who_is_held_and_whose_review_was_missed(
+    world: World, tmp_path: Path
+) -> None:
+    """Agents of the facts are there beside those of agents.yaml."""
+    words = ["--tenant", "acme", "--reason", "OPS-1"]
+    said = ["--owner", "person:kim", "--purpose", "helps kim", "--review-by", "2020-12-31"]
+
+    async with commanding(world, OPERATOR, tmp_path) as command:
+        await command.run("facts", "put", "person:kim", *words)
+        put = await command.run("facts", "put", "agent:kim-bot", *said, *words)
+        await command.run("agent", "suspend", "kim-bot", "--reason", "INC-7")
+        listed = await command.run("agent", "list", "--name", "kim-*")
+        shown = await command.run("agent", "show", "kim-bot")
+
+    assert put.code == 0
+    for part in ("active, held", "2020-12-31 OVERDUE", "person:kim", "helps kim"):
+        assert part in " ".join(listed.out.split()), part
+        assert part in " ".join(shown.out.split()), part
+    assert "INC-7" in shown.out
+
+
 async def test_an_agent_claims_its_task(world: World, tmp_path: Path) -> None:
     """By the handle that its opener left in a file; a second time nobody can."""
     task = await world.open(instance=...)
