@@ -162,9 +162,7 @@ def _tenants(caller: Principal, which: AgentFilter) -> frozenset[str]:
     return frozenset({which.tenant}) if caller.answers_for(which.tenant) else frozenset()
 
 
-def _page(
-    agents: Iterator[Enrolled], which: AgentFilter, limit: int
-) -> tuple[list[Enrolled], str]:
+def _page(agents: Iterator[Enrolled], which: AgentFilter, limit: int) -> tuple[list[Enrolled], str]:
     """Take what is wanted, and say where the next page begins; "" is nowhere."""
     found: list[Enrolled] = []
     end = ""

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-from broker.client.results import Hold, Page, cursor_of
+from broker.client.agent_results import Hold
+from broker.client.results import Page, cursor_of
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
