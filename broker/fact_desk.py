@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Final
 
+from broker.affected import Affected
 from broker.clock import Clock
 from broker.errors import UnavailableError
 from broker.fact_changes import FactChanges
@@ -94,12 +95,14 @@ class FactDesk:
         self._bundle = await asyncio.to_thread(Bundle.from_bytes, text.encode())
         self._base = base_of(self._bundle.document)
 
-    async def _foresee(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
+    async def _foresee(
+        self, facts: Facts, tenants: Collection[str] | None, affected: Affected
+    ) -> Foreseen:
         if self._bundle is None:
             raise UnavailableError("nothing is published")
         quotas = self._settings.quotas
         candidate = Published.of(self._bundle, revision=0, quotas=quotas).with_facts(facts)
-        return await self._preview.foresee(candidate, tenants=tenants)
+        return await self._preview.foresee_of(candidate, affected, tenants=tenants)
 
 
 async def _at_least_many(_of: str, _name: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from broker.affected import Affected
 from broker.clock import Clock
 from broker.fact_changes import FactChanges
 from broker.fact_history import FactHistory
@@ -22,6 +23,7 @@ from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.quotas import QuotaLedger
 from broker.ticker import Ticker
+from broker.touched import Touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def build_fact_verbs(
         _Foresees(replica, Preview.over(ledger)),
         _Held(ledger.quotas, ledger.clock).count,
         brake=brake,
+        touches=Touched(ledger.tree, len(ledger.keys.buckets)).any,
     )
     orders = FactOrders(
         facts=lambda: replica.facts,
@@ -102,6 +105,8 @@ class _Foresees:
         self._replica = replica
         self._preview = preview
 
-    async def __call__(self, facts: Known, tenants: Collection[str] | None) -> Foreseen:
+    async def __call__(
+        self, facts: Known, tenants: Collection[str] | None, affected: Affected
+    ) -> Foreseen:
         candidate = self._replica.published.with_facts(facts)
-        return await self._preview.foresee(candidate, tenants=tenants)
+        return await self._preview.foresee_of(candidate, affected, tenants=tenants)

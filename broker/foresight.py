@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from broker.affected import Affected, by_impact
 from broker.errors import UnavailableError, WouldKillManyError
 from broker.facts.change import ChangeSet, HoldThing, encode, tenants_of
 from broker.facts.facts import Facts
@@ -37,8 +38,10 @@ NOTHING: Final = Outlook()
 class Foresees(Protocol):
     """Looks which live credentials would die under other facts: ``broker.preview``."""
 
-    async def __call__(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
-        """Look at those of these tenants; None looks at all.
+    async def __call__(
+        self, facts: Facts, tenants: Collection[str] | None, affected: Affected
+    ) -> Foreseen:
+        """Look at what is affected, of these tenants; None looks at all.
 
         Raises:
             UnavailableError: nothing is published here, or the ledger does not answer.
@@ -49,13 +52,24 @@ class Foresees(Protocol):
 Held = Callable[[str, str], Awaitable[int]]
 """Returns how many live credentials ``agent`` or ``tenant`` has at most: of which, its name."""
 
+Touches = Callable[[Affected], Awaitable[bool]]
+"""Tells whether anything at all is in what is affected: ``broker.touched``."""
+
+
+async def _perhaps(_affected: Affected) -> bool:
+    """Have it looked at."""
+    return True
+
 
 class Foresight:
     """Looks ahead, one change at a time; more than ``brake`` credentials do not die unasked."""
 
-    def __init__(self, foresees: Foresees, held: Held, *, brake: int) -> None:
+    def __init__(
+        self, foresees: Foresees, held: Held, *, brake: int, touches: Touches = _perhaps
+    ) -> None:
         self._foresees = foresees
         self._held = held
+        self._touches = touches
         self._brake = brake
         self._one_at_a_time = asyncio.Semaphore(1)
 
@@ -68,17 +82,27 @@ class Foresight:
         cannot be loaded is no reason not to take access away (I5).
         """
         impact = impact_of(before, after, change)
-        if not is_exact and not _can_kill(impact, before):
-            return NOTHING
-        tenants = _tenants(change)
-        if not is_exact and await self._at_most(impact, tenants) <= self._brake:
+        affected, tenants = by_impact(impact), _tenants(change)
+        if not is_exact and not await self._may_be_many(impact, before, affected, tenants):
             return NOTHING
         async with self._one_at_a_time:
             try:
-                found = await self._foresees(after, tenants)
+                found = await self._foresees(after, tenants, affected)
             except UnavailableError:
                 return Outlook(is_complete=False)
         return outlook(found, _content(change))
+
+    async def _may_be_many(
+        self,
+        impact: Impact,
+        before: Facts,
+        affected: Affected,
+        tenants: Collection[str] | None,
+    ) -> bool:
+        """Tell whether too many could die, by what can be known without looking at them."""
+        if not _can_kill(impact, before) or not await self._touches(affected):
+            return False
+        return await self._at_most(impact, tenants) > self._brake
 
     def require_few(self, outlook: Outlook, accept: str) -> None:
         """Let pass what ends few, or what was accepted.

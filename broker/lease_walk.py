@@ -16,8 +16,6 @@ from broker.store.held_leases import LEASES, TASKS, HeldLeases, TaskLeases, Unre
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.task_tree import Index, Seen, TaskTree
 
-EVERY_TASK: Final = Index("all", "")
-
 EVER_MS: Final = 10**15
 """Later than any task was opened."""
 

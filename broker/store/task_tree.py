@@ -1,7 +1,8 @@
 """Finding tasks: children, indexes; and the sweep of single ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from broker.ids import IdFactory, TaskId
 from broker.model.task import TaskSpec
@@ -21,6 +22,23 @@ class Index:
 
     kind: str
     name: str
+
+
+EVERY_TASK: Final = Index("all", "")
+
+_INDEXES: Final = 500
+"""Indexes looked at by one script."""
+
+
+class Filled(NamedTuple):
+    """Which indexes have tasks.
+
+    ``older_ms`` is when the last task was opened that is in no index of what it names (tickets,
+    people), because they were not kept then; 0: there is none.
+    """
+
+    indexes: list[Index]
+    older_ms: int
 
 
 class TaskTree:
@@ -59,6 +77,22 @@ class TaskTree:
         """Return the next tasks of an index that entered it until an instant, oldest first."""
         key = self._keys.buckets[bucket].index(index.kind, index.name)
         return await read_on(self._link, key, TaskId, after, limit, until_ms=until_ms)
+
+    async def filled(self, bucket: int, indexes: Sequence[Index]) -> Filled:
+        """Tell which indexes of a bucket have tasks, open or not forgotten yet.
+
+        Raises:
+            StoreUnavailableError: it does not answer.
+        """
+        where = self._keys.buckets[bucket]
+        head, found, older_ms = [where.meta, where.index("all", "")], list[Index](), 0
+        for start in range(0, len(indexes), _INDEXES):
+            page = indexes[start : start + _INDEXES]
+            keys = [where.index(index.kind, index.name) for index in page]
+            older, *flags = await self._link.run(scripts.INDEX_FILLED, head + keys)
+            found += [index for index, flag in zip(page, flags, strict=True) if int(flag)]
+            older_ms = int(float(older))
+        return Filled(found, older_ms)
 
     async def sweep(self, path: tuple[TaskId, ...]) -> bool:
         """Look at the last task of a path, which may be due; return whether that ended it."""

@@ -6,12 +6,14 @@ from typing import Final
 
 import pytest
 
+from broker.affected import Affected
 from broker.errors import UnavailableError, WouldKillManyError
 from broker.facts.base import Base
 from broker.facts.change import Change, ChangeSet
 from broker.facts.facts import Facts
 from broker.foresight import NOTHING, Foresight, Outlook
 from broker.preview import Foreseen
+from broker.store.task_tree import Index
 from tests.fakes.facts import hold, put, relate
 
 BASE: Final = Base.of_tenants("acme", "globex")
@@ -31,7 +33,12 @@ class Ledger:
         """Count what is alive."""
         return (self.agents if of == "agent" else self.tenants).get(name, 0)
 
-    async def foresee(self, _facts: Facts, tenants: Collection[str] | None) -> Foreseen:
+    async def foresee(
+        self,
+        _facts: Facts,
+        tenants: Collection[str] | None,
+        affected: Affected,  # noqa: ARG002 - all of it
+    ) -> Foreseen:
         """Look."""
         self.looked.append(tenants)
         if self.is_silent:
@@ -79,6 +86,23 @@ async def test_it_looks_only_where_many_could_die(change: Change, looked: list[s
 
     assert [set(each or ()) for each in ledger.looked] == looked
     assert (found == NOTHING) is (not looked)
+
+
+async def test_what_nothing_alive_can_feel_is_not_looked_at() -> None:
+    """However much else lives in the tenant; a dry run looks all the same."""
+    ledger, asked = Ledger(dying={"bob": 30}), list[Affected]()
+
+    async def touches(affected: Affected) -> bool:
+        asked.append(affected)
+        return False
+
+    brake = Foresight(ledger.foresee, ledger.held, brake=5, touches=touches)
+    before, change = facts(), ChangeSet("operator:olga", "INC-7", (hold("ticket:T-1"),))
+    after = before.changed(change, 2)
+
+    assert await brake.look(change, before, after, is_exact=False) == NOTHING
+    assert Index("ticket", "acme/T-1") in asked[0].indexes
+    assert (await brake.look(change, before, after, is_exact=True)).deaths == 30
 
 
 async def test_a_dry_run_always_looks() -> None:
