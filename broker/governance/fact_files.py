@@ -53,6 +53,27 @@ class DeclaredFacts:
                 yield place.document.locate(Fault(path, fault.message, fault.remedy))
 
 
+def fact_file_paths(paths: Iterable[Path], reading: Reading) -> Iterator[Path]:
+    """Yield the files that are named, and of each folder the YAML files in it, by name.
+
+    Files whose names begin with a dot are nobody's. A folder without any is a fault.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(each for each in path.iterdir() if _is_yaml(each))
+        if not found:
+            fault = LocatedFault(str(path), 0, "", "holds no file of facts", "name one that does")
+            reading.note(fault)
+        yield from found
+
+
+def _is_yaml(path: Path) -> bool:
+    is_seen = not path.name.startswith(".")
+    return is_seen and path.suffix in (".yaml", ".yml") and path.is_file()
+
+
 def read_fact_files(paths: Iterable[Path], reading: Reading) -> DeclaredFacts:
     """Read files; what is wrong is noted, and what cannot be read is left out."""
     gathering = _Gathering(reading)
