@@ -22,7 +22,7 @@ from broker.cli.person import this_person
 from broker.cli.screen import Document, Screen, stacked
 from broker.cli.settings import config_option, load
 from broker.clock import SystemClock
-from broker.errors import ConfigurationError, LocatedFault
+from broker.errors import LocatedFault
 from broker.fact_desk import FactDesk
 from broker.facts.change import ChangeSet
 from broker.facts.documents import Difference
@@ -46,6 +46,14 @@ class FilesWish:
     base: int | None
     is_dry: bool
     accept: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What files declare, and what was found to be wrong with them so far."""
+
+    facts: DeclaredFacts
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,7 @@ def put_in_force(
         SupersededError: somebody changed facts meanwhile.
         WouldKillManyError: it would end more than may die unasked.
     """
-    declared = _read(files)
-    looked = run(_look(settings, declared, wish))
+    looked = run(_look(settings, _read(files), wish))
     if not wish.is_dry and looked.parts:
         agree(looked.outlook, settings.reevaluation.brake_leases, wish.accept, screen)
         revision = run(_make(settings, looked))
@@ -122,23 +129,29 @@ def applied(document: Document) -> RenderableType:
     return stacked(changed, *noted, *fact_views.dying(document), Text(document["said"]))
 
 
-def _read(files: Sequence[Path]) -> DeclaredFacts:
+def _read(files: Sequence[Path]) -> Declared:
+    """Read files; unless one could not be read at all, what is wrong is told with all the rest.
+
+    Raises:
+        ConfigurationError: one could not be read at all; it has every fault.
+    """
     reading = Reading()
-    declared = read_fact_files(fact_file_paths(files, reading), reading)
-    reading.finish()
-    return declared
+    facts = read_fact_files(fact_file_paths(files, reading), reading)
+    if not facts.is_whole:
+        reading.finish()
+    return Declared(facts, reading)
 
 
-async def _look(settings: Settings, declared: DeclaredFacts, wish: FilesWish) -> Looked:
+async def _look(settings: Settings, declared: Declared, wish: FilesWish) -> Looked:
     async with open_installation(settings) as found:
         desk = FactDesk(found, SystemClock())
         facts = await desk.facts()
         base = facts.revision if wish.base is None else wish.base
         reason = wish.reason or "looked at"
-        plan = planned(facts, declared.declarations, this_person(), reason)
+        plan = planned(facts, declared.facts.declarations, this_person(), reason)
         looked = Looked(plan, base, NOTHING)
-        if faults := await _faults(desk, declared, plan):
-            raise ConfigurationError(faults=faults)
+        declared.reading.note(*await _faults(desk, declared.facts, plan))
+        declared.reading.finish()
         outlook = await desk.look(facts, *looked.parts) if looked.parts else NOTHING
         return replace(looked, outlook=outlook)
 

@@ -36,6 +36,8 @@ class DeclaredFacts:
 
     declarations: tuple[Declaration, ...]
     places: Mapping[Named, _Place]
+    is_whole: bool = True
+    """Whether all files are in it, for what is wrong with the rest says little otherwise."""
 
     def located(self, change: ChangeSet, faults: Iterable[ChangeFault]) -> Iterator[LocatedFault]:
         """Say where in the files the faults of a set that was made of them lie.
@@ -79,13 +81,16 @@ def read_fact_files(paths: Iterable[Path], reading: Reading) -> DeclaredFacts:
     gathering = _Gathering(reading)
     for path in dict.fromkeys(paths):
         loaded = reading.read(path, FactsFile)
-        if loaded is not None:
+        if loaded is None:
+            gathering.is_whole = False
+        else:
             gathering.take(loaded)
     return gathering.finish()
 
 
 class _Gathering:
     def __init__(self, reading: Reading) -> None:
+        self.is_whole = True
         self._reading = reading
         self._places: dict[Named, _Place] = {}
         self._declared: dict[tuple[str, str], Declaration] = {}
@@ -106,7 +111,7 @@ class _Gathering:
         self._add(Declaration(file.source, file.tenant, tuple(things), tuple(edges)))
 
     def finish(self) -> DeclaredFacts:
-        return DeclaredFacts(tuple(self._declared.values()), self._places)
+        return DeclaredFacts(tuple(self._declared.values()), self._places, self.is_whole)
 
     def _is_new(self, named: Named, document: Document, path: FaultPath) -> bool:
         first = self._places.setdefault(named, _Place(document, path))
