@@ -178,12 +178,18 @@ def _refused(
     held: HeldLease,
     missing: tuple[str, ...] = (),
 ) -> NoLonger:
-    had = held.spec.trace.facts
     return NoLonger(
         str(reason),
         trace.policies[:_LINES],
         (missing or trace.missing or trace.errors)[:_LINES],
-        tuple(fact for fact in had if fact not in trace.facts)[:_LINES],
+        _gone(held.spec.trace, trace)[:_LINES],
         revision=published.revision,
         graph=published.graph,
     )
+
+
+def _gone(then: Trace, now: Trace) -> tuple[str, ...]:
+    """Return what is no longer so. What was refused before it was looked at is not known to be."""
+    if not now.facts:
+        return ()
+    return tuple(fact for fact in then.facts if fact not in now.facts)

@@ -22,11 +22,9 @@ class AgentRoutes:
 
     async def find(self, request: web.Request) -> web.Response:
         """List agents."""
-        found = request[QUERY]
-        window, which = query.window(request), filters.agents(found)
+        window, which = query.window(request), filters.agents(request[QUERY])
         page = await self._agents.find(request[PRINCIPAL], which, window.cursor, window.limit)
-        narrowed = filters.of(found, filters.AGENTS)
-        following = render.next_link("/v1/agents", page.cursor, window, narrowed)
+        following = render.next_link("/v1/agents", page.cursor, window)
         shown = [render_agents.agent(each) for each in page.agents]
         return render.reply(render.listing("agents", shown, following))
 

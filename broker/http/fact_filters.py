@@ -121,11 +121,6 @@ def tenant(found: Mapping[str, str]) -> str:
     return _name(found, "tenant")
 
 
-def of(found: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    """Return the filters among the parameters, for the address of the next page."""
-    return {name: found[name] for name in names if name in found}
-
-
 def _name(found: Mapping[str, str], field: str) -> str:
     return text.parse_name(found[field], field=field) if field in found else ""
 

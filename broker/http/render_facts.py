@@ -196,5 +196,5 @@ def _dying(value: Doomed) -> Json:
         "tenant": value.tenant,
         "capability": value.capability,
         "expires_at": rfc3339(value.expires_at_ms),
-        "reason": "; ".join((value.why.reason, *value.why.gone)),
+        "reason": value.why.in_brief(),
     }
