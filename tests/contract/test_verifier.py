@@ -35,6 +35,7 @@ from tests.fakes import broker_server
 from tests.fakes import token_mint as mint
 from tests.fakes.broker_server import BrokerServer
 from tests.fakes.clock import FakeClock
+from tests.fakes.rows import named
 
 INTROSPECT = "POST /oauth/introspect"
 EXP_MS = (mint.NOW_MS // 1000 + 300) * 1000
@@ -285,7 +286,7 @@ def _public_key_spellings() -> list[bytes]:
     ]
 
 
-@pytest.mark.parametrize("secret", _public_key_spellings())
+@pytest.mark.parametrize("secret", named(_public_key_spellings()))
 @pytest.mark.parametrize("alg", ["HS256", "EdDSA"])
 async def test_a_public_key_is_no_hmac_secret(verifier: Verifier, alg: str, secret: bytes) -> None:
     """Everybody knows the public key, in whatever spelling."""
