@@ -272,7 +272,6 @@ def _public_key_spellings() -> list[bytes]:
     form = serialization.PublicFormat
     encoding = serialization.Encoding
     pem = public.public_bytes(encoding.PEM, form.SubjectPublicKeyInfo)
-    jwk = mint.encode(mint.key_set()["keys"][0])
     return [
         pem,
         pem.strip(),
@@ -280,7 +279,7 @@ def _public_key_spellings() -> list[bytes]:
         public.public_bytes(encoding.DER, form.SubjectPublicKeyInfo),
         public.public_bytes(encoding.OpenSSH, form.OpenSSH),
         public.public_bytes(encoding.Raw, form.Raw),
-        jwk,
+        mint.encode(mint.key_set()["keys"][0]),
         mint.encode(mint.key_set()),
         b"\0",
     ]
