@@ -3,6 +3,7 @@
 Numbers are the standard's sections; AZ-1 to AZ-6 are the vectors of its errors and semantics.
 """
 
+import json
 from typing import Any, Final
 
 import pytest
@@ -273,10 +274,21 @@ async def test_bodies_are_read_strictly(world: World) -> None:
     for data in (b'{"subject":{},"subject":{}}', b"[]", b"{", b"\xff", b'{"a":NaN}', b"{}{}"):
         answer = await world.call(OPERATOR, "POST", ONE, data=data, headers=headers)
         assert answer.status == 400
-    answer = await world.call(OPERATOR, "POST", ONE, data=b"{}")
-    assert answer.status == 415
     large = {"subject": {"type": "credential", "id": "x" * 70_000}}
     assert (await world.post(OPERATOR, ONE, large)).status == 413
+
+
+@pytest.mark.parametrize("path", [ONE, SEVERAL])
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_of_another_type_is_malformed(world: World, path: str, kind: str) -> None:
+    """§10.1.2 knows no 415, and certification (c-2-4-3) asks for 400."""
+    data = json.dumps(HYPOTHESIS).encode()
+    headers = {"Content-Type": kind} if kind else {}
+
+    answer = await world.call(OPERATOR, "POST", path, data=data, headers=headers)
+
+    assert answer.status == 400
+    assert answer["field"] == "Content-Type"
 
 
 def several(*items: Any, semantic: str = "", **defaults: Any) -> dict[str, Any]:
@@ -348,12 +360,51 @@ async def test_az_6_what_fails_in_one_item_denies_that_one(world: World) -> None
     assert second["context"]["error"]["status"] == 400
 
 
+@pytest.mark.parametrize(
+    ("item", "member"),
+    [
+        ({}, "resource"),
+        ({"resource": {"type": "capability"}}, "resource.id"),
+        ({"resource": {"id": "orders-api"}}, "resource.type"),
+        ({"resource": "orders-api"}, "resource"),
+        ({"resource": None}, "resource"),
+        ({"resource": {"type": "capability", "id": 7}}, "resource.id"),
+        ({"resource": HYPOTHESIS["resource"], "action": {"name": 7}}, "action.name"),
+        ({"resource": HYPOTHESIS["resource"], "context": []}, "context"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize(
+    ("semantic", "decisions"),
+    [
+        ("execute_all", [True, False, True]),
+        ("deny_on_first_deny", [True, False]),
+        ("permit_on_first_permit", [True]),
+    ],
+)
+async def test_an_item_that_is_no_question_denies_that_one(
+    world: World, item: Any, member: str, semantic: str, decisions: list[bool]
+) -> None:
+    """§7.2.1, and c-3-4-1 of the certification: others get their answers, and it is told what."""
+    whole = {name: part for name, part in HYPOTHESIS.items() if name != "resource"}
+    good = {"resource": HYPOTHESIS["resource"]}
+
+    question = several(good, item, good, semantic=semantic, **whole)
+    answer = await world.post(OPERATOR, SEVERAL, question)
+
+    assert answer.status == 200
+    assert [each["decision"] for each in answer["evaluations"]] == decisions
+    errors = [each["context"]["error"] for each in answer["evaluations"] if not each["decision"]]
+    assert all(error["status"] == 400 for error in errors)
+    assert all(error["message"].startswith(f"evaluations[1].{member}: ") for error in errors)
+
+
 async def test_what_is_wrong_with_the_whole_is_400(world: World) -> None:
-    """An unknown semantic, too many items, an item that nothing completes."""
+    """An unknown semantic, too many items, an item that is no object, a broken default."""
     for question in (
         several({}, semantic="whatever", **HYPOTHESIS),
         several(*[{}] * 51, **HYPOTHESIS),
-        several({"action": HYPOTHESIS["action"]}),
+        several(HYPOTHESIS, subject={"type": "agent"}),
         several("x", **HYPOTHESIS),
         HYPOTHESIS | {"evaluations": {}},
         HYPOTHESIS | {"options": []},
