@@ -26,7 +26,7 @@ from broker.gate import Gate
 from broker.governance.published import Published
 from broker.hypotheses import Hypotheses
 from broker.ids import TaskId, lease_of, parse_task_id
-from broker.model.evaluation import Evaluated, Evaluation, Semantic
+from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease
 from broker.model.principal import Kind, Principal
 from broker.signing.token_verifier import TokenVerifier
@@ -42,9 +42,6 @@ SERVER: Final = "resource_server"
 
 MAX_EVALUATIONS: Final = 50
 """Questions in one call."""
-
-Asked = Evaluation | InvalidRequestError
-"""One of several questions, or why it is none."""
 
 _NOT_ACTIVE: Final = Evaluated.denied("not-active")
 _TOKEN_DOTS: Final = 2

@@ -6,7 +6,6 @@ from aiohttp import web
 from msgspec import UNSET
 
 from broker.errors import InvalidRequestError
-from broker.evaluations import Asked
 from broker.http import render, render_metadata
 from broker.http.bodies import Bodies, shaped
 from broker.http.keys import PRINCIPAL
@@ -21,7 +20,7 @@ from broker.http.wire_authzen import (
     EvaluationsBody,
     NamedPart,
 )
-from broker.model.evaluation import Evaluated, Evaluation, Named, Semantic
+from broker.model.evaluation import Asked, Evaluated, Evaluation, Named, Semantic
 from broker.text import parse_text
 
 B = TypeVar("B", bound=Body)

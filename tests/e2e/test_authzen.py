@@ -190,6 +190,32 @@ async def test_the_brokers_own_rules_hold_in_a_hypothesis(world: World) -> None:
         assert await says(world, OPERATOR, question) == (False, reason), question
 
 
+async def test_what_is_so_of_another_tenants_agent_changes_no_answer(world: World) -> None:
+    """I16: whether it is held, or there at all; in its own tenant that is told."""
+
+    def opening(agent: str) -> dict[str, Any]:
+        return {
+            "subject": {"type": "orchestrator", "id": "ci-orchestrator"},
+            "action": {"name": "OpenTask"},
+            "resource": {"type": "agent", "id": agent},
+            "context": {"task": TASK},
+        }
+
+    absent = (await ask(world, OPERATOR, opening("no-such-bot"))).body
+    free = (await ask(world, OPERATOR, opening("stock-bot"))).body
+    for name, who, tenant in (
+        ("stock-bot", STOCK_OPERATOR, "globex"),
+        ("invoice-bot", OPERATOR, "acme"),
+    ):
+        hold = {"op": "hold", "tenant": tenant, "ref": f"agent:{name}"}
+        done = await world.post(who, "/v1/facts/changes", {"reason": "x", "changes": [hold]})
+        assert done.status == 200, done.raw
+    held = (await ask(world, OPERATOR, opening("stock-bot"))).body
+
+    assert absent == free == held
+    assert await says(world, OPERATOR, opening("invoice-bot")) == (False, "agent-held")
+
+
 async def test_an_open_task_may_do_what_its_ceiling_and_policy_allow(world: World) -> None:
     """Nothing of it is taken from the question; once it has ended, nothing may be done."""
     task = (await world.open())["id"]

@@ -299,6 +299,29 @@ async def test_many_deaths_have_to_be_meant(world: World) -> None:
     assert (await world.ask(task["id"])).status == 403
 
 
+NOBODY_FOR_THE_GONE: Final = """
+@id("nobody-acts-for-the-gone")
+forbid (principal, action, resource is Capability)
+when { context has behalf && context.behalf.status == "gone" };
+"""
+
+
+async def test_who_was_unknown_may_kill_many_by_being_gone(world: World) -> None:
+    """A task may name whom nobody has registered yet: that is looked at, too."""
+    await world.start(reevaluation=Reevaluation(brake_leases=1))
+    world.config.write("policies/50-world.cedar", NOBODY_FOR_THE_GONE)
+    await world.publish()
+    task = await world.open(on_behalf_of="dana")
+    held = [await world.issue(task["id"]) for _ in range(3)]
+
+    refused = await change(world, put("person:dana", status="gone"), at=1)
+    elsewhere = await change(world, put("person:dora", status="gone"), at=1)
+
+    assert (refused.status, refused.code, elsewhere.status) == (409, "would-kill-many", 200)
+    assert refused["deaths"] == 3
+    assert await world.is_active(held[0]["access_token"])
+
+
 async def test_few_deaths_need_no_word(world: World) -> None:
     """By default up to twenty-five."""
     task = await world.open()
