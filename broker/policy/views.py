@@ -38,8 +38,8 @@ class View:
 
     ``tickets`` and ``behalf`` are those of the task that are registered; ``facts`` the
     relationships in one line each; ``until_ms`` when the view is another one by time alone, 0 is
-    never. ``stranger`` is the task's agent where it is another tenant's: it is shown as nobody would
-    be. With a ``refusal`` there is nothing to ask of policy; with a ``fault`` nothing can be
+    never. ``stranger`` is the task's agent where it is another tenant's: it is shown as nobody
+    would be. With a ``refusal`` there is nothing to ask of policy; with a ``fault`` nothing can be
     asked, as what is shown would be a part only.
     """
 
@@ -199,7 +199,7 @@ def _agents(facts: Facts, named: Named) -> list[Thing]:
 
 
 def _stranger(facts: Facts, named: Named) -> EntityName | None:
-    """Return the task's agent if it is another tenant's (I16); its own request is its own matter."""
+    """Return the task's agent if it is another tenant's, and not the caller itself (I16)."""
     is_caller = named.kind is Kind.AGENT and named.principal == named.agent
     agent = None if is_caller else facts.agent(named.agent)
     return None if agent is None or agent.tenant == named.tenant else entity_name(agent.ref)

@@ -38,7 +38,10 @@ when { context has behalf && context.behalf.status == "gone" };
 
 @id("nothing-closed-is-written-for")
 forbid (principal, action, resource is Capability)
-when { context.scopes.contains("orders:write") && context.tickets.containsAny([Ticket::"acme/T-2"]) }
+when {
+  context.scopes.contains("orders:write") &&
+  context.tickets.containsAny([Ticket::"acme/T-2"])
+}
 unless { context.work in Ticket::"acme/T-2" };
 
 @id("the-red-do-not-read")
@@ -47,7 +50,8 @@ when { context.scopes.contains("orders:read") && !(principal in Team::"acme/blue
 
 @id("nothing-of-a-secret")
 forbid (principal, action, resource is Capability)
-when { resource has dataset && resource.dataset has dataClass && resource.dataset.dataClass == "secret" };
+when { resource has dataset && resource.dataset has dataClass }
+when { resource.dataset.dataClass == "secret" };
 """
 
 Edit = Callable[[Random], dict[str, Any]]
@@ -146,7 +150,7 @@ class Cast:
         return shown
 
 
-@pytest.mark.parametrize("seed", (5, 9, 11))
+@pytest.mark.parametrize("seed", [5, 9, 11])
 async def test_what_dies_of_facts_is_what_asking_about_everything_says(
     world: World, seed: int
 ) -> None:

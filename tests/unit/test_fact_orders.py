@@ -20,7 +20,7 @@ from broker.facts.change import Change, ChangeSet, LiftHold
 from broker.facts.facts import Facts
 from broker.foresight import Foresight
 from broker.idempotency import Repeatable
-from broker.model.fact import BUNDLE, Thing, ThingKind
+from broker.model.fact import BUNDLE, Ref, Thing, ThingKind
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.preview import Foreseen
 from tests.fakes.clock import FakeClock
@@ -78,6 +78,10 @@ class Log:
         """Let so many die."""
         return Foreseen(99, self.dying, (), {"abe": self.dying}, {}, 0, "")
 
+    async def are_named(self, refs: Collection[Ref]) -> bool:  # noqa: ARG002 - none is
+        """Tell whether a task names one of these things."""
+        return False
+
     async def held(self, _of: str, _name: str) -> int:
         """Let there be many."""
         return 1_000
@@ -98,7 +102,7 @@ def orders(log: Log) -> FactOrders:
         facts=lambda: log.facts,
         appends=log,
         inverses=log,
-        foresight=Foresight(log.foresee, log.held, brake=5),
+        foresight=Foresight(log.foresee, log, brake=5),
         clock=FakeClock(NOW_MS),
     )
 
