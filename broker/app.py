@@ -42,6 +42,7 @@ from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
 from broker.observation import LoggingObserver
+from broker.pace import Pace
 from broker.policy.query import Action
 from broker.presence import Presence
 from broker.proving import possession_of
@@ -91,6 +92,7 @@ class Broker:
             actions=list(Action),
         )
         self._ticker = Ticker(clock)
+        self._pace = Pace(clock, share=settings.reevaluation.busy_percent / 100)
         self._looking: set[asyncio.Task[None]] = set()
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
@@ -197,6 +199,7 @@ class Broker:
             news=self._feed.shipper.poke,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
+            pace=self._pace,
             targets=self._targets,
             onlooker=self._shadow,
             clock=self._clock,
@@ -226,7 +229,8 @@ class Broker:
         stack.push_async_callback(self._presence.leave)
         self._start_ticking(stack)
         server = await self._start_http(attestation)
-        stack.push_async_callback(self._stop_http, server)
+        stack.push_async_callback(server.stop)
+        stack.callback(self._feed.hub.close)  # before that: its readers would wait on
         return server
 
     async def _start_panic(self, stack: AsyncExitStack) -> None:
@@ -302,10 +306,6 @@ class Broker:
         await server.start(endpoint)
         return server
 
-    async def _stop_http(self, server: HttpServer) -> None:
-        self._feed.hub.close()
-        await server.stop()
-
     async def _jwks(self) -> KeySet:
         keyring = await self.replica.fresh_keyring()
         return KeySet(keyring.jwks(), keyring.number, self._settings.keys.cache_seconds)
@@ -334,6 +334,7 @@ class Broker:
             readiness=lambda: readiness(self.gate, self._settings.store.durability, self.facts),
             jwks=self._jwks,
             metrics=self.metrics,
+            came=self._pace.came,
             limits=limits,
             clock=self._clock,
             log=structlog.get_logger("broker.http"),

@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, TypeVar
 
 from broker.clock import Clock
 from broker.cursor import foreign
@@ -18,6 +18,8 @@ from broker.fact_access import require_operator
 from broker.facts.facts import Facts
 from broker.model.fact import Ref, Relationship, Thing, ThingKind
 from broker.model.principal import ALL_TENANTS, Principal
+
+Item = TypeVar("Item")
 
 _SHOWN: Final = 200
 """Relationships shown with one thing, each way."""
@@ -176,9 +178,8 @@ class FactViews:
         sight, after = self.sight(caller), _parse(cursor, 3)
         async with self._one_at_a_time:
             found = await asyncio.to_thread(_first_things, sight, which, after, limit)
-        shown = tuple(sight.seen(thing) for thing in found[:limit])
-        end = _write(_place(shown[-1].thing.ref)) if len(found) > limit else ""
-        return ThingPage(shown, sight.facts.revision, end)
+        page, end = _cut(found, limit, _thing_place)
+        return ThingPage(tuple(map(sight.seen, page)), sight.facts.revision, end)
 
     async def thing(self, caller: Principal, ref: str, tenant: str) -> ThingView:
         """Return a thing with its relationships both ways.
@@ -215,9 +216,8 @@ class FactViews:
         sight, after = self.sight(caller), _parse(cursor, 7)
         async with self._one_at_a_time:
             found = await asyncio.to_thread(_first_edges, sight, which, after, limit)
-        shown = tuple(sight.related(edge) for edge in found[:limit])
-        end = _write(_edge_place(shown[-1].relationship)) if len(found) > limit else ""
-        return RelationshipPage(shown, sight.facts.revision, end)
+        page, end = _cut(found, limit, _edge_place)
+        return RelationshipPage(tuple(map(sight.related, page)), sight.facts.revision, end)
 
 
 def within(tenant: str, text: str) -> Ref:
@@ -239,9 +239,9 @@ def _first_things(
     wanted = (
         thing
         for thing in sight.facts.things()
-        if _is_wanted(which, thing) and sight.sees(thing.ref) and _place(thing.ref) > after
+        if _is_wanted(which, thing) and sight.sees(thing.ref) and _thing_place(thing) > after
     )
-    return heapq.nsmallest(limit + 1, wanted, key=lambda thing: _place(thing.ref))
+    return heapq.nsmallest(limit + 1, wanted, key=_thing_place)
 
 
 def _is_wanted(which: ThingFilter, thing: Thing) -> bool:
@@ -285,12 +285,20 @@ def _place(ref: Ref) -> tuple[str, ...]:
     return ref.tenant, ref.kind.value, ref.name
 
 
+def _thing_place(thing: Thing) -> tuple[str, ...]:
+    return _place(thing.ref)
+
+
 def _edge_place(edge: Relationship) -> tuple[str, ...]:
     return *_place(edge.subject), edge.relation.value, *_place(edge.object)
 
 
-def _write(place: tuple[str, ...]) -> str:
-    return ":".join(place)
+def _cut(
+    found: list[Item], limit: int, place: Callable[[Item], tuple[str, ...]]
+) -> tuple[list[Item], str]:
+    """Return a page of what was found, one too many, and its cursor; without one too many, none."""
+    page = found[:limit]
+    return page, ":".join(place(page[-1])) if len(found) > limit else ""
 
 
 def _parse(cursor: str, parts: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import msgspec
 from broker.clock import SystemClock
 from broker.engines.chosen import ChosenEngine
 from broker.errors import ConfigurationError, NotFoundError, UnavailableError
+from broker.facts_copy import FactsCopy
 from broker.foresight import Outlook, outlook
 from broker.governance.bundle import Bundle
 from broker.governance.difference import Change, difference
@@ -136,19 +137,21 @@ class Publishing:
     async def foresee(self, bundle: Bundle) -> Outlook:
         """Return which live credentials would no longer be granted if the bundle were published.
 
-        Where that cannot be looked at, it is told, and holds nothing up: a bundle is also how what
-        is broken is mended.
+        It is asked by the facts that stand. Where that cannot be looked at, it is told, and holds
+        nothing up: a bundle is also how what is broken is mended.
 
         Raises:
             ConfigurationError: the bundle makes no engine.
         """
-        settings = self._installation.settings
+        settings, ledger = self._installation.settings, self._installation.ledger
         engine = ChosenEngine(settings.policy, SystemClock())
         candidate = Published.of(
             bundle, revision=0, quotas=settings.quotas, deciding=engine.decider
         )
+        copy = FactsCopy(ledger.facts, ledger.snapshots)
         try:
-            found = await Preview.over(self._installation.ledger).foresee(candidate)
+            await copy.follow()
+            found = await Preview.over(ledger).foresee(candidate.with_facts(copy.facts))
         except UnavailableError:
             return Outlook(is_complete=False)
         finally:

@@ -52,5 +52,5 @@ def _dying(doomed: Doomed) -> Document:
         "tenant": doomed.tenant,
         "capability": doomed.capability,
         "expires_at": rfc3339(doomed.expires_at_ms),
-        "reason": "; ".join((doomed.why.reason, *doomed.why.gone)),
+        "reason": doomed.why.in_brief(),
     }

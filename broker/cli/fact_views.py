@@ -97,6 +97,9 @@ def _said(document: Document) -> str:
     if document["dry_run"]:
         would = f"it would end{doubt} {deaths}"
         return f"Revision {document['revision']} stands; nothing was changed: {would}."
+    if not document["digest"] and document["complete"]:
+        # So few can be touched by it that nobody looked.
+        return f"Revision {document['revision']} stands; what is no longer granted ends by itself."
     return f"Revision {document['revision']} stands; it ends{doubt} {deaths}."
 
 

@@ -111,7 +111,9 @@ def _reasons(receipts: Sequence[Document]) -> list[RenderableType]:
 def _reason(why: Document) -> str:
     by = f" by {', '.join(shown(each) for each in why['policies'])}" if why["policies"] else ""
     lack = f"; missing: {shown(why['missing'][0])}" if why["missing"] else ""
-    return f"{shown(why['reason'])}{by}, revision {shown(why['revision'])}{lack}"
+    gone = f"; no longer: {', '.join(shown(each) for each in why['gone'])}" if why["gone"] else ""
+    when = f"revision {shown(why['revision'])} with facts {shown(why['facts_revision'])}"
+    return f"{shown(why['reason'])}{by}, {when}{gone or lack}"
 
 
 def _no_receipts(task: Document | None) -> str:

@@ -124,15 +124,9 @@ class FactCalls:
             SupersededError: another revision than ``base`` stands.
             WouldKillManyError: it would end many live credentials, and ``accept`` is not them.
         """
-        members = {
-            "changes": [dict(each) for each in changes],
-            **route.body(reason=reason, source=source, accept=accept),
-            **({} if base is None else {"base": base}),
-            **({"dry_run": True} if dry_run else {}),
-        }
-        key = idempotency_key or route.new_idempotency_key()
-        call = Call("POST", ("v1", "facts", "changes"), json=members, idempotency_key=key)
-        return await self._transport.fetch(call, Changed)
+        what = {"changes": [dict(each) for each in changes], **route.body(source=source)}
+        how = _how(reason, base, accept, dry_run=dry_run)
+        return await self._order(("v1", "facts", "changes"), what | how, idempotency_key)
 
     async def reach(
         self,
@@ -180,12 +174,18 @@ class FactCalls:
             SupersededError: another revision than ``base`` stands.
             WouldKillManyError: it would end many live credentials, and ``accept`` is not them.
         """
-        members = {
-            **route.body(reason=reason, accept=accept),
-            **({} if base is None else {"base": base}),
-            **({"dry_run": True} if dry_run else {}),
-        }
-        key = idempotency_key or route.new_idempotency_key()
         path = route.history_path(revision, "rollback")
+        how = _how(reason, base, accept, dry_run=dry_run)
+        return await self._order(path, how, idempotency_key)
+
+    async def _order(
+        self, path: tuple[str, ...], members: Mapping[str, object], idempotency_key: str
+    ) -> Changed:
+        key = idempotency_key or route.new_idempotency_key()
         call = Call("POST", path, json=members, idempotency_key=key)
         return await self._transport.fetch(call, Changed)
+
+
+def _how(reason: str, base: int | None, accept: str, *, dry_run: bool) -> dict[str, object]:
+    """Say how facts are to be changed; what was not given is the broker's own default."""
+    return route.body(reason=reason, base=base, accept=accept, dry_run=dry_run or None)

@@ -20,18 +20,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from broker.client.api import BrokerClient
-from broker.client.blocking import BlockingCalls, blocking, iterating
-from broker.client.credential_calls import CredentialCalls
 from broker.client.endpoint import TokenSource, open_session
 from broker.client.errors import ClosedError, ForkedError
-from broker.client.fact_calls import FactCalls
 from broker.client.held import HeldCredential
 from broker.client.loop_thread import LoopThread
-from broker.client.operator_calls import OperatorCalls
 from broker.client.reaching import WITHIN_SECONDS
 from broker.client.renewing import HAND_OVER_SECONDS
 from broker.client.results import IssuedCredential, Report, Task
-from broker.client.task_calls import TaskCalls
+from broker.client.sync_calls import (
+    SyncCredentialCalls,
+    SyncFactCalls,
+    SyncOperatorCalls,
+    SyncTaskCalls,
+)
 from broker.client.task_scope import TaskScope
 from broker.client.tls import Tls
 from broker.client.unhurried import finished
@@ -40,74 +41,6 @@ from broker.secret import Secret
 
 AnyTokenSource = TokenSource | Callable[[], str]
 """Returns a workload token that is good now, async or not; asked before every request."""
-
-
-class SyncTaskCalls(BlockingCalls):
-    """:class:`TaskCalls`, waiting."""
-
-    open = blocking(TaskCalls.open)
-    find = blocking(TaskCalls.find)
-    all = iterating(TaskCalls.all)
-    show = blocking(TaskCalls.show)
-    claim = blocking(TaskCalls.claim)
-    heartbeat = blocking(TaskCalls.heartbeat)
-    extend = blocking(TaskCalls.extend)
-    complete = blocking(TaskCalls.complete)
-    fail = blocking(TaskCalls.fail)
-    cancel = blocking(TaskCalls.cancel)
-    report = blocking(TaskCalls.report)
-    receipts = iterating(TaskCalls.receipts)
-    wait = blocking(TaskCalls.wait)
-    reach = blocking(TaskCalls.reach)
-
-
-class SyncCredentialCalls(BlockingCalls):
-    """:class:`CredentialCalls`, waiting."""
-
-    issue = blocking(CredentialCalls.issue)
-    find = blocking(CredentialCalls.find)
-    all = iterating(CredentialCalls.all)
-    show = blocking(CredentialCalls.show)
-    renew = blocking(CredentialCalls.renew)
-    give_back = blocking(CredentialCalls.give_back)
-    reach = blocking(CredentialCalls.reach)
-
-
-class SyncOperatorCalls(BlockingCalls):
-    """:class:`OperatorCalls`, waiting."""
-
-    revoke = blocking(OperatorCalls.revoke)
-    revocation = blocking(OperatorCalls.revocation)
-    revocations = blocking(OperatorCalls.revocations)
-    all_revocations = iterating(OperatorCalls.all_revocations)
-    revocation_report = blocking(OperatorCalls.revocation_report)
-    receipts = iterating(OperatorCalls.receipts)
-    wait = blocking(OperatorCalls.wait)
-    select = blocking(OperatorCalls.select)
-    selection = blocking(OperatorCalls.selection)
-    selected = blocking(OperatorCalls.selected)
-    reach = blocking(OperatorCalls.reach)
-    cuts = blocking(OperatorCalls.cuts)
-    agents = blocking(OperatorCalls.agents)
-    all_agents = iterating(OperatorCalls.all_agents)
-    agent = blocking(OperatorCalls.agent)
-    explain = blocking(OperatorCalls.explain)
-    explain_credential = blocking(OperatorCalls.explain_credential)
-    suppose = blocking(OperatorCalls.suppose)
-
-
-class SyncFactCalls(BlockingCalls):
-    """:class:`FactCalls`, waiting."""
-
-    things = blocking(FactCalls.things)
-    all_things = iterating(FactCalls.all_things)
-    thing = blocking(FactCalls.thing)
-    relationships = blocking(FactCalls.relationships)
-    change = blocking(FactCalls.change)
-    reach = blocking(FactCalls.reach)
-    history = blocking(FactCalls.history)
-    revision = blocking(FactCalls.revision)
-    roll_back = blocking(FactCalls.roll_back)
 
 
 class SyncHeldCredential:

@@ -2,8 +2,7 @@
 
 from aiohttp import web
 
-from broker import text
-from broker.http import filters, query, render, render_agents
+from broker.http import fact_filters, filters, query, render, render_agents
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.services import Services
 from broker.http.table import Table
@@ -22,15 +21,13 @@ class AgentRoutes:
 
     async def find(self, request: web.Request) -> web.Response:
         """List agents."""
-        found = request[QUERY]
-        window, which = query.window(request), filters.agents(found)
+        window, which = query.window(request), filters.agents(request[QUERY])
         page = await self._agents.find(request[PRINCIPAL], which, window.cursor, window.limit)
-        narrowed = filters.of(found, filters.AGENTS)
-        following = render.next_link("/v1/agents", page.cursor, window, narrowed)
+        following = render.next_link("/v1/agents", page.cursor, window)
         shown = [render_agents.agent(each) for each in page.agents]
         return render.reply(render.listing("agents", shown, following))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show an agent."""
-        name = text.parse_name(request.match_info["agent"], field="agent")
+        name = fact_filters.agent(request.match_info["agent"])
         return render.reply(render_agents.view(await self._agents.show(request[PRINCIPAL], name)))

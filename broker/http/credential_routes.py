@@ -53,18 +53,12 @@ class CredentialRoutes:
     async def find(self, request: web.Request) -> web.Response:
         """List a task's credentials."""
         task = ids.parse_task_id(request.match_info["task"])
-        window = query.window(request)
-        found = request[QUERY]
+        window, which = query.window(request), filters.credentials(request[QUERY])
         page = await self._credentials.find(
-            request[PRINCIPAL], task, filters.credentials(found), window.cursor, window.limit
+            request[PRINCIPAL], task, which, window.cursor, window.limit
         )
         shown = [render.lease(each) for each in page.leases]
-        following = render.next_link(
-            f"/v1/tasks/{task}/credentials",
-            page.cursor,
-            window,
-            filters.of(found, filters.CREDENTIALS),
-        )
+        following = render.next_link(f"/v1/tasks/{task}/credentials", page.cursor, window)
         return render.reply(render.listing("credentials", shown, following))
 
     async def show(self, request: web.Request) -> web.Response:

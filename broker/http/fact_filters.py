@@ -102,6 +102,15 @@ def ref(given: str, field: str) -> str:
     return given
 
 
+def agent(name: str) -> str:
+    """Read an agent's name, as it is called among the facts.
+
+    Raises:
+        InvalidRequestError: no agent can be called so.
+    """
+    return ref(f"{ThingKind.AGENT}:{name}", "agent").partition(":")[2]
+
+
 def source(given: str, field: str) -> str:
     """Read who declares something.
 
@@ -119,11 +128,6 @@ def source(given: str, field: str) -> str:
 def tenant(found: Mapping[str, str]) -> str:
     """Read the tenant, if one is named."""
     return _name(found, "tenant")
-
-
-def of(found: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    """Return the filters among the parameters, for the address of the next page."""
-    return {name: found[name] for name in names if name in found}
 
 
 def _name(found: Mapping[str, str], field: str) -> str:

@@ -42,13 +42,11 @@ class FactRoutes:
 
     async def things(self, request: web.Request) -> web.Response:
         """List things."""
-        found, window = request[QUERY], query.window(request)
-        which = fact_filters.things(found)
+        window, which = query.window(request), fact_filters.things(request[QUERY])
         page = await self._facts.views.things(
             request[PRINCIPAL], which, window.cursor, window.limit
         )
-        narrowed = fact_filters.of(found, fact_filters.THINGS)
-        following = render.next_link(_THINGS, page.cursor, window, narrowed)
+        following = render.next_link(_THINGS, page.cursor, window)
         shown = [render_facts.thing(each) for each in page.things]
         return reply({"things": shown, "revision": page.revision, "next": following})
 
@@ -60,23 +58,19 @@ class FactRoutes:
 
     async def relationships(self, request: web.Request) -> web.Response:
         """List relationships."""
-        found, window = request[QUERY], query.window(request)
-        which = fact_filters.relationships(found)
+        window, which = query.window(request), fact_filters.relationships(request[QUERY])
         page = await self._facts.views.relationships(
             request[PRINCIPAL], which, window.cursor, window.limit
         )
-        narrowed = fact_filters.of(found, fact_filters.RELATIONSHIPS)
-        following = render.next_link(_RELATIONSHIPS, page.cursor, window, narrowed)
+        following = render.next_link(_RELATIONSHIPS, page.cursor, window)
         shown = [render_facts.relationship(each) for each in page.relationships]
         return reply({"relationships": shown, "revision": page.revision, "next": following})
 
     async def reach(self, request: web.Request) -> web.Response:
         """Show what a thing reaches, or is reached from."""
-        found, window = request[QUERY], query.window(request)
-        wish = fact_filters.reach(found)
+        window, wish = query.window(request), fact_filters.reach(request[QUERY])
         page = await self._facts.reach.follow(request[PRINCIPAL], wish, window.cursor, window.limit)
-        narrowed = fact_filters.of(found, fact_filters.REACH)
-        following = render.next_link(_REACH, page.cursor, window, narrowed)
+        following = render.next_link(_REACH, page.cursor, window)
         return reply(render_facts.reach(page, following))
 
     async def change(self, request: web.Request) -> web.Response:
@@ -89,13 +83,11 @@ class FactRoutes:
 
     async def history(self, request: web.Request) -> web.Response:
         """List what was changed, newest first."""
-        found, window = request[QUERY], query.window(request)
-        tenant = fact_filters.tenant(found)
+        window, tenant = query.window(request), fact_filters.tenant(request[QUERY])
         page = await self._facts.history.find(
             request[PRINCIPAL], tenant, window.cursor, window.limit
         )
-        narrowed = fact_filters.of(found, fact_filters.HISTORY)
-        following = render.next_link(_HISTORY, page.cursor, window, narrowed)
+        following = render.next_link(_HISTORY, page.cursor, window)
         return reply(render.listing("history", render_facts.entries(page), following))
 
     async def revision(self, request: web.Request) -> web.Response:

@@ -124,11 +124,6 @@ def receipts(found: Mapping[str, str]) -> ReceiptFilter:
     )
 
 
-def of(found: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    """Return the filters among the parameters, for the address of the next page."""
-    return {name: found[name] for name in names if name in found}
-
-
 def _name(found: Mapping[str, str], field: str) -> str:
     return text.parse_name(found[field], field=field) if field in found else ""
 

@@ -1,5 +1,8 @@
 """What a request carries from the middleware to its handler."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from aiohttp import web
 
 from broker.model.principal import Principal
@@ -10,5 +13,5 @@ PRINCIPAL = web.RequestKey("PRINCIPAL", Principal)
 REQUEST_ID = web.RequestKey("REQUEST_ID", str)
 """The broker's own name of this request, also in the answer's ``X-Request-Id`` and in the log."""
 
-QUERY = web.RequestKey("QUERY", dict[str, str])
+QUERY: Final[web.RequestKey[Mapping[str, str]]] = web.RequestKey("QUERY", dict)
 """The query parameters of a read, checked: only known ones, each once."""

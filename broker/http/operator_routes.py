@@ -44,13 +44,11 @@ class OperatorRoutes:
 
     async def find(self, request: web.Request) -> web.Response:
         """List orders."""
-        found = request[QUERY]
-        window, which = query.window(request), filters.revocations(found)
+        window, which = query.window(request), filters.revocations(request[QUERY])
         page = await self._services.order_list.find(
             request[PRINCIPAL], which, window.cursor, window.limit
         )
-        narrowed = filters.of(found, filters.REVOCATIONS)
-        following = render.next_link("/v1/revocations", page.cursor, window, narrowed)
+        following = render.next_link("/v1/revocations", page.cursor, window)
         shown = [render.revocation(each) for each in page.revocations]
         return render.reply(render.listing("revocations", shown, following))
 
@@ -66,9 +64,7 @@ class OperatorRoutes:
     async def report(self, request: web.Request) -> web.Response:
         """Show one page of an order's report."""
         order, caller = _id(request), request[PRINCIPAL]
-        asked = request[QUERY]
-        window, which = query.window(request), filters.receipts(asked)
-        narrowed = filters.of(asked, filters.RECEIPTS)
+        window, which = query.window(request), filters.receipts(request[QUERY])
         durability = self._services.durability
 
         async def look() -> render.Json:
@@ -76,7 +72,7 @@ class OperatorRoutes:
             page = await self._services.reports.of_revocation(
                 caller, order, window.cursor, window.limit, which
             )
-            return render.revocation_report(shown, page, window, durability, narrowed)
+            return render.revocation_report(shown, page, window, durability)
 
         return await self._waiters.answer(request, look)
 

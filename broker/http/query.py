@@ -1,8 +1,8 @@
 """Query parameters: only the known ones, each once."""
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
@@ -26,11 +26,12 @@ _SHOWN: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which page of a list: from where, how much, and for whom."""
+    """Which page of a list: from where, how much, for whom, and what it is narrowed to."""
 
     cursor: str
     limit: int
     caller: str = ""
+    filters: Mapping[str, str] = field(default_factory=dict)
 
 
 def parameters(request: web.Request, known: Collection[str]) -> dict[str, str]:
@@ -57,7 +58,7 @@ def first(request: web.Request) -> Window:
 
 
 def window(request: web.Request) -> Window:
-    """Read ``cursor`` and ``limit``.
+    """Read ``cursor`` and ``limit``; every other parameter but ``wait`` is a filter.
 
     Raises:
         InvalidRequestError: one of them is malformed, or the cursor is another's: of another
@@ -70,10 +71,10 @@ def window(request: web.Request) -> Window:
     limit = found.get("limit", str(DEFAULT_PAGE))
     if _LIMIT.fullmatch(limit) is None or int(limit) > MAX_PAGE:
         raise InvalidRequestError(f"use a whole number from 1 to {MAX_PAGE}", field="limit")
+    filters = {name: value for name, value in found.items() if name not in _NO_FILTERS}
     if cursor:
-        filters = {name: value for name, value in found.items() if name not in _NO_FILTERS}
         cursor = unseal(cursor, caller, request.path, filters)
-    return Window(cursor, int(limit), caller)
+    return Window(cursor, int(limit), caller, filters)
 
 
 def _caller(request: web.Request) -> str:

@@ -119,38 +119,24 @@ def listing(name: str, items: Sequence[Json], following: str | None) -> Json:
     return {name: items, "next": following}
 
 
-def next_link(
-    path: str, cursor: str, window: Window, filters: Mapping[str, str] | None = None
-) -> str | None:
-    """Name the page after this one; None on the last."""
+def next_link(path: str, cursor: str, window: Window) -> str | None:
+    """Name the page after this one, narrowed as it is; None on the last."""
     if not cursor:
         return None
-    sealed = seal(cursor, window.caller, path, filters or {})
-    parameters = {**(filters or {}), "cursor": sealed, "limit": str(window.limit)}
+    sealed = seal(cursor, window.caller, path, window.filters)
+    parameters = {**window.filters, "cursor": sealed, "limit": str(window.limit)}
     return f"{path}?{urlencode(parameters)}"
 
 
-def task_report(
-    of: Task,
-    page: ReportPage,
-    window: Window,
-    durability: str,
-    narrowed: Mapping[str, str] | None = None,
-) -> Json:
+def task_report(of: Task, page: ReportPage, window: Window, durability: str) -> Json:
     """Show one page of what became of a task's credentials."""
-    following = next_link(f"/v1/tasks/{of.spec.id}/report", page.cursor, window, narrowed)
+    following = next_link(f"/v1/tasks/{of.spec.id}/report", page.cursor, window)
     return {"task": task(of)} | _report(page, following, durability)
 
 
-def revocation_report(
-    of: Revocation,
-    page: ReportPage,
-    window: Window,
-    durability: str,
-    narrowed: Mapping[str, str] | None = None,
-) -> Json:
+def revocation_report(of: Revocation, page: ReportPage, window: Window, durability: str) -> Json:
     """Show one page of what became of the credentials that an operator took away."""
-    following = next_link(f"/v1/revocations/{of.id}/report", page.cursor, window, narrowed)
+    following = next_link(f"/v1/revocations/{of.id}/report", page.cursor, window)
     return {"revocation": revocation(of)} | _report(page, following, durability)
 
 

@@ -48,13 +48,11 @@ class TaskRoutes:
 
     async def find(self, request: web.Request) -> web.Response:
         """List tasks."""
-        found = request[QUERY]
-        window, which = query.window(request), filters.tasks(found)
+        window, which = query.window(request), filters.tasks(request[QUERY])
         page = await self._services.listing.find(
             request[PRINCIPAL], which, window.cursor, window.limit
         )
-        narrowed = filters.of(found, filters.TASKS)
-        following = render.next_link("/v1/tasks", page.cursor, window, narrowed)
+        following = render.next_link("/v1/tasks", page.cursor, window)
         return render.reply(
             render.listing("tasks", [render.task(each) for each in page.tasks], following)
         )
@@ -93,9 +91,7 @@ class TaskRoutes:
     async def report(self, request: web.Request) -> web.Response:
         """Show one page of a task's report."""
         task, caller = _id(request), request[PRINCIPAL]
-        asked = request[QUERY]
-        window, which = query.window(request), filters.receipts(asked)
-        narrowed = filters.of(asked, filters.RECEIPTS)
+        window, which = query.window(request), filters.receipts(request[QUERY])
         durability = self._services.durability
 
         async def look() -> render.Json:
@@ -103,7 +99,7 @@ class TaskRoutes:
             page = await self._services.reports.of_task(
                 caller, task, window.cursor, window.limit, which
             )
-            return render.task_report(shown, page, window, durability, narrowed)
+            return render.task_report(shown, page, window, durability)
 
         return await self._waiters.answer(request, look)
 

@@ -109,7 +109,7 @@ class Waiters:
             self._waiting += Counter()  # whoever waits no more is forgotten
 
 
-def _seconds(found: dict[str, str]) -> int:
+def _seconds(found: Mapping[str, str]) -> int:
     given = found.get(PARAMETER, "0")
     if _SECONDS.fullmatch(given) is None or int(given) > MAX_SECONDS:
         raise InvalidRequestError(

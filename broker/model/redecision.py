@@ -32,6 +32,11 @@ class NoLonger(msgspec.Struct, frozen=True, omit_defaults=True):
     revision: int = 0
     graph: int = 0
 
+    def in_brief(self) -> str:
+        """Say it on one line: the reason, whose it is, and what is gone."""
+        by = f" by {', '.join(self.policies)}" if self.policies else ""
+        return "; ".join((f"{self.reason}{by}", *self.gone))
+
     def told(self) -> Mapping[str, object]:
         """Return it as operators are told it."""
         return {

@@ -7,7 +7,7 @@ import pytest
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
 from broker.client.operator_calls import OperatorCalls
-from broker.client.sync_api import (
+from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
     SyncOperatorCalls,
@@ -25,7 +25,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("asynchronous", "synchronous"), PAIRS)
 def test_every_call_has_its_twin(asynchronous: type, synchronous: type) -> None:
-    """A new call needs one line in broker/client/sync_api.py; its documentation comes along."""
+    """A new call needs one line in broker/client/sync_calls.py; its documentation comes along."""
     calls = {
         name
         for name, member in vars(asynchronous).items()

@@ -31,6 +31,7 @@ PACKAGE_INDEX: Final = re.compile(
     r"|--(extra-)?index-url|--trusted-host|--find-links"
 )
 MACHINE_PATH: Final = re.compile(r"(?<![\w.~}-])/(root|home|Users|work|mnt)/[\w.]")
+HALF_MERGED: Final = re.compile(r"^(<{7}|>{7})( |$)")
 
 
 def ignored() -> list[str]:
@@ -141,9 +142,15 @@ def test_decisions_are_numbered_without_gap_or_double() -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "whose"),
-    [(PACKAGE_INDEX, "address of a package index"), (MACHINE_PATH, "path of one machine")],
+    [
+        (PACKAGE_INDEX, "address of a package index"),
+        (MACHINE_PATH, "path of one machine"),
+        (HALF_MERGED, "mark of a merge"),
+    ],
 )
-def test_nothing_committed_names_one_machine(pattern: re.Pattern[str], whose: str) -> None:
+def test_nothing_is_committed_that_is_of_one_machine_only(
+    pattern: re.Pattern[str], whose: str
+) -> None:
     """A clone works wherever it is, with whatever index its owner configured."""
     here = name_of(Path(__file__))
     found = [
@@ -164,6 +171,7 @@ def test_nothing_committed_names_one_machine(pattern: re.Pattern[str], whose: st
         (PACKAGE_INDEX, "url = https://packages.example/simple"),
         (MACHINE_PATH, f"DIR = {Path('/', 'home', 'somebody', 'checkout')}"),
         (MACHINE_PATH, f"see {Path('/', 'root', '.cache', 'x')}"),
+        (HALF_MERGED, "<" * 7 + " HEAD"),
     ],
 )
 def test_the_patterns_find_what_they_are_for(pattern: re.Pattern[str], line: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from broker.cli import exits
 from tests.e2e.test_fact_files import Desk
-from tests.e2e.test_reevaluation import ended_by
+from tests.e2e.test_reevaluation import ended_by, redecided
 from tests.fakes.cast import OPERATOR, ROOT_OPERATOR
 from tests.fakes.world import World
 
@@ -176,3 +176,36 @@ async def test_replay_tells_in_advance_what_a_tighter_policy_ends(story: Story) 
     assert await story.world.is_active(other["access_token"])
     trail = await story.world.get(ROOT_OPERATOR, f"/v1/credentials/{granted['id']}")
     assert trail["ended_by"] == "no-longer-granted"
+
+
+async def test_a_policy_that_changes_nothing_is_said_to_end_nothing(story: Story) -> None:
+    """What is looked ahead of is asked by the facts that stand, and not as if there were none."""
+    task = await story.begin()
+    granted = (await story.export(task)).body
+    story.world.config.write("policies/60-short.cedar", "// nothing is said here\n")
+
+    code, looked = await story.run("apply", "--dry-run")
+
+    assert (code, looked["deaths"], looked["complete"]) == (exits.OK, 0, True)
+    assert (await story.run("apply"))[0] == exits.OK
+    await redecided(story.world)
+    assert await story.world.is_active(granted["access_token"])
+
+
+async def test_only_what_is_no_longer_so_is_called_gone(story: Story) -> None:
+    """A tighter policy and a suspension leave the ticket and its dataset as they are."""
+    task = await story.begin()
+    short = (await story.export(task)).body
+    story.world.config.write("policies/60-short.cedar", SHORT)
+
+    _, looked = await story.run("apply", "--dry-run")
+    assert [each["reason"] for each in looked["dying"]] == ["forbidden by exports-of-a-minute"]
+    assert (await story.run("apply"))[0] == exits.OK
+    why = await story.why(task, short["id"])
+    assert (why["reason"], why["gone"]) == ("forbidden", [])
+
+    held = await story.world.issue(task)
+    hold = {"op": "hold", "tenant": "acme", "ref": "agent:invoice-bot"}
+    await story.world.post(OPERATOR, "/v1/facts/changes", {"reason": "odd", "changes": [hold]})
+    why = await story.why(task, held["id"])
+    assert (why["missing"], why["gone"]) == (["built in: agent:invoice-bot is held"], [])

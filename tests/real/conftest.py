@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from backends.vault import Vault
+from backends.vault_options import VaultOptions
 from tests.real import localemu_peer, moto_peer, rabbitmq_server, radosgw_peer
 from tests.real.aws_peer import Peer
 from tests.real.fetch import may_skip, missing, must_have
@@ -12,6 +14,7 @@ from tests.real.openbao_server import OpenBaoServer, furnish
 from tests.real.parts import Shelf
 from tests.real.postgres_server import PostgresServer, binaries, running
 from tests.real.rabbitmq_server import RabbitServer
+from tests.real.vault_lab import Signing, opened, options
 
 Part = Callable[[str], Path]
 
@@ -76,6 +79,25 @@ def openbao(openbao_server: OpenBaoServer, postgres: PostgresServer) -> Iterator
     openbao_server.sweep()
     yield openbao_server
     openbao_server.thaw()
+
+
+@pytest.fixture
+def signing() -> Signing:
+    """The key by which OpenBao knows the broker."""
+    return Signing()
+
+
+@pytest.fixture
+def declared(openbao: OpenBaoServer, signing: Signing) -> VaultOptions:
+    """What the broker is told of an OpenBao that trusts its key."""
+    return options(openbao, signing.trusted_by(openbao))
+
+
+@pytest.fixture
+def vault(declared: VaultOptions, signing: Signing) -> Iterator[Vault]:
+    """The broker's way to that OpenBao."""
+    with opened(declared, signing.surroundings) as vault:
+        yield vault
 
 
 @pytest.fixture(scope="session")

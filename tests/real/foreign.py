@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ import yaml
 from broker.dev.processes import Child
 from broker.signing.private_files import write_private
 from tests.chaos.world import World
+from tests.real.peer_process import free_port
 from tests.real.rsa_key import rsa_jwk
 
 AUDIENCE: Final = "jit-broker"
@@ -173,11 +173,3 @@ async def _told(file: Path) -> dict[str, str] | None:
 
 def _read_if_there(file: Path) -> dict[str, str] | None:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-
-
-def free_port() -> int:
-    """Find a port that nobody listens at just now."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port: int = door.getsockname()[1]
-        return port

@@ -11,8 +11,7 @@ from typing import Final
 
 from broker.secret import Secret
 from tests.real.aws_peer import Keys, Peer
-from tests.real.foreign import free_port
-from tests.real.peer_process import PeerProcess, listens
+from tests.real.peer_process import PeerProcess, free_port, listens
 
 _ACCOUNT: Final = "000000000000"
 _RUN: Final = "from localemu.cli.main import main; main()"

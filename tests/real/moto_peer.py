@@ -12,8 +12,7 @@ from typing import Final
 
 from broker.secret import Secret
 from tests.real.aws_peer import Keys, Peer, document
-from tests.real.foreign import free_port
-from tests.real.peer_process import PeerProcess, listens
+from tests.real.peer_process import PeerProcess, free_port, listens
 
 _ACCOUNT: Final = "123456789012"
 _ADMINISTRATOR: Final = "administrator"

@@ -1,20 +1,14 @@
 """A real Open Policy Agent of a test's own, with the policy that the page for engines shows."""
 
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 from pathlib import Path
 from typing import Any, Final
 
 import requests
 
-from tests.real.foreign import free_port
+from tests.real.peer_process import free_port, listens
+from tests.real.peer_server import PeerServer
 
-_START_S: Final = 60.0
 _PAGE: Final = Path(__file__).parents[2] / "docs" / "engines.md"
 
 
@@ -24,14 +18,13 @@ def documented() -> str:
     return str(block)
 
 
-class OpaServer:
+class OpaServer(PeerServer):
     """Listens on loopback; ``extra`` are arguments of its own command."""
 
     def __init__(self, program: Path, *extra: str, scheme: str = "http") -> None:
+        super().__init__("opa")
         self._program = program
         self._extra = extra
-        self._home = Path(tempfile.mkdtemp(prefix="jit-opa-"))
-        self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.url = f"{scheme}://127.0.0.1:{self.port}"
 
@@ -42,44 +35,8 @@ class OpaServer:
         argv = [str(self._program), "run", "--server", f"--addr=127.0.0.1:{self.port}"]
         argv += ["--disable-telemetry", *self._extra]
         argv += [str(self._home / f"{name}.rego") for name in files]
-        with (self._home / "log").open("ab") as log:
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=self._home)  # noqa: S603 - ours
-        self._until_it_listens()
-
-    def _until_it_listens(self) -> None:
-        ends = time.monotonic() + _START_S
-        while time.monotonic() < ends:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise AssertionError((self._home / "log").read_text(errors="replace"))
+        self._launch(argv).when(lambda: listens(self.port))
 
     def says(self, method: str, path: str, **body: Any) -> requests.Response:
         """Call its API, as its owner does."""
         return requests.request(method, f"{self.url}{path}", timeout=30, **body)
-
-    def kill(self) -> None:
-        """End it as by power loss."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait(_START_S)
-
-    def freeze(self) -> None:
-        """Let it hold its connections and answer nothing."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """End :meth:`freeze`."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
-    def remove(self) -> None:
-        """Stop it, and forget its files."""
-        if self._process is not None and self._process.poll() is None:
-            self.thaw()
-            self.kill()
-        shutil.rmtree(self._home)

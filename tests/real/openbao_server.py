@@ -3,11 +3,6 @@
 import copy
 import re
 import secrets
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +12,8 @@ import requests
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt import PyJWK
 
+from tests.real.peer_process import free_port
+from tests.real.peer_server import PeerServer
 from tests.real.postgres_server import PASSWORD, SUPERUSER, PostgresServer
 
 _START_S: Final = 60.0
@@ -56,22 +53,21 @@ class VerifiesTokens(Protocol):
         ...
 
 
-class OpenBaoServer:
+class OpenBaoServer(PeerServer):
     """In memory (``dev``), or on a disk that outlives its process (``raft``)."""
 
     def __init__(
         self, program: Path, *, on_disk: bool = False, follows: "OpenBaoServer | None" = None
     ) -> None:
+        super().__init__("bao")
         self._program = program
         self._on_disk = on_disk
         self._follows = follows
-        self._home = Path(tempfile.mkdtemp(prefix="jit-bao-"))
-        self._process: subprocess.Popen[bytes] | None = None
         self._unseal = ""
         self.root = secrets.token_urlsafe(16)
         self.namespace = ""
-        self.port = _free_port()
-        self._cluster = f"127.0.0.1:{_free_port()}"
+        self.port = free_port()
+        self._cluster = f"127.0.0.1:{free_port()}"
 
     @property
     def url(self) -> str:
@@ -80,7 +76,7 @@ class OpenBaoServer:
 
     def start(self) -> None:
         """Start it, and wait until it works."""
-        self._run()
+        self._launch([str(self._program), "server", *self._arguments()])
         self._until(lambda: self._state() in {200, 501, 503})
         if self._follows is not None:
             self._join(self._follows)
@@ -112,11 +108,6 @@ class OpenBaoServer:
         self.says("POST", "sys/step-down")
         self._until(lambda: other._state() == 200 and self._state() == 429)  # noqa: SLF001 - another of us
 
-    def _run(self) -> None:
-        argv = [self._program, "server", *self._arguments()]
-        with (self._home / "log").open("ab") as log:
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=self._home)  # noqa: S603 - ours
-
     def _arguments(self) -> list[str]:
         if not self._on_disk:
             listen = f"-dev-listen-address=127.0.0.1:{self.port}"
@@ -146,34 +137,6 @@ class OpenBaoServer:
         """Lock it."""
         self.says("POST", "sys/seal")
         self._until(lambda: self._state() == 503)
-
-    def kill(self) -> None:
-        """End it as by power loss."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait(_START_S)
-
-    def freeze(self) -> None:
-        """Let it hold its connections and answer nothing."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """End :meth:`freeze`."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
-    def remove(self) -> None:
-        """Stop it, and forget its data."""
-        if self._process is not None and self._process.poll() is None:
-            self.thaw()
-            self.kill()
-        shutil.rmtree(self._home)
-
-    @property
-    def log(self) -> str:
-        """What it wrote."""
-        return (self._home / "log").read_text(errors="replace")
 
     def says(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Ask as root; what is not there answers ``None``."""
@@ -342,9 +305,3 @@ def pem(key: VerifiesTokens) -> str:
     public = PyJWK(dict(key.jwk)).key
     kind, form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
     return str(public.public_bytes(kind, form).decode())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

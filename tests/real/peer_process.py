@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -59,6 +60,14 @@ class PeerProcess:
         self._process.kill()
         self._process.wait()
 
+    def freeze(self) -> None:
+        """Let it hold its connections and answer nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """End :meth:`freeze`; one that has ended stays so."""
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End it, by force if it does not listen."""
         self._process.terminate()
@@ -94,3 +103,11 @@ def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """Find a port that nobody listens at just now."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port: int = door.getsockname()[1]
+        return port

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+
+from tests.real.peer_process import free_port
 
 _START_S: Final = 60.0
 SUPERUSER: Final = "postgres"
@@ -37,7 +38,7 @@ class PostgresServer:
         self._user = {"user": "postgres", "group": "postgres"} if os.getuid() == 0 else {}
         if self._user:
             shutil.chown(self._home, "postgres", "postgres")
-        self.port = _free_port()
+        self.port = free_port()
         self._settings: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._make()
@@ -184,12 +185,6 @@ def _tell(pid: int, number: signal.Signals) -> None:
     """Send a signal to whoever is still there: sessions come and go."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 SCHEMA: Final = """

@@ -14,9 +14,8 @@ from typing import Any, Final
 
 import requests
 
-from tests.real.foreign import free_port
 from tests.real.openbao_server import OpenBaoServer
-from tests.real.peer_process import START_S, PeerProcess, listens
+from tests.real.peer_process import START_S, PeerProcess, free_port, listens
 
 OWNER: Final = "owner"
 MOUNT: Final = "rabbitmq"

@@ -17,8 +17,7 @@ from typing import Final
 
 from broker.secret import Secret
 from tests.real.aws_peer import Keys, Peer
-from tests.real.foreign import free_port
-from tests.real.peer_process import START_S, PeerProcess, listens
+from tests.real.peer_process import START_S, PeerProcess, free_port, listens
 
 _LIBRARIES: Final = "usr/lib/x86_64-linux-gnu"
 _CAPS: Final = {

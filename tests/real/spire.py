@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from broker.dev.processes import Child, Processes
-from tests.real.foreign import START_S, free_port
+from tests.real.foreign import START_S
+from tests.real.peer_process import free_port
 
 QUICK: Final = "500ms"
 """How often server and agent look whether there is something new, instead of 5 s."""

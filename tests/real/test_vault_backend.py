@@ -1,7 +1,6 @@
 """What the contract's kit does not ask: roles, engines, and a database that is down."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,25 +33,6 @@ from tests.real.vault_lab import (
 )
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def signing() -> Signing:
-    """The broker's key."""
-    return Signing()
-
-
-@pytest.fixture
-def declared(openbao: OpenBaoServer, signing: Signing) -> VaultOptions:
-    """A server that trusts it."""
-    return options(openbao, signing.trusted_by(openbao))
-
-
-@pytest.fixture
-def vault(declared: VaultOptions, signing: Signing) -> Iterator[Vault]:
-    """The backend."""
-    with opened(declared, signing.surroundings) as vault:
-        yield vault
 
 
 def until_gone(vault: Vault, place: Place) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +16,6 @@ from tests.real.openbao_server import OpenBaoServer, trust_role
 from tests.real.vault_lab import AUDIENCE, Signing, a_wish, minted, opened, options, soon
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def signing() -> Signing:
-    """The broker's key."""
-    return Signing()
-
-
-@pytest.fixture
-def declared(openbao: OpenBaoServer, signing: Signing) -> VaultOptions:
-    """A server that trusts it."""
-    return options(openbao, signing.trusted_by(openbao))
-
-
-@pytest.fixture
-def vault(declared: VaultOptions, signing: Signing) -> Iterator[Vault]:
-    """The backend."""
-    with opened(declared, signing.surroundings) as vault:
-        yield vault
 
 
 def test_one_login_serves_all_threads(vault: Vault, signing: Signing) -> None:

@@ -32,18 +32,6 @@ from tests.real.vault_lab import (
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture
-def signing() -> Signing:
-    """The brokers' key."""
-    return Signing()
-
-
-@pytest.fixture
-def declared(openbao: OpenBaoServer, signing: Signing) -> VaultOptions:
-    """A server that trusts it."""
-    return options(openbao, signing.trusted_by(openbao))
-
-
 def left_s(server: OpenBaoServer, accessor: str) -> int:
     """Say how long a credential's token goes on."""
     data = server.says("POST", "auth/token/lookup-accessor", {"accessor": accessor})["data"]

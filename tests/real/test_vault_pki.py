@@ -1,6 +1,6 @@
 """Certificates of a real OpenBao: revoked, and in the list that everybody reads."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 import requests
@@ -16,31 +16,11 @@ from tests.real.vault_lab import (
     in_seconds,
     minted,
     opened,
-    options,
     soon,
     without_trail,
 )
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def signing() -> Signing:
-    """The broker's key."""
-    return Signing()
-
-
-@pytest.fixture
-def declared(openbao: OpenBaoServer, signing: Signing) -> VaultOptions:
-    """A server that trusts it."""
-    return options(openbao, signing.trusted_by(openbao))
-
-
-@pytest.fixture
-def vault(declared: VaultOptions, signing: Signing) -> Iterator[Vault]:
-    """The backend."""
-    with opened(declared, signing.surroundings) as vault:
-        yield vault
 
 
 def test_a_certificate_is_gone_when_the_published_list_names_it(

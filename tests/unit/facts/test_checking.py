@@ -135,6 +135,24 @@ def test_what_depends_on_the_order_is_refused() -> None:
     assert {(1, "ref"), (3, "ref"), (5, "subject")} <= set(found)
 
 
+def test_a_retired_agent_stays_retired() -> None:
+    """Whoever puts it, source or hand; only the very change that retired it can be taken back."""
+    ended = changes(put("agent:invoice-bot", status="retired"))
+    facts = world().changed(ended, 2)
+
+    def told_of(change: Change, *, source: str = "", exact: bool = False) -> list[str]:
+        found = faults_of(facts, changes(change, source=source, exact=exact), now_ms=NOW)
+        return [fault.field for fault in found]
+
+    for status in ("active", "suspended"):
+        assert told_of(put("agent:invoice-bot", status=status)) == ["thing.status"]
+    assert told_of(put("agent:invoice-bot"), source="desk") == ["thing.status"]
+    assert told_of(put("agent:invoice-bot", status="retired", purpose="was")) == []
+    assert told_of(put("agent:invoice-bot"), exact=True) == []
+    [lifted] = faults_of(facts, changes(LiftHold(ref("agent:invoice-bot"))), now_ms=NOW)
+    assert lifted.message == "agent:invoice-bot is not held but retired"
+
+
 def test_a_set_of_its_own_can_bring_what_it_needs() -> None:
     """Things and what relates them, and a drop with what stood in its way."""
     assert not told(

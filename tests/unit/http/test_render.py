@@ -72,7 +72,7 @@ def test_the_subject_is_the_agent_unless_it_works_for_somebody() -> None:
 def test_a_cursor_is_escaped_in_the_link() -> None:
     """Whatever the verb put into it."""
     filters = {"agent": "x:y/z"}
-    link = render.next_link("/v1/tasks", "a&b=c/d#e%", Window("", 7, "me"), filters)
+    link = render.next_link("/v1/tasks", "a&b=c/d#e%", Window("", 7, "me", filters))
 
     assert link is not None
     query = dict(parse_qsl(link.partition("?")[2]))

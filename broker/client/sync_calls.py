@@ -1,0 +1,75 @@
+"""The calls of the async client one by one, each waiting: which there are, and nothing else."""
+
+from broker.client.blocking import BlockingCalls, blocking, iterating
+from broker.client.credential_calls import CredentialCalls
+from broker.client.fact_calls import FactCalls
+from broker.client.operator_calls import OperatorCalls
+from broker.client.task_calls import TaskCalls
+
+
+class SyncTaskCalls(BlockingCalls):
+    """:class:`TaskCalls`, waiting."""
+
+    open = blocking(TaskCalls.open)
+    find = blocking(TaskCalls.find)
+    all = iterating(TaskCalls.all)
+    show = blocking(TaskCalls.show)
+    claim = blocking(TaskCalls.claim)
+    heartbeat = blocking(TaskCalls.heartbeat)
+    extend = blocking(TaskCalls.extend)
+    complete = blocking(TaskCalls.complete)
+    fail = blocking(TaskCalls.fail)
+    cancel = blocking(TaskCalls.cancel)
+    report = blocking(TaskCalls.report)
+    receipts = iterating(TaskCalls.receipts)
+    wait = blocking(TaskCalls.wait)
+    reach = blocking(TaskCalls.reach)
+
+
+class SyncCredentialCalls(BlockingCalls):
+    """:class:`CredentialCalls`, waiting."""
+
+    issue = blocking(CredentialCalls.issue)
+    find = blocking(CredentialCalls.find)
+    all = iterating(CredentialCalls.all)
+    show = blocking(CredentialCalls.show)
+    renew = blocking(CredentialCalls.renew)
+    give_back = blocking(CredentialCalls.give_back)
+    reach = blocking(CredentialCalls.reach)
+
+
+class SyncOperatorCalls(BlockingCalls):
+    """:class:`OperatorCalls`, waiting."""
+
+    revoke = blocking(OperatorCalls.revoke)
+    revocation = blocking(OperatorCalls.revocation)
+    revocations = blocking(OperatorCalls.revocations)
+    all_revocations = iterating(OperatorCalls.all_revocations)
+    revocation_report = blocking(OperatorCalls.revocation_report)
+    receipts = iterating(OperatorCalls.receipts)
+    wait = blocking(OperatorCalls.wait)
+    select = blocking(OperatorCalls.select)
+    selection = blocking(OperatorCalls.selection)
+    selected = blocking(OperatorCalls.selected)
+    reach = blocking(OperatorCalls.reach)
+    cuts = blocking(OperatorCalls.cuts)
+    agents = blocking(OperatorCalls.agents)
+    all_agents = iterating(OperatorCalls.all_agents)
+    agent = blocking(OperatorCalls.agent)
+    explain = blocking(OperatorCalls.explain)
+    explain_credential = blocking(OperatorCalls.explain_credential)
+    suppose = blocking(OperatorCalls.suppose)
+
+
+class SyncFactCalls(BlockingCalls):
+    """:class:`FactCalls`, waiting."""
+
+    things = blocking(FactCalls.things)
+    all_things = iterating(FactCalls.all_things)
+    thing = blocking(FactCalls.thing)
+    relationships = blocking(FactCalls.relationships)
+    change = blocking(FactCalls.change)
+    reach = blocking(FactCalls.reach)
+    history = blocking(FactCalls.history)
+    revision = blocking(FactCalls.revision)
+    roll_back = blocking(FactCalls.roll_back)
