@@ -74,7 +74,7 @@ def build_fact_verbs(
         brake=brake,
     )
     orders = FactOrders(
-        facts=lambda: replica.facts,
+        newest=_Newest(replica),
         appends=changes,
         inverses=history,
         foresight=foresight,
@@ -97,6 +97,17 @@ class _Stock:
 
     async def are_named(self, refs: Collection[Ref]) -> bool:
         return await self._tree.are_any(by_name(refs))
+
+
+class _Newest:
+    """Reads the facts as their log ends."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+
+    async def __call__(self) -> Known:
+        facts, _ = await self._replica.newest_facts()
+        return facts
 
 
 class _Foresees:

@@ -97,6 +97,20 @@ async def test_what_is_changed_is_there_at_every_broker(worlds: World) -> None:
     assert len(await worlds.pages(OPERATOR, f"{HISTORY}/1?limit=1", at=1)) == 4
 
 
+async def test_what_one_broker_acknowledged_another_goes_on_from(worlds: World) -> None:
+    """At once: whoever has its calls spread over brokers is told of no fault that there is not."""
+    for number in range(4):
+        at, other = number % 2, 1 - number % 2
+        name = f"ticket:N-{number}"
+        made = await change(worlds, put(name), at=at)
+        held = await change(worlds, of("hold", name), at=other)
+        lifted = await change(worlds, of("lift", name), at=at, base=held["revision"])
+        path = f"{HISTORY}/{lifted['revision']}/rollback"
+        back = await worlds.post(OPERATOR, path, {"reason": "no"}, at=other)
+
+        assert [each.status for each in (made, held, lifted, back)] == [200] * 4
+
+
 async def test_a_half_bad_set_changes_nothing_and_lists_all_faults(world: World) -> None:
     """Each by its member, with what to do."""
     answer = await change(

@@ -48,6 +48,10 @@ class Log:
     dying: int = 0
     overtaken: bool = False
 
+    async def newest(self) -> Facts:
+        """Return what stands."""
+        return self.facts
+
     async def apply(self, change: ChangeSet, *, base: int | None, same: Repeatable) -> int:
         """Append."""
         if self.overtaken:
@@ -82,7 +86,7 @@ class Log:
         """Tell whether a task names one of these things."""
         return False
 
-    async def held(self, _of: str, _name: str) -> int:
+    async def held(self, of: str, name: str) -> int:  # noqa: ARG002 - of all alike
         """Let there be many."""
         return 1_000
 
@@ -99,7 +103,7 @@ def log() -> Log:
 def orders(log: Log) -> FactOrders:
     """The verb, with the brake at five."""
     return FactOrders(
-        facts=lambda: log.facts,
+        newest=log.newest,
         appends=log,
         inverses=log,
         foresight=Foresight(log.foresee, log, brake=5),
