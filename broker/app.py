@@ -30,6 +30,7 @@ from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
+from broker.governance.published import builder
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
@@ -150,9 +151,8 @@ class Broker:
             restoration=self._restoration,
             gate=self.gate,
             keys=KeyState(self._settings.keys.directory, issuer=self._settings.issuer),
-            quotas=self._settings.quotas,
+            build=builder(self._settings.quotas, self._engine.decider, self._clock),
             facts=self.facts,
-            deciding=self._engine.decider,
         )
 
     def _build_presence(self) -> Presence:
