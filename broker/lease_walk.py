@@ -66,7 +66,7 @@ class LeaseWalk:
             async for page in self._shown(looked):
                 yield page
             if index.kind == _HANDS_ON:
-                async for page in self._below(list(map(_id_of, looked))):
+                async for page in self._below(_parents(looked)):
                     yield page
             after = tasks[-1]
             yield WalkPage(after=after)
@@ -81,7 +81,7 @@ class LeaseWalk:
                 looked = await self._held.of_tasks(children[start : start + TASKS])
                 async for page in self._shown(looked):
                     yield page
-                tasks += map(_id_of, looked)
+                tasks += _parents(looked)
 
     async def _shown(self, looked: Sequence[TaskLeases | Unreadable]) -> AsyncIterator[WalkPage]:
         bad = tuple(each for each in looked if isinstance(each, Unreadable))
@@ -119,5 +119,10 @@ class LeaseWalk:
         return WalkPage(cases, bad)
 
 
-def _id_of(looked: TaskLeases | Unreadable) -> TaskId:
-    return looked.task if isinstance(looked, Unreadable) else looked.spec.id
+def _parents(looked: Sequence[TaskLeases | Unreadable]) -> list[TaskId]:
+    """Return the tasks that have handed something on; of what cannot be read nobody knows."""
+    return [
+        each.task if isinstance(each, Unreadable) else each.spec.id
+        for each in looked
+        if isinstance(each, Unreadable) or each.has_children
+    ]
