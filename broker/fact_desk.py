@@ -48,7 +48,7 @@ class FactDesk:
             ledger.facts, self.newest, refusal=refusal, clock=clock, faults=FaultPoints()
         )
         self._foresight = Foresight(
-            self._foresee, _at_least_many, brake=self._settings.reevaluation.brake_leases
+            self._foresee, _Plenty(), brake=self._settings.reevaluation.brake_leases
         )
 
     async def facts(self) -> Facts:
@@ -115,5 +115,11 @@ def _as_one(parts: Sequence[ChangeSet]) -> ChangeSet:
     return ChangeSet(first.by, first.reason, changes, sources)
 
 
-async def _at_least_many(_of: str, _name: str) -> int:
-    return _MANY
+class _Plenty:
+    """There is always more than may die unasked."""
+
+    async def held(self, of: str, name: str) -> int:  # noqa: ARG002 - whatever it is
+        return _MANY
+
+    async def is_any(self, affected: Affected) -> bool:  # noqa: ARG002 - whatever it is
+        return True

@@ -20,8 +20,6 @@ from broker.http.fact_ports import Facts
 from broker.preview import Foreseen, Preview
 from broker.replica import Replica
 from broker.store.ledger import Ledger
-from broker.store.ledger_clock import LedgerClock
-from broker.store.quotas import QuotaLedger
 from broker.ticker import Ticker
 from broker.touched import Touched
 
@@ -72,12 +70,11 @@ def build_fact_verbs(
     )
     foresight = Foresight(
         _Foresees(replica, Preview.over(ledger)),
-        _Held(ledger.quotas, ledger.clock).count,
+        _Stock(ledger),
         brake=brake,
-        touches=Touched(ledger.tree, len(ledger.keys.buckets)).any,
     )
     orders = FactOrders(
-        facts=lambda: replica.facts,
+        newest=_Newest(replica),
         appends=changes,
         inverses=history,
         foresight=foresight,
@@ -87,15 +84,27 @@ def build_fact_verbs(
     return FactVerbs(views, FactReach(views), orders, history, changes, sweep)
 
 
-class _Held:
+class _Stock:
     """Counts live credentials as quotas do: what has ended may still be counted for a while."""
 
-    def __init__(self, quotas: QuotaLedger, clock: LedgerClock) -> None:
-        self._quotas = quotas
-        self._clock = clock
+    def __init__(self, ledger: Ledger) -> None:
+        self._quotas = ledger.quotas
+        self._clock = ledger.clock
+        self.is_any = Touched(ledger.tree, len(ledger.keys.buckets)).any
 
-    async def count(self, of: str, name: str) -> int:
+    async def held(self, of: str, name: str) -> int:
         return await self._quotas.used(of, name, max(await self._clock.servers()))
+
+
+class _Newest:
+    """Reads the facts as their log ends."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+
+    async def __call__(self) -> Known:
+        facts, _ = await self._replica.newest_facts()
+        return facts
 
 
 class _Foresees:

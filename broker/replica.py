@@ -66,6 +66,7 @@ class Replica:
         self._registered: Registered | None = None
         self._one_at_a_time = asyncio.Lock()
         self._looks = 0
+        self._read_last: tuple[int, Facts] | None = None
         self._is_in_touch = True
 
     @property
@@ -286,7 +287,10 @@ class Replica:
     def _put_facts_in_force(self) -> None:
         """Let decisions read the facts that were followed last, if policy is here, too."""
         if self._current.revision and self._facts.is_read:
-            self._current.replace(self._current.published.with_facts(self._facts.facts))
+            facts = self._facts.facts
+            if self._read_last != (self._current.revision, facts):
+                self._current.replace(self._current.published.with_facts(facts))
+                self._read_last = (self._current.revision, facts)
 
     def _put_in_force(self, built: Published) -> None:
         if self._facts.is_read:

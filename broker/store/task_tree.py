@@ -57,6 +57,11 @@ class TaskTree:
         key = self._keys.of(task).children(task)
         return await read_on(self._link, key, TaskId, after, limit)
 
+    async def open_children(self, task: TaskId) -> list[TaskId]:
+        """Return the children that have not ended by their own word: no more than one may have."""
+        key = self._keys.of(task).open_children(task)
+        return [TaskId(name) for name in await self._link.read("ZRANGE", key, 0, -1)]
+
     async def newest(
         self, bucket: int, index: Index, until_ms: int | None, skip: int, limit: int
     ) -> list[tuple[TaskId, int]]:

@@ -1,6 +1,7 @@
 """The facts that a broker decides by: whole and recent, or nothing is given by them."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -287,3 +288,49 @@ async def test_a_look_that_began_earlier_and_ends_later_makes_nothing_older(
     await looking
 
     assert stage.replica.age_ms == 0
+
+
+async def test_those_who_ask_at_the_same_time_share_a_look(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each gets what was there when it asked, and the log is not read a hundred times."""
+    await stage.replica.follow()
+    looks, after = 0, stage.ledger.facts.after
+
+    async def counted(*args: Any, **more: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await after(*args, **more)
+
+    monkeypatch.setattr(stage.ledger.facts, "after", counted)
+    first = asyncio.create_task(stage.replica.newest())
+    await asyncio.sleep(0)
+    await stage.kit.append(put_ticket("T-1"))
+
+    found = await asyncio.gather(*(stage.replica.newest() for _ in range(100)))
+
+    assert {end.revision for _, end in found} == {1}
+    assert looks <= 6
+    await first
+
+
+async def test_who_waited_for_a_look_that_failed_looks_itself(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure is nobody's answer but of whoever looked."""
+    await stage.replica.follow()
+    fails, after = [True, True], stage.ledger.facts.after
+
+    async def failing(*args: Any, **more: Any) -> Any:
+        if fails:
+            fails.pop()
+            raise StoreUnavailableError("gone")
+        return await after(*args, **more)
+
+    monkeypatch.setattr(stage.ledger.facts, "after", failing)
+
+    found = await asyncio.gather(
+        *(stage.replica.newest() for _ in range(4)), return_exceptions=True
+    )
+
+    assert [isinstance(each, StoreUnavailableError) for each in found] == [True] * 2 + [False] * 2

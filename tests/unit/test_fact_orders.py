@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from broker.affected import Affected
 from broker.errors import (
     AccessDeniedError,
     IdempotencyConflictError,
@@ -48,6 +49,10 @@ class Log:
     dying: int = 0
     overtaken: bool = False
 
+    async def newest(self) -> Facts:
+        """Return what stands."""
+        return self.facts
+
     async def apply(self, change: ChangeSet, *, base: int | None, same: Repeatable) -> int:
         """Append."""
         if self.overtaken:
@@ -74,11 +79,20 @@ class Log:
         """Take a hold back."""
         return ChangeSet(caller.ref, reason, (LiftHold(ref("agent:abe")),))
 
-    async def foresee(self, _facts: Facts, _tenants: Collection[str] | None) -> Foreseen:
+    async def foresee(
+        self,
+        _facts: Facts,
+        _tenants: Collection[str] | None,
+        affected: Affected,  # noqa: ARG002 - all of it
+    ) -> Foreseen:
         """Let so many die."""
         return Foreseen(99, self.dying, (), {"abe": self.dying}, {}, 0, "")
 
-    async def held(self, _of: str, _name: str) -> int:
+    async def is_any(self, affected: Affected) -> bool:
+        """Tell whether a task is in what is affected: all of those who are known."""
+        return affected.is_all or any(index.kind == "agent" for index in affected.indexes)
+
+    async def held(self, of: str, name: str) -> int:  # noqa: ARG002 - of all alike
         """Let there be many."""
         return 1_000
 
@@ -95,10 +109,10 @@ def log() -> Log:
 def orders(log: Log) -> FactOrders:
     """The verb, with the brake at five."""
     return FactOrders(
-        facts=lambda: log.facts,
+        newest=log.newest,
         appends=log,
         inverses=log,
-        foresight=Foresight(log.foresee, log.held, brake=5),
+        foresight=Foresight(log.foresee, log, brake=5),
         clock=FakeClock(NOW_MS),
     )
 
