@@ -189,6 +189,18 @@ async def test_the_brokers_own_rules_hold_in_a_hypothesis(world: World) -> None:
         assert await says(world, OPERATOR, question) == (False, reason), question
 
 
+async def test_nobody_is_permitted_a_credential_of_anothers_task(world: World) -> None:
+    """I6: such a request would not even reach policy, whatever that would say."""
+    helpers = {"context": {"task": {**TASK, "agent": "helper-bot"}}}
+    orchestrator = {"subject": {"type": "orchestrator", "id": "ci-orchestrator"}}
+
+    assert await says(world, OPERATOR, HYPOTHESIS | helpers) == (False, "not-its-task")
+    assert await says(world, ORDERS, HYPOTHESIS | helpers) == (False, "not-its-task")
+    assert await says(world, OPERATOR, HYPOTHESIS | orchestrator) == (False, "not-its-task")
+    own = {"context": {"task": {**TASK, "agent": "invoice-bot"}}}
+    assert await says(world, OPERATOR, HYPOTHESIS | own) == (True, "")
+
+
 async def test_what_is_so_of_another_tenants_agent_changes_no_answer(world: World) -> None:
     """I16: whether it is held, or there at all; in its own tenant that is told."""
 
