@@ -227,6 +227,24 @@ async def test_what_is_so_of_another_tenants_agent_changes_no_answer(world: Worl
     assert await says(world, OPERATOR, opening("invoice-bot")) == (False, "agent-held")
 
 
+@pytest.mark.parametrize(
+    "said", [{"status": "suspended"}, {"identities": [{"issuer": "https://x", "subject": "y"}]}]
+)
+async def test_another_tenants_agent_is_unregistered_whatever_its_record_says(
+    world: World, said: dict[str, object]
+) -> None:
+    """I16: that it is suspended, or which identities it has, is told in its own tenant only."""
+    for name in ("stock-bot", "invoice-bot"):
+        world.config.edit_agent(name, **said)
+    await world.publish()
+    stranger = HYPOTHESIS | {"subject": {"type": "agent", "id": "stock-bot"}}
+
+    assert await says(world, OPERATOR, stranger) == (False, "unregistered")
+    assert await says(world, ORDERS, stranger) == (False, "unregistered")
+    own = await says(world, OPERATOR, HYPOTHESIS)
+    assert own in {(False, "suspended"), (False, "identity-not-allowed")}
+
+
 async def test_an_open_task_may_do_what_its_ceiling_and_policy_allow(world: World) -> None:
     """Nothing of it is taken from the question; once it has ended, nothing may be done."""
     task = (await world.open())["id"]
