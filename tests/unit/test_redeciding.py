@@ -380,7 +380,7 @@ async def test_a_no_names_the_revisions_that_it_was_decided_by() -> None:
 async def test_a_no_names_what_the_grant_had_read_and_what_is_no_more() -> None:
     """As far as it is so no longer; and of everything a few lines only."""
     lost = tuple(f"agent:invoice-bot assigned-to ticket:T-{n}" for n in range(20))
-    lease = held(trace=Trace("v1", 1, facts=(*lost, "tenant:acme")))
+    lease = held(trace=Trace("v1", 1, facts=("tenant:acme", *lost)))
     said = Deny("no-permit", Trace("v2", 2, facts=("tenant:acme",), missing=("m",) * 20))
 
     answer = verdict(published(), lease, QUERY, said)
@@ -390,7 +390,17 @@ async def test_a_no_names_what_the_grant_had_read_and_what_is_no_more() -> None:
     assert answer.missing == ("m",) * 8
 
 
-async def test_where_nothing_is_missing_the_engine_s_errors_are_told() -> None:
+def test_a_no_before_anything_was_looked_at_calls_nothing_gone() -> None:
+    """What was not read may well be there."""
+    lease = held(trace=Trace("v1", 1, facts=("tenant:acme",)))
+
+    answer = verdict(published(), lease, QUERY, Deny("tenant-held", Trace("v2", 2)))
+
+    assert isinstance(answer, NoLonger)
+    assert answer.gone == ()
+
+
+def test_where_nothing_is_missing_the_engine_s_errors_are_told() -> None:
     """Somebody has to look at it."""
     said = Deny("engine-error", Trace("", 0, errors=("it did not answer",)))
 
