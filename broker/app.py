@@ -13,14 +13,12 @@ from typing import Final
 import structlog
 
 from backends.jwt import access_token_claims
-from broker.attestation.assembly import build_attestation
 from broker.attestation.attestation import Attestation
-from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
-from broker.attestation.settings import AttestationSettings
 from broker.callers import Callers, client_watch
 from broker.census_watch import CensusWatch
 from broker.clock import Clock
+from broker.doors import open_attestation, open_panic_door
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError
@@ -33,7 +31,6 @@ from broker.gate import Gate
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
-from broker.http.panic import PanicDoor
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import KeySet, Services
@@ -41,8 +38,8 @@ from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
-from broker.observation import LoggingObserver
 from broker.policy.query import Action
+from broker.policy_state import PolicyState
 from broker.presence import Presence
 from broker.proving import possession_of
 from broker.readiness import readiness
@@ -52,7 +49,6 @@ from broker.reconcile_watch import ReconcileWatch
 from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
-from broker.settings.load import load_document
 from broker.settings.settings import Settings
 from broker.shadow import Shadow
 from broker.store.census import Counting
@@ -103,9 +99,7 @@ class Broker:
         self._census = CensusWatch(counting, self.replica, self.metrics, clock)
         self._feed = self._build_feed()
         self._presence = self._build_presence()
-        self._shadow = Shadow(
-            self.ledger.shadow, lambda: self.replica.published.facts, self.metrics
-        )
+        self._shadow = self._build_shadow()
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
@@ -148,9 +142,22 @@ class Broker:
             restoration=self._restoration,
             gate=self.gate,
             keys=KeyState(self._settings.keys.directory, issuer=self._settings.issuer),
-            quotas=self._settings.quotas,
+            policy=self._build_policy(),
             facts=self.facts,
+        )
+
+    def _build_policy(self) -> PolicyState:
+        return PolicyState(
+            self.ledger.control,
+            self.facts,
+            quotas=self._settings.quotas,
+            clock=self._clock,
             deciding=self._engine.decider,
+        )
+
+    def _build_shadow(self) -> Shadow:
+        return Shadow(
+            self.ledger.shadow, lambda: self.replica.published.facts, self.metrics, self._clock
         )
 
     def _build_presence(self) -> Presence:
@@ -217,8 +224,9 @@ class Broker:
         with contextlib.suppress(StoreUnavailableError):  # then the replica says so
             await self.ledger.control.require_fit()
         stack.push_async_callback(self._engine.close)
-        await self._start_panic(stack)
-        attestation = await self._start_attestation(stack)
+        # First, and on nothing but the ledger, so that it is there whatever else is not.
+        await open_panic_door(self._settings, self.verbs.revocations, self.metrics, stack)
+        attestation = await open_attestation(self._settings, self._clock, stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)
         await self.look()
         await self._start_background(stack)
@@ -228,28 +236,6 @@ class Broker:
         server = await self._start_http(attestation)
         stack.push_async_callback(self._stop_http, server)
         return server
-
-    async def _start_panic(self, stack: AsyncExitStack) -> None:
-        """First, and on nothing but the ledger, so that it is there whatever else is not."""
-        if self._settings.panic_socket is None:
-            return
-        door = PanicDoor(
-            self.verbs.revocations,
-            http_limits(self._settings),
-            self.metrics,
-            structlog.get_logger("broker.panic"),
-        )
-        await door.open(self._settings.panic_socket, stack)
-
-    async def _start_attestation(self, stack: AsyncExitStack) -> Attestation:
-        declared = load_document(self._settings.issuers, AttestationSettings)
-        session = await stack.enter_async_context(open_key_session())
-        attestation = build_attestation(
-            declared, session, clock=self._clock, observer=LoggingObserver()
-        )
-        stack.push_async_callback(attestation.close)
-        await attestation.start()
-        return attestation
 
     async def look(self) -> None:
         """Let every watcher look now: before the first request comes, and whenever it is asked."""

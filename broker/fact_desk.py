@@ -97,9 +97,10 @@ class FactDesk:
     async def _foresee(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
         if self._bundle is None:
             raise UnavailableError("nothing is published")
-        quotas = self._settings.quotas
-        candidate = Published.of(self._bundle, revision=0, quotas=quotas).with_facts(facts)
-        return await self._preview.foresee(candidate, tenants=tenants)
+        candidate = Published.of(
+            self._bundle, revision=0, quotas=self._settings.quotas, clock=self._clock
+        )
+        return await self._preview.foresee(candidate.with_facts(facts), tenants=tenants)
 
 
 async def _at_least_many(_of: str, _name: str) -> int:
