@@ -11,15 +11,15 @@ from typing import Final
 
 from broker.cursor import foreign
 from broker.cuts import Cuts, StandingCut
-from broker.errors import AccessDeniedError, NotFoundError
+from broker.errors import NotFoundError
 from broker.governance.registered import Registered
 from broker.governance.roster import Enrolled
 from broker.listing import Listing
 from broker.live_credentials import Held, LiveCredentials
-from broker.model.principal import Kind, Principal
+from broker.model.principal import Principal
 from broker.model.requests import AgentFilter, SelectorKind, TaskFilter
 from broker.model.task import Task
-from broker.ownership import is_operator_of
+from broker.ownership import is_operator_of, require_operator
 from broker.store.cut_ledger import Cut
 from broker.store.ledger_clock import LedgerClock
 from broker.store.quotas import QuotaLedger
@@ -105,7 +105,7 @@ class Agents:
             InvalidRequestError: the cursor is none of this list.
             UnavailableError: nobody is registered, or the ledger does not answer.
         """
-        _require_operator(caller)
+        require_operator(caller)
         tenant, name = _parse(cursor)
         found: list[Enrolled] = []
         end = ""
@@ -128,7 +128,7 @@ class Agents:
             NotFoundError: there is no such agent, or it is another tenant's.
             UnavailableError: nobody is registered, or the ledger does not answer.
         """
-        _require_operator(caller)
+        require_operator(caller)
         enrolled = self._registered().roster.find(name)
         if enrolled is None or not is_operator_of(caller, enrolled.record.tenant):
             raise NotFoundError("no such agent")
@@ -160,11 +160,6 @@ class Agents:
         wanted = TaskFilter(tenant=tenant, agent=name, state="open")
         page = await self._listing.find(caller, wanted, "", _TASKS)
         return OpenTasks(len(page.tasks), page.tasks[:_SHOWN], is_complete=not page.cursor)
-
-
-def _require_operator(caller: Principal) -> None:
-    if caller.kind is not Kind.OPERATOR:
-        raise AccessDeniedError("operators-only")
 
 
 def _tenants(caller: Principal, which: AgentFilter) -> frozenset[str]:
