@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from backends.jwt import access_token_claims
+from broker import under_way
 from broker.attestation.attestation import Attestation
 from broker.attestation.reasons import Reason
 from broker.callers import Callers, client_watch
@@ -258,7 +259,7 @@ class Broker:
     async def _start_background(self, stack: AsyncExitStack) -> None:
         for run in (self._feed.shipper.run, self._feed.hub.run, self._feed.sink.run):
             task = asyncio.create_task(run())
-            stack.push_async_callback(_end, task)
+            stack.push_async_callback(under_way.end, [task])
 
     def _start_ticking(self, stack: AsyncExitStack) -> None:
         for look in self._looks:
@@ -328,8 +329,3 @@ class Broker:
             request_id=self.ledger.ids.operation,
             extra_routes=feed_routes(self._feed.hub, limits=limits),
         )
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
