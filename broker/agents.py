@@ -4,7 +4,7 @@ Policy is not asked and need not be loadable: whoever may take access away sees 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
@@ -92,6 +92,7 @@ class Agents:
         self._credentials = credentials
         self._cuts = cuts
         self._clock = clock
+        self._one_at_a_time = asyncio.Semaphore(1)
 
     async def find(
         self, caller: Principal, which: AgentFilter, cursor: str, limit: int
@@ -106,19 +107,12 @@ class Agents:
             UnavailableError: nobody is registered, or the ledger does not answer.
         """
         require_operator(caller)
-        tenant, name = _parse(cursor)
-        found: list[Enrolled] = []
-        end = ""
-        agents = self._registered().roster.beyond(_tenants(caller, which), tenant, name)
-        for looked, each in enumerate(agents):
-            if len(found) == limit or looked == _LOOKS:
-                break
-            end = _write(each)
-            if _matches(which, each):
-                found.append(each)
-        else:
-            end = ""
-        return AgentPage(tuple(await self._told(found)), end)
+        after, roster, now_ms = _parse(cursor), self._registered().roster, await self._now_ms()
+        agents = roster.beyond(_tenants(caller, which), *after, now_ms)
+        async with self._one_at_a_time:
+            found, end = await asyncio.to_thread(_page, agents, which, limit)
+        told = await asyncio.gather(*(self._agent(each, now_ms) for each in found))
+        return AgentPage(tuple(told), end)
 
     async def show(self, caller: Principal, name: str) -> AgentView:
         """Return an agent with what is live of it.
@@ -129,10 +123,11 @@ class Agents:
             UnavailableError: nobody is registered, or the ledger does not answer.
         """
         require_operator(caller)
-        enrolled = self._registered().roster.find(name)
-        if enrolled is None or not is_operator_of(caller, enrolled.record.tenant):
+        roster, now_ms = self._registered().roster, await self._now_ms()
+        enrolled = roster.find(name, now_ms)
+        if enrolled is None or not is_operator_of(caller, enrolled.thing.tenant):
             raise NotFoundError("no such agent")
-        tenant, now_ms = enrolled.record.tenant, await self._now_ms()
+        tenant = enrolled.thing.tenant
         agent, tasks, held, standing = await asyncio.gather(
             self._agent(enrolled, now_ms),
             self._tasks(caller, name, tenant),
@@ -142,19 +137,13 @@ class Agents:
         covering = tuple(each for each in standing if _covers(each.cut, name, tenant))
         return AgentView(agent, tasks, held, covering)
 
-    async def _told(self, found: Sequence[Enrolled]) -> list[Agent]:
-        if not found:
-            return []
-        now_ms = await self._now_ms()
-        return await asyncio.gather(*(self._agent(each, now_ms) for each in found))
-
     async def _now_ms(self) -> int:
         return max(await self._clock.servers())
 
     async def _agent(self, enrolled: Enrolled, now_ms: int) -> Agent:
-        record = enrolled.record
-        in_use = await self._quotas.used("agent", record.name, now_ms)
-        return Agent(enrolled, record.quota or self._default_quota, in_use)
+        thing = enrolled.thing
+        in_use = await self._quotas.used("agent", thing.name, now_ms)
+        return Agent(enrolled, thing.quota or self._default_quota, in_use)
 
     async def _tasks(self, caller: Principal, name: str, tenant: str) -> OpenTasks:
         wanted = TaskFilter(tenant=tenant, agent=name, state="open")
@@ -168,11 +157,24 @@ def _tenants(caller: Principal, which: AgentFilter) -> frozenset[str]:
     return frozenset({which.tenant}) if caller.answers_for(which.tenant) else frozenset()
 
 
+def _page(agents: Iterator[Enrolled], which: AgentFilter, limit: int) -> tuple[list[Enrolled], str]:
+    """Take what is wanted, and say where the next page begins; "" is nowhere."""
+    found: list[Enrolled] = []
+    end = ""
+    for looked, each in enumerate(agents):
+        if len(found) == limit or looked == _LOOKS:
+            return found, end
+        end = _write(each)
+        if _matches(which, each):
+            found.append(each)
+    return found, ""
+
+
 def _matches(which: AgentFilter, agent: Enrolled) -> bool:
     return (
-        which.status in ("", agent.record.status)
+        which.status in ("", agent.thing.status)
         and which.team in ("", *agent.teams)
-        and (not which.name or fnmatchcase(agent.record.name, which.name))
+        and (not which.name or fnmatchcase(agent.thing.name, which.name))
     )
 
 
@@ -199,4 +201,4 @@ def _parse(cursor: str) -> tuple[str, str]:
 
 
 def _write(agent: Enrolled) -> str:
-    return f"{agent.record.tenant}:{agent.record.name}"
+    return f"{agent.thing.tenant}:{agent.thing.name}"

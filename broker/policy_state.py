@@ -8,15 +8,12 @@
 import asyncio
 from typing import Final
 
-from broker.clock import Clock
 from broker.errors import ConfigurationError, UnavailableError
 from broker.facts_replica import FactsReplica
 from broker.gate import Hindrance
 from broker.governance.bundle import Bundle
-from broker.governance.published import Current, Published
+from broker.governance.published import Build, Current, Published
 from broker.governance.registered import Registered
-from broker.policy.decider import Deciding, LocalDecider
-from broker.settings.limits import QuotaDefaults
 from broker.store.control import ControlStore
 from broker.store.control_record import ControlRecord
 
@@ -27,21 +24,10 @@ _LOOK_BACK: Final = 10
 class PolicyState:
     """Follows the revision of the control record, over the facts that were followed last."""
 
-    def __init__(
-        self,
-        control: ControlStore,
-        facts: FactsReplica,
-        *,
-        quotas: QuotaDefaults,
-        clock: Clock,
-        deciding: Deciding = LocalDecider,
-    ) -> None:
-        """Build it: ``clock`` is what policy judges instants by."""
+    def __init__(self, control: ControlStore, facts: FactsReplica, build: Build) -> None:
         self._control = control
         self._facts = facts
-        self._quotas = quotas
-        self._clock = clock
-        self._deciding = deciding
+        self._published_of = build
         self._current = Current()
         self._announced = 0
         self._registered: Registered | None = None
@@ -137,13 +123,7 @@ class PolicyState:
         bundle = Bundle.from_bytes(raw)
         if bundle.digest != record.digest:
             raise ConfigurationError("it is not what was published: its digest is another")
-        return Published.of(
-            bundle,
-            revision=record.revision,
-            quotas=self._quotas,
-            clock=self._clock,
-            deciding=self._deciding,
-        )
+        return self._published_of(bundle, record.revision)
 
 
 def _half_published(revision: int) -> Hindrance:

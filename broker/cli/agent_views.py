@@ -10,14 +10,20 @@ from broker.cli.screen import Document, fields, page, rows, stacked
 from broker.cli.views import CUT_COLUMNS
 from broker.terminal import shown
 
-COLUMNS: Final = ("name", "tenant", "status", "risk", "teams", "owner", "credentials")
+COLUMNS: Final = (
+    *("name", "tenant", "status", "risk", "review_by", "teams", "owner", "purpose", "credentials"),
+)
 FIELDS: Final = (
-    *("name", "tenant", "status", "risk", "owner", "purpose", "teams", "quota"),
+    *("name", "tenant", "source", "status", "held", "risk", "review_by", "owner", "purpose"),
+    *("teams", "quota"),
     *("open_tasks", "live_credentials", "next_expiry", "last_issued_at"),
 )
 TASK_COLUMNS: Final = ("id", "name", "alive", "opener", "opened_at", "deadline")
 
-_NONE: Final = "No such agents. They are registered in agents.yaml, and published by: broker apply"
+_NONE: Final = (
+    "No such agents. They are registered in agents.yaml and published by `broker apply`, or among "
+    "the facts by `broker facts put agent:NAME`"
+)
 
 
 def agents(document: Document) -> RenderableType:
@@ -30,7 +36,8 @@ def agent(document: Document) -> RenderableType:
     """Show an agent, what is live of it below, and how that is taken away."""
     tasks, credentials = document["tasks"], document["credentials"]
     summary = {
-        **document,
+        **_row(document),
+        "held": _held(document.get("hold")),
         "quota": f"{_taken(document)} live credentials",
         "open_tasks": _counted(tasks, "open"),
         "live_credentials": _counted(credentials, "live"),
@@ -47,7 +54,17 @@ def agent(document: Document) -> RenderableType:
 
 
 def _row(document: Document) -> Document:
-    return {**document, "credentials": _taken(document)}
+    status, review_by = document["status"], document["review_by"]
+    return {
+        **document,
+        "status": f"{status}, held" if document["hold"] else status,
+        "review_by": f"{review_by} OVERDUE" if document["review_overdue"] else review_by,
+        "credentials": _taken(document),
+    }
+
+
+def _held(hold: Document | None) -> str:
+    return f"{hold['reason']} ({hold['by']}, {hold['at']})" if hold else ""
 
 
 def _taken(document: Document) -> str:

@@ -5,14 +5,14 @@ from typing import Any
 import click
 
 from broker.cli import agent_views
-from broker.cli.agent_holds import resume, suspend
+from broker.cli.agent_holds import resume, retire, suspend
 from broker.cli.desk import Desk, at_desk
 from broker.cli.one import One
 
 
-@click.group(short_help="Look at agents, stop one, let it go on.")
+@click.group(short_help="Look at agents, stop one, let it go on, end it.")
 def agent() -> None:
-    """Look at the agents of your tenants, stop one, and let it go on, as an operator."""
+    """Look at the agents of your tenants, stop one, let it go on, and end it, as an operator."""
 
 
 @agent.command(name="list", short_help="List the agents of your tenants.")
@@ -38,3 +38,4 @@ def show(desk: Desk, /, name: str) -> None:
 
 agent.add_command(suspend)
 agent.add_command(resume)
+agent.add_command(retire)

@@ -6,16 +6,15 @@ from typing import Any, Final
 import click
 
 from broker.cli.desk import Desk, at_desk
+from broker.cli.fact_puts import put_of, put_over
 from broker.cli.fact_wish import Wish, order, wish_options
 from broker.cli.fact_words import RELATION, ref_argument, tenant_option
 from broker.cli.one import One
 from broker.cli.types import SPAN
 from broker.client.api import BrokerClient
 from broker.client.api_errors import AbsentError
-from broker.client.fact_results import ThingView
 from broker.clock import SystemClock, rfc3339
 
-_SAID: Final = ("status", "owner", "purpose", "risk", "data_class", "review_by")
 _FIRST_STATUS: Final = {"ticket": "open", "team": ""}
 """What a new thing of a kind is when nobody says; all others are active."""
 
@@ -48,8 +47,8 @@ def put(desk: Desk, /, ref: str, tenant: str, wish: Wish, **said: Any) -> None: 
         try:
             known = await broker.facts.thing(ref, tenant=tenant)
         except AbsentError:
-            return [_put(tenant, {"ref": ref, **_beginning(ref), **given})], None
-        return [_put(tenant, {**_told(known), **given})], known.revision
+            return [put_of(tenant, {"ref": ref, **_beginning(ref), **given})], None
+        return [put_over(known, given)], known.revision
 
     order(desk, wish, put_it)
 
@@ -150,22 +149,9 @@ def _related(
     return [{"op": op, "tenant": tenant, "relationship": both}]
 
 
-def _put(tenant: str, thing: Mapping[str, object]) -> dict[str, object]:
-    return {"op": "put", "tenant": tenant, "thing": thing}
-
-
 def _beginning(ref: str) -> dict[str, object]:
     status = _FIRST_STATUS.get(ref.partition(":")[0], "active")
     return {"status": status} if status else {}
-
-
-def _told(known: ThingView) -> dict[str, object]:
-    """Return what is said of a thing now, as it is put."""
-    said: dict[str, object] = {name: getattr(known, name) for name in _SAID}
-    said |= {"quota": known.quota}
-    pairs = [{"issuer": each.issuer, "subject": each.subject} for each in known.identities]
-    said |= {"identities": pairs}
-    return {"ref": known.ref, **{name: value for name, value in said.items() if value}}
 
 
 def _identity(text: str) -> dict[str, str]:

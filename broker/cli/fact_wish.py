@@ -22,8 +22,11 @@ _PATIENCE_SECONDS: Final = 60.0
 """Looking at thousands of live credentials takes a broker some seconds."""
 
 Changes = Sequence[Mapping[str, object]]
-Make = Callable[[BrokerClient], Awaitable[tuple[Changes, int | None]]]
-"""Returns the changes, and the revision that they were made from, if that matters."""
+Made = tuple[Changes, int | None]
+"""The changes, and the revision that they were made from, if that matters."""
+
+Make = Callable[[BrokerClient], Awaitable[Made]]
+"""Makes changes from what stands."""
 
 Send = Callable[["Wish"], Callable[[BrokerClient], Awaitable[Changed]]]
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from broker.client.agent_results import Hold
 from broker.client.results import Page, cursor_of
 
 
@@ -16,14 +17,6 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
     issuer: str
     subject: str
-
-
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a thing counts for nothing until the hold is lifted, who said so, and when."""
-
-    reason: str
-    by: str
-    at: datetime
 
 
 class Thing(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 
 from broker.client import route
+from broker.client.agent_results import Agent, AgentPage, AgentView
 from broker.client.decisions import Decision, GrantExplanation, Supposition
 from broker.client.following import DEFAULT_FOLLOWING, Following
 from broker.client.levels import Level
@@ -10,9 +11,6 @@ from broker.client.paging import items
 from broker.client.reaching import WITHIN_SECONDS, Reaching, Reading, Told, tell_nobody
 from broker.client.report_pages import pages_of_order
 from broker.client.results import (
-    Agent,
-    AgentPage,
-    AgentView,
     CutList,
     PickedPage,
     Receipt,

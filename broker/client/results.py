@@ -273,62 +273,6 @@ class CutList(Page, frozen=True, kw_only=True):
     cuts: tuple[StandingCut, ...]
 
 
-class AgentQuota(msgspec.Struct, frozen=True, kw_only=True):
-    """How many live credentials an agent may have, and how many are counted against that."""
-
-    limit: int
-    in_use: int
-
-
-class Agent(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent as it is registered."""
-
-    name: str
-    tenant: str
-    owner: str
-    purpose: str
-    teams: tuple[str, ...]
-    status: str
-    risk: str
-    quota: AgentQuota
-
-
-class AgentTasks(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent's open tasks; unless ``complete``, there are more, or may be.
-
-    ``first`` has some of them, ``all`` is where the broker lists them all.
-    """
-
-    open: int
-    complete: bool
-    first: tuple[Task, ...]
-    all: str
-
-
-class AgentCredentials(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent's live credentials; unless ``complete``, there may be more."""
-
-    live: int
-    complete: bool
-    capabilities: dict[str, int]
-    next_expiry: datetime | None
-    last_issued_at: datetime | None
-
-
-class AgentView(Agent, frozen=True, kw_only=True):
-    """An agent, and what is live of it now; ``cuts`` are those that cover all that is its."""
-
-    tasks: AgentTasks
-    credentials: AgentCredentials
-    cuts: tuple[StandingCut, ...]
-
-
-class AgentPage(Page, frozen=True, kw_only=True):
-    """One page of agents."""
-
-    agents: tuple[Agent, ...]
-
-
 class PickedPage(Page, frozen=True, kw_only=True):
     """One page of a set."""
 

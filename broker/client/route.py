@@ -11,7 +11,7 @@ from typing import Final
 from broker.errors import InvalidRequestError
 from broker.ids import parse_decision_id, parse_lease_id, parse_revocation_id, parse_task_id
 
-_AGENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _KIND: Final = re.compile(r"[a-z]{1,16}", re.ASCII)
 _THING: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#+@-]{0,127}", re.ASCII)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -41,9 +41,10 @@ def selection_path(digest: str, *rest: str) -> tuple[str, ...]:
 
 def agent_path(name: str) -> tuple[str, ...]:
     """Return the path of a registered agent."""
-    if _AGENT.fullmatch(name) is None:
+    if _THING.fullmatch(name) is None:
         raise InvalidRequestError(
-            "not an agent's name: 1 to 64 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+            "not an agent's name: 1 to 128 of A-Z a-z 0-9 . _ - / # + @, the first a letter or "
+            "digit",
             field="agent",
         )
     return ("v1", "agents", name)
@@ -54,7 +55,7 @@ def thing_path(ref: str, tenant: str) -> tuple[str, ...]:
     kind, colon, name = ref.partition(":")
     if not colon or _KIND.fullmatch(kind) is None or _THING.fullmatch(name) is None:
         raise InvalidRequestError("not a thing: write KIND:NAME, as in ticket:T-1", field="ref")
-    if _AGENT.fullmatch(tenant) is None:
+    if _WORD.fullmatch(tenant) is None:
         raise InvalidRequestError("not a tenant's name", field="tenant")
     return ("v1", "facts", "things", kind, tenant, name)
 

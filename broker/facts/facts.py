@@ -91,6 +91,13 @@ class Facts:
         ref = self._agent_ref(name)
         return None if ref is None else self.thing(ref)
 
+    def agents(self) -> Iterator[Ref]:
+        """Yield where every known agent is, the bundle's first, in no order."""
+        yield from self.base.agents.values()
+        for name, ref in self._tables.agents.items():
+            if name not in self.base.agents and not self._is_no_more(ref):
+                yield ref
+
     def tenant_hold(self, tenant: str) -> Hold | None:
         """Return the hold on a tenant as a whole."""
         return self.hold(tenant_ref(tenant))

@@ -26,6 +26,7 @@ from broker.facts.relations import JOINS, crosses_tenants, may_join
 from broker.model.fact import BUNDLE, Ref, Relationship, Thing, ThingKind, tenant_ref
 
 _IN_BUNDLE = "is declared in agents.yaml"
+_RETIRED = "retired"
 _SHOWN = 3
 """How many names a fault gives as examples."""
 
@@ -69,6 +70,7 @@ class Judge:
             yield ("thing.tenant", "is no registered tenant", "register it in agents.yaml")
         if ref.kind is ThingKind.AGENT:
             yield from self._name_faults(ref)
+            yield from self._retired_faults(thing)
         if self._before.thing(ref) is None:
             yield from self._heir_faults(ref)
         yield from self._owner_faults(ref)
@@ -80,6 +82,13 @@ class Judge:
         known = self._before.agent(ref.name)
         if (known is not None and known.ref != ref) or len(self._agents[ref.name]) > 1:
             yield ("thing.name", "is another agent's name", "choose another name")
+
+    def _retired_faults(self, agent: Thing) -> Iterator[FieldFault]:
+        """Find whether it would come back that was ended for good. Only rolling that back may."""
+        known = self._before.logged(agent.ref)
+        is_back = known is not None and known.status == _RETIRED != agent.status
+        if is_back and not self._change.exact:
+            yield ("thing.status", "is retired, and that is final", "register another agent")
 
     def _heir_faults(self, ref: Ref) -> Iterator[FieldFault]:
         """Find what a new thing would inherit from one of its name that the bundle gave up."""
@@ -168,7 +177,10 @@ class Judge:
 
     def _lift(self, ref: Ref) -> Iterator[FieldFault]:
         if self._before.hold(ref) is None:
-            yield ("ref", f"{_said(ref)} is not held", "look what is held")
+            thing = self._before.thing(ref)
+            is_retired = thing is not None and thing.status == _RETIRED
+            how = "not held but retired" if is_retired else "not held"
+            yield ("ref", f"{_said(ref)} is {how}", "look what is held")
 
 
 def _agents_put(change: ChangeSet) -> dict[str, set[str]]:

@@ -6,14 +6,29 @@ from msgspec import UNSET, UnsetType
 
 from broker.facts.base import About, Base, tenant_thing
 from broker.governance.document import BundleDocument
-from broker.governance.records import AgentRecord, IdentityRecord
-from broker.governance.roster import Roster
+from broker.governance.records import AgentRecord, AgentsFile, IdentityRecord
 from broker.model.fact import BUNDLE, Ref, Relation, Relationship, Thing, ThingKind, agent_ref
 
 
 def base_of(document: BundleDocument) -> Base:
     """Return who is registered in a bundle, their teams, and what capabilities are about."""
     return Base(_things(document), _memberships(document), _about(document))
+
+
+def base_of_agents(file: AgentsFile) -> Base:
+    """Return who is registered in ``agents.yaml`` alone."""
+    registered = BundleDocument(
+        tenants=file.tenants,
+        teams=file.teams,
+        agents=file.agents,
+        orchestrators=(),
+        operators=(),
+        capabilities=(),
+        resource_servers=(),
+        schema="",
+        policies=(),
+    )
+    return base_of(registered)
 
 
 def _about(document: BundleDocument) -> dict[str, About]:
@@ -50,10 +65,18 @@ def _pairs(stated: tuple[IdentityRecord, ...] | UnsetType) -> tuple[str, ...]:
 
 
 def _memberships(document: BundleDocument) -> Iterator[Relationship]:
-    roster = Roster(document)
+    teams = _teams(document)
     for record in document.agents:
-        enrolled = roster.find(record.name)
-        for team in () if enrolled is None else enrolled.teams:
+        for team in sorted(teams[record.name]):
             subject = agent_ref(record.tenant, record.name)
             shared = Ref(ThingKind.TEAM, "", team)
             yield Relationship(subject, Relation.MEMBER_OF, shared, source=BUNDLE)
+
+
+def _teams(document: BundleDocument) -> dict[str, set[str]]:
+    """Return the teams of each agent, whether stated there or at the team."""
+    teams: dict[str, set[str]] = {record.name: set(record.teams) for record in document.agents}
+    for team in document.teams:
+        for member in team.members:
+            teams.setdefault(member, set()).add(team.name)
+    return teams

@@ -42,15 +42,17 @@ class Registered:
             document = msgspec.json.decode(raw, type=BundleDocument)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigurationError(f"published bundle: not a bundle: {error}") from error
+        base = base_of(document)
         return cls(
             registry=Registry(document),
-            roster=Roster(document),
+            roster=Roster(Facts(base=base)),
             capabilities=MappingProxyType(document.capabilities_by_name()),
             resource_servers=MappingProxyType(document.servers_by_audience()),
             tenants=tuple(tenant.name for tenant in document.tenants),
-            base=base_of(document),
+            base=base,
         )
 
     def over(self, facts: Facts) -> "Registered":
         """Return the same, with the agents that the facts log registers."""
-        return replace(self, registry=self.registry.over(facts.over(self.base)))
+        known = facts.over(self.base)
+        return replace(self, registry=self.registry.over(known), roster=Roster(known))

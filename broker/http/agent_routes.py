@@ -2,8 +2,7 @@
 
 from aiohttp import web
 
-from broker import text
-from broker.http import filters, query, render, render_agents
+from broker.http import fact_filters, filters, query, render, render_agents
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.services import Services
 from broker.http.table import Table
@@ -30,5 +29,5 @@ class AgentRoutes:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show an agent."""
-        name = text.parse_name(request.match_info["agent"], field="agent")
+        name = fact_filters.agent(request.match_info["agent"])
         return render.reply(render_agents.view(await self._agents.show(request[PRINCIPAL], name)))

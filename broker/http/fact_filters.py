@@ -102,6 +102,15 @@ def ref(given: str, field: str) -> str:
     return given
 
 
+def agent(name: str) -> str:
+    """Read an agent's name, as it is called among the facts.
+
+    Raises:
+        InvalidRequestError: no agent can be called so.
+    """
+    return ref(f"{ThingKind.AGENT}:{name}", "agent").partition(":")[2]
+
+
 def source(given: str, field: str) -> str:
     """Read who declares something.
 

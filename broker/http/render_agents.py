@@ -4,22 +4,26 @@ from urllib.parse import urlencode
 
 from broker.agents import Agent, AgentView, OpenTasks
 from broker.clock import rfc3339
-from broker.http import render
+from broker.http import render, render_facts
 from broker.http.render import Json
 from broker.live_credentials import Held
 
 
 def agent(value: Agent) -> Json:
     """Show what is registered of an agent, and how far its quota is taken."""
-    record = value.enrolled.record
+    thing = value.enrolled.thing
     return {
-        "name": record.name,
-        "tenant": record.tenant,
-        "owner": record.owner,
-        "purpose": record.purpose,
+        "name": thing.name,
+        "tenant": thing.tenant,
+        "source": thing.source,
+        "owner": thing.owner,
+        "purpose": thing.purpose,
         "teams": value.enrolled.teams,
-        "status": record.status,
-        "risk": record.risk or "",
+        "status": thing.status,
+        "hold": render_facts.hold(thing.hold),
+        "risk": thing.risk,
+        "review_by": thing.review_by,
+        "review_overdue": value.enrolled.is_overdue,
         "quota": {"limit": value.quota, "in_use": value.in_use},
     }
 
@@ -34,8 +38,8 @@ def view(value: AgentView) -> Json:
 
 
 def _tasks(of: Agent, value: OpenTasks) -> Json:
-    record = of.enrolled.record
-    wanted = {"tenant": record.tenant, "agent": record.name, "state": "open"}
+    thing = of.enrolled.thing
+    wanted = {"tenant": thing.tenant, "agent": thing.name, "state": "open"}
     return {
         "open": value.count,
         "complete": value.is_complete,

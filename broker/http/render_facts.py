@@ -38,7 +38,7 @@ def thing(value: Seen) -> Json:
         "review_by": of.review_by,
         "identities": [_identity(pair) for pair in of.identities],
         "quota": of.quota or None,
-        "hold": _hold(of.hold),
+        "hold": hold(of.hold),
     }
 
 
@@ -169,7 +169,8 @@ def _identity(pair: str) -> Json:
     return {"issuer": issuer, "subject": subject}
 
 
-def _hold(value: Hold | None) -> Json | None:
+def hold(value: Hold | None) -> Json | None:
+    """Show who stopped it, when and why."""
     if value is None:
         return None
     return {"reason": value.reason, "by": value.by, "at": rfc3339(value.at_ms)}

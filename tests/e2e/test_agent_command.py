@@ -28,6 +28,55 @@ async def test_an_operator_looks_at_an_agent(world: World, tmp_path: Path) -> No
     assert "Traceback" not in foreign.err
 
 
+async def test_a_list_marks_who_is_held_and_whose_review_was_missed(
+    world: World, tmp_path: Path
+) -> None:
+    """Agents of the facts are there beside those of agents.yaml."""
+    words = ["--tenant", "acme", "--reason", "OPS-1"]
+    said = ["--owner", "person:kim", "--purpose", "helps kim", "--review-by", "2020-12-31"]
+
+    async with commanding(world, OPERATOR, tmp_path) as command:
+        await command.run("facts", "put", "person:kim", *words)
+        put = await command.run("facts", "put", "agent:kim-bot", *said, *words)
+        await command.run("agent", "suspend", "kim-bot", "--reason", "INC-7")
+        listed = await command.run("agent", "list", "--name", "kim-*")
+        shown = await command.run("agent", "show", "kim-bot")
+
+    assert put.code == 0
+    for part in ("active, held", "2020-12-31 OVERDUE", "person:kim", "helps kim"):
+        assert part in " ".join(listed.out.split()), part
+        assert part in " ".join(shown.out.split()), part
+    assert "INC-7" in shown.out
+
+
+async def test_a_retired_agent_never_comes_back(world: World, tmp_path: Path) -> None:
+    """It is refused like nobody, and by no put, resume or lift let in again."""
+    words = ["--tenant", "acme", "--reason", "OPS-1"]
+    why = ["--reason", "OPS-2"]
+    bot = ["agent:kim-bot", "--owner", "person:kim", "--purpose", "helps"]
+
+    async with commanding(world, OPERATOR, tmp_path) as command:
+        await command.run("facts", "put", "person:kim", *words)
+        await command.run("facts", "put", *bot, *words)
+        looked = await command.run("agent", "retire", "kim-bot", *why, "--dry-run")
+        before = await command.run("agent", "list", "--name", "kim-bot", "--json")
+        retired = await command.run("agent", "retire", "kim-bot", *why)
+        resumed = await command.run("agent", "resume", "kim-bot", *why)
+        lifted = await command.run("facts", "lift", "agent:kim-bot", *words)
+        put = await command.run("facts", "put", "agent:kim-bot", "--status", "active", *words)
+        listed = await command.run("agent", "list", "--status", "retired", "--json")
+        bundled = await command.run("agent", "retire", "invoice-bot", *why)
+
+    assert (looked.code, retired.code) == (0, 0)
+    assert json.loads(before.out)["agents"][0]["status"] == "active"
+    assert [each["name"] for each in json.loads(listed.out)["agents"]] == ["kim-bot"]
+    assert (resumed.code, lifted.code, put.code, bundled.code) == (1, 1, 1, 1)
+    assert "is retired, and that is final" in resumed.err
+    assert "not held but retired" in lifted.err
+    assert "changes[0].thing.status: is retired, and that is final" in put.err
+    assert (await world.open(agent="invoice-bot"))["id"]
+
+
 async def test_an_agent_claims_its_task(world: World, tmp_path: Path) -> None:
     """By the handle that its opener left in a file; a second time nobody can."""
     task = await world.open(instance=...)

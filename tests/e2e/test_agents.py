@@ -208,6 +208,32 @@ async def test_who_may_not_act_is_listed_all_the_same(world: World) -> None:
     assert (await world.get(OPERATOR, f"{LIST}/report-bot"))["status"] == "suspended"
 
 
+async def test_agents_of_the_facts_are_listed_with_what_is_said_of_them(world: World) -> None:
+    """Like those of agents.yaml: who answers, the risk, a hold, and a review that was missed."""
+    bot = {"ref": "agent:kim-bot", "status": "active", "owner": "person:kim", "purpose": "helps"}
+    late = {**bot, "ref": "agent:old+bot", "review_by": "2020-12-31", "risk": "high"}
+    puts = [{"ref": "person:kim", "status": "active"}, bot, late]
+    changes: list[dict[str, object]] = [
+        {"op": "put", "tenant": "acme", "thing": thing} for thing in puts
+    ]
+    changes.append({"op": "hold", "tenant": "acme", "ref": "agent:kim-bot"})
+    made = await world.post(OPERATOR, "/v1/facts/changes", {"reason": "OPS-1", "changes": changes})
+    assert made.status == 200
+
+    assert await names(world, OPERATOR, "?limit=1") == sorted([*ACME, "kim-bot", "old+bot"])
+    assert "kim-bot" not in await names(world, STOCK_OPERATOR)
+    held, missed, plain = [
+        await world.get(OPERATOR, f"{LIST}/{name}")
+        for name in ("kim-bot", "old%2Bbot", "invoice-bot")
+    ]
+    assert (held["owner"], held["source"], held["status"]) == ("person:kim", "", "active")
+    assert (held["hold"]["reason"], held["review_overdue"]) == ("OPS-1", False)
+    assert (missed["review_by"], missed["review_overdue"]) == ("2020-12-31", True)
+    assert (missed["risk"], missed["hold"]) == ("high", None)
+    assert (plain["source"], plain["hold"], plain["review_by"]) == ("bundle", None, "")
+    assert (await world.get(STOCK_OPERATOR, f"{LIST}/kim-bot")).status == 404
+
+
 async def test_operators_look_while_no_policy_can_be_loaded(world: World) -> None:
     """Whoever may take access away sees what there is (I5)."""
     await world.issue((await world.open())["id"])

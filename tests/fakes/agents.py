@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from broker.agents import Agent, AgentPage, AgentView, OpenTasks
-from broker.governance.records import AgentRecord, Risk, Status
 from broker.governance.roster import Enrolled
 from broker.live_credentials import Held
+from broker.model.fact import BUNDLE, Thing, ThingKind
 from broker.model.principal import Principal
 from broker.model.requests import AgentFilter
 from tests.fakes.samples import NOW_MS, a_task
@@ -24,15 +24,17 @@ class Stage(Protocol):
 
 def an_agent() -> Agent:
     """A registered agent of tenant acme."""
-    record = AgentRecord(
-        name="invoice-bot",
+    thing = Thing(
+        kind=ThingKind.AGENT,
         tenant="acme",
+        name="invoice-bot",
+        source=BUNDLE,
         owner="finance@acme.example",
         purpose="reconciles invoices",
-        status=Status.ACTIVE,
-        risk=Risk.LOW,
+        status="active",
+        risk="low",
     )
-    return Agent(Enrolled(record, ("finance",)), quota=500, in_use=1)
+    return Agent(Enrolled(thing, ("finance",), is_overdue=False), quota=500, in_use=1)
 
 
 @dataclass

@@ -155,6 +155,9 @@ def revocation(**changes: object) -> dict[str, object]:
     }
 
 
+HOLD = {"reason": "INC-7", "by": "operator:alice", "at": "2026-11-24T05:00:00.123Z"}
+
+
 def agent(**changes: object) -> dict[str, object]:
     """Return an agent as it is registered."""
     return {
@@ -166,6 +169,10 @@ def agent(**changes: object) -> dict[str, object]:
         "status": "active",
         "risk": "low",
         "quota": {"limit": 500, "in_use": 3},
+        "source": "bundle",
+        "hold": None,
+        "review_by": "",
+        "review_overdue": False,
         **changes,
     }
 

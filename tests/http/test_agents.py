@@ -16,6 +16,10 @@ AGENT_JSON = {
     "status": "active",
     "risk": "low",
     "quota": {"limit": 500, "in_use": 1},
+    "source": "bundle",
+    "hold": None,
+    "review_by": "",
+    "review_overdue": False,
 }
 
 

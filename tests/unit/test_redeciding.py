@@ -1,5 +1,7 @@
 """Asking again: what a lease was given is held against what its question would be given now."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import pytest
@@ -8,11 +10,13 @@ from broker.facts.change import Change
 from broker.facts.facts import Facts
 from broker.governance.published import Published
 from broker.model.capability import Ceiling, CheckMode
-from broker.model.decision import Deny, Trace
+from broker.model.decision import Decision, Deny, Trace
 from broker.model.redecision import NoLonger, StillGranted
 from broker.model.target import TargetRef
+from broker.policy.decider import LocalDecider
+from broker.policy.engine import Engine
+from broker.policy.query import Query
 from broker.proof.confirmation import Binding, Confirmation
-from broker.redeciding import verdict
 from broker.target_wishes import digest_of
 from tests.fakes.asking_again import (
     ASKED,
@@ -29,7 +33,7 @@ from tests.fakes.asking_again import (
     refused,
 )
 from tests.fakes.facts import changes, hold, put, relate
-from tests.fakes.policy import CAPABILITY, PERMIT_ALL, QUERY
+from tests.fakes.policy import CAPABILITY, PERMIT_ALL
 from tests.fakes.records import task_spec
 from tests.fakes.replace import replace
 
@@ -220,6 +224,23 @@ async def test_a_policy_that_cannot_be_evaluated_is_a_no() -> None:
 # What is told of a no.
 
 
+class Saying(LocalDecider):
+    """Says the same to whatever it is asked."""
+
+    def __init__(self, said: Decision, engine: Engine) -> None:
+        super().__init__(engine)
+        self._said = said
+
+    async def decide_many(self, queries: Sequence[Query]) -> Sequence[Decision]:
+        """Say it."""
+        return [self._said] * len(queries)
+
+
+def saying(said: Decision) -> Published:
+    """Publish what has one answer."""
+    return replace(published(), deciding=partial(Saying, said))
+
+
 async def test_a_no_names_the_revisions_that_it_was_decided_by() -> None:
     """Of the bundle, and of the log of facts."""
     now = published(capability=None)
@@ -235,28 +256,26 @@ async def test_a_no_names_what_the_grant_had_read_and_what_is_no_more() -> None:
     lease = held(trace=Trace("v1", 1, facts=("tenant:acme", *lost)))
     said = Deny("no-permit", Trace("v2", 2, facts=("tenant:acme",), missing=("m",) * 20))
 
-    answer = verdict(published(), lease, QUERY, said)
+    answer = await refused(saying(said), lease)
 
-    assert isinstance(answer, NoLonger)
     assert answer.gone == lost[:8]
     assert answer.missing == ("m",) * 8
 
 
-def test_a_no_before_anything_was_looked_at_calls_nothing_gone() -> None:
+async def test_a_no_before_anything_was_looked_at_calls_nothing_gone() -> None:
     """What was not read may well be there."""
     lease = held(trace=Trace("v1", 1, facts=("tenant:acme",)))
 
-    answer = verdict(published(), lease, QUERY, Deny("tenant-held", Trace("v2", 2)))
+    answer = await refused(saying(Deny("tenant-held", Trace("v2", 2))), lease)
 
-    assert isinstance(answer, NoLonger)
     assert answer.gone == ()
 
 
-def test_where_nothing_is_missing_the_engine_s_errors_are_told() -> None:
+async def test_where_nothing_is_missing_the_engine_s_errors_are_told() -> None:
     """Somebody has to look at it."""
     said = Deny("engine-error", Trace("", 0, errors=("it did not answer",)))
 
-    answer = verdict(published(), held(), QUERY, said)
+    answer = await refused(saying(said))
 
     assert answer == NoLonger(
         "engine-error", missing=("it did not answer",), revision=SHIPPED.revision, graph=3

@@ -3,20 +3,26 @@
 from typing import Final
 
 from broker.governance.records import Risk, Status
+from broker.http.contract.fact_routes import HOLD
 from broker.http.contract.operation import Answer, Operation
 from broker.http.contract.parts import COUNT, FLAG, GLOB, MAYBE_INSTANT, NAME, PAGE, STRING
-from broker.http.contract.schema import Schema, array, described, paged, record, ref, words
+from broker.http.contract.schema import Schema, array, described, form, paged, record, ref, words
+from broker.model.fact import NAME_PATTERN
 
 _STATUS: Final = words(*Status)
 
 _AGENT: Final[dict[str, Schema]] = {
-    "name": NAME,
+    "name": form(f"^{NAME_PATTERN}$", "invoice-bot"),
     "tenant": NAME,
+    "source": described(STRING, "Who declares it: `bundle` is agents.yaml, empty is by hand."),
     "owner": described(STRING, "Who answers for it."),
     "purpose": STRING,
-    "teams": array(NAME),
+    "teams": array(STRING),
     "status": _STATUS,
+    "hold": described(HOLD, "Why it gets nothing whatever its status; null is no hold."),
     "risk": described(words("", *Risk), "Empty while nobody has judged it."),
+    "review_by": described(STRING, "The last day (UTC) it is in order; empty is for ever."),
+    "review_overdue": described(FLAG, "Whether that day is over: then it gets nothing."),
     "quota": described(
         record({"limit": COUNT, "in_use": COUNT}), "Live credentials at one time, and now."
     ),

@@ -46,6 +46,9 @@ REF: Final = described(
     ),
     "`KIND:NAME`; `tenant` says whose it is. `team:/NAME` is a team of agents.yaml.",
 )
+HOLD: Final[Schema] = {
+    "anyOf": [record({"reason": STRING, "by": STRING, "at": INSTANT}), {"type": "null"}]
+}
 _LINE: Final = text(least=1, most=200, example="reconciles invoices")
 _SOURCE: Final = form(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "desk")
 _REVISION: Final = number(0, 2**53)
@@ -65,7 +68,7 @@ _THING: Final[dict[str, Schema]] = {
     "review_by": STRING,
     "identities": array(record({"issuer": STRING, "subject": STRING})),
     "quota": {"type": ["integer", "null"], "minimum": 1},
-    "hold": {"anyOf": [record({"reason": STRING, "by": STRING, "at": INSTANT}), {"type": "null"}]},
+    "hold": HOLD,
 }
 _RELATION: Final[dict[str, Schema]] = {
     "tenant": STRING,

@@ -127,7 +127,12 @@ GOLDEN_CASES = {
             "GET /v1/agents?status=active": (
                 200,
                 {
-                    "agents": [answers.agent(), answers.agent(owner="x\x1b[2Jy", risk="")],
+                    "agents": [
+                        answers.agent(hold=answers.HOLD),
+                        answers.agent(
+                            owner="x\x1b[2Jy", review_by="2026-01-31", review_overdue=True
+                        ),
+                    ],
                     "next": "/v1/agents?status=active&cursor=YWJj&limit=100",
                 },
             )
@@ -148,6 +153,7 @@ GOLDEN_CASES = {
                 200,
                 answers.agent_view(
                     status="suspended",
+                    hold=answers.HOLD,
                     tasks=answers.NO_TASKS,
                     credentials=answers.NO_CREDENTIALS,
                 ),

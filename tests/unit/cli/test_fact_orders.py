@@ -125,6 +125,61 @@ def test_an_agent_is_suspended_wherever_it_is(broker: ScriptedBroker) -> None:
     ]
 
 
+RETIRED: Final = "GET /v1/facts/things/agent/acme/kim-bot"
+
+
+def kim_bot(broker: ScriptedBroker, **said: object) -> None:
+    """Let there be an agent that was put among the facts."""
+    known = {"name": "kim-bot", "source": "", **said}
+    broker.answers["GET /v1/agents/kim-bot"] = (200, answers.agent_view(**known))
+    thing = {"ref": "agent:kim-bot", "kind": "agent", "name": "kim-bot", "status": "active"}
+    broker.answers[RETIRED] = (200, fact_answers.view(**thing))
+
+
+def test_an_agent_is_retired_as_it_is(broker: ScriptedBroker) -> None:
+    """What was said of it is said again, over what was read; a dry run says so."""
+    kim_bot(broker)
+    broker.answers[CHANGES] = (200, fact_answers.changed(deaths=2))
+
+    for more in (["--dry-run"], []):
+        assert main(["agent", "retire", "kim-bot", "--reason", "OPS-9", *more]) == exits.OK
+
+    looked, made = sent(broker)
+    assert looked == made | {"dry_run": True}
+    assert made["base"] == 7
+    [change] = made["changes"]
+    assert (change["op"], change["thing"]["status"]) == ("put", "retired")
+    assert change["thing"]["owner"] == "person:ann"
+
+
+def test_what_is_declared_in_agents_yaml_is_retired_there(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is sent, and it is said what to do, and how to stop it at once."""
+    broker.answers["GET /v1/agents/invoice-bot"] = (200, answers.agent_view())
+
+    assert main(["agent", "retire", "invoice-bot", "--reason", "OPS-9"]) == exits.REFUSED
+
+    said = capsys.readouterr().err
+    assert "write `status: retired` there and run `broker apply`" in said
+    assert "broker agent suspend invoice-bot" in said
+    assert sent(broker) == []
+
+
+def test_a_retired_agent_is_not_resumed(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said that this is final; nothing is sent."""
+    kim_bot(broker, status="retired")
+
+    assert main(["agent", "resume", "kim-bot", "--reason", "OPS-9", "--json"]) == exits.REFUSED
+
+    assert (
+        "is retired, and that is final" in json.loads(capsys.readouterr().err)["error"]["message"]
+    )
+    assert sent(broker) == []
+
+
 def test_many_deaths_end_the_command_unless_they_are_accepted(
     broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:

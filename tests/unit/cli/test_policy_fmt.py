@@ -7,6 +7,7 @@ from broker.cli import exits
 from broker.cli.main import main
 
 LAID_OUT = "// Why.\npermit (principal, action, resource);\n"
+SHIPPED = str(Path(__file__).parents[3] / "config")
 OTHERWISE = "// Why.\npermit(principal,action,resource);\n"
 
 
@@ -91,3 +92,10 @@ def test_without_files_the_configured_folder_is_meant(
 
     assert (tmp_path / "policies" / "a.cedar").read_text() == LAID_OUT
     assert "laid out: " in capsys.readouterr().out
+
+
+def test_shipped_policies_are_laid_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever begins with them begins with nothing to lay out."""
+    assert main(["policy", "fmt", "--check", "--config", SHIPPED, "--json"]) == exits.OK
+
+    assert json.loads(capsys.readouterr().out)["changed"] == []

@@ -86,3 +86,14 @@ def test_files_that_cannot_be_read_are_a_wrong_configuration(
     told = capsys.readouterr().err
     assert "schema.cedarschema: cannot be read" in told
     assert "none.cedar: cannot be read" in told
+
+
+def test_shipped_policies_have_nothing_that_will_be_regretted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not even a note."""
+    shipped = str(Path(__file__).parents[3] / "config")
+
+    assert main(["policy", "lint", "--strict", "--config", shipped, "--json"]) == exits.OK
+
+    assert json.loads(capsys.readouterr().out)["findings"] == []

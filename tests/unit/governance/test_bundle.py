@@ -95,7 +95,7 @@ def test_faults_of_all_files_come_together(folder: BundleFolder) -> None:
         folder.edit("resource_servers.yaml", "check: feed", "check: fed"),
         folder.edit("policies/tests.yaml", "expect: allow", "expect: yes"),
         folder.edit("policies/10-tasks.cedar", '@id("agents-delegate")', "") + 1,
-        folder.edit("policies/90-limits.cedar", "forbid (", "forbid ((") - 1,
+        folder.edit("policies/90-limits.cedar", "forbid (", "forbid ((") - 2,
     ]
     folder.write("schema.cedarschema", "entity;")
 
