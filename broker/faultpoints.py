@@ -26,7 +26,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "refuse": ("noted",),
     "reap": ("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "settled"),
     "redecide": ("ended", "walked", "settled"),
-    "change": ("checked", "appended", "settled"),
+    "change": ("checked", "staged", "appended", "settled"),
     "snapshot": ("pointed", "trimmed"),
     "ship": ("appended", "trimmed"),
 }
@@ -36,6 +36,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 ``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
 credential exists. ``done``: its target has killed or prolonged it. ``swept``: whoever lives and is
 hit by a cut-off of a list has been ended. ``walked``: everything in a bucket was decided again.
+``staged``: a piece of what is large lies ready, and counts for nothing yet.
 ``appended``: it is in the feed log, or in the facts log. ``settled``: it counts in every bucket.
 ``pointed``: the snapshot is the one that is read.
 """
