@@ -58,12 +58,20 @@ class _Once(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
-    """A change whose caller waits. ``base`` is the revision that it must follow, if any."""
+    """Sets of changes whose caller waits: each on what those before it leave.
 
-    change: ChangeSet
+    ``base`` is the revision that they must follow, if any.
+    """
+
+    parts: tuple[ChangeSet, ...]
     base: int | None
     same: Repeat
     answer: asyncio.Future[int] = field(default_factory=asyncio.Future)
+
+    @property
+    def size(self) -> int:
+        """How many single changes these are."""
+        return sum(len(part.changes) for part in self.parts)
 
     def fail(self, error: BaseException) -> None:
         """Tell the caller, unless it is gone."""
@@ -111,7 +119,16 @@ class FactChanges:
             IdempotencyConflictError: the key was used for another request.
             StoreUnavailableError: it is not acknowledged; it may have been made, or be made yet.
         """
-        waiting = _Waiting(change, base, same or _Once())
+        return await self._wait(_Waiting((change,), base, same or _Once()))
+
+    async def apply_all(self, parts: Sequence[ChangeSet], *, base: int) -> int:
+        """Make sets of several sources in one revision, all of them or nothing.
+
+        Each of them must be good on what those before it leave. Raises what :meth:`apply` does.
+        """
+        return await self._wait(_Waiting(tuple(parts), base, _Once()))
+
+    async def _wait(self, waiting: _Waiting) -> int:
         self._queue.append(waiting)
         if self._at_work is None:
             self._at_work = asyncio.create_task(self._work())
@@ -148,10 +165,11 @@ class FactChanges:
 
     def _take(self) -> list[_Waiting]:
         """Take as many as fit into one revision, in their order; the same request only once."""
-        size, keys, count = 0, set[str](), 0
+        size, events, keys, count = 0, 0, set[str](), 0
         for waiting in self._queue:
-            size += len(waiting.change.changes)
-            is_full = count == MOST or (count > 0 and size > _TOGETHER)
+            size += waiting.size
+            events += len(waiting.parts)
+            is_full = count > 0 and (events > MOST or size > _TOGETHER)
             if is_full or waiting.same.key in keys:
                 break
             keys |= {waiting.same.key} - {""}
@@ -214,14 +232,27 @@ class FactChanges:
             if waiting.base is not None and (waiting.base != facts.revision or good):
                 waiting.fail(SupersededError(f"the facts are not at {waiting.base} any more"))
                 continue
-            faults, after = await self._check(facts, waiting.change)
-            if after is None:
-                waiting.fail(self._refusal(faults, waiting.change))
+            try:
+                facts = await self._after(facts, waiting.parts)
+            except BrokerError as error:
+                waiting.fail(error)
                 continue
-            facts = after
             good.append(waiting)
             await asyncio.sleep(0)  # others have their turn, however many there are
         return good
+
+    async def _after(self, facts: Facts, parts: Sequence[ChangeSet]) -> Facts:
+        """Return the facts after sets of changes.
+
+        Raises:
+            BrokerError: one of them cannot be; the error has every fault of it.
+        """
+        for part in parts:
+            faults, after = await self._check(facts, part)
+            if after is None:
+                raise self._refusal(faults, part)
+            facts = after
+        return facts
 
     async def _check(self, facts: Facts, change: ChangeSet) -> _Checked:
         now_ms = self._clock.now_ms()
@@ -230,7 +261,7 @@ class FactChanges:
         return _check(facts, change, now_ms)
 
     async def _append(self, good: Sequence[_Waiting], end: Position) -> FactsEntry:
-        parts = [waiting.change for waiting in good]
+        parts = [part for waiting in good for part in waiting.parts]
         keys = [waiting.same for waiting in good if waiting.same.key]
         append = partial(
             self._log.append,
@@ -254,7 +285,7 @@ class FactChanges:
         finally:
             for waiting in good:
                 waiting.succeed(entry.revision)
-                self._counted(len(waiting.change.changes))
+                self._counted(waiting.size)
 
 
 def _check(facts: Facts, change: ChangeSet, now_ms: int) -> _Checked:
@@ -264,17 +295,18 @@ def _check(facts: Facts, change: ChangeSet, now_ms: int) -> _Checked:
 
 def _as_one(batch: Sequence[_Waiting]) -> ChangeSet | None:
     """Return the changes of several as one set, if they can be looked at as one."""
-    first = batch[0].change
-    sources = {waiting.change.source for waiting in batch}
+    parts = [part for waiting in batch for part in waiting.parts]
+    first = parts[0]
+    sources = {part.source for part in parts}
     are_plain = all(
-        waiting.base is None
-        and waiting.change.changes
-        and not waiting.change.exact
-        and not any(text_faults("by", waiting.change.by))
-        and not any(reason_faults("reason", waiting.change.reason))
-        for waiting in batch
+        part.changes
+        and not part.exact
+        and not any(text_faults("by", part.by))
+        and not any(reason_faults("reason", part.reason))
+        for part in parts
     )
-    if len(batch) == 1 or len(sources) > 1 or not are_plain:
+    are_free = all(waiting.base is None for waiting in batch)
+    if len(batch) == 1 or len(sources) > 1 or not (are_plain and are_free):
         return None
-    changes = tuple(each for waiting in batch for each in waiting.change.changes)
+    changes = tuple(each for part in parts for each in part.changes)
     return ChangeSet(first.by, first.reason, changes, first.source)

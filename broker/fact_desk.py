@@ -5,7 +5,7 @@ imported here, and what files declare is put in force, all of it or nothing.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from broker.clock import Clock
@@ -71,20 +71,23 @@ class FactDesk:
         now_ms = self._clock.now_ms()
         return await asyncio.to_thread(faults_of, facts, change, now_ms=now_ms)
 
-    async def look(self, facts: Facts, change: ChangeSet) -> Outlook:
-        """Return which live credentials a change without faults would end."""
-        after = await asyncio.to_thread(facts.changed, change, facts.revision + 1)
-        return await self._foresight.look(change, facts, after, is_exact=True)
+    async def look(self, facts: Facts, *parts: ChangeSet) -> Outlook:
+        """Return which live credentials sets of changes without faults would end together."""
+        after = await asyncio.to_thread(facts.changed_by, parts, facts.revision + 1)
+        return await self._foresight.look(_as_one(parts), facts, after, is_exact=True)
 
-    async def make(self, change: ChangeSet, base: int) -> int:
-        """Make a change that was looked at over a revision; return the revision that it is.
+    async def make(self, base: int, *parts: ChangeSet) -> int:
+        """Make sets of changes that were looked at over a revision: all of them, or nothing.
+
+        Returns:
+            The revision that they are.
 
         Raises:
             InvalidChangeError: it cannot be any more.
             SupersededError: another revision stands by now.
             StoreUnavailableError: the outcome is unknown.
         """
-        return await self._changes.apply(change, base=base)
+        return await self._changes.apply_all(parts, base=base)
 
     async def _read_bundle(self) -> None:
         record = await self._control.read()
@@ -100,6 +103,13 @@ class FactDesk:
         quotas = self._settings.quotas
         candidate = Published.of(self._bundle, revision=0, quotas=quotas).with_facts(facts)
         return await self._preview.foresee(candidate, tenants=tenants)
+
+
+def _as_one(parts: Sequence[ChangeSet]) -> ChangeSet:
+    """Return what several sets change, to be looked at as one."""
+    first, sources = parts[0], ", ".join(part.source for part in parts)
+    changes = tuple(each for part in parts for each in part.changes)
+    return ChangeSet(first.by, first.reason, changes, sources)
 
 
 async def _at_least_many(_of: str, _name: str) -> int:

@@ -98,7 +98,7 @@ async def _look(settings: Settings, change: ChangeSet, teller: Teller) -> Looked
 async def _make(settings: Settings, looked: Looked, teller: Teller) -> int:
     async with open_installation(settings) as found:
         desk = FactDesk(found, SystemClock())
-        return await _under_way("making it so", teller, desk.make(looked.change, looked.base))
+        return await _under_way("making it so", teller, desk.make(looked.base, looked.change))
 
 
 async def _under_way(what: str, teller: Teller, work: Awaitable[T]) -> T:

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "history": Entry("broker.cli.fact_history", "history", "Show who changed what, and why."),
     "rollback": Entry("broker.cli.fact_history", "rollback", "Take a change back."),
     "import": Entry("broker.cli.fact_files", "import_", "Import a large file, all or nothing."),
+    "check": Entry("broker.cli.fact_check", "check", "Check files of facts, on files alone."),
     "diff": Entry("broker.cli.fact_apply", "diff", "Compare files with what stands."),
 }
 

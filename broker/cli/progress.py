@@ -50,7 +50,7 @@ def telling(output: TextIO, *, as_json: bool) -> Iterator[Teller]:
 def showing(output: TextIO, *, as_json: bool) -> Iterator[Teller]:
     """Show bars in a terminal; tell nobody else anything."""
     if as_json or not output.isatty():
-        yield _Nobody()
+        yield NOBODY
         return
     with _bars(output) as bars:
         yield bars
@@ -92,6 +92,10 @@ class _Bars:
 class _Nobody:
     def tell(self, what: str, done: int, total: int | None) -> None:
         """Nobody looks."""
+
+
+NOBODY: Final[Teller] = _Nobody()
+"""Tells nobody anything."""
 
 
 class _Lines:

@@ -31,6 +31,9 @@ from broker.settings.settings import BundleFiles, Settings
 from broker.targets.capabilities import check_targets
 from broker.text import parse_reason
 
+_OF_BUNDLES: Final = (FILE, "agents.yaml", "policies")
+"""What no folder of facts has."""
+
 PREVIOUS: Final = 0
 """What `--rollback` without a number means."""
 
@@ -70,8 +73,8 @@ class Looked:
     "--files",
     multiple=True,
     type=click.Path(path_type=Path, exists=True),
-    help="A folder: publish its files, not those that the configuration names. Files: facts, "
-    "which become what they declare; may be given several times.",
+    help="A folder with agents.yaml: publish its files, not those that the configuration names. "
+    "Files and other folders: facts, which become what they declare; may be given several times.",
 )
 @click.option("--accept", cls=One, help="The digest of many deaths that are meant.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show what would change; publish nothing.")
@@ -99,7 +102,8 @@ def apply(context: click.Context, /, config: Path, *, as_json: bool, **given: ob
     published, and all faults are printed. What changes is shown. Running brokers pick the new
     revision up at once, all of it or nothing. Going back is a revision too, checked like any other.
 
-    With -f FILE … the files' things and relationships become what each file's source declares.
+    With -f FILE … the things and relationships of all these files and folders become what each
+    file's source declares: all of it in one revision, or nothing.
 
     Who would die of the change is looked at first: with --dry-run that is shown, and when it is
     more than reevaluation.brake_leases it has to be meant, by a yes in a terminal or by --accept.
@@ -107,7 +111,7 @@ def apply(context: click.Context, /, config: Path, *, as_json: bool, **given: ob
     screen, files = Screen(sys.stdout, as_json=as_json), _files(given)
     if files:
         _refuse_mixing(given)
-        fact_apply.put_in_force(config, files, fact_apply.wish_of(given), screen)
+        fact_apply.put_in_force(load(config), files, fact_apply.wish_of(given), screen)
         return
     wish = _wish(context, config, given)
     looked = run(_look(wish))
@@ -120,20 +124,24 @@ def apply(context: click.Context, /, config: Path, *, as_json: bool, **given: ob
 
 
 def _files(given: dict[str, object]) -> tuple[Path, ...]:
-    """Return the files of facts; none when a folder is meant, or nothing.
+    """Return the files and folders of facts; none when a bundle's folder is meant, or nothing.
 
     Raises:
-        click.UsageError: folders and files together, or several folders.
+        click.UsageError: a bundle's folder together with anything else.
     """
     named = given["files"]
     paths = (
         tuple(each for each in named if isinstance(each, Path)) if isinstance(named, tuple) else ()
     )
-    files = tuple(path for path in paths if not path.is_dir())
-    if len(paths) > 1 and len(files) != len(paths):
-        raise click.UsageError("-f names one folder, or files of facts")
-    given["files"] = None if files or not paths else paths[0]
-    return files
+    bundles = [path for path in paths if _is_bundle(path)]
+    if bundles and len(paths) > 1:
+        raise click.UsageError(f"{bundles[0]} is a bundle: publish it by itself, then the facts")
+    given["files"] = bundles[0] if bundles else None
+    return () if bundles else paths
+
+
+def _is_bundle(path: Path) -> bool:
+    return path.is_dir() and any((path / name).exists() for name in _OF_BUNDLES)
 
 
 def _refuse_mixing(given: dict[str, object]) -> None:

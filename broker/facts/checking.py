@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from typing import Final
 
+from broker.facts.chains import Chains
 from broker.facts.change import (
     MAX_IMPORT,
     Change,
@@ -24,6 +25,7 @@ from broker.facts.facts import Facts
 from broker.facts.fault import WHOLE, ChangeFault, listed
 from broker.facts.fields import reason_faults, source_faults, text_faults
 from broker.facts.judging import Judge
+from broker.facts.slices import MAX_DEPTH
 from broker.model.fact import Ref, Relation, RelationshipKey
 
 MAX_THINGS: Final = 200_000
@@ -48,7 +50,7 @@ def faults_of(
     judge = Judge(facts, after, change, now_ms)
     for index, each in enumerate(change.changes):
         found += (ChangeFault(index, *fault) for fault in judge.faults(each))
-    found += _circle_faults(after, change)
+    found += list(_circle_faults(after, change)) or _chain_faults(facts, after, change)
     found += _size_faults(facts, after, change)
     return listed(found)
 
@@ -121,6 +123,24 @@ def _circle(key: RelationshipKey) -> tuple[str, str]:
         else f"is part of {str(key.subject)[:160]}"
     )
     return message, "a circle means nothing: leave one of its links out"
+
+
+def _chain_faults(before: Facts, after: Facts, change: ChangeSet) -> Iterator[ChangeFault]:
+    """Find the new links of chains that no decision could follow to their end.
+
+    What was there before is never refused for its length.
+    """
+    up = Chains(lambda ref: (edge.object for edge in after.above(ref)))
+    down = Chains(after.below)
+    for index, each in enumerate(change.changes):
+        if not isinstance(each, Relate):
+            continue
+        key = each.relationship.key
+        length = down.length(key.subject) + 1 + up.length(key.object)
+        if length > MAX_DEPTH and before.relationship(key) is None:
+            message = f"would be one of {length} relationships one after the other"
+            remedy = f"at most {MAX_DEPTH}: leave steps of the hierarchy out"
+            yield ChangeFault(index, "relationship.object", message, remedy)
 
 
 def _size_faults(before: Facts, after: Facts, change: ChangeSet) -> Iterator[ChangeFault]:

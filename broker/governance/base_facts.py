@@ -6,13 +6,29 @@ from msgspec import UNSET, UnsetType
 
 from broker.facts.base import About, Base, tenant_thing
 from broker.governance.document import BundleDocument
-from broker.governance.records import AgentRecord, IdentityRecord
+from broker.governance.records import AgentRecord, AgentsFile, IdentityRecord
 from broker.model.fact import BUNDLE, Ref, Relation, Relationship, Thing, ThingKind, agent_ref
 
 
 def base_of(document: BundleDocument) -> Base:
     """Return who is registered in a bundle, their teams, and what capabilities are about."""
     return Base(_things(document), _memberships(document), _about(document))
+
+
+def base_of_agents(file: AgentsFile) -> Base:
+    """Return who is registered in ``agents.yaml`` alone."""
+    registered = BundleDocument(
+        tenants=file.tenants,
+        teams=file.teams,
+        agents=file.agents,
+        orchestrators=(),
+        operators=(),
+        capabilities=(),
+        resource_servers=(),
+        schema="",
+        policies=(),
+    )
+    return base_of(registered)
 
 
 def _about(document: BundleDocument) -> dict[str, About]:

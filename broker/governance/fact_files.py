@@ -36,6 +36,8 @@ class DeclaredFacts:
 
     declarations: tuple[Declaration, ...]
     places: Mapping[Named, _Place]
+    is_whole: bool = True
+    """Whether all files are in it, for what is wrong with the rest says little otherwise."""
 
     def located(self, change: ChangeSet, faults: Iterable[ChangeFault]) -> Iterator[LocatedFault]:
         """Say where in the files the faults of a set that was made of them lie.
@@ -53,18 +55,42 @@ class DeclaredFacts:
                 yield place.document.locate(Fault(path, fault.message, fault.remedy))
 
 
+def fact_file_paths(paths: Iterable[Path], reading: Reading) -> Iterator[Path]:
+    """Yield the files that are named, and of each folder the YAML files in it, by name.
+
+    Files whose names begin with a dot are nobody's. A folder without any is a fault.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(each for each in path.iterdir() if _is_yaml(each))
+        if not found:
+            fault = LocatedFault(str(path), 0, "", "holds no file of facts", "name one that does")
+            reading.note(fault)
+        yield from found
+
+
+def _is_yaml(path: Path) -> bool:
+    is_seen = not path.name.startswith(".")
+    return is_seen and path.suffix in (".yaml", ".yml") and path.is_file()
+
+
 def read_fact_files(paths: Iterable[Path], reading: Reading) -> DeclaredFacts:
     """Read files; what is wrong is noted, and what cannot be read is left out."""
     gathering = _Gathering(reading)
     for path in dict.fromkeys(paths):
         loaded = reading.read(path, FactsFile)
-        if loaded is not None:
+        if loaded is None:
+            gathering.is_whole = False
+        else:
             gathering.take(loaded)
     return gathering.finish()
 
 
 class _Gathering:
     def __init__(self, reading: Reading) -> None:
+        self.is_whole = True
         self._reading = reading
         self._places: dict[Named, _Place] = {}
         self._declared: dict[tuple[str, str], Declaration] = {}
@@ -85,7 +111,7 @@ class _Gathering:
         self._add(Declaration(file.source, file.tenant, tuple(things), tuple(edges)))
 
     def finish(self) -> DeclaredFacts:
-        return DeclaredFacts(tuple(self._declared.values()), self._places)
+        return DeclaredFacts(tuple(self._declared.values()), self._places, self.is_whole)
 
     def _is_new(self, named: Named, document: Document, path: FaultPath) -> bool:
         first = self._places.setdefault(named, _Place(document, path))

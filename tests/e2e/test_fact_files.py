@@ -154,13 +154,112 @@ async def test_a_file_that_is_none_is_told_with_its_lines(desk: Desk) -> None:
     assert (code, error["faults"][0]["line"]) == (exits.CONFIGURATION, 3)
 
 
-async def test_folders_and_files_are_not_mixed(desk: Desk) -> None:
-    """Nor several sources, nor files with what belongs to a bundle."""
+NEEDS_DESK: Final = """\
+source: alarms
+tenant: acme
+tickets:
+  - {name: AL-1, owner: "person:ann"}
+relationships:
+  - agent:invoice-bot assigned-to ticket:AL-1
+  - ticket:AL-1 concerns dataset:orders
+"""
+
+
+async def test_several_sources_are_put_in_force_together(desk: Desk) -> None:
+    """Files and folders at once, in one revision, whoever of them needs the other; and again."""
+    (desk.folder / "more").mkdir()
+    alarms, folder = desk.write("alarms.yaml", NEEDS_DESK), str(desk.folder / "more")
+    desk.write("more/desk.yaml", DECLARED)
+    desk.write("more/.draft.yaml", "no facts")
+    both = ["-f", alarms, "-f", folder]
+
+    code, looked = await desk.run("apply", *both, "--dry-run")
+    assert (code, looked["sources"], looked["revision"]) == (exits.OK, ["desk", "alarms"], 0)
+    code, made = await desk.run("apply", *both)
+    assert (code, made["revision"]) == (exits.OK, 1)
+    assert await desk.things() == ["ticket:AL-1", "ticket:OPS-1", "ticket:OPS-2"]
+    code, same = await desk.run("facts", "diff", *both)
+    assert (code, same["differences"]) == (exits.OK, [])
+
+    desk.write("alarms.yaml", NEEDS_DESK.replace("  - ticket:AL-1 concerns dataset:orders\n", ""))
+    gone = [line for line in DECLARED.splitlines(keepends=True) if "orders" not in line]
+    desk.write("more/desk.yaml", "".join(each for each in gone if "datasets" not in each))
+    assert (await desk.run("apply", *both))[0] == exits.OK
+    assert (await desk.run("facts", "diff", *both))[0] == exits.OK
+    back = "/v1/facts/history/2/rollback"
+    assert (await desk.world.post(OPERATOR, back, {"reason": "too early"})).status == 200
+    code, again = await desk.run("facts", "diff", *both)
+    assert code == exits.REFUSED
+    assert {each["name"] for each in again["differences"]} == {
+        "dataset:orders",
+        "ticket:OPS-1 concerns dataset:orders",
+    }
+    assert again["notes"] == ["ticket:AL-1 concerns dataset:orders ends with its thing"]
+
+
+async def test_one_bad_source_keeps_all_of_them_out_and_all_faults_are_told(desk: Desk) -> None:
+    """Each by its own file and line."""
+    good = desk.write("desk.yaml", DECLARED)
+    bad = desk.write("bad.yaml", HALF_BAD.replace("desk", "hr").replace("OPS", "HR"))
+    worse = desk.write("worse.yaml", NEEDS_DESK.replace("dataset:orders", "dataset:nowhere"))
+
+    code, error = await desk.run("apply", "-f", good, "-f", bad, "-f", worse)
+
+    assert code == exits.CONFIGURATION
+    assert {(Path(fault["file"]).name, fault["line"]) for fault in error["faults"]} == {
+        ("bad.yaml", 4),
+        ("bad.yaml", 7),
+        ("worse.yaml", 7),
+    }
+    assert await desk.things() == []
+
+
+async def test_who_dies_of_several_sources_is_looked_at_together(desk: Desk) -> None:
+    """By name, with the brake over all of it."""
+    world = desk.world
+    world.config.edit("broker.yaml", lambda f: f.update(reevaluation={"brake_leases": 1}))
+    world.config.write("policies/50-world.cedar", IN_OPS)
+    await desk.run("apply")
+    task = await world.open(tickets=["OPS-1"])
+    first, other = desk.write("desk.yaml", DECLARED), desk.write("alarms.yaml", NEEDS_DESK)
+    await desk.run("apply", "-f", first, "-f", other)
+    await world.refresh()
+    held = [await world.issue(task["id"]) for _ in range(2)]
+    desk.write("desk.yaml", DECLARED.replace("{name: OPS-1,", "{name: OPS-1, status: closed,"))
+    desk.write("alarms.yaml", NEEDS_DESK.replace("AL-1", "AL-2"))
+
+    code, looked = await desk.run("apply", "-f", first, "-f", other, "--dry-run")
+    assert (code, looked["deaths"]) == (exits.OK, 2)
+    assert {each["credential"] for each in looked["dying"]} == {each["id"] for each in held}
+    code, refused = await desk.run("apply", "-f", first, "-f", other)
+    assert (code, refused["code"]) == (exits.REFUSED, "would-kill-many")
+    assert "ticket:AL-2" not in await desk.things()
+    words = ["-f", first, "-f", other, "--accept", refused["digest"]]
+    assert (await desk.run("apply", *words))[0] == exits.OK
+    assert "ticket:AL-2" in await desk.things()
+
+
+IN_OPS: Final = """\
+@id("only-in-a-ticket")
+forbid (principal is Agent, action == Action::"RequestCredential", resource)
+unless { context.work in Ticket::"acme/OPS-1" };
+"""
+
+
+async def test_a_folder_without_files_of_facts_is_a_fault(desk: Desk) -> None:
+    """Rather than nothing to do."""
+    (desk.folder / "empty").mkdir()
+
+    code, error = await desk.run("apply", "-f", str(desk.folder / "empty"))
+
+    assert (code, error["faults"][0]["message"]) == (exits.CONFIGURATION, "holds no file of facts")
+
+
+async def test_bundles_and_files_are_not_mixed(desk: Desk) -> None:
+    """Nor files with what belongs to a bundle."""
     file = desk.write("desk.yaml", DECLARED)
-    other = desk.write("other.yaml", "source: other\ntenant: acme\npeople:\n  - name: zoe\n")
     for words in (
-        ["-f", file, "-f", str(desk.folder)],
-        ["-f", file, "-f", other],
+        ["-f", file, "-f", str(desk.world.config.folder)],
         ["-f", file, "--rollback"],
         ["-f", file, "--restored"],
     ):

@@ -1,5 +1,7 @@
 """Everything that is wrong with a set of changes is found, each with its place and what to do."""
 
+from itertools import pairwise
+
 import pytest
 
 from broker.facts import checking
@@ -133,6 +135,49 @@ def test_what_depends_on_the_order_is_refused() -> None:
     )
 
     assert {(1, "ref"), (3, "ref"), (5, "subject")} <= set(found)
+
+
+def chain(kind: str, steps: int) -> list[Change]:
+    """Put things that are each part of the next one."""
+    names = [f"{kind}:{kind}-{n}" for n in range(steps + 1)]
+    links = [relate(f"{one} part-of {next_}") for one, next_ in pairwise(names)]
+    return [*map(put, names), *links]
+
+
+def test_a_chain_that_no_decision_could_follow_is_refused_at_the_door() -> None:
+    """Whichever of its links makes it too long: 32 are good, of whatever relations they are."""
+    facts = world().changed(
+        changes(*chain("team", 14), *chain("dataset", 15), put("ticket:new")), 2
+    )
+    facts = facts.changed(changes(relate("team:team-14 assigned-to ticket:new")), 3)
+    links = [
+        relate("ticket:new concerns dataset:dataset-0"),
+        relate("agent:invoice-bot member-of team:team-0"),
+        put("team:lowest"),
+        relate("team:lowest part-of team:team-0"),
+    ]
+
+    assert faults_of(facts, changes(*links[:2]), now_ms=NOW) == ()
+    found = faults_of(
+        facts, changes(*links, relate("agent:base-bot member-of team:lowest")), now_ms=NOW
+    )
+    assert {(each.index, each.field) for each in found} == {
+        (0, "relationship.object"),
+        (3, "relationship.object"),
+        (4, "relationship.object"),
+    }
+    assert found[0].message == "would be one of 33 relationships one after the other"
+    facts.changed(changes(*links), 4).slice([ref("agent:invoice-bot")], NOW)
+
+
+def test_what_is_too_long_already_can_be_renewed() -> None:
+    """A rule that came later stops nobody from giving a link another end."""
+    facts = world().changed(changes(*chain("team", 40)), 2)
+    kept = relate("team:team-3 part-of team:team-4", until=NOW + 5)
+
+    assert faults_of(facts, changes(kept), now_ms=NOW) == ()
+    found = faults_of(facts, changes(*chain("dataset", 33)), now_ms=NOW)
+    assert len(found) == 33
 
 
 def test_a_retired_agent_stays_retired() -> None:
