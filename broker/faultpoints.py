@@ -41,6 +41,9 @@ hit by a cut-off of a list has been ended. ``walked``: everything in a bucket wa
 ``pointed``: the snapshot is the one that is read.
 """
 
+ARMED: Final = "BROKER_FAULT_POINT"
+"""Environment variable by which a test arms one fault point: the process kills itself there."""
+
 NAMES: Final = frozenset(f"{verb}.{step}" for verb, steps in POINTS.items() for step in steps)
 
 
@@ -51,6 +54,11 @@ class FaultPoints:
         if armed and armed not in NAMES:
             raise ValueError(f"no such fault point: {armed}")
         self._armed = armed
+
+    @classmethod
+    def of_this_process(cls) -> "FaultPoints":
+        """Return those of a process of our own: a test arms one by the environment."""
+        return cls(os.environ.get(ARMED, ""))
 
     def reach(self, name: str) -> None:
         """Pass a point, or die there."""

@@ -58,7 +58,7 @@ def _relate(subject: str, relation: str, object_: str) -> dict[str, Any]:
     return {"op": "relate", "tenant": "acme", "relationship": edge}
 
 
-async def _on_tickets(play: Play) -> None:
+async def on_tickets(play: Play) -> None:
     """Use credentials because of a ticket, and because of another that nothing is done to."""
     play.handle = unique("T")
     for ticket in (play.handle, f"{play.handle}-other"):
@@ -115,15 +115,21 @@ async def _close_among_many(play: Play) -> int:
     """Before the repeat nothing of it is there, however much of it lay ready."""
     play.acts += 1
     if play.acts == 2:
-        await _check_nothing(play)
+        await check_nothing(play)
+    return await _change(play, closed_among_many(play))
+
+
+def closed_among_many(play: Play) -> list[dict[str, Any]]:
+    """Close the ticket, and put so much besides that it is kept in several pieces."""
     many = [
         _put(f"ticket:{play.handle}-{number}", status="open", purpose=f"{number:0>100}")
         for number in range(_MANY)
     ]
-    return await _change(play, [*many, _put(f"ticket:{play.handle}", status="closed")])
+    return [*many, _put(f"ticket:{play.handle}", status="closed")]
 
 
-async def _check_nothing(play: Play) -> None:
+async def check_nothing(play: Play) -> None:
+    """None of it is there, and nobody has lost anything by it."""
     facts = play.cast.operator.client.facts
     assert await _revisions(play) == []
     assert (await facts.thing(f"ticket:{play.handle}", tenant="acme")).stands
@@ -133,7 +139,7 @@ async def _check_nothing(play: Play) -> None:
     await play.cast.expect(alive=[*play.tokens, *play.others])
 
 
-async def _check_all(play: Play, revision: int) -> None:
+async def check_all(play: Play, revision: int) -> None:
     """All of it is there."""
     await _check_closed(play, revision)
     facts = play.cast.operator.client.facts
@@ -141,5 +147,5 @@ async def _check_all(play: Play, revision: int) -> None:
         assert (await facts.thing(f"ticket:{play.handle}-{number}", tenant="acme")).stands
 
 
-CLOSE: Final = Scenario(_on_tickets, _close, _check_closed)
-MANY: Final = Scenario(_on_tickets, _close_among_many, _check_all)
+CLOSE: Final = Scenario(on_tickets, _close, _check_closed)
+MANY: Final = Scenario(on_tickets, _close_among_many, check_all)
