@@ -5,7 +5,6 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
@@ -70,9 +69,6 @@ _CENSUS_MS: Final = 5_000
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
 
-ARMED: Final = "BROKER_FAULT_POINT"
-"""Environment variable by which a test arms one fault point: the process kills itself there."""
-
 Look = Callable[[], Awaitable[None]]
 
 
@@ -92,7 +88,7 @@ class Broker:
         self._ticker = Ticker(clock)
         self._pace = Pace(clock, share=settings.reevaluation.busy_percent / 100)
         self._looking: set[asyncio.Task[None]] = set()
-        self._faults = FaultPoints(os.environ.get(ARMED, ""))
+        self._faults = FaultPoints.of_this_process()
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.facts = self._build_facts()

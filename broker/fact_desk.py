@@ -45,7 +45,11 @@ class FactDesk:
         self._bundle: Bundle | None = None
         self._base = Base()
         self._changes = FactChanges(
-            ledger.facts, self.newest, refusal=refusal, clock=clock, faults=FaultPoints()
+            ledger.facts,
+            self.newest,
+            refusal=refusal,
+            clock=clock,
+            faults=FaultPoints.of_this_process(),
         )
         self._foresight = Foresight(
             self._foresee, _Plenty(), brake=self._settings.reevaluation.brake_leases
