@@ -45,7 +45,11 @@ class FactDesk:
         self._bundle: Bundle | None = None
         self._base = Base()
         self._changes = FactChanges(
-            ledger.facts, self.newest, refusal=refusal, clock=clock, faults=FaultPoints()
+            ledger.facts,
+            self.newest,
+            refusal=refusal,
+            clock=clock,
+            faults=FaultPoints.of_this_process(),
         )
         self._foresight = Foresight(
             self._foresee, _Plenty(), brake=self._settings.reevaluation.brake_leases
@@ -103,8 +107,9 @@ class FactDesk:
     ) -> Foreseen:
         if self._bundle is None:
             raise UnavailableError("nothing is published")
-        quotas = self._settings.quotas
-        candidate = Published.of(self._bundle, revision=0, quotas=quotas).with_facts(facts)
+        candidate = Published.of(
+            self._bundle, revision=0, quotas=self._settings.quotas, clock=self._clock
+        ).with_facts(facts)
         return await self._preview.foresee_of(candidate, affected, tenants=tenants)
 
 
