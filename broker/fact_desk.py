@@ -45,7 +45,11 @@ class FactDesk:
         self._bundle: Bundle | None = None
         self._base = Base()
         self._changes = FactChanges(
-            ledger.facts, self.newest, refusal=refusal, clock=clock, faults=FaultPoints()
+            ledger.facts,
+            self.newest,
+            refusal=refusal,
+            clock=clock,
+            faults=FaultPoints.of_this_process(),
         )
         self._foresight = Foresight(
             self._foresee, _Plenty(), brake=self._settings.reevaluation.brake_leases
@@ -101,9 +105,10 @@ class FactDesk:
     async def _foresee(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
         if self._bundle is None:
             raise UnavailableError("nothing is published")
-        quotas = self._settings.quotas
-        candidate = Published.of(self._bundle, revision=0, quotas=quotas).with_facts(facts)
-        return await self._preview.foresee(candidate, tenants=tenants)
+        candidate = Published.of(
+            self._bundle, revision=0, quotas=self._settings.quotas, clock=self._clock
+        )
+        return await self._preview.foresee(candidate.with_facts(facts), tenants=tenants)
 
 
 def _as_one(parts: Sequence[ChangeSet]) -> ChangeSet:
