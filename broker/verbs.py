@@ -133,7 +133,7 @@ def build_verbs(parts: Parts) -> Verbs:
         reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
-        revisions=Revisions(ledger.control, ledger.replicas),
+        revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
         reaper=_reaper(parts, _workers(parts, populations, revocations, sets, killer), redeciders),
         redeciders=redeciders,
         killer=killer,
