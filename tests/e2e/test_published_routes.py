@@ -1,4 +1,4 @@
-"""`/v1/revisions`, `/v1/keys`, `/v1/shadow`: what is published, for operators of everything only."""
+"""`/v1/revisions`, `/v1/keys`, `/v1/shadow`: what is published, for operators of all only."""
 
 import pytest
 
