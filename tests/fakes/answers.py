@@ -255,6 +255,9 @@ def decision() -> dict[str, object]:
             "errors": [],
             "missing": [],
             "truncated": False,
+            "obligations": [],
+            "graph_revision": 9,
+            "until_ms": 1_796_000_000_000,
         },
         "counterfactuals": {
             "to": "permit",
