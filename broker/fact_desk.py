@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from broker.clock import Clock
+from broker.engines.chosen import ChosenEngine
 from broker.errors import UnavailableError
 from broker.fact_changes import FactChanges
 from broker.fact_orders import refusal
@@ -100,9 +101,14 @@ class FactDesk:
     async def _foresee(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
         if self._bundle is None:
             raise UnavailableError("nothing is published")
-        quotas = self._settings.quotas
-        candidate = Published.of(self._bundle, revision=0, quotas=quotas).with_facts(facts)
-        return await self._preview.foresee(candidate, tenants=tenants)
+        engine = ChosenEngine(self._settings.policy, self._clock)
+        candidate = Published.of(
+            self._bundle, revision=0, quotas=self._settings.quotas, deciding=engine.decider
+        )
+        try:
+            return await self._preview.foresee(candidate.with_facts(facts), tenants=tenants)
+        finally:
+            await engine.close()
 
 
 def _as_one(parts: Sequence[ChangeSet]) -> ChangeSet:

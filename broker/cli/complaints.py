@@ -12,7 +12,7 @@ import click
 from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, WouldKillManyError
 from broker.terminal import shown
 
-_TOLD = ("code", "status", "field", "decision", "grown", "shrunk", "deaths", "digest")
+_TOLD = ("code", "status", "field", "decision", "grown", "shrunk", "deaths", "unsure", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def _problem(cause: BaseException) -> dict[str, object]:
 
 def _faults(error: BrokerError) -> dict[str, object]:
     if isinstance(error, WouldKillManyError):
-        return {"deaths": error.deaths, "digest": error.digest}
+        return {"deaths": error.deaths, "unsure": error.unsure, "digest": error.digest}
     if not isinstance(error, ConfigurationError) or not error.faults:
         return {}
     names = ("file", "line", "key", "message", "remedy")
