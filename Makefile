@@ -4,6 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BOOTSTRAP ?= python3
 AWS ?= radosgw
+JOBS ?= auto
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -28,8 +29,8 @@ demo-real: $(STAMP) ## one task end kills three kinds of credentials at real ser
 	@$(PY) -m tests.real.fetch openbao $(AWS)
 	@$(PY) -m tests.real.demo --aws $(AWS) $(ARGS)
 
-test: $(STAMP) ## the tests that need nothing but this checkout (ARGS="..." goes to pytest)
-	$(PY) -m pytest -m "not real and not soak" $(ARGS) tests
+test: $(STAMP) ## the tests that need nothing but this checkout, on every CPU (ARGS="..." goes to pytest)
+	$(PY) -m pytest -m "not real and not soak" --numprocesses $(JOBS) --dist worksteal $(ARGS) tests
 
 test-soak: $(STAMP) ## random histories and random deaths, for minutes
 	$(PY) -m pytest -m soak tests

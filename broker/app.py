@@ -30,6 +30,7 @@ from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
+from broker.governance.published import builder
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
@@ -42,6 +43,7 @@ from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
 from broker.observation import LoggingObserver
+from broker.pace import Pace
 from broker.policy.query import Action
 from broker.presence import Presence
 from broker.proving import possession_of
@@ -91,6 +93,7 @@ class Broker:
             actions=list(Action),
         )
         self._ticker = Ticker(clock)
+        self._pace = Pace(clock, share=settings.reevaluation.busy_percent / 100)
         self._looking: set[asyncio.Task[None]] = set()
         self._faults = FaultPoints(os.environ.get(ARMED, ""))
         self.ledger = self._build_ledger()
@@ -148,9 +151,8 @@ class Broker:
             restoration=self._restoration,
             gate=self.gate,
             keys=KeyState(self._settings.keys.directory, issuer=self._settings.issuer),
-            quotas=self._settings.quotas,
+            build=builder(self._settings.quotas, self._engine.decider, self._clock),
             facts=self.facts,
-            deciding=self._engine.decider,
         )
 
     def _build_presence(self) -> Presence:
@@ -197,6 +199,7 @@ class Broker:
             news=self._feed.shipper.poke,
             due=self._follow_up,
             may_sweep=lambda: self._clock_watch.is_right,
+            pace=self._pace,
             targets=self._targets,
             onlooker=self._shadow,
             clock=self._clock,
@@ -226,7 +229,8 @@ class Broker:
         stack.push_async_callback(self._presence.leave)
         self._start_ticking(stack)
         server = await self._start_http(attestation)
-        stack.push_async_callback(self._stop_http, server)
+        stack.push_async_callback(server.stop)
+        stack.callback(self._feed.hub.close)  # before that: its readers would wait on
         return server
 
     async def _start_panic(self, stack: AsyncExitStack) -> None:
@@ -302,10 +306,6 @@ class Broker:
         await server.start(endpoint)
         return server
 
-    async def _stop_http(self, server: HttpServer) -> None:
-        self._feed.hub.close()
-        await server.stop()
-
     async def _jwks(self) -> KeySet:
         keyring = await self.replica.fresh_keyring()
         return KeySet(keyring.jwks(), keyring.number, self._settings.keys.cache_seconds)
@@ -334,6 +334,7 @@ class Broker:
             readiness=lambda: readiness(self.gate, self._settings.store.durability, self.facts),
             jwks=self._jwks,
             metrics=self.metrics,
+            came=self._pace.came,
             limits=limits,
             clock=self._clock,
             log=structlog.get_logger("broker.http"),

@@ -67,18 +67,17 @@ class LeaseWalk:
             yield WalkPage(after=after)
 
     async def _named(self, tasks: Sequence[TaskLeases]) -> AsyncIterator[Pairs]:
-        """Gather the leases of many tasks to full pages."""
+        """Gather the leases of many tasks to pages that are full, and no longer than that."""
         waiting: Pairs = []
         for task in tasks:
             waiting += [(entry.name, task.spec) for entry in task.leases]
             if not task.is_all:
                 async for more in self._rest(task):
-                    waiting += more
-                    yield waiting
-                    waiting = []
-            if len(waiting) >= LEASES:
-                yield waiting
-                waiting = []
+                    yield waiting[:LEASES]
+                    waiting = waiting[LEASES:] + more
+            while len(waiting) >= LEASES:
+                yield waiting[:LEASES]
+                waiting = waiting[LEASES:]
         if waiting:
             yield waiting
 

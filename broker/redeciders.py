@@ -10,6 +10,7 @@ from broker.freshness import Freshness, Replica
 from broker.lease_walk import LeaseWalk
 from broker.metrics import Metrics
 from broker.movement import Movement
+from broker.pace import Pace
 from broker.places import Places
 from broker.reassessment import Patience, Reassessment
 from broker.reevaluation import Reevaluation
@@ -42,6 +43,11 @@ class Base(Protocol):
     @property
     def patience(self) -> Patience:
         """For how long a failing engine is asked again."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How it gives way to requests."""
         ...
 
     @property
@@ -89,6 +95,8 @@ class Redeciders:
                 reassessment=reassessment,
                 freshness=freshness,
                 movement=Movement(ledger.control.history, base.replica.steps),
+                pace=base.pace,
+                due=base.due,
                 metrics=metrics,
                 faults=faults,
             ),

@@ -8,7 +8,8 @@
   says: who needed claims or labels for it gets a no.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Final
 
 from broker.binding import is_met
@@ -28,18 +29,27 @@ from broker.target_wishes import digest_of
 
 Case = tuple[HeldLease, TaskSpec]
 
+Answer = Callable[[HeldLease], Redecision]
+"""Says what the answer to a question means for one of the leases that lead to it."""
+
 _LINES: Final = 8
 """So much of a reason is kept of each kind."""
 
 
 async def redecide(published: Published, cases: Sequence[Case]) -> list[Redecision]:
     """Ask again about each; answers in their order. What was asked alike is asked once."""
-    alike = {_alike(case): case for case in cases}
+    keys = list(map(_alike, cases))
+    alike = dict(zip(keys, cases, strict=True))
     asked = {key: question(published, *case) for key, case in alike.items()}
-    queries = {key: each for key, each in asked.items() if isinstance(each, Query)}
-    decided = await published.decider.decide_many(list(queries.values()))
-    decisions = dict(zip(queries, decided, strict=True))
-    return [_answer(published, case, asked, decisions) for case in cases]
+    queries = [each for each in asked.values() if isinstance(each, Query)]
+    decided = iter(await published.decider.decide_many(queries))
+    answers = {
+        key: _answer(published, query, next(decided))
+        if isinstance(query, Query)
+        else _to_all(query)
+        for key, query in asked.items()
+    }
+    return [answers[key](held) for key, (held, _) in zip(keys, cases, strict=True)]
 
 
 def _alike(case: Case) -> Hashable:
@@ -51,19 +61,6 @@ def _alike(case: Case) -> Hashable:
     spec = held.spec
     asked = spec.id if held.asked is None else id(held.asked)
     return asked, task.id, spec.capability, spec.backend, spec.audience, spec.template
-
-
-def _answer(
-    published: Published,
-    case: Case,
-    asked: Mapping[Hashable, Query | NoLonger],
-    decisions: Mapping[Hashable, Decision],
-) -> Redecision:
-    key = _alike(case)
-    query = asked[key]
-    if isinstance(query, NoLonger):
-        return query
-    return verdict(published, case[0], query, decisions[key])
 
 
 def question(published: Published, held: HeldLease, task: TaskSpec) -> Query | NoLonger:
@@ -108,37 +105,46 @@ def action_of(asked: Asked) -> Action:
     return Action.RENEW_CREDENTIAL if asked.is_renewal else Action.REQUEST_CREDENTIAL
 
 
-def verdict(published: Published, held: HeldLease, query: Query, decision: Decision) -> Redecision:
-    """Hold what a lease was given against what it would be given now."""
+def _answer(published: Published, query: Query, decision: Decision) -> Answer:
+    """Answer a question as far as that is the same for all that lead to it."""
     match decision:
         case Permit():
-            return _narrower(published, held, query, decision) or StillGranted(
-                decision.trace.until_ms
-            )
+            return _permitted(published, query, decision)
         case Deny(reason, trace):
-            return _refused(published, reason, trace, held)
+            return partial(_refused, published, str(reason), trace, ())
         case NeedsApproval(of_whom, trace):
             asked_of = tuple(f"an approval of {each}" for each in of_whom)
-            return _refused(published, "needs-approval", trace, held, asked_of)
+            return partial(_refused, published, "needs-approval", trace, asked_of)
 
 
-def _narrower(
-    published: Published, held: HeldLease, query: Query, permit: Permit
-) -> NoLonger | None:
-    capability, obliged, given = query.capability, permit.obligations, held.spec
+def _permitted(published: Published, query: Query, permit: Permit) -> Answer:
+    capability, obliged, policies = query.capability, permit.obligations, permit.trace.policies
     if capability is None:
-        return _no(published, "capability-gone", "the capability exists in this tenant")
+        return _to_all(_no(published, "capability-gone", "the capability exists in this tenant"))
+    if not query.scopes <= capability.scopes:
+        return _to_all(_no(published, "beyond-capability", "it has these scopes", policies))
+    if not covers(query.ceiling, capability.name, query.scopes):
+        return _to_all(_no(published, "beyond-ceiling", "it covers them", policies))
     left = query.scopes if obliged.scopes is None else query.scopes & obliged.scopes
     longest_ms = published.longest_ms(capability, obliged.max_ttl_ms)
-    demands = (
-        (query.scopes <= capability.scopes, "beyond-capability", "it has these scopes"),
-        (covers(query.ceiling, capability.name, query.scopes), "beyond-ceiling", "it covers them"),
-        (left.issuperset(given.scopes), "narrower-now", "the obligations leave all of its scopes"),
-        (held.given_ms <= longest_ms, "shorter-now", "so long a life is allowed"),
-        (is_met(given.confirmation, obliged), "binding-required", "a key that policy allows"),
-    )
-    broken = [(reason, missing) for is_good, reason, missing in demands if not is_good]
-    return _no(published, *broken[0], permit.trace.policies) if broken else None
+    still = StillGranted(permit.trace.until_ms)
+
+    def answer(held: HeldLease) -> Redecision:
+        """Hold what a lease was given against what it would be given now."""
+        if not left.issuperset(held.spec.scopes):
+            what = "the obligations leave all of its scopes"
+            return _no(published, "narrower-now", what, policies)
+        if held.given_ms > longest_ms:
+            return _no(published, "shorter-now", "so long a life is allowed", policies)
+        if not is_met(held.spec.confirmation, obliged):
+            return _no(published, "binding-required", "a key that policy allows", policies)
+        return still
+
+    return answer
+
+
+def _to_all(answer: NoLonger) -> Answer:
+    return lambda _held: answer
 
 
 def _gives_another(capability: Capability, spec: LeaseSpec) -> bool:
@@ -175,11 +181,11 @@ def _refused(
     published: Published,
     reason: str,
     trace: Trace,
+    missing: tuple[str, ...],
     held: HeldLease,
-    missing: tuple[str, ...] = (),
 ) -> NoLonger:
     return NoLonger(
-        str(reason),
+        reason,
         trace.policies[:_LINES],
         (missing or trace.missing or trace.errors)[:_LINES],
         _gone(held.spec.trace, trace)[:_LINES],

@@ -39,5 +39,6 @@ class RedecidingWatch:
 def _late(buckets: int, waited_s: float) -> Hindrance:
     return Hindrance(
         f"what is alive in {buckets} buckets has not been decided again for {waited_s:.0f} s",
-        "look for `redeciding-failed` in the logs, and whether a broker has the published revision",
+        "look for `redeciding-failed` in the logs, and whether a broker has the published "
+        "revision; with very many alive, raise `reevaluation.busy_percent` or start more brokers",
     )

@@ -20,12 +20,10 @@ from broker.facts_copy import Step
 from broker.facts_replica import FACTS, FactsReplica
 from broker.gate import Gate, Hindrance
 from broker.governance.bundle import Bundle
-from broker.governance.published import Current, Published
+from broker.governance.published import Build, Current, Published
 from broker.governance.registered import Registered
 from broker.key_state import KeyState
-from broker.policy.decider import Deciding, LocalDecider
 from broker.restoration import Restoration
-from broker.settings.limits import QuotaDefaults
 from broker.signing.keyring import Keyring
 from broker.signing.token_verifier import TokenVerifier
 from broker.store.control import ControlStore
@@ -52,17 +50,15 @@ class Replica:
         restoration: Restoration,
         gate: Gate,
         keys: KeyState,
-        quotas: QuotaDefaults,
+        build: Build,
         facts: FactsReplica,
-        deciding: Deciding = LocalDecider,
     ) -> None:
         self._control = control
         self._restoration = restoration
         self._gate = gate
         self._keys = keys
-        self._quotas = quotas
+        self._published_of = build
         self._facts = facts
-        self._deciding = deciding
         self._current = Current()
         self._record: ControlRecord | None = None
         self._settled: tuple[int, int] | None = None
@@ -315,9 +311,7 @@ class Replica:
         bundle = Bundle.from_bytes(raw)
         if bundle.digest != record.digest:
             raise ConfigurationError("it is not what was published: its digest is another")
-        return Published.of(
-            bundle, revision=record.revision, quotas=self._quotas, deciding=self._deciding
-        )
+        return self._published_of(bundle, record.revision)
 
     async def _follow_keys(self, record: ControlRecord) -> None:
         hindrance = await self._keys.follow(record)

@@ -13,7 +13,7 @@ from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.granting import Granting
-from broker.ids import TaskId, bucket_of
+from broker.ids import bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
@@ -25,6 +25,7 @@ from broker.minting import Minting
 from broker.onlooker import Nobody, Onlooker
 from broker.order_list import OrderList
 from broker.order_walk import OrderWalk
+from broker.pace import Pace
 from broker.places import Places
 from broker.populations import Populations
 from broker.prolonging import Prolonging
@@ -73,10 +74,17 @@ class Parts:
     news: News
     due: Callable[[Sequence[int]], None]
     may_sweep: Callable[[], bool]
+    pace: Pace
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
     clock: Clock = field(default_factory=SystemClock)
+
+    def wake(self, buckets: Sequence[int]) -> None:
+        """Say that access ended in these buckets, and that there is work."""
+        for bucket in buckets:
+            self.news(bucket, urgent=True)
+        self.due(buckets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,10 +175,6 @@ def _judgement(parts: Parts) -> Judgement:
 
 
 def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
-    def wake(task: TaskId) -> None:
-        parts.news(bucket_of(task), urgent=True)
-        parts.due([bucket_of(task)])
-
     return Tasks(
         ledger=parts.ledger.tasks,
         judgement=judgement,
@@ -178,7 +182,7 @@ def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
         ids=parts.ledger.ids,
         limits=parts.task_limits,
         faults=parts.faults,
-        wake=wake,
+        wake=lambda task: parts.wake([bucket_of(task)]),
     )
 
 
@@ -256,11 +260,6 @@ def _set_orders(parts: Parts, selections: Selections) -> SetOrders:
 
 
 def _revocations(parts: Parts, sets: SetOrders) -> Revocations:
-    def wake(buckets: Sequence[int]) -> None:
-        for bucket in buckets:
-            parts.news(bucket, urgent=True)
-        parts.due(buckets)
-
     ledger = parts.ledger
     return Revocations(
         tasks=ledger.tasks,
@@ -272,7 +271,7 @@ def _revocations(parts: Parts, sets: SetOrders) -> Revocations:
         ids=ledger.ids,
         buckets=len(ledger.keys.buckets),
         faults=parts.faults,
-        wake=wake,
+        wake=parts.wake,
     )
 
 

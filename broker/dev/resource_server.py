@@ -40,7 +40,7 @@ class Orders:
         self._orders: list[dict[str, str]] = []
 
     async def show(self, request: web.Request) -> web.Response:
-        """Answer ``GET /orders``."""
+        """Answer ``GET /orders``, and ``GET /orders/export`` with another scope."""
         return web.json_response({"orders": self._orders, "agent": request[VERIFIED].agent})
 
     async def place(self, request: web.Request) -> web.Response:
@@ -65,6 +65,7 @@ def application(verifier: Verifier) -> web.Application:
         middlewares=[bearer(verifier, realm="orders")], client_max_size=MAX_ORDER_BYTES
     )
     app.router.add_get("/orders", require("orders:read")(orders.show))
+    app.router.add_get("/orders/export", require("orders:export")(orders.show))
     app.router.add_post("/orders", require("orders:write")(orders.place))
     return app
 

@@ -4,7 +4,7 @@ A request takes :attr:`Current.published` once and uses only that: it never sees
 revisions. While nothing is published there is nothing to permit by.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -122,6 +122,21 @@ class Published:
         if is_offline and not capability.target:  # a target is told, whoever registered it
             bounds.append(self.offline_ttl_ms)
         return min(bounds)
+
+
+Build = Callable[[Bundle, int], Published]
+"""Makes what a bundle comes to as a revision of this number."""
+
+
+def builder(quotas: QuotaDefaults, deciding: Deciding, clock: Clock) -> Build:
+    """Return how one broker builds every revision: by its settings, and by its clock."""
+
+    def build(bundle: Bundle, revision: int) -> Published:
+        return Published.of(
+            bundle, revision=revision, quotas=quotas, deciding=deciding, clock=clock
+        )
+
+    return build
 
 
 class Current:

@@ -68,6 +68,7 @@ class Edge:
         self._clients = services.clients
         self._possession = services.possession
         self._metrics = services.metrics
+        self._came = services.came
         self._request_id = services.request_id
         self._journal = Journal(services.log, logs_all=services.limits.log_requests)
         self._admission = admission
@@ -77,6 +78,7 @@ class Edge:
         """Run one request."""
         loop = asyncio.get_running_loop()
         started = loop.time()
+        self._came()
         request[REQUEST_ID] = self._request_id()
         path = _path(request)
         try:

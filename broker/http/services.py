@@ -77,8 +77,8 @@ class KeySet:
 class Services:
     """The verbs, and what else the edge needs.
 
-    ``issuer`` is our own ``iss``, which the metadata names. ``request_id`` names requests.
-    ``extra_routes`` are authenticated like all others.
+    ``issuer`` is our own ``iss``, which the metadata names. ``came`` is called with each request,
+    ``request_id`` names it. ``extra_routes`` are authenticated like all others.
     """
 
     tasks: ports.Tasks
@@ -102,6 +102,7 @@ class Services:
     readiness: Callable[[], Readiness]
     jwks: Callable[[], Awaitable[KeySet]]
     metrics: Metrics
+    came: Callable[[], None]
     limits: Limits
     clock: Clock
     log: FilteringBoundLogger

@@ -1,7 +1,5 @@
 """Specs to and from the JSON that the ledger keeps them in."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final, TypeVar
 
 import msgspec
@@ -18,23 +16,35 @@ _TASK: Final = msgspec.json.Decoder(TaskSpec)
 _WHY: Final = msgspec.json.Decoder(NoLonger)
 _LEASE: Final = msgspec.json.Decoder(LeaseSpec)
 
+_DAMAGE: Final = (ValueError, TypeError, KeyError, msgspec.MsgspecError)
+
 
 def encode(value: object) -> str:
     """Write a value as JSON, sets in order, so that equal values give equal text."""
     return _ENCODER.encode(value).decode()
 
 
-@contextmanager
-def reading(what: str) -> Iterator[None]:
+class reading:  # noqa: N801 - used as a statement; a generator would cost four times as much
     """Read a record; what it holds may be anything, for anybody may have written it.
 
     Raises:
         UnreadableRecordError: it is not what the broker wrote.
     """
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as error:
-        raise UnreadableRecordError(f"{what} cannot be read") from error
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Begin to read."""
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _at: object
+    ) -> None:
+        """Say what could not be read."""
+        if isinstance(error, _DAMAGE):
+            raise UnreadableRecordError(f"{self._what} cannot be read") from error
 
 
 def task_spec(text: str) -> TaskSpec:

@@ -72,6 +72,15 @@ class RedoLedger:
         where = self._keys.buckets[bucket]
         await self._link.run(scripts.REDO_HOLD, [where.meta, where.due], [HIDE_MS, REDECIDE])
 
+    async def leave(self, bucket: int) -> None:
+        """Say that nobody is at a bucket: whoever looks next may begin with it.
+
+        Raises:
+            StoreUnavailableError: it does not answer.
+        """
+        where = self._keys.buckets[bucket]
+        await self._link.run(scripts.REDO_HOLD, [where.meta, where.due], [0, REDECIDE])
+
     async def done(self, bucket: int, floors: Marks) -> tuple[bool, int]:
         """Note that all of a bucket was looked at by facts no older than these floors.
 

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 from rich.console import Console
 
+from broker import collector
 from broker.dev.embedded import EmbeddedServer
 from broker.errors import BrokerError
 from broker.governance.published import Quotas
@@ -36,7 +37,7 @@ from tests.fakes.replace import replace
 from tests.fakes.verbs_kit import HOUR_MS, VerbsKit
 
 _TO_A_TASK: Final = 100
-_AT_ONCE: Final = 200
+_CALLERS: Final = 8
 _FAR_MS: Final = 10**14
 _ASKS: Final = IssueCredential("orders-api", frozenset({"orders:read"}), 900_000)
 _HELD: Final = 1_000
@@ -58,22 +59,32 @@ class _Endless(Quotas):
         return 10**9
 
 
+class Issuing(msgspec.Struct, frozen=True):
+    """How credentials were issued for a while: how many a second, and how long one took."""
+
+    spent_s: float
+    per_s: float
+    p50_ms: float
+    p99_ms: float
+
+
 class Measured(msgspec.Struct, frozen=True):
-    """What came of it. Rates are of issuing, per second."""
+    """What came of it."""
 
     leases: int
     one_agent_held: int
     one_agent_ended: int
     one_agent_s: float
     all_s: float
-    looked_at_per_s: float
-    alone_per_s: float
-    beside_per_s: float
+    all_per_s: float
+    meanwhile_per_s: float
+    without: Issuing
+    meanwhile: Issuing
 
     @property
     def ratio(self) -> float:
         """How much of issuing is left while everything is decided again."""
-        return self.beside_per_s / self.alone_per_s
+        return self.meanwhile.per_s / self.without.per_s
 
 
 class Bench:
@@ -82,7 +93,7 @@ class Bench:
     def __init__(self, kit: VerbsKit, candidate: Candidate) -> None:
         self.kit = kit
         self.candidate = candidate
-        self.issued = 0
+        self._took_s: list[float] = []
         self._is_over = False
 
     async def publish(self) -> None:
@@ -145,27 +156,42 @@ class Bench:
         await self.kit.verbs.redeciders.reevaluation.rested()
         return time.perf_counter() - begun
 
-    async def rate(self, until: Callable[[], Awaitable[object]]) -> float:
-        """Issue all the time until something is done; return how many a second."""
+    async def issuing(self, until: Callable[[], Awaitable[object]]) -> Issuing:
+        """Issue all the time until something is done."""
         task = await self.kit.open(ttl_ms=HOUR_MS)
-        self._is_over = False
-        begun, before = time.perf_counter(), self.issued
-        issuing = [asyncio.create_task(self._issue(task)) for _ in range(8)]
+        self._is_over, self._took_s = False, []
+        begun = time.perf_counter()
+        callers = [asyncio.create_task(self._issue(task)) for _ in range(_CALLERS)]
+        callers.append(asyncio.create_task(self._drop_events()))
         await until()
-        spent = time.perf_counter() - begun
-        rate = (self.issued - before) / spent
+        spent_s, took_s = time.perf_counter() - begun, sorted(self._took_s)
         self._is_over = True
-        await asyncio.gather(*issuing)
-        return rate
+        await asyncio.gather(*callers)
+        count = len(took_s)
+        return Issuing(
+            spent_s=spent_s,
+            per_s=count / spent_s,
+            p50_ms=took_s[count // 2] * 1000,
+            p99_ms=took_s[count * 99 // 100] * 1000,
+        )
 
     async def _issue(self, task: Task) -> None:
         while not self._is_over:
+            begun = time.perf_counter()
+            self.kit.pace.came()  # as the edge says it of each request
             await self.kit.issue(task)
-            self.issued += 1
+            self._took_s.append(time.perf_counter() - begun)
 
-    def ended(self) -> int:
-        """Count what deciding again has ended so far."""
-        line = 'jit_reevaluation_leases_total{outcome="ended"} '
+    async def _drop_events(self) -> None:
+        """Keep the outboxes from filling: nobody ships here."""
+        while not self._is_over:
+            for bucket in self.kit.ledger.keys.buckets:
+                await self.kit.link.read("XTRIM", bucket.out, "MAXLEN", 0)
+            await asyncio.sleep(0.5)
+
+    def counted(self, outcome: str) -> int:
+        """Count what deciding again has come to so far."""
+        line = f'jit_reevaluation_leases_total{{outcome="{outcome}"}} '
         found = [each for each in self.kit.exposition().splitlines() if each.startswith(line)]
         return int(float(found[0].removeprefix(line))) if found else 0
 
@@ -184,6 +210,7 @@ async def measure(leases: int, folder: Path, say: Callable[[str], None]) -> Meas
             await bench.redecide()
             say(f"writing {leases} leases")
             await bench.fill(leases)
+            collector.settle()  # as a broker does
             return await _changed(bench, leases, say)
         finally:
             await link.close()
@@ -193,18 +220,19 @@ async def _changed(bench: Bench, leases: int, say: Callable[[str], None]) -> Mea
     say("one agent is suspended")
     bench.candidate.agent("report-bot", status="suspended")
     await bench.publish()
-    one_agent_s, ended = await bench.redecide(), bench.ended()
+    one_agent_s, ended = await bench.redecide(), bench.counted("ended")
     say("issuing alone")
-    alone = await bench.rate(lambda: asyncio.sleep(3))
+    without = await bench.issuing(lambda: asyncio.sleep(3))
     say("a policy changes")
     bench.candidate.write("policies/50-bench.cedar", "// says nothing\n")
     await bench.publish()
-    all_s = await bench.redecide()
+    before = bench.counted("kept")
+    all_s, kept = await bench.redecide(), bench.counted("kept")
     bench.candidate.write("policies/50-bench.cedar", "// says nothing either\n")
     await bench.publish()
     say("another one, while credentials are issued")
-    beside = await bench.rate(bench.redecide)
-    if bench.ended() != ended:
+    meanwhile = await bench.issuing(bench.redecide)
+    if bench.counted("ended") != ended:
         raise BrokerError("a policy that forbids nobody has ended something")
     return Measured(
         leases=leases,
@@ -212,10 +240,18 @@ async def _changed(bench: Bench, leases: int, say: Callable[[str], None]) -> Mea
         one_agent_ended=ended,
         one_agent_s=one_agent_s,
         all_s=all_s,
-        looked_at_per_s=(leases - ended) / all_s,
-        alone_per_s=alone,
-        beside_per_s=beside,
+        all_per_s=(kept - before) / all_s,
+        meanwhile_per_s=(bench.counted("kept") - kept) / meanwhile.spent_s,
+        without=without,
+        meanwhile=meanwhile,
     )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, msgspec.Struct):
+        parts = msgspec.structs.asdict(value).items()
+        return "  ".join(f"{name} {_shown(part)}" for name, part in parts)
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def main() -> int:
@@ -226,11 +262,8 @@ def main() -> int:
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(measure(options.leases, Path(folder), console.print))
-    for name, value in msgspec.structs.asdict(found).items():
-        console.print(
-            f"{name:16} {value:.2f}" if isinstance(value, float) else f"{name:16} {value}"
-        )
-    console.print(f"{'ratio':16} {found.ratio:.2f}")
+    for name, value in [*msgspec.structs.asdict(found).items(), ("ratio", found.ratio)]:
+        console.print(f"{name:16} {_shown(value)}")
     return 0 if found.one_agent_s < 1 and found.one_agent_ended == found.one_agent_held else 1
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from broker import reevaluation
 from broker.errors import StoreUnavailableError
 from broker.governance.published import Published
 from broker.ids import LeaseId
@@ -230,6 +231,61 @@ async def test_asking_goes_on_while_it_is_decided_again(changing: Changing) -> N
     await walking
 
     assert await changing.dead(later) == {}
+    assert await changing.waiting() == []
+
+
+async def test_a_broker_is_at_a_few_buckets_and_leaves_the_others_to_whoever_looks(
+    changing: Changing, link: Link, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two brokers share the work: what one leaves is due for the other at once."""
+    monkeypatch.setattr(reevaluation, "AT_ONCE", 2)
+    leases = await changing.given(12)
+    changing.candidate.write("policies/50-test.cedar", FREEZE)
+    await changing.raised()
+    other = Changing(link, tmp_path / "other")
+    for bucket in range(BUCKETS):
+        await changing.kit.verbs.reaper.reap(bucket)  # it waits for the facts, with two
+    other.in_force(changing.candidate.published())
+
+    await other.redecide()
+
+    assert len(await changing.waiting()) == 2
+    changing.in_force()
+    await changing.redecide()
+    assert await changing.waiting() == []
+    assert await changing.dead(leases) == dict.fromkeys(leases, NO_LONGER)
+
+
+async def test_when_it_is_done_with_some_it_asks_for_those_it_left(
+    changing: Changing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It need not wait for the next tick."""
+    monkeypatch.setattr(reevaluation, "AT_ONCE", 1)
+    reaper = changing.kit.verbs.reaper
+    changing.kit.due = lambda buckets: [reaper.start(bucket) for bucket in buckets]
+    await changing.raised()
+    for bucket in range(BUCKETS):
+        await reaper.reap(bucket)  # the first one waits for the facts
+
+    changing.in_force()
+
+    async with asyncio.timeout(PATIENCE_S):
+        while await changing.waiting():  # noqa: ASYNC110 - what changes is in Redis
+            await asyncio.sleep(0.01)
+
+
+async def test_everything_is_decided_again_while_requests_come(changing: Changing) -> None:
+    """It gives way, and comes to its end."""
+    leases = await changing.given(5)
+    changing.candidate.write("policies/50-test.cedar", FREEZE)
+    await changing.raised()
+    changing.in_force()
+    redeciding = asyncio.create_task(changing.redecide())
+    while not redeciding.done():
+        changing.kit.pace.came()
+        await asyncio.sleep(0.001)
+
+    assert await changing.dead(leases) == dict.fromkeys(leases, NO_LONGER)
     assert await changing.waiting() == []
 
 

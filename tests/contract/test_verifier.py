@@ -35,6 +35,7 @@ from tests.fakes import broker_server
 from tests.fakes import token_mint as mint
 from tests.fakes.broker_server import BrokerServer
 from tests.fakes.clock import FakeClock
+from tests.fakes.rows import named
 
 INTROSPECT = "POST /oauth/introspect"
 EXP_MS = (mint.NOW_MS // 1000 + 300) * 1000
@@ -271,7 +272,6 @@ def _public_key_spellings() -> list[bytes]:
     form = serialization.PublicFormat
     encoding = serialization.Encoding
     pem = public.public_bytes(encoding.PEM, form.SubjectPublicKeyInfo)
-    jwk = mint.encode(mint.key_set()["keys"][0])
     return [
         pem,
         pem.strip(),
@@ -279,13 +279,13 @@ def _public_key_spellings() -> list[bytes]:
         public.public_bytes(encoding.DER, form.SubjectPublicKeyInfo),
         public.public_bytes(encoding.OpenSSH, form.OpenSSH),
         public.public_bytes(encoding.Raw, form.Raw),
-        jwk,
+        mint.encode(mint.key_set()["keys"][0]),
         mint.encode(mint.key_set()),
         b"\0",
     ]
 
 
-@pytest.mark.parametrize("secret", _public_key_spellings())
+@pytest.mark.parametrize("secret", named(_public_key_spellings()))
 @pytest.mark.parametrize("alg", ["HS256", "EdDSA"])
 async def test_a_public_key_is_no_hmac_secret(verifier: Verifier, alg: str, secret: bytes) -> None:
     """Everybody knows the public key, in whatever spelling."""

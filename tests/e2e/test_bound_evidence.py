@@ -8,6 +8,7 @@ import pytest
 
 from broker.proof.dpop_key import DpopKey
 from tests.fakes.cast import AGENT
+from tests.fakes.rows import named
 from tests.fakes.world import Answer, World, issue_body
 from tests.fakes.world_config import BROKER
 
@@ -133,7 +134,7 @@ UNCHECKABLE: tuple[Any, ...] = (
 )
 
 
-@pytest.mark.parametrize("cnf", UNCHECKABLE, ids=str)
+@pytest.mark.parametrize("cnf", named(UNCHECKABLE))
 async def test_what_cannot_be_checked_stays_refused(world: World, cnf: object) -> None:
     """Also with a proof that would fit, and as a bearer token."""
     path, token = await own_task(world), world.token(AGENT, cnf=cnf)

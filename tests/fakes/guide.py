@@ -18,6 +18,14 @@ class Block:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a reader types, and what the page says that it prints: nothing, or an own block."""
+
+    runs: str
+    shows: str = ""
+
+
 class Guide:
     """The fenced blocks of one page, in their order."""
 
@@ -39,6 +47,17 @@ class Guide:
             if block.language in runs
         ]
         return "set -euo pipefail\n" + "".join(parts)
+
+    @property
+    def turns(self) -> list[Turn]:
+        """Every block of commands, with the text below it."""
+        turns: list[Turn] = []
+        for block in self.blocks:
+            if block.language == "sh":
+                turns.append(Turn(block.text))
+            elif block.language == "text":
+                turns[-1] = Turn(turns[-1].runs, block.text)
+        return turns
 
     @property
     def printed(self) -> str:

@@ -1,5 +1,6 @@
 """The ledger of a running installation, looked at and pushed past every broker."""
 
+import json
 from typing import Final
 
 from broker.store.floors import REDECIDE
@@ -43,6 +44,11 @@ class LedgerView:
             return []
         entries = self._server.ask("XRANGE", stream, "-", "+")
         return [dict(zip(flat[::2], flat[1::2], strict=True)) for _, flat in entries]
+
+    def revoked(self) -> list[dict[str, object]]:
+        """Return what the feed log tells resource servers to refuse, as they are told it."""
+        told = [fields.get("feed", "") for fields in self._entries(self._log)]
+        return [json.loads(event) for event in told if event]
 
     def count(self, kind: str, name: str) -> int:
         """Count whom a quota counts now."""

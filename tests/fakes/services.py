@@ -114,6 +114,11 @@ class Stage:
         default_factory=lambda: Readiness(is_ready=True, mode="full", durability="os")
     )
     logs: LogCapture = field(default_factory=LogCapture)
+    requests: int = 0
+
+    def came(self) -> None:
+        """Count a request."""
+        self.requests += 1
 
     async def authenticate(self, token: str) -> Principal:
         """Attest: the tokens of CALLERS stand, no other does."""
@@ -422,6 +427,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         readiness=lambda: stage.ready,
         jwks=a_key_set,
         metrics=Metrics(durability="os", reasons=("signature",), actions=("OpenTask",)),
+        came=stage.came,
         limits=Limits(),
         clock=FakeClock(NOW_MS),
         log=log,

@@ -1,6 +1,6 @@
 """The verbs of one broker over a real ledger, with the shipped policies and a key of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from backends.jwt import access_token_claims
@@ -14,9 +14,10 @@ from broker.model.capability import Ceiling
 from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, IssueCredential, OpenTask, Selector, SelectorKind
 from broker.model.task import Task
+from broker.pace import Pace
 from broker.reaper import Claims
 from broker.reassessment import Patience
-from broker.settings.limits import QuotaDefaults
+from broker.settings.limits import QuotaDefaults, Reevaluation
 from broker.settings.settings import BundleFiles
 from broker.signing.key import SigningKey, new_private_key, thumbprint
 from broker.signing.keyring import Keyring
@@ -104,7 +105,9 @@ class VerbsKit:
         self.gate = Gate([])
         self.patience = patience or Patience()
         self.may_sweep = True
+        self.due: Callable[[Sequence[int]], object] = list  # a test reaps when it wants
         self.clock = clock or SystemClock()
+        self.pace = Pace(self.clock, share=Reevaluation().busy_percent / 100)
         self.metrics = Metrics(durability="os", reasons=[], actions=[])
         self.verbs: Verbs = build_verbs(self._parts())
         self.orchestrator = self.principal(Kind.ORCHESTRATOR, "ci-orchestrator", "ci-1")
@@ -126,10 +129,14 @@ class VerbsKit:
             retention_ms=HOUR_MS,
             claims=Claims(),
             news=lambda bucket, *, urgent: None,  # noqa: ARG005 - nobody ships here
-            due=lambda buckets: None,  # noqa: ARG005 - a test reaps when it wants
+            due=self._due,
             may_sweep=lambda: self.may_sweep,
+            pace=self.pace,
             patience=self.patience,
         )
+
+    def _due(self, buckets: Sequence[int]) -> None:
+        self.due(buckets)
 
     def principal(self, kind: Kind, name: str, instance: str) -> Principal:
         """Make a caller of tenant acme."""

@@ -65,8 +65,8 @@ class Answer:
 class ShiftedClock(SystemClock):
     """This machine's clocks, wrong by as much as a test says."""
 
-    def __init__(self) -> None:
-        self.shift_ms = 0
+    def __init__(self, shift_ms: int = 0) -> None:
+        self.shift_ms = shift_ms
 
     def now_ms(self) -> int:
         """Return a wall clock that is wrong."""
@@ -92,8 +92,8 @@ class World:
         self.config = config
         self.signer = signer
         self.running: list[Running] = []
-        self._tokens: dict[tuple[object, ...], str] = {}
-        self._turn = 0
+        self.tokens: dict[tuple[object, ...], str] = {}
+        self.later_s = 0
 
     @property
     def broker(self) -> Broker:
@@ -104,7 +104,7 @@ class World:
 
     def now(self) -> int:
         """Return the time as the issuer of workload tokens has it, in seconds."""
-        return time.time_ns() // 1_000_000_000  # noqa: TID251 - it has a clock of its own
+        return time.time_ns() // 1_000_000_000 + self.later_s  # noqa: TID251 - an own clock
 
     def token(self, who: Who, **changes: object) -> str:
         """Sign a workload token; a claim changed to ``...`` is left out."""
@@ -125,7 +125,7 @@ class World:
     def remembered(self, who: Who) -> str:
         """Return one token of a caller again and again."""
         key = (who.kind, who.name, who.tenant, who.instance, who.issuer, *who.claims.items())
-        return self._tokens.setdefault(key, self.token(who))
+        return self.tokens.setdefault(key, self.token(who))
 
     async def call(
         self,
@@ -306,7 +306,7 @@ class World:
         Unless it cannot be expected to, wait until it gives access.
         """
         settings = self.config.settings(len(self.running), **changes)
-        stack, clock = AsyncExitStack(), ShiftedClock()
+        stack, clock = AsyncExitStack(), ShiftedClock(self.later_s * 1000)
         link = await connect(settings.store)
         stack.push_async_callback(link.close)
         broker = Broker(settings, link, clock)

@@ -204,3 +204,18 @@ def session(server: HttpServer) -> ClientSession:
     """Open a client that knows where the server is."""
     host, port = server.addresses[0]
     return ClientSession(f"http://{host}:{port}")
+
+
+async def test_each_request_is_told_before_it_is_judged(
+    client: ClientSession, stage: Stage
+) -> None:
+    """What can wait gives way to it, whoever asks and whatever it comes to."""
+    for path, token in (
+        ("/v1/tasks", "token-of-agent"),
+        ("/v1/tasks", "none"),
+        ("/nowhere", "none"),
+    ):
+        async with client.get(path, headers={"Authorization": f"Bearer {token}"}):
+            pass
+
+    assert stage.requests == 3

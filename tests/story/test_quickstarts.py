@@ -1,13 +1,8 @@
 """The quick starts of the documentation, run word for word against a running `broker dev`."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -15,62 +10,28 @@ import yaml
 from broker.attestation.settings import AttestationSettings
 from tests.fakes.attestation import stanza
 from tests.fakes.guide import Guide
+from tests.fakes.playground import Up, playground, run_script
 from tests.fakes.spiffe import declare_domain
 
 PAGES = ["quickstart-kubernetes.md", "quickstart-github.md", "quickstart-spiffe.md"]
 
 
 @pytest.fixture(scope="module")
-def playground() -> Iterator[dict[str, Any]]:
-    """A running `broker dev`, as the pages tell to start it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "broker", "dev", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        with process.stdout as output:
-            lines = iter(output.readline, "}\n")
-            yield json.loads("".join(lines) + "}")
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def exports(up: dict[str, Any]) -> dict[str, str]:
-    """Set what `broker dev` prints for a shell, and nothing else of a broker."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BROKER_")}
-    return {
-        **kept,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "BROKER_URL": up["broker"],
-        "BROKER_CONFIG": up["config"],
-        "BROKER_DEV_STATE": up["state"],
-        "ORDERS_URL": f"{up['resource']}/orders",
-    }
+def up() -> Iterator[Up]:
+    """Use one playground for all pages."""
+    with playground() as found:
+        yield found
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the pages use curl")
 @pytest.mark.parametrize("page", PAGES)
-def test_a_quick_start_does_what_it_says(
-    playground: dict[str, Any], tmp_path: Path, page: str
-) -> None:
+def test_a_quick_start_does_what_it_says(up: Up, tmp_path: Path, page: str) -> None:
     """An agent obtains, uses and loses a credential by the command, the client and curl."""
     guide = Guide(page)
 
-    done = subprocess.run(  # noqa: S603 - the pages are ours
-        [shutil.which("bash") or "bash", "-c", guide.script],
-        cwd=tmp_path,
-        env=exports(playground),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=840,
-    )
+    done = run_script(guide.script, up, tmp_path)
 
     assert (done.returncode, done.stdout) == (0, guide.printed), done.stderr
     assert guide.printed.count("200") >= 3

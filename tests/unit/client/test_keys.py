@@ -6,6 +6,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from broker.client.keys import MAX_KEYS, FixedKeys, parse_key_set
 from tests.fakes import token_mint as mint
+from tests.fakes.rows import named
 
 ED, P256 = mint.key_set()["keys"]
 
@@ -53,43 +54,44 @@ def test_degenerate_signatures_do_not_verify(kid: str, signature: bytes) -> None
 
 @pytest.mark.parametrize(
     "bad",
-    [
-        None,
-        1,
-        "text",
-        [],
-        {},
-        {"kid": "x"},
-        {"kty": "oct", "kid": "x", "k": "AAAA", "alg": "HS256"},
-        {**ED, "kid": None},
-        {**ED, "kid": 7},
-        {**ED, "kid": ""},
-        {**ED, "kid": "a b"},
-        {**ED, "kid": ["x"]},
-        {**ED, "kid": "x", "alg": "none"},
-        {**ED, "kid": "x", "alg": "HS256"},
-        {**ED, "kid": "x", "alg": "ES256"},
-        {**ED, "kid": "x", "alg": ["EdDSA"]},
-        {**ED, "kid": "x", "use": "enc"},
-        {**ED, "kid": "x", "use": ["sig"]},
-        {**ED, "kid": "x", "key_ops": ["sign"]},
-        {**ED, "kid": "x", "key_ops": "verify"},
-        {**ED, "kid": "x", "crv": "Ed448"},
-        {**ED, "kid": "x", "crv": "X25519"},
-        {**ED, "kid": "x", "x": "AA"},
-        {**ED, "kid": "x", "x": None},
-        {**ED, "kid": "x", "x": 5},
-        {**ED, "kid": "x", "x": f"{ED['x']}="},
-        {**ED, "kid": "x", "d": ED["x"]},
-        {**P256, "kid": "x", "y": P256["x"]},
-        {**P256, "kid": "x", "y": "A" * 43},
-        {**P256, "kid": "x", "crv": "secp256k1"},
-        {**P256, "kid": "x", "alg": "ES384"},
-        {**P256, "kid": "x", "kty": "OKP"},
-        p384(),
-        rsa_key(),
-    ],
-    ids=lambda bad: json.dumps(bad)[:40],
+    named(
+        [
+            None,
+            1,
+            "text",
+            [],
+            {},
+            {"kid": "x"},
+            {"kty": "oct", "kid": "x", "k": "AAAA", "alg": "HS256"},
+            {**ED, "kid": None},
+            {**ED, "kid": 7},
+            {**ED, "kid": ""},
+            {**ED, "kid": "a b"},
+            {**ED, "kid": ["x"]},
+            {**ED, "kid": "x", "alg": "none"},
+            {**ED, "kid": "x", "alg": "HS256"},
+            {**ED, "kid": "x", "alg": "ES256"},
+            {**ED, "kid": "x", "alg": ["EdDSA"]},
+            {**ED, "kid": "x", "use": "enc"},
+            {**ED, "kid": "x", "use": ["sig"]},
+            {**ED, "kid": "x", "key_ops": ["sign"]},
+            {**ED, "kid": "x", "key_ops": "verify"},
+            {**ED, "kid": "x", "crv": "Ed448"},
+            {**ED, "kid": "x", "crv": "X25519"},
+            {**ED, "kid": "x", "x": "AA"},
+            {**ED, "kid": "x", "x": None},
+            {**ED, "kid": "x", "x": 5},
+            {**ED, "kid": "x", "x": f"{ED['x']}="},
+            {**ED, "kid": "x", "d": ED["x"]},
+            {**P256, "kid": "x", "y": P256["x"]},
+            {**P256, "kid": "x", "y": "A" * 43},
+            {**P256, "kid": "x", "crv": "secp256k1"},
+            {**P256, "kid": "x", "alg": "ES384"},
+            {**P256, "kid": "x", "kty": "OKP"},
+            p384(),
+            rsa_key(),
+        ]
+    ),
 )
 def test_one_bad_member_does_not_spoil_the_set(bad: object) -> None:
     """What is not one of our public signing keys is left out; the others stay."""

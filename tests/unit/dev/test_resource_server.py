@@ -97,6 +97,9 @@ async def test_it_serves_orders_to_good_tokens_until_they_are_revoked(
             assert await answer.json() == {"orders": [order], "agent": "helper"}
         async with session.post(url, headers=auth(scope="orders:read"), json={}) as answer:
             assert answer.status == 403
+        for scope, status in (("orders:export", 200), ("orders:read", 403)):
+            async with session.get(f"{url}/export", headers=auth(scope=scope)) as answer:
+                assert answer.status == status
         async with session.get(url) as answer:
             assert answer.status == 401
 
