@@ -45,6 +45,11 @@ class Complaints:
         return exit_code
 
 
+def how_to_mean(digest: str) -> str:
+    """Say what to do who means what the brake has stopped, where nobody can be asked."""
+    return f"Where they are meant, say so: the same command with --accept {digest}"
+
+
 def _problem(cause: BaseException) -> dict[str, object]:
     """Return what the broker's problem says, where there is one."""
     problem = getattr(cause, "problem", None)
