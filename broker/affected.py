@@ -74,6 +74,12 @@ def by_impact(impact: Impact) -> Affected:
     )
 
 
+def by_name(refs: Iterable[Ref]) -> Iterator[Index]:
+    """Yield where tasks are found that name these tickets and people."""
+    for ref in refs:
+        yield Index(ref.kind.value, _named(ref))
+
+
 def _named(ref: Ref) -> str:
     return f"{ref.tenant}/{ref.name}"
 

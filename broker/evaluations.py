@@ -26,7 +26,7 @@ from broker.gate import Gate
 from broker.governance.published import Published
 from broker.hypotheses import Hypotheses
 from broker.ids import TaskId, lease_of, parse_task_id
-from broker.model.evaluation import Evaluated, Evaluation, Semantic
+from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease
 from broker.model.principal import Kind, Principal
 from broker.signing.token_verifier import TokenVerifier
@@ -98,7 +98,7 @@ class Evaluations:
                 return Evaluated.denied("unknown-subject-type")
 
     async def evaluate_all(
-        self, caller: Principal, questions: Sequence[Evaluation], semantic: Semantic
+        self, caller: Principal, questions: Sequence[Asked], semantic: Semantic
     ) -> Sequence[Evaluated]:
         """Answer several, in their order; what goes wrong with one of them denies that one.
 
@@ -116,8 +116,10 @@ class Evaluations:
                 break
         return answers
 
-    async def _one_of(self, caller: Principal, question: Evaluation) -> Evaluated:
+    async def _one_of(self, caller: Principal, question: Asked) -> Evaluated:
         try:
+            if isinstance(question, InvalidRequestError):
+                raise question
             return await self.evaluate(caller, question)
         except (InvalidRequestError, UnavailableError) as error:
             status = next(status for kind, status in _STATUS if isinstance(error, kind))
@@ -199,5 +201,6 @@ def _shown(lease: Lease) -> dict[str, object]:
 
 
 def _error(error: BrokerError, status: int) -> dict[str, object]:
-    is_ours = isinstance(error, InvalidRequestError)
-    return {"status": status, "message": str(error) if is_ours else "nobody can say now"}
+    if not isinstance(error, InvalidRequestError):
+        return {"status": status, "message": "nobody can say now"}
+    return {"status": status, "message": f"{error.field}: {error}" if error.field else str(error)}

@@ -25,6 +25,7 @@ from broker.governance.base_facts import base_of
 from broker.governance.bundle import Bundle
 from broker.governance.published import Published
 from broker.installation import Installation
+from broker.model.fact import Ref
 from broker.preview import Foreseen, Preview
 from broker.store.facts_entry import Position
 
@@ -48,7 +49,7 @@ class FactDesk:
             ledger.facts, self.newest, refusal=refusal, clock=clock, faults=FaultPoints()
         )
         self._foresight = Foresight(
-            self._foresee, _at_least_many, brake=self._settings.reevaluation.brake_leases
+            self._foresee, _Plenty(), brake=self._settings.reevaluation.brake_leases
         )
 
     async def facts(self) -> Facts:
@@ -118,5 +119,11 @@ def _as_one(parts: Sequence[ChangeSet]) -> ChangeSet:
     return ChangeSet(first.by, first.reason, changes, sources)
 
 
-async def _at_least_many(_of: str, _name: str) -> int:
-    return _MANY
+class _Plenty:
+    """There is always more than may die unasked."""
+
+    async def held(self, of: str, name: str) -> int:  # noqa: ARG002 - whatever it is
+        return _MANY
+
+    async def are_named(self, refs: Collection[Ref]) -> bool:  # noqa: ARG002 - whatever they are
+        return True

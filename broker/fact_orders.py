@@ -1,5 +1,7 @@
 """Changing facts, for operators within their tenants: all of it or nothing, and never unawares.
 
+- It is looked at over the facts as their log ends now: what another broker has acknowledged a
+  moment ago is there, so whoever is spread over several brokers can go on from it.
 - What a caller may not see does not exist for it, so it can be neither named nor changed (I16).
 - Before anything is changed it is looked at which live credentials would die of it. More than the
   brake allows do not die unasked: whoever means it says so, by the digest of what would die.
@@ -7,7 +9,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -106,13 +108,13 @@ class FactOrders:
     def __init__(
         self,
         *,
-        facts: Callable[[], Facts],
+        newest: Callable[[], Awaitable[Facts]],
         appends: Appends,
         inverses: Inverses,
         foresight: Foresight,
         clock: Clock,
     ) -> None:
-        self._facts = facts
+        self._newest = newest
         self._appends = appends
         self._inverses = inverses
         self._foresight = foresight
@@ -144,7 +146,7 @@ class FactOrders:
         if done := await self._done(same, how):
             return done
         for left in reversed(range(_TRIES)):
-            facts = self._facts()
+            facts = await self._newest()
             change = await self._inverses.inverse(caller, revision, facts, how.reason)
             over = how if how.base is not None else replace(how, base=facts.revision)
             try:
@@ -166,7 +168,7 @@ class FactOrders:
     ) -> Outcome:
         if done := await self._done(same, how):
             return replace(done, changes=len(change.changes))
-        before = self._facts()
+        before = await self._newest()
         if how.base is not None and how.base != before.revision and how.is_dry:
             raise SupersededError(f"revision {before.revision} stands, not {how.base}")
         sight = Sight(before, caller, self._clock.now_ms())

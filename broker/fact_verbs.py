@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from broker.affected import by_name
 from broker.clock import Clock
 from broker.fact_changes import FactChanges
 from broker.fact_history import FactHistory
@@ -16,11 +17,10 @@ from broker.faultpoints import FaultPoints
 from broker.foresight import Foresight
 from broker.gate import Gate
 from broker.http.fact_ports import Facts
+from broker.model.fact import Ref
 from broker.preview import Foreseen, Preview
 from broker.replica import Replica
 from broker.store.ledger import Ledger
-from broker.store.ledger_clock import LedgerClock
-from broker.store.quotas import QuotaLedger
 from broker.ticker import Ticker
 
 
@@ -70,11 +70,11 @@ def build_fact_verbs(
     )
     foresight = Foresight(
         _Foresees(replica, Preview.over(ledger)),
-        _Held(ledger.quotas, ledger.clock).count,
+        _Stock(ledger),
         brake=brake,
     )
     orders = FactOrders(
-        facts=lambda: replica.facts,
+        newest=_Newest(replica),
         appends=changes,
         inverses=history,
         foresight=foresight,
@@ -84,15 +84,30 @@ def build_fact_verbs(
     return FactVerbs(views, FactReach(views), orders, history, changes, sweep)
 
 
-class _Held:
+class _Stock:
     """Counts live credentials as quotas do: what has ended may still be counted for a while."""
 
-    def __init__(self, quotas: QuotaLedger, clock: LedgerClock) -> None:
-        self._quotas = quotas
-        self._clock = clock
+    def __init__(self, ledger: Ledger) -> None:
+        self._quotas = ledger.quotas
+        self._clock = ledger.clock
+        self._tree = ledger.tree
 
-    async def count(self, of: str, name: str) -> int:
+    async def held(self, of: str, name: str) -> int:
         return await self._quotas.used(of, name, max(await self._clock.servers()))
+
+    async def are_named(self, refs: Collection[Ref]) -> bool:
+        return await self._tree.are_any(by_name(refs))
+
+
+class _Newest:
+    """Reads the facts as their log ends."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+
+    async def __call__(self) -> Known:
+        facts, _ = await self._replica.newest_facts()
+        return facts
 
 
 class _Foresees:

@@ -6,7 +6,7 @@ accepts it has seen that. Credentials of the same that come and go meanwhile mak
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -50,16 +50,27 @@ class Foresees(Protocol):
         ...
 
 
-Held = Callable[[str, str], Awaitable[int]]
-"""Returns how many live credentials ``agent`` or ``tenant`` has at most: of which, its name."""
+class Stock(Protocol):
+    """Tells cheaply what there is that could die."""
+
+    async def held(self, of: str, name: str) -> int:
+        """Return how many live credentials ``agent`` or ``tenant`` has at most: of which, its name.
+
+        An agent's are those that it holds, and those below the root tasks that it has.
+        """
+        ...
+
+    async def are_named(self, refs: Collection[Ref]) -> bool:
+        """Tell whether any task names one of these things."""
+        ...
 
 
 class Foresight:
     """Looks ahead, one change at a time; more than ``brake`` credentials do not die unasked."""
 
-    def __init__(self, foresees: Foresees, held: Held, *, brake: int) -> None:
+    def __init__(self, foresees: Foresees, stock: Stock, *, brake: int) -> None:
         self._foresees = foresees
-        self._held = held
+        self._stock = stock
         self._brake = brake
         self._one_at_a_time = asyncio.Semaphore(1)
 
@@ -72,10 +83,12 @@ class Foresight:
         cannot be loaded is no reason not to take access away (I5).
         """
         impact = impact_of(before, after, change)
-        if not is_exact and not _can_kill(impact, before):
-            return NOTHING
         tenants = _tenants(change)
-        if not is_exact and await self._at_most(impact, tenants) <= self._brake:
+        if not is_exact and not await self._can_kill(impact, before):
+            return NOTHING
+        is_of_agents = _is_of_agents(impact) and not _has_fallen(impact, before, after)
+        names = impact.agents if is_of_agents else ()
+        if not is_exact and await self._at_most(names, tenants) <= self._brake:
             return NOTHING
         async with self._one_at_a_time:
             try:
@@ -92,14 +105,30 @@ class Foresight:
         """
         require_few(outlook, self._brake, accept)
 
-    async def _at_most(self, impact: Impact, tenants: Collection[str] | None) -> int:
-        """Return a number that no fewer live credentials can be touched than: cheaply."""
+    async def _can_kill(self, impact: Impact, before: Facts) -> bool:
+        """Tell whether anything that was granted can depend on what changes.
+
+        What nobody knew before has let nobody in. But a task may have named it all the same, and
+        policy may forbid what is known by now to be gone.
+        """
+        if impact.everything or impact.agents or impact.capabilities or impact.tenants:
+            return True
+        named = _named(impact)
+        if any(before.thing(ref) is not None for ref in named):
+            return True
+        return await self._stock.are_named(impact.tickets | impact.people)
+
+    async def _at_most(self, agents: Collection[str], tenants: Collection[str] | None) -> int:
+        """Return a number that no fewer live credentials can be touched than: cheaply.
+
+        With ``agents`` only what these hold can be touched.
+        """
         if tenants is None:
             return self._brake + 1
-        of_tenants = sum([await self._held("tenant", each) for each in tenants])
-        if of_tenants <= self._brake or not _is_of_agents(impact) or len(impact.agents) > _AGENTS:
+        of_tenants = sum([await self._stock.held("tenant", each) for each in tenants])
+        if of_tenants <= self._brake or not agents or len(agents) > _AGENTS:
             return of_tenants
-        return sum([await self._held("agent", each) for each in sorted(impact.agents)])
+        return sum([await self._stock.held("agent", each) for each in sorted(agents)])
 
 
 def require_few(outlook: Outlook, brake: int, accept: str) -> None:
@@ -133,20 +162,25 @@ def outlook(found: Foreseen, content: str) -> Outlook:
     )
 
 
-def _can_kill(impact: Impact, before: Facts) -> bool:
-    """Tell whether anything that was granted can depend on what changes.
-
-    What nobody knew before, and nobody reaches, has let nobody in.
-    """
-    if impact.everything or impact.agents or impact.capabilities or impact.tenants:
-        return True
-    return any(before.thing(ref) is not None for ref in _named(impact))
-
-
 def _is_of_agents(impact: Impact) -> bool:
     """Tell whether only what some agents hold can die."""
     others = impact.everything or impact.capabilities or impact.tenants
     return not others and not _named(impact)
+
+
+def _has_fallen(impact: Impact, before: Facts, after: Facts) -> bool:
+    """Tell whether one of the agents is not in order as it was.
+
+    Then all that it has handed on is concerned, at any depth, and nobody counts that cheaply.
+    """
+    return any(_order(before, name) != _order(after, name) for name in impact.agents)
+
+
+def _order(facts: Facts, name: str) -> tuple[object, ...]:
+    agent = facts.agent(name)
+    if agent is None:
+        return ()
+    return agent.tenant, facts.stands(agent.ref), facts.owner_stands(agent.ref), agent.review_by
 
 
 def _named(impact: Impact) -> list[Ref]:

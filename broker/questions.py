@@ -23,6 +23,7 @@ def about_opening(caller: Principal, request: OpenTask, parent: Task | None) -> 
         tickets=request.tickets,
         resources=request.resources,
         depth=len(parent.spec.path) if parent else 0,
+        above=parent.spec.actors if parent else (),
     )
     return Query(
         action=Action.DELEGATE_TASK if parent else Action.OPEN_TASK,

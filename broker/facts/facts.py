@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -14,6 +15,9 @@ from broker.facts.relations import stands_by_itself
 from broker.facts.slices import Slice, slice_of
 from broker.facts.tables import Tables
 from broker.model.fact import Hold, Ref, Relationship, RelationshipKey, Thing, ThingKind, tenant_ref
+
+HELD_ELSEWHERE: Final = "held in the tenant that it was in before"
+"""What is said of who held an agent, and why, in another tenant than the hold was laid in."""
 
 
 class Facts:
@@ -187,11 +191,17 @@ class Facts:
         return len(self._tables.things), self._tables.relationships
 
     def _hold_of(self, ref: Ref) -> Hold | None:
-        """Return the hold on a name; on an agent's whatever tenant it was in when it was held."""
+        """Return the hold on a name; on an agent's whatever tenant it was in when it was held.
+
+        Who said why goes nowhere: it was said in that tenant (I16).
+        """
         if ref.kind is not ThingKind.AGENT:
             return self._tables.holds.get(ref)
         where = self._tables.held_agents.get(ref.name)
-        return None if where is None else self._tables.holds.get(where)
+        hold = None if where is None else self._tables.holds.get(where)
+        if hold is None or where is None or where.tenant == ref.tenant:
+            return hold
+        return Hold(HELD_ELSEWHERE, HELD_ELSEWHERE, hold.at_ms)
 
     def _home_of(self, agent: Ref) -> Ref | None:
         """Return where an agent of that name is; if it is nowhere, where it was held."""

@@ -23,6 +23,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 _MAX_FORM_FIELDS: Final = 16
 
 B = TypeVar("B", bound=Body)
+T = TypeVar("T")
 
 _FAULT: Final = re.compile(
     r"(?P<what>.*?)(?: - at `(?:key` in `)?\$\.?(?P<path>[^`]*)`)?", re.DOTALL
@@ -89,11 +90,7 @@ class Bodies:
         return {name: value for name, value in fields.items() if value}
 
     def _shaped(self, data: bytes, shape: type[B], most: int) -> B:
-        value = strict_json.loads(data, max_bytes=most)
-        try:
-            return msgspec.convert(value, shape)
-        except msgspec.ValidationError as error:
-            raise named_fault(str(error)) from error
+        return shaped(strict_json.loads(data, max_bytes=most), shape)
 
     async def _read(self, request: web.BaseRequest, most: int) -> bytes:
         if (request.content_length or 0) > most:
@@ -118,6 +115,18 @@ def _check_type(request: web.Request, expected: str) -> None:
     is_utf8 = parameter.strip().lower().replace('"', "") in ("", "charset=utf-8")
     if kind.strip().lower() != expected or not is_utf8:
         raise UnsupportedMediaTypeError(f"send Content-Type: {expected}")
+
+
+def shaped(value: object, shape: type[T]) -> T:
+    """Read a JSON value as this shape.
+
+    Raises:
+        InvalidRequestError: it is not of it; ``field`` names the member.
+    """
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise named_fault(str(error)) from error
 
 
 def named_fault(message: str) -> InvalidRequestError:

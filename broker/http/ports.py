@@ -6,7 +6,7 @@ from typing import Protocol
 from broker.agents import AgentPage, AgentView
 from broker.cuts import StandingCut
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
-from broker.model.evaluation import Evaluated, Evaluation, Semantic
+from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease
 from broker.model.principal import Principal
 from broker.model.receipt import ALL_RECEIPTS, ReceiptFilter, ReportPage
@@ -42,7 +42,7 @@ class Evaluations(Protocol):
         ...
 
     async def evaluate_all(
-        self, caller: Principal, questions: Sequence[Evaluation], semantic: Semantic
+        self, caller: Principal, questions: Sequence[Asked], semantic: Semantic
     ) -> Sequence[Evaluated]:
         """Answer several."""
         ...

@@ -1,7 +1,8 @@
 """The bodies of the OpenID AuthZEN Authorization API 1.0, as shapes.
 
 Members that are not known are ignored, as the standard wants it. What they hold is read further
-down, where it is known what the question is about.
+down, where it is known what the question is about. Of several questions each is an object of its
+own: what is wrong with one of them is no fault of the whole (§7.2.1).
 """
 
 from typing import Annotated, Any
@@ -65,7 +66,7 @@ class EvaluationsBody(Body, forbid_unknown_fields=False):
     action: ActionPart | UnsetType = UNSET
     resource: NamedPart | UnsetType = UNSET
     context: Properties | UnsetType = UNSET
-    evaluations: Annotated[list[EvaluationItem], Meta(max_length=MAX_EVALUATIONS)] = field(
+    evaluations: Annotated[list[dict[str, Any]], Meta(max_length=MAX_EVALUATIONS)] = field(
         default_factory=list
     )
     options: OptionsPart = field(default_factory=OptionsPart)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from broker.errors import InvalidRequestError
+
 
 class Semantic(StrEnum):
     """When several questions have been answered enough (§7.1.2)."""
@@ -37,6 +39,10 @@ class Evaluation:
     action_properties: Mapping[str, object]
     resource: Named
     context: Mapping[str, object]
+
+
+Asked = Evaluation | InvalidRequestError
+"""One of several questions, or why it is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ not reviewed in time, is not; and no permit that somebody forgot to narrow lets 
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from broker.facts.facts import Facts
@@ -20,16 +21,31 @@ class Refusal(NamedTuple):
     why: str
 
 
-def refusal(facts: Facts, tenant: str, agents: Iterable[Thing], now_ms: int) -> Refusal | None:
+def refusal(
+    facts: Facts, tenant: str, agents: Iterable[Thing], above: Iterable[str], now_ms: int
+) -> Refusal | None:
     """Say why a request is refused that these agents have a part in, or None.
 
-    ``agents`` are the caller, if it is one, and the task's.
+    ``agents`` are the caller, if it is one, and the task's. ``above`` are the names of those who
+    have handed the task on: what they had to give ends with them.
     """
     agents = tuple(agents)
     for each in sorted({tenant, *(agent.tenant for agent in agents)}):
         if facts.tenant_hold(each) is not None:
             return Refusal(DenyReason.TENANT_HELD, f"built in: tenant {each} is held")
-    return next((found for agent in agents if (found := _of(facts, agent, now_ms))), None)
+    found = (_of(facts, agent, now_ms) for agent in agents)
+    handed = (_of_above(facts, tenant, name, now_ms) for name in above)
+    return next((each for each in chain(found, handed) if each is not None), None)
+
+
+def _of_above(facts: Facts, tenant: str, name: str, now_ms: int) -> Refusal | None:
+    agent = facts.agent(name)
+    if agent is None or agent.tenant != tenant:
+        why = f"built in: agent:{name} is none of {tenant} any more"
+        found: Refusal | None = Refusal(DenyReason.AGENT_HELD, why)
+    else:
+        found = _of(facts, agent, now_ms)
+    return None if found is None else found._replace(why=f"{found.why}; it has handed the task on")
 
 
 def _of(facts: Facts, agent: Thing, now_ms: int) -> Refusal | None:

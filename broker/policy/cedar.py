@@ -28,7 +28,7 @@ from broker.policy.built_in import Refusal
 from broker.policy.cedar_request import CedarRequest, Shape, UnfitFactError, cedar_request
 from broker.policy.compiled import CompiledPolicies
 from broker.policy.engine import OF_POLICY, DenyReason, Shown
-from broker.policy.entity import Entity
+from broker.policy.entity import Entity, EntityName
 from broker.policy.explain import MAX_LINES, explanation_of, missing_lines
 from broker.policy.explanation import Explanation, PolicyFinding, shortened
 from broker.policy.handles import Handles
@@ -216,7 +216,7 @@ class CedarEngine:
     def _judge(self, request: CedarRequest, view: View, result: AuthzResult) -> Decision:
         names = tuple(sorted(result.diagnostics.reasons))
         errors = tuple(map(shortened, result.diagnostics.errors[:MAX_LINES]))
-        facts = (*self._facts(request), *view.facts)
+        facts = (*self._facts(request, view.stranger), *view.facts)
         trace = replace(self._blank, policies=names, facts=facts, errors=errors)
         refusal = _refusal(result.decision, names, errors)
         if refusal is None:
@@ -232,9 +232,9 @@ class CedarEngine:
             return NeedsApproval(groups, trace)
         return Permit(narrowest(terms), trace)
 
-    def _facts(self, request: CedarRequest) -> tuple[str, ...]:
+    def _facts(self, request: CedarRequest, stranger: EntityName | None) -> tuple[str, ...]:
         shown = (request.principal, request.resource)
-        known = [name for name in shown if name in self._texts]
+        known = [name for name in shown if name in self._texts and name != stranger]
         groups = [group for name in known for group in self._groups[name]]
         return tuple(dict.fromkeys([*(self._texts[name] for name in known), *groups]))
 

@@ -22,7 +22,7 @@ class DenyReason(StrEnum):
     ENGINE_ERROR = "engine-error"
     """The question could not be put, or the answer not understood."""
     AGENT_HELD = "agent-held"
-    """The caller, or the task's agent, is held, suspended or retired."""
+    """The caller, the task's agent or one that has handed it on is held, suspended or retired."""
     TENANT_HELD = "tenant-held"
     """The task's tenant, or one of these agents', is held."""
     OWNER_GONE = "owner-gone"

@@ -19,7 +19,11 @@ _TYPES: Final = {kind: kind.value.capitalize() for kind in ThingKind}
 
 
 class Named(NamedTuple):
-    """The names, without the rest of the query. A tuple, because it is hashed for each decision."""
+    """The names, without the rest of the query. A tuple, because it is hashed for each decision.
+
+    ``above`` are the agents that have handed the task on. They have to be in order; policies are
+    not shown them.
+    """
 
     kind: Kind
     principal: str
@@ -28,6 +32,7 @@ class Named(NamedTuple):
     capability: str
     behalf: str
     tickets: tuple[str, ...]
+    above: tuple[str, ...] = ()
 
 
 def named_in(query: Query) -> Named:
@@ -41,6 +46,7 @@ def named_in(query: Query) -> Named:
         query.capability.name if query.capability else "",
         task.on_behalf_of,
         task.tickets,
+        task.above,
     )
 
 

@@ -36,7 +36,8 @@ _ABOUT_CREDENTIALS: Final = frozenset({Action.REQUEST_CREDENTIAL, Action.RENEW_C
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The task in question; for OPEN_TASK and DELEGATE_TASK the one that would come to be.
 
-    ``depth`` is 0 for a root task. ``opener`` is a principal's ``ref``.
+    ``depth`` is 0 for a root task. ``opener`` is a principal's ``ref``. ``above`` are the agents of
+    the tasks above it, from the root on: whoever has handed it on.
     """
 
     id: str
@@ -48,6 +49,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     tickets: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     depth: int = 0
+    above: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, spec: TaskSpec) -> "TaskFacts":
@@ -62,6 +64,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
             tickets=spec.tickets,
             resources=spec.resources,
             depth=len(spec.path) - 1,
+            above=spec.actors[:-1],
         )
 
 

@@ -1,7 +1,8 @@
 """Which steps are worth trying: those that a person could take about this very question.
 
-Things are those of the task's tenant that the question names, what is above them, and what the
-policies name. Nothing of another tenant is ever among them. There is a bound on everything.
+Things are those of the task's tenant that the question names, what is above them, who has handed
+the task on, who answers for these agents, and what the policies name. Nothing of another tenant is
+ever among them. There is a bound on everything.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from broker.errors import TooManyFactsError
 from broker.facts.change import HoldThing, LiftHold, PutThing, Relate, Unrelate
 from broker.facts.relations import JOINS, RISKS, SHAPES, crosses_tenants, stands_by_itself
 from broker.model.fact import Hold, Ref, Relationship, Thing, ThingKind, agent_ref, tenant_ref
+from broker.model.principal import Kind
 from broker.policy.lint.tree import nodes
 from broker.policy.query import Query
 from broker.policy.whatif import OtherFact, ShorterTtl, Situation, Step, WithoutScope
@@ -49,7 +51,7 @@ class Suggestions:
         """Return what might make a refusal a grant: relationships first, then what stands."""
         refs = self._refs(now)
         steps = [
-            *_standing(now, refs),
+            *_standing(now, [*refs, *_answering(now)]),
             *_relating(now, refs),
             *_risks(now),
             *self._asking_less(now.query),
@@ -59,7 +61,7 @@ class Suggestions:
     def to_lose(self, now: Situation) -> list[Step]:
         """Return what might make a grant a refusal: relationships that end, things that stop."""
         refs = [*self._refs(now), tenant_ref(now.query.task.tenant)]
-        return _few([*_unrelating(now, refs), *_stopping(now, refs)])
+        return _few([*_unrelating(now, refs), *_stopping(now, [*refs, *_answering(now)])])
 
     def _refs(self, now: Situation) -> list[Ref]:
         tenant = now.query.task.tenant
@@ -99,6 +101,18 @@ def _roots(now: Situation) -> Iterator[Ref]:
         yield Ref(ThingKind.PERSON, task.tenant, task.on_behalf_of)
     if query.capability is not None and (about := now.facts.base.about.get(query.capability.name)):
         yield Ref(about[0], task.tenant, about[1])
+
+
+def _answering(now: Situation) -> Iterator[Ref]:
+    """Yield who has to be in order whatever policies say: the agents, and who answers for them."""
+    query, task = now.query, now.query.task
+    callers = [query.principal.name] if query.principal.kind is Kind.AGENT else []
+    for name in dict.fromkeys([*callers, task.agent, *task.above]):
+        agent = now.facts.agent(name)
+        if agent is not None and agent.tenant == task.tenant:
+            yield agent.ref
+            owner = now.facts.owner_of(agent.ref)
+            yield from () if owner is None else (owner,)
 
 
 def _standing(now: Situation, refs: Iterable[Ref]) -> Iterator[Step]:

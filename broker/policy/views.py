@@ -6,7 +6,7 @@
   revision leaves alone cost no second reading, and remembered answers stay (``serial``).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from cedarpy import Entities
 
 from broker.errors import TooManyFactsError
 from broker.facts.facts import Facts
+from broker.facts.review import review_ends_ms
 from broker.facts.slices import Slice
 from broker.model.fact import Ref, Thing, ThingKind
 from broker.model.principal import Kind
@@ -21,6 +22,7 @@ from broker.policy.above import assigned, lines
 from broker.policy.bounded import Bounded
 from broker.policy.built_in import Refusal, refusal
 from broker.policy.entity import Entity, EntityName
+from broker.policy.hours import earlier
 from broker.policy.named import ENTITY_TYPES, Named, entity_name
 from broker.policy.parsed import MOST, MOST_ENTITIES, EntitySet, Parsed
 from broker.policy.shown import with_all_above
@@ -36,7 +38,8 @@ class View:
 
     ``tickets`` and ``behalf`` are those of the task that are registered; ``facts`` the
     relationships in one line each; ``until_ms`` when the view is another one by time alone, 0 is
-    never. With a ``refusal`` there is nothing to ask of policy; with a ``fault`` nothing can be
+    never. ``stranger`` is the task's agent where it is another tenant's: it is shown as nobody
+    would be. With a ``refusal`` there is nothing to ask of policy; with a ``fault`` nothing can be
     asked, as what is shown would be a part only.
     """
 
@@ -47,6 +50,7 @@ class View:
     behalf: EntityName | None = None
     facts: tuple[str, ...] = ()
     until_ms: int = 0
+    stranger: EntityName | None = None
 
 
 class Views:
@@ -100,22 +104,24 @@ class Views:
         return self._entities(self._facts, named, _slice(self._facts, named, now_ms), now_ms)
 
     def _make(self, facts: Facts, named: Named, now_ms: int) -> View:
-        refused = refusal(facts, named.tenant, _agents(facts, named), now_ms)
+        refused = refusal(facts, named.tenant, _agents(facts, named), named.above, now_ms)
         if refused is not None:
             return View(self._base, refusal=refused)
         found = _slice(facts, named, now_ms)
         behalf = _behalf(named)
         tickets = sorted(entity_name(ref) for ref in _tickets(named) if ref in found.things)
         entities = self._entities(facts, named, found, now_ms)
-        shown = self._shown(entities)
+        stranger = _stranger(facts, named)
+        shown = self._shown(entities) if stranger is None else self._parsed.read(entities)
         parents = {entity.name: entity.parents for entity in entities}
         return View(
             shown=shown,
+            stranger=stranger,
             tickets=tuple(tickets),
             behalf=entity_name(behalf) if behalf and behalf in found.things else None,
             # What the bundle itself says is told as the groups that somebody is in.
             facts=() if shown is self._base else lines(found, parents),
-            until_ms=found.until_ms,
+            until_ms=earlier(found.until_ms, _reviews_end_ms(facts, named.above)),
         )
 
     def _shown(self, entities: Sequence[Entity]) -> EntitySet:
@@ -127,7 +133,9 @@ class Views:
     def _entities(
         self, facts: Facts, named: Named, found: Slice, now_ms: int
     ) -> tuple[Entity, ...]:
-        made = {entity.name: entity for entity in self._of_base(named)}
+        stranger = _stranger(facts, named)
+        names = (name for name in _names(named) if name != stranger)
+        made = {entity.name: entity for entity in self._of_base(names)}
         for ref, thing in found.things.items():
             parents = found.parents[ref]
             if ref.kind is ThingKind.AGENT:
@@ -148,9 +156,9 @@ class Views:
     def _is_known(self, name: EntityName) -> bool:
         return name in self._things.base or self._things.knows(name)
 
-    def _of_base(self, named: Named) -> Iterator[Entity]:
+    def _of_base(self, names: Iterable[EntityName]) -> Iterator[Entity]:
         """Yield what only the bundle says anything of."""
-        found = map(self._things.base.get, _names(named))
+        found = map(self._things.base.get, names)
         yield from (entity for entity in found if entity is not None)
 
     def _about(
@@ -184,9 +192,24 @@ def _names(named: Named) -> tuple[EntityName, ...]:
 
 
 def _agents(facts: Facts, named: Named) -> list[Thing]:
-    names = [named.principal] if named.kind is Kind.AGENT else []
-    found = (facts.agent(name) for name in dict.fromkeys([*names, named.agent]))
+    callers = [named.principal] if named.kind is Kind.AGENT else []
+    assigned = [] if _stranger(facts, named) else [named.agent]
+    found = (facts.agent(name) for name in dict.fromkeys([*callers, *assigned]))
     return [thing for thing in found if thing is not None]
+
+
+def _stranger(facts: Facts, named: Named) -> EntityName | None:
+    """Return the task's agent if it is another tenant's, and not the caller itself (I16)."""
+    is_caller = named.kind is Kind.AGENT and named.principal == named.agent
+    agent = None if is_caller else facts.agent(named.agent)
+    return None if agent is None or agent.tenant == named.tenant else entity_name(agent.ref)
+
+
+def _reviews_end_ms(facts: Facts, names: Iterable[str]) -> int:
+    """Return the first instant from which one of these agents is overdue; 0 is never."""
+    found = (facts.agent(name) for name in names)
+    ends = [review_ends_ms(thing) for thing in found if thing is not None]
+    return min(filter(None, ends), default=0)
 
 
 def _slice(facts: Facts, named: Named, now_ms: int) -> Slice:

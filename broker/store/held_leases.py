@@ -36,11 +36,15 @@ _ASKED: Final = msgspec.json.Decoder(Asked)
 
 @dataclass(frozen=True, slots=True)
 class TaskLeases:
-    """A task and its first leases that have not ended, by expiry; ``is_all``: it has no others."""
+    """A task and its first leases that have not ended, by expiry; ``is_all``: it has no others.
+
+    ``has_children``: something was handed on there, and has not ended by its own word.
+    """
 
     spec: TaskSpec
     leases: tuple[Entry[LeaseId], ...]
     is_all: bool
+    has_children: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,11 @@ class HeldLeases:
 
     async def _of_tasks(self, tasks: Sequence[TaskId]) -> list[TaskLeases | Unreadable]:
         bucket = self._keys.of(tasks[0])
-        keys = [key for task in tasks for key in (bucket.task(task), bucket.live(task))]
+        keys = [
+            key
+            for task in tasks
+            for key in (bucket.task(task), bucket.live(task), bucket.open_children(task))
+        ]
         rows = await self._link.run(scripts.TASK_LEASES, keys, [LEASES + 1])
         found = [_task(task, row) for task, row in zip(tasks, rows, strict=True)]
         return [each for each in found if each is not None]
@@ -95,7 +103,7 @@ class HeldLeases:
 
 
 def _task(task: TaskId, row: Reply) -> TaskLeases | Unreadable | None:
-    state, text, flat = row
+    state, text, flat, children = row
     if state != "open":
         return None
     try:
@@ -103,7 +111,7 @@ def _task(task: TaskId, row: Reply) -> TaskLeases | Unreadable | None:
             pairs = zip(flat[1::2], flat[::2], strict=True)
             leases = tuple(Entry(int(float(at)), LeaseId(name)) for at, name in pairs)
             is_all = len(leases) <= LEASES
-            return TaskLeases(codec.task_spec(text), leases[:LEASES], is_all)
+            return TaskLeases(codec.task_spec(text), leases[:LEASES], is_all, int(children) > 0)
     except UnreadableRecordError:
         return Unreadable(task)
 

@@ -1,7 +1,8 @@
 """Finding tasks: children, indexes; and the sweep of single ones."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from broker.ids import IdFactory, TaskId
 from broker.model.task import TaskSpec
@@ -10,6 +11,9 @@ from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.in_order import Entry, read_on
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link
+
+_AT_ONCE: Final = 500
+"""Keys of one command: a fraction of a millisecond of the server's time."""
 
 Seen: TypeAlias = Entry[TaskId]
 """The last task that was seen of some, and when it entered there: where to read on."""
@@ -38,6 +42,22 @@ class TaskTree:
         """Return the next children, oldest first; none at the end."""
         key = self._keys.of(task).children(task)
         return await read_on(self._link, key, TaskId, after, limit)
+
+    async def open_children(self, task: TaskId) -> list[TaskId]:
+        """Return the children that have not ended by their own word: no more than one may have."""
+        key = self._keys.of(task).open_children(task)
+        return [TaskId(name) for name in await self._link.read("ZRANGE", key, 0, -1)]
+
+    async def are_any(self, indexes: Iterable[Index]) -> bool:
+        """Tell whether there is any task, ended ones too, in one of these indexes."""
+        names = list(indexes)
+        for bucket in self._keys.buckets:
+            for start in range(0, len(names), _AT_ONCE):
+                some = names[start : start + _AT_ONCE]
+                keys = [bucket.index(index.kind, index.name) for index in some]
+                if int(await self._link.read("EXISTS", *keys)):
+                    return True
+        return False
 
     async def newest(
         self, bucket: int, index: Index, until_ms: int | None, skip: int, limit: int

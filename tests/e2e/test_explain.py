@@ -1,6 +1,6 @@
 """What an operator learns of a refusal, and what its caller does not."""
 
-from tests.fakes.cast import AGENT, HELPER, OPERATOR, ORCHESTRATOR, ROOT_OPERATOR
+from tests.fakes.cast import AGENT, HELPER, OPERATOR, ORCHESTRATOR, ROOT_OPERATOR, STOCK_OPERATOR
 from tests.fakes.world import World, task_body
 
 WRITE = [{"capability": "orders-api", "scopes": ["orders:read", "orders:write"]}]
@@ -130,3 +130,32 @@ async def test_the_secret_part_of_a_question_is_not_in_the_audit_trail(world: Wo
 
     assert "canary-in-a-label" not in world.config.settings().audit.file.read_text()
     assert (await world.get(AGENT, f"/v1/tasks/{task['id']}")).status == 200
+
+
+async def test_another_tenants_agent_is_explained_as_nobody_is(world: World) -> None:
+    """I16: its record, its teams and whether it is held are told in its own tenant only."""
+    told = []
+    for agent in ("no-such-bot", "stock-bot"):
+        refused = await world.post(ORCHESTRATOR, "/v1/tasks", task_body(agent=agent))
+        seen = (await world.get(OPERATOR, f"/v1/decisions/{refused['decision']}")).body
+        parts = (seen["reason"], seen["trace"], seen["explanation"], seen["counterfactuals"])
+        told.append(str(parts).replace(agent, "BOT"))
+
+    assert told[0] == told[1]
+    assert "Agent::" not in told[1].replace('Agent::"BOT"` does not exist', "")
+
+
+async def test_what_becomes_of_another_tenants_agent_is_not_explained(world: World) -> None:
+    """A hold on it makes no difference to those who operate where it was refused."""
+    refused = await world.post(ORCHESTRATOR, "/v1/tasks", task_body(agent="stock-bot"))
+    path = f"/v1/decisions/{refused['decision']}"
+    before = (await world.get(OPERATOR, path)).body
+    hold = {"op": "hold", "tenant": "globex", "ref": "agent:stock-bot"}
+    done = await world.post(
+        STOCK_OPERATOR, "/v1/facts/changes", {"reason": "odd", "changes": [hold]}
+    )
+
+    after = (await world.get(OPERATOR, path)).body
+
+    assert done.status == 200
+    assert before["explanation"] == after["explanation"]

@@ -97,6 +97,20 @@ async def test_what_is_changed_is_there_at_every_broker(worlds: World) -> None:
     assert len(await worlds.pages(OPERATOR, f"{HISTORY}/1?limit=1", at=1)) == 4
 
 
+async def test_what_one_broker_acknowledged_another_goes_on_from(worlds: World) -> None:
+    """At once: whoever has its calls spread over brokers is told of no fault that there is not."""
+    for number in range(4):
+        at, other = number % 2, 1 - number % 2
+        name = f"ticket:N-{number}"
+        made = await change(worlds, put(name), at=at)
+        held = await change(worlds, of("hold", name), at=other)
+        lifted = await change(worlds, of("lift", name), at=at, base=held["revision"])
+        path = f"{HISTORY}/{lifted['revision']}/rollback"
+        back = await worlds.post(OPERATOR, path, {"reason": "no"}, at=other)
+
+        assert [each.status for each in (made, held, lifted, back)] == [200] * 4
+
+
 async def test_a_half_bad_set_changes_nothing_and_lists_all_faults(world: World) -> None:
     """Each by its member, with what to do."""
     answer = await change(
@@ -297,6 +311,29 @@ async def test_many_deaths_have_to_be_meant(world: World) -> None:
     made = await change(world, of("hold", "agent:invoice-bot"), accept=refused["digest"], at=1)
     assert (made.status, made["deaths"]) == (200, 4)
     assert (await world.ask(task["id"])).status == 403
+
+
+NOBODY_FOR_THE_GONE: Final = """
+@id("nobody-acts-for-the-gone")
+forbid (principal, action, resource is Capability)
+when { context has behalf && context.behalf.status == "gone" };
+"""
+
+
+async def test_who_was_unknown_may_kill_many_by_being_gone(world: World) -> None:
+    """A task may name whom nobody has registered yet: that is looked at, too."""
+    await world.start(reevaluation=Reevaluation(brake_leases=1))
+    world.config.write("policies/50-world.cedar", NOBODY_FOR_THE_GONE)
+    await world.publish()
+    task = await world.open(on_behalf_of="dana")
+    held = [await world.issue(task["id"]) for _ in range(3)]
+
+    refused = await change(world, put("person:dana", status="gone"), at=1)
+    elsewhere = await change(world, put("person:dora", status="gone"), at=1)
+
+    assert (refused.status, refused.code, elsewhere.status) == (409, "would-kill-many", 200)
+    assert refused["deaths"] == 3
+    assert await world.is_active(held[0]["access_token"])
 
 
 async def test_few_deaths_need_no_word(world: World) -> None:

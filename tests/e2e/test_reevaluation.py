@@ -3,12 +3,16 @@
 import asyncio
 import json
 
+import pytest
+
 from broker.facts.change import ChangeSet, HoldThing, PutThing
 from broker.model.fact import Hold, Ref, Thing, ThingKind
 from tests.e2e.test_facts import changes_at
-from tests.fakes.cast import AGENT, HELPER, OPERATOR, ROOT_OPERATOR, Who
+from tests.fakes.cast import AGENT, HELPER, OPERATOR, ORCHESTRATOR, ROOT_OPERATOR, Who
 from tests.fakes.scene import Scene
 from tests.fakes.world import PATIENCE_S, World
+
+REPORTER = Who(AGENT.kind, "report-bot", "acme", "pod-1")
 
 FREEZE = """
 @id("freeze")
@@ -48,14 +52,14 @@ async def redecided(world: World) -> None:
 
 
 async def test_a_suspended_agent_loses_what_it_holds_and_nobody_else_does(worlds: World) -> None:
-    """By itself, at whichever broker; its sub-agent was not suspended."""
+    """With what it has handed on, at whichever broker; its sub-agent keeps what is its own."""
     scene = await Scene(worlds).prepare()
     worlds.config.edit_agent("invoice-bot", status="suspended")
 
     await worlds.publish(wait=False)
     await redecided(worlds)
 
-    assert await scene.alive() == {"child", "helper", "stock"}
+    assert await scene.alive() == {"helper", "stock"}
     assert await ended_by(worlds, scene.ids["agent"]) == "no-longer-granted"
 
 
@@ -235,7 +239,7 @@ async def test_a_held_agent_loses_what_it_holds_and_nobody_else_does(worlds: Wor
     await changes_at(worlds, 1).apply(ChangeSet("operator:test", "a test", (hold,)))
     await redecided(worlds)
 
-    assert await scene.alive() == {"child", "helper", "stock"}
+    assert await scene.alive() == {"helper", "stock"}
     (shown, *_) = await worlds.receipts(OPERATOR, f"/v1/tasks/{scene.tasks['agent']}/report")
     assert (shown["why"]["reason"], shown["why"]["facts_revision"]) == ("agent-held", 1)
 
@@ -251,13 +255,57 @@ async def test_a_fact_that_touches_nobody_ends_nothing(worlds: World) -> None:
     assert await scene.alive() == set(scene.ids)
 
 
-async def test_helpers_keep_what_they_hold_while_their_handers_on_do_not(world: World) -> None:
-    """A look at what a suspension does not do: the sub-agent is asked about by itself."""
+@pytest.mark.parametrize("how", ["status", "hold", "owner", "review", "dropped"])
+async def test_what_a_fallen_agent_has_handed_on_ends_with_it(world: World, how: str) -> None:
+    """At any depth, whoever holds it, and nothing more is given there; elsewhere they work on."""
     task = await world.open()
     child = (await world.delegate(task["id"])).body
-    issued = await world.issue(child["id"], HELPER)
-    world.config.edit_agent("invoice-bot", status="suspended")
-    await world.publish()
+    grandchild = (await world.delegate(child["id"], HELPER, agent="report-bot")).body
+    held = [await world.issue(child["id"], HELPER), await world.issue(grandchild["id"], REPORTER)]
+    own = await world.issue((await world.open(agent="helper-bot"))["id"], HELPER)
+
+    await _fall(world, how)
     await redecided(world)
 
-    assert await world.is_active(issued["access_token"])
+    for each in held:
+        assert await ended_by(world, each["id"]) == "no-longer-granted"
+    assert (await world.ask(child["id"], HELPER)).status == 403
+    assert (await world.delegate(grandchild["id"], REPORTER)).status == 403
+    assert await world.is_active(own["access_token"])
+    assert (await world.delegate(task["id"], ORCHESTRATOR, agent="report-bot")).status == 403
+
+
+async def _fall(world: World, how: str) -> None:
+    """Let the agent at the top not be in order any more."""
+    if how == "hold":
+        hold = HoldThing(Ref(ThingKind.AGENT, "acme", "invoice-bot"), Hold("odd", "operator:x", 1))
+        await changes_at(world).apply(ChangeSet("operator:test", "a test", (hold,)))
+        return
+    if how == "dropped":
+        world.config.edit(
+            "agents.yaml",
+            lambda file: file["agents"].remove(
+                next(each for each in file["agents"] if each["name"] == "invoice-bot")
+            ),
+        )
+    else:
+        said = {"status": "suspended", "owner": "person:nobody", "review": "2026-01-01"}
+        name = {"review": "review_by"}.get(how, how)
+        world.config.edit_agent("invoice-bot", **{name: said[how]})
+    await world.publish()
+
+
+async def test_the_record_says_who_had_handed_it_on(world: World) -> None:
+    """Nothing is wrong with who holds it, so it has to be said."""
+    task = await world.open()
+    child = (await world.delegate(task["id"])).body
+    await world.issue(child["id"], HELPER)
+    await _fall(world, "hold")
+    await redecided(world)
+
+    (shown,) = await world.receipts(OPERATOR, f"/v1/tasks/{child['id']}/report")
+
+    assert shown["why"]["reason"] == "agent-held"
+    assert shown["why"]["missing"] == [
+        "built in: agent:invoice-bot is held; it has handed the task on"
+    ]

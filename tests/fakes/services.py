@@ -16,7 +16,7 @@ from broker.http.possession import Possession
 from broker.http.services import Readiness, Services
 from broker.ids import LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
-from broker.model.evaluation import Evaluated, Evaluation, Semantic
+from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease, LeaseState
 from broker.model.principal import Kind, Principal
 from broker.model.requests import (
@@ -340,7 +340,7 @@ class FakeEvaluations:
         return await self.stage.play("evaluations.evaluate", caller, question, answer=answer)
 
     async def evaluate_all(
-        self, caller: Principal, questions: Sequence[Evaluation], semantic: Semantic
+        self, caller: Principal, questions: Sequence[Asked], semantic: Semantic
     ) -> Sequence[Evaluated]:
         """Answer several."""
         answer = [Evaluated(decision=True) for _ in questions]

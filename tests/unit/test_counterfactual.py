@@ -107,6 +107,32 @@ async def test_a_hold_that_is_in_the_way_is_named() -> None:
     assert held.sets == (("the hold on agent:invoice-bot is lifted",),)
 
 
+@pytest.mark.parametrize(
+    ("known", "sets"),
+    [
+        ([hold("agent:boss")], [("the hold on agent:boss is lifted",)]),
+        ([put("person:ann", status="gone")], [("person:ann is registered: status active",)]),
+        ([hold("person:ann")], [("the hold on person:ann is lifted",)]),
+        (
+            [hold("agent:boss"), hold("person:ann")],
+            [("the hold on agent:boss is lifted", "the hold on person:ann is lifted")],
+        ),
+    ],
+)
+async def test_who_handed_it_on_and_who_answers_for_that_are_named(
+    known: list[Change], sets: list[tuple[str, ...]]
+) -> None:
+    """Whoever wonders why a sub-agent gets nothing looks there last."""
+    boss = Facts(base=BASE).changed(changes(put("person:ann"), put("agent:boss")), 2)
+    query = replace(QUERY, task=replace(QUERY.task, above=("boss",)))
+
+    refused = await search(boss.changed(changes(*known), 3), PERMIT_ALL, query=query)
+    granted = await search(boss, PERMIT_ALL, query=query)
+
+    assert [tuple(sorted(each)) for each in refused.sets] == [tuple(sorted(s)) for s in sets]
+    assert {("agent:boss is held",), ("person:ann is held",)} <= set(granted.sets)
+
+
 async def test_less_may_be_asked_for() -> None:
     """Fewer scopes, or a shorter time, as the policies bound them."""
     text = (

@@ -20,7 +20,7 @@ from broker.facts.change import Change, ChangeSet, LiftHold
 from broker.facts.facts import Facts
 from broker.foresight import Foresight
 from broker.idempotency import Repeatable
-from broker.model.fact import BUNDLE, Thing, ThingKind
+from broker.model.fact import BUNDLE, Ref, Thing, ThingKind
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.preview import Foreseen
 from tests.fakes.clock import FakeClock
@@ -47,6 +47,10 @@ class Log:
     made: dict[str, tuple[str, int]] = field(default_factory=dict)
     dying: int = 0
     overtaken: bool = False
+
+    async def newest(self) -> Facts:
+        """Return what stands."""
+        return self.facts
 
     async def apply(self, change: ChangeSet, *, base: int | None, same: Repeatable) -> int:
         """Append."""
@@ -78,7 +82,11 @@ class Log:
         """Let so many die."""
         return Foreseen(99, self.dying, (), {"abe": self.dying}, {}, 0, "")
 
-    async def held(self, _of: str, _name: str) -> int:
+    async def are_named(self, refs: Collection[Ref]) -> bool:  # noqa: ARG002 - none is
+        """Tell whether a task names one of these things."""
+        return False
+
+    async def held(self, of: str, name: str) -> int:  # noqa: ARG002 - of all alike
         """Let there be many."""
         return 1_000
 
@@ -95,10 +103,10 @@ def log() -> Log:
 def orders(log: Log) -> FactOrders:
     """The verb, with the brake at five."""
     return FactOrders(
-        facts=lambda: log.facts,
+        newest=log.newest,
         appends=log,
         inverses=log,
-        foresight=Foresight(log.foresee, log.held, brake=5),
+        foresight=Foresight(log.foresee, log, brake=5),
         clock=FakeClock(NOW_MS),
     )
 

@@ -11,6 +11,7 @@ from broker.facts.base import Base
 from broker.facts.change import Change, ChangeSet
 from broker.facts.facts import Facts
 from broker.foresight import NOTHING, Foresight, Outlook, require_few
+from broker.model.fact import Ref, ThingKind
 from broker.preview import Foreseen
 from tests.fakes.facts import hold, put, relate
 
@@ -27,10 +28,15 @@ class Ledger:
     looked: list[Collection[str] | None] = field(default_factory=list)
     unsure: dict[str, int] = field(default_factory=dict)
     is_silent: bool = False
+    named: set[Ref] = field(default_factory=set)
 
     async def held(self, of: str, name: str) -> int:
         """Count what is alive."""
         return (self.agents if of == "agent" else self.tenants).get(name, 0)
+
+    async def are_named(self, refs: Collection[Ref]) -> bool:
+        """Tell whether a task names one of them."""
+        return not self.named.isdisjoint(refs)
 
     async def foresee(self, _facts: Facts, tenants: Collection[str] | None) -> Foreseen:
         """Look."""
@@ -44,7 +50,7 @@ class Ledger:
 
 def foresight(ledger: Ledger) -> Foresight:
     """The brake at five."""
-    return Foresight(ledger.foresee, ledger.held, brake=5)
+    return Foresight(ledger.foresee, ledger, brake=5)
 
 
 def facts() -> Facts:
@@ -66,7 +72,8 @@ async def look(ledger: Ledger, *changes: Change, is_exact: bool = False) -> Outl
     ("change", "looked"),
     [
         (put("ticket:T-9"), []),  # nobody knew it: it let nobody in
-        (hold("agent:abe"), []),  # holds three at most
+        (relate("agent:abe assigned-to ticket:T-2"), []),  # holds three at most
+        (hold("agent:abe"), [{"acme"}]),  # it may have handed on more
         (hold("agent:gus", "globex"), []),  # its tenant has two
         (hold("agent:bob"), [{"acme"}]),
         (hold("ticket:T-1"), [{"acme"}]),  # a task may name it by itself
@@ -81,6 +88,19 @@ async def test_it_looks_only_where_many_could_die(change: Change, looked: list[s
 
     assert [set(each or ()) for each in ledger.looked] == looked
     assert (found == NOTHING) is (not looked)
+
+
+@pytest.mark.parametrize("name", ["ticket:T-9", "person:zoe"])
+async def test_what_nobody_knew_may_have_been_named(name: str) -> None:
+    """A policy may forbid what is done for somebody who is known, by now, to be gone."""
+    kind, _, called = name.partition(":")
+    named = {Ref(ThingKind(kind), "acme", called)}
+    ledger = Ledger(dying={"bob": 30}, named=named)
+
+    found = await look(ledger, put(name))
+    elsewhere = await look(ledger, put(name, "globex"))
+
+    assert (found.deaths, elsewhere) == (30, NOTHING)
 
 
 async def test_a_dry_run_always_looks() -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from broker.facts.base import Base, tenant_thing
 from broker.facts.change import Change, DropThing, LiftHold, decode_changes, encode_changes
 from broker.facts.checking import faults_of
-from broker.facts.facts import Facts
-from broker.model.fact import tenant_ref
+from broker.facts.facts import HELD_ELSEWHERE, Facts
+from broker.model.fact import Hold, tenant_ref
 from tests.fakes.fact_graphs import worlds
 from tests.fakes.facts import (
     ACME,
@@ -102,16 +102,19 @@ def moved(name: str = "invoice-bot") -> Base:
 
 
 def test_a_hold_goes_with_an_agent_to_another_tenant() -> None:
-    """There it is to be seen and lifted, and no more where the agent was."""
+    """There it is to be seen and lifted, and no more where the agent was.
+
+    By whom and why is that tenant's (I16).
+    """
     held = world(hold("agent:invoice-bot"))
     after = held.over(moved())
     here, gone = ref("agent:invoice-bot", "globex"), ref("agent:invoice-bot")
 
     there = after.thing(here)
     assert there is not None
-    assert there.hold == held.hold(gone)
+    assert there.hold == Hold(HELD_ELSEWHERE, HELD_ELSEWHERE, 1_000)
     assert not after.stands(here)
-    assert (after.hold(here), after.hold(gone)) == (held.hold(gone), None)
+    assert (after.hold(here), after.hold(gone)) == (there.hold, None)
     assert faults_of(after, changes(LiftHold(gone)))
     assert not faults_of(after, changes(LiftHold(here)))
     lifted = after.changed(changes(LiftHold(here)), 2)
@@ -142,7 +145,7 @@ def test_whatever_tenant_an_agent_is_given_it_stays_as_held_as_it_was(
         there = copy.over(moved(name)).agent(name)
         assert there is not None
         assert there.tenant == "globex"
-        assert there.hold == (None if before is None else before.hold)
+        assert (there.hold is None) == (before is None or before.hold is None)
         assert copy.over(moved(name)).over(facts.base).thing(ref(f"agent:{name}")) == before
 
 

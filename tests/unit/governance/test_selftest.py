@@ -197,7 +197,7 @@ def test_weakening_a_policy_breaks_what_is_written_down(folder: BundleFolder) ->
     weakenings = [
         ("policies/20-credentials.cedar", "unless { context.task.tickets.isEmpty() }", ""),
         ("policies/90-limits.cedar", 'principal.risk == "high"', 'principal.risk == "none"'),
-        ("policies/10-tasks.cedar", "resource.tenant == context.task.tenant &&", ""),
+        ("policies/10-tasks.cedar", "principal.tenants.contains(context.task.tenant) &&", ""),
         ("policies/10-tasks.cedar", "unless { context.task.depth > 4 }", ""),
     ]
 

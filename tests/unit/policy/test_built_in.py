@@ -120,6 +120,43 @@ def test_a_review_is_overdue_when_its_day_is_over() -> None:
     assert after.reason == "review-overdue"
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ([hold("agent:boss")], "agent-held"),
+        ([put("agent:boss", status="suspended")], "agent-held"),
+        ([put("person:ann", status="gone")], "owner-gone"),
+        ([put("agent:boss", review_by="2027-01-14")], "review-overdue"),
+        ([put("agent:boss", review_by="2027-01-15")], ""),
+    ],
+)
+def test_who_has_handed_the_task_on_has_to_be_in_order(more: list[Change], reason: str) -> None:
+    """As the agent itself has; the answer stands no longer than that does."""
+    judge = engine(put("person:ann"), put("agent:boss"), *more)
+    decision = judge.decide(in_task(above=("boss",)))
+
+    if reason:
+        assert isinstance(decision, Deny)
+        assert decision.reason == reason
+        assert decision.trace.missing[0].endswith("; it has handed the task on")
+    else:
+        assert isinstance(decision, Permit)
+        assert decision.trace.until_ms == (NOW // DAY + 1) * DAY
+    assert isinstance(judge.decide(QUERY), Permit)
+
+
+@pytest.mark.parametrize("tenant", [GLOBEX, None])
+def test_who_has_handed_the_task_on_and_is_gone_gives_nothing(tenant: str | None) -> None:
+    """Whether it is another tenant's now or nobody's: which, is not told."""
+    there = [put("person:ann", tenant), put("agent:boss", tenant)] if tenant else []
+    decision = engine(*there).decide(in_task(above=("boss",)))
+
+    assert isinstance(decision, Deny)
+    assert decision.trace.missing == (
+        "built in: agent:boss is none of acme any more; it has handed the task on",
+    )
+
+
 def test_who_is_lifted_is_permitted_again() -> None:
     """By the next revision, at once."""
     held = Facts(base=Base([tenant_thing(ACME), bot()])).changed(

@@ -26,7 +26,7 @@ def test_claims_that_pose_as_entities_are_refused_likewise() -> None:
 
 
 def test_facts_are_taken_from_a_task() -> None:
-    """Depth counts ancestors: a root has none."""
+    """Depth counts ancestors: a root has none. Above are the agents of these."""
     spec = TaskSpec(
         id=TaskId("c_00_b"),
         path=(TaskId("t_00_a"), TaskId("c_00_b")),
@@ -57,6 +57,7 @@ def test_facts_are_taken_from_a_task() -> None:
         tickets=("OPS-1",),
         resources=("dataset:orders",),
         depth=1,
+        above=("parent",),
     )
 
 
