@@ -4,7 +4,6 @@ Nothing at AWS calls a session in. So the broker owns one inline policy in every
 sessions are of, and the ledger says what must stand there (:mod:`backends.deny_lists`).
 """
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -23,6 +22,7 @@ from backends.contract import Deadline, Place, Surroundings, Wish
 from backends.deny_lists import Ban, Desired, ListAt, Standing
 from backends.errors import BackendError, Trouble
 from backends.templates import filled
+from backends.wall_clock import now_ms
 
 LONGEST_MS: Final = 43_200_000
 """A role's sessions last twelve hours at most (IAM User Guide, "MaxSessionDuration")."""
@@ -39,7 +39,7 @@ class AwsDenied(AwsSts):
         self,
         options: AwsOptions,
         surroundings: Surroundings,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,  # noqa: TID251 - no broker.clock here
+        now_ms: Callable[[], int] = now_ms,
     ) -> None:
         super().__init__(options, surroundings, now_ms)
         iam = writer_of(options, surroundings, self._clients, now_ms)

@@ -7,7 +7,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -38,8 +37,15 @@ from backends.contract import (
     Traits,
     Wish,
 )
-from backends.errors import BackendError, NotMintedError, OtherTargetError, Trouble
+from backends.errors import (
+    BackendError,
+    NotMintedError,
+    OtherTargetError,
+    Trouble,
+    require_recorded,
+)
 from backends.templates import filled
+from backends.wall_clock import now_ms
 
 _NEARLY_FULL: Final = 80
 """Percent of what policies and tags may take, packed as only AWS can (``PackedPolicySize``)."""
@@ -94,7 +100,7 @@ class AwsSts:
         self,
         options: AwsOptions,
         surroundings: Surroundings,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,  # noqa: TID251 - no broker.clock here
+        now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self.traits: Traits = traits_of(options)
         self._options = options
@@ -185,8 +191,7 @@ class AwsSts:
         raise BackendError(Trouble.REFUSED, "nobody can try without its keys")
 
     def _require(self, place: Place) -> None:
-        if place.identity != self._identity:
-            raise OtherTargetError(f"this is {self._identity}, recorded is {place.identity}")
+        require_recorded(self._identity, place.identity)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -52,3 +52,13 @@ class OtherTargetError(BackendError):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(Trouble.OTHER_TARGET, message)
+
+
+def require_recorded(found: str, recorded: str) -> None:
+    """Go on only at the target that was recorded.
+
+    Raises:
+        OtherTargetError: this is another one.
+    """
+    if found != recorded:
+        raise OtherTargetError(f"this is {found}, recorded is {recorded}")

@@ -25,7 +25,8 @@ from backends.kit_renewal import (
     renewing_brings_nothing_back,
     renewing_is_as_declared,
 )
-from backends.kit_trial import Lab, Opened, Trial, in_time, now_ms
+from backends.kit_trial import Lab, Opened, Trial, in_time
+from backends.wall_clock import now_ms
 
 __all__ = ["PATIENCE_S", "PROMISES", "Lab", "Opened", "broken_promises", "unchecked"]
 

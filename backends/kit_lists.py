@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from backends.contract import Place
 from backends.deny_lists import Ban, DenyLists, Desired
 from backends.errors import OtherTargetError
-from backends.kit_trial import Trial, now_ms
+from backends.kit_trial import Trial
+from backends.wall_clock import now_ms
 
 
 def has_lists(trial: Trial) -> bool:

@@ -4,7 +4,8 @@ import time
 
 from backends.contract import Place, SelfExpiry, Sighting, Wish
 from backends.errors import BackendError, OtherTargetError
-from backends.kit_trial import Trial, in_time, now_ms
+from backends.kit_trial import Trial, in_time
+from backends.wall_clock import now_ms
 
 
 def renewing_is_as_declared(trial: Trial) -> bool:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from backends.contract import Backend, Deadline, Death, Place, Revocable, Sighting, Wish
 from backends.deny_lists import DenyLists, Desired
+from backends.wall_clock import now_ms
 
 
 class Opened(Protocol):
@@ -127,8 +128,3 @@ def in_time(is_so: Callable[[], bool], seconds: float) -> bool:
 
 def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
-
-
-def now_ms() -> int:
-    """Read the wall clock, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000  # noqa: TID251 - a kit for others' tests has no broker.clock

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from backends.contract import Deadline
-from backends.errors import BackendError, OtherTargetError, Trouble
+from backends.errors import BackendError, Trouble, require_recorded
 from backends.postgres_shapes import PostgresOptions
 
 Statement = sql.Composed | sql.SQL
@@ -111,9 +111,7 @@ class Session:
         Raises:
             OtherTargetError: this is another one.
         """
-        found = self.identity()
-        if found != recorded:
-            raise OtherTargetError(f"this is {found}, recorded is {recorded}")
+        require_recorded(self.identity(), recorded)
 
     def _parameters(self) -> dict[str, Any]:
         options, left_s = self._options, max(1, int(self._deadline.left_s))

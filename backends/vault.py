@@ -5,7 +5,6 @@ credential's name. So a crash leaves a token whose secret nobody has, for a minu
 all that was read with it, as far as its engine can: see :class:`~backends.vault_options.Manner`.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
@@ -35,14 +34,10 @@ from backends.vault_template import VaultTemplate, order_of
 from backends.vault_template import fit_flaws as fit_flaws_of
 from backends.vault_template import template_flaws as flaws_of
 from backends.vault_tokens import Locator, Memory, Ready, Tokens
+from backends.wall_clock import now_ms
 
 _SLACK_S: Final = 2
 """How much less than it was asked for Vault may give: it counts whole seconds."""
-
-
-def now_ms() -> int:
-    """Return this machine's wall clock."""
-    return time.time_ns() // 1_000_000  # noqa: TID251 - a backend has no broker.clock
 
 
 class VaultKind:

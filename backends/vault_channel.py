@@ -19,7 +19,12 @@ import requests
 from hvac.adapters import RawAdapter
 
 from backends.contract import Deadline
-from backends.errors import BackendError, NotMintedError, OtherTargetError, Trouble
+from backends.errors import (
+    BackendError,
+    NotMintedError,
+    Trouble,
+    require_recorded,
+)
 from backends.vault_cutting import CuttingAdapter
 from backends.vault_options import VaultOptions
 
@@ -255,9 +260,7 @@ class Channel:
         Raises:
             OtherTargetError: this is another one.
         """
-        found = self.identity()
-        if found != recorded:
-            raise OtherTargetError(f"this is {found}, recorded is {recorded}")
+        require_recorded(self.identity(), recorded)
 
 
 def nothing_made(error: BackendError) -> NotMintedError:

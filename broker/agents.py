@@ -11,15 +11,15 @@ from typing import Final
 
 from broker.cursor import foreign
 from broker.cuts import Cuts, StandingCut
-from broker.errors import AccessDeniedError, NotFoundError
+from broker.errors import NotFoundError
 from broker.governance.registered import Registered
 from broker.governance.roster import Enrolled
 from broker.listing import Listing
 from broker.live_credentials import Held, LiveCredentials
-from broker.model.principal import Kind, Principal
+from broker.model.principal import Principal
 from broker.model.requests import AgentFilter, SelectorKind, TaskFilter
 from broker.model.task import Task
-from broker.ownership import is_operator_of
+from broker.ownership import is_operator_of, require_operator
 from broker.store.cut_ledger import Cut
 from broker.store.ledger_clock import LedgerClock
 from broker.store.quotas import QuotaLedger
@@ -106,7 +106,7 @@ class Agents:
             InvalidRequestError: the cursor is none of this list.
             UnavailableError: nobody is registered, or the ledger does not answer.
         """
-        _require_operator(caller)
+        require_operator(caller)
         after, roster, now_ms = _parse(cursor), self._registered().roster, await self._now_ms()
         agents = roster.beyond(_tenants(caller, which), *after, now_ms)
         async with self._one_at_a_time:
@@ -122,7 +122,7 @@ class Agents:
             NotFoundError: there is no such agent, or it is another tenant's.
             UnavailableError: nobody is registered, or the ledger does not answer.
         """
-        _require_operator(caller)
+        require_operator(caller)
         roster, now_ms = self._registered().roster, await self._now_ms()
         enrolled = roster.find(name, now_ms)
         if enrolled is None or not is_operator_of(caller, enrolled.thing.tenant):
@@ -149,11 +149,6 @@ class Agents:
         wanted = TaskFilter(tenant=tenant, agent=name, state="open")
         page = await self._listing.find(caller, wanted, "", _TASKS)
         return OpenTasks(len(page.tasks), page.tasks[:_SHOWN], is_complete=not page.cursor)
-
-
-def _require_operator(caller: Principal) -> None:
-    if caller.kind is not Kind.OPERATOR:
-        raise AccessDeniedError("operators-only")
 
 
 def _tenants(caller: Principal, which: AgentFilter) -> frozenset[str]:

@@ -5,7 +5,6 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
@@ -13,14 +12,13 @@ from typing import Final
 import structlog
 
 from backends.jwt import access_token_claims
-from broker.attestation.assembly import build_attestation
+from broker import under_way
 from broker.attestation.attestation import Attestation
-from broker.attestation.key_source import open_key_session
 from broker.attestation.reasons import Reason
-from broker.attestation.settings import AttestationSettings
 from broker.callers import Callers, client_watch
 from broker.census_watch import CensusWatch
 from broker.clock import Clock
+from broker.doors import open_attestation, open_panic_door
 from broker.endpoints import endpoint_of, http_limits, name_of, trust_of
 from broker.engines.chosen import ChosenEngine
 from broker.errors import BrokerError, StoreUnavailableError
@@ -34,7 +32,6 @@ from broker.governance.published import builder
 from broker.governance.registry import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
-from broker.http.panic import PanicDoor
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.services import KeySet, Services
@@ -42,9 +39,9 @@ from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
-from broker.observation import LoggingObserver
 from broker.pace import Pace
 from broker.policy.query import Action
+from broker.policy_state import PolicyState
 from broker.presence import Presence
 from broker.proving import possession_of
 from broker.readiness import readiness
@@ -54,7 +51,6 @@ from broker.reconcile_watch import ReconcileWatch
 from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
-from broker.settings.load import load_document
 from broker.settings.settings import Settings
 from broker.shadow import Shadow
 from broker.store.census import Counting
@@ -72,9 +68,6 @@ _WATCH_MS: Final = 1_000
 _CENSUS_MS: Final = 5_000
 _REFRESH_MS: Final = 500
 """How soon a published revision is in force at every replica (I15 asks for two seconds)."""
-
-ARMED: Final = "BROKER_FAULT_POINT"
-"""Environment variable by which a test arms one fault point: the process kills itself there."""
 
 Look = Callable[[], Awaitable[None]]
 
@@ -95,7 +88,7 @@ class Broker:
         self._ticker = Ticker(clock)
         self._pace = Pace(clock, share=settings.reevaluation.busy_percent / 100)
         self._looking: set[asyncio.Task[None]] = set()
-        self._faults = FaultPoints(os.environ.get(ARMED, ""))
+        self._faults = FaultPoints.of_this_process()
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.facts = self._build_facts()
@@ -106,9 +99,7 @@ class Broker:
         self._census = CensusWatch(counting, self.replica, self.metrics, clock)
         self._feed = self._build_feed()
         self._presence = self._build_presence()
-        self._shadow = Shadow(
-            self.ledger.shadow, lambda: self.replica.published.facts, self.metrics
-        )
+        self._shadow = self._build_shadow()
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
@@ -146,13 +137,19 @@ class Broker:
         return ClockWatch(clock, self._clock, self.gate, max_skew_ms=most_ms)
 
     def _build_replica(self) -> Replica:
+        build = builder(self._settings.quotas, self._engine.decider, self._clock)
         return Replica(
             control=self.ledger.control,
             restoration=self._restoration,
             gate=self.gate,
             keys=KeyState(self._settings.keys.directory, issuer=self._settings.issuer),
-            build=builder(self._settings.quotas, self._engine.decider, self._clock),
+            policy=PolicyState(self.ledger.control, self.facts, build),
             facts=self.facts,
+        )
+
+    def _build_shadow(self) -> Shadow:
+        return Shadow(
+            self.ledger.shadow, lambda: self.replica.published.facts, self.metrics, self._clock
         )
 
     def _build_presence(self) -> Presence:
@@ -220,8 +217,9 @@ class Broker:
         with contextlib.suppress(StoreUnavailableError):  # then the replica says so
             await self.ledger.control.require_fit()
         stack.push_async_callback(self._engine.close)
-        await self._start_panic(stack)
-        attestation = await self._start_attestation(stack)
+        # First, and on nothing but the ledger, so that it is there whatever else is not.
+        await open_panic_door(self._settings, self.verbs.revocations, self.metrics, stack)
+        attestation = await open_attestation(self._settings, self._clock, stack)
         self._looks.append(IssuerWatch(attestation, self.gate).look)
         await self.look()
         await self._start_background(stack)
@@ -232,28 +230,6 @@ class Broker:
         stack.push_async_callback(server.stop)
         stack.callback(self._feed.hub.close)  # before that: its readers would wait on
         return server
-
-    async def _start_panic(self, stack: AsyncExitStack) -> None:
-        """First, and on nothing but the ledger, so that it is there whatever else is not."""
-        if self._settings.panic_socket is None:
-            return
-        door = PanicDoor(
-            self.verbs.revocations,
-            http_limits(self._settings),
-            self.metrics,
-            structlog.get_logger("broker.panic"),
-        )
-        await door.open(self._settings.panic_socket, stack)
-
-    async def _start_attestation(self, stack: AsyncExitStack) -> Attestation:
-        declared = load_document(self._settings.issuers, AttestationSettings)
-        session = await stack.enter_async_context(open_key_session())
-        attestation = build_attestation(
-            declared, session, clock=self._clock, observer=LoggingObserver()
-        )
-        stack.push_async_callback(attestation.close)
-        await attestation.start()
-        return attestation
 
     async def look(self) -> None:
         """Let every watcher look now: before the first request comes, and whenever it is asked."""
@@ -276,7 +252,7 @@ class Broker:
     async def _start_background(self, stack: AsyncExitStack) -> None:
         for run in (self._feed.shipper.run, self._feed.hub.run, self._feed.sink.run):
             task = asyncio.create_task(run())
-            stack.push_async_callback(_end, task)
+            stack.push_async_callback(under_way.end, [task])
 
     def _start_ticking(self, stack: AsyncExitStack) -> None:
         for look in self._looks:
@@ -343,8 +319,3 @@ class Broker:
             request_id=self.ledger.ids.operation,
             extra_routes=feed_routes(self._feed.hub, limits=limits),
         )
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -17,6 +17,7 @@ import structlog
 from backends.contract import Death, Place
 from backends.deny_lists import Ban, DenyLists
 from backends.errors import BackendError
+from broker import under_way
 from broker.collateral import Collateral
 from broker.errors import BrokerError
 from broker.faultpoints import FaultPoints
@@ -137,9 +138,7 @@ class Bans:
 
     async def stop(self) -> None:
         """End what is under way; the next look finds it."""
-        for task in [*self._looking]:
-            task.cancel()
-        await asyncio.gather(*self._looking, return_exceptions=True)
+        await under_way.end(self._looking)
         for writer in self._writers.values():
             await writer.stop()
 

@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from broker.errors import AccessDeniedError, NotFoundError, UnreadableRecordError
+from broker.errors import NotFoundError, UnreadableRecordError
 from broker.ids import parse_revocation_id
-from broker.model.principal import ALL_TENANTS, Kind, Principal
+from broker.model.principal import ALL_TENANTS, Principal
 from broker.model.requests import SelectorKind
+from broker.ownership import require_operator
 from broker.store.cut_ledger import Cut, CutLedger, Mark
 from broker.store.ledger_clock import LedgerClock
 from broker.store.revocation_ledger import RevocationLedger
@@ -49,8 +50,7 @@ class Cuts:
             AccessDeniedError: the caller is no operator.
             StoreUnavailableError: a bucket does not answer: a part would pass for the whole.
         """
-        if caller.kind is not Kind.OPERATOR:
-            raise AccessDeniedError("operators-only")
+        require_operator(caller)
         now = max(await self._clock.servers())
         marks = [mark for mark in await self._cuts.standing() if mark.until_ms > now]
         seen = [group for group in _by_cut(marks) if _is_visible(caller, group[0].cut)]

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from broker import under_way
 from broker.errors import BrokerError
 from broker.freshness import Freshness
 from broker.ids import LeaseId, TaskId, parse_lease_id, parse_task_id
@@ -65,10 +66,7 @@ class Doubts:
 
     async def stop(self) -> None:
         """End what is under way; it comes back when its claims run out."""
-        tasks = list(self._insisting.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await under_way.end(self._insisting.values())
 
     async def _cases(self, names: dict[LeaseId, TaskId]) -> tuple[list[Case], list[Unreadable]]:
         looked = await self._held.of_tasks(sorted(set(names.values())))

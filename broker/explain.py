@@ -7,14 +7,14 @@ import msgspec
 
 from broker.clock import Clock
 from broker.counterfactual import Counterfactual
-from broker.errors import AccessDeniedError, NotFoundError
+from broker.errors import NotFoundError
 from broker.governance.published import Published
 from broker.ids import DecisionId, LeaseId
 from broker.model.lease import Lease
-from broker.model.principal import Kind, Principal
+from broker.model.principal import Principal
 from broker.model.redecision import NoLonger
 from broker.model.requests import Supposed
-from broker.ownership import is_operator_of
+from broker.ownership import is_operator_of, require_operator
 from broker.policy.query import Query
 from broker.redeciding import action_of, asked_for, question, redecide
 from broker.store.ledger import Ledger
@@ -44,8 +44,7 @@ class Explain:
             AccessDeniedError: the caller is no operator.
             NotFoundError: not kept, or another tenant's.
         """
-        if caller.kind is not Kind.OPERATOR:
-            raise AccessDeniedError("operators-only")
+        require_operator(caller)
         record = dict(await self._log.find(decision))
         question = str(record.pop("question"))
         if not is_operator_of(caller, str(record["tenant"])):
@@ -71,8 +70,7 @@ class Explain:
             AccessDeniedError: the caller is no operator.
             NotFoundError: not kept, or another tenant's.
         """
-        if caller.kind is not Kind.OPERATOR:
-            raise AccessDeniedError("operators-only")
+        require_operator(caller)
         seen = await self._leases.view(lease)
         if not is_operator_of(caller, seen.spec.tenant):
             raise NotFoundError("no such credential")
@@ -109,8 +107,7 @@ class Explain:
             InvalidRequestError: the action is none, or goes with a capability and has none, or the
                 other way round.
         """
-        if caller.kind is not Kind.OPERATOR:
-            raise AccessDeniedError("operators-only")
+        require_operator(caller)
         if not is_operator_of(caller, asked.tenant):
             raise NotFoundError("no such tenant")
         published = self._published()

@@ -11,6 +11,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, NamedTuple
 
 from broker.clock import Clock
@@ -262,13 +263,20 @@ class FactChanges:
     async def _append(self, good: Sequence[_Waiting], end: Position) -> FactsEntry:
         parts = [part for waiting in good for part in waiting.parts]
         keys = [waiting.same for waiting in good if waiting.same.key]
-        operation = self._log.operation()
+        append = partial(
+            self._log.append,
+            parts,
+            base=end,
+            operation=self._log.operation(),
+            keys=keys,
+            staged=lambda: self._faults.reach("change.staged"),
+        )
         for _ in range(_REPEATS):
             try:
-                return await self._log.append(parts, base=end, operation=operation, keys=keys)
+                return await append()
             except StoreUnavailableError:
                 await asyncio.sleep(_PAUSE_S)
-        return await self._log.append(parts, base=end, operation=operation, keys=keys)
+        return await append()
 
     async def _acknowledge(self, good: Sequence[_Waiting], entry: FactsEntry) -> None:
         """Let this broker decide by it first: whoever is answered finds it so here."""

@@ -46,7 +46,11 @@ class FactDesk:
         self._bundle: Bundle | None = None
         self._base = Base()
         self._changes = FactChanges(
-            ledger.facts, self.newest, refusal=refusal, clock=clock, faults=FaultPoints()
+            ledger.facts,
+            self.newest,
+            refusal=refusal,
+            clock=clock,
+            faults=FaultPoints.of_this_process(),
         )
         self._foresight = Foresight(
             self._foresee, _Plenty(), brake=self._settings.reevaluation.brake_leases
@@ -104,7 +108,11 @@ class FactDesk:
             raise UnavailableError("nothing is published")
         engine = ChosenEngine(self._settings.policy, self._clock)
         candidate = Published.of(
-            self._bundle, revision=0, quotas=self._settings.quotas, deciding=engine.decider
+            self._bundle,
+            revision=0,
+            quotas=self._settings.quotas,
+            deciding=engine.decider,
+            clock=self._clock,
         )
         try:
             return await self._preview.foresee(candidate.with_facts(facts), tenants=tenants)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from broker.clock import Clock
 from broker.cursor import number
 from broker.errors import InvalidChangeError, MemberFault, NotFoundError
-from broker.fact_access import is_all_hers, is_hers, require_operator, tenants_of_change
+from broker.fact_access import is_all_hers, is_hers, tenants_of_change
 from broker.fact_faults import member_faults
 from broker.fact_past import FactPast, Past, refs_of
 from broker.facts.change import (
@@ -30,6 +30,7 @@ from broker.facts.change import (
 from broker.facts.facts import Facts
 from broker.facts.inverse import Inverse, States, inverse_of
 from broker.model.principal import Principal
+from broker.ownership import require_operator
 from broker.store.facts_entry import FactsNote, Said
 from broker.store.facts_reader import FactsReader
 

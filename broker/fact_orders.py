@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from broker.clock import Clock
 from broker.errors import InvalidChangeError, SupersededError
-from broker.fact_access import require_operator, require_tenants
+from broker.fact_access import require_tenants
 from broker.fact_faults import member_faults
 from broker.fact_views import Sight
 from broker.facts.change import ChangeSet
@@ -25,6 +25,7 @@ from broker.facts.fault import ChangeFault
 from broker.foresight import Foresight, Outlook
 from broker.idempotency import Repeatable, repeatable
 from broker.model.principal import Principal
+from broker.ownership import require_operator
 from broker.preview import Doomed
 
 _TRIES: Final = 5

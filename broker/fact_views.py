@@ -14,10 +14,10 @@ from typing import Final, TypeVar
 from broker.clock import Clock
 from broker.cursor import foreign
 from broker.errors import InvalidRequestError, NotFoundError
-from broker.fact_access import require_operator
 from broker.facts.facts import Facts
 from broker.model.fact import Ref, Relationship, Thing, ThingKind
 from broker.model.principal import ALL_TENANTS, Principal
+from broker.ownership import require_operator
 
 Item = TypeVar("Item")
 

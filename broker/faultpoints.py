@@ -26,7 +26,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "refuse": ("noted",),
     "reap": ("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "settled"),
     "redecide": ("ended", "walked", "settled"),
-    "change": ("checked", "appended", "settled"),
+    "change": ("checked", "staged", "appended", "settled"),
     "snapshot": ("pointed", "trimmed"),
     "ship": ("appended", "trimmed"),
 }
@@ -36,9 +36,13 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 ``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
 credential exists. ``done``: its target has killed or prolonged it. ``swept``: whoever lives and is
 hit by a cut-off of a list has been ended. ``walked``: everything in a bucket was decided again.
+``staged``: a piece of what is large lies ready, and counts for nothing yet.
 ``appended``: it is in the feed log, or in the facts log. ``settled``: it counts in every bucket.
 ``pointed``: the snapshot is the one that is read.
 """
+
+ARMED: Final = "BROKER_FAULT_POINT"
+"""Environment variable by which a test arms one fault point: the process kills itself there."""
 
 NAMES: Final = frozenset(f"{verb}.{step}" for verb, steps in POINTS.items() for step in steps)
 
@@ -50,6 +54,11 @@ class FaultPoints:
         if armed and armed not in NAMES:
             raise ValueError(f"no such fault point: {armed}")
         self._armed = armed
+
+    @classmethod
+    def of_this_process(cls) -> "FaultPoints":
+        """Return those of a process of our own: a test arms one by the environment."""
+        return cls(os.environ.get(ARMED, ""))
 
     def reach(self, name: str) -> None:
         """Pass a point, or die there."""

@@ -18,6 +18,7 @@ import structlog
 
 from backends.contract import Death, Place, Revocable, SelfExpiry, Traits
 from backends.errors import BackendError, Trouble
+from broker import under_way
 from broker.bans import Bans, Refusal
 from broker.errors import StoreUnavailableError
 from broker.faultpoints import FaultPoints
@@ -98,15 +99,11 @@ class Killer:
 
     async def stop(self) -> None:
         """End what is under way; it comes back by the due queue."""
-        tasks = list(self._at_work.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await under_way.end(self._at_work.values())
 
     async def rested(self) -> None:
         """Wait until nothing is under way."""
-        while self._at_work:
-            await asyncio.wait(list(self._at_work.values()))
+        await under_way.rested(self._at_work)
 
     def _begin(self, lease: LeaseId, now_ms: int) -> "asyncio.Task[Noted]":
         """Begin, unless it is under way. ``now_ms``: an instant of the ledger's that has passed."""

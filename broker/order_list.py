@@ -13,10 +13,11 @@ from heapq import nlargest
 from typing import Final, TypeAlias
 
 from broker.cursor import foreign, number
-from broker.errors import AccessDeniedError, NotFoundError, UnreadableRecordError
+from broker.errors import NotFoundError, UnreadableRecordError
 from broker.ids import RevocationId, bucket_of
-from broker.model.principal import ALL_TENANTS, Kind, Principal
+from broker.model.principal import ALL_TENANTS, Principal
 from broker.model.requests import Revocation, RevocationFilter, RevocationPage
+from broker.ownership import require_operator
 from broker.revocation import may_see
 from broker.store.cut_ledger import Standing
 from broker.store.revocation_ledger import Order, RevocationLedger
@@ -55,8 +56,7 @@ class OrderList:
             InvalidRequestError: the cursor is none of this list.
             StoreUnavailableError: a bucket does not answer: a part would pass for the whole.
         """
-        if caller.kind is not Kind.OPERATOR:
-            raise AccessDeniedError("operators-only")
+        require_operator(caller)
         spot = _parse(cursor, self._buckets) if cursor else _begin(which)
         found: list[Revocation] = []
         looked, is_end = 0, False

@@ -1,10 +1,10 @@
 """The built-in rule: who may look at a task or lease, and who may take access away.
 
 It needs no policy, no facts and no keys, so it holds when all of these are gone (I5). Whatever a
-caller may not see does not exist for it (I6, I16): every refusal here is NotFoundError.
+caller may not see does not exist for it (I6, I16): every refusal of one is NotFoundError.
 """
 
-from broker.errors import NotFoundError
+from broker.errors import AccessDeniedError, NotFoundError
 from broker.model.lease import LeaseSpec
 from broker.model.principal import Kind, Principal
 from broker.model.task import Task, TaskSpec
@@ -42,6 +42,16 @@ def is_opener(caller: Principal, spec: TaskSpec) -> bool:
 def is_operator_of(caller: Principal, tenant: str) -> bool:
     """Tell whether the caller operates the tenant."""
     return caller.kind is Kind.OPERATOR and caller.answers_for(tenant)
+
+
+def require_operator(caller: Principal) -> None:
+    """Let only operators pass, of whatever tenant.
+
+    Raises:
+        AccessDeniedError: the caller is none.
+    """
+    if caller.kind is not Kind.OPERATOR:
+        raise AccessDeniedError("operators-only")
 
 
 def require_visible(caller: Principal, task: Task) -> None:

@@ -144,9 +144,10 @@ class Publishing:
             ConfigurationError: the bundle makes no engine.
         """
         settings, ledger = self._installation.settings, self._installation.ledger
-        engine = ChosenEngine(settings.policy, SystemClock())
+        clock = SystemClock()
+        engine = ChosenEngine(settings.policy, clock)
         candidate = Published.of(
-            bundle, revision=0, quotas=settings.quotas, deciding=engine.decider
+            bundle, revision=0, quotas=settings.quotas, clock=clock, deciding=engine.decider
         )
         copy = FactsCopy(ledger.facts, ledger.snapshots)
         try:

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from broker import under_way
 from broker.errors import BrokerError, StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.ids import parse_lease_id, parse_task_id
@@ -126,15 +127,11 @@ class Reaper:
 
     async def rested(self) -> None:
         """Wait until nothing is under way."""
-        while self._at_work:
-            await asyncio.wait(list(self._at_work.values()))
+        await under_way.rested(self._at_work)
 
     async def stop(self) -> None:
         """End what is under way; other brokers find it when its claims run out."""
-        tasks = list(self._at_work.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await under_way.end(self._at_work.values())
 
     async def _reap(self, bucket: int) -> None:
         try:

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from msgspec import structs
 
+from broker import under_way
 from broker.comparing import Comparing, Incomparable, outcome_of
 from broker.comparing_lists import ListComparing, ListComparison, counted
 from broker.errors import BrokerError, UnavailableError
@@ -101,15 +102,11 @@ class ReconcileWatch:
 
     async def rested(self) -> None:
         """Wait until nothing is under way."""
-        while self._at_work:
-            await asyncio.wait(list(self._at_work.values()))
+        await under_way.rested(self._at_work)
 
     async def stop(self) -> None:
         """End what is under way; the next turn is some broker's."""
-        tasks = list(self._at_work.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await under_way.end(self._at_work.values())
 
     async def _has_turn(self, target: Target) -> bool:
         if target.name in self._at_work:

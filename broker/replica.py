@@ -1,7 +1,7 @@
 """What this broker runs: the published revision and the published keys, as the control record says.
 
-- A replica runs the published revision or gives nothing: a bundle that it cannot load closes the
-  gate, and the former one decides nothing meanwhile.
+- A replica runs the published revision and keys or gives nothing: what it cannot load closes the
+  gate (:mod:`broker.policy_state`, :mod:`broker.key_state`).
 - The ledger's epoch is remembered: another one, or none where one was, means that the ledger was
   lost or swapped; a record that is older than the one seen before, that it went back.
 """
@@ -10,7 +10,6 @@ import asyncio
 from typing import Final
 
 from broker.errors import (
-    ConfigurationError,
     StoreUnavailableError,
     UnavailableError,
     UnreadableRecordError,
@@ -19,10 +18,10 @@ from broker.facts.facts import Facts
 from broker.facts_copy import Step
 from broker.facts_replica import FACTS, FactsReplica
 from broker.gate import Gate, Hindrance
-from broker.governance.bundle import Bundle
-from broker.governance.published import Build, Current, Published
+from broker.governance.published import Published
 from broker.governance.registered import Registered
 from broker.key_state import KeyState
+from broker.policy_state import PolicyState
 from broker.restoration import Restoration
 from broker.signing.keyring import Keyring
 from broker.signing.token_verifier import TokenVerifier
@@ -32,9 +31,6 @@ from broker.store.facts_entry import Position
 
 WATCHERS: Final = ("ledger", "policy", "keys", FACTS)
 """The words under which this object and what it follows report to the gate."""
-
-_LOOK_BACK: Final = 10
-"""Revisions looked at for who was registered, when a broker starts on one that is no bundle."""
 
 _FRESH_S: Final = 0.5
 """How long an answer waits for the newest record before it is given by the last one known."""
@@ -50,20 +46,17 @@ class Replica:
         restoration: Restoration,
         gate: Gate,
         keys: KeyState,
-        build: Build,
+        policy: PolicyState,
         facts: FactsReplica,
     ) -> None:
         self._control = control
         self._restoration = restoration
         self._gate = gate
         self._keys = keys
-        self._published_of = build
+        self._policy = policy
         self._facts = facts
-        self._current = Current()
         self._record: ControlRecord | None = None
         self._settled: tuple[int, int] | None = None
-        self._announced = 0
-        self._registered: Registered | None = None
         self._one_at_a_time = asyncio.Lock()
         self._looks = 0
         self._is_in_touch = True
@@ -75,12 +68,12 @@ class Replica:
         Raises:
             UnavailableError: none is.
         """
-        return self._current.published
+        return self._policy.published
 
     @property
     def revision(self) -> int:
         """The number of the revision in force here, 0 when there is none."""
-        return self._current.revision
+        return self._policy.revision
 
     @property
     def facts(self) -> Facts:
@@ -117,7 +110,7 @@ class Replica:
             UnavailableError: it cannot be read.
         """
         _, end = await self._facts.newest()
-        self._put_facts_in_force()
+        self._policy.put_facts_in_force()
         return self.facts, end
 
     @property
@@ -138,9 +131,7 @@ class Replica:
         Raises:
             UnavailableError: nothing readable was ever published.
         """
-        if self._registered is None:
-            raise UnavailableError("nobody is registered: run `broker apply`")
-        return self._registered.over(self._facts.facts) if self._facts.is_read else self._registered
+        return self._policy.registered
 
     @property
     def keyring(self) -> Keyring:
@@ -213,9 +204,9 @@ class Replica:
             return
         self._gate.report("ledger", *_doubts(record))
         await self._restoration.follow(record)
-        await self._follow_keys(record)
-        await self._follow_policy(record)
-        self._put_facts_in_force()
+        self._report("keys", await self._keys.follow(record))
+        self._report("policy", await self._policy.follow(record))
+        self._policy.put_facts_in_force()
         self._record = record
         await self._settle(record)
 
@@ -242,87 +233,8 @@ class Replica:
             await self._control.settle(record)
             self._settled = done
 
-    async def _follow_policy(self, record: ControlRecord) -> None:
-        if record.revision == 0:
-            self._gate.report("policy", Hindrance("nothing is published", "run `broker apply`"))
-            return
-        try:
-            if record.revision != self._current.revision:
-                await self._load_revision(record)
-        except (ConfigurationError, UnavailableError) as error:
-            self._gate.report(
-                "policy",
-                Hindrance(
-                    f"revision {record.revision} cannot be loaded: {error}",
-                    "run `broker apply` with files that this version understands",
-                ),
-            )
-            return
-        if record.suspicion is not None:
-            self._gate.report("policy")
-            return
-        announced = await self._control.announced()
-        if announced > record.revision and announced == self._announced:
-            self._gate.report("policy", _half_published(announced))
-        else:
-            self._gate.report("policy")
-        self._announced = announced
-
-    async def _load_revision(self, record: ControlRecord) -> None:
-        raw = (await self._control.bundle(record.revision)).encode()
-        if record.revision > self._current.revision:
-            # First, so that operators can act whatever the policies are worth.
-            await self._register(raw, record.revision)
-        # Parsing and self-testing take tens of milliseconds: not on the event loop.
-        self._put_in_force(await asyncio.to_thread(self._build, raw, record))
-
-    async def _register(self, raw: bytes, revision: int) -> None:
-        try:
-            self._registered = Registered.read(raw)
-        except ConfigurationError:
-            if self._registered is None:
-                self._registered = await self._formerly_registered(revision)
-            raise
-
-    async def _formerly_registered(self, revision: int) -> Registered | None:
-        """Find out who was registered last: enough to let them take access away, and no more."""
-        for former in range(revision - 1, max(0, revision - 1 - _LOOK_BACK), -1):
-            try:
-                return Registered.read((await self._control.bundle(former)).encode())
-            except (ConfigurationError, UnavailableError):
-                continue
-        return None
-
-    def _put_facts_in_force(self) -> None:
-        """Let decisions read the facts that were followed last, if policy is here, too."""
-        if self._current.revision and self._facts.is_read:
-            self._current.replace(self._current.published.with_facts(self._facts.facts))
-
-    def _put_in_force(self, built: Published) -> None:
-        if self._facts.is_read:
-            built = built.with_facts(self._facts.facts)
-        if not self._current.replace(built):
-            # An older revision under the same epoch: the ledger was rolled back.
-            raise UnavailableError(
-                f"this broker has seen revision {self._current.revision} of this ledger already"
-            )
-
-    def _build(self, raw: bytes, record: ControlRecord) -> Published:
-        bundle = Bundle.from_bytes(raw)
-        if bundle.digest != record.digest:
-            raise ConfigurationError("it is not what was published: its digest is another")
-        return self._published_of(bundle, record.revision)
-
-    async def _follow_keys(self, record: ControlRecord) -> None:
-        hindrance = await self._keys.follow(record)
-        self._gate.report("keys", *([hindrance] if hindrance else []))
-
-
-def _half_published(revision: int) -> Hindrance:
-    return Hindrance(
-        f"revision {revision} was announced and never published, so no decision is new enough",
-        "run `broker apply` again: its last run died halfway",
-    )
+    def _report(self, what: str, hindrance: Hindrance | None) -> None:
+        self._gate.report(what, *([] if hindrance is None else [hindrance]))
 
 
 def _unread(error: StoreUnavailableError) -> Hindrance:

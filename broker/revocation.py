@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from broker.errors import AccessDeniedError, IdempotencyConflictError, NotFoundError
+from broker.errors import IdempotencyConflictError, NotFoundError
 from broker.faultpoints import FaultPoints
 from broker.idempotency import Repeatable, repeatable
 from broker.ids import IdFactory, RevocationId, TaskId, parse_lease_id, parse_task_id
@@ -23,7 +23,7 @@ from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.model.requests import Revocation, Selector, SelectorKind
 from broker.model.selection import Progress
 from broker.model.task import TaskState
-from broker.ownership import is_operator_of
+from broker.ownership import is_operator_of, require_operator
 from broker.places import Places
 from broker.set_orders import SetOrders
 from broker.store.cut_ledger import Cut, CutLedger, Standing
@@ -73,8 +73,7 @@ class Revocations:
             NotFoundError: what is named does not exist, or lies in another's tenant.
             SelectionChangedError: the set is no longer what its digest names.
         """
-        if caller.kind is not Kind.OPERATOR:
-            raise AccessDeniedError("operators-only")
+        require_operator(caller)
         same = repeatable(caller, "revocations", idempotency_key, (selector, reason))
         name = self._name(same)
         if selector.kind is SelectorKind.SET and await self._orders.is_kept(name):

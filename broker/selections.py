@@ -15,14 +15,14 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
 
 from broker.cursor import number
-from broker.errors import AccessDeniedError, NotFoundError, SelectionChangedError
+from broker.errors import NotFoundError, SelectionChangedError
 from broker.ids import LeaseId, TaskId, parse_task_id
 from broker.model.capability import Capability
 from broker.model.lease import Lease
 from broker.model.principal import Kind, Principal
 from broker.model.requests import LeasePage
 from broker.model.selection import Criteria, LiveLease, Selection
-from broker.ownership import is_operator_of
+from broker.ownership import is_operator_of, require_operator
 from broker.selecting import Picked, Picking, Selecting
 from broker.store import codec
 from broker.store.control import ControlStore
@@ -77,8 +77,7 @@ class Selections:
             NotFoundError: the tenant or task does not exist, or is another's.
             SelectionTooLargeError: narrow the criteria.
         """
-        if caller.kind is not Kind.OPERATOR:
-            raise AccessDeniedError("operators-only")
+        require_operator(caller)
         tenants = await self._reach(caller, criteria)
         now = max(*await self._clock.servers(), (await self._clock.furthest_bucket())[1])
         before = now - criteria.older_than_ms if criteria.older_than_ms else 0

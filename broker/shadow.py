@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from broker.clock import Clock
 from broker.errors import BrokerError, ConfigurationError, UnavailableError
 from broker.facts.facts import Facts
 from broker.governance.bundle import Bundle
@@ -54,11 +55,16 @@ class Shadow:
     """Follows the ledger's candidate, and lets it decide."""
 
     def __init__(
-        self, ledger: ShadowLedger, facts: Callable[[], Facts], metrics: ShadowMetrics
+        self,
+        ledger: ShadowLedger,
+        facts: Callable[[], Facts],
+        metrics: ShadowMetrics,
+        clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._facts = facts
         self._metrics = metrics
+        self._clock = clock
         self._id = ""
         self._candidate: Published | None = None
         self._waiting: deque[Seen] = deque()
@@ -98,7 +104,7 @@ class Shadow:
         if not text:
             return
         try:
-            self._candidate = await asyncio.to_thread(_candidate, text)
+            self._candidate = await asyncio.to_thread(_candidate, text, self._clock)
         except ConfigurationError as error:
             # It passed the checks where it was started: by another version than this one.
             _log.warning("shadow-unreadable", extra={"error": str(error)[:500]})
@@ -135,9 +141,10 @@ class Shadow:
         await self._ledger.note(self._id, outcomes, differences)
 
 
-def _candidate(text: str) -> Published:
+def _candidate(text: str, clock: Clock) -> Published:
     bundle = Bundle.from_bytes(text.encode())
-    return Published.of(bundle, revision=0, quotas=QuotaDefaults()).with_facts(Facts())
+    candidate = Published.of(bundle, revision=0, quotas=QuotaDefaults(), clock=clock)
+    return candidate.with_facts(Facts())
 
 
 def _by(facts: Facts, candidate: Published) -> Published:

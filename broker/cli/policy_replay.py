@@ -47,9 +47,9 @@ async def _replay(settings: Settings, named: str, span: int, teller: Teller) -> 
         bundle = await candidate(found, named, by=this_person())
         facts = FactsCopy(found.ledger.facts, found.ledger.snapshots)
         await facts.follow()
-        published = Published.of(bundle, revision=0, quotas=settings.quotas)
-        recorded = found.ledger.recorded
-        now_ms = SystemClock().now_ms()
+        clock = SystemClock()
+        published = Published.of(bundle, revision=0, quotas=settings.quotas, clock=clock)
+        recorded, now_ms = found.ledger.recorded, clock.now_ms()
         replayed = await Replay(recorded, published.with_facts(facts.facts)).run(
             now_ms - span * 1000,
             now_ms - settings.retention_seconds * 1000,

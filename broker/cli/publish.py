@@ -11,9 +11,9 @@ from typing import Final
 
 import click
 from click.core import ParameterSource
-from msgspec import structs
 
 from broker.cli import change_views, deaths, fact_apply
+from broker.cli.candidates import of_folder
 from broker.cli.deaths import agree
 from broker.cli.interrupts import run
 from broker.cli.one import One
@@ -27,7 +27,7 @@ from broker.governance.difference import Change
 from broker.installation import open_installation
 from broker.publishing import Publishing
 from broker.settings.load import Reading
-from broker.settings.settings import BundleFiles, Settings
+from broker.settings.settings import Settings
 from broker.targets.capabilities import check_targets
 from broker.text import parse_reason
 
@@ -158,7 +158,7 @@ def _wish(context: click.Context, config: Path, given: dict[str, object]) -> Wis
         config = files / FILE if is_default and (files / FILE).exists() else config
     settings = load(config)
     if isinstance(files, Path):
-        settings = _of_folder(settings, files)
+        settings = of_folder(settings, files)
     reason = str(given["reason"])
     return Wish(
         settings,
@@ -169,18 +169,6 @@ def _wish(context: click.Context, config: Path, given: dict[str, object]) -> Wis
         accepts=bool(given["accepts"]),
         accept=str(given["accept"] or ""),
     )
-
-
-def _of_folder(settings: Settings, folder: Path) -> Settings:
-    named = settings.bundle
-    files = BundleFiles(
-        agents=folder / named.agents.name,
-        capabilities=folder / named.capabilities.name,
-        resource_servers=folder / named.resource_servers.name,
-        schema=folder / named.schema.name,
-        policies=folder / named.policies.name,
-    )
-    return structs.replace(settings, bundle=files)
 
 
 def _read(settings: Settings) -> Bundle:

@@ -73,10 +73,10 @@ class Published:
         *,
         revision: int,
         quotas: QuotaDefaults,
+        clock: Clock,
         deciding: Deciding = LocalDecider,
-        clock: Clock | None = None,
     ) -> "Published":
-        """Build it: ``quotas`` and ``deciding`` are the settings', ``clock`` is the broker's."""
+        """Build it: ``quotas`` and ``deciding`` are the settings'; ``clock`` judges instants."""
         document = bundle.document
         return cls(
             revision=revision,

@@ -12,7 +12,7 @@ Invariants, which the scripts keep whatever runs beside them and wherever it is 
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -105,12 +105,14 @@ class FactsLog(FactsReader):
         operation: str = "",
         keys: Sequence[Repeat] = (),
         revision: int = 0,
+        staged: Callable[[], None] = lambda: None,
     ) -> FactsEntry:
         """Append changes that were checked against the facts at ``base``, as the next revision.
 
         Repeated with the same ``operation`` (see :meth:`operation`) it has the effect of one.
         ``keys`` are the idempotency keys of the requests that they come from. ``revision`` lets the
-        numbers of a log that went back go on further up.
+        numbers of a log that went back go on further up. ``staged`` is called
+        after each piece of a large revision that is kept, before any of it counts.
 
         Raises:
             SupersededError: the log ends elsewhere by now: check against that, and try again.
@@ -119,7 +121,7 @@ class FactsLog(FactsReader):
         """
         number = revision or base.revision + 1
         written = await asyncio.to_thread(Written.of, parts, base, number)
-        name, pieces = await self._stage(written)
+        name, pieces = await self._stage(written, staged)
         operation = operation or self.operation()
         sending = _Sending(written, operation, tuple(keys), revision > 0, name, pieces)
         for _ in range(_PATIENCE):
@@ -171,7 +173,7 @@ class FactsLog(FactsReader):
             raise StoreUnavailableError("a part of the change was lost before it was complete")
         return reply[0], int(reply[1])
 
-    async def _stage(self, written: Written) -> tuple[str, int]:
+    async def _stage(self, written: Written, staged: Callable[[], None]) -> tuple[str, int]:
         """Keep a large text in pieces, for a while; return its name and how many; 0: it is small.
 
         The name follows from the text, so whoever is overtaken does not keep it once more.
@@ -187,6 +189,7 @@ class FactsLog(FactsReader):
             for number, start in enumerate(starts):
                 piece = written.text[start : start + PIECE]
                 await self._link.run(scripts.FACTS_KEEP, [key], [STAGED_MS, number, piece])
+                staged()
         return name, len(starts)
 
     async def settle(self, revision: int) -> None:

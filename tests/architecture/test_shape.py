@@ -18,14 +18,6 @@ LONGEST_SOURCE: Final = 350
 LONGEST_TEST: Final = 450
 MEDIAN_FUNCTION: Final = 10
 
-STILL_TOO_LONG: Final = {
-    "tests/contract/test_feed_subscribers.py": 455,
-    "tests/contract/test_hub.py": 692,
-    "tests/contract/test_verifier.py": 467,
-    "tests/e2e/test_bad_input.py": 507,
-}
-"""Older files and how long each is. A number here may shrink; no file may be added."""
-
 PACKAGE_INDEX: Final = re.compile(
     r"(?i)pythonhosted\.org|pypi\.org/simple|https?://\S*/simple\b"
     r"|--(extra-)?index-url|--trusted-host|--find-links"
@@ -82,8 +74,7 @@ def functions_of(path: Path) -> Iterator[tuple[str, int]]:
 
 def bound_of(name: str) -> int:
     """Return how many lines a file may have."""
-    usual = LONGEST_TEST if name.startswith("tests/") else LONGEST_SOURCE
-    return STILL_TOO_LONG.get(name, usual)
+    return LONGEST_TEST if name.startswith("tests/") else LONGEST_SOURCE
 
 
 def test_every_function_fits_on_a_screen() -> None:
@@ -120,17 +111,6 @@ def test_every_file_has_one_idea() -> None:
     }
 
     assert long == {}
-
-
-@pytest.mark.parametrize("name", sorted(STILL_TOO_LONG))
-def test_what_is_still_too_long_only_shrinks(name: str) -> None:
-    """A file that became short, or went, must leave the list."""
-    assert (ROOT / name).is_file(), "strike it from the list"
-
-    now = len(lines_of(ROOT / name))
-
-    assert now > LONGEST_TEST, "strike it from the list"
-    assert now <= STILL_TOO_LONG[name]
 
 
 def test_decisions_are_numbered_without_gap_or_double() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from broker.clock import SystemClock
 from broker.governance.bundle import Bundle
 from broker.governance.published import Published
 from broker.settings.load import load_document
@@ -53,4 +54,6 @@ def test_the_other_policy_changes_no_decision_and_is_valid(tmp_path: Path) -> No
 
 
 def _published(settings: Settings) -> Published:
-    return Published.of(Bundle.from_files(settings.bundle), revision=1, quotas=settings.quotas)
+    return Published.of(
+        Bundle.from_files(settings.bundle), revision=1, quotas=settings.quotas, clock=SystemClock()
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.chaos.again import FORBID
-from tests.chaos.facts_scenarios import LIFT
+from tests.chaos.facts_scenarios import CLOSE, LIFT, MANY
 from tests.chaos.once import GRANTED, SPENT
 from tests.chaos.scenarios import (
     BEAT,
@@ -85,6 +85,14 @@ CASES: Final = (
     Case("change.checked", "a hold is lifted", LIFT),
     Case("change.appended", "a hold is lifted", LIFT),
     Case("change.settled", "a hold is lifted", LIFT),
+    Case("change.checked", "a ticket is closed", CLOSE),
+    Case("change.staged", "a ticket is closed among many", MANY),
+    Case("change.appended", "a ticket is closed", CLOSE),
+    Case("change.appended", "a ticket is closed", CLOSE, is_repeated=False),
+    Case("change.settled", "a ticket is closed", CLOSE),
+    Case("change.settled", "a ticket is closed", CLOSE, is_repeated=False),
+    Case("redecide.ended", "a ticket is closed", CLOSE, is_repeated=False),
+    Case("redecide.walked", "a ticket is closed", CLOSE),
     Case("revoke.kept", "a credential is revoked", REVOKE_CREDENTIAL, is_repeated=False),
     Case("revoke.kept", "a task is revoked", REVOKE_TASK, is_repeated=False),
     Case("revoke.kept", "an agent is cut off", REVOKE_AGENT, is_repeated=False),

@@ -8,8 +8,8 @@ from broker.store.feed_keys import FeedKeys
 from broker.store.feed_log import Appended, FeedLog
 from broker.store.feed_subscribers import Connection
 from broker.store.link import Link
-from tests.contract.test_feed_subscribers import HOUR_MS, STRICT, Audience
 from tests.fakes.clock import WrongClock
+from tests.fakes.feed_audience import HOUR_MS, STRICT, Audience
 from tests.fakes.ledger import FakeLedger, entry_of
 
 META = FeedKeys("jit").meta

@@ -5,7 +5,7 @@ import pytest
 from broker.model.receipt import ReceiptState
 from broker.store.feed_log import FeedLog
 from broker.store.link import Link
-from tests.contract.test_feed_subscribers import HOUR_MS, STRICT, Audience
+from tests.fakes.feed_audience import HOUR_MS, STRICT, Audience
 from tests.fakes.ledger import FakeLedger, entry_of
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from broker.feed.hub import Hub
 from broker.store.link import Link
-from tests.contract.test_hub import Feed, caller
+from tests.fakes.hub_stage import Feed, caller
 
 pytestmark = pytest.mark.parametrize("link", ["mux"], indirect=True)
 

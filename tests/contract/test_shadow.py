@@ -12,6 +12,7 @@ from broker.store import shadow_ledger
 from broker.store.link import Link
 from broker.store.shadow_ledger import Difference, ShadowLedger
 from tests.fakes.candidates import Candidate
+from tests.fakes.clock import FakeClock
 from tests.fakes.facts import changes, hold
 from tests.fakes.ledger_kit import LedgerKit
 from tests.fakes.policy import QUERY, in_task
@@ -40,8 +41,9 @@ class Stage:
     def __init__(self, link: Link, folder: Path) -> None:
         self.ledger = ShadowLedger(link, LedgerKit(link).keys)
         self.metrics = Counted()
+        self.clock = FakeClock()
         self.facts = Facts()
-        self.shadow = Shadow(self.ledger, lambda: self.facts, self.metrics)
+        self.shadow = Shadow(self.ledger, lambda: self.facts, self.metrics, self.clock)
         self.candidate = Candidate(folder)
 
     async def start(self, id_: str = "c-1") -> None:
@@ -123,7 +125,7 @@ async def test_it_decides_by_the_facts_that_the_live_policies_decide_by(stage: S
 async def test_all_brokers_count_together_and_none_twice(stage: Stage, link: Link) -> None:
     """What was told is not told again."""
     await stage.start()
-    other = Shadow(ShadowLedger(link, LedgerKit(link).keys), Facts, Counted())
+    other = Shadow(ShadowLedger(link, LedgerKit(link).keys), Facts, Counted(), FakeClock())
     await other.tick()
     for shadow in (stage.shadow, other):
         shadow.saw(query(), is_permit=False)
@@ -208,3 +210,20 @@ async def test_so_many_are_counted_by_name_and_the_rest_together(
     found = (await stage.ledger.counts()).differences
     assert sum(found.values()) == 10
     assert found[Difference(NOW_REFUSED, "*", "*")] == 8
+
+
+async def test_the_candidate_reads_the_clock_of_its_broker(stage: Stage) -> None:
+    """As the policies do beside which it decides."""
+    noon = stage.clock.now_ms() // 1_000 + 3_600
+    stage.candidate.write(
+        "policies/50.cedar",
+        f'@id("late") forbid (principal, action, resource)'
+        f" when {{ context.time.epochSeconds >= {noon} }};",
+    )
+    await stage.start()
+    for advance_ms in (0, 3_700_000):
+        stage.clock.advance(advance_ms)
+        stage.shadow.saw(query(), is_permit=True)
+        await stage.shadow.tick()
+
+    assert await stage.outcomes() == {SAME: 1, NOW_REFUSED: 1}

@@ -1,15 +1,11 @@
 """What every verifier promises, however it learns of revocations: feed, introspection, offline."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from broker.client.deny import CutDenial, Denial, IdDenial
 from broker.client.endpoint import Endpoint, open_session
@@ -24,32 +20,20 @@ from broker.client.errors import (
     TokenUntrustedError,
     VerificationError,
 )
-from broker.client.frames import Alive, Frame, Position, Snapshot
 from broker.client.introspection import Introspection
 from broker.client.keys import VerificationKey
-from broker.client.liveness import Liveness, OfflineLiveness
+from broker.client.liveness import OfflineLiveness
 from broker.client.transport import Transport
 from broker.client.verifier import MAX_LEEWAY_MS, MAX_SKEW_MS, Verifier
-from broker.client.view import View
 from tests.fakes import broker_server
 from tests.fakes import token_mint as mint
 from tests.fakes.broker_server import BrokerServer
 from tests.fakes.clock import FakeClock
+from tests.fakes.knowing import Subject, by_feed, by_introspection, verifier_of
 from tests.fakes.rows import named
 
-INTROSPECT = "POST /oauth/introspect"
 EXP_MS = (mint.NOW_MS // 1000 + 300) * 1000
 LATER = EXP_MS // 1000 + 60
-
-
-@dataclass
-class Subject:
-    """One way of knowing, and how to tell it that a token is dead or that the broker is gone."""
-
-    name: str
-    liveness: Liveness
-    deny: Callable[[Denial], None] | None
-    lose_broker: Callable[[FakeClock], None] | None
 
 
 @pytest.fixture
@@ -64,7 +48,7 @@ async def subject(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIter
     if request.param == "offline":
         yield Subject("offline", OfflineLiveness(), None, None)
     elif request.param == "feed":
-        yield _by_feed(clock)
+        yield by_feed(clock)
     else:
         async with broker_server.running(BrokerServer()) as broker, open_session() as session:
 
@@ -72,42 +56,7 @@ async def subject(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIter
                 return "workload"
 
             transport = Transport(Endpoint(broker.url, token, session), timeout_seconds=2)
-            yield _by_introspection(broker, Introspection(transport, clock))
-
-
-def _by_feed(clock: FakeClock) -> Subject:
-    view = View(clock, max_age_ms=10**9)
-    view.apply(Snapshot(Position("e", 1), (), more=False))
-    view.apply(Alive(Position("e", 1), clock.now_ms()))
-
-    def deny(denial: Denial) -> None:
-        view.apply(Frame(Position("e", 2), 1, (denial,)))
-
-    return Subject("feed", view, deny, lambda clock: clock.advance(10**9 + 1))
-
-
-def _by_introspection(broker: BrokerServer, introspection: Introspection) -> Subject:
-    state: dict[str, object] = {"active": True}
-    broker.answer(INTROSPECT, state)
-
-    def deny(_: Denial) -> None:
-        broker.answer(INTROSPECT, {"active": False})
-
-    return Subject(
-        "introspect", introspection, deny, lambda _: broker.answer(INTROSPECT, state, status=503)
-    )
-
-
-def verifier_of(subject: Subject, clock: FakeClock, *, leeway_ms: int = 0) -> Verifier:
-    """Return a verifier that knows in this way."""
-    return Verifier(
-        mint.ISSUER,
-        mint.AUDIENCE,
-        keys=mint.fixed_keys(),
-        liveness=subject.liveness,
-        clock=clock,
-        leeway_ms=leeway_ms,
-    )
+            yield by_introspection(broker, Introspection(transport, clock))
 
 
 @pytest.fixture
@@ -401,7 +350,7 @@ async def test_a_dead_signature_never_reaches_the_broker(clock: FakeClock) -> No
             return "workload"
 
         transport = Transport(Endpoint(broker.url, token, session), timeout_seconds=2)
-        verifier = verifier_of(_by_introspection(broker, Introspection(transport, clock)), clock)
+        verifier = verifier_of(by_introspection(broker, Introspection(transport, clock)), clock)
         for text in ["x", mint.token(aud="other"), mint.token()[:-4] + "AAAA"]:
             with pytest.raises(VerificationError):
                 await verifier.verify(text)
@@ -424,44 +373,3 @@ async def test_unavailable_keys_are_an_error_of_their_own(
 
     with pytest.raises(KeysUnavailableError):
         await verifier.verify(mint.token())
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
-Run = Callable[[Awaitable[object]], None]
-
-
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
-@given(name=st.sampled_from(sorted(mint.claims())), value=JSON)
-def test_no_value_of_a_claim_is_an_error_of_the_server(name: str, value: object) -> None:
-    """Signed by the broker's own key, any JSON at all gives a token or a VerificationError."""
-    _never_breaks(mint.token(**{name: value}))
-
-
-@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
-def test_no_text_is_an_error_of_the_server(text: str) -> None:
-    """Whatever stands after Bearer."""
-    _never_breaks(text)
-    _never_breaks(f"{text}.{text}.{text}")
-
-
-@given(header=JSON, payload=JSON)
-def test_no_header_is_an_error_of_the_server(header: object, payload: object) -> None:
-    """Any JSON as header and payload, properly encoded and signed."""
-    _never_breaks(mint.sign_raw(mint.encode(header), mint.encode(payload)))
-
-
-def _never_breaks(text: str) -> None:
-    clock = FakeClock(now_ms=mint.NOW_MS)
-    verifier = verifier_of(Subject("offline", OfflineLiveness(), None, None), clock)
-
-    async def verify() -> None:
-        try:
-            await verifier.verify(text)
-        except VerificationError:
-            return
-
-    asyncio.run(verify())

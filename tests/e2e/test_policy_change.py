@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from broker.model.decision import Deny, Permit
 from tests.fakes.cast import (
     AGENT,
     HELPER,
@@ -13,6 +14,7 @@ from tests.fakes.cast import (
     REPORTER,
     Who,
 )
+from tests.fakes.policy import QUERY
 from tests.fakes.world import PATIENCE_S, World, task_body
 
 WRITE = [{"capability": "orders-api", "scopes": ["orders:read", "orders:write"]}]
@@ -313,3 +315,21 @@ async def test_unused_names_are_free_of_charge(world: World) -> None:
     for name, who in (("helper-bot", HELPER), ("report-bot", REPORTER)):
         task = await world.open(agent=name)
         assert (await world.ask(task["id"], who)).status == 201
+
+
+async def test_policy_reads_the_clock_of_its_broker(world: World) -> None:
+    """What it permits by an instant and what the broker dates are of one time."""
+    noon = world.now() + 3_600
+    world.config.write(
+        "policies/50-world.cedar",
+        f'@id("late") forbid (principal, action, resource)'
+        f" when {{ context.time.epochSeconds >= {noon} }};",
+    )
+    await world.publish()
+    decider = world.broker.replica.published.decider
+
+    assert isinstance(await decider.decide(QUERY), Permit)
+    world.running[0].clock.shift_ms = 3_700_000
+    late = await decider.decide(QUERY)
+    assert isinstance(late, Deny)
+    assert late.trace.policies == ("late",)

@@ -17,7 +17,7 @@ from broker.clock import rfc3339
 from broker.model.principal import Kind
 from tests.e2e.test_fact_routes import change, of, put, relate
 from tests.e2e.test_reevaluation import ended_by
-from tests.fakes.cast import AGENT, OPERATOR, ORDERS, REPORTS, ROOT_OPERATOR, Who
+from tests.fakes.cast import AGENT, OPERATOR, ORDERS, REPORTS, Who
 from tests.fakes.leap import leap
 from tests.fakes.world import PATIENCE_S, World
 
@@ -68,7 +68,6 @@ class Reason:
     wish: dict[str, object] = field(default_factory=lambda: dict(READ))
     asks: Who = AGENT
     task: dict[str, object] = field(default_factory=dict)
-    changer: Who = OPERATOR
 
 
 REASONS: Final = {
@@ -94,7 +93,6 @@ REASONS: Final = {
         (),
         of("hold", "tenant:acme"),
         {"reason": "tenant-held", "missing": ["built in: tenant acme is held"]},
-        changer=ROOT_OPERATOR,
     ),
     "the risk is high": Reason(
         (DANA, desk_bot(risk="low")),
@@ -210,16 +208,29 @@ async def test_what_rests_on_a_reason_ends_with_it(world: World, reason: Reason)
     await begin(world, *reason.before)
     task, issued = await granted(world, reason.wish, reason.asks, **reason.task)
 
-    looked = await change(world, reason.change, who=reason.changer, dry_run=True)
+    looked = await change(world, reason.change, dry_run=True)
     assert [each["credential"] for each in looked["dying"]] == [issued["id"]]
     assert await lives(world, issued)
-    made = await change(world, reason.change, who=reason.changer)
+    made = await change(world, reason.change)
     assert made.status == 200, made.raw
 
     why = await told_everywhere(world, task, issued)
     assert {name: why[name] for name in reason.told} == reason.told
     assert why["facts_revision"] == made["revision"]
     assert (await world.ask(task, reason.asks, **reason.wish)).status == 403
+
+
+async def test_a_risk_that_agents_yaml_raises_ends_what_is_restricted(world: World) -> None:
+    """Who is registered there is judged there."""
+    await begin(world)
+    task, issued = await granted(world, REPORT)
+    world.config.edit_agent("invoice-bot", risk="high")
+
+    await world.publish()
+
+    why = await told_everywhere(world, task, issued)
+    assert why["policies"] == ["high-risk-agents-stay-off-restricted-data"]
+    assert (await world.ask(task, **REPORT)).status == 403
 
 
 async def test_what_rests_on_nothing_that_changed_lives_on(world: World) -> None:

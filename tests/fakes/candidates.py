@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from broker.clock import SystemClock
 from broker.governance.bundle import Bundle
 from broker.governance.published import Published
 from broker.settings.limits import QuotaDefaults
@@ -63,7 +64,9 @@ class Candidate:
 
     def published(self, revision: int = REVISION) -> Published:
         """Return what it would be in force."""
-        return Published.of(self.bundle(), revision=revision, quotas=QuotaDefaults())
+        return Published.of(
+            self.bundle(), revision=revision, quotas=QuotaDefaults(), clock=SystemClock()
+        )
 
 
 def _named(records: list[dict[str, Any]], name: str) -> dict[str, Any]:

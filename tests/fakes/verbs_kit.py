@@ -48,9 +48,11 @@ _FILES: Final = BundleFiles(
 class FixedReplica:
     """Runs the shipped bundle as revision 1, and one key."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         bundle = Bundle.from_files(_FILES)
-        self.published = Published.of(bundle, revision=1, quotas=QuotaDefaults())
+        self.published = Published.of(
+            bundle, revision=1, quotas=QuotaDefaults(), clock=clock or SystemClock()
+        )
         private = new_private_key("ES256")
         key = SigningKey(thumbprint(private), private)
         manifest = {"kid": key.kid, "alg": key.alg, "state": "active", "jwk": key.jwk}
@@ -101,12 +103,12 @@ class VerbsKit:
         self.ledger = Ledger.over(
             link, namespace="jit", buckets=BUCKETS, limits=Limits(), bounds=bounds
         )
-        self.replica = FixedReplica()
+        self.clock = clock or SystemClock()
+        self.replica = FixedReplica(self.clock)
         self.gate = Gate([])
         self.patience = patience or Patience()
         self.may_sweep = True
         self.due: Callable[[Sequence[int]], object] = list  # a test reaps when it wants
-        self.clock = clock or SystemClock()
         self.pace = Pace(self.clock, share=Reevaluation().busy_percent / 100)
         self.metrics = Metrics(durability="os", reasons=[], actions=[])
         self.verbs: Verbs = build_verbs(self._parts())

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from broker.errors import NotFoundError
+from broker.errors import AccessDeniedError, NotFoundError
 from broker.model.principal import Kind, Principal
 from broker.ownership import (
     is_opener,
     is_operator_of,
     is_owner,
     require_holder,
+    require_operator,
     require_owner,
     require_visible,
 )
@@ -123,3 +124,15 @@ def test_every_refusal_is_the_same() -> None:
     for attempt in attempts:
         with pytest.raises(NotFoundError):
             attempt()
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_for_operators_is_for_nobody_else(kind: Kind) -> None:
+    """By what they are, whatever their name and their tenant."""
+    caller = principal(kind, "alice")
+
+    if kind is Kind.OPERATOR:
+        require_operator(caller)
+        return
+    with pytest.raises(AccessDeniedError, match="operators-only"):
+        require_operator(caller)

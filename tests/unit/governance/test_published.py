@@ -16,6 +16,7 @@ from broker.policy.engine import Engine
 from broker.policy.query import Action, Query
 from broker.settings.limits import QuotaDefaults
 from tests.fakes.bundles import BundleFolder
+from tests.fakes.clock import FakeClock
 from tests.fakes.facts import changes, hold, put, relate
 from tests.fakes.policy import QUERY, in_task
 from tests.fakes.replace import replace
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> BundleFolder:
 def published(folder: BundleFolder, revision: int) -> Published:
     """Read the folder and build a revision, by way of the bytes that are published."""
     bundle = Bundle.from_bytes(Bundle.from_files(folder.files).to_bytes())
-    return Published.of(bundle, revision=revision, quotas=DEFAULTS)
+    return Published.of(bundle, revision=revision, quotas=DEFAULTS, clock=FakeClock())
 
 
 def stricter(folder: BundleFolder) -> None:
@@ -69,7 +70,7 @@ async def test_what_is_asked_follows_from_the_engine_in_force(folder: BundleFold
         seen.append(engine)
         return LocalDecider(engine)
 
-    revision = Published.of(bundle, revision=3, quotas=DEFAULTS, deciding=choose)
+    revision = Published.of(bundle, revision=3, quotas=DEFAULTS, clock=FakeClock(), deciding=choose)
 
     assert await revision.decider.decide(QUERY) == revision.engine.decide(QUERY)
     assert seen == [revision.engine]
