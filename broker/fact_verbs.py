@@ -74,6 +74,7 @@ def build_fact_verbs(
         brake=brake,
     )
     orders = FactOrders(
+        facts=lambda: replica.facts,
         newest=_Newest(replica),
         appends=changes,
         inverses=history,

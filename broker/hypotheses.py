@@ -189,6 +189,8 @@ def _own_refusal(query: Query, question: Evaluation) -> str:
     capability = query.capability
     if resource.type != "capability" or capability is None:
         return "unknown-resource"
+    if (query.principal.kind, query.principal.name) != (Kind.AGENT, query.task.agent):
+        return "not-its-task"
     if not query.scopes:
         raise InvalidRequestError("name the scopes", field="action.properties.scopes")
     if not query.scopes <= capability.scopes:

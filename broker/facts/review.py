@@ -6,6 +6,7 @@ from typing import Final
 from broker.model.fact import Thing
 
 _LONG_AGO_MS: Final = 1
+"""Before it no review ends: 0 is never."""
 
 
 def review_ends_ms(thing: Thing) -> int:
@@ -20,7 +21,7 @@ def review_ends_ms(thing: Thing) -> int:
     except (ValueError, OverflowError):
         return _LONG_AGO_MS
     midnight = datetime(after.year, after.month, after.day, tzinfo=UTC)
-    return int(midnight.timestamp()) * 1000
+    return max(int(midnight.timestamp()) * 1000, _LONG_AGO_MS)
 
 
 def is_overdue(thing: Thing, now_ms: int) -> bool:

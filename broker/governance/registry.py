@@ -147,13 +147,22 @@ class Registry:
     def confirm(self, caller: Principal) -> Principal:
         """Say who a caller is here whom another revision has resolved: never more than there.
 
+        Of an agent that is in another tenant nothing else is said: it is told where it was (I16).
+
         Raises:
             AttestationError: nobody who may act, as :meth:`resolve`.
         """
-        kept = _shared(caller.tenants, frozenset(self._registered(caller)))
+        kept = _shared(caller.tenants, self._tenants_of(caller))
         if not kept:
             raise AttestationError(UNREGISTERED, f"{caller.ref} has moved to other tenants")
+        self._registered(caller)
         return caller if kept == caller.tenants else replace(caller, tenants=kept)
+
+    def _tenants_of(self, caller: Principal) -> frozenset[str]:
+        if caller.kind is not Kind.AGENT:
+            return frozenset(self._registered(caller))
+        agent = self.agent(caller.name)
+        return frozenset() if agent is None else frozenset({agent.tenant})
 
     def _registered(self, shown: Shown) -> tuple[str, ...]:
         if shown.kind is Kind.AGENT:

@@ -180,7 +180,7 @@ class Reading:
         expiry: str | UnsetType = body.expires_at
         ends_ms = 0
         if expiry is not UNSET:
-            ends_ms = self._got(lambda: instant(expiry, f"{place}.expires_at")) or 0
+            ends_ms = self._got(lambda: _expiry(expiry, f"{place}.expires_at")) or 0
         if subject is None or object_ is None or relation is None:
             return None
         return Relationship(subject, relation, object_, ends_ms)
@@ -213,6 +213,18 @@ class Reading:
 
     def _fault(self, place: str, message: str) -> None:
         self._faults.append(MemberFault(place, message))
+
+
+def _expiry(given: str, field: str) -> int:
+    """Read when a relationship ends: never at what is written as 0, for that is never at all.
+
+    Raises:
+        InvalidRequestError: it is no instant, or one that nobody's clock has shown.
+    """
+    ends_ms = instant(given, field)
+    if ends_ms <= 0:
+        raise InvalidRequestError("has passed: write a later instant, or none", field=field)
+    return ends_ms
 
 
 def _of_edge(op: str, edge: Relationship) -> Change:

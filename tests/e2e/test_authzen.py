@@ -189,6 +189,18 @@ async def test_the_brokers_own_rules_hold_in_a_hypothesis(world: World) -> None:
         assert await says(world, OPERATOR, question) == (False, reason), question
 
 
+async def test_nobody_is_permitted_a_credential_of_anothers_task(world: World) -> None:
+    """I6: such a request would not even reach policy, whatever that would say."""
+    helpers = {"context": {"task": {**TASK, "agent": "helper-bot"}}}
+    orchestrator = {"subject": {"type": "orchestrator", "id": "ci-orchestrator"}}
+
+    assert await says(world, OPERATOR, HYPOTHESIS | helpers) == (False, "not-its-task")
+    assert await says(world, ORDERS, HYPOTHESIS | helpers) == (False, "not-its-task")
+    assert await says(world, OPERATOR, HYPOTHESIS | orchestrator) == (False, "not-its-task")
+    own = {"context": {"task": {**TASK, "agent": "invoice-bot"}}}
+    assert await says(world, OPERATOR, HYPOTHESIS | own) == (True, "")
+
+
 async def test_what_is_so_of_another_tenants_agent_changes_no_answer(world: World) -> None:
     """I16: whether it is held, or there at all; in its own tenant that is told."""
 
@@ -213,6 +225,24 @@ async def test_what_is_so_of_another_tenants_agent_changes_no_answer(world: Worl
 
     assert absent == free == held
     assert await says(world, OPERATOR, opening("invoice-bot")) == (False, "agent-held")
+
+
+@pytest.mark.parametrize(
+    "said", [{"status": "suspended"}, {"identities": [{"issuer": "https://x", "subject": "y"}]}]
+)
+async def test_another_tenants_agent_is_unregistered_whatever_its_record_says(
+    world: World, said: dict[str, object]
+) -> None:
+    """I16: that it is suspended, or which identities it has, is told in its own tenant only."""
+    for name in ("stock-bot", "invoice-bot"):
+        world.config.edit_agent(name, **said)
+    await world.publish()
+    stranger = HYPOTHESIS | {"subject": {"type": "agent", "id": "stock-bot"}}
+
+    assert await says(world, OPERATOR, stranger) == (False, "unregistered")
+    assert await says(world, ORDERS, stranger) == (False, "unregistered")
+    own = await says(world, OPERATOR, HYPOTHESIS)
+    assert own in {(False, "suspended"), (False, "identity-not-allowed")}
 
 
 async def test_an_open_task_may_do_what_its_ceiling_and_policy_allow(world: World) -> None:

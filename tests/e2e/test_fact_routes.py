@@ -140,6 +140,20 @@ async def test_a_half_bad_set_changes_nothing_and_lists_all_faults(world: World)
     assert (await world.get(OPERATOR, HISTORY))["history"] == []
 
 
+@pytest.mark.parametrize("instant", ["1970-01-01T00:00:00Z", "1969-12-31T23:59:59Z"])
+async def test_what_ended_when_time_began_does_not_last_for_ever(
+    world: World, instant: str
+) -> None:
+    """A system that knows no expiry may well send zero: that is no relationship without an end."""
+    await change(world, put("ticket:OPS-1"))
+    wanted = relate("agent:invoice-bot assigned-to ticket:OPS-1", expires_at=instant)
+
+    refused = await change(world, wanted)
+
+    assert (refused.status, refused.code) == (400, "invalid-change")
+    assert refused["faults"][0]["field"] == "changes[0].relationship.expires_at"
+
+
 async def test_of_racing_appliers_one_wins_and_nothing_is_lost(worlds: World) -> None:
     """Who was overtaken is told so; made anew from what stands, both changes are there."""
     await change(worlds, put("ticket:OPS-1"))

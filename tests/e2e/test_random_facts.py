@@ -1,8 +1,8 @@
 """Random edits of facts at real brokers: what dies is exactly what asking about everything says.
 
-Deciding again looks only at what a change can concern; a dry run looks at every credential there
-is. Whatever the first leaves out although the second would kill it is a hole, and the other way
-round. Agents hand tasks on, act for people, and work for tickets that come and go.
+Deciding again looks only at what a change can concern, and so may a dry run. What these leave out
+although it would not be granted any more is a hole, which asking about every credential that is
+left finds. Agents hand tasks on, act for people, and work for tickets that come and go.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from broker.preview import Preview
 from broker.settings.limits import Reevaluation
 from tests.e2e.test_fact_routes import change, of, put, relate
 from tests.e2e.test_reevaluation import redecided
@@ -178,5 +179,7 @@ async def test_what_dies_of_facts_is_what_asking_about_everything_says(
 
         doomed = {each["credential"] for each in looked["dying"]}
         assert await cast.alive() == before - doomed, edits
+        everything = await Preview.over(world.broker.ledger).foresee(world.broker.replica.published)
+        assert (everything.total, everything.unreadable) == (0, 0), edits
         died += len(doomed)
     assert died

@@ -103,6 +103,7 @@ def log() -> Log:
 def orders(log: Log) -> FactOrders:
     """The verb, with the brake at five."""
     return FactOrders(
+        facts=lambda: log.facts,
         newest=log.newest,
         appends=log,
         inverses=log,

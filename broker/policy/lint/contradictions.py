@@ -67,6 +67,9 @@ def contradictory(atoms: Sequence[Atom]) -> pst.Expr | None:
     said: defaultdict[pst.Expr, _Said] = defaultdict(_Said)
     for expression, is_wanted in atoms:
         _note(said, expression, is_wanted)
+    for each, what in said.items():
+        if (value := _plain(each)) is not None:
+            what.only({value})  # a literal is nothing but itself
     return next((each for each, what in said.items() if what.is_contradictory), None)
 
 

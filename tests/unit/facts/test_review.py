@@ -24,6 +24,12 @@ def test_without_a_date_nothing_is_overdue() -> None:
     assert not is_overdue(thing("agent:a"), 10**15)
 
 
+@pytest.mark.parametrize("review_by", ["1969-12-30", "1969-12-31", "1970-01-01", "0001-01-01"])
+def test_a_day_that_ended_when_time_began_is_long_over(review_by: str) -> None:
+    """What a system that knows no date may well write is no review for ever."""
+    assert is_overdue(thing("agent:a", review_by=review_by), MIDNIGHT_MS)
+
+
 @pytest.mark.parametrize("review_by", ["soon", "9999-12-31"])
 def test_a_date_that_cannot_be_counted_with_is_overdue(review_by: str) -> None:
     """Unsure is no yes."""

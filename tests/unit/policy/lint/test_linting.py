@@ -77,6 +77,16 @@ CASES: Final = [
         f"forbid ({A}) when {{ principal is Agent }};",
     ),
     (
+        "never-applies",
+        f"forbid ({A}) when {{ 1 > 2 }};",
+        f"forbid ({A}) when {{ 1 < 2 }};",
+    ),
+    (
+        "never-applies",
+        f'forbid ({A}) when {{ "a" == "b" }};',
+        f'forbid ({A}) when {{ "a" != "b" }};',
+    ),
+    (
         "overruled",
         f"permit ({A}) when {{ {TENANT} }}; {NO} forbid (principal, action, {OF_CAPABILITY});",
         f"permit ({A}) when {{ {TENANT} }}; {NO} forbid (principal, action, resource is Agent);",
