@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from broker.affected import Affected
 from broker.clock import Clock
 from broker.errors import UnavailableError
 from broker.fact_changes import FactChanges
@@ -24,7 +25,6 @@ from broker.governance.base_facts import base_of
 from broker.governance.bundle import Bundle
 from broker.governance.published import Published
 from broker.installation import Installation
-from broker.model.fact import Ref
 from broker.preview import Foreseen, Preview
 from broker.store.facts_entry import Position
 
@@ -102,13 +102,15 @@ class FactDesk:
         self._bundle = await asyncio.to_thread(Bundle.from_bytes, text.encode())
         self._base = base_of(self._bundle.document)
 
-    async def _foresee(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
+    async def _foresee(
+        self, facts: Facts, tenants: Collection[str] | None, affected: Affected
+    ) -> Foreseen:
         if self._bundle is None:
             raise UnavailableError("nothing is published")
         candidate = Published.of(
             self._bundle, revision=0, quotas=self._settings.quotas, clock=self._clock
-        )
-        return await self._preview.foresee(candidate.with_facts(facts), tenants=tenants)
+        ).with_facts(facts)
+        return await self._preview.foresee_of(candidate, affected, tenants=tenants)
 
 
 def _as_one(parts: Sequence[ChangeSet]) -> ChangeSet:
@@ -124,5 +126,5 @@ class _Plenty:
     async def held(self, of: str, name: str) -> int:  # noqa: ARG002 - whatever it is
         return _MANY
 
-    async def are_named(self, refs: Collection[Ref]) -> bool:  # noqa: ARG002 - whatever they are
+    async def is_any(self, affected: Affected) -> bool:  # noqa: ARG002 - whatever it is
         return True
