@@ -30,7 +30,7 @@ demo-real: $(STAMP) ## one task end kills three kinds of credentials at real ser
 	@$(PY) -m tests.real.demo --aws $(AWS) $(ARGS)
 
 test: $(STAMP) ## the tests that need nothing but this checkout, on every CPU (ARGS="..." goes to pytest)
-	$(PY) -m pytest -m "not real and not soak" --numprocesses $(JOBS) --dist worksteal $(ARGS) tests
+	$(PY) -m pytest -m "not real and not soak" --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) tests
 
 test-soak: $(STAMP) ## random histories and random deaths, for minutes
 	$(PY) -m pytest -m soak tests

@@ -12,12 +12,11 @@ from typing import Final
 from broker.facts.impact import Impact
 from broker.governance.difference import Change, difference
 from broker.governance.document import BundleDocument
-from broker.lease_walk import EVERY_TASK
 from broker.model.fact import Ref
-from broker.store.task_tree import Index
+from broker.store.task_tree import EVERY_TASK, Index
 
-MOST: Final = 200
-"""With more indexes than this, walking all tasks once is cheaper."""
+MOST: Final = 2_000
+"""With more indexes than this, walking all tasks once is cheaper than to look which have any."""
 
 _BY_NAME: Final = frozenset({"ticket", "person"})
 
@@ -72,12 +71,6 @@ def by_impact(impact: Impact) -> Affected:
         | _indexes("ticket", map(_named, impact.tickets))
         | _indexes("person", map(_named, impact.people))
     )
-
-
-def by_name(refs: Iterable[Ref]) -> Iterator[Index]:
-    """Yield where tasks are found that name these tickets and people."""
-    for ref in refs:
-        yield Index(ref.kind.value, _named(ref))
 
 
 def _named(ref: Ref) -> str:

@@ -1,6 +1,7 @@
 """Making changes of facts: checked against the newest facts, appended, and only then acknowledged.
 
-- What comes to a broker at about the same time goes into one revision. All of it is looked at
+- What comes to a broker at about the same time goes into one revision: there is a pause between two
+  of them anyway, and who comes within the first half of it goes along. All of it is looked at
   together; if anything is wrong with that, each in its turn, on what those before it leave: so each
   gets its own answer or its own faults.
 - Whoever is overtaken by another broker checks again, against what stands then.
@@ -10,6 +11,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple
@@ -25,7 +27,7 @@ from broker.faultpoints import FaultPoints
 from broker.store.facts_entry import FactsEntry, Position
 from broker.store.facts_log import FactsLog, Repeat
 
-MOST: Final = 100
+MOST: Final = 200
 """Changes of callers in one revision: an event for each is written by one script."""
 
 _TOGETHER: Final = 10_000
@@ -105,6 +107,7 @@ class FactChanges:
         self._counted = counted
         self._queue: list[_Waiting] = []
         self._at_work: asyncio.Task[None] | None = None
+        self._next_ms = 0
 
     async def apply(
         self, change: ChangeSet, *, base: int | None = None, same: Repeat | None = None
@@ -152,6 +155,7 @@ class FactChanges:
         batch: list[_Waiting] = []
         try:
             while self._queue:
+                await self._gather()
                 batch = self._take()
                 await self._together(batch)
         except BaseException:
@@ -162,6 +166,12 @@ class FactChanges:
             raise
         finally:
             self._at_work = None
+
+    async def _gather(self) -> None:
+        """Let others come along while nothing could be appended yet, unless they are enough."""
+        left_ms = self._next_ms - self._clock.monotonic_ms()
+        if left_ms > 0 and len(self._queue) < MOST:
+            await asyncio.sleep(left_ms / 1000)
 
     def _take(self) -> list[_Waiting]:
         """Take as many as fit into one revision, in their order; the same request only once."""
@@ -215,9 +225,11 @@ class FactChanges:
         except SupersededError:
             return False
         self._faults.reach("change.appended")
+        self._next_ms = self._clock.monotonic_ms() + self._log.gap_ms // 2
+        await self._decide_by_it()
         await self._log.settle(entry.revision)
         self._faults.reach("change.settled")
-        await self._acknowledge(batch, entry)
+        self._acknowledge(batch, entry)
         return True
 
     async def _is_good(self, facts: Facts, batch: Sequence[_Waiting]) -> bool:
@@ -278,14 +290,19 @@ class FactChanges:
                 await asyncio.sleep(_PAUSE_S)
         return await append()
 
-    async def _acknowledge(self, good: Sequence[_Waiting], entry: FactsEntry) -> None:
-        """Let this broker decide by it first: whoever is answered finds it so here."""
-        try:
+    async def _decide_by_it(self) -> None:
+        """Let this broker decide by it first: whoever is answered finds it so here.
+
+        Before it counts elsewhere, so that it overtakes no decision that begins here from now on.
+        Where the log cannot be read now, it is followed later, like any other's change.
+        """
+        with suppress(BrokerError):
             await self._newest()
-        finally:
-            for waiting in good:
-                waiting.succeed(entry.revision)
-                self._counted(waiting.size)
+
+    def _acknowledge(self, good: Sequence[_Waiting], entry: FactsEntry) -> None:
+        for waiting in good:
+            waiting.succeed(entry.revision)
+            self._counted(waiting.size)
 
 
 def _check(facts: Facts, change: ChangeSet, now_ms: int) -> _Checked:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from broker.affected import Affected
 from broker.clock import Clock
 from broker.engines.chosen import ChosenEngine
 from broker.errors import UnavailableError
@@ -25,7 +26,6 @@ from broker.governance.base_facts import base_of
 from broker.governance.bundle import Bundle
 from broker.governance.published import Published
 from broker.installation import Installation
-from broker.model.fact import Ref
 from broker.preview import Foreseen, Preview
 from broker.store.facts_entry import Position
 
@@ -103,7 +103,9 @@ class FactDesk:
         self._bundle = await asyncio.to_thread(Bundle.from_bytes, text.encode())
         self._base = base_of(self._bundle.document)
 
-    async def _foresee(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
+    async def _foresee(
+        self, facts: Facts, tenants: Collection[str] | None, affected: Affected
+    ) -> Foreseen:
         if self._bundle is None:
             raise UnavailableError("nothing is published")
         engine = ChosenEngine(self._settings.policy, self._clock)
@@ -113,9 +115,9 @@ class FactDesk:
             quotas=self._settings.quotas,
             deciding=engine.decider,
             clock=self._clock,
-        )
+        ).with_facts(facts)
         try:
-            return await self._preview.foresee(candidate.with_facts(facts), tenants=tenants)
+            return await self._preview.foresee_of(candidate, affected, tenants=tenants)
         finally:
             await engine.close()
 
@@ -133,5 +135,5 @@ class _Plenty:
     async def held(self, of: str, name: str) -> int:  # noqa: ARG002 - whatever it is
         return _MANY
 
-    async def are_named(self, refs: Collection[Ref]) -> bool:  # noqa: ARG002 - whatever they are
+    async def is_any(self, affected: Affected) -> bool:  # noqa: ARG002 - whatever it is
         return True

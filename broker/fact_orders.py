@@ -1,7 +1,8 @@
 """Changing facts, for operators within their tenants: all of it or nothing, and never unawares.
 
-- It is looked at over the facts as their log ends now: what another broker has acknowledged a
-  moment ago is there, so whoever is spread over several brokers can go on from it.
+- It is looked at over this broker's copy; what seems wrong there once more over the facts as their
+  log ends now, so that whoever is spread over several brokers can go on from what another one has
+  acknowledged a moment ago. Dry runs and ways back, of which there are few, begin with the newest.
 - What a caller may not see does not exist for it, so it can be neither named nor changed (I16).
 - Before anything is changed it is looked at which live credentials would die of it. More than the
   brake allows do not die unasked: whoever means it says so, by the digest of what would die.
@@ -10,6 +11,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -109,12 +111,14 @@ class FactOrders:
     def __init__(
         self,
         *,
+        facts: Callable[[], Facts],
         newest: Callable[[], Awaitable[Facts]],
         appends: Appends,
         inverses: Inverses,
         foresight: Foresight,
         clock: Clock,
     ) -> None:
+        self._facts = facts
         self._newest = newest
         self._appends = appends
         self._inverses = inverses
@@ -169,17 +173,25 @@ class FactOrders:
     ) -> Outcome:
         if done := await self._done(same, how):
             return replace(done, changes=len(change.changes))
-        before = await self._newest()
-        if how.base is not None and how.base != before.revision and how.is_dry:
-            raise SupersededError(f"revision {before.revision} stands, not {how.base}")
-        sight = Sight(before, caller, self._clock.now_ms())
-        after = await checked(sight, change)
+        before, after = await self._both(caller, change, how)
         outlook = await self._foresight.look(change, before, after, is_exact=how.is_dry)
         if how.is_dry:
             return _told(before.revision, change, outlook, is_dry=True)
         self._foresight.require_few(outlook, how.accept)
         revision = await self._appends.apply(change, base=how.base, same=same)
         return _told(revision, change, outlook)
+
+    async def _both(self, caller: Principal, change: ChangeSet, how: How) -> tuple[Facts, Facts]:
+        """Return the facts before a change that is good, and after it."""
+        now_ms = self._clock.now_ms()
+        if not how.is_dry:
+            before = self._facts()
+            with suppress(InvalidChangeError):
+                return before, await checked(Sight(before, caller, now_ms), change)
+        before = await self._newest()
+        if how.base is not None and how.base != before.revision and how.is_dry:
+            raise SupersededError(f"revision {before.revision} stands, not {how.base}")
+        return before, await checked(Sight(before, caller, now_ms), change)
 
 
 async def checked(sight: Sight, change: ChangeSet) -> Facts:

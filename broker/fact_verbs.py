@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from broker.affected import by_name
+from broker.affected import Affected
 from broker.clock import Clock
 from broker.fact_changes import FactChanges
 from broker.fact_history import FactHistory
@@ -17,11 +17,11 @@ from broker.faultpoints import FaultPoints
 from broker.foresight import Foresight
 from broker.gate import Gate
 from broker.http.fact_ports import Facts
-from broker.model.fact import Ref
 from broker.preview import Foreseen, Preview
 from broker.replica import Replica
 from broker.store.ledger import Ledger
 from broker.ticker import Ticker
+from broker.touched import Touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ def build_fact_verbs(
         brake=brake,
     )
     orders = FactOrders(
+        facts=lambda: replica.facts,
         newest=_Newest(replica),
         appends=changes,
         inverses=history,
@@ -90,13 +91,10 @@ class _Stock:
     def __init__(self, ledger: Ledger) -> None:
         self._quotas = ledger.quotas
         self._clock = ledger.clock
-        self._tree = ledger.tree
+        self.is_any = Touched(ledger.tree, len(ledger.keys.buckets)).any
 
     async def held(self, of: str, name: str) -> int:
         return await self._quotas.used(of, name, max(await self._clock.servers()))
-
-    async def are_named(self, refs: Collection[Ref]) -> bool:
-        return await self._tree.are_any(by_name(refs))
 
 
 class _Newest:
@@ -117,6 +115,8 @@ class _Foresees:
         self._replica = replica
         self._preview = preview
 
-    async def __call__(self, facts: Known, tenants: Collection[str] | None) -> Foreseen:
+    async def __call__(
+        self, facts: Known, tenants: Collection[str] | None, affected: Affected
+    ) -> Foreseen:
         candidate = self._replica.published.with_facts(facts)
-        return await self._preview.foresee(candidate, tenants=tenants)
+        return await self._preview.foresee_of(candidate, affected, tenants=tenants)

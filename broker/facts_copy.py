@@ -49,6 +49,8 @@ class FactsCopy:
         self._end = START
         self._steps: deque[Step] = deque(maxlen=REMEMBERED)
         self._one_at_a_time = asyncio.Lock()
+        self._looks = 0
+        self._seen: tuple[int, Head] | None = None
 
     @property
     def is_read(self) -> bool:
@@ -87,20 +89,31 @@ class FactsCopy:
     async def follow(self) -> Head:
         """Bring the copy to where the log ends now, and return that.
 
+        Whoever asks gets what is there when it asked; those who wait share one look.
+
         Raises:
             WentBackError: the log holds another history than was read of it.
             UnreadableRecordError: something in it is missing or damaged; the copy stays as it was.
             StoreUnavailableError: it cannot be reached; the copy stays as it was.
         """
+        begun = self._looks
         async with self._one_at_a_time:
-            if self._facts is None:
-                return await self._load()
-            try:
-                return await self._go_on(self._facts)
-            except BehindError:
-                return await self._load()
-            except UnreadableRecordError:
-                return await self._after_damage()
+            if self._seen is not None and self._seen[0] > begun:
+                return self._seen[1]  # a look that began after we asked has ended well
+            self._looks += 1
+            head = await self._look()
+            self._seen = (self._looks, head)
+            return head
+
+    async def _look(self) -> Head:
+        if self._facts is None:
+            return await self._load()
+        try:
+            return await self._go_on(self._facts)
+        except BehindError:
+            return await self._load()
+        except UnreadableRecordError:
+            return await self._after_damage()
 
     async def _load(self) -> Head:
         """Read everything anew.

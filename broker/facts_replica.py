@@ -95,12 +95,14 @@ class FactsReplica:
         return self._copy.steps(first, last)
 
     async def newest(self) -> tuple[Facts, Position]:
-        """Follow the log now; return the facts and where it ended.
+        """Follow the log now; return the facts and where it ended. They are confirmed by that.
 
         Raises:
             StoreUnavailableError: it cannot be read.
         """
+        begun_ms = self._clock.monotonic_ms()
         await self._copy.follow()
+        self._confirm(begun_ms)
         return self._copy.facts, self._copy.end
 
     async def follow(self) -> None:
@@ -120,11 +122,15 @@ class FactsReplica:
         except StoreUnavailableError as error:
             _log.info("facts not read: %s", error)
         else:
-            self._confirmed_ms = begun_ms
-            self._gate.report(FACTS)
+            self._confirm(begun_ms)
             await self._settle(head)
             self._begin_snapshot(head)
         await self.look()
+
+    def _confirm(self, begun_ms: int) -> None:
+        """Note that they are the newest as of an instant; who began earlier may end later."""
+        self._confirmed_ms = max(begun_ms, self._confirmed_ms or 0)
+        self._gate.report(FACTS)
 
     async def look(self) -> None:
         """Shut the gate when the copy was not confirmed for too long."""

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from broker.affected import Affected, by_impact
 from broker.errors import UnavailableError, WouldKillManyError
 from broker.facts.change import ChangeSet, HoldThing, encode, tenants_of
 from broker.facts.facts import Facts
@@ -41,8 +42,10 @@ NOTHING: Final = Outlook()
 class Foresees(Protocol):
     """Looks which live credentials would die under other facts: ``broker.preview``."""
 
-    async def __call__(self, facts: Facts, tenants: Collection[str] | None) -> Foreseen:
-        """Look at those of these tenants; None looks at all.
+    async def __call__(
+        self, facts: Facts, tenants: Collection[str] | None, affected: Affected
+    ) -> Foreseen:
+        """Look at what is affected, of these tenants; None looks at all.
 
         Raises:
             UnavailableError: nothing is published here, or the ledger does not answer.
@@ -60,8 +63,8 @@ class Stock(Protocol):
         """
         ...
 
-    async def are_named(self, refs: Collection[Ref]) -> bool:
-        """Tell whether any task names one of these things."""
+    async def is_any(self, affected: Affected) -> bool:
+        """Tell whether any task is in what is affected."""
         ...
 
 
@@ -83,8 +86,8 @@ class Foresight:
         cannot be loaded is no reason not to take access away (I5).
         """
         impact = impact_of(before, after, change)
-        tenants = _tenants(change)
-        if not is_exact and not await self._can_kill(impact, before):
+        affected, tenants = by_impact(impact), _tenants(change)
+        if not is_exact and not await self._stock.is_any(affected):
             return NOTHING
         is_of_agents = _is_of_agents(impact) and not _has_fallen(impact, before, after)
         names = impact.agents if is_of_agents else ()
@@ -92,7 +95,7 @@ class Foresight:
             return NOTHING
         async with self._one_at_a_time:
             try:
-                found = await self._foresees(after, tenants)
+                found = await self._foresees(after, tenants, affected)
             except UnavailableError:
                 return Outlook(is_complete=False)
         return outlook(found, _content(change))
@@ -104,19 +107,6 @@ class Foresight:
             WouldKillManyError: it would end more than may die unasked.
         """
         require_few(outlook, self._brake, accept)
-
-    async def _can_kill(self, impact: Impact, before: Facts) -> bool:
-        """Tell whether anything that was granted can depend on what changes.
-
-        What nobody knew before has let nobody in. But a task may have named it all the same, and
-        policy may forbid what is known by now to be gone.
-        """
-        if impact.everything or impact.agents or impact.capabilities or impact.tenants:
-            return True
-        named = _named(impact)
-        if any(before.thing(ref) is not None for ref in named):
-            return True
-        return await self._stock.are_named(impact.tickets | impact.people)
 
     async def _at_most(self, agents: Collection[str], tenants: Collection[str] | None) -> int:
         """Return a number that no fewer live credentials can be touched than: cheaply.

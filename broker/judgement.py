@@ -90,17 +90,16 @@ class Judgement:
         """
         self._gate.require()
         for overtaken in range(1, _ATTEMPTS + 1):
+            published = self._replica.published
             try:
-                return await self._on_current(caller, attempt)
+                return await _on(published, caller, attempt)
             except StaleFactsError:
+                if overtaken == 1 and _is_newer(self._replica.published, published):
+                    continue  # they moved here as well: nothing has to be read
                 if overtaken > 1:
                     await self._rest()
                 await self._replica.refresh()
-        return await self._on_current(caller, attempt)
-
-    async def _on_current(self, caller: Principal, attempt: Attempt[Result]) -> Result:
-        published = self._replica.published
-        return await attempt(published, published.registry.confirm(caller))
+        return await _on(self._replica.published, caller, attempt)
 
     async def permit(self, published: Published, query: Query) -> Permit:
         """Ask policy.
@@ -141,3 +140,11 @@ class Judgement:
         self._metrics.decided(query.action, "deny")
         trace = Trace(published.decider.version, published.revision, missing=(missing,))
         return await self.refusal(query, reason, trace)
+
+
+async def _on(published: Published, caller: Principal, attempt: Attempt[Result]) -> Result:
+    return await attempt(published, published.registry.confirm(caller))
+
+
+def _is_newer(now: Published, former: Published) -> bool:
+    return now.revision > former.revision or now.graph > former.graph

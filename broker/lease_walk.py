@@ -18,8 +18,6 @@ from broker.store.held_leases import LEASES, TASKS, HeldLeases, TaskLeases, Unre
 from broker.store.lease_ledger import LeaseLedger
 from broker.store.task_tree import Index, Seen, TaskTree
 
-EVERY_TASK: Final = Index("all", "")
-
 _HANDS_ON: Final = "agent"
 """The kind of index below whose tasks other agents are concerned as well."""
 

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from broker.affected import EVERYTHING, NOTHING, Affected, by_bundles, by_impact
+from broker.facts.base import Base
 from broker.facts.impact import impact_of_all
 from broker.facts_copy import Step
 from broker.governance.document import BundleDocument
@@ -39,6 +40,7 @@ class Movement:
         self._history = history
         self._facts_steps = facts_steps
         self._known: OrderedDict[tuple[Marks, Marks], Affected] = OrderedDict()
+        self._steps = _Steps()
 
     async def between(self, redone: Marks, floors: Marks) -> Affected:
         """Tell what has to be looked at again.
@@ -66,7 +68,7 @@ class Movement:
         if steps is None or len(steps) > FACT_STEPS:
             return EVERYTHING
         # Following all that is below a thing may take a while: not on the event loop.
-        return await asyncio.to_thread(_by_steps, steps)
+        return await asyncio.to_thread(self._steps.affected, steps)
 
     async def _bundles(self, first: int, last: int) -> Affected:
         if first == 0 or last - first > STEPS:
@@ -76,11 +78,28 @@ class Movement:
         return await asyncio.to_thread(_by_texts, texts)
 
 
-def _by_steps(steps: Sequence[Step]) -> Affected:
-    affected = NOTHING
-    for step in steps:
-        affected |= by_impact(impact_of_all(step.before, step.after, step.changes))
-    return affected
+class _Steps:
+    """What each step of the facts can concern. Buckets begin at different ones, and share many."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[int, int, Base], Affected] = OrderedDict()
+
+    def affected(self, steps: Sequence[Step]) -> Affected:
+        """Return what any of them can concern."""
+        affected = NOTHING
+        for step in steps:
+            affected |= self._of(step)
+        return affected
+
+    def _of(self, step: Step) -> Affected:
+        key = (step.before.revision, step.after.revision, step.after.base)
+        known = self._known.get(key)
+        if known is None:
+            known = by_impact(impact_of_all(step.before, step.after, step.changes))
+            self._known[key] = known
+            while len(self._known) > FACT_STEPS:
+                self._known.popitem(last=False)
+        return known
 
 
 def _by_texts(texts: list[str]) -> Affected:

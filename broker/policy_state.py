@@ -9,6 +9,7 @@ import asyncio
 from typing import Final
 
 from broker.errors import ConfigurationError, UnavailableError
+from broker.facts.facts import Facts
 from broker.facts_replica import FactsReplica
 from broker.gate import Hindrance
 from broker.governance.bundle import Bundle
@@ -29,6 +30,7 @@ class PolicyState:
         self._facts = facts
         self._published_of = build
         self._current = Current()
+        self._read_last: tuple[int, Facts] | None = None
         self._announced = 0
         self._registered: Registered | None = None
 
@@ -60,7 +62,10 @@ class PolicyState:
     def put_facts_in_force(self) -> None:
         """Let decisions read the facts that were followed last, if policy is here, too."""
         if self._current.revision and self._facts.is_read:
-            self._current.replace(self._current.published.with_facts(self._facts.facts))
+            facts = self._facts.facts
+            if self._read_last != (self._current.revision, facts):
+                self._current.replace(self._current.published.with_facts(facts))
+                self._read_last = (self._current.revision, facts)
 
     async def follow(self, record: ControlRecord) -> Hindrance | None:
         """Take up what is new; return why nothing can be decided, or None.

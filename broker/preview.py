@@ -6,20 +6,22 @@ published. What is granted or ends meanwhile may be missing: this is a look ahea
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from broker.affected import Affected
 from broker.cursor import foreign, number
 from broker.errors import BrokerError
 from broker.governance.published import Published
 from broker.ids import LeaseId, TaskId, parse_task_id
-from broker.lease_walk import EVERY_TASK, LeaseWalk, WalkPage
+from broker.lease_walk import LeaseWalk, WalkPage
 from broker.model.redecision import NoLonger
+from broker.narrowing import Narrowing
 from broker.policy.engine import DenyReason
 from broker.redeciding import Case, redecide
 from broker.store.in_order import Entry
 from broker.store.ledger import Ledger
-from broker.store.task_tree import Seen
+from broker.store.task_tree import EVERY_TASK, Seen
 
 LOOKED_AT: Final = 200_000
 """So many leases are looked at in one go: about half a minute of one core."""
@@ -105,15 +107,16 @@ class _Tally:
 class Preview:
     """Looks ahead. It writes nothing, and needs no running broker."""
 
-    def __init__(self, walk: LeaseWalk, buckets: int) -> None:
+    def __init__(self, walk: LeaseWalk, narrowing: Narrowing, buckets: int) -> None:
         self._walk = walk
+        self._narrowing = narrowing
         self._buckets = buckets
 
     @classmethod
     def over(cls, ledger: Ledger) -> "Preview":
         """Build it over a ledger."""
         walk = LeaseWalk(ledger.tree, ledger.leases, ledger.held)
-        return cls(walk, len(ledger.keys.buckets))
+        return cls(walk, Narrowing(ledger.tree), len(ledger.keys.buckets))
 
     async def foresee(
         self,
@@ -140,6 +143,25 @@ class Preview:
                 if tally.looked >= most and page.after is not None:
                     return tally.foreseen(_written(bucket, page.after))
             after = None
+        return tally.foreseen("")
+
+    async def foresee_of(
+        self, candidate: Published, affected: Affected, *, tenants: Collection[str] | None = None
+    ) -> Foreseen:
+        """Tell the same, of all that a change can concern: whatever else lives is not looked at.
+
+        Raises:
+            StoreUnavailableError: a bucket does not answer.
+        """
+        if affected.is_all:
+            return await self.foresee(candidate, tenants=tenants)
+        tally, seen = _Tally(SHOWN), set[LeaseId]()
+        for bucket in range(self._buckets):
+            for index, until_ms in await self._narrowing.walks(bucket, affected):
+                async for page in self._walk.pages(bucket, index, until_ms=until_ms):
+                    cases = tuple(case for case in page.cases if case[0].spec.id not in seen)
+                    seen.update(case[0].spec.id for case in cases)
+                    await _judge(candidate, replace(page, cases=cases), tenants, tally)
         return tally.foreseen("")
 
 

@@ -10,6 +10,7 @@ from broker.freshness import Freshness, Replica
 from broker.lease_walk import LeaseWalk
 from broker.metrics import Metrics
 from broker.movement import Movement
+from broker.narrowing import Narrowing
 from broker.pace import Pace
 from broker.places import Places
 from broker.reassessment import Patience, Reassessment
@@ -95,6 +96,7 @@ class Redeciders:
                 reassessment=reassessment,
                 freshness=freshness,
                 movement=Movement(ledger.control.history, base.replica.steps),
+                narrowing=Narrowing(ledger.tree),
                 pace=base.pace,
                 due=base.due,
                 metrics=metrics,

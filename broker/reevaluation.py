@@ -22,9 +22,10 @@ import structlog
 from broker.errors import StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.freshness import Freshness
-from broker.lease_walk import EVER_MS, EVERY_TASK, LeaseWalk, WalkPage
+from broker.lease_walk import LeaseWalk, WalkPage
 from broker.metrics import Metrics
 from broker.movement import Movement
+from broker.narrowing import Narrowing
 from broker.pace import Pace
 from broker.reassessment import Reassessment
 from broker.redeciding import Case
@@ -51,6 +52,7 @@ class Reevaluation:
         reassessment: Reassessment,
         freshness: Freshness,
         movement: Movement,
+        narrowing: Narrowing,
         pace: Pace,
         due: Callable[[Sequence[int]], None],
         metrics: Metrics,
@@ -61,6 +63,7 @@ class Reevaluation:
         self._reassessment = reassessment
         self._freshness = freshness
         self._movement = movement
+        self._narrowing = narrowing
         self._pace = pace
         self._due = due
         self._metrics = metrics
@@ -124,10 +127,7 @@ class Reevaluation:
     async def _walk_all(self, bucket: int, to_redo: ToRedo) -> None:
         affected = await self._movement.between(to_redo.redone, to_redo.floors)
         undecided: list[Case] = []
-        walks = [(index, EVER_MS) for index in affected.walks()]
-        if affected.is_by_name:
-            walks.append((EVERY_TASK, (to_redo.named_ms or EVER_MS) - 1))
-        for index, until_ms in walks:
+        for index, until_ms in await self._narrowing.walks(bucket, affected):
             pages = self._walk.pages(bucket, index, until_ms=until_ms)
             while (more := await self._pace.slice(self._page(bucket, pages))) is not None:
                 undecided += more

@@ -8,6 +8,7 @@ from aiohttp import web
 from broker.errors import InvalidRequestError
 from broker.http import fact_filters, parse, parse_facts, query, render, render_facts
 from broker.http.bodies import Bodies
+from broker.http.edit_line import EditLine
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.render import reply
 from broker.http.services import Services
@@ -28,6 +29,7 @@ class FactRoutes:
         self._facts = services.facts
         self._clock = services.clock
         self._bodies = bodies
+        self._line = EditLine()
 
     def register(self, table: Table) -> None:
         """Add the routes."""
@@ -78,7 +80,8 @@ class FactRoutes:
         key = parse.idempotency_key(request.headers.get("Idempotency-Key"))
         body = await self._bodies.json(request, ChangeSetBody, max_bytes=MAX_BYTES)
         wish = await parse_facts.wish(request[PRINCIPAL], body, key, self._clock.now_ms())
-        made = await self._facts.orders.change(request[PRINCIPAL], wish)
+        with self._line.place(request[PRINCIPAL].ref):
+            made = await self._facts.orders.change(request[PRINCIPAL], wish)
         return reply(render_facts.outcome(made))
 
     async def history(self, request: web.Request) -> web.Response:
@@ -105,7 +108,8 @@ class FactRoutes:
         key = parse.idempotency_key(request.headers.get("Idempotency-Key"))
         body = await self._bodies.json(request, RollBackBody)
         how = parse_facts.how(body, key)
-        made = await self._facts.orders.roll_back(request[PRINCIPAL], number, how)
+        with self._line.place(request[PRINCIPAL].ref):
+            made = await self._facts.orders.roll_back(request[PRINCIPAL], number, how)
         return reply(render_facts.outcome(made))
 
 

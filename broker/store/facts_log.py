@@ -93,8 +93,8 @@ class FactsLog(FactsReader):
         super().__init__(link, keys)
         self._bucket = keys.buckets[0]
         self._ids = ids
-        self._gap_ms = gap_ms
         self._retention_ms = retention_ms
+        self.gap_ms = gap_ms
         self.floors = Floors(link, keys, ids)
 
     async def append(
@@ -165,7 +165,7 @@ class FactsLog(FactsReader):
         keys.append(self._keys.body(sending.body))
         keys += [self._bucket.idempotency(each.key) for each in sending.keys]
         args: list[Value] = [sending.operation, *written.base, *written.position]
-        args += [written.said, text, len(written.text), sending.pieces, self._gap_ms]
+        args += [written.said, text, len(written.text), sending.pieces, self.gap_ms]
         args += [int(sending.restarts), self._retention_ms, sending.body, MOST_REST_MS]
         args += [*(each.digest for each in sending.keys), *written.told()]
         reply = await self._link.run(scripts.FACTS_APPEND, keys, args)

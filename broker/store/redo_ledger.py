@@ -34,8 +34,6 @@ class ToRedo(NamedTuple):
 
     floors: Marks
     redone: Marks
-    named_ms: int = 0
-    """Since when tasks are listed by what they name; 0: none is yet."""
 
 
 class Doubt(NamedTuple):
@@ -61,11 +59,11 @@ class RedoLedger:
             UnreadableRecordError: one of them is no number.
         """
         meta = self._keys.buckets[bucket].meta
-        names = ("facts", "graph", "redone_facts", "redone_graph", "named")
+        names = ("facts", "graph", "redone_facts", "redone_graph")
         found = await self._link.read("HMGET", meta, *names)
         with codec.reading("the floors of a bucket"):
-            facts, graph, redone_facts, redone_graph, named = (int(each or 0) for each in found)
-        return ToRedo(Marks(facts, graph), Marks(redone_facts, redone_graph), named)
+            facts, graph, redone_facts, redone_graph = (int(each or 0) for each in found)
+        return ToRedo(Marks(facts, graph), Marks(redone_facts, redone_graph))
 
     async def hold(self, bucket: int) -> None:
         """Say that somebody is at a bucket, so that nobody else begins with it."""

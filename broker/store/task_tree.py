@@ -1,8 +1,8 @@
 """Finding tasks: children, indexes; and the sweep of single ones."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from broker.ids import IdFactory, TaskId
 from broker.model.task import TaskSpec
@@ -11,9 +11,6 @@ from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.in_order import Entry, read_on
 from broker.store.keyspace import Keyspace
 from broker.store.link import Link
-
-_AT_ONCE: Final = 500
-"""Keys of one command: a fraction of a millisecond of the server's time."""
 
 Seen: TypeAlias = Entry[TaskId]
 """The last task that was seen of some, and when it entered there: where to read on."""
@@ -25,6 +22,23 @@ class Index:
 
     kind: str
     name: str
+
+
+EVERY_TASK: Final = Index("all", "")
+
+_INDEXES: Final = 500
+"""Indexes looked at by one script."""
+
+
+class Filled(NamedTuple):
+    """Which indexes have tasks.
+
+    ``older_ms`` is when the last task was opened that is in no index of what it names (tickets,
+    people), because they were not kept then; 0: there is none.
+    """
+
+    indexes: list[Index]
+    older_ms: int
 
 
 class TaskTree:
@@ -48,17 +62,6 @@ class TaskTree:
         key = self._keys.of(task).open_children(task)
         return [TaskId(name) for name in await self._link.read("ZRANGE", key, 0, -1)]
 
-    async def are_any(self, indexes: Iterable[Index]) -> bool:
-        """Tell whether there is any task, ended ones too, in one of these indexes."""
-        names = list(indexes)
-        for bucket in self._keys.buckets:
-            for start in range(0, len(names), _AT_ONCE):
-                some = names[start : start + _AT_ONCE]
-                keys = [bucket.index(index.kind, index.name) for index in some]
-                if int(await self._link.read("EXISTS", *keys)):
-                    return True
-        return False
-
     async def newest(
         self, bucket: int, index: Index, until_ms: int | None, skip: int, limit: int
     ) -> list[tuple[TaskId, int]]:
@@ -79,6 +82,22 @@ class TaskTree:
         """Return the next tasks of an index that entered it until an instant, oldest first."""
         key = self._keys.buckets[bucket].index(index.kind, index.name)
         return await read_on(self._link, key, TaskId, after, limit, until_ms=until_ms)
+
+    async def filled(self, bucket: int, indexes: Sequence[Index]) -> Filled:
+        """Tell which indexes of a bucket have tasks, open or not forgotten yet.
+
+        Raises:
+            StoreUnavailableError: it does not answer.
+        """
+        where = self._keys.buckets[bucket]
+        head, found, older_ms = [where.meta, where.index("all", "")], list[Index](), 0
+        for start in range(0, len(indexes), _INDEXES):
+            page = indexes[start : start + _INDEXES]
+            keys = [where.index(index.kind, index.name) for index in page]
+            older, *flags = await self._link.run(scripts.INDEX_FILLED, head + keys)
+            found += [index for index, flag in zip(page, flags, strict=True) if int(flag)]
+            older_ms = int(float(older))
+        return Filled(found, older_ms)
 
     async def sweep(self, path: tuple[TaskId, ...]) -> bool:
         """Look at the last task of a path, which may be due; return whether that ended it."""

@@ -140,10 +140,12 @@ async def _check_places(cast: Cast) -> None:
     """Hold quotas to what is alive: nothing, but for one place that was to be freed last.
 
     What is decided again may be renewed meanwhile, so its place is freed when it has surely ended;
-    if the broker dies in between, it counts until the credential would have expired (I14).
+    if the broker dies in between, it counts until the credential would have expired (I14). What is
+    past that counts no more, and is swept by whoever asks for a place next.
     """
+    seconds, _ = cast.world.ask("TIME")
     for quota in cast.world.ask("KEYS", "jit:{q:*"):
-        for name in cast.world.ask("ZRANGE", quota, 0, -1):
+        for name in cast.world.ask("ZRANGEBYSCORE", quota, f"({int(seconds)}000", "+inf"):
             shown = await cast.operator.client.credentials.show(name)
             assert shown.ended_by == "no-longer-granted"
             until_s = float(cast.world.ask("ZSCORE", quota, name)) / 1_000

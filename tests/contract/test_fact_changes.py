@@ -13,7 +13,7 @@ from broker.errors import (
     StoreUnavailableError,
     SupersededError,
 )
-from broker.fact_changes import FactChanges
+from broker.fact_changes import MOST, FactChanges
 from broker.facts.facts import Facts
 from broker.facts_copy import FactsCopy
 from broker.faultpoints import FaultPoints
@@ -81,6 +81,49 @@ async def test_what_comes_at_the_same_time_is_one_revision(kit: FactsKit, broker
     (entry,) = await kit.log.since(0)
     assert list(entry.parts) == changes
     assert len(await kit.events()) == 4
+
+
+async def test_who_comes_within_the_pause_goes_along(kit: FactsKit) -> None:
+    """Nothing could be appended sooner, so nobody waits longer for it."""
+    broker = Broker(kit, kit.link, gap_ms=1_000)
+    await broker.changes.apply(put_ticket("T-0"))
+
+    async def late(number: int) -> int:
+        await asyncio.sleep(number / 1000)
+        return await broker.changes.apply(put_ticket(f"T-{number}"))
+
+    assert await asyncio.gather(*(late(number) for number in range(1, 101, 5))) == [2] * 20
+
+
+async def test_a_thousand_at_once_are_a_few_revisions(kit: FactsKit, broker: Broker) -> None:
+    """Each is taken, and told which one it is in."""
+    done = await asyncio.gather(
+        *(broker.changes.apply(put_ticket(f"T-{number}")) for number in range(1_000))
+    )
+
+    assert set(done) == set(range(1, 1_000 // MOST + 1))
+    facts = await kit.loaded()
+    assert all(facts.thing(ticket(f"T-{number}")) for number in range(1_000))
+    assert await kit.graph_floors() == [str(max(done))] * 4
+
+
+async def test_a_broker_decides_by_a_change_before_it_counts_elsewhere(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So no decision that begins here is overtaken by what was made here."""
+    here: list[int] = []
+    settle = broker.log.settle
+
+    async def settled(revision: int) -> None:
+        here.append(broker.copy.end.revision)
+        await settle(revision)
+
+    monkeypatch.setattr(broker.log, "settle", settled)
+
+    await broker.changes.apply(put_ticket("T-1"))
+    await broker.changes.apply(put_ticket("T-2"))
+
+    assert here == [1, 2]
 
 
 async def test_what_is_wrong_alone_appends_nothing(kit: FactsKit, broker: Broker) -> None:

@@ -1,6 +1,7 @@
 """The facts that a broker decides by: whole and recent, or nothing is given by them."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from broker.gate import Gate
 from broker.restoration import Restoration
 from broker.store import facts_snapshots
 from broker.store.facts_entry import Position
+from broker.store.facts_rows import Head
 from broker.store.floors import GRAPH
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
@@ -248,3 +250,87 @@ async def test_a_snapshot_is_written_when_it_is_due(
     head = await stage.kit.log.head()
     assert head.snapshot == stage.replica.end
     await asyncio.gather(*(replica.stop() for replica in replicas))
+
+
+async def test_whoever_changes_facts_confirms_them_by_that(stage: Stage) -> None:
+    """However many wait for a turn: as long as changes go through here, the copy is not old."""
+    await stage.replica.follow()
+    stage.clock.advance(4_000)
+    await stage.kit.append(put_ticket("T-1"))
+
+    await stage.replica.newest()
+    stage.clock.advance(4_000)
+    await stage.replica.look()
+
+    assert stage.replica.age_ms == 4_000
+    assert stage.gate.is_open
+
+
+async def test_a_look_that_began_earlier_and_ends_later_makes_nothing_older(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was confirmed last stands."""
+    follow, gate = FactsCopy.follow, asyncio.Event()
+
+    async def slow(copy: FactsCopy) -> Head:
+        if not gate.is_set():
+            await gate.wait()
+        return await follow(copy)
+
+    monkeypatch.setattr(FactsCopy, "follow", slow)
+    looking = asyncio.create_task(stage.replica.follow())
+    await asyncio.sleep(0)
+    stage.clock.advance(3_000)
+    newest = asyncio.create_task(stage.replica.newest())
+    await asyncio.sleep(0)
+    gate.set()
+    await newest
+    await looking
+
+    assert stage.replica.age_ms == 0
+
+
+async def test_those_who_ask_at_the_same_time_share_a_look(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each gets what was there when it asked, and the log is not read a hundred times."""
+    await stage.replica.follow()
+    looks, after = 0, stage.ledger.facts.after
+
+    async def counted(*args: Any, **more: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await after(*args, **more)
+
+    monkeypatch.setattr(stage.ledger.facts, "after", counted)
+    first = asyncio.create_task(stage.replica.newest())
+    await asyncio.sleep(0)
+    await stage.kit.append(put_ticket("T-1"))
+
+    found = await asyncio.gather(*(stage.replica.newest() for _ in range(100)))
+
+    assert {end.revision for _, end in found} == {1}
+    assert looks <= 6
+    await first
+
+
+async def test_who_waited_for_a_look_that_failed_looks_itself(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure is nobody's answer but of whoever looked."""
+    await stage.replica.follow()
+    fails, after = [True, True], stage.ledger.facts.after
+
+    async def failing(*args: Any, **more: Any) -> Any:
+        if fails:
+            fails.pop()
+            raise StoreUnavailableError("gone")
+        return await after(*args, **more)
+
+    monkeypatch.setattr(stage.ledger.facts, "after", failing)
+
+    found = await asyncio.gather(
+        *(stage.replica.newest() for _ in range(4)), return_exceptions=True
+    )
+
+    assert [isinstance(each, StoreUnavailableError) for each in found] == [True] * 2 + [False] * 2

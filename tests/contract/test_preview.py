@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from broker.affected import EVERYTHING as EVERYTHING_IS
+from broker.affected import Affected
 from broker.errors import InvalidRequestError
-from broker.lease_walk import EVERY_TASK, LeaseWalk
+from broker.lease_walk import LeaseWalk
 from broker.model.capability import Ceiling
 from broker.model.principal import Kind
 from broker.model.requests import IssueCredential
@@ -13,6 +15,7 @@ from broker.model.task import Task
 from broker.preview import Preview
 from broker.store import codec
 from broker.store.link import Link
+from broker.store.task_tree import EVERY_TASK, Index
 from tests.fakes.candidates import REVISION, Candidate
 from tests.fakes.ledger_view import LedgerView
 from tests.fakes.redis_servers import SingleServer
@@ -97,6 +100,31 @@ async def hall(link: Link) -> Hall:
 def candidate(tmp_path: Path) -> Candidate:
     """The shipped bundle, not yet changed."""
     return Candidate(tmp_path)
+
+
+async def test_what_is_affected_is_looked_at_once_and_nothing_else(
+    hall: Hall, candidate: Candidate
+) -> None:
+    """An agent and a ticket have much in common; who only has the other is left out."""
+    candidate.write("policies/50-test.cedar", FREEZE)
+    affected = Affected(frozenset({Index("agent", "invoice-bot"), Index("ticket", "acme/T-1")}))
+
+    found = await hall.preview.foresee_of(candidate.published(), affected)
+
+    doomed = {each.lease for each in found.doomed}
+    assert doomed == set(hall.ids.values()) - {hall.ids["helper"]}
+    assert (found.looked, found.total, found.is_complete) == (4, 4, True)
+
+
+async def test_what_may_concern_everything_is_asked_of_everything(
+    hall: Hall, candidate: Candidate
+) -> None:
+    """Nobody is left out of doubt."""
+    candidate.write("policies/50-test.cedar", FREEZE)
+
+    found = await hall.preview.foresee_of(candidate.published(), affected=EVERYTHING_IS)
+
+    assert found.total == len(hall.ids)
 
 
 async def test_what_changes_nothing_kills_nothing(hall: Hall, candidate: Candidate) -> None:

@@ -1,5 +1,6 @@
 """Facts, as the API shows and takes them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,10 +11,13 @@ from broker.fact_orders import How
 from broker.fact_reach import Direction, ReachWish
 from broker.fact_views import RelationshipFilter, ThingFilter
 from broker.facts.change import DropThing, HoldThing, LiftHold, PutThing, Relate, Unrelate
+from broker.http.edit_line import EditLine
+from broker.http.limits import Limits
 from broker.model.fact import Hold, Ref, Relation, Relationship, Thing, ThingKind
 from tests.fakes.fact_verbs import AGENT, DIGEST, TICKET
 from tests.fakes.samples import NOW_MS
 from tests.fakes.services import Stage
+from tests.fakes.serving import serving
 from tests.http.shown import OPERATOR, call
 
 CHANGES = "/v1/facts/changes"
@@ -250,3 +254,30 @@ async def test_the_history_is_shown_and_taken_back(client: ClientSession, stage:
     for path in ("/v1/facts/history/0", "/v1/facts/history/x", "/v1/facts/history/-1"):
         status, problem = await refused(client, "GET", path)
         assert (status, problem["field"]) == (400, "revision")
+
+
+async def test_more_edits_than_may_wait_are_told_when_to_come_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The editors, and nobody else; those that wait are answered."""
+    monkeypatch.setattr(EditLine.__init__, "__kwdefaults__", {"most": 2, "most_of_one": 2})
+    async with serving(stage, Limits(drain_seconds=1.0)) as server:
+        host, port = server.addresses[0]
+        stage.held = asyncio.Event()
+        async with ClientSession(f"http://{host}:{port}") as editors:
+            waiting = [asyncio.create_task(edit(editors)) for _ in range(2)]
+            while len(stage.calls) < 2:  # noqa: ASYNC110 - no event is set for the second
+                await asyncio.sleep(0.01)
+            for path in (CHANGES, "/v1/facts/history/7/rollback"):
+                sent = body(HELD) if path == CHANGES else {"reason": "INC-7"}
+                async with editors.post(path, headers=OPERATOR, json=sent) as refused_:
+                    assert (refused_.status, refused_.headers["Retry-After"]) == (429, "1")
+            stage.held.set()
+            assert await asyncio.gather(*waiting) == [200, 200]
+            assert await edit(editors) == 200
+
+
+async def edit(editors: ClientSession) -> int:
+    """Send an edit; return the status."""
+    async with editors.post(CHANGES, headers=OPERATOR, json=body(HELD)) as answer:
+        return answer.status

@@ -2,8 +2,7 @@
 
 from broker.affected import EVERYTHING, MOST, NOTHING, Affected, by_bundles
 from broker.governance.document import BundleDocument
-from broker.lease_walk import EVERY_TASK
-from broker.store.task_tree import Index
+from broker.store.task_tree import EVERY_TASK, Index
 from tests.fakes.candidates import Candidate
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from broker.affected import Affected
 from broker.errors import (
     AccessDeniedError,
     IdempotencyConflictError,
@@ -20,7 +21,7 @@ from broker.facts.change import Change, ChangeSet, LiftHold
 from broker.facts.facts import Facts
 from broker.foresight import Foresight
 from broker.idempotency import Repeatable
-from broker.model.fact import BUNDLE, Ref, Thing, ThingKind
+from broker.model.fact import BUNDLE, Thing, ThingKind
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.preview import Foreseen
 from tests.fakes.clock import FakeClock
@@ -78,13 +79,18 @@ class Log:
         """Take a hold back."""
         return ChangeSet(caller.ref, reason, (LiftHold(ref("agent:abe")),))
 
-    async def foresee(self, _facts: Facts, _tenants: Collection[str] | None) -> Foreseen:
+    async def foresee(
+        self,
+        _facts: Facts,
+        _tenants: Collection[str] | None,
+        affected: Affected,  # noqa: ARG002 - all of it
+    ) -> Foreseen:
         """Let so many die."""
         return Foreseen(99, self.dying, (), {"abe": self.dying}, {}, 0, "")
 
-    async def are_named(self, refs: Collection[Ref]) -> bool:  # noqa: ARG002 - none is
-        """Tell whether a task names one of these things."""
-        return False
+    async def is_any(self, affected: Affected) -> bool:
+        """Tell whether a task is in what is affected: all of those who are known."""
+        return affected.is_all or any(index.kind == "agent" for index in affected.indexes)
 
     async def held(self, of: str, name: str) -> int:  # noqa: ARG002 - of all alike
         """Let there be many."""
@@ -103,6 +109,7 @@ def log() -> Log:
 def orders(log: Log) -> FactOrders:
     """The verb, with the brake at five."""
     return FactOrders(
+        facts=lambda: log.facts,
         newest=log.newest,
         appends=log,
         inverses=log,

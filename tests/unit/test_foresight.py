@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from broker.affected import Affected
 from broker.errors import UnavailableError, WouldKillManyError
 from broker.facts.base import Base
 from broker.facts.change import Change, ChangeSet
@@ -13,6 +14,7 @@ from broker.facts.facts import Facts
 from broker.foresight import NOTHING, Foresight, Outlook, require_few
 from broker.model.fact import Ref, ThingKind
 from broker.preview import Foreseen
+from broker.store.task_tree import Index
 from tests.fakes.facts import hold, put, relate
 
 BASE: Final = Base.of_tenants("acme", "globex")
@@ -34,11 +36,19 @@ class Ledger:
         """Count what is alive."""
         return (self.agents if of == "agent" else self.tenants).get(name, 0)
 
-    async def are_named(self, refs: Collection[Ref]) -> bool:
-        """Tell whether a task names one of them."""
-        return not self.named.isdisjoint(refs)
+    async def is_any(self, affected: Affected) -> bool:
+        """Tell whether a task is in what is affected."""
+        indexes = {Index(ref.kind.value, f"{ref.tenant}/{ref.name}") for ref in self.named}
+        indexes |= {Index("agent", name) for name in self.agents}
+        indexes |= {Index("tenant", name) for name in self.tenants}
+        return affected.is_all or not indexes.isdisjoint(affected.indexes)
 
-    async def foresee(self, _facts: Facts, tenants: Collection[str] | None) -> Foreseen:
+    async def foresee(
+        self,
+        _facts: Facts,
+        tenants: Collection[str] | None,
+        affected: Affected,  # noqa: ARG002 - all of it
+    ) -> Foreseen:
         """Look."""
         self.looked.append(tenants)
         if self.is_silent:
@@ -88,6 +98,14 @@ async def test_it_looks_only_where_many_could_die(change: Change, looked: list[s
 
     assert [set(each or ()) for each in ledger.looked] == looked
     assert (found == NOTHING) is (not looked)
+
+
+async def test_what_nothing_alive_can_feel_is_not_looked_at() -> None:
+    """However much else lives in the tenant; a dry run looks all the same."""
+    ledger = Ledger(dying={"bob": 30}, agents={})
+
+    assert await look(ledger, hold("ticket:T-2")) == NOTHING
+    assert (await look(ledger, hold("ticket:T-2"), is_exact=True)).deaths == 30
 
 
 @pytest.mark.parametrize("name", ["ticket:T-9", "person:zoe"])
