@@ -10,7 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from broker import expiry, facts_findings, list_findings, panic_folder, target_findings
+from broker import (
+    expiry,
+    facts_findings,
+    list_findings,
+    panic_folder,
+    redeciding_findings,
+    target_findings,
+)
 from broker.attestation.assembly import build_attestation
 from broker.attestation.key_source import open_key_session
 from broker.attestation.settings import AttestationSettings
@@ -89,6 +96,7 @@ class Doctor:
             ("clock", self._clock, store, "let NTP set both clocks"),
             ("ledger", self._ledger, store, "run `broker keys init` and `broker apply`"),
             ("facts", self._facts, store, "restore the ledger, then `broker apply --restored`"),
+            ("redeciding", self._redeciding, store, "look why the ledger cannot be read"),
             ("targets", self._targets, str(given.targets or ""), "run `broker config check`"),
         ]
 
@@ -173,6 +181,14 @@ class Doctor:
         link = await connect(self._settings.store)
         try:
             return await facts_findings.examine(self._of(link))
+        finally:
+            await link.close()
+
+    async def _redeciding(self) -> list[Line]:
+        link = await connect(self._settings.store)
+        try:
+            max_age_ms = self._settings.facts.max_age_ms
+            return await redeciding_findings.examine(self._of(link), max_age_ms)
         finally:
             await link.close()
 

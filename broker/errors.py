@@ -213,16 +213,23 @@ class KeysPublishedError(OperationRefusedError):
 class WouldKillManyError(BrokerError):
     """A change would end more live credentials than may die unasked: say that they are meant.
 
-    ``deaths`` credentials would die; ``digest`` names the change, and what dies of whom by it.
+    ``deaths`` credentials would die; ``digest`` names the change, and what dies of whom by it. Of
+    ``unsure`` others it cannot be told: the engine gave no answer about them.
     """
 
     code = "would-kill-many"
 
-    def __init__(self, deaths: int, digest: str) -> None:
-        super().__init__(
-            f"{deaths} live credentials would die; nothing was changed. If they shall, accept "
-            f"{digest}"
+    def __init__(self, deaths: int, digest: str, unsure: int = 0) -> None:
+        doubt = (
+            f", and of {unsure} others it cannot be told: the engine that decides gives no answer"
+            if unsure
+            else ""
         )
+        super().__init__(
+            f"{deaths} live credentials would die{doubt}; nothing was changed. If they shall, "
+            f"accept {digest}"
+        )
+        self.unsure = unsure
         self.deaths = deaths
         self.digest = digest
 

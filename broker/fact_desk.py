@@ -10,6 +10,7 @@ from typing import Final
 
 from broker.affected import Affected
 from broker.clock import Clock
+from broker.engines.chosen import ChosenEngine
 from broker.errors import UnavailableError
 from broker.fact_changes import FactChanges
 from broker.fact_orders import refusal
@@ -107,10 +108,18 @@ class FactDesk:
     ) -> Foreseen:
         if self._bundle is None:
             raise UnavailableError("nothing is published")
+        engine = ChosenEngine(self._settings.policy, self._clock)
         candidate = Published.of(
-            self._bundle, revision=0, quotas=self._settings.quotas, clock=self._clock
+            self._bundle,
+            revision=0,
+            quotas=self._settings.quotas,
+            deciding=engine.decider,
+            clock=self._clock,
         ).with_facts(facts)
-        return await self._preview.foresee_of(candidate, affected, tenants=tenants)
+        try:
+            return await self._preview.foresee_of(candidate, affected, tenants=tenants)
+        finally:
+            await engine.close()
 
 
 def _as_one(parts: Sequence[ChangeSet]) -> ChangeSet:

@@ -57,7 +57,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a change. Unless ``is_complete`` there may be more deaths."""
+    """What became of a change. Unless ``is_complete`` there may be more deaths.
+
+    Of ``unsure`` others it cannot be told: the engine gave no answer about them.
+    """
 
     revision: int
     is_dry: bool
@@ -66,6 +69,7 @@ class Outcome:
     dying: tuple[Doomed, ...] = ()
     digest: str = ""
     is_complete: bool = True
+    unsure: int = 0
 
 
 class Appends(Protocol):
@@ -219,6 +223,7 @@ def _told(revision: int, change: ChangeSet, outlook: Outlook, *, is_dry: bool = 
         is_dry=is_dry,
         changes=len(change.changes),
         deaths=outlook.deaths,
+        unsure=outlook.unsure,
         dying=outlook.dying,
         digest=outlook.digest,
         is_complete=outlook.is_complete,

@@ -24,12 +24,16 @@ _AGENTS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What would die. Unless ``is_complete``, there may be more."""
+    """What would die. Unless ``is_complete``, there may be more.
+
+    Of ``unsure`` others it cannot be told: the engine that decides gave no answer about them.
+    """
 
     deaths: int = 0
     dying: tuple[Doomed, ...] = ()
     digest: str = ""
     is_complete: bool = True
+    unsure: int = 0
 
 
 NOTHING: Final = Outlook()
@@ -120,18 +124,32 @@ class Foresight:
 def require_few(outlook: Outlook, brake: int, accept: str) -> None:
     """Let pass what ends no more than the brake allows, or what was accepted.
 
+    That of which it cannot be told counts as what may end.
+
     Raises:
         WouldKillManyError: it would end more than may die unasked.
     """
-    if outlook.deaths > brake and accept != outlook.digest:
-        raise WouldKillManyError(outlook.deaths, outlook.digest)
+    if may_end(outlook) > brake and accept != outlook.digest:
+        raise WouldKillManyError(outlook.deaths, outlook.digest, outlook.unsure)
+
+
+def may_end(outlook: Outlook) -> int:
+    """Return how many live credentials end at most."""
+    return outlook.deaths + outlook.unsure
 
 
 def outlook(found: Foreseen, content: str) -> Outlook:
     """Name what was found: ``content`` is what would be changed."""
-    words = (content, *sorted(found.agents), "", *sorted(found.capabilities))
+    unsure = ("", *sorted(found.unsure)) if found.unsure else ()
+    words = (content, *sorted(found.agents), "", *sorted(found.capabilities), *unsure)
     digest = hashlib.sha256("\n".join(words).encode()).hexdigest()
-    return Outlook(found.total, found.doomed, digest, is_complete=found.is_complete)
+    return Outlook(
+        found.total,
+        found.doomed,
+        digest,
+        is_complete=found.is_complete,
+        unsure=sum(found.unsure.values()),
+    )
 
 
 def _is_of_agents(impact: Impact) -> bool:

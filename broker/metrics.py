@@ -174,9 +174,10 @@ class Metrics:
         """Note how long after a change of the facts a bucket was looked at to its end."""
         self._redeciding_lag.observe(seconds)
 
-    def redeciding_waits(self, seconds: float) -> None:
-        """Show for how long the bucket that waits longest has been waiting for that."""
+    def redeciding_waits(self, seconds: float, buckets: int) -> None:
+        """Show how many buckets wait for that, and for how long the one that waits longest."""
         self._redeciding_waits.set(seconds)
+        self._redeciding_buckets.set(buckets)
 
     def live(self, credentials: int) -> None:
         """Show how many credentials are alive."""
@@ -313,6 +314,10 @@ class Metrics:
         )
         self._redeciding_waits = self._gauge(
             "jit_reevaluation_waiting_seconds", "How long the bucket that waits longest has waited."
+        )
+
+        self._redeciding_buckets = self._gauge(
+            "jit_reevaluation_waiting_buckets", "How many buckets wait to be decided again."
         )
 
     def _make_states(self, durability: str) -> None:

@@ -50,6 +50,8 @@ class Presence:
             revision=self._replica.revision,
             is_giving=self._gate.is_open,
             trouble=trouble[:500],
+            graph=self._replica.graph,
+            facts_age_ms=self._replica.facts_age_ms,
         )
 
     def _keyring(self) -> Keyring | None:

@@ -17,6 +17,7 @@ from broker.ids import LeaseId, TaskId, parse_task_id
 from broker.lease_walk import LeaseWalk, WalkPage
 from broker.model.redecision import NoLonger
 from broker.narrowing import Narrowing
+from broker.policy.engine import DenyReason
 from broker.redeciding import Case, redecide
 from broker.store.in_order import Entry
 from broker.store.ledger import Ledger
@@ -47,8 +48,9 @@ class Foreseen:
     """What a candidate would do to the leases that were looked at.
 
     ``doomed`` are the first ones, ``total`` how many there are; ``agents`` and ``capabilities``
-    count all of them. ``unreadable`` records could not be judged. With a ``cursor`` there is more
-    to look at, and the counts are of this part.
+    count all of them. ``unreadable`` records could not be judged; of ``unsure`` (by agent) it
+    cannot be told: the engine had no answer, and if it stays so, they end. With a ``cursor`` there
+    is more to look at, and the counts are of this part.
     """
 
     looked: int
@@ -58,6 +60,7 @@ class Foreseen:
     capabilities: Mapping[str, int]
     unreadable: int
     cursor: str
+    unsure: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
@@ -73,10 +76,14 @@ class _Tally:
     agents: Counter[str] = field(default_factory=Counter)
     capabilities: Counter[str] = field(default_factory=Counter)
     unreadable: int = 0
+    unsure: Counter[str] = field(default_factory=Counter)
 
     def add(self, case: Case, why: NoLonger) -> None:
-        """Count one that would end."""
+        """Count one that would end, or of which nobody knows."""
         spec = case[0].spec
+        if why.reason == DenyReason.ENGINE_ERROR:
+            self.unsure[spec.agent] += 1
+            return
         self.agents[spec.agent] += 1
         self.capabilities[spec.capability] += 1
         if len(self.doomed) < self.show:
@@ -93,6 +100,7 @@ class _Tally:
             capabilities=dict(self.capabilities),
             unreadable=self.unreadable,
             cursor=cursor,
+            unsure=dict(self.unsure),
         )
 
 

@@ -31,7 +31,7 @@ class RedecidingWatch:
             return  # the store's watcher reports it
         now_ms = self._clock.now_ms()
         waited_s = max(0, now_ms - min(since, default=now_ms)) / 1000
-        self._metrics.redeciding_waits(waited_s)
+        self._metrics.redeciding_waits(waited_s, len(since))
         late = [_late(len(since), waited_s)] if waited_s > LATE_S else []
         self._gate.remark(REDECIDING, *late)
 

@@ -84,6 +84,16 @@ class Replica:
         """
         return self._facts.facts.over(self.registered.base)
 
+    @property
+    def graph(self) -> int:
+        """The revision of the facts that was read last, 0 when there is none."""
+        return self._facts.revision
+
+    @property
+    def facts_age_ms(self) -> int:
+        """How long ago they were confirmed to be the newest; -1 when they never were."""
+        return self._facts.age_ms
+
     def steps(self, first: int, last: int) -> tuple[Step, ...] | None:
         """Return every revision of the facts after one up to another, as far as all are known.
 

@@ -15,6 +15,7 @@ from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.store.control import ControlStore
 from broker.store.control_record import ControlRecord, Publication
 from broker.store.replicas import Replica, Replicas
+from broker.store.shadow_ledger import ShadowCounts, ShadowLedger, ShadowRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,21 @@ class KeyStates:
     replicas: tuple[Replica, ...]
 
 
-class Revisions:
-    """Shows what is in force and what was before."""
+@dataclass(frozen=True, slots=True)
+class ShadowReport:
+    """A candidate that decides beside what is published, and how its answers were counted."""
 
-    def __init__(self, control: ControlStore, replicas: Replicas) -> None:
+    record: ShadowRecord
+    counts: ShadowCounts
+
+
+class Revisions:
+    """Shows what is in force, what was before, and what might be."""
+
+    def __init__(self, control: ControlStore, replicas: Replicas, shadow: ShadowLedger) -> None:
         self._control = control
         self._replicas = replicas
+        self._shadow = shadow
 
     async def all(self, caller: Principal) -> list[Publication]:
         """Return the kept revisions, newest first.
@@ -72,6 +82,28 @@ class Revisions:
         if record is None:
             raise NotFoundError("no key was ever published")
         return KeyStates(record, tuple(await self._replicas.all(record.now_ms)))
+
+    async def shadow(self, caller: Principal) -> ShadowReport:
+        """Return what a candidate beside the published policies would have decided otherwise.
+
+        Raises:
+            AccessDeniedError: the caller does not answer for every tenant.
+            NotFoundError: no candidate ever decided.
+        """
+        _require_all(caller)
+        return await shadow_report(self._shadow)
+
+
+async def shadow_report(shadow: ShadowLedger) -> ShadowReport:
+    """Return what the candidate that was started last came to.
+
+    Raises:
+        NotFoundError: none ever was.
+    """
+    record = await shadow.record()
+    if record is None:
+        raise NotFoundError("no candidate ever decided")
+    return ShadowReport(record, await shadow.counts())
 
 
 def _require_all(caller: Principal) -> None:

@@ -22,20 +22,21 @@ from broker.model.decision import Permit
 from broker.policy.query import Query
 from broker.replaying import question_now
 from broker.settings.limits import QuotaDefaults
-from broker.store.shadow_ledger import Difference, ShadowLedger
+from broker.store.shadow_ledger import (
+    FAILED,
+    MISSED,
+    NOW_GRANTED,
+    NOW_REFUSED,
+    SAME,
+    Difference,
+    ShadowLedger,
+)
 
 WAITING: Final = 500
 """So many decisions wait for the candidate; further ones are missed."""
 
 AT_ONCE: Final = 100
 """It decides so many in one turn: some ten milliseconds of one core, at most twice a second."""
-
-SAME: Final = "same"
-MISSED: Final = "missed"
-FAILED: Final = "failed"
-NOW_REFUSED: Final = "now-refused"
-NOW_GRANTED: Final = "now-granted"
-OUTCOMES: Final = (SAME, NOW_REFUSED, NOW_GRANTED, MISSED, FAILED)
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class ShadowMetrics(Protocol):
     """What is counted for everybody."""
 
     def shadowed(self, outcome: str, count: int) -> None:
-        """Count answers of a candidate, by one of :data:`OUTCOMES`."""
+        """Count answers of a candidate, by one of :data:`broker.store.shadow_ledger.OUTCOMES`."""
         ...
 
 

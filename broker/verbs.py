@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from backends.access_token import ClaimsOf
 from broker.agents import Agents
 from broker.bans import Bans
-from broker.clock import Clock, SystemClock
+from broker.clock import Clock
 from broker.credentials import Credentials
 from broker.cuts import Cuts
 from broker.explain import Explain
@@ -74,11 +74,11 @@ class Parts:
     news: News
     due: Callable[[Sequence[int]], None]
     may_sweep: Callable[[], bool]
+    clock: Clock
     pace: Pace
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
-    clock: Clock = field(default_factory=SystemClock)
 
     def wake(self, buckets: Sequence[int]) -> None:
         """Say that access ended in these buckets, and that there is work."""
@@ -141,7 +141,7 @@ def build_verbs(parts: Parts) -> Verbs:
         reports=_reports(parts, populations, sets),
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
-        revisions=Revisions(ledger.control, ledger.replicas),
+        revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
         reaper=_reaper(parts, _workers(parts, populations, revocations, sets, killer), redeciders),
         redeciders=redeciders,
         killer=killer,

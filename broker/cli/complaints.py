@@ -12,7 +12,7 @@ import click
 from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, WouldKillManyError
 from broker.terminal import shown
 
-_TOLD = ("code", "status", "field", "decision", "grown", "shrunk", "deaths", "digest")
+_TOLD = ("code", "status", "field", "decision", "grown", "shrunk", "deaths", "unsure", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class Complaints:
         return exit_code
 
 
+def how_to_mean(digest: str) -> str:
+    """Say what to do who means what the brake has stopped, where nobody can be asked."""
+    return f"Where they are meant, say so: the same command with --accept {digest}"
+
+
 def _problem(cause: BaseException) -> dict[str, object]:
     """Return what the broker's problem says, where there is one."""
     problem = getattr(cause, "problem", None)
@@ -56,7 +61,7 @@ def _problem(cause: BaseException) -> dict[str, object]:
 
 def _faults(error: BrokerError) -> dict[str, object]:
     if isinstance(error, WouldKillManyError):
-        return {"deaths": error.deaths, "digest": error.digest}
+        return {"deaths": error.deaths, "unsure": error.unsure, "digest": error.digest}
     if not isinstance(error, ConfigurationError) or not error.faults:
         return {}
     names = ("file", "line", "key", "message", "remedy")

@@ -7,7 +7,7 @@ import click
 from broker.cli import fact_views
 from broker.cli.screen import Document, Screen, stacked
 from broker.clock import rfc3339
-from broker.foresight import Outlook, require_few
+from broker.foresight import Outlook, may_end, require_few
 from broker.preview import Doomed
 
 
@@ -15,6 +15,7 @@ def told(outlook: Outlook) -> Document:
     """Describe what would die."""
     return {
         "deaths": outlook.deaths,
+        "unsure": outlook.unsure,
         "dying": [_dying(each) for each in outlook.dying],
         "accept": outlook.digest,
         "complete": outlook.is_complete,
@@ -26,7 +27,8 @@ def said(outlook: Outlook) -> str:
     if not outlook.is_complete and not outlook.deaths:
         return "it could not be looked at who dies of it"
     least = "" if outlook.is_complete else "at least "
-    return f"{least}{outlook.deaths} live credentials die of it"
+    doubt = f"; {fact_views.unsure(outlook.unsure)}" if outlook.unsure else ""
+    return f"{least}{outlook.deaths} live credentials die of it{doubt}"
 
 
 def agree(outlook: Outlook, brake: int, accept: str, screen: Screen) -> None:
@@ -37,11 +39,21 @@ def agree(outlook: Outlook, brake: int, accept: str, screen: Screen) -> None:
         click.Abort: somebody was asked, and they shall not.
     """
     may_ask = sys.stdin.isatty() and not screen.is_json and not accept
-    if outlook.deaths <= brake or not may_ask:
+    if may_end(outlook) <= brake or not may_ask:
         require_few(outlook, brake, accept)
         return
     screen.answer(told(outlook), lambda document: stacked(*fact_views.dying(document)))
-    click.confirm(f"End these {outlook.deaths} live credentials?", abort=True, err=True)
+    confirm(outlook.deaths, outlook.unsure)
+
+
+def confirm(deaths: int, unsure: int) -> None:
+    """Ask whether so many live credentials shall end, and wait for the answer.
+
+    Raises:
+        click.Abort: they shall not.
+    """
+    doubt = f" {fact_views.unsure(unsure).capitalize()}." if unsure else ""
+    click.confirm(f"{doubt} End these {deaths} live credentials?".lstrip(), abort=True, err=True)
 
 
 def _dying(doomed: Doomed) -> Document:

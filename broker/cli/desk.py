@@ -14,6 +14,7 @@ import msgspec
 from rich.console import RenderableType
 
 from broker.cli.caller import Caller, caller_options
+from broker.cli.complaints import how_to_mean
 from broker.cli.failure import CommandFailedError, NoAccessNowError
 from broker.cli.interrupts import run
 from broker.cli.screen import Document, Screen
@@ -23,6 +24,7 @@ from broker.client.api_errors import (
     ApiError,
     BrokerUnavailableError,
     ChangeRejectedError,
+    WouldKillManyError,
 )
 from broker.client.certificate_errors import (
     CertificateDoubtedError,
@@ -99,6 +101,8 @@ def _told(error: ClientError) -> str:
     match error:
         case ChangeRejectedError(problem=problem) if problem.faults:
             return "\n".join(f"{each.field}: {each.detail}" for each in problem.faults)
+        case WouldKillManyError(problem=problem):
+            return f"{error}\n{how_to_mean(problem.digest)}"
         case ApiError(problem=problem) if problem.field:
             return f"{error} (field {problem.field})"
         case _:

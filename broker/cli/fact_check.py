@@ -26,7 +26,7 @@ from broker.model.fact import Hold
 from broker.settings.load import Reading
 
 _WHY = "checked"
-_IMPORTED = (".csv", ".jsonl")
+_IMPORTED = (".csv", ".jsonl", ".ndjson")
 
 
 @click.command(short_help="Check files of facts, on files alone.")
@@ -45,7 +45,7 @@ def check(files: tuple[Path, ...], config: Path, *, tenant: str, as_json: bool) 
     is related and unknown, what is too large. Imports are looked at one after the other, as they
     are named.
     """
-    if not tenant and any(file.suffix == ".csv" for file in files):
+    if not tenant and any(file.suffix.lower() == ".csv" for file in files):
         raise click.UsageError("say with --tenant whose relationships a CSV file holds")
     reading = Reading()
     agents = reading.read(bundle_files(config, reading).agents, AgentsFile)
@@ -61,11 +61,11 @@ def check(files: tuple[Path, ...], config: Path, *, tenant: str, as_json: bool) 
 
 
 def _declaring(files: Iterable[Path]) -> Iterable[Path]:
-    return (file for file in files if file.is_dir() or file.suffix not in _IMPORTED)
+    return (file for file in files if file.is_dir() or file.suffix.lower() not in _IMPORTED)
 
 
 def _imported(files: Iterable[Path]) -> Iterable[Path]:
-    return (file for file in files if not file.is_dir() and file.suffix in _IMPORTED)
+    return (file for file in files if not file.is_dir() and file.suffix.lower() in _IMPORTED)
 
 
 def _lines(file: Path, tenant: str, reading: Reading) -> Lines | None:

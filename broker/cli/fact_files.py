@@ -122,6 +122,7 @@ def _told(revision: int, looked: Looked, *, is_dry: bool = False) -> Document:
         "dry_run": is_dry,
         "changes": len(looked.change.changes),
         "deaths": told["deaths"],
+        "unsure": told["unsure"],
         "dying": told["dying"],
         "digest": told["accept"],
         "complete": told["complete"],

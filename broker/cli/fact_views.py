@@ -82,13 +82,24 @@ def changed(document: Document) -> RenderableType:
 
 def dying(document: Document) -> list[RenderableType]:
     """Show which live credentials die, and say how many more there are."""
+    parts: list[RenderableType] = []
+    if document.get("unsure"):
+        parts.append(Text(f"{unsure(document['unsure'])}".capitalize(), style="yellow"))
     if not document["deaths"]:
-        return []
-    parts: list[RenderableType] = [rows(document["dying"], DYING_COLUMNS, empty="")]
+        return parts
+    parts.insert(0, rows(document["dying"], DYING_COLUMNS, empty=""))
     left = document["deaths"] - len(document["dying"])
     if left > 0:
-        parts.append(Text(f"… and {left} more", style="dim"))
+        parts.insert(1, Text(f"… and {left} more", style="dim"))
     return parts
+
+
+def unsure(count: int) -> str:
+    """Say of how many it is not known whether they die, and why."""
+    return (
+        f"cannot tell of {count} live credentials: the engine that decides gives no answer, and if "
+        "it stays away they end"
+    )
 
 
 def _said(document: Document) -> str:

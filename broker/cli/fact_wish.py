@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from broker.cli import fact_views
+from broker.cli import deaths, fact_views
 from broker.cli.desk import Desk
 from broker.cli.one import One
 from broker.client.api import BrokerClient
@@ -104,7 +104,7 @@ def _confirmed(desk: Desk, wish: Wish, send: Send, many: WouldKillManyError) -> 
     """
     looked = desk.ask(send(replace(wish, is_dry=True)))
     desk.print(looked, fact_views.changed)
-    click.confirm(f"End these {looked.deaths} live credentials?", abort=True, err=True)
+    deaths.confirm(looked.deaths, looked.unsure)
     return replace(wish, accept=looked.digest or many.problem.digest)
 
 

@@ -14,11 +14,17 @@ from typing import Final
 import click
 
 from broker.cli import exits
-from broker.cli.complaints import Complaints
+from broker.cli.complaints import Complaints, how_to_mean
 from broker.cli.failure import unwritten
 from broker.cli.interrupts import obeying
 from broker.cli.lazy import Entry, LazyGroup
-from broker.errors import BrokerError, ConfigurationError, InvalidRequestError, UnavailableError
+from broker.errors import (
+    BrokerError,
+    ConfigurationError,
+    InvalidRequestError,
+    UnavailableError,
+    WouldKillManyError,
+)
 
 COMMANDS: Final = {
     "demo": Entry("broker.cli.demo", "demo", "Tell the whole story on this machine, and check it."),
@@ -32,7 +38,7 @@ COMMANDS: Final = {
     "keys": Entry("broker.cli.keys", "keys", "Make, show and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
-    "agent": Entry("broker.cli.agents", "agent", "Look at agents, stop one, let it go on."),
+    "agent": Entry("broker.cli.agents", "agent", "Look at agents, stop one, let it go on, end it."),
     "facts": Entry("broker.cli.facts", "facts", "Look at facts and change them."),
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
     "revocation": Entry("broker.cli.revocations", "revocation", "Look at operators' orders."),
@@ -124,8 +130,14 @@ def _run(arguments: Sequence[str] | None, complaints: Complaints) -> int:
     except SystemExit:  # click's own answer to a pipe that nobody reads
         return exits.BROKEN_PIPE
     except BrokerError as error:
-        return complaints.tell(error, str(error), _code_of(error))
+        return complaints.tell(error, _words_of(error), _code_of(error))
     return result if isinstance(result, int) else exits.OK
+
+
+def _words_of(error: BrokerError) -> str:
+    if isinstance(error, WouldKillManyError):
+        return f"{error}\n{how_to_mean(error.digest)}"
+    return str(error)
 
 
 def _code_of(error: BrokerError) -> int:

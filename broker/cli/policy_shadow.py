@@ -12,10 +12,11 @@ from broker.cli.interrupts import run
 from broker.cli.person import this_person
 from broker.cli.screen import Document, Screen
 from broker.cli.settings import config_option, load
-from broker.clock import rfc3339
+from broker.errors import NotFoundError
+from broker.http import render_published
 from broker.installation import open_installation
+from broker.revisions import shadow_report
 from broker.settings.settings import Settings
-from broker.shadow import OUTCOMES
 from broker.store.shadow_ledger import ShadowLedger
 from broker.text import parse_reason
 
@@ -94,25 +95,8 @@ async def _report(settings: Settings) -> Document:
 
 
 async def _told(shadow: ShadowLedger) -> Document:
-    record = await shadow.record()
-    if record is None:
-        raise CommandFailedError("No candidate ever decided: broker policy shadow start CANDIDATE")
-    counts = await shadow.counts()
-    return {
-        "is_running": not record.stopped_ms,
-        "digest": record.digest,
-        "by": record.by,
-        "reason": record.reason,
-        "started_at": rfc3339(record.at_ms),
-        "stopped_at": rfc3339(record.stopped_ms) if record.stopped_ms else None,
-        "outcomes": {name: counts.outcomes.get(name, 0) for name in OUTCOMES},
-        "differences": [
-            {
-                "direction": each.direction,
-                "agent": each.agent,
-                "capability": each.capability,
-                "count": count,
-            }
-            for each, count in sorted(counts.differences.items(), key=lambda pair: -pair[1])
-        ],
-    }
+    try:
+        return render_published.shadow(await shadow_report(shadow))
+    except NotFoundError as error:
+        words = "No candidate ever decided: broker policy shadow start CANDIDATE"
+        raise CommandFailedError(words) from error

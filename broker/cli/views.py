@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.cli.screen import Document, fields, page, rows, stacked
+from broker.clock import rfc3339
 from broker.terminal import shown
 
 TASK_FIELDS = (
@@ -185,8 +186,8 @@ def decision(document: Document) -> RenderableType:
         *(_policy(finding) for finding in explanation.get("considered", ())),
         _turned(document.get("counterfactuals")),
         Text(
-            f"decided by revision {shown(trace.get('facts_revision'))}, "
-            f"explained by revision {shown(document.get('explained_at_revision'))}",
+            f"decided by revision {shown(trace.get('facts_revision'))}, explained by "
+            f"{_by(document)}",
             style="dim",
         ),
     )
@@ -199,7 +200,7 @@ def supposition(document: Document) -> RenderableType:
         fields(explanation, ("outcome", "reason", "determining", "obligations", "errors")),
         *(_policy(finding) for finding in explanation["considered"]),
         _turned(document.get("counterfactuals")),
-        Text(f"by revision {shown(document['explained_at_revision'])}", style="dim"),
+        Text(f"by {_by(document)}", style="dim"),
     )
 
 
@@ -217,12 +218,19 @@ def granted(document: Document) -> RenderableType:
         *(_policy(finding) for finding in now.get("considered", ())),
         _turned(document.get("counterfactuals")),
         Text(
-            f"granted by revision {shown(trace['facts_revision'])}, explained by revision "
-            f"{shown(document['explained_at_revision'])} with facts "
-            f"{shown(document['explained_at_facts_revision'])}",
+            f"granted by revision {shown(trace['facts_revision'])}, explained by {_by(document)}",
             style="dim",
         ),
     )
+
+
+def _by(document: Document) -> str:
+    """Say by what it is explained, and until when that stands."""
+    now = document.get("explanation") or {}
+    graph = document.get("explained_at_facts_revision", now.get("graph_revision", 0))
+    words = f"revision {shown(document.get('explained_at_revision'))} with facts {shown(graph)}"
+    until_ms = now.get("until_ms", 0)
+    return f"{words}; time may change it at {rfc3339(until_ms)}" if until_ms else words
 
 
 def _no_longer(head: str, why: Document | None) -> RenderableType:

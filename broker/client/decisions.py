@@ -34,7 +34,11 @@ class PolicyFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine says now of the same question; ``truncated``: more policies had a say."""
+    """What the engine says now of the same question; ``truncated``: more policies had a say.
+
+    It is told by the facts of ``graph_revision``; time alone may make it another one at
+    ``until_ms`` (since 1970), 0 is never. ``obligations`` are what a permit is bound to.
+    """
 
     outcome: str
     reason: str
@@ -46,6 +50,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...]
     missing: tuple[str, ...]
     truncated: bool
+    obligations: tuple[str, ...] = ()
+    graph_revision: int = 0
+    until_ms: int = 0
 
 
 class Counterfactuals(msgspec.Struct, frozen=True, kw_only=True):

@@ -124,13 +124,15 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a change, or of a dry run of it.
 
     ``revision`` is the one that it made; of a dry run the one that it was looked at over.
-    ``dying`` names the first of the ``deaths`` live credentials that the change ends.
+    ``dying`` names the first of the ``deaths`` live credentials that the change ends. Of ``unsure``
+    others it cannot be told: the engine that decides gave no answer about them.
     """
 
     revision: int
     dry_run: bool
     changes: int
     deaths: int
+    unsure: int = 0
     dying: tuple[DyingLease, ...]
     digest: str
     complete: bool = True

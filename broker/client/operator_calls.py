@@ -19,6 +19,7 @@ from broker.client.results import (
     RevocationPage,
     Selection,
 )
+from broker.client.shadow_results import ShadowReport
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
 from broker.ids import parse_revocation_id
 
@@ -287,6 +288,10 @@ class OperatorCalls:
         found = await self._transport.fetch(call, GrantExplanation)
         ensure_about(credential, found.credential)
         return found
+
+    async def shadow_report(self) -> ShadowReport:
+        """Return what a candidate beside the published policies would have decided otherwise."""
+        return await self._transport.fetch(Call("GET", ("v1", "shadow")), ShadowReport)
 
     async def suppose(self, request: Mapping[str, object]) -> Supposition:
         """Return what policy would say to a request that nobody has made.

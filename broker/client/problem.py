@@ -40,6 +40,7 @@ class Problem(msgspec.Struct, frozen=True):
     grown: int = 0
     shrunk: int = 0
     deaths: int = 0
+    unsure: int = 0
     digest: str = ""
     faults: tuple[Fault, ...] = ()
 
@@ -53,6 +54,7 @@ class _WireProblem(msgspec.Struct, frozen=True):
     grown: int = 0
     shrunk: int = 0
     deaths: int = 0
+    unsure: int = 0
     digest: str = ""
     faults: tuple[Fault, ...] = ()
     error: str = ""
@@ -73,6 +75,7 @@ def parse_problem(status: int, body: bytes, retry_after: str = "") -> Problem:
         grown=wire.grown,
         shrunk=wire.shrunk,
         deaths=wire.deaths,
+        unsure=wire.unsure,
         digest=_printable(wire.digest),
         faults=tuple(
             Fault(_printable(each.field), _printable(each.detail)) for each in wire.faults

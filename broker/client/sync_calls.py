@@ -58,6 +58,7 @@ class SyncOperatorCalls(BlockingCalls):
     agent = blocking(OperatorCalls.agent)
     explain = blocking(OperatorCalls.explain)
     explain_credential = blocking(OperatorCalls.explain_credential)
+    shadow_report = blocking(OperatorCalls.shadow_report)
     suppose = blocking(OperatorCalls.suppose)
 
 

@@ -133,7 +133,12 @@ class RemoteDecider:
         return [each if isinstance(each, Deny) else self._refusal(why, each.shown) for each in put]
 
     def _refusal(self, why: str, shown: Shown) -> Deny:
-        trace = Trace(self.version, shown.revision, errors=(shortened(why),))
+        trace = Trace(
+            self.version,
+            shown.revision,
+            errors=(shortened(why),),
+            graph_revision=shown.graph_revision,
+        )
         return Deny(DenyReason.ENGINE_ERROR, trace)
 
 

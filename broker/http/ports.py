@@ -30,7 +30,7 @@ from broker.model.requests import (
 )
 from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
-from broker.revisions import KeyStates, Revision
+from broker.revisions import KeyStates, Revision, ShadowReport
 from broker.store.control_record import Publication
 
 
@@ -245,4 +245,8 @@ class Revisions(Protocol):
 
     async def keys(self, caller: Principal) -> KeyStates:
         """Return how the signing keys stand."""
+        ...
+
+    async def shadow(self, caller: Principal) -> ShadowReport:
+        """Return what a candidate would have decided otherwise."""
         ...

@@ -193,7 +193,7 @@ def _problem(error: Exception, row: Row) -> dict[str, object]:
     if isinstance(error, errors.InvalidChangeError):
         body["faults"] = [{"field": each.field, "detail": each.detail} for each in error.faults]
     if isinstance(error, errors.WouldKillManyError):
-        body |= {"deaths": error.deaths, "digest": error.digest}
+        body |= {"deaths": error.deaths, "unsure": error.unsure, "digest": error.digest}
     return body
 
 

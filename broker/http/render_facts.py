@@ -86,6 +86,7 @@ def outcome(value: Outcome) -> Json:
         "dry_run": value.is_dry,
         "changes": value.changes,
         "deaths": value.deaths,
+        "unsure": value.unsure,
         "dying": [_dying(each) for each in value.dying],
         "digest": value.digest,
         "complete": value.is_complete,

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from broker.clock import rfc3339
 from broker.http.render import Json
-from broker.revisions import KeyStates, Revision
+from broker.revisions import KeyStates, Revision, ShadowReport
 from broker.store.control_record import GoneKey, Publication, PublicKey
 from broker.store.replicas import Replica
+from broker.store.shadow_ledger import OUTCOMES
 
 
 def revisions(found: Sequence[Publication]) -> Json:
@@ -26,6 +27,29 @@ def keys(found: KeyStates) -> Json:
         "keys": [_key(key) for key in found.record.keys],
         "gone": [_gone(key) for key in found.record.gone],
         "brokers": [_broker(replica) for replica in found.replicas],
+    }
+
+
+def shadow(found: ShadowReport) -> Json:
+    """Show which candidate decides beside the published policies, and what it came to."""
+    record, counts = found.record, found.counts
+    return {
+        "is_running": not record.stopped_ms,
+        "digest": record.digest,
+        "by": record.by,
+        "reason": record.reason,
+        "started_at": rfc3339(record.at_ms),
+        "stopped_at": rfc3339(record.stopped_ms) if record.stopped_ms else None,
+        "outcomes": {name: counts.outcomes.get(name, 0) for name in OUTCOMES},
+        "differences": [
+            {
+                "direction": each.direction,
+                "agent": each.agent,
+                "capability": each.capability,
+                "count": count,
+            }
+            for each, count in sorted(counts.differences.items(), key=lambda pair: -pair[1])
+        ],
     }
 
 

@@ -16,7 +16,7 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
 class RevisionRoutes:
-    """``/v1/revisions…`` and ``/v1/keys``."""
+    """``/v1/revisions…``, ``/v1/keys`` and ``/v1/shadow``."""
 
     def __init__(self, services: Services) -> None:
         self._revisions = services.revisions
@@ -26,6 +26,7 @@ class RevisionRoutes:
         table.read("/v1/revisions", self.all)
         table.read("/v1/revisions/{revision}", self.show)
         table.read("/v1/keys", self.keys)
+        table.read("/v1/shadow", self.shadow)
 
     async def all(self, request: web.Request) -> web.Response:
         """List the kept revisions, newest first."""
@@ -43,3 +44,8 @@ class RevisionRoutes:
     async def keys(self, request: web.Request) -> web.Response:
         """Show how the signing keys stand, and what each broker serves."""
         return reply(render_published.keys(await self._revisions.keys(request[PRINCIPAL])))
+
+    async def shadow(self, request: web.Request) -> web.Response:
+        """Show what a candidate would have decided otherwise."""
+        found = await self._revisions.shadow(request[PRINCIPAL])
+        return reply(render_published.shadow(found))

@@ -30,6 +30,8 @@ def explanation_of(decision: Decision, findings: Sequence[PolicyFinding]) -> Exp
         missing=trace.missing,
         truncated=len(findings) > MAX_POLICIES,
         obligations=tuple(_obligations(decision)),
+        graph_revision=trace.graph_revision,
+        until_ms=trace.until_ms,
     )
 
 

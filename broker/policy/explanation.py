@@ -47,7 +47,8 @@ class PolicyFinding:
 class Explanation:
     """The answer, and every policy that had a say. ``truncated``: there were more.
 
-    ``obligations`` are what a permit is bound to, by the annotations that say so.
+    ``obligations`` are what a permit is bound to, by the annotations that say so. It is told by the
+    facts of ``graph_revision``, and by time alone may be another one at ``until_ms``; 0 is never.
     """
 
     outcome: Literal["permit", "deny", "needs-approval"]
@@ -61,6 +62,8 @@ class Explanation:
     missing: tuple[str, ...]
     truncated: bool = False
     obligations: tuple[str, ...] = ()
+    graph_revision: int = 0
+    until_ms: int = 0
 
     def to_json(self) -> Mapping[str, object]:
         """Return it as what JSON can hold."""

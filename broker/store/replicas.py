@@ -21,7 +21,9 @@ class Serving:
     """What one broker serves.
 
     ``name`` is for people. ``manifest`` and ``key_set`` (a digest) are of the JWK Set it shows,
-    ``halves`` the published keys that it could sign by, ``trouble`` why it signs by none.
+    ``halves`` the published keys that it could sign by, ``trouble`` why it signs by none. ``graph``
+    is the revision of the facts that it decides by, ``facts_age_ms`` how long ago that was the
+    newest: -1 is never, None is not said (brokers of before).
     """
 
     name: str
@@ -31,6 +33,8 @@ class Serving:
     revision: int
     is_giving: bool
     trouble: str = ""
+    graph: int = 0
+    facts_age_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

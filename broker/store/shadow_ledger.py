@@ -17,6 +17,14 @@ NAMES: Final = 1_000
 
 OTHERS: Final = "*"
 
+SAME: Final = "same"
+MISSED: Final = "missed"
+FAILED: Final = "failed"
+NOW_REFUSED: Final = "now-refused"
+NOW_GRANTED: Final = "now-granted"
+OUTCOMES: Final = (SAME, NOW_REFUSED, NOW_GRANTED, MISSED, FAILED)
+"""What an answer of a candidate comes to."""
+
 _FIELDS: Final = ("id", "digest", "by", "reason", "at", "stopped")
 
 

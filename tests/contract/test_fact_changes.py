@@ -134,6 +134,23 @@ async def test_what_is_wrong_alone_appends_nothing(kit: FactsKit, broker: Broker
     assert (await kit.log.head()).end == START
 
 
+async def test_sets_that_belong_together_are_made_together_or_not_at_all(
+    kit: FactsKit, broker: Broker
+) -> None:
+    """In one revision, each on what those before it leave; one that cannot be keeps all out."""
+    parts = [put_dataset("orders"), put_ticket("T-1"), concerns("T-1", "orders")]
+
+    with pytest.raises(InvalidRequestError, match="nobody-knows"):
+        await broker.changes.apply_all([*parts, concerns("T-1", "nobody-knows")], base=0)
+    assert (await kit.log.head()).end == START
+    with pytest.raises(SupersededError):
+        await broker.changes.apply_all(parts, base=1)
+
+    assert await broker.changes.apply_all(parts, base=0) == 1
+    (entry,) = await kit.log.since(0)
+    assert list(entry.parts) == parts
+
+
 async def test_brokers_that_overtake_each_other_lose_nothing(kit: FactsKit) -> None:
     """Whoever is too late checks again, on what the others made."""
     brokers = [Broker(kit, kit.link, gap_ms=5) for _ in range(3)]

@@ -32,7 +32,7 @@ async def test_a_sound_installation_is_all_well(world: World) -> None:
     assert await states(world) == dict.fromkeys(
         (
             *("settings", "listen", "certificates", "panic", "audit", "policy", "issuers"),
-            *("store", "clock", "ledger", "keys", "facts", "targets"),
+            *("store", "clock", "ledger", "keys", "facts", "redeciding", "targets"),
         ),
         "ok",
     )
@@ -54,6 +54,40 @@ async def test_each_thing_that_is_broken_is_named(world: World) -> None:
     assert (found["store"], found["issuers"]) == ("fail", "fail")
     assert (found["settings"], found["audit"], found["clock"]) == ("ok", "ok", "ok")
     assert "fail" in (found["ledger"], found.get("keys"))
+
+
+async def test_deciding_again_that_lags_is_told_with_who_is_cut_off(world: World) -> None:
+    """How many buckets wait, since when, by which revisions; who has no facts; who is silent."""
+    ledger, now_ms = world.broker.ledger, world.now() * 1000
+    meta = ledger.keys.buckets[1].meta
+    silent = {**SERVING, "name": "host-3", "facts_age_ms": 5}
+    apart = {**SERVING, "name": "host-2", "facts_age_ms": 60_000}
+    far = now_ms + 86_400_000
+    world.single.ask("HSET", meta, "redo_since", now_ms - 42_000)
+    world.single.ask("HSET", ledger.keys.replicas, "b", f"{far} {json.dumps(apart)}")
+    world.single.ask("HSET", ledger.keys.replicas, "c", f"{now_ms - 90_000} {json.dumps(silent)}")
+
+    found = [line async for line in Doctor(world.config.settings()).run()]
+
+    told = [(line.state, line.what) for line in found if line.check == "redeciding"]
+    assert [state for state, _ in told] == ["fail", "fail", "warn"]
+    assert told[0][1].startswith("1 of ")
+    assert ", bucket 01 for 4" in told[0][1]
+    assert ": by bundle 1 of 1, facts 0 of 0" in told[0][1]
+    assert told[1][1] == (
+        "broker host-2 cannot reach the facts: it has revision 7, confirmed 60 s ago"
+    )
+    assert "broker host-3 has said nothing for 9" in told[2][1]
+
+
+SERVING: dict[str, object] = {
+    "manifest": 1,
+    "key_set": "d",
+    "halves": [],
+    "revision": 1,
+    "is_giving": False,
+    "graph": 7,
+}
 
 
 async def test_what_is_not_published_is_named_one_by_one(world: World) -> None:

@@ -87,6 +87,7 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "showFactsRevision": OPERATORS_ONLY,
     "rollBackFacts": OPERATORS_ONLY,
     "showKeyStates": (403, 403, 403, 403),
+    "showShadowReport": (403, 403, 403, 403),
     "listCuts": (403, 403, 200, 403),
     "introspect": (403, 403, 403, 200),  # a token that is not alive: {"active": false}
     "evaluate": (403, 403, 200, 200),  # {"decision": false}

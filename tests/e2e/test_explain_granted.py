@@ -63,6 +63,7 @@ async def test_what_ended_because_of_a_change_says_so_then_and_now(world: World)
     assert (held["granted_now"], held["no_longer"]["reason"]) == (False, "agent-held")
     assert held["counterfactuals"]["sets"] == [["the hold on agent:invoice-bot is lifted"]]
     assert (held["explained_at_facts_revision"], lifted["explained_at_facts_revision"]) == (1, 2)
+    assert lifted["explanation"]["graph_revision"] == 2
     assert (lifted["granted_now"], lifted["counterfactuals"]) == (True, None)
     assert lifted["why"] == held["why"]
     assert lifted["trace"] == held["trace"]

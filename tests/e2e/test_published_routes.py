@@ -1,7 +1,8 @@
-"""`/v1/revisions` and `/v1/keys`: what is published, for operators of everything only."""
+"""`/v1/revisions`, `/v1/keys`, `/v1/shadow`: what is published, for operators of all only."""
 
 import pytest
 
+from broker.store.shadow_ledger import Difference
 from tests.fakes.cast import (
     AGENT,
     BOTH_OPERATOR,
@@ -13,7 +14,7 @@ from tests.fakes.cast import (
 )
 from tests.fakes.world import OPERATOR_AT_WORK, World
 
-PATHS = ["/v1/revisions", "/v1/revisions/1", "/v1/revisions/99", "/v1/keys"]
+PATHS = ["/v1/revisions", "/v1/revisions/1", "/v1/revisions/99", "/v1/keys", "/v1/shadow"]
 
 
 async def test_revisions_are_listed_newest_first(world: World) -> None:
@@ -50,6 +51,32 @@ async def test_the_keys_say_who_serves_what(worlds: World) -> None:
     kids = {key["kid"] for key in shown["keys"]}
     assert all(set(each["can_sign"]) == kids for each in shown["brokers"])
     assert b'"d"' not in shown.raw
+
+
+async def test_a_candidate_s_report_is_the_command_s(world: World) -> None:
+    """Absent before there ever was one; counted and named afterwards, most frequent first."""
+    assert (await world.get(ROOT_OPERATOR, "/v1/shadow")).status == 404
+    async with world.installation() as found:
+        shadow = found.ledger.shadow
+        await shadow.start("c-1", "d" * 64, "no bundle", by="operator:alice", reason="OPS-17")
+        rare = Difference("now-granted", "report-bot", "orders-api")
+        often = Difference("now-refused", "invoice-bot", "orders-api")
+        await shadow.note("c-1", {"same": 4, "now-refused": 3}, {rare: 1, often: 3})
+        await shadow.stop()
+
+    shown = await world.get(ROOT_OPERATOR, "/v1/shadow")
+
+    assert (shown["is_running"], shown["by"], shown["reason"]) == (
+        False,
+        "operator:alice",
+        "OPS-17",
+    )
+    assert shown["outcomes"]["same"] == 4
+    assert shown["outcomes"]["missed"] == 0
+    assert [(each["agent"], each["count"]) for each in shown["differences"]] == [
+        ("invoice-bot", 3),
+        ("report-bot", 1),
+    ]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -199,6 +199,21 @@ def agent_view(**changes: object) -> dict[str, object]:
     }
 
 
+def shadow() -> dict[str, object]:
+    """Return what a candidate came to."""
+    other = {"direction": "now-refused", "agent": "invoice-bot", "capability": "orders-api"}
+    return {
+        "is_running": True,
+        "digest": "ab" * 32,
+        "by": "operator:alice",
+        "reason": "OPS-17",
+        "started_at": "2026-11-24T05:00:00.123Z",
+        "stopped_at": None,
+        "outcomes": {"same": 2, "now-refused": 1},
+        "differences": [{**other, "count": 1}],
+    }
+
+
 def cut() -> dict[str, object]:
     """Return a cut that stands."""
     return {
@@ -240,6 +255,9 @@ def decision() -> dict[str, object]:
             "errors": [],
             "missing": [],
             "truncated": False,
+            "obligations": [],
+            "graph_revision": 9,
+            "until_ms": 1_796_000_000_000,
         },
         "counterfactuals": {
             "to": "permit",

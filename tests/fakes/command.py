@@ -87,6 +87,25 @@ class Command:
             os.close(ours)
             return Ended(process.wait(PATIENCE_S), seen.decode(errors="replace"))
 
+    async def answer_in_terminal(self, *arguments: str, until: str, answer: str) -> Ended:
+        """Run it in a terminal; as soon as that shows ``until``, type an answer."""
+        return await asyncio.to_thread(self._answer_in_terminal, arguments, until, answer)
+
+    def _answer_in_terminal(self, arguments: tuple[str, ...], until: str, answer: str) -> Ended:
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "broker", *arguments],
+            env={**self._environment, "TERM": "xterm-256color"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            close_fds=True,
+        ) as process:
+            os.close(theirs)
+            screen = _Screen(ours, until, lambda: os.write(ours, answer.encode()))
+            code = process.wait(PATIENCE_S)
+            return Ended(code, screen.close())
+
     def run_before_a_screen(self, *arguments: str, until: str = "", signal: int = SIGINT) -> Ended:
         """Run it with standard error in a terminal, and standard output into a pipe.
 
@@ -110,7 +129,7 @@ class Command:
 class _Screen:
     """Reads a terminal to its end, on a thread of its own."""
 
-    def __init__(self, terminal: int, until: str, then: Callable[[], None]) -> None:
+    def __init__(self, terminal: int, until: str, then: Callable[[], object]) -> None:
         self._terminal, self._until, self._then = terminal, until, then
         self._seen = b""
         self._thread = threading.Thread(target=self._read)

@@ -30,7 +30,7 @@ class FakeExplain:
             "explained_at_revision": 4,
             "explanation": explained
             | {"outcome": "deny", "reason": "no-permit", "truncated": False, "obligations": []}
-            | {"considered": [], "determining": []},
+            | {"considered": [], "determining": [], "graph_revision": 7, "until_ms": 0},
             "counterfactuals": None,
         }
         return await self.stage.play("explain.decision", caller, decision, answer=answer)
@@ -60,6 +60,7 @@ class FakeExplain:
         """Answer what nobody asked."""
         explanation: dict[str, object] = {"policy_version": "p1", "facts_revision": 4}
         explanation |= {"outcome": "deny", "reason": "no-permit", "truncated": False}
+        explanation |= {"graph_revision": 7, "until_ms": 0}
         for name in ("facts", "errors", "missing", "obligations", "considered", "determining"):
             explanation[name] = []
         turned = {"to": "permit", "sets": [["a step"]], "is_complete": True}

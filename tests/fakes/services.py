@@ -39,10 +39,11 @@ from broker.model.task import Task, TaskState
 from broker.proof.confirmation import NOTHING_PROVEN, ProvenKeys
 from broker.proof.dpop import ProofChecker
 from broker.proof.replays import MemoryReplays
-from broker.revisions import KeyStates, Revision
+from broker.revisions import KeyStates, Revision, ShadowReport
 from broker.secret import Secret
 from broker.store.control_record import ControlRecord, GoneKey, Publication, PublicKey
 from broker.store.replicas import Replica, Serving
+from broker.store.shadow_ledger import Difference, ShadowCounts, ShadowRecord
 from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
@@ -375,6 +376,13 @@ class FakeRevisions:
         serving = Serving("host 127.0.0.1:8700", 4, "cd" * 32, ("k1",), 2, is_giving=True)
         answer = KeyStates(record, (Replica("r1", NOW_MS, serving, NOW_MS),))
         return await self.stage.play("revisions.keys", caller, answer=answer)
+
+    async def shadow(self, caller: Principal) -> ShadowReport:
+        """Show what a candidate came to."""
+        record = ShadowRecord("c-1", "ab" * 32, "uid-1@host", "OPS-17", NOW_MS, 0)
+        other = Difference("now-refused", "invoice-bot", "orders-api")
+        answer = ShadowReport(record, ShadowCounts({"same": 2, "now-refused": 1}, {other: 1}))
+        return await self.stage.play("revisions.shadow", caller, answer=answer)
 
 
 class NoClients:

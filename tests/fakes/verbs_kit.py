@@ -136,6 +136,7 @@ class VerbsKit:
             news=lambda bucket, *, urgent: None,  # noqa: ARG005 - nobody ships here
             due=self._due,
             may_sweep=lambda: self.may_sweep,
+            clock=self.clock,
             pace=self.pace,
             patience=self.patience,
         )

@@ -205,7 +205,11 @@ async def test_every_fault_is_told_by_its_member(client: ClientSession, stage: S
 async def test_what_stands_in_the_way_is_told(client: ClientSession, stage: Stage) -> None:
     """What would die, by which digest; that another revision stands; what cannot be."""
     told = [
-        (WouldKillManyError(40, DIGEST), 409, {"deaths": 40, "digest": DIGEST}),
+        (
+            WouldKillManyError(40, DIGEST, 2),
+            409,
+            {"deaths": 40, "unsure": 2, "digest": DIGEST},
+        ),
         (SupersededError("revision 9 stands"), 409, {"detail": "revision 9 stands"}),
         (
             InvalidChangeError((MemberFault("changes[0].ref", "is unknown"),)),

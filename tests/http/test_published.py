@@ -37,7 +37,23 @@ async def test_the_state_of_the_keys(client: ClientSession) -> None:
     assert [each["can_sign"] for each in shown["brokers"]] == [["k1"]]
 
 
-@pytest.mark.parametrize("path", ["/v1/revisions", "/v1/revisions/1", "/v1/keys"])
+async def test_a_candidate_s_report(client: ClientSession) -> None:
+    """Every outcome, also those that never came; differences by how often."""
+    status, shown, _ = await call(client, "GET", "/v1/shadow", OPERATOR)
+
+    assert (status, shown["is_running"], shown["stopped_at"]) == (200, True, None)
+    assert shown["outcomes"] == {
+        "same": 2,
+        "now-refused": 1,
+        "now-granted": 0,
+        "missed": 0,
+        "failed": 0,
+    }
+    [difference] = shown["differences"]
+    assert (difference["direction"], difference["count"]) == ("now-refused", 1)
+
+
+@pytest.mark.parametrize("path", ["/v1/revisions", "/v1/revisions/1", "/v1/keys", "/v1/shadow"])
 async def test_no_parameters_are_taken(client: ClientSession, path: str) -> None:
     """What would be passed over is refused."""
     async with client.get(f"{path}?limit=3", headers=OPERATOR) as answer:

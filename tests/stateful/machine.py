@@ -170,7 +170,7 @@ class LedgerMachine(Beginnings, ReservationRules, OperatorRules, ReportRules, Ti
         task.close(TaskState.CANCELLED, self.now(task.id))
 
     def _is_leaked(self, key: str) -> bool:
-        may_stay = key.endswith(("}:meta", "}:cuts", "}:out"))
+        may_stay = key.endswith(("}:meta", "}:cuts", "}:out", "}:dx"))
         return not may_stay and self.run(self.world.lives_for_ever(key))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backends.jwt import access_token_claims
+from broker.clock import SystemClock
 from broker.faultpoints import FaultPoints
 from broker.feed.shipper import Shipper
 from broker.gate import Gate
@@ -18,6 +19,7 @@ from broker.governance.published import Published
 from broker.ids import TaskId, bucket_of
 from broker.metrics import Metrics
 from broker.model.receipt import Receipt
+from broker.pace import Pace
 from broker.policy.query import Action
 from broker.reaper import Claims, Reaper
 from broker.signing.key import SigningKey, new_private_key
@@ -68,6 +70,9 @@ class LaggingReplica:
     def registered(self) -> Published:
         """Who there is: here the same in every revision."""
         return self.published
+
+    def steps(self, first: int, last: int) -> None:
+        """Know nothing of what the facts were before."""
 
     async def refresh(self) -> None:
         """Look the revision up."""
@@ -120,6 +125,8 @@ class World:
             news=_ignore_news,
             due=_ignore_due,
             may_sweep=lambda: True,
+            clock=self.clock,
+            pace=Pace(SystemClock(), share=1.0),  # how long work holds the loop is of real time
         )
         return build_verbs(parts)
 

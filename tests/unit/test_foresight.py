@@ -11,7 +11,7 @@ from broker.errors import UnavailableError, WouldKillManyError
 from broker.facts.base import Base
 from broker.facts.change import Change, ChangeSet
 from broker.facts.facts import Facts
-from broker.foresight import NOTHING, Foresight, Outlook
+from broker.foresight import NOTHING, Foresight, Outlook, require_few
 from broker.model.fact import Ref, ThingKind
 from broker.preview import Foreseen
 from broker.store.task_tree import Index
@@ -28,6 +28,7 @@ class Ledger:
     tenants: dict[str, int] = field(default_factory=lambda: {"acme": 33, "globex": 2})
     dying: dict[str, int] = field(default_factory=dict)
     looked: list[Collection[str] | None] = field(default_factory=list)
+    unsure: dict[str, int] = field(default_factory=dict)
     is_silent: bool = False
     named: set[Ref] = field(default_factory=set)
 
@@ -53,7 +54,8 @@ class Ledger:
         if self.is_silent:
             raise UnavailableError("nothing is published")
         total = sum(self.dying.values())
-        return Foreseen(99, total, (), dict(self.dying), {"orders-api": total}, 0, "")
+        of = {"orders-api": total}
+        return Foreseen(99, total, (), dict(self.dying), of, 0, "", dict(self.unsure))
 
 
 def foresight(ledger: Ledger) -> Foresight:
@@ -145,6 +147,21 @@ async def test_many_have_to_be_accepted_by_their_digest() -> None:
     ledger.dying["abe"] = 1
     with pytest.raises(WouldKillManyError):
         brake.require_few(await look(ledger, hold("agent:bob")), found.digest)
+
+
+async def test_what_nobody_can_tell_of_has_to_be_meant_like_deaths() -> None:
+    """It may die, so the brake asks; it is no death either, and is called what it is."""
+    ledger = Ledger(dying={"bob": 3}, unsure={"abe": 3})
+    found = await look(ledger, hold("agent:bob"))
+
+    assert (found.deaths, found.unsure) == (3, 3)
+    with pytest.raises(WouldKillManyError, match="of 3 others it cannot be told") as caught:
+        require_few(found, 5, "")
+    assert (caught.value.deaths, caught.value.unsure) == (3, 3)
+    require_few(found, 6, "")
+    require_few(found, 5, found.digest)
+    ledger.unsure = {}
+    assert (await look(ledger, hold("agent:bob"))).digest != found.digest
 
 
 async def test_few_need_no_word() -> None:

@@ -196,6 +196,9 @@ SCHEMAS: Final = {
             "dry_run": FLAG,
             "changes": COUNT,
             "deaths": described(COUNT, "Live credentials that it ends."),
+            "unsure": described(
+                COUNT, "Others of which it cannot be told: the engine gave no answer about them."
+            ),
             "dying": described(array(ref("DyingLease"), most=MAX_PAGE), "The first of them."),
             "digest": described(STRING, "Names the change, and what dies of whom by it."),
             "complete": described(FLAG, "Unless it is, not every live credential was looked at."),

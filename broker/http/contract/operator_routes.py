@@ -179,6 +179,10 @@ SCHEMAS: Final = {
             "determining": array(STRING),
             "truncated": FLAG,
             "obligations": array(STRING),
+            "graph_revision": described(COUNT, "The revision of the facts that it is told by."),
+            "until_ms": described(
+                COUNT, "When time alone may make it another one, in ms since 1970; 0 is never."
+            ),
         }
     ),
     "PolicyFinding": record(

@@ -129,6 +129,7 @@ PROBLEM: Final = described(
             "grown": described(COUNT, "How many credentials have come to a set."),
             "shrunk": described(COUNT, "How many no longer belong to it."),
             "deaths": described(COUNT, "How many live credentials a change would end."),
+            "unsure": described(COUNT, "Of how many others that cannot be told."),
             "digest": described(DIGEST, "What to send as `accept` when they shall."),
             "faults": described(
                 array(record({"field": STRING, "detail": STRING})),

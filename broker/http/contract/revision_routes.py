@@ -4,7 +4,8 @@ from typing import Final
 
 from broker.http.contract.operation import Answer, Operation
 from broker.http.contract.parts import COUNT, FLAG, INSTANT, MAYBE_INSTANT, STRING
-from broker.http.contract.schema import NEXT, Schema, array, described, record, ref
+from broker.http.contract.schema import NEXT, Schema, array, described, record, ref, words
+from broker.store.shadow_ledger import NOW_GRANTED, NOW_REFUSED, OUTCOMES
 
 _PUBLICATION: Final[dict[str, Schema]] = {
     "revision": COUNT,
@@ -36,6 +37,32 @@ SCHEMAS: Final = {
                 )
             ),
             "brokers": array(ref("ServingBroker")),
+        }
+    ),
+    "ShadowReport": record(
+        {
+            "is_running": FLAG,
+            "digest": described(STRING, "Of the candidate."),
+            "by": STRING,
+            "reason": STRING,
+            "started_at": INSTANT,
+            "stopped_at": MAYBE_INSTANT,
+            "outcomes": described(
+                record(dict.fromkeys(OUTCOMES, COUNT)), "Its answers, by what they come to."
+            ),
+            "differences": described(
+                array(
+                    record(
+                        {
+                            "direction": words(NOW_REFUSED, NOW_GRANTED),
+                            "agent": STRING,
+                            "capability": described(STRING, "Or the action, of tasks."),
+                            "count": COUNT,
+                        }
+                    )
+                ),
+                "Most frequent first; `*` counts all that are not named.",
+            ),
         }
     ),
     "ServingBroker": record(
@@ -79,6 +106,13 @@ OPERATIONS: Final = (
         "showKeyStates",
         "How the signing keys stand, and what each broker serves",
         "KeyStates",
+        "not-found",
+    ),
+    _read(
+        "/v1/shadow",
+        "showShadowReport",
+        "What a candidate beside the published policies would have decided otherwise",
+        "ShadowReport",
         "not-found",
     ),
 )

@@ -141,6 +141,7 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
         lambda c: c.operator.explain_credential(answers.LEASE),
         None,
     ),
+    ("GET /v1/shadow", answers.shadow(), lambda c: c.operator.shadow_report(), None),
     ("GET /v1/agents", {"agents": [answers.agent()]}, lambda c: c.operator.agents(), None),
     (
         "GET /v1/agents/invoice-bot",

@@ -189,6 +189,18 @@ def test_what_expires_counts_until_then_and_no_longer() -> None:
     assert after.trace.until_ms == 0
 
 
+def test_an_explanation_says_by_which_facts_and_until_when_it_stands() -> None:
+    """As its decision does: granted, refused by policy, and refused before any policy."""
+    until = relate("ticket:T-1 concerns dataset:orders", until=NOW + 5)
+    granted = [*without("concerns"), until]
+    for more in (granted, [put("ticket:T-1")], [*granted, hold("agent:invoice-bot")]):
+        judge = engine(BECAUSE, known=facts(*more))
+        trace = judge.decide(HAS_TICKET).trace
+        explained = judge.explain(HAS_TICKET)
+        assert (explained.graph_revision, explained.until_ms) == (3, trace.until_ms)
+    assert engine(BECAUSE, known=facts(*granted)).explain(HAS_TICKET).until_ms == NOW + 5
+
+
 def test_an_expiry_that_moves_is_told_though_nothing_else_changes() -> None:
     """A remembered answer does not keep the expiry of the facts before."""
     later = relate("ticket:T-1 concerns dataset:orders", until=NOW + 9_000)
