@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from broker.facts.facts import HELD_ELSEWHERE
 from tests.fakes.cast import AGENT, OPERATOR, SMALL, STOCK_OPERATOR, STOCK_ORCHESTRATOR
 from tests.fakes.command import commanding
 from tests.fakes.world import Answer, World, task_body
@@ -94,7 +95,10 @@ async def test_an_agent_claims_its_task(world: World, tmp_path: Path) -> None:
 
 
 async def test_a_suspended_agent_stays_so_in_another_tenant(world: World, tmp_path: Path) -> None:
-    """It is for the operators of the tenant it is in now to let it go on, and for nobody else."""
+    """It is for the operators of the tenant it is in now to let it go on, and for nobody else.
+
+    Why it is held is its old tenant's own matter.
+    """
     ours, name = ["--reason", "INC-7"], "small-bot"
     async with commanding(world, OPERATOR, tmp_path) as command:
         held = await command.run("agent", "suspend", name, *ours)
@@ -112,7 +116,7 @@ async def test_a_suspended_agent_stays_so_in_another_tenant(world: World, tmp_pa
     assert (held.code, foreign.code, by_name.code, resumed.code) == (0, 1, 1, 0)
     assert "is not held" in by_name.err
     assert refused.status == 403
-    assert (shown["stands"], shown["hold"]["reason"]) == (False, "INC-7")
+    assert (shown["stands"], shown["hold"]["reason"]) == (False, HELD_ELSEWHERE)
     assert task.status == 201
     assert (await world.ask(task["id"], replace(SMALL, tenant="globex"))).status == 201
 
