@@ -52,8 +52,9 @@ fmt: $(STAMP) ## format, and mend what the linter can mend
 bench: $(STAMP) ## the broker beside its physical floor, interleaved, as ratios
 	$(PY) -m tests.bench
 
-bench-facts: $(STAMP) ## how soon a change of facts or policy reaches 100,000 live credentials
+bench-facts: $(STAMP) ## how soon a change reaches 100,000 live credentials, how many edits are taken, and what is left of issuing
 	$(PY) -m tests.bench.redeciding $(ARGS)
+	$(PY) -m tests.bench.editing
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .cache .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from broker.clock import Clock
 
-LULL_MS: Final = 100
+LULL_MS: Final = 25
 """Nobody asks when no request came for so long."""
 
 SAVED_MS: Final = 150
@@ -25,7 +25,7 @@ SAVED_MS: Final = 150
 GUESS_MS: Final = 2
 """What a slice counts before it has ended: those that wait beside it line up by that."""
 
-_LOOK_MS: Final = 20
+_LOOK_MS: Final = 10
 """How soon it is noticed that nobody asks any more."""
 
 Sleep = Callable[[float], Awaitable[object]]

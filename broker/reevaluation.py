@@ -22,7 +22,7 @@ import structlog
 from broker.errors import StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.freshness import Freshness
-from broker.lease_walk import LeaseWalk, WalkPage
+from broker.lease_walk import EVER_MS, LeaseWalk, WalkPage
 from broker.metrics import Metrics
 from broker.movement import Movement
 from broker.narrowing import Narrowing
@@ -127,8 +127,11 @@ class Reevaluation:
     async def _walk_all(self, bucket: int, to_redo: ToRedo) -> None:
         affected = await self._movement.between(to_redo.redone, to_redo.floors)
         undecided: list[Case] = []
+        # What was opened later was decided by these facts, all of it: the walk has an end, however
+        # fast tasks are opened.
+        last_ms = to_redo.raised_ms or EVER_MS
         for index, until_ms in await self._narrowing.walks(bucket, affected):
-            pages = self._walk.pages(bucket, index, until_ms=until_ms)
+            pages = self._walk.pages(bucket, index, until_ms=min(until_ms, last_ms))
             while (more := await self._pace.slice(self._page(bucket, pages))) is not None:
                 undecided += more
         await self._reassessment.insist(bucket, undecided, lambda: self._redo.hold(bucket))

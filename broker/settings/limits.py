@@ -76,9 +76,9 @@ class Reevaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     brake_leases: Annotated[int, Meta(ge=0, le=1_000_000)] = 25
     """So many may die of one change of facts or policies before whoever makes it has to say that
     they are meant. Default 25."""
-    busy_percent: Annotated[int, Meta(ge=1, le=100)] = 10
+    busy_percent: Annotated[int, Meta(ge=1, le=100)] = 5
     """Of a broker's time for deciding on them again while requests come; else all of it. Small
-    changes take what they need. Default 10."""
+    changes take what they need. Default 5."""
 
 
 class ClockLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

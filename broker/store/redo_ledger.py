@@ -34,6 +34,8 @@ class ToRedo(NamedTuple):
 
     floors: Marks
     redone: Marks
+    raised_ms: int = 0
+    """When a floor was raised last; 0: nobody knows."""
 
 
 class Doubt(NamedTuple):
@@ -59,11 +61,11 @@ class RedoLedger:
             UnreadableRecordError: one of them is no number.
         """
         meta = self._keys.buckets[bucket].meta
-        names = ("facts", "graph", "redone_facts", "redone_graph")
+        names = ("facts", "graph", "redone_facts", "redone_graph", "raised")
         found = await self._link.read("HMGET", meta, *names)
         with codec.reading("the floors of a bucket"):
-            facts, graph, redone_facts, redone_graph = (int(each or 0) for each in found)
-        return ToRedo(Marks(facts, graph), Marks(redone_facts, redone_graph))
+            facts, graph, redone_facts, redone_graph, raised = (int(each or 0) for each in found)
+        return ToRedo(Marks(facts, graph), Marks(redone_facts, redone_graph), raised)
 
     async def hold(self, bucket: int) -> None:
         """Say that somebody is at a bucket, so that nobody else begins with it."""

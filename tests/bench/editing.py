@@ -20,6 +20,7 @@ from rich.console import Console
 from tests.bench.badges import TENANT
 from tests.bench.load import at_share
 from tests.bench.meter import Meter
+from tests.bench.redeciding import shown
 from tests.bench.stage import Plan, Stage, brokers
 from tests.bench.workload import Callers, Job, jobs, openings
 
@@ -204,7 +205,7 @@ def main() -> int:
     plan = Plan(options.workers, "asyncio", "EdDSA")
     found = asyncio.run(measure(options.seconds, options.editors, plan, console.print))
     for name, value in [*msgspec.structs.asdict(found).items(), ("ratio", found.ratio)]:
-        console.print(f"{name:16} {value}")
+        console.print(f"{name:22} {shown(value)}")
     return 0 if all(status < _REFUSED for status in found.meanwhile.statuses) else 1
 
 

@@ -274,6 +274,24 @@ async def test_when_it_is_done_with_some_it_asks_for_those_it_left(
             await asyncio.sleep(0.01)
 
 
+async def test_what_is_opened_after_a_change_is_not_walked(changing: Changing) -> None:
+    """It was decided by the new facts; so a walk has an end, however fast tasks are opened."""
+    before = await changing.given(3)
+    await changing.raised()
+    changing.in_force()
+    for bucket in changing.kit.ledger.keys.buckets:
+        raised = int(await changing.kit.link.read("HGET", bucket.meta, "raised"))
+        await changing.kit.link.read("HSET", bucket.meta, "now", raised + 10)
+    later = await changing.given(3)
+
+    await changing.redecide()
+
+    line = 'jit_reevaluation_leases_total{outcome="kept"} 3.0'
+    assert line in changing.kit.exposition()
+    assert await changing.dead([*before, *later]) == {}
+    assert await changing.waiting() == []
+
+
 async def test_everything_is_decided_again_while_requests_come(changing: Changing) -> None:
     """It gives way, and comes to its end."""
     leases = await changing.given(5)

@@ -9,6 +9,7 @@ from broker.settings.limits import FactsLimits, Reevaluation
 from tests.fakes.cast import (
     AGENT,
     BOTH_OPERATOR,
+    HELPER,
     OPERATOR,
     ORCHESTRATOR,
     ORDERS,
@@ -348,6 +349,20 @@ async def test_who_was_unknown_may_kill_many_by_being_gone(world: World) -> None
     assert (refused.status, refused.code, elsewhere.status) == (409, "would-kill-many", 200)
     assert refused["deaths"] == 3
     assert await world.is_active(held[0]["access_token"])
+
+
+async def test_what_an_agent_in_the_middle_has_handed_on_is_counted(world: World) -> None:
+    """It holds nothing itself, and no quota counts for it what is below."""
+    await world.start(reevaluation=Reevaluation(brake_leases=1))
+    top = await world.open()
+    middle = (await world.delegate(top["id"])).body
+    last = (await world.delegate(middle["id"], HELPER, agent="report-bot")).body
+    for _ in range(3):
+        await world.issue(last["id"], Who(AGENT.kind, "report-bot", "acme", "pod-1"))
+
+    refused = await change(world, of("hold", "agent:helper-bot"), at=1)
+
+    assert (refused.status, refused.code, refused["deaths"]) == (409, "would-kill-many", 3)
 
 
 async def test_few_deaths_need_no_word(world: World) -> None:

@@ -1,7 +1,6 @@
 """Facts that change while access is given: every decision reads the newest, and none starves."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +13,7 @@ from broker.model.fact import Hold, Ref, Thing, ThingKind
 from broker.publishing import Publishing
 from tests.chaos.facts_process import refusal
 from tests.fakes.cast import AGENT
+from tests.fakes.until import until
 from tests.fakes.world import OPERATOR_AT_WORK, World
 
 
@@ -90,37 +90,38 @@ async def test_a_held_agent_gets_nothing_from_any_broker(worlds: World) -> None:
     assert (await worlds.ask(task["id"], at=1)).status == 403
 
 
-async def _storm(changes: FactChanges, source: str, is_over: Callable[[], bool]) -> int:
-    """Change facts as fast as it goes, fifty callers at a time; return how many changes."""
-    made = 0
+class Storm:
+    """Changes facts as fast as it goes, fifty callers at a time, until it is over."""
 
-    async def caller(number: int) -> None:
-        nonlocal made
-        while not is_over():
-            status = "open" if made % 2 else "closed"
-            await changes.apply(ticket(f"{source}-{number}", status))
-            made += 1
+    def __init__(self) -> None:
+        self.made = 0
+        self.is_over = False
 
-    await asyncio.gather(*(caller(number) for number in range(50)))
-    return made
+    async def rage(self, changes: FactChanges, source: str) -> None:
+        """Go on at one broker."""
+        await asyncio.gather(*(self._caller(changes, f"{source}-{each}") for each in range(50)))
+
+    async def _caller(self, changes: FactChanges, name: str) -> None:
+        while not self.is_over:
+            status = "open" if self.made % 2 else "closed"
+            await changes.apply(ticket(name, status))
+            self.made += 1
 
 
 async def test_a_storm_of_changes_starves_nobody(worlds: World) -> None:
     """Credentials are issued all the while, by both brokers; none is refused for it."""
     tasks = [(await worlds.open(at=at))["id"] for at in (0, 1)]
-    over = False
-    storms = [
-        asyncio.create_task(_storm(changes_at(worlds, at), f"T{at}", lambda: over)) for at in (0, 1)
-    ]
+    storm = Storm()
+    winds = [asyncio.create_task(storm.rage(changes_at(worlds, at), f"T{at}")) for at in (0, 1)]
 
     statuses = [(await worlds.ask(tasks[number % 2], at=number % 2)).status for number in range(40)]
-    over = True
-    made = sum(await asyncio.gather(*storms))
+    await until(lambda: storm.made > 200)
+    storm.is_over = True
+    await asyncio.gather(*winds)
 
     assert statuses == [201] * 40
-    assert made > 200
     revision = (await worlds.broker.ledger.facts.head()).revision
-    assert revision < made / 4
+    assert revision < storm.made / 4
     facts, _ = await worlds.broker.replica.newest_facts()
     assert facts.size[0] == 100
 

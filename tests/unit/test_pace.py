@@ -166,3 +166,18 @@ async def test_work_that_is_cancelled_before_its_turn_never_begins() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert desk.clock.monotonic_ms() == FakeClock().monotonic_ms()
+
+
+async def test_few_requests_leave_most_of_the_time_to_it() -> None:
+    """One in a while is given way to, and then it goes on at full speed."""
+    desk = Desk(share=0.05)
+    await desk.spend_all()
+    desk.is_asked = False
+    begun_ms = desk.clock.monotonic_ms()
+
+    for _ in range(10):
+        desk.pace.came()
+        await desk.slices(4 * LULL_MS // SLICE_MS)
+
+    worked_ms = 10 * 4 * LULL_MS
+    assert desk.clock.monotonic_ms() - begun_ms < worked_ms * 2
