@@ -41,6 +41,7 @@ from broker.store.revocation_ledger import Order
 from broker.store.selection_ledger import SelectionLedger
 from broker.store.shadow_ledger import Difference, ShadowLedger
 from broker.store.task_ledger import Extension
+from broker.store.task_tree import Index
 from tests.fakes.clock import FakeClock
 from tests.fakes.facts_kit import put_ticket
 from tests.fakes.key_audit import KeyAudit
@@ -125,6 +126,7 @@ async def _orders_and_work(kit: LedgerKit) -> None:
     await redo.done(0, Marks(0, 0))
     await redo.doubt(0, [Doubt(looked.leases[0].name, task.id, 1)])
     await kit.tree.forget_at(task.id, 1)
+    await kit.tree.filled(0, [Index("all", "")])
     for work in await kit.due.claim(int(task.id[2:4], 16), limit=9, hide_ms=1):
         await kit.due.settle(work)
 

@@ -14,6 +14,7 @@ from broker.doctor import Doctor
 from broker.settings.listening import Listen, TlsFiles
 from broker.signing.private_files import write_private
 from tests.fakes.certificates import Authority
+from tests.fakes.until import until
 from tests.fakes.world import World
 
 
@@ -63,6 +64,8 @@ async def test_deciding_again_that_lags_is_told_with_who_is_cut_off(world: World
     silent = {**SERVING, "name": "host-3", "facts_age_ms": 5}
     apart = {**SERVING, "name": "host-2", "facts_age_ms": 60_000}
     far = now_ms + 86_400_000
+    await until(lambda: all(are_decided(world)))
+    await world.stop()  # it would decide again, and say so
     world.single.ask("HSET", meta, "redo_since", now_ms - 42_000)
     world.single.ask("HSET", ledger.keys.replicas, "b", f"{far} {json.dumps(apart)}")
     world.single.ask("HSET", ledger.keys.replicas, "c", f"{now_ms - 90_000} {json.dumps(silent)}")
@@ -78,6 +81,12 @@ async def test_deciding_again_that_lags_is_told_with_who_is_cut_off(world: World
         "broker host-2 cannot reach the facts: it has revision 7, confirmed 60 s ago"
     )
     assert "broker host-3 has said nothing for 9" in told[2][1]
+
+
+def are_decided(world: World) -> list[bool]:
+    """Tell of each bucket whether the bundle has been followed in it."""
+    metas = [bucket.meta for bucket in world.broker.ledger.keys.buckets]
+    return [world.single.ask("HGET", meta, "redone_facts") == "1" for meta in metas]
 
 
 SERVING: dict[str, object] = {

@@ -280,9 +280,8 @@ async def test_a_feed_that_cannot_be_shipped(world: World) -> None:
     """What happens piles up in the outboxes: nothing new is added to it but ends (F10)."""
     log = f"{world.broker.ledger.keys.namespace}:{{feed}}:log"
     async with revoke_only(world, "feed"):
-        world.single.ask("RENAME", log, f"{log}:aside")
-        world.single.ask("SET", log, "no stream")
-    world.single.ask("DEL", log)
+        world.single.ask("COPY", log, f"{log}:aside")
+        world.single.ask("SET", log, "no stream")  # never absent: then it would have gone back
     world.single.ask("RENAME", f"{log}:aside", log)
     await recovers(world)
 

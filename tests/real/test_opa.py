@@ -66,9 +66,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 def said(decision: Decision) -> tuple[str, object, tuple[str, ...]]:
-    """Return what counts of a decision."""
+    """Return what counts of a decision.
+
+    About nobody (an agent of another tenant is shown so) Cedar cannot say what its tenant is, where
+    to Rego it is undefined: the one refuses for the error, the other for want of a permit.
+    """
     assert isinstance(decision, Permit | Deny), decision
     bound: object = decision.obligations if isinstance(decision, Permit) else decision.reason
+    if bound is DenyReason.EVALUATION_ERROR:
+        bound = DenyReason.NO_PERMIT
     return type(decision).__name__, bound, decision.trace.policies
 
 
