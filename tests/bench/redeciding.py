@@ -2,9 +2,9 @@
 
 One broker and its ledger (an embedded Valkey) with a hundred thousand live leases, a hundred to a
 task. Then one agent is suspended, a ticket is edited that a thousand stand by, and a policy changes
-that forbids nobody: everything is decided again, alone and while credentials are issued all the
-time. Broker and callers share one process here,
-so the price is the highest that it can be.
+that forbids nobody: everything is decided again, alone, while credentials are issued all the time,
+and while they are issued at half of that rate. Broker and callers share one process here, so the
+price is the highest that it can be.
 """
 
 import argparse
@@ -91,11 +91,18 @@ class Measured(msgspec.Struct, frozen=True):
     before: Issuing
     meanwhile: Issuing
     after: Issuing
+    half_before: Issuing
+    half_meanwhile: Issuing
 
     @property
     def ratio(self) -> float:
         """How much of issuing is left while everything is decided again: of before and after."""
         return self.meanwhile.per_s * 2 / (self.before.per_s + self.after.per_s)
+
+    @property
+    def half_ratio(self) -> float:
+        """How much is left of half of that rate."""
+        return self.half_meanwhile.per_s / self.half_before.per_s
 
 
 class Bench:
@@ -196,12 +203,19 @@ class Bench:
         self.candidate.write(_FILE, f"// {text}\n")
         await self.publish()
 
-    async def issuing(self, until: Callable[[], Awaitable[object]]) -> Issuing:
-        """Issue all the time until something is done."""
+    async def issuing(
+        self, until: Callable[[], Awaitable[object]], *, per_s: float | None = None
+    ) -> Issuing:
+        """Issue until something is done: all the time, or so many a second.
+
+        At a rate each counts from when it was to begin, so that who waits behind another counts.
+        """
         task = await self.kit.open(ttl_ms=HOUR_MS)
         self._is_over, self._took_s = False, []
         begun = time.perf_counter()
-        callers = [asyncio.create_task(self._issue(task)) for _ in range(_CALLERS)]
+        every_s = _CALLERS / per_s if per_s else 0.0
+        starts = [begun + each * every_s / _CALLERS for each in range(_CALLERS)]
+        callers = [asyncio.create_task(self._issue(task, each, every_s)) for each in starts]
         callers.append(asyncio.create_task(self._drop_events()))
         await until()
         spent_s, took_s = time.perf_counter() - begun, sorted(self._took_s)
@@ -215,9 +229,10 @@ class Bench:
             p99_ms=took_s[count * 99 // 100] * 1000,
         )
 
-    async def _issue(self, task: Task) -> None:
+    async def _issue(self, task: Task, begun: float, every_s: float) -> None:
         while not self._is_over:
-            begun = time.perf_counter()
+            begun = begun + every_s if every_s else time.perf_counter()
+            await asyncio.sleep(max(0.0, begun - time.perf_counter()))
             self.kit.pace.came()  # as the edge says it of each request
             await self.kit.issue(task)
             self._took_s.append(time.perf_counter() - begun)
@@ -278,6 +293,7 @@ async def _changed(bench: Bench, leases: int, say: Callable[[str], None]) -> Mea
     meanwhile = await bench.issuing(bench.redecide)
     kept = bench.counted("kept") - kept
     after = await bench.issuing(lambda: asyncio.sleep(_ALONE_S))
+    half_before, half_meanwhile = await _at(bench, (before.per_s + after.per_s) / 4, say)
     if bench.counted("ended") != ended:
         raise BenchFailedError("a change that forbids nobody has ended something")
     return Measured(
@@ -293,7 +309,17 @@ async def _changed(bench: Bench, leases: int, say: Callable[[str], None]) -> Mea
         before=before,
         meanwhile=meanwhile,
         after=after,
+        half_before=half_before,
+        half_meanwhile=half_meanwhile,
     )
+
+
+async def _at(bench: Bench, per_s: float, say: Callable[[str], None]) -> tuple[Issuing, Issuing]:
+    """Return how it is at a rate, before and while everything is decided again."""
+    say(f"a third policy changes, while {per_s:.0f} credentials a second are issued")
+    before = await bench.issuing(lambda: asyncio.sleep(_ALONE_S), per_s=per_s)
+    await bench.change_policy("nor does this")
+    return before, await bench.issuing(bench.redecide, per_s=per_s)
 
 
 async def _noted(taking: Awaitable[float], times: list[float]) -> None:
@@ -316,7 +342,8 @@ def main() -> int:
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(measure(options.leases, Path(folder), console.print))
-    for name, value in [*msgspec.structs.asdict(found).items(), ("ratio", found.ratio)]:
+    ratios = [("ratio", found.ratio), ("ratio at half", found.half_ratio)]
+    for name, value in [*msgspec.structs.asdict(found).items(), *ratios]:
         console.print(f"{name:22} {shown(value)}")
     slowest_s = max(found.one_agent_s, found.one_ticket_s)
     return 0 if slowest_s < 1 and found.one_agent_ended == found.one_agent_held else 1
