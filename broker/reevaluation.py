@@ -19,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from broker import under_way
 from broker.errors import StoreUnavailableError
 from broker.faultpoints import FaultPoints
 from broker.freshness import Freshness
@@ -90,15 +91,11 @@ class Reevaluation:
 
     async def rested(self) -> None:
         """Wait until nothing is under way."""
-        while self._at_work:
-            await asyncio.wait(list(self._at_work.values()))
+        await under_way.rested(self._at_work)
 
     async def stop(self) -> None:
         """End what is under way; other brokers find it when its claim runs out."""
-        tasks = list(self._at_work.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await under_way.end(self._at_work.values())
 
     def _finished(self, bucket: int, task: "asyncio.Task[None]") -> None:
         del self._at_work[bucket]
