@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT
@@ -68,11 +68,11 @@ class Command:
             text=True,
         )
 
-    async def run_in_terminal(self, *arguments: str) -> Ended:
-        """Run it in a terminal."""
-        return await asyncio.to_thread(self._run_in_terminal, arguments)
-
-    def _run_in_terminal(self, arguments: tuple[str, ...]) -> Ended:
+    @contextmanager
+    def _in_terminal(
+        self, arguments: tuple[str, ...]
+    ) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+        """Run it in a terminal; the number is our side of that."""
         ours, theirs = pty.openpty()
         with subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "broker", *arguments],
@@ -83,6 +83,14 @@ class Command:
             close_fds=True,
         ) as process:
             os.close(theirs)
+            yield process, ours
+
+    async def run_in_terminal(self, *arguments: str) -> Ended:
+        """Run it in a terminal."""
+        return await asyncio.to_thread(self._run_in_terminal, arguments)
+
+    def _run_in_terminal(self, arguments: tuple[str, ...]) -> Ended:
+        with self._in_terminal(arguments) as (process, ours):
             seen = _all_of(ours)
             os.close(ours)
             return Ended(process.wait(PATIENCE_S), seen.decode(errors="replace"))
@@ -92,16 +100,7 @@ class Command:
         return await asyncio.to_thread(self._answer_in_terminal, arguments, until, answer)
 
     def _answer_in_terminal(self, arguments: tuple[str, ...], until: str, answer: str) -> Ended:
-        ours, theirs = pty.openpty()
-        with subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "broker", *arguments],
-            env={**self._environment, "TERM": "xterm-256color"},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            close_fds=True,
-        ) as process:
-            os.close(theirs)
+        with self._in_terminal(arguments) as (process, ours):
             screen = _Screen(ours, until, lambda: os.write(ours, answer.encode()))
             code = process.wait(PATIENCE_S)
             return Ended(code, screen.close())
