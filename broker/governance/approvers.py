@@ -75,9 +75,7 @@ def bar(
     who = Ref(ThingKind.PERSON, parties.tenant, person)
     if facts.tenant_hold(parties.tenant) is not None or not facts.stands(who):
         return Bar.NOT_STANDING
-    return _part(facts, person, parties, now_ms) or _place(
-        facts, who, requirement, parties, now_ms
-    )
+    return _part(facts, person, parties, now_ms) or _place(facts, who, requirement, parties, now_ms)
 
 
 def may_answer(
@@ -101,7 +99,9 @@ def unmet(
     """Return which requirements are not met by those who have agreed, as things are now."""
     people = frozenset(voices)
     return tuple(
-        each for each in requirements if _agreeing(facts, people, each, parties, now_ms) < each.count
+        each
+        for each in requirements
+        if _agreeing(facts, people, each, parties, now_ms) < each.count
     )
 
 

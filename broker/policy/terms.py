@@ -14,8 +14,8 @@
 ``@approval_seconds("n")`` their yes may be used for so long
 ========================= =========================================================================
 
-The last three go with ``@approval``. Of several permits that apply, what each asks for has to be met.
-Anything else is refused: a mistyped obligation would otherwise bind nobody.
+The last three go with ``@approval``. Of several permits that apply, what each asks for has to be
+met. Anything else is refused: a mistyped obligation would otherwise bind nobody.
 """
 
 import difflib

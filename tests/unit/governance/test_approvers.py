@@ -59,7 +59,9 @@ def test_a_member_of_a_team_within_the_group_may() -> None:
 def test_membership_counts_until_its_instant(until: int) -> None:
     """And not at it."""
     known = world(
-        put("person:dana"), put("team:oncall"), relate("person:dana member-of team:oncall", until=until)
+        put("person:dana"),
+        put("team:oncall"),
+        relate("person:dana member-of team:oncall", until=until),
     )
 
     assert barred(known) is (None if until > NOW else Bar.NO_GROUP)
@@ -114,7 +116,10 @@ def test_acting_for_somebody_ends_with_its_time() -> None:
     [
         (put("agent:invoice-bot", owner="person:dana"),),
         (put("agent:invoice-bot", owner="team:oncall"),),
-        (put("agent:invoice-bot", owner="team:/finance"), relate("team:oncall part-of team:/finance")),
+        (
+            put("agent:invoice-bot", owner="team:/finance"),
+            relate("team:oncall part-of team:/finance"),
+        ),
     ],
 )
 def test_an_owner_may_unless_policy_says_not(owned: tuple[Change, ...]) -> None:
@@ -203,7 +208,13 @@ def test_who_may_answer_any_requirement_may_refuse() -> None:
 def test_the_parties_are_those_of_the_whole_path() -> None:
     """Whoever handed the task on has a part in it."""
     task = TaskFacts(
-        id="t", name="n", tenant="acme", agent="b", opener="agent:a", above=("a", "b"), on_behalf_of="x"
+        id="t",
+        name="n",
+        tenant="acme",
+        agent="b",
+        opener="agent:a",
+        above=("a", "b"),
+        on_behalf_of="x",
     )
 
     assert Parties.of(task) == Parties("acme", ("a", "b"), "agent:a", "x")
