@@ -1,7 +1,7 @@
 """Names of tasks, leases and the rest.
 
 An id is ``<kind>_<bucket>_<26 characters>``: the kind (``t`` a root task, ``c`` a child task,
-``l`` a lease, ``r`` a revocation, ``d`` a decision), the ledger bucket in two hexadecimal digits
+``l`` a lease, ``r`` a revocation, ``d`` a decision, ``a`` an approval), the ledger bucket in two hexadecimal digits
 (so that the bucket is never recomputed), and 130 random bits in lower-case base 32. Two of them
 joined by ``-`` stay within the 64 characters of an AWS role session name. Ids are unguessable but
 are never authority (``docs/adr/0003``).
@@ -19,6 +19,7 @@ TaskId = NewType("TaskId", str)
 LeaseId = NewType("LeaseId", str)
 RevocationId = NewType("RevocationId", str)
 DecisionId = NewType("DecisionId", str)
+ApprovalId = NewType("ApprovalId", str)
 
 MAX_BUCKETS: Final = 256
 """Two hexadecimal digits."""
@@ -36,9 +37,15 @@ _TASK: Final = re.compile(r"[tc]_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _LEASE: Final = re.compile(r"l_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _REVOCATION: Final = re.compile(r"r_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _DECISION: Final = re.compile(r"d_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+_APPROVAL: Final = re.compile(r"a_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 
-
-_FORMS: Final = {_TASK: "t_… or c_…", _LEASE: "l_…", _REVOCATION: "r_…", _DECISION: "d_…"}
+_FORMS: Final = {
+    _TASK: "t_… or c_…",
+    _LEASE: "l_…",
+    _REVOCATION: "r_…",
+    _DECISION: "d_…",
+    _APPROVAL: "a_…",
+}
 
 
 def _parse(pattern: re.Pattern[str], text: str, field: str) -> str:
@@ -83,6 +90,15 @@ def parse_decision_id(text: str, *, field: str = "decision") -> DecisionId:
         InvalidRequestError: the text is no decision id.
     """
     return DecisionId(_parse(_DECISION, text, field))
+
+
+def parse_approval_id(text: str, *, field: str = "approval") -> ApprovalId:
+    """Check the form of an approval id.
+
+    Raises:
+        InvalidRequestError: the text is no approval id.
+    """
+    return ApprovalId(_parse(_APPROVAL, text, field))
 
 
 def bucket_of(any_id: str) -> int:
@@ -152,6 +168,10 @@ class IdFactory:
     def decision(self, bucket: int) -> DecisionId:
         """Name one decision of policy."""
         return DecisionId(self._make("d", bucket))
+
+    def approval(self, task: TaskId) -> ApprovalId:
+        """Name a new approval: it lives in its task's bucket."""
+        return ApprovalId(self._make("a", bucket_of(task)))
 
     def operation(self) -> str:
         """Name one state change, so that repeating it is harmless."""

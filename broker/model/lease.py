@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from broker.ids import LeaseId, TaskId
+from broker.model.approval import Approved
 from broker.model.decision import Trace
 from broker.model.redecision import NoLonger
 from broker.model.target import TargetDeath, TargetRef
@@ -54,6 +55,8 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """Where it lives, if it is no token of ours; ``locator`` is its name there."""
     template: str = ""
     """With a target: a digest of the template that it was made from."""
+    approved: Approved | None = None
+    """By which approval it was granted, where people had to agree."""
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from broker.ids import LeaseId, RevocationId, TaskId, bucket_of
+from broker.ids import ApprovalId, LeaseId, RevocationId, TaskId, bucket_of
 from broker.model.task import TaskSpec
 
 
@@ -126,6 +126,22 @@ class Bucket:
     def selection(self, digest: str) -> str:
         """A set of leases that an operator has picked."""
         return f"{self.prefix}s:{digest}"
+
+    def approval(self, approval: ApprovalId) -> str:
+        """What people have to agree to."""
+        return f"{self.prefix}a:{approval}"
+
+    def asking(self, digest: str) -> str:
+        """The approval that a request waits for; ``digest`` is of what it asks for."""
+        return f"{self.prefix}aq:{digest}"
+
+    def approvals(self, tenant: str) -> str:
+        """The open approvals of a tenant, by when they were asked for."""
+        return f"{self.prefix}ao:{tenant}"
+
+    def task_approvals(self, task: TaskId) -> str:
+        """The open approvals of a task, by when they were asked for."""
+        return f"{self.prefix}at:{task}"
 
     def cut_marker(self, revocation: RevocationId) -> str:
         """Set once this bucket has told of the order's cut."""

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from broker.errors import NotFoundError
 from broker.ids import IdFactory, LeaseId, TaskId
+from broker.model.approval import Use
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.redecision import NO_LONGER
 from broker.store import codec, scripts
@@ -51,6 +52,8 @@ class NewLease(msgspec.Struct, frozen=True):
     """What was asked, as JSON: it is kept beside the lease, and told to nobody."""
     until_ms: int = 0
     """When time alone may change the answer; 0: never."""
+    use: Use | None = None
+    """The approval that this uses up: without it nothing is granted."""
 
 
 class Renewal(msgspec.Struct, frozen=True):
@@ -123,6 +126,7 @@ class LeaseLedger:
             bucket.leases(spec.task),
             bucket.index("issuer", spec.evidence_issuer),
             *bucket.path(spec.path),
+            *self._approval_keys(new),
         ]
         return granted(await self._link.run(scripts.LEASE_GRANT, keys, self._grant_args(new)))
 
@@ -158,7 +162,18 @@ class LeaseLedger:
             new.graph,
             new.asked,
             new.until_ms,
+            *_approval_args(new),
+            len(self._approval_keys(new)),
         ]
+
+    def _approval_keys(self, new: NewLease) -> list[str]:
+        """The approval that is used up, and where a change finds what its voices hold alive."""
+        if new.use is None:
+            return []
+        spec, bucket = new.spec, self._keys.of(new.spec.id)
+        people = spec.approved.voices if spec.approved else ()
+        named = [bucket.index("person", f"{spec.tenant}/{name}") for name in people]
+        return [bucket.approval(new.use.approval), *named]
 
     async def activate(self, spec: LeaseSpec, facts: int, graph: int = 0) -> None:
         """Activate a reservation whose credential now exists; a trail in its spec is recorded.
@@ -321,3 +336,10 @@ class LeaseLedger:
         """
         key = self._keys.of(task).leases(task)
         return await read_on(self._link, key, LeaseId, after, limit)
+
+
+def _approval_args(new: NewLease) -> list[str | int]:
+    if new.use is None:
+        return ["", "", "", ""]
+    people = new.spec.approved.voices if new.spec.approved else ()
+    return [new.use.approval, new.use.digest, new.use.version, "\n".join(people)]

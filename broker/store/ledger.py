@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from broker.ids import IdFactory
+from broker.store.approval_ledger import ApprovalLedger
 from broker.store.ban_ledger import BanLedger
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.control import ControlStore
@@ -46,6 +47,7 @@ class Ledger:
     tasks: TaskLedger
     tree: TaskTree
     leases: LeaseLedger
+    approvals: ApprovalLedger
     prolonging: ProlongLedger
     deaths: DeathLedger
     bans: BanLedger
@@ -92,6 +94,7 @@ class Ledger:
             tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
+            approvals=ApprovalLedger(link, keys, ids, limits, bounds=bounds),
             deaths=deaths,
             prolonging=ProlongLedger(link, keys, bounds=bounds),
             bans=BanLedger(link, keys, ids, bounds=bounds),

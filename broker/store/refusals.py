@@ -4,6 +4,7 @@ from typing import Final
 
 from broker.errors import (
     AccessDeniedError,
+    ApprovalUsedError,
     BrokerError,
     IdempotencyConflictError,
     LeaseEndedError,
@@ -28,6 +29,7 @@ _REFUSALS: Final[dict[str, BrokerError]] = {
         "the idempotency key was used for another request: use a new key",
         field="Idempotency-Key",
     ),
+    "unapproved": ApprovalUsedError("what was agreed to has been used, has changed or is over"),
     "too-short": AccessDeniedError("no-time-left"),
     "not-renewable": LeaseNotRenewableError("renewing would not prolong it"),
     "renewed-since": LeaseNotRenewableError("it was renewed again since: use what that brought"),

@@ -8,6 +8,7 @@ _CLOCK = "part_clock"
 _JUDGE = "part_judge"
 _OUTBOX = "part_outbox"
 _CLOSE = "part_close"
+_APPROVAL = "part_approval"
 
 TASK_OPEN: Final = load_script("task_open", _CLOCK, _JUDGE, _OUTBOX)
 TASK_VIEW: Final = load_script("task_view", _CLOCK, _JUDGE, header=READING)
@@ -58,6 +59,13 @@ TASK_HANDLE: Final = load_script("task_handle", _CLOCK, _JUDGE, _OUTBOX)
 EVIDENCE_USE: Final = load_script("evidence_use")
 PROOF_USE: Final = load_script("proof_use")
 DUE_ADD: Final = load_script("due_add", header=ENDING)
+APPROVAL_ASK: Final = load_script("approval_ask", _CLOCK, _JUDGE, _OUTBOX, _APPROVAL)
+APPROVAL_ANSWER: Final = load_script(
+    "approval_answer", _CLOCK, _JUDGE, _OUTBOX, _APPROVAL, header=ENDING
+)
+APPROVAL_SETTLE: Final = load_script("approval_settle", _CLOCK, _OUTBOX, _APPROVAL, header=ENDING)
+APPROVAL_VIEW: Final = load_script("approval_view", _CLOCK, header=READING)
+APPROVAL_POLL: Final = load_script("approval_poll", _CLOCK)
 BAN_LIST: Final = load_script("ban_list", header=ENDING)
 BAN_ENTER: Final = load_script("ban_enter", _CLOCK)
 BAN_LEAVE: Final = load_script("ban_leave", header=ENDING)

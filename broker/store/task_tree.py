@@ -132,13 +132,15 @@ class TaskTree:
     async def forget(self, spec: TaskSpec) -> None:
         """Remove an ended task's records and index entries."""
         bucket = self._keys.of(spec.id)
-        lenders = await self._link.read("HGET", bucket.task(spec.id), "lenders")
+        node = bucket.task(spec.id)
+        lenders, agreed = await self._link.read("HMGET", node, "lenders", "agreed")
+        people = dict.fromkeys(agreed.split("\n")) if agreed else ()
         issuers = [spec.opener_issuer, *(lenders.split("\n") if lenders else ())]
         capabilities = [bucket.index("capability", line.capability) for line in spec.ceiling]
         siblings = [bucket.children(spec.path[-2])] if len(spec.path) > 1 else []
         keys = [
             *bucket.head,
-            bucket.task(spec.id),
+            node,
             bucket.leases(spec.id),
             bucket.live(spec.id),
             bucket.children(spec.id),
@@ -151,5 +153,6 @@ class TaskTree:
             *capabilities,
             *siblings,
             *bucket.named(spec),
+            *(bucket.index("person", f"{spec.tenant}/{name}") for name in people),
         ]
         await self._link.run(scripts.TASK_FORGET, keys, [spec.id])

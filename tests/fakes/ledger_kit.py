@@ -8,6 +8,7 @@ from broker.model.capability import Ceiling
 from broker.model.decision import Trace
 from broker.model.lease import LeaseSpec, LeaseState
 from broker.model.task import TaskSpec, TaskState
+from broker.store.approval_ledger import ApprovalLedger
 from broker.store.control import ControlStore
 from broker.store.cut_ledger import CutLedger
 from broker.store.decision_log import DecisionLog
@@ -39,6 +40,7 @@ class LedgerKit:
         self.paths = Paths(link, self.keys)
         self.tasks = TaskLedger(link, self.keys, self.ids, self.paths, self.limits)
         self.leases = LeaseLedger(link, self.keys, self.ids, self.paths, self.limits)
+        self.approvals = ApprovalLedger(link, self.keys, self.ids, self.limits)
         self.tree = TaskTree(link, self.keys, self.ids)
         self.due = DueQueue(link, self.keys)
         self.cuts = CutLedger(link, self.keys, self.ids, self.limits)

@@ -1,9 +1,11 @@
 -- Reserve a lease, and for a local mint activate it in the same breath: judged by one clock, which
 -- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…
+-- and with an approval: its record, and indexes of those who have agreed
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
 --       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec,
 --       how long a task remembers its leases, earliest, latest, manifest of the key, target,
---       how long its minting may take, graph, what was asked, when time alone may change the answer (0: never)
+--       how long its minting may take, graph, what was asked, when time alone may change the answer (0: never),
+--       approval (or ''), its digest, its version, those who have agreed, how many keys are the approval's
 -- With a target the due queue comes back to it unless it is activated: nobody knows then what exists.
 local now, told = believed_clock(ARGV[23], ARGV[24])
 if not now then return {'clock', text(told)} end
@@ -17,7 +19,7 @@ if redis.call('EXISTS', KEYS[6]) == 1 then
   local mine = redis.call('HMGET', KEYS[6], 'generation', 'issued', 'expires', 'max_expires', 'key_id')
   return {'repeat', ARGV[1], unpack(mine)}
 end
-local last, nodes = #KEYS, {}
+local last, nodes = #KEYS - tonumber(ARGV[35]), {}
 for i = 12, last do nodes[i] = node_at(i, 'path', 'instance', 'lenders', 'lx', 'listed') end
 local opener_issuer, path, instance, lent = unpack(nodes[last], 6, 9)
 if path ~= ARGV[4] or instance ~= ARGV[5] then return {'absent'} end
@@ -26,6 +28,13 @@ if ended then return {'closed', ended} end
 if is_cut(now, ARGV[11], ARGV[12], ARGV[13], ARGV[14]) then return {'cut'} end
 if is_stale(ARGV[10], ARGV[28], ARGV[25], ARGV[20]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[17])) then return {'full'} end
+local approval = ARGV[31] ~= '' and
+  redis.call('HMGET', KEYS[last + 1], 'state', 'digest', 'version', 'expires', 'task', 'brief')
+if approval then
+  -- Exactly what was judged: what was answered, changed or used since is judged again.
+  if approval[1] ~= 'approved' or tonumber(approval[4]) <= now then return {'unapproved', approval[1] or 'absent'} end
+  if approval[2] ~= ARGV[32] or approval[3] ~= ARGV[33] or approval[5] ~= ARGV[3] then return {'unapproved', 'changed'} end
+end
 local quota = tonumber(ARGV[16])
 if redis.call('ZCARD', KEYS[5]) >= quota and redis.call('ZCOUNT', KEYS[5], '(' .. text(now), '+inf') >= quota then
   return {'quota'}
@@ -49,6 +58,17 @@ local latest = {}
 for i = 12, last do latest[i] = math.max(tonumber(nodes[i][10] or '0'), expires) end
 
 local issued, ends = text(now), text(expires)
+if approval then
+  for i = last + 2, #KEYS do redis.call('ZADD', KEYS[i], issued, ARGV[3]) end
+  local agreed = redis.call('HGET', KEYS[last], 'agreed')
+  redis.call('HSET', KEYS[last], 'agreed', (agreed and agreed .. '\n' or '') .. ARGV[34])
+  -- Used up before anything is given for it: whatever fails from here on, it serves no second time.
+  redis.call('HSET', KEYS[last + 1], 'state', 'used', 'settled', issued, 'credential', ARGV[1])
+  redis.call('HINCRBY', KEYS[last + 1], 'version', 1)
+  redis.call('ZADD', KEYS[3], issued, 'a:' .. ARGV[31])
+  tell('approval.used', now, ARGV[2], ARGV[11], '', '', 0,
+    string.sub(approval[6], 1, -2) .. ',"credential":"' .. ARGV[1] .. '"}')
+end
 redis.call('ZADD', KEYS[3], ends, 'l:' .. ARGV[1] .. ':' .. ARGV[3])
 tell('lease.issued', now, ARGV[2], ARGV[11], '', '', 0, dated(ARGV[21], issued, ends))
 redis.call('HSET', KEYS[6], 'state', ARGV[6], 'issued', issued, 'expires', ends, 'max_expires', text(most),

@@ -1,0 +1,381 @@
+"""What people have to agree to, in its task's bucket.
+
+- Asking, answering, using (with the grant, in its script) and ending are one script each, and a
+  repeat has no second effect.
+- The same request waits for one answer; what policy sees otherwise by now is another one.
+- A yes counts only for the very version that was looked at, a no at any time before it is used.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from broker.errors import (
+    ApprovalStaleError,
+    NotFoundError,
+    SlowDownError,
+    SupersededError,
+    UnavailableError,
+    UnreadableRecordError,
+)
+from broker.ids import ApprovalId, IdFactory, TaskId
+from broker.model.approval import Answer, Approval, ApprovalState, Voice, Wanted
+from broker.store import codec, scripts
+from broker.store.clock_bounds import ANY_TIME, ClockBounds
+from broker.store.in_order import Entry, read_on
+from broker.store.keyspace import Bucket, Keyspace
+from broker.store.limits import Limits
+from broker.store.link import Link, Reply
+from broker.store.refusals import accept
+
+_TRIES: Final = 5
+"""Callers who may ask for the same at the same moment before one is told to come back."""
+
+_VIEWED: Final = 50
+"""Records shown by one script."""
+
+_VOICE: Final = "v:"
+_WANTED: Final = msgspec.json.Decoder(Wanted)
+_SAID: Final = msgspec.json.Decoder(Voice)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How long and how many. Instants in ms.
+
+    ``pending_ms``: how long a request waits for its answer; ``denied_ms``: for how long the same is
+    not asked again after a no; ``of_task``: open ones of one task.
+    """
+
+    pending_ms: int = 3_600_000
+    denied_ms: int = 300_000
+    of_task: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request to be agreed to; ``facts`` and ``graph`` are what the decision has read.
+
+    ``brief`` goes into every event about it, ``more`` only into the first.
+    """
+
+    id: ApprovalId
+    wanted: Wanted
+    path: tuple[TaskId, ...]
+    facts: int
+    graph: int
+    more: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """One answer. ``version`` is what the page showed that a yes is said to.
+
+    ``is_met``: with it all requirements are met, by facts of the revisions that are named.
+    """
+
+    voice: Voice
+    version: int
+    is_met: bool
+    facts: int
+    graph: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of an answer; ``noes`` counts those that the task has got."""
+
+    state: ApprovalState
+    is_new: bool
+    noes: int
+
+
+class ApprovalLedger:
+    """State changes of approvals."""
+
+    def __init__(
+        self,
+        link: Link,
+        keys: Keyspace,
+        ids: IdFactory,
+        limits: Limits,
+        *,
+        bounds: ClockBounds = ANY_TIME,
+    ) -> None:
+        self._link = link
+        self._keys = keys
+        self._ids = ids
+        self._limits = limits
+        self._clock = bounds
+
+    async def standing(self, wanted: Wanted) -> Approval | None:
+        """Return what a request for this waits for, or was answered, if that is still known.
+
+        Raises:
+            UnreadableRecordError: its record is none of ours.
+        """
+        bucket = self._keys.of(wanted.task)
+        known = await self._link.read("GET", bucket.asking(_asks_digest(wanted)))
+        if not known:
+            return None
+        try:
+            return await self.find(ApprovalId(known))
+        except NotFoundError:
+            return None
+
+    async def ask(self, new: Asking, limits: Bounds) -> tuple[ApprovalId, bool]:
+        """Ask people; return the approval's id, and whether it is a new one.
+
+        Raises:
+            NotFoundError: no such task, or another instance's.
+            TaskClosedError: it has ended, or a cut covers it.
+            QuotaExceededError: the task has as many open ones as it may.
+            StaleFactsError: decide again.
+            UnavailableError: the outbox is full, or too many ask for the same at once.
+        """
+        bucket, asked = self._keys.of(new.id), _asks_digest(new.wanted)
+        for _ in range(_TRIES):
+            former = await self._link.read("GET", bucket.asking(asked)) or ""
+            keys = self._keys_of(bucket, new.id, new.wanted.tenant, new.wanted.task, asked)
+            keys += [bucket.approval(ApprovalId(former or new.id)), *bucket.path(new.path)]
+            args = self._ask_args(new, limits, former)
+            reply = await self._link.run(scripts.APPROVAL_ASK, keys, args)
+            if reply != ["moved"]:
+                status, approval = accept(reply, quota="approvals")
+                return ApprovalId(approval), status == "ok"
+        raise UnavailableError("too many ask for the same at once")
+
+    def _ask_args(self, new: Asking, limits: Bounds, former: str) -> list[str | int]:
+        wanted = new.wanted
+        digest, brief = digest_of(wanted), brief_of(new.id, wanted)
+        return [
+            new.id,
+            self._ids.operation(),
+            " ".join(new.path),
+            wanted.instance,
+            wanted.tenant,
+            wanted.agent,
+            wanted.issuer,
+            wanted.capability,
+            digest,
+            codec.encode(wanted),
+            codec.encode(brief),
+            limits.pending_ms,
+            wanted.good_ms,
+            new.facts,
+            new.graph,
+            self._limits.outbox,
+            limits.of_task,
+            self._limits.retention_ms,
+            *self._clock.around_now(),
+            former,
+            codec.encode({**brief, **new.more}),
+            wanted.task,
+        ]
+
+    async def find(self, approval: ApprovalId) -> Approval:
+        """Show one.
+
+        Raises:
+            NotFoundError: there is none, or it is no longer kept.
+            UnreadableRecordError: its record is none of ours, or is not what was agreed to.
+        """
+        [found] = await self.show([approval])
+        if found is None:
+            raise NotFoundError("no such approval")
+        if isinstance(found, UnreadableRecordError):
+            raise found
+        return found
+
+    async def show(
+        self, approvals: Sequence[ApprovalId]
+    ) -> list[Approval | UnreadableRecordError | None]:
+        """Show some of one bucket, in their order; None is not kept."""
+        shown: list[Approval | UnreadableRecordError | None] = []
+        for start in range(0, len(approvals), _VIEWED):
+            page = approvals[start : start + _VIEWED]
+            bucket = self._keys.of(page[0])
+            keys = [bucket.meta, *map(bucket.approval, page)]
+            now, *rows = await self._link.run(scripts.APPROVAL_VIEW, keys)
+            shown += [_seen(name, row, int(now)) for name, row in zip(page, rows, strict=True)]
+        return shown
+
+    async def page(
+        self, bucket: int, tenant: str, after: Entry[ApprovalId] | None, limit: int
+    ) -> list[Entry[ApprovalId]]:
+        """Return the next open ones of a tenant in one bucket, oldest first."""
+        key = self._keys.buckets[bucket].approvals(tenant)
+        return await read_on(self._link, key, ApprovalId, after, limit)
+
+    async def of_task(self, task: TaskId) -> list[ApprovalId]:
+        """Return the open ones of a task: no more than it may have."""
+        key = self._keys.of(task).task_approvals(task)
+        return [ApprovalId(name) for name in await self._link.read("ZRANGE", key, 0, -1)]
+
+    async def answer(self, seen: Approval, saying: Saying, limits: Bounds) -> Said:
+        """Write one answer down.
+
+        Raises:
+            NotFoundError: it is no longer kept.
+            ApprovalStaleError: it is another one than the page showed: look again.
+            SupersededError: nothing more can be said to it; the text says why.
+            TaskClosedError: its task has ended; only a yes needs it.
+            StaleFactsError: judge again by newer facts.
+            UnavailableError: the clocks disagree, or the outbox is full; a no is taken all the same.
+        """
+        wanted, voice = seen.wanted, saying.voice
+        bucket = self._keys.of(seen.id)
+        keys = self._keys_of(bucket, seen.id, wanted.tenant, wanted.task, _asks_digest(wanted))
+        path = await self._link.read("HGET", bucket.approval(seen.id), "path") or wanted.task
+        keys += bucket.path(tuple(TaskId(part) for part in path.split(" ")))
+        args: list[str | int] = [
+            seen.id,
+            self._ids.operation(),
+            voice.person,
+            voice.answer,
+            _voice(voice),
+            voice.digest,
+            saying.version,
+            int(saying.is_met),
+            saying.facts,
+            saying.graph,
+            self._limits.outbox,
+            self._limits.retention_ms,
+            *self._clock.around_now(),
+            limits.denied_ms,
+        ]
+        status, state, noes = _said(await self._link.run(scripts.APPROVAL_ANSWER, keys, args))
+        return Said(ApprovalState(state), status == "ok", int(noes))
+
+    async def supersede(self, approval: ApprovalId, because: str) -> None:
+        """End one that nothing can come of any more. ``because`` is a short stable word."""
+        await self._settle(approval, ApprovalState.SUPERSEDED, because)
+
+    async def expire(self, approval: ApprovalId) -> bool:
+        """End one whose time is over, and tidy up after one that has ended.
+
+        Return whether it is no longer open.
+        """
+        return await self._settle(approval, ApprovalState.EXPIRED, "time")
+
+    async def _settle(self, approval: ApprovalId, state: ApprovalState, because: str) -> bool:
+        bucket = self._keys.of(approval)
+        record = bucket.approval(approval)
+        tenant, task, asking = await self._link.read("HMGET", record, "tenant", "task", "asking")
+        keys = [
+            *bucket.head,
+            record,
+            asking or bucket.asking("none"),
+            bucket.approvals(tenant or "none"),
+            bucket.task_approvals(TaskId(task or "none")),
+        ]
+        args: list[str | int] = [approval, self._ids.operation(), state, because]
+        args += [self._limits.retention_ms, *self._clock.around_now()]
+        reply = await self._link.run(scripts.APPROVAL_SETTLE, keys, args)
+        return bool(reply[0] != "open")
+
+    async def poll(self, approval: ApprovalId, *, every_ms: int, step_ms: int, most_ms: int) -> int:
+        """Note that its asker has looked; return how long it has to wait before it looks again.
+
+        Raises:
+            NotFoundError: it is no longer kept.
+            SlowDownError: it looked too soon, and has to wait longer from now on.
+        """
+        bucket = self._keys.of(approval)
+        keys = [bucket.meta, bucket.approval(approval)]
+        reply = await self._link.run(scripts.APPROVAL_POLL, keys, [every_ms, step_ms, most_ms])
+        if reply[0] == "slow":
+            raise SlowDownError(int(reply[1]))
+        return int(accept(reply)[1])
+
+    def _keys_of(
+        self, bucket: Bucket, approval: ApprovalId, tenant: str, task: TaskId, asked: str
+    ) -> list[str]:
+        return [
+            *bucket.head,
+            bucket.approval(approval),
+            bucket.asking(asked),
+            bucket.approvals(tenant),
+            bucket.task_approvals(task),
+        ]
+
+
+def digest_of(wanted: Wanted) -> str:
+    """Return the SHA-256 of one exact request."""
+    return hashlib.sha256(codec.encode(wanted).encode()).hexdigest()
+
+
+def _asks_digest(wanted: Wanted) -> str:
+    return hashlib.sha256(codec.encode(wanted.asks_for()).encode()).hexdigest()
+
+
+def brief_of(approval: ApprovalId, wanted: Wanted) -> Mapping[str, object]:
+    """Return what every event about an approval tells of it: nothing that its agent has written."""
+    return {
+        "approval": approval,
+        "task": wanted.task,
+        "agent": wanted.agent,
+        "capability": wanted.capability,
+        "digest": digest_of(wanted),
+    }
+
+
+def _voice(voice: Voice) -> str:
+    """Write a voice down without its instant, which the script adds."""
+    said = msgspec.to_builtins(voice)
+    del said["at_ms"]
+    return codec.encode(said)
+
+
+def _said(reply: Reply) -> list[str]:
+    match reply:
+        case ["stale-page", _]:
+            raise ApprovalStaleError
+        case ["settled", state]:
+            raise SupersededError(f"nothing more can be said to it: it is {state}")
+        case _:
+            return accept(reply)
+
+
+def _seen(
+    approval: ApprovalId, row: Sequence[str], now_ms: int
+) -> Approval | UnreadableRecordError | None:
+    if not row:
+        return None
+    held = dict(zip(row[::2], row[1::2], strict=True))
+    try:
+        with codec.reading("an approval in the ledger"):
+            return _read(approval, held, now_ms)
+    except UnreadableRecordError as error:
+        return error
+
+
+def _read(approval: ApprovalId, held: Mapping[str, str], now_ms: int) -> Approval:
+    wanted = _WANTED.decode(held["wanted"])
+    if digest_of(wanted) != held["digest"]:
+        raise ValueError("not what was asked for")
+    voices = [_SAID.decode(text) for name, text in held.items() if name.startswith(_VOICE)]
+    state, expires_ms = ApprovalState(held["state"]), int(held["expires"])
+    if state.is_open and expires_ms <= now_ms:
+        state = ApprovalState.EXPIRED
+    return Approval(
+        id=approval,
+        state=state,
+        version=int(held["version"]),
+        digest=held["digest"],
+        wanted=wanted,
+        asked_at_ms=int(held["asked"]),
+        expires_at_ms=expires_ms,
+        judged_at_ms=now_ms,
+        voices=tuple(sorted(voices, key=_order)),
+        settled_at_ms=int(held.get("settled", "0")),
+        because=held.get("because", ""),
+        credential=held.get("credential", ""),
+    )
+
+
+def _order(voice: Voice) -> tuple[int, str]:
+    return voice.at_ms, voice.person
