@@ -22,7 +22,7 @@ from broker.errors import (
     UnreadableRecordError,
 )
 from broker.ids import ApprovalId, IdFactory, TaskId
-from broker.model.approval import Answer, Approval, ApprovalState, Voice, Wanted
+from broker.model.approval import Approval, ApprovalState, Voice, Wanted
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.in_order import Entry, read_on
@@ -224,7 +224,7 @@ class ApprovalLedger:
             SupersededError: nothing more can be said to it; the text says why.
             TaskClosedError: its task has ended; only a yes needs it.
             StaleFactsError: judge again by newer facts.
-            UnavailableError: the clocks disagree, or the outbox is full; a no is taken all the same.
+            UnavailableError: the clocks disagree, or the outbox is full; a no is taken anyway.
         """
         wanted, voice = seen.wanted, saying.voice
         bucket = self._keys.of(seen.id)

@@ -9,6 +9,7 @@ from backends import deny_lists
 from broker import store
 from broker.idempotency import Repeatable
 from broker.ids import LeaseId
+from broker.model.approval import Answer
 from broker.model.ban import ListName
 from broker.model.ban_state import Round
 from broker.model.capability import CheckMode, ResourceServer
@@ -42,11 +43,13 @@ from broker.store.selection_ledger import SelectionLedger
 from broker.store.shadow_ledger import Difference, ShadowLedger
 from broker.store.task_ledger import Extension
 from broker.store.task_tree import Index
+from tests.fakes.approvals import BOUNDS, ApprovalKit
 from tests.fakes.clock import FakeClock
 from tests.fakes.facts_kit import put_ticket
 from tests.fakes.key_audit import KeyAudit
 from tests.fakes.ledger_kit import FAR, MINUTE, LedgerKit
 from tests.fakes.redis_servers import SingleServer
+from tests.fakes.replace import replace
 
 
 async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServer) -> None:
@@ -57,6 +60,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         await _everything(kit)
         await _orders_and_work(kit)
         await _dying(kit)
+        await _agreeing(ApprovalKit(link))
         await _banning(kit)
         await _watching(kit)
         await _comparing(kit)
@@ -146,6 +150,24 @@ async def _dying(kit: LedgerKit) -> None:
     deaths = DeathLedger(kit.link, kit.keys, kit.ids, kit.limits)
     await deaths.note(new.spec.id, Note(DeathState.PENDING, "late", MINUTE))
     await deaths.note(new.spec.id, Note(DeathState.CONFIRMED))
+
+
+async def _agreeing(kit: ApprovalKit) -> None:
+    root = await kit.open(facts=1)
+    task = await kit.open(root, facts=1)
+    former = await kit.approvals.ask(replace(kit.asking(task), facts=1), BOUNDS)
+    asking = replace(kit.asking(task, policy_version="v2"), facts=1)
+    await kit.approvals.ask(asking, BOUNDS)
+    await kit.approvals.poll(asking.id, every_ms=1, step_ms=1, most_ms=1)
+    await kit.say(await kit.approvals.find(asking.id), facts=1)
+    agreed = await kit.approvals.find(asking.id)
+    await kit.use(task, agreed, facts=1, manifest=FAR)
+    await kit.approvals.expire(asking.id)
+    await kit.approvals.supersede(former[0], "a-test")
+    denied = await kit.approvals.ask(replace(kit.asking(task), facts=1), BOUNDS)
+    await kit.say(await kit.approvals.find(denied[0]), Answer.NO)
+    await kit.close(task)
+    await kit.tree.forget(task)
 
 
 async def _banning(kit: LedgerKit) -> None:
