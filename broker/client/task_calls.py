@@ -41,10 +41,7 @@ class TaskCalls:
         max_below: int | None = None,
         idempotency_key: str = "",
     ) -> OpenedTask:
-        """Open a named task. Without an instance the answer has the handle to claim it by.
-
-        With a ``parent`` it is a part of that, and what is left out is the parent's.
-        """
+        """Open a named task. Without an instance the answer has the handle to claim it by."""
         members = route.body(
             name=name,
             agent=agent,
