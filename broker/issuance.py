@@ -197,10 +197,9 @@ class Issuance:
             raise await self._judgement.refuse(
                 published, query, "beyond-ceiling", "the task's ceiling covers these scopes"
             )
-        if spec.bounds.audiences is not None and capability.audience not in spec.bounds.audiences:
-            raise await self._judgement.refuse(
-                published, query, "beyond-audiences", "the task's audiences hold the capability's"
-            )
+        missing = "an audience that the task is bounded to"
+        if not spec.bounds.admits(capability.audience):
+            raise await self._judgement.refuse(published, query, "beyond-audiences", missing)
 
     async def _check_scopes(
         self, published: Published, query: Query, capability: Capability

@@ -19,5 +19,9 @@ class Bounds(msgspec.Struct, frozen=True):
     below: int | None = None
     """Open tasks in everything below it."""
 
+    def admits(self, audience: str) -> bool:
+        """Tell whether credentials may be made for an audience."""
+        return self.audiences is None or audience in self.audiences
+
 
 UNBOUNDED = Bounds()
