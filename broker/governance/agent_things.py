@@ -20,4 +20,5 @@ def record_of(agent: Thing) -> AgentRecord:
         quota=agent.quota or None,
         review_by=agent.review_by or UNSET,
         identities=identities or UNSET,
+        ceiling=agent.ceiling or UNSET,
     )
