@@ -16,6 +16,8 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "extend": ("decided", "written"),
     "close": ("written",),
     "issue": ("decided", "spent", "granted", "signed"),
+    "ask": ("written",),
+    "answer": ("written", "followed"),
     "mint": ("reserved", "minted", "activated"),
     "kill": ("done", "noted"),
     "prolong": ("granted", "done", "noted"),

@@ -1,6 +1,7 @@
 """The path of a request for a credential: the steps, in this order, in one place.
 
     task ─ own it? ─ within its ceiling? ─ decide ─ attenuate, bind to a key
+         ─ where policy says so, people agree (``asking``)
          ─ use evidence up where policy says so ─ grant (ledger and quotas) ─ sign
                                ─ or mint or renew at its target (``target_minting``, ``prolonging``)
 
@@ -14,10 +15,10 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from broker.asking import Case, Questions, request_of
 from broker.binding import is_held, is_met, key_for, latest_end_ms
 from broker.errors import (
     AccessDeniedError,
-    BindingRequiredError,
     InvalidRequestError,
     NotFoundError,
 )
@@ -25,11 +26,13 @@ from broker.faultpoints import FaultPoints
 from broker.governance.published import Published
 from broker.granting import Granting
 from broker.idempotency import Repeatable, repeatable
-from broker.ids import IdFactory, LeaseId, TaskId
+from broker.ids import ApprovalId, IdFactory, LeaseId, TaskId
+from broker.issue_checks import IssueChecks
 from broker.judgement import Judgement
 from broker.minting import Minting
-from broker.model.capability import Capability, covers
-from broker.model.decision import Obligations, Trace
+from broker.model.approval import Approval
+from broker.model.capability import Capability
+from broker.model.decision import NeedsApproval, Trace
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
@@ -61,6 +64,7 @@ class Issuance:
         at_targets: TargetMinting,
         prolonging: Prolonging,
         single_use: SingleUse,
+        questions: Questions,
         ids: IdFactory,
         faults: FaultPoints,
         told: Callable[[LeaseId], None],
@@ -69,6 +73,8 @@ class Issuance:
         self._leases = leases
         self._granting = granting
         self._judgement = judgement
+        self._checks = IssueChecks(judgement)
+        self._questions = questions
         self._minting = minting
         self._at_targets = at_targets
         self._prolonging = prolonging
@@ -79,8 +85,8 @@ class Issuance:
 
     async def issue(
         self, caller: Principal, task: TaskId, request: IssueCredential, idempotency_key: str
-    ) -> IssuedCredential:
-        """Issue a credential within a task.
+    ) -> IssuedCredential | Approval:
+        """Issue a credential within a task, or say what has to be agreed to first.
 
         Raises:
             NotFoundError: no such task, or another instance's.
@@ -93,15 +99,46 @@ class Issuance:
             UnavailableError: revoke-only at the moment.
         """
         same = repeatable(caller, f"issue {task}", idempotency_key, _asked(caller, request))
+        return await self._on_fresh_facts(caller, task, request, same)
+
+    async def redeem(
+        self, caller: Principal, approval: ApprovalId, idempotency_key: str
+    ) -> IssuedCredential | Approval:
+        """Issue what people have agreed to; without a key all calls are one request.
+
+        Everything is decided once more: their yes is one condition of many.
+
+        Raises:
+            NotFoundError: no such approval, or another instance's.
+            SupersededError: what would be given now is not what people were asked about.
+            ApprovalUsedError: it has been used, or is over.
+            BrokerError: as :meth:`issue`.
+        """
+        found = await self._questions.mine(caller, approval)
+        request, key = request_of(found.wanted), idempotency_key or "redeemed"
+        same = repeatable(caller, f"redeem {approval}", key, _asked(caller, request))
+        return await self._on_fresh_facts(caller, found.wanted.task, request, same, approval)
+
+    async def _on_fresh_facts(
+        self,
+        caller: Principal,
+        task: TaskId,
+        request: IssueCredential,
+        same: Repeatable,
+        approval: ApprovalId | None = None,
+    ) -> IssuedCredential | Approval:
         use = self._single_use.begin(same)
 
-        async def attempt(published: Published, known: Principal) -> IssuedCredential:
+        async def attempt(published: Published, known: Principal) -> IssuedCredential | Approval:
             found = await self._tree.bound(task)
             if found is None:
                 raise NotFoundError("no such task")
             spec, instance = found
             require_owner(known, spec, instance)
-            return await self._issue(known, spec, request, same, published, use=use)
+            redeeming = await self._questions.mine(known, approval) if approval else None
+            return await self._issue(
+                known, spec, request, same, published, use=use, redeeming=redeeming
+            )
 
         return await self._judgement.on_fresh_facts(caller, attempt)
 
@@ -114,25 +151,24 @@ class Issuance:
         published: Published,
         *,
         use: Use,
-    ) -> IssuedCredential:
+        redeeming: Approval | None,
+    ) -> IssuedCredential | Approval:
         capability = capability_of(published, request.capability, spec.tenant)
         if capability is None:
             raise InvalidRequestError("no such capability in this tenant", field="capability")
         query = about_issue(caller, spec, capability, request)
-        await self._check_ceiling(published, query, spec, capability)
-        await self._check_scopes(published, query, capability)
-        permit = await self._judgement.permit(published, query)
+        await self._checks.ceiling(published, query, spec, capability)
+        await self._checks.scopes(published, query, capability)
+        answer = await self._judgement.weigh(published, query)
         self._faults.reach("issue.decided")
-        scopes = await self._left(published, query, permit.obligations)
+        scopes = await self._checks.left(published, query, answer.obligations)
         # Only tokens of ours can be bound to a key.
-        key = None if capability.target else key_for(caller, permit.obligations)
-        await self._check_binding(published, query, is_met(key, permit.obligations))
-        most = published.longest_ms(capability, permit.obligations.max_ttl_ms)
-        await self._single_use.spend(published, query, permit.obligations, use)
-        self._faults.reach("issue.spent")
+        key = None if capability.target else key_for(caller, answer.obligations)
+        await self._checks.binding(published, query, is_met(key, answer.obligations))
+        most = published.longest_ms(capability, answer.obligations.max_ttl_ms)
         signer = self._minting.signer()
         granted = self._spec(
-            caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=permit.trace
+            caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=answer.trace
         )
         new = NewLease(
             spec=replace(granted, confirmation=key),
@@ -146,21 +182,17 @@ class Issuance:
             manifest=signer.manifest,
             graph=published.graph,
             asked=codec.encode(asked_of(query)),
-            until_ms=permit.trace.until_ms,
+            until_ms=answer.trace.until_ms,
         )
+        if isinstance(answer, NeedsApproval):
+            case = Case(published, query, spec, capability, request, answer, redeeming)
+            settled = await self._questions.settle(case, new)
+            if isinstance(settled, Approval):
+                return settled
+            new = settled
+        await self._single_use.spend(published, query, answer.obligations, use)
+        self._faults.reach("issue.spent")
         return await self._delivered(new, capability, published, query)
-
-    async def _left(
-        self, published: Published, query: Query, obligations: Obligations
-    ) -> frozenset[str]:
-        """Return what the obligations leave of the scopes that are asked for."""
-        narrowed = obligations.scopes
-        scopes = query.scopes if narrowed is None else query.scopes & narrowed
-        if not scopes:
-            raise await self._judgement.refuse(
-                published, query, "nothing-left", "a scope that the obligations leave"
-            )
-        return scopes
 
     async def _delivered(
         self, new: NewLease, capability: Capability, published: Published, query: Query
@@ -189,43 +221,6 @@ class Issuance:
         issued = IssuedCredential(lease, self._minting.sign(lease))
         self._faults.reach("issue.signed")
         return issued
-
-    async def _check_ceiling(
-        self, published: Published, query: Query, spec: TaskSpec, capability: Capability
-    ) -> None:
-        if not query.scopes or not covers(spec.ceiling, capability.name, query.scopes):
-            raise await self._judgement.refuse(
-                published, query, "beyond-ceiling", "the task's ceiling covers these scopes"
-            )
-        missing = "an audience that the task is bounded to"
-        if not spec.bounds.admits(capability.audience):
-            raise await self._judgement.refuse(published, query, "beyond-audiences", missing)
-
-    async def _check_scopes(
-        self, published: Published, query: Query, capability: Capability
-    ) -> None:
-        """Hold old ceilings and old leases to what the capability is now."""
-        if not query.scopes <= capability.scopes:
-            raise await self._judgement.refuse(
-                published, query, "beyond-capability", "the capability has these scopes"
-            )
-
-    async def _check_narrowing(
-        self, published: Published, query: Query, obligations: Obligations
-    ) -> None:
-        """Hold a renewal to what policy leaves now: it has all of its scopes, or is none."""
-        if obligations.scopes is not None and not query.scopes <= obligations.scopes:
-            raise await self._judgement.refuse(
-                published, query, "narrower-now", "the obligations leave all of its scopes"
-            )
-
-    async def _check_binding(self, published: Published, query: Query, is_good: bool) -> None:  # noqa: FBT001 - a judgement
-        """Refuse, with a record, what is not bound as it has to be."""
-        if not is_good:
-            refusal = await self._judgement.refuse(
-                published, query, "binding-required", "a key that policy allows, and its proof"
-            )
-            raise BindingRequiredError(refusal.reason, decision_id=refusal.decision_id)
 
     def _spec(
         self,
@@ -300,12 +295,12 @@ class Issuance:
         if held.spec.target is not None:
             self._prolonging.require_renewable(held, capability)
         query = about_renewal(caller, spec, capability, held.spec, ttl_ms)
-        await self._check_scopes(published, query, capability)
+        await self._checks.scopes(published, query, capability)
         permit = await self._judgement.permit(published, query)
-        await self._check_narrowing(published, query, permit.obligations)
+        await self._checks.narrowing(published, query, permit.obligations)
         key = held.spec.confirmation
         is_good = is_met(key, permit.obligations) and is_held(caller, key)
-        await self._check_binding(published, query, is_good)
+        await self._checks.binding(published, query, is_good)
         self._faults.reach("renew.decided")
         await self._single_use.spend(published, query, permit.obligations, use)
         signer = self._minting.signer()

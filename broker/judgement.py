@@ -102,23 +102,33 @@ class Judgement:
         return await _on(self._replica.published, caller, attempt)
 
     async def permit(self, published: Published, query: Query) -> Permit:
-        """Ask policy.
+        """Ask policy, where there is nobody to wait for.
 
         Raises:
             AccessDeniedError: anything but a Permit.
+            UnavailableError: revoke-only since the question was put.
+        """
+        decision = await self.weigh(published, query)
+        if isinstance(decision, Permit):
+            return decision
+        raise await self.refusal(query, "needs-approval", decision.trace)
+
+    async def weigh(self, published: Published, query: Query) -> Permit | NeedsApproval:
+        """Ask policy, where people can be asked if it says so.
+
+        Raises:
+            AccessDeniedError: it refuses.
             UnavailableError: revoke-only since the question was put.
         """
         decision = await published.decider.decide(query)
         self._metrics.decided(query.action, type(decision).__name__.lower())
         self._onlooker.saw(query, is_permit=isinstance(decision, Permit))
         match decision:
-            case Permit():
+            case Permit() | NeedsApproval():
                 self._gate.require()  # the answer may have been a while in coming
                 return decision
             case Deny(reason, trace):
                 raise await self.refusal(query, reason, trace)
-            case NeedsApproval(_, trace):
-                raise await self.refusal(query, "needs-approval", trace)
 
     async def refusal(self, query: Query, reason: str, trace: Trace) -> AccessDeniedError:
         """Record a refusal; return the error that carries its id."""

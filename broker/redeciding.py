@@ -14,6 +14,7 @@ from typing import Final
 
 from broker.binding import is_met
 from broker.errors import AttestationError, InvalidRequestError
+from broker.governance.approvers import Parties, unmet, until_ms
 from broker.governance.published import Published
 from broker.model.asked import Asked, Asker
 from broker.model.capability import Capability, covers
@@ -23,6 +24,7 @@ from broker.model.lease import LeaseSpec
 from broker.model.principal import Principal
 from broker.model.redecision import NoLonger, Redecision, StillGranted
 from broker.model.task import TaskSpec
+from broker.policy.hours import earlier
 from broker.policy.query import Action, Query, TaskFacts
 from broker.renewability import capability_of
 from broker.target_wishes import digest_of
@@ -112,9 +114,28 @@ def _answer(published: Published, query: Query, decision: Decision) -> Answer:
             return _permitted(published, query, decision)
         case Deny(reason, trace):
             return partial(_refused, published, str(reason), trace, ())
-        case NeedsApproval(requirements, trace):
-            asked_of = tuple(f"an approval: {each.in_brief()}" for each in requirements)
-            return partial(_refused, published, "needs-approval", trace, asked_of)
+        case NeedsApproval():
+            return _agreed(published, query, decision)
+
+
+def _agreed(published: Published, query: Query, needs: NeedsApproval) -> Answer:
+    """Let those count who have agreed to it, as far as they still may: nobody else is asked."""
+    permitted = _permitted(published, query, Permit(needs.obligations, needs.trace))
+    asked_of = tuple(f"an approval: {each.in_brief()}" for each in needs.requirements)
+    refused = partial(_refused, published, "needs-approval", needs.trace, asked_of)
+    facts, parties = published.facts, Parties.of(query.task)
+
+    def answer(held: HeldLease) -> Redecision:
+        voices = held.spec.approved.voices if held.spec.approved else ()
+        now_ms = published.clock.now_ms()
+        if unmet(facts, voices, needs.requirements, parties, now_ms):
+            return refused(held)
+        still = permitted(held)
+        if isinstance(still, NoLonger):
+            return still
+        return StillGranted(earlier(still.until_ms, until_ms(facts, voices, parties, now_ms)))
+
+    return answer
 
 
 def _permitted(published: Published, query: Query, permit: Permit) -> Answer:

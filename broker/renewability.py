@@ -16,9 +16,12 @@ def renewable(published: Published, held: Lease) -> Capability:
     """Find the capability of a lease that may be renewed.
 
     Raises:
-        LeaseNotRenewableError: it is gone or forbids that, or has another audience by now: policy
-            would judge the one audience, and the token would be for the other.
+        LeaseNotRenewableError: people had to agree to it; or its capability is gone or forbids
+            that, or has another audience by now: policy would judge the one audience, and the token
+            would be for the other.
     """
+    if held.spec.approved is not None:
+        raise LeaseNotRenewableError("people agreed to it once: ask for a new one, and they decide")
     capability = capability_of(published, held.spec.capability, held.spec.tenant)
     if capability is None or not capability.renewable:
         raise LeaseNotRenewableError("this capability is not renewable")

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from backends.access_token import ClaimsOf
 from broker.agents import Agents
+from broker.approving import Approving
+from broker.asking import Questions
+from broker.asking import Limits as QuestionLimits
 from broker.bans import Bans
 from broker.clock import Clock
 from broker.credentials import Credentials
@@ -79,6 +82,7 @@ class Parts:
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
+    questions: QuestionLimits = field(default_factory=QuestionLimits)
 
     def wake(self, buckets: Sequence[int]) -> None:
         """Say that access ended in these buckets, and that there is work."""
@@ -95,6 +99,7 @@ class Verbs:
     listing: Listing
     agents: Agents
     issuance: Issuance
+    approvals: Approving
     credentials: Credentials
     revocations: Revocations
     order_list: OrderList
@@ -121,11 +126,13 @@ def build_verbs(parts: Parts) -> Verbs:
     revocations = _revocations(parts, sets)
     bans = Bans.over(ledger, parts.targets, parts.faults)
     killer, redeciders = _killer(parts, bans), Redeciders.over(parts)
+    approvals = _approving(parts, judgement)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
         agents=_agents(parts, listing, cuts),
-        issuance=_issuance(parts, judgement, single_use, killer, bans),
+        issuance=_issuance(parts, judgement, approvals.questions, single_use, killer, bans),
+        approvals=approvals,
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
@@ -142,7 +149,11 @@ def build_verbs(parts: Parts) -> Verbs:
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
-        reaper=_reaper(parts, _workers(parts, populations, revocations, sets, killer), redeciders),
+        reaper=_reaper(
+            parts,
+            _workers(parts, populations, revocations, sets, killer) | {"a": approvals},
+            redeciders,
+        ),
         redeciders=redeciders,
         killer=killer,
         bans=bans,
@@ -186,6 +197,19 @@ def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
     )
 
 
+def _approving(parts: Parts, judgement: Judgement) -> Approving:
+    return Approving(
+        parts.ledger,
+        judgement,
+        replica=parts.replica,
+        clock=parts.clock,
+        limits=parts.questions,
+        faults=parts.faults,
+        told=lambda task: parts.news(bucket_of(task), urgent=False),
+        freeze=_no_freeze,
+    )
+
+
 def _killer(parts: Parts, bans: Bans) -> Killer:
     ledger = parts.ledger
     return Killer(
@@ -199,7 +223,12 @@ def _killer(parts: Parts, bans: Bans) -> Killer:
 
 
 def _issuance(
-    parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer, bans: Bans
+    parts: Parts,
+    judgement: Judgement,
+    questions: Questions,
+    single_use: SingleUse,
+    killer: Killer,
+    bans: Bans,
 ) -> Issuance:
     ledger = parts.ledger
     granting = Granting(ledger.leases, Places(ledger.quotas))
@@ -224,6 +253,7 @@ def _issuance(
         ),
         judgement=judgement,
         single_use=single_use,
+        questions=questions,
         minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,
         faults=parts.faults,

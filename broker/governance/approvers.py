@@ -124,6 +124,19 @@ def who_may(
     return tuple(sorted(found)[:limit])
 
 
+def until_ms(facts: Facts, voices: Iterable[str], parties: Parties, now_ms: int) -> int:
+    """Return the first instant at which time alone may silence one of these voices; 0: never."""
+    people = [Ref(ThingKind.PERSON, parties.tenant, name) for name in voices]
+    ends = [
+        edge.expires_at_ms
+        for who in people
+        for each in reach_above(facts, who, now_ms, limit=MAX_THINGS).found
+        for edge in each.path
+        if edge.expires_at_ms
+    ]
+    return min(ends, default=0)
+
+
 def _agreeing(
     facts: Facts, people: frozenset[str], asked: Requirement, parties: Parties, now_ms: int
 ) -> int:

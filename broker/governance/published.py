@@ -6,10 +6,10 @@ revisions. While nothing is published there is nothing to permit by.
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from broker.clock import Clock
+from broker.clock import Clock, SystemClock
 from broker.errors import ConfigurationError, UnavailableError
 from broker.facts.facts import Facts
 from broker.governance.base_facts import base_of
@@ -65,6 +65,8 @@ class Published:
     facts: Facts
     """Things and relationships: what the bundle declares, and above it the facts log."""
     deciding: Deciding = LocalDecider
+    clock: Clock = field(default_factory=SystemClock)
+    """By which facts count, and decisions are made."""
 
     @classmethod
     def of(
@@ -89,6 +91,7 @@ class Published:
             offline_ttl_ms=document.offline_max_ttl_seconds * 1000,
             facts=Facts(base=base_of(document)),
             deciding=deciding,
+            clock=clock,
         )
 
     @property

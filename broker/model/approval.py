@@ -65,6 +65,7 @@ class Wanted(msgspec.Struct, frozen=True):
     ``scopes`` and ``ttl_ms`` are what would be given at most, ``asked_scopes`` and ``asked_ttl_ms``
     what was asked for (0: the default). ``template`` is a digest of what the capability makes,
     ``key`` what the credential would be bound to. ``above`` are the agents who handed the task on.
+    ``policy_version`` is what the decision was made by, ``engine_version`` what decides here.
     """
 
     tenant: str
@@ -93,6 +94,7 @@ class Wanted(msgspec.Struct, frozen=True):
     labels: Mapping[str, str]
     key: Confirmation | None
     policy_version: str
+    engine_version: str
     policies: tuple[str, ...]
     requirements: tuple[Requirement, ...]
     good_ms: int

@@ -13,10 +13,9 @@ from typing import Final
 
 import msgspec
 
+from broker.approval_errors import ApprovalStaleError, SlowDownError
 from broker.errors import (
-    ApprovalStaleError,
     NotFoundError,
-    SlowDownError,
     SupersededError,
     UnavailableError,
     UnreadableRecordError,

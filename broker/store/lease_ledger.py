@@ -310,6 +310,10 @@ class LeaseLedger:
         if new.key:
             await self.forget_key(new.key, lease)
 
+    async def is_known(self, lease: LeaseId, key: str) -> bool:
+        """Tell whether an idempotency key stands for something in a lease's bucket."""
+        return bool(await self._link.read("EXISTS", self._keys.of(lease).idempotency(key)))
+
     async def forget_key(self, key: str, lease: LeaseId) -> None:
         """Let an idempotency key be used again, if it still stands for this lease."""
         await self._link.run(scripts.IDEM_FORGET, [self._keys.of(lease).idempotency(key)], [lease])

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from broker.approval_errors import ApprovalUsedError
 from broker.errors import (
     AccessDeniedError,
-    ApprovalUsedError,
     BrokerError,
     IdempotencyConflictError,
     LeaseEndedError,

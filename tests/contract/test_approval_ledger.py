@@ -6,13 +6,11 @@ import json
 import msgspec
 import pytest
 
+from broker.approval_errors import ApprovalStaleError, ApprovalUsedError, SlowDownError
 from broker.errors import (
-    ApprovalStaleError,
-    ApprovalUsedError,
     BrokerError,
     NotFoundError,
     QuotaExceededError,
-    SlowDownError,
     StaleFactsError,
     SupersededError,
     TaskClosedError,

@@ -41,6 +41,7 @@ def wanted(task: TaskSpec, **changes: Any) -> Wanted:
         labels={"because": "refund"},
         key=None,
         policy_version="v1",
+        engine_version="v1",
         policies=("by-two",),
         requirements=(Requirement(("oncall",)),),
         good_ms=5 * MINUTE,

@@ -1,0 +1,88 @@
+r"""Text that somebody else has written, so that whoever reads it sees everything that is in it.
+
+What is not plainly what it looks like is written ``\u{202E}``: controls, formats that turn the
+writing direction or show as nothing, marks that pile up, spaces of other widths, and letters that
+look like Latin ones in a word that pretends to be Latin. A backslash is doubled, so that nobody can
+write an escape himself. The result is one line of printable characters.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+_WORDS: Final = re.compile(r"\w+|\W", re.UNICODE)
+
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What Unicode files under letters, symbols and marks although it shows as nothing."""
+
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+_TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+_LOOK_ALIKES: Final = frozenset(
+    "аАвВеЕкКмМнНоОрРсСтТуУхХіІїЇјЈѕЅԁһҺӏԛԝѵ"  # noqa: RUF001 - Cyrillic
+    "αΑβΒεΕηΗικΙΚΜνΝοΟρΡτΤυΥχΧΖγ"  # noqa: RUF001 - Greek
+    "օսոհցզ"  # noqa: RUF001 - Armenian
+)
+"""Letters of other scripts that are Latin ones to the eye."""
+
+
+class Visible(NamedTuple):
+    """What is shown of a text, and what was found in it."""
+
+    shown: str
+    marks: tuple[str, ...]
+
+
+def visible(text: str) -> Visible:
+    """Show a text."""
+    marks: dict[str, None] = {}
+    parts = [piece for word in _WORDS.findall(text) for piece in _word(word, marks)]
+    return Visible("".join(parts), tuple(marks))
+
+
+def _word(word: str, marks: dict[str, None]) -> Iterator[str]:
+    is_false = _is_false(word)
+    for character in word:
+        why = _why_hidden(character)
+        if not why and is_false and not character.isascii():
+            why = "look-alike"
+        if why:
+            marks[why] = None
+            yield f"\\u{{{ord(character):04X}}}"
+        else:
+            yield "\\\\" if character == "\\" else character
+
+
+def _why_hidden(character: str) -> str:
+    """Say what is wrong with a character wherever it stands; empty when nothing is."""
+    if character.isascii() and character.isprintable():
+        return ""
+    category, turning = unicodedata.category(character), unicodedata.bidirectional(character)
+    if turning in _TURNING or character in "\u200e\u200f\u061c":
+        return "bidirectional"
+    if category == "Cc":
+        return "control"
+    if category in _HIDDEN or _UNSEEN.match(character):
+        return "invisible"
+    if category in {"Mn", "Me"}:
+        return "mark"
+    return "space" if category == "Zs" else ""
+
+
+def _is_false(word: str) -> bool:
+    """Tell whether a word mixes scripts, or is not Latin and looks as if it were."""
+    scripts = {_script(character) for character in word if character.isalpha()}
+    others = scripts - {"LATIN"}
+    if not others:
+        return False
+    if "LATIN" in scripts or len(others) > 1 or others & {"FULLWIDTH", "MATHEMATICAL"}:
+        return True
+    return all(each in _LOOK_ALIKES for each in word if each.isalpha())
+
+
+def _script(character: str) -> str:
+    return unicodedata.name(character, "UNKNOWN").split()[0]
