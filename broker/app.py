@@ -39,6 +39,9 @@ from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
+from broker.notice_watch import NoticeWatch
+from broker.notices.counts import NoticeCounts
+from broker.notices.notice_side import notice_side_of
 from broker.pace import Pace
 from broker.policy.query import Action
 from broker.policy_state import PolicyState
@@ -95,9 +98,17 @@ class Broker:
         self._engine = ChosenEngine(settings.policy, clock, self.gate.remark)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
-        counting = Counting(link, self.ledger.keys, self._targets)
-        self._census = CensusWatch(counting, self.replica, self.metrics, clock)
+        self._census = CensusWatch(
+            *(Counting(link, self.ledger.keys, self._targets), self.replica, self.metrics, clock)
+        )
         self._feed = self._build_feed()
+        self._notices = notice_side_of(
+            *(settings, link),
+            ledger=self.ledger,
+            log=self._feed.log,
+            counts=NoticeCounts(self.metrics.registry),
+            clock=clock,
+        )
         self._presence = self._build_presence()
         self._shadow = self._build_shadow()
         self.reconcile_watch = ReconcileWatch(
@@ -110,6 +121,7 @@ class Broker:
             FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
             self.facts.look,
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
+            NoticeWatch(self._notices.receivers, self._notices.ledger, self.gate).look,
         ]
         self.verbs: Verbs = build_verbs(self._parts())
         self.fact_verbs = build_fact_verbs(
@@ -250,7 +262,9 @@ class Broker:
             structlog.get_logger(__name__).warning("replica-refresh-failed", error=str(error))
 
     async def _start_background(self, stack: AsyncExitStack) -> None:
-        for run in (self._feed.shipper.run, self._feed.hub.run, self._feed.sink.run):
+        stack.push_async_callback(self._notices.close)
+        feed, courier = self._feed, self._notices.courier
+        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run):
             task = asyncio.create_task(run())
             stack.push_async_callback(under_way.end, [task])
 
