@@ -13,6 +13,7 @@ import structlog
 
 from backends.jwt import access_token_claims
 from broker import under_way
+from broker.asking import Limits as QuestionLimits
 from broker.attestation.attestation import Attestation
 from broker.attestation.reasons import Reason
 from broker.callers import Callers, client_watch
@@ -220,6 +221,7 @@ class Broker:
             onlooker=self._shadow,
             clock=self._clock,
             patience=Patience(settings.policy.undecided_seconds),
+            questions=QuestionLimits.of(settings.approvals),
         )
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
@@ -314,6 +316,7 @@ class Broker:
             listing=verbs.listing,
             agents=verbs.agents,
             issuance=verbs.issuance,
+            approvals=verbs.approvals,
             credentials=verbs.credentials,
             revocations=verbs.revocations,
             order_list=verbs.order_list,

@@ -128,10 +128,16 @@ class Approving:
         found = await self._ledger.find(approval)
         if not is_asker(caller, found.wanted):
             return None
-        await self._ledger.poll(
-            approval, every_ms=POLL_MS, step_ms=POLL_MS, most_ms=_MOST_POLL_MS
-        )
+        await self._ledger.poll(approval, every_ms=POLL_MS, step_ms=POLL_MS, most_ms=_MOST_POLL_MS)
         return found
+
+    async def mine(self, caller: Principal, approval: ApprovalId) -> Approval:
+        """Show its asker how it stands.
+
+        Raises:
+            NotFoundError: to everybody else.
+        """
+        return await self.questions.mine(caller, approval)
 
     async def show(self, caller: Principal, approval: ApprovalId) -> Shown:
         """Show one to those who may answer it, and to operators.
@@ -163,9 +169,10 @@ class Approving:
                 if len(found) == limit:
                     return ApprovalPage(tuple(found), _write(after))
                 after, looked = row, looked + 1
-                shown = approval and self._visible(published, caller, approval)
-                if shown and approval.state.is_open:
-                    found.append(shown)
+                if approval is None or not approval.state.is_open:
+                    continue
+                shown = self._visible(published, caller, approval)
+                found += [] if shown is None else [shown]
         return ApprovalPage(tuple(found), _write(after))
 
     async def _next(
@@ -195,9 +202,7 @@ class Approving:
         [found] = await self._ledger.show([approval])
         return found if isinstance(found, Approval) else None  # none of ours hides no other
 
-    def _visible(
-        self, published: Published, caller: Principal, approval: Approval
-    ) -> Shown | None:
+    def _visible(self, published: Published, caller: Principal, approval: Approval) -> Shown | None:
         wanted, facts = approval.wanted, published.facts
         if not caller.answers_for(wanted.tenant):
             return None
@@ -260,9 +265,7 @@ class Approving:
             caller.name, reply.answer, reply.digest, caller.issuer, caller.subject, reply.reason
         )
         voices, now_ms = found.agreeing() | {caller.name}, self._clock.now_ms()
-        lacking = unmet(
-            published.facts, voices, wanted.requirements, parties_of(found), now_ms
-        )
+        lacking = unmet(published.facts, voices, wanted.requirements, parties_of(found), now_ms)
         saying = Saying(voice, reply.version, not lacking, published.revision, published.graph)
         return await self._ledger.answer(found, saying, self._limits.bounds)
 

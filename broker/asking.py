@@ -3,8 +3,8 @@
     decided ─ is it waiting, or answered? ─ have those agreed who may still? ─ use it up (the grant)
             ─ nobody was asked: ask
 
-- The request is put together anew each time, from what is decided now; only if that is byte for byte
-  what people saw does their answer count (I8).
+- The request is put together anew each time, from what is decided now; only if that is byte for
+  byte what people saw does their answer count (I8).
 - Whoever has agreed is looked at again, by the facts that decide: a voice that may not be raised
   any more counts for nothing, and people are asked anew.
 - An agent has few questions open at a time; the same one is asked once. (I14)
@@ -12,7 +12,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
@@ -39,6 +39,7 @@ from broker.model.requests import IssueCredential
 from broker.model.task import TaskSpec
 from broker.policy.hours import earlier
 from broker.policy.query import Query
+from broker.settings.limits import Approvals as Settings
 from broker.store.approval_ledger import Asking, Bounds, digest_of
 from broker.store.lease_ledger import NewLease
 from broker.store.ledger import Ledger
@@ -66,7 +67,20 @@ class Limits:
 
     of_agent: int = 20
     noes_to_freeze: int = 3
-    bounds: Bounds = Bounds()
+    bounds: Bounds = field(default_factory=Bounds)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Read them from the settings."""
+        return cls(
+            of_agent=settings.per_agent,
+            noes_to_freeze=settings.noes_to_freeze,
+            bounds=Bounds(
+                pending_ms=settings.pending_seconds * 1000,
+                denied_ms=settings.after_no_seconds * 1000,
+                of_task=settings.per_task,
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +159,8 @@ class Questions:
     ) -> NewLease | Approval | None:
         """Judge what was asked before; None: it is to be asked anew."""
         if standing.digest != digest_of(wanted):
-            return await self._gone(case, standing, "policy-changed", _differing(standing, wanted))
+            await self._gone(case, standing, "policy-changed", _differing(standing, wanted))
+            return None
         match standing.state:
             case ApprovalState.PENDING:
                 return standing
@@ -163,7 +178,8 @@ class Questions:
         voices = standing.agreeing()
         if unmet(facts, voices, case.needs.requirements, case.parties, now_ms):
             why = "somebody who agreed to it may not any more"
-            return await self._gone(case, standing, "approver-gone", why)
+            await self._gone(case, standing, "approver-gone", why)
+            return None
         people = tuple(sorted(voices))
         return replace(
             draft,

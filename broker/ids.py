@@ -2,9 +2,9 @@
 
 An id is ``<kind>_<bucket>_<26 characters>``: the kind (``t`` a root task, ``c`` a child task,
 ``l`` a lease, ``r`` a revocation, ``d`` a decision, ``a`` an approval), the ledger bucket in two
-hexadecimal digits (so that the bucket is never recomputed), and 130 random bits in lower-case base 32. Two of them
-joined by ``-`` stay within the 64 characters of an AWS role session name. Ids are unguessable but
-are never authority (``docs/adr/0003``).
+hexadecimal digits (so that the bucket is never recomputed), and 130 random bits in lower-case base
+32. Two of them joined by ``-`` stay within the 64 characters of an AWS role session name. Ids are
+unguessable but are never authority (``docs/adr/0003``).
 """
 
 import hashlib

@@ -16,7 +16,7 @@ from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.granting import Granting
-from broker.ids import bucket_of
+from broker.ids import TaskId, bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
@@ -222,7 +222,7 @@ def _killer(parts: Parts, bans: Bans) -> Killer:
     )
 
 
-def _issuance(
+def _issuance(  # noqa: PLR0917 - one argument per collaborator
     parts: Parts,
     judgement: Judgement,
     questions: Questions,
@@ -377,3 +377,7 @@ def _workers(
         "v": killer,
         "g": Forget(ledger.tree, retention_ms=parts.retention_ms),
     }
+
+
+async def _no_freeze(task: TaskId, *, by: str, reason: str) -> None:
+    """Freeze nothing."""

@@ -24,8 +24,8 @@ _TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "F
 
 _LOOK_ALIKES: Final = frozenset(
     "аАвВеЕкКмМнНоОрРсСтТуУхХіІїЇјЈѕЅԁһҺӏԛԝѵ"  # noqa: RUF001 - Cyrillic
-    "αΑβΒεΕηΗικΙΚΜνΝοΟρΡτΤυΥχΧΖγ"  # noqa: RUF001 - Greek
-    "օսոհցզ"  # noqa: RUF001 - Armenian
+    "αΑβΒεΕηΗικΙΚΜνΝοΟρΡτΤυΥχΧΖγ"
+    "օսոհցզ"
 )
 """Letters of other scripts that are Latin ones to the eye."""
 

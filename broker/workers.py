@@ -5,7 +5,7 @@ says that it is not finished, so that it is told and comes back.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from broker.errors import NotFoundError, UnreadableRecordError
@@ -52,7 +52,7 @@ class TakeDown:
     """``k``: end the leases and children of a task that has ended.
 
     They are dead already, by the judge's word; this makes it so record by record, tells it, and
-    frees the quotas.
+    frees the quotas. ``ended`` ends what the task still asks of people.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class TakeDown:
         places: Places,
         faults: FaultPoints,
         retention_ms: int,
+        ended: Callable[[TaskId], Awaitable[None]] | None = None,
     ) -> None:
         self._tasks = tasks
         self._leases = leases
@@ -71,6 +72,7 @@ class TakeDown:
         self._places = places
         self._faults = faults
         self._retention_ms = retention_ms
+        self._ended = ended
 
     async def work(self, work: Work) -> int | None:
         """Take a task down; what remains of it is forgotten when its retention has passed."""
@@ -84,6 +86,8 @@ class TakeDown:
         if not seen.close_number:
             # Its end could not be told when it came.
             await self._tasks.close(spec.path, seen.state, ended_by="", closed_by="")
+        if self._ended is not None:
+            await self._ended(task)
         unreadable = await self._end_leases(spec) + await self._close_children(spec)
         _require_all(unreadable, "leases or children")
         await self._tree.forget_at(task, seen.closed_at_ms + self._retention_ms)

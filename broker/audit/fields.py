@@ -53,6 +53,8 @@ _NO_LONGER: Final = object_of(
 )
 _OPS: Final = ("put", "drop", "relate", "unrelate", "hold", "lift")
 
+_APPROVAL: Final = _members(text, "approval", "task", "agent", "capability", "digest")
+
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
 
 FIELDS: Final[Mapping[str, Members]] = {
@@ -77,9 +79,28 @@ FIELDS: Final[Mapping[str, Members]] = {
         )
         | _members(text, "evidence_issuer", "locator", "key_id")
         | {"target": Member("target", object_of(_members(text, "name", "identity")))}
+        | {
+            "approved": Member(
+                "approved", object_of(_members(text, "approval") | _members(_WORDS, "voices"))
+            )
+        }
         | _members(_WORDS, "path", "actors", "scopes")
         | _instants("issued_at", "expires_at")
     ),
+    "approval.requested": (
+        _APPROVAL
+        | _members(_WORDS, "who", "requirements", "scopes")
+        | _members(number, "ttl_ms")
+        | _members(text, "audience")
+        | {"issued_at_ms": Member("asked_at", instant)}
+        | _instants("expires_at")
+    ),
+    "approval.answered": (
+        _APPROVAL | _members(text, "answer", "by", "state") | _instants("expires_at")
+    ),
+    "approval.used": _APPROVAL | _members(text, "credential"),
+    "approval.expired": _APPROVAL | _members(text, "because", "was"),
+    "approval.superseded": _APPROVAL | _members(text, "because", "was", "by"),
     "lease.renewed": _LEASE | _instants("issued_at", "expires_at"),
     "lease.ended": (
         _LEASE | _members(text, "audience", "ended_by") | {"why": Member("why", _NO_LONGER)}

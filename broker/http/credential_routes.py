@@ -5,11 +5,13 @@ import asyncio
 from aiohttp import web
 
 from broker import ids
-from broker.http import filters, parse, query, render, wire
+from broker.http import filters, parse, query, render, render_approvals, wire
 from broker.http.bodies import Bodies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.services import Services
 from broker.http.table import Table
+from broker.model.approval import Approval
+from broker.model.requests import IssuedCredential
 
 
 class CredentialRoutes:
@@ -36,9 +38,9 @@ class CredentialRoutes:
         body = await self._bodies.json(request, wire.IssueBody)
         wish = parse.issue(body, self._services.limits)
         issued = await self._services.issuance.issue(request[PRINCIPAL], task, wish, key)
-        shown = render.issued(issued, now_ms=self._services.clock.now_ms())
+        answer = delivered(issued, now_ms=self._services.clock.now_ms())
         self._services.metrics.issued(asyncio.get_running_loop().time() - started)
-        return render.reply(shown, status=201, headers=_location(issued.lease.spec.id))
+        return answer
 
     async def renew(self, request: web.Request) -> web.Response:
         """Issue the next token of a lease."""
@@ -70,6 +72,18 @@ class CredentialRoutes:
         """Take a credential back from its owner."""
         ended = await self._credentials.give_back(request[PRINCIPAL], _id(request))
         return render.reply(render.lease(ended))
+
+
+def delivered(value: IssuedCredential | Approval, *, now_ms: int) -> web.Response:
+    """Deliver a credential; or say that people have to agree first, and where to look."""
+    if isinstance(value, Approval):
+        where = {
+            "Location": render_approvals.path_of(value),
+            "Retry-After": render_approvals.RETRY_AFTER,
+        }
+        return render.reply(render_approvals.waiting(value), status=202, headers=where)
+    shown = render.issued(value, now_ms=now_ms)
+    return render.reply(shown, status=201, headers=_location(value.lease.spec.id))
 
 
 def _id(request: web.Request) -> ids.LeaseId:

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from broker.agents import AgentPage, AgentView
+from broker.approving import ApprovalPage, Reply, Shown
 from broker.cuts import StandingCut
-from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
+from broker.ids import ApprovalId, DecisionId, LeaseId, RevocationId, TaskId
+from broker.model.approval import Approval
 from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease
 from broker.model.principal import Principal
@@ -105,14 +107,44 @@ class Issuance(Protocol):
 
     async def issue(
         self, caller: Principal, task: TaskId, request: IssueCredential, idempotency_key: str
-    ) -> IssuedCredential:
-        """Issue a credential."""
+    ) -> IssuedCredential | Approval:
+        """Issue a credential, or ask people first."""
+        ...
+
+    async def redeem(
+        self, caller: Principal, approval: ApprovalId, idempotency_key: str
+    ) -> IssuedCredential | Approval:
+        """Issue what people have agreed to."""
         ...
 
     async def renew(
         self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
     ) -> IssuedCredential:
         """Prolong a credential; 0 asks for the default."""
+        ...
+
+
+class Approvals(Protocol):
+    """:class:`broker.approving.Approving`."""
+
+    async def poll(self, caller: Principal, approval: ApprovalId) -> Approval | None:
+        """Look whether it is the caller's own, and note that it has looked."""
+        ...
+
+    async def mine(self, caller: Principal, approval: ApprovalId) -> Approval:
+        """Show the caller its own."""
+        ...
+
+    async def show(self, caller: Principal, approval: ApprovalId) -> Shown:
+        """Show one to those who may answer it."""
+        ...
+
+    async def find(self, caller: Principal, cursor: str, limit: int) -> ApprovalPage:
+        """Page through the open ones."""
+        ...
+
+    async def answer(self, caller: Principal, approval: ApprovalId, reply: Reply) -> Shown:
+        """Say yes or no."""
         ...
 
 

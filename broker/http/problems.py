@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from broker import errors
+from broker import approval_errors, errors
 from broker.http import refusals
 from broker.proof.dpop import PROOF_ALGORITHMS
 from broker.proof.nonces import NONCE_HEADER
@@ -108,6 +108,11 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.QuotaExceededError: Row(429, "Quota exceeded", "", shows_text=True),
         errors.SelectionChangedError: Row(409, "Selection changed", "", shows_text=True),
         errors.SelectionTooLargeError: Row(422, "Selection too large", "", shows_text=True),
+        approval_errors.ApprovalStaleError: Row(409, "Approval changed", "", shows_text=True),
+        approval_errors.ApprovalUsedError: Row(409, "Approval over", "", shows_text=True),
+        approval_errors.SlowDownError: Row(
+            429, "Slow down", "", shows_text=True, oauth="slow_down"
+        ),
         errors.SupersededError: Row(409, "Superseded", "", shows_text=True),
         errors.WouldKillManyError: Row(409, "Would kill many", "", shows_text=True),
         errors.UnavailableError: _LATER,
@@ -213,7 +218,10 @@ def _headers(error: Exception) -> dict[str, str]:
             return {"WWW-Authenticate": CHALLENGE}
         case errors.NonceRequiredError(nonce=nonce):
             return {NONCE_HEADER: nonce}
-        case errors.QuotaExceededError(retry_after_ms=wait_ms):
+        case (
+            errors.QuotaExceededError(retry_after_ms=wait_ms)
+            | approval_errors.SlowDownError(retry_after_ms=wait_ms)
+        ):
             return {"Retry-After": str(max(1, math.ceil(wait_ms / 1000)))}
         case refusals.MethodNotAllowedError(allowed=allowed):
             return {"Allow": allowed}

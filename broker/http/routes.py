@@ -6,6 +6,7 @@ from aiohttp import hdrs, web
 
 from broker.http.admission import Admission
 from broker.http.agent_routes import AgentRoutes
+from broker.http.approval_routes import ApprovalRoutes
 from broker.http.authzen_routes import AuthZenRoutes
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
@@ -63,6 +64,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     # aiohttp tries the templates below one prefix in turn, so what is asked for most comes first.
     CredentialRoutes(services, bodies).register(table)
     TaskRoutes(services, bodies, waiters).register(table)
+    ApprovalRoutes(services, bodies, waiters).register(table)
     OperatorRoutes(services, bodies, waiters).register(table)
     SelectionRoutes(services, bodies).register(table)
     AgentRoutes(services).register(table)

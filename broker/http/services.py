@@ -85,6 +85,7 @@ class Services:
     listing: ports.Listing
     agents: ports.Agents
     issuance: ports.Issuance
+    approvals: ports.Approvals
     credentials: ports.Credentials
     revocations: ports.Revocations
     order_list: ports.OrderList

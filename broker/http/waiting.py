@@ -21,6 +21,7 @@ from broker.http import render
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.limits import Limits
 from broker.http.refusals import TooManyRequestsError
+from broker.model.approval import ApprovalState
 from broker.model.task import TaskState
 
 PARAMETER: Final = "wait"
@@ -35,7 +36,12 @@ _VOLATILE: Final = frozenset({"agent_seen_at", "opener_seen_at"})
 """A heartbeat is no news."""
 
 _SETTLED: Final = frozenset({"confirmed", "expired", "irrevocable"})
-_ENDED: Final = frozenset(TaskState) - {TaskState.OPEN}
+_ENDED: Final = (frozenset(TaskState) | frozenset(ApprovalState)) - {
+    TaskState.OPEN,
+    ApprovalState.PENDING,
+}
+"""States of a task, and of an approval, at which nobody waits for another."""
+
 
 Look = Callable[[], Awaitable[render.Json]]
 

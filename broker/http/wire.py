@@ -4,7 +4,7 @@ Unknown members are refused. What a shape cannot say (the alphabet of a name, a 
 configured, members that exclude each other) is judged by :mod:`broker.http.parse`.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -104,6 +104,15 @@ class IssueBody(Body):
     scopes: Scopes
     ttl_seconds: Life | None = None
     labels: Labels = {}
+
+
+class AnswerBody(Body):
+    """``POST /v1/approvals/{approval}/answer``. A yes names the version that was seen, too."""
+
+    answer: Literal["yes", "no"]
+    digest: Word
+    version: Annotated[int, Meta(ge=1)] | None = None
+    reason: Reason | None = None
 
 
 class RenewBody(Body):

@@ -81,6 +81,21 @@ class Reevaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     changes take what they need. Default 5."""
 
 
+class Approvals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Requests that people have to agree to."""
+
+    pending_seconds: Annotated[int, Meta(ge=10, le=86_400)] = 3_600
+    """How long one waits for its answer, if its task lives as long. Default 3600, at most a day."""
+    after_no_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 300
+    """For how long the same is not asked again after a no. Default 300."""
+    per_agent: Count = 20
+    """Open ones of one agent. Default 20."""
+    per_task: Count = 10
+    """Open ones of one task. Default 10."""
+    noes_to_freeze: Annotated[int, Meta(ge=0, le=1_000)] = 3
+    """So many noes to what one task asks for freeze it; 0: none do. Default 3."""
+
+
 class ClockLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far clocks may stray."""
 

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from broker.settings.fault import Fault
 from broker.settings.limits import (
+    Approvals,
     ClockLimits,
     Dpop,
     FactsLimits,
@@ -109,6 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quotas: QuotaDefaults = msgspec.field(default_factory=QuotaDefaults)
     reaper: Reaper = msgspec.field(default_factory=Reaper)
     reevaluation: Reevaluation = msgspec.field(default_factory=Reevaluation)
+    approvals: Approvals = msgspec.field(default_factory=Approvals)
     clock: ClockLimits = msgspec.field(default_factory=ClockLimits)
     facts: FactsLimits = msgspec.field(default_factory=FactsLimits)
     feed: FeedLimits = msgspec.field(default_factory=FeedLimits)

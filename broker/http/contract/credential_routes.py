@@ -102,8 +102,15 @@ OPERATIONS: Final = (
             {"capability": "orders-api", "scopes": ["orders:read"], "labels": {"run": "7"}},
         ),
         creates=True,
-        answers={201: _DELIVERED},
-        problems=("not-found", "credential-ended", "issuance-failed", *GIVING),
+        answers={
+            201: _DELIVERED,
+            202: Answer(
+                "People have to agree first: look there, then ask for the same again.",
+                "AwaitedApproval",
+                headers=("Location", "Retry-After"),
+            ),
+        },
+        problems=("not-found", "credential-ended", "issuance-failed", "approval-over", *GIVING),
     ),
     Operation(
         method="GET",

@@ -8,6 +8,7 @@ from typing import Final
 from broker.http import problems
 from broker.http.contract import (
     agent_routes,
+    approval_routes,
     authzen_routes,
     credential_routes,
     explain_routes,
@@ -30,6 +31,7 @@ from broker.proof.nonces import NONCE_HEADER
 GROUPS: Final = (
     task_routes,
     credential_routes,
+    approval_routes,
     operator_routes,
     explain_routes,
     selection_routes,
