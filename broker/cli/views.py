@@ -15,6 +15,7 @@ TASK_FIELDS = (
     *("id", "name", "state", "alive", "tenant", "agent", "instance", "opener", "on_behalf_of"),
     *("tickets", "resources", "parent", "opened_at", "deadline", "idle_timeout_seconds"),
     *("agent_seen_at", "opener_seen_at", "closed_at", "ended_by", "closed_by"),
+    *("frozen_at", "frozen_by", "frozen_reason"),
 )
 TASK_COLUMNS = ("id", "name", "agent", "state", "alive", "deadline")
 CREDENTIAL_COLUMNS = ("id", "capability", "scope", "state", "alive", "expires_at", "ended_by")

@@ -167,7 +167,9 @@ class LeaseRules(Stage):
             return {AccessDeniedError}
         refusals = self.full_outbox(task.bucket)
         now = self.now(task.id)
-        if self.model.why_dead(task) or self._is_cut_now(task, caller.issuer, request.capability):
+        if self.model.why_dead(task):
+            return refusals | self.shut(task)
+        if self._is_cut_now(task, caller.issuer, request.capability):
             return refusals | {TaskClosedError}
         most = CAPABILITIES[request.capability].max_ttl_ms
         expires, _ = self.model.dates(task, request.ttl_ms, most, caller.expires_at_ms)
@@ -262,7 +264,7 @@ class LeaseRules(Stage):
         if is_over:
             return {LeaseEndedError}
         if not self.model.is_alive(lease) or is_cut_now:
-            refusals.add(TaskClosedError)
+            refusals |= {TaskClosedError, *self.shut(task)}
         if expires <= lease.expires or lease.is_reserved:
             refusals.add(LeaseNotRenewableError)
         return refusals
