@@ -188,6 +188,8 @@ class LeaseRules(Stage):
 
     def _is_cut_now(self, task: ModelTask, issuer: str, capability: str) -> bool:
         now = self.now(task.id)
+        if any(now <= node.cut for node in task.path):
+            return True  # thawed in the very instant of a freeze
         return self.model.is_cut(now, task.bucket, task.tenant, task.agent, issuer, capability)
 
     @precondition(lambda self: self.asked)
