@@ -29,7 +29,7 @@ from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
 from broker.governance.published import builder
-from broker.governance.registry import SUSPENDED, UNREGISTERED
+from broker.governance.reasons import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
 from broker.http.limits import Limits as HttpLimits
 from broker.http.routes import build

@@ -112,8 +112,8 @@ def _answer(published: Published, query: Query, decision: Decision) -> Answer:
             return _permitted(published, query, decision)
         case Deny(reason, trace):
             return partial(_refused, published, str(reason), trace, ())
-        case NeedsApproval(of_whom, trace):
-            asked_of = tuple(f"an approval of {each}" for each in of_whom)
+        case NeedsApproval(requirements, trace):
+            asked_of = tuple(f"an approval: {each.in_brief()}" for each in requirements)
             return partial(_refused, published, "needs-approval", trace, asked_of)
 
 

@@ -5,6 +5,7 @@ from msgspec import convert
 from broker.errors import AttestationError, InvalidRequestError, NotFoundError
 from broker.governance.published import Published
 from broker.model.capability import Capability, Ceiling
+from broker.model.fact import person_ref
 from broker.model.principal import Kind, Principal
 from broker.model.requests import Supposed
 from broker.policy.query import Action, Query, TaskFacts
@@ -49,6 +50,11 @@ def _require_agent(published: Published, name: str, tenant: str) -> None:
         raise NotFoundError("no such agent")
 
 
+def _require_person(published: Published, name: str, tenant: str) -> None:
+    if published.facts.thing(person_ref(tenant, name)) is None:
+        raise NotFoundError("no such caller")
+
+
 def _capability(published: Published, asked: Supposed, action: Action) -> Capability | None:
     if not action.is_about_credential:
         if asked.capability or asked.scopes:
@@ -74,6 +80,9 @@ def _principal(published: Published, asked: Supposed) -> Principal:
     )
     if asked.kind is Kind.AGENT:
         _require_agent(published, asked.name, asked.tenant)
+        return caller
+    if asked.kind is Kind.PERSON:
+        _require_person(published, asked.name, asked.tenant)
         return caller
     try:
         return published.registry.confirm(caller)

@@ -18,7 +18,9 @@ from broker.policy.query import Action
 @click.option("--tenant", default="", help="The tenant of the supposed task.")
 @click.option("--agent", default="", help="The agent that works on it.")
 @click.option(
-    "--caller", "asker", help="Who asks: agent:NAME or orchestrator:NAME. Default: the agent."
+    "--caller",
+    "asker",
+    help="Who asks: agent:NAME, orchestrator:NAME or person:NAME. Default: the agent.",
 )
 @click.option("--capability", help="What credential is asked for.")
 @click.option("--scope", "scopes", multiple=True, help="With this scope; may be repeated.")

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from broker.model.approval import GOOD_MS, MOST_GOOD_MS, MOST_VOICES, Requirement
 from broker.model.decision import Decision, Deny, NeedsApproval, Obligations, Permit, Trace
 from broker.policy.engine import DenyReason
 from broker.proof.confirmation import Binding
@@ -47,6 +48,26 @@ class Obliged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     binding: Literal["dpop", "mtls", "any"] | None = None
     single_use: bool = False
     approval: Annotated[tuple[_Group, ...], Meta(max_length=16)] = ()
+    approval_count: Annotated[int, Meta(ge=1, le=MOST_VOICES)] = 1
+    approval_excludes: tuple[Literal["owner"], ...] = ()
+    approval_seconds: Annotated[int, Meta(ge=1, le=999_999_999)] | None = None
+
+    def requirement(self) -> Requirement | None:
+        """Return who has to agree first."""
+        if not self.approval:
+            return None
+        groups = tuple(sorted(set(self.approval)))
+        return Requirement(groups, self.approval_count, not_owner=bool(self.approval_excludes))
+
+    def asks_of_nobody(self) -> bool:
+        """Tell whether it says how people have to agree."""
+        is_plain = self.approval_count == 1 and self.approval_seconds is None
+        return not is_plain or bool(self.approval_excludes)
+
+    def good_ms(self) -> int:
+        """Return how long a yes may be used."""
+        seconds = self.approval_seconds
+        return GOOD_MS if seconds is None else min(seconds * 1000, MOST_GOOD_MS)
 
     def obligations(self) -> Obligations:
         """Return what narrows a permit."""
@@ -73,9 +94,10 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         if not self.allow:
             return Deny(DenyReason.FORBIDDEN if self.policies else DenyReason.NO_PERMIT, trace)
-        if self.obligations.approval:
-            return NeedsApproval(tuple(sorted(set(self.obligations.approval))), trace)
-        return Permit(self.obligations.obligations(), trace)
+        obliged = self.obligations.obligations()
+        if asked := self.obligations.requirement():
+            return NeedsApproval((asked,), trace, obliged, self.obligations.good_ms())
+        return Permit(obliged, trace)
 
 
 def verdict(answer: object) -> Verdict:
@@ -89,6 +111,8 @@ def verdict(answer: object) -> Verdict:
         raise GarbledAnswerError("the answer permits, and names no rule that does")
     if not read.allow and read.obligations != Obliged():
         raise GarbledAnswerError("the answer refuses, and binds a permit")
+    if not read.obligations.approval and read.obligations.asks_of_nobody():
+        raise GarbledAnswerError("the answer says how people agree, and not who")
     return read
 
 

@@ -61,7 +61,7 @@ SHAPES: Final[Mapping[ThingKind, Shape]] = MappingProxyType(
             frozenset({"status", "owner", "purpose"}),
             frozenset({"risk", "data_class", "review_by", "identities", "quota"}),
         ),
-        PERSON: Shape(("active", "gone"), _STATUS),
+        PERSON: Shape(("active", "gone"), _STATUS, frozenset({"identities"})),
         TEAM: Shape((), frozenset(), frozenset({"owner", "purpose"})),
         TICKET: Shape(("open", "closed"), _STATUS, frozenset({"owner", "purpose"})),
         WORKFLOW: Shape(("active", "retired"), _STATUS, frozenset({"owner", "purpose"})),

@@ -8,8 +8,6 @@ from broker.model.fact import Thing
 
 def record_of(agent: Thing) -> AgentRecord:
     """Return what ``agents.yaml`` would say of an agent."""
-    pairs = (pair.partition(" ") for pair in agent.identities)
-    identities = tuple(IdentityRecord(issuer=issuer, subject=rest) for issuer, _, rest in pairs)
     return AgentRecord(
         name=agent.name,
         tenant=agent.tenant,
@@ -19,5 +17,11 @@ def record_of(agent: Thing) -> AgentRecord:
         risk=Risk(agent.risk) if agent.risk else None,
         quota=agent.quota or None,
         review_by=agent.review_by or UNSET,
-        identities=identities or UNSET,
+        identities=identities_of(agent) or UNSET,
     )
+
+
+def identities_of(thing: Thing) -> tuple[IdentityRecord, ...]:
+    """Return the identities that an agent or a person states; none admits every issuer's word."""
+    pairs = (pair.partition(" ") for pair in thing.identities)
+    return tuple(IdentityRecord(issuer=issuer, subject=rest) for issuer, _, rest in pairs)

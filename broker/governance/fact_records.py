@@ -50,6 +50,7 @@ class PersonEntry(_Entry, frozen=True, kw_only=True):
     """Somebody who owns, is entitled and is acted for."""
 
     status: Literal["active", "gone"] = "active"
+    identities: tuple[str, ...] = ()
 
 
 class TeamEntry(_Entry, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Final, Protocol
+from typing import Protocol
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -16,42 +16,12 @@ from broker.facts.facts import Facts
 from broker.governance.agent_things import record_of
 from broker.governance.document import BundleDocument
 from broker.governance.identities import is_allowed
+from broker.governance.people import tenants_of
+from broker.governance.reasons import IDENTITY_NOT_ALLOWED, SUSPENDED, UNREGISTERED
 from broker.governance.records import AgentRecord, Status
+from broker.governance.shown import Shown
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.proof.confirmation import Confirmation
-
-UNREGISTERED: Final = "unregistered"
-"""Nobody by that name, of that kind, in that tenant."""
-
-SUSPENDED: Final = "suspended"
-"""Registered, and not allowed to act now."""
-
-IDENTITY_NOT_ALLOWED: Final = "identity-not-allowed"
-"""Registered, and the workload identity that shows its name is not one of those that may."""
-
-
-class Shown(Protocol):
-    """Who somebody is said to be, and by whom."""
-
-    @property
-    def kind(self) -> Kind:
-        """What part the caller plays."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Its name; for a resource server, its audience."""
-        ...
-
-    @property
-    def issuer(self) -> str:
-        """Who vouches."""
-        ...
-
-    @property
-    def subject(self) -> str:
-        """The ``sub`` of the evidence."""
-        ...
 
 
 class Attested(Shown, Protocol):
@@ -94,7 +64,7 @@ class Attested(Shown, Protocol):
 
 
 class Registry:
-    """The registered of one published bundle, and the agents of the facts log. Immutable.
+    """The registered of one published bundle, and agents and people of the facts. Immutable.
 
     A name that the bundle registers is the bundle's, whatever the log says.
     """
@@ -109,7 +79,7 @@ class Registry:
         }
 
     def over(self, facts: Facts) -> "Registry":
-        """Return the same registry, with the agents that these facts know."""
+        """Return the same registry, with the agents and the people that these facts know."""
         other = copy(self)
         other._facts = facts  # noqa: SLF001 - its own kind
         return other
@@ -129,7 +99,7 @@ class Registry:
             AttestationError: nobody who may act, with reason ``unregistered``, ``suspended`` or
                 ``identity-not-allowed``.
         """
-        tenants = self._registered(attested)
+        tenants = self._registered(attested, attested.tenant)
         return Principal(
             kind=attested.kind,
             name=attested.name,
@@ -155,18 +125,21 @@ class Registry:
         kept = _shared(caller.tenants, self._tenants_of(caller))
         if not kept:
             raise AttestationError(UNREGISTERED, f"{caller.ref} has moved to other tenants")
-        self._registered(caller)
+        self._registered(caller, _only(caller.tenants))
         return caller if kept == caller.tenants else replace(caller, tenants=kept)
 
     def _tenants_of(self, caller: Principal) -> frozenset[str]:
         if caller.kind is not Kind.AGENT:
-            return frozenset(self._registered(caller))
+            return frozenset(self._registered(caller, _only(caller.tenants)))
         agent = self.agent(caller.name)
         return frozenset() if agent is None else frozenset({agent.tenant})
 
-    def _registered(self, shown: Shown) -> tuple[str, ...]:
+    def _registered(self, shown: Shown, within: str) -> tuple[str, ...]:
+        """Return all of its tenants; of a person those that ``within`` leaves, if it names one."""
         if shown.kind is Kind.AGENT:
             return self._registered_agent(shown)
+        if shown.kind is Kind.PERSON:
+            return tenants_of(self._facts, shown, within)
         tenants = self._tenants[shown.kind].get(shown.name)
         if tenants is None:
             raise AttestationError(UNREGISTERED, f"no {shown.kind} is called {shown.name!r}")
@@ -179,6 +152,11 @@ class Registry:
         _refuse_inactive(agent)
         _refuse_other_identities(agent, shown)
         return (agent.tenant,)
+
+
+def _only(tenants: frozenset[str]) -> str:
+    """Return the one tenant among them, or empty when there are more."""
+    return next(iter(tenants)) if len(tenants) == 1 else ""
 
 
 def _shared(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:

@@ -13,8 +13,8 @@ Expected = Literal["allow", "deny", "approval"]
 Caller = Annotated[
     str,
     Meta(
-        pattern=r"\A(?:agent|orchestrator|operator):[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
-        description="agent:NAME, orchestrator:NAME or operator:NAME",
+        pattern=r"\A(?:agent|orchestrator|operator|person):[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
+        description="agent:NAME, orchestrator:NAME, operator:NAME or person:NAME",
     ),
 ]
 """A principal as records name it: ``agent:invoice-bot``."""

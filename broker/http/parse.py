@@ -121,8 +121,8 @@ def supposed(body: wire.ExplainBody, limits: Limits) -> Supposed:
     if body.action not in list(Action):
         raise InvalidRequestError(f"write one of {', '.join(Action)}", field="action")
     kind = body.caller_kind or Kind.AGENT
-    if kind not in {Kind.AGENT, Kind.ORCHESTRATOR}:
-        raise InvalidRequestError("write agent or orchestrator", field="caller_kind")
+    if kind not in {Kind.AGENT, Kind.ORCHESTRATOR, Kind.PERSON}:
+        raise InvalidRequestError("write agent, orchestrator or person", field="caller_kind")
     return Supposed(
         action=body.action,
         kind=Kind(kind),

@@ -1,9 +1,10 @@
 """What policy answered: a value, never an exception."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
+from broker.model.approval import GOOD_MS, Requirement
 from broker.proof.confirmation import Binding
 
 
@@ -61,10 +62,20 @@ class Deny:
 
 @dataclass(frozen=True, slots=True)
 class NeedsApproval:
-    """A human has to agree first."""
+    """People have to agree first: every requirement has to be met.
 
-    of_whom: tuple[str, ...]
+    ``obligations`` hold once they have; a yes may be used for ``good_ms`` after the last of them.
+    """
+
+    requirements: tuple[Requirement, ...]
     trace: Trace
+    obligations: Obligations = Obligations()
+    good_ms: int = GOOD_MS
+
+    @property
+    def of_whom(self) -> tuple[str, ...]:
+        """The groups, once each and in order."""
+        return tuple(sorted({group for each in self.requirements for group in each.groups}))
 
 
 Decision = Permit | Deny | NeedsApproval
@@ -77,5 +88,5 @@ def retraced(decision: Decision, trace: Trace) -> Decision:
             return Permit(obligations, trace)
         case Deny(reason):
             return Deny(reason, trace)
-        case NeedsApproval(of_whom):
-            return NeedsApproval(of_whom, trace)
+        case NeedsApproval():
+            return replace(decision, trace=trace)

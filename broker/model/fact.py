@@ -89,6 +89,11 @@ def agent_ref(tenant: str, name: str) -> Ref:
     return Ref(ThingKind.AGENT, tenant, name)
 
 
+def person_ref(tenant: str, name: str) -> Ref:
+    """Return how a person is called."""
+    return Ref(ThingKind.PERSON, tenant, name)
+
+
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """Somebody said stop: the thing does not stand until somebody lifts this."""
 
@@ -135,7 +140,7 @@ class Thing(
         return Ref(self.kind, self.tenant, self.name)
 
     def admits(self, issuer: str, subject: str) -> bool:
-        """Tell whether a workload identity may be this agent."""
+        """Tell whether an identity may be this agent, or this person."""
         return not self.identities or any(
             _matches(pair, issuer, subject) for pair in self.identities
         )

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     ORCHESTRATOR = "orchestrator"
     OPERATOR = "operator"
     RESOURCE = "resource"
+    PERSON = "person"
 
     # The enum's own runs Python code, several times for each decision.
     __hash__ = str.__hash__
@@ -27,9 +28,10 @@ class Principal(msgspec.Struct, frozen=True):
     """The verified result of attestation. Only an attestor builds one.
 
     ``name`` is the registered identity (an agent's, orchestrator's or operator's name; for a
-    resource server, its audience). ``instance`` tells two running copies apart. ``issuer`` is the
-    ``iss`` of the evidence; ``expires_at_ms`` is the evidence's own end, which caps whatever is
-    granted on it. ``claims`` holds only the claims that the issuer's declaration lets through.
+    resource server, its audience; for a person, what the facts call her in each of ``tenants``).
+    ``instance`` tells two running copies apart. ``issuer`` is the ``iss`` of the evidence;
+    ``expires_at_ms`` is the evidence's own end, which caps whatever is granted on it.
+    ``claims`` holds only the claims that the issuer's declaration lets through.
     ``proven`` are the keys that this very request has shown to hold. ``evidence`` is the one name
     of what was shown, by which single use is kept; what has no name cannot be used once.
     ``begins_at_ms`` is the first instant at which any broker can have taken it.

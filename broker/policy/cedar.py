@@ -39,7 +39,7 @@ from broker.policy.parsed import EntitySet, Parsed
 from broker.policy.probes import Condition, Probes
 from broker.policy.query import Action, Query
 from broker.policy.relevance import Relevance
-from broker.policy.terms import approvers, narrowest
+from broker.policy.terms import good_ms, narrowest, requirements
 from broker.policy.things import Things
 from broker.policy.views import View, Views
 from broker.policy.vocabulary import Vocabulary
@@ -228,9 +228,10 @@ class CedarEngine:
 
     def _permitted(self, names: tuple[str, ...], trace: Trace) -> Decision:
         terms = tuple(self._terms[name] for name in names)
-        if groups := approvers(terms):
-            return NeedsApproval(groups, trace)
-        return Permit(narrowest(terms), trace)
+        obliged = narrowest(terms)
+        if asked := requirements(terms):
+            return NeedsApproval(asked, trace, obliged, good_ms(terms))
+        return Permit(obliged, trace)
 
     def _facts(self, request: CedarRequest, stranger: EntityName | None) -> tuple[str, ...]:
         shown = (request.principal, request.resource)

@@ -12,7 +12,7 @@ import msgspec
 from broker.policy.around import NOTHING, Around
 from broker.policy.caller_map import flatten
 from broker.policy.entity import EntityName
-from broker.policy.named import ENTITY_TYPES
+from broker.policy.named import caller_name
 from broker.policy.query import Action, Query
 
 _ACTIONS: Final = {action: EntityName("Action", action.value) for action in Action}
@@ -72,7 +72,8 @@ def cedar_request(
     Raises:
         UnfitFactError: a value is not of the type that its place has.
     """
-    principal = EntityName(ENTITY_TYPES[query.principal.kind], _text(query.principal.name))
+    caller = query.principal
+    principal = caller_name(caller.kind, _text(caller.name), _text(query.task.tenant))
     action = _ACTIONS[query.action]
     resource = _resource(query)
     return CedarRequest(

@@ -23,6 +23,8 @@ class DenyReason(StrEnum):
     """The question could not be put, or the answer not understood."""
     AGENT_HELD = "agent-held"
     """The caller, the task's agent or one that has handed it on is held, suspended or retired."""
+    PERSON_GONE = "person-gone"
+    """The person who calls, or whose right is lent, is held, gone or unknown."""
     TENANT_HELD = "tenant-held"
     """The task's tenant, or one of these agents', is held."""
     OWNER_GONE = "owner-gone"

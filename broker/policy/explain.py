@@ -47,7 +47,7 @@ def _outcome(decision: Decision) -> tuple[Outcome, str]:
 
 def _obligations(decision: Decision) -> Iterator[str]:
     """Write down what a permit is bound to, as an annotation would."""
-    if not isinstance(decision, Permit):
+    if isinstance(decision, Deny):
         return
     obliged = decision.obligations
     if obliged.max_ttl_ms is not None:
@@ -58,6 +58,8 @@ def _obligations(decision: Decision) -> Iterator[str]:
         yield f"binding {' or '.join(sorted(obliged.bindings)) or 'to nothing that there is'}"
     if obliged.single_use:
         yield "evidence single-use"
+    if isinstance(decision, NeedsApproval):
+        yield from (shortened(f"approval {each.in_brief()}") for each in decision.requirements)
 
 
 def missing_lines(request: CedarRequest, findings: Sequence[PolicyFinding]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from broker.model.fact import Ref, ThingKind
+from broker.model.fact import Ref, ThingKind, person_ref
 from broker.model.principal import Kind
 from broker.policy.entity import EntityName
 from broker.policy.query import Query
@@ -12,6 +12,7 @@ ENTITY_TYPES: Final = {
     Kind.ORCHESTRATOR: "Orchestrator",
     Kind.OPERATOR: "Operator",
     Kind.RESOURCE: "ResourceServer",
+    Kind.PERSON: "Person",
 }
 """What principals are in policies."""
 
@@ -48,6 +49,13 @@ def named_in(query: Query) -> Named:
         task.tickets,
         task.above,
     )
+
+
+def caller_name(kind: Kind, name: str, tenant: str) -> EntityName:
+    """Return what a caller is called in policies; a person is one in the tenant of the task."""
+    if kind is Kind.PERSON:
+        return entity_name(person_ref(tenant, name))
+    return EntityName(ENTITY_TYPES[kind], name)
 
 
 def entity_name(ref: Ref) -> EntityName:

@@ -9,9 +9,13 @@
                           ``mtls`` or ``any`` of both
 ``@evidence("single-use")`` the caller's evidence serves this one decision and no other that asks it
 ``@approval("group")``    a human of one of these groups has to agree first
+``@approval_count("2")``  so many different people of them
+``@approval_excludes("owner")`` none of them may own an agent that has a part in it
+``@approval_seconds("n")`` their yes may be used for so long
 ========================= =========================================================================
 
-Anything else is refused: a mistyped obligation would otherwise bind nobody.
+The last three go with ``@approval``. Of several permits that apply, what each asks for has to be
+met. Anything else is refused: a mistyped obligation would otherwise bind nobody.
 """
 
 import difflib
@@ -20,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from broker.model.approval import GOOD_MS, MOST_GOOD_MS, MOST_VOICES, Requirement
 from broker.model.decision import Obligations
 from broker.proof.confirmation import Binding
 
@@ -27,6 +32,8 @@ _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _SCOPES: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
 _GROUPS: Final = re.compile(r"[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*", re.ASCII)
+
+_VOICES: Final = re.compile(rf"[1-{MOST_VOICES}]", re.ASCII)
 
 _FORMS: Final = {
     "id": (_ID, "name it with 1 to 64 of a-z 0-9 . _ -"),
@@ -36,8 +43,12 @@ _FORMS: Final = {
     "binding": (re.compile("dpop|mtls|any"), 'write @binding("dpop"), ("mtls") or ("any")'),
     "evidence": (re.compile("single-use"), 'write @evidence("single-use"), or leave it out'),
     "approval": (_GROUPS, 'write names with one space between: @approval("oncall")'),
+    "approval_count": (_VOICES, f'write how many, 1 to {MOST_VOICES}: @approval_count("2")'),
+    "approval_excludes": (re.compile("owner"), 'write @approval_excludes("owner")'),
+    "approval_seconds": (_SECONDS, 'write a whole number of seconds: @approval_seconds("600")'),
 }
-_BINDING: Final = ("max_ttl_seconds", "scopes", "binding", "evidence", "approval")
+_OF_APPROVAL: Final = ("approval_count", "approval_excludes", "approval_seconds")
+_BINDING: Final = ("max_ttl_seconds", "scopes", "binding", "evidence", "approval", *_OF_APPROVAL)
 _BINDINGS: Final = {
     "dpop": frozenset({Binding.DPOP}),
     "mtls": frozenset({Binding.MTLS}),
@@ -53,7 +64,8 @@ class Terms:
     scopes: frozenset[str] | None = None
     bindings: frozenset[Binding] | None = None
     single_use: bool = False
-    approval: tuple[str, ...] = ()
+    approval: Requirement | None = None
+    approval_ms: int = GOOD_MS
 
 
 def term_faults(annotations: Mapping[str, str], effect: str) -> Iterator[tuple[str, str]]:
@@ -67,6 +79,8 @@ def term_faults(annotations: Mapping[str, str], effect: str) -> Iterator[tuple[s
             yield f"@{name} is malformed", _FORMS[name][1]
         elif name in _BINDING and effect != "permit":
             yield f"@{name} on a forbid binds nobody", "put it on the permits it should narrow"
+        elif name in _OF_APPROVAL and "approval" not in annotations:
+            yield f"@{name} without @approval asks nobody", 'say of whom: @approval("oncall")'
 
 
 def _did_you_mean(name: str) -> str:
@@ -82,8 +96,23 @@ def terms_of(annotations: Mapping[str, str]) -> Terms:
         scopes=None if scopes is None else frozenset(scopes.split()),
         bindings=_BINDINGS.get(annotations.get("binding", "")),
         single_use="evidence" in annotations,
-        approval=tuple(annotations.get("approval", "").split()),
+        approval=_requirement(annotations),
+        approval_ms=_good_ms(annotations.get("approval_seconds")),
     )
+
+
+def _requirement(annotations: Mapping[str, str]) -> Requirement | None:
+    if "approval" not in annotations:
+        return None
+    return Requirement(
+        groups=tuple(sorted(set(annotations["approval"].split()))),
+        count=int(annotations.get("approval_count", "1")),
+        not_owner="approval_excludes" in annotations,
+    )
+
+
+def _good_ms(seconds: str | None) -> int:
+    return GOOD_MS if seconds is None else min(int(seconds) * 1000, MOST_GOOD_MS)
 
 
 def narrowest(terms: tuple[Terms, ...]) -> Obligations:
@@ -99,6 +128,12 @@ def narrowest(terms: tuple[Terms, ...]) -> Obligations:
     )
 
 
-def approvers(terms: tuple[Terms, ...]) -> tuple[str, ...]:
-    """Name, once each and in order, who has to agree by any of the permits that apply."""
-    return tuple(sorted({group for each in terms for group in each.approval}))
+def requirements(terms: tuple[Terms, ...]) -> tuple[Requirement, ...]:
+    """Name, once each and in order, what people have to agree by any of the permits that apply."""
+    return tuple(sorted({each.approval for each in terms if each.approval is not None}))
+
+
+def good_ms(terms: tuple[Terms, ...]) -> int:
+    """Return how long a yes may be used: the shortest that any of them says."""
+    asked = [each.approval_ms for each in terms if each.approval is not None]
+    return min(asked, default=GOOD_MS)

@@ -16,14 +16,14 @@ from broker.errors import TooManyFactsError
 from broker.facts.facts import Facts
 from broker.facts.review import review_ends_ms
 from broker.facts.slices import Slice
-from broker.model.fact import Ref, Thing, ThingKind
+from broker.model.fact import Ref, Thing, ThingKind, person_ref
 from broker.model.principal import Kind
 from broker.policy.above import assigned, lines
 from broker.policy.bounded import Bounded
-from broker.policy.built_in import Refusal, refusal
+from broker.policy.built_in import NO_FACTS, Refusal, refusal
 from broker.policy.entity import Entity, EntityName
 from broker.policy.hours import earlier
-from broker.policy.named import ENTITY_TYPES, Named, entity_name
+from broker.policy.named import ENTITY_TYPES, Named, caller_name, entity_name
 from broker.policy.parsed import MOST, MOST_ENTITIES, EntitySet, Parsed
 from broker.policy.shown import with_all_above
 from broker.policy.things import WORK, Things
@@ -64,6 +64,7 @@ class Views:
         self._parsed = parsed
         self._facts = facts
         self._whole = View(self._base)
+        self._nobody = View(self._base, refusal=NO_FACTS)
         self._kept: Bounded[Named, View] = Bounded(MOST, MOST_ENTITIES)
 
     def over(self, facts: Facts) -> "Views":
@@ -82,7 +83,7 @@ class Views:
     def of(self, named: Named, now_ms: int) -> View:
         """Return what is shown of these names at an instant."""
         if self._facts is None:
-            return self._whole
+            return self._whole if named.kind is not Kind.PERSON else self._nobody
         kept = self._kept.get(named)
         if kept is not None and (not kept.until_ms or now_ms < kept.until_ms):
             return kept
@@ -104,7 +105,8 @@ class Views:
         return self._entities(self._facts, named, _slice(self._facts, named, now_ms), now_ms)
 
     def _make(self, facts: Facts, named: Named, now_ms: int) -> View:
-        refused = refusal(facts, named.tenant, _agents(facts, named), named.above, now_ms)
+        agents, person = _agents(facts, named), _person(named)
+        refused = refusal(facts, named.tenant, agents, named.above, now_ms, person=person)
         if refused is not None:
             return View(self._base, refusal=refused)
         found = _slice(facts, named, now_ms)
@@ -185,7 +187,7 @@ class Views:
 
 def _names(named: Named) -> tuple[EntityName, ...]:
     return (
-        EntityName(ENTITY_TYPES[named.kind], named.principal),
+        caller_name(named.kind, named.principal, named.tenant),
         EntityName(ENTITY_TYPES[Kind.AGENT], named.agent),
         EntityName("Capability", named.capability),
     )
@@ -213,7 +215,7 @@ def _reviews_end_ms(facts: Facts, names: Iterable[str]) -> int:
 
 
 def _slice(facts: Facts, named: Named, now_ms: int) -> Slice:
-    more = (*_tickets(named), _behalf(named), _about(facts, named))
+    more = (*_tickets(named), _behalf(named), _about(facts, named), _person(named))
     roots = [agent.ref for agent in _agents(facts, named)]
     return facts.slice([*roots, *(ref for ref in more if ref is not None)], now_ms)
 
@@ -227,7 +229,12 @@ def _tickets(named: Named) -> tuple[Ref, ...]:
 
 
 def _behalf(named: Named) -> Ref | None:
-    return Ref(ThingKind.PERSON, named.tenant, named.behalf) if named.behalf else None
+    return person_ref(named.tenant, named.behalf) if named.behalf else None
+
+
+def _person(named: Named) -> Ref | None:
+    """Return the caller where it is a person: one of the task's tenant, or nobody."""
+    return person_ref(named.tenant, named.principal) if named.kind is Kind.PERSON else None
 
 
 def _about(facts: Facts, named: Named) -> Ref | None:

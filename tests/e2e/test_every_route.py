@@ -11,6 +11,7 @@ from broker.http.contract.document import OPERATIONS
 from broker.http.contract.operation import FORM, Operation
 from tests.fakes.cast import (
     AGENT,
+    DANA,
     HELPER,
     OPERATOR,
     ORCHESTRATOR,
@@ -20,7 +21,9 @@ from tests.fakes.cast import (
     STOCK_AGENT,
     STOCK_OPERATOR,
     STOCK_ORCHESTRATOR,
+    STOCK_PERSON,
 )
+from tests.fakes.people import register
 from tests.fakes.until import until
 from tests.fakes.world import Answer, World
 
@@ -39,6 +42,8 @@ STRANGERS: Final = {
     "another tenant's orchestrator": STOCK_ORCHESTRATOR,
     "another tenant's operator": STOCK_OPERATOR,
     "a resource server": ORDERS,
+    "a person": DANA,
+    "another tenant's person": STOCK_PERSON,
 }
 """To whom the tasks, credentials, orders, sets and decisions of these tests are nothing."""
 
@@ -97,6 +102,9 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "followFeed": (403, 403, 403, LET_IN),
     "acknowledgeFeed": (403, 403, 403, 404),
 }
+
+PERSON: Final[dict[str, int]] = {}
+"""What a person of the tenant is answered otherwise than an orchestrator."""
 
 HOW: Final = (
     "add a row to ROWS in tests/e2e/test_every_route.py: what an agent, an orchestrator, an "
@@ -173,6 +181,16 @@ async def test_what_is_absent_is_answered_by_the_kind_of_caller(world: World) ->
                 assert answer.status == expected, (operation.name, kind)
 
 
+async def test_a_person_is_answered_as_an_orchestrator_is(world: World) -> None:
+    """About what is absent, but where the table says otherwise."""
+    await register(world, DANA)
+
+    for operation in ASKED:
+        expected = PERSON.get(operation.name, ROWS[operation.name][1])
+        answer = await ask(world, operation, DANA, MISSING)
+        assert answer.status == expected, operation.name
+
+
 async def somebodys(world: World) -> dict[str, str]:
     """Make one of everything, in tenant acme."""
     task = await world.open()
@@ -199,6 +217,7 @@ async def somebodys(world: World) -> dict[str, str]:
 
 async def test_what_is_somebody_elses_is_absent(world: World) -> None:
     """Every route about it, by everybody to whom it is nothing: byte for byte, and nothing done."""
+    await register(world, DANA, STOCK_PERSON)
     ids = await somebodys(world)
     await world.settle()
     await until(lambda: "f:facts" not in str(world.dump()))  # it was looked who would die

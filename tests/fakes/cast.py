@@ -40,3 +40,8 @@ BOTH_OPERATOR: Final = Who(Kind.OPERATOR, "both-operator")
 ROOT_OPERATOR: Final = Who(Kind.OPERATOR, "root-operator")
 ORDERS: Final = Who(Kind.RESOURCE, "https://orders.example")
 REPORTS: Final = Who(Kind.RESOURCE, "https://reports.example")
+DANA: Final = Who(Kind.PERSON, "dana", "acme", "browser-1")
+ERIN: Final = Who(Kind.PERSON, "erin", "acme", "browser-1")
+FRANK: Final = Who(Kind.PERSON, "frank", "acme", "browser-1")
+STOCK_PERSON: Final = Who(Kind.PERSON, "gwen", "globex", "browser-1")
+"""People are anybody only where the facts know them: :func:`tests.fakes.people.register`."""

@@ -198,7 +198,7 @@ async def test_what_needs_an_approval_now_has_none() -> None:
     answer = await refused(published(approved))
 
     assert answer.reason == "needs-approval"
-    assert answer.missing == ("an approval of oncall", "an approval of security")
+    assert answer.missing == ("an approval: 1 of oncall or security",)
 
 
 async def test_a_held_tenant_keeps_nothing() -> None:

@@ -147,7 +147,7 @@ SCHEMAS: Final = {
             {"action": words(*Action), "tenant": NAME, "agent": NAME},
             {
                 "caller": nullable(NAME),
-                "caller_kind": nullable(words(Kind.AGENT, Kind.ORCHESTRATOR)),
+                "caller_kind": nullable(words(Kind.AGENT, Kind.ORCHESTRATOR, Kind.PERSON)),
                 "capability": nullable(NAME),
                 "scopes": array(SCOPE, most=MAX_LINES),
                 "ttl_seconds": OPTIONAL_TTL,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from broker.engines.verdict import GarbledAnswerError, digest_of, verdict
+from broker.model.approval import Requirement
 from broker.model.decision import Deny, NeedsApproval, Obligations, Permit, Trace
 from broker.proof.confirmation import Binding
 
@@ -42,10 +43,24 @@ def test_a_permit_is_bound_to_what_it_says() -> None:
 
 
 def test_a_permit_may_wait_for_people() -> None:
-    """Each group once."""
-    decision = verdict(obliged(approval=["ops", "dev", "ops"])).decision(TRACE)
+    """Each group once; and once they have agreed, under what else it says."""
+    said = obliged(
+        approval=["ops", "dev", "ops"],
+        approval_count=2,
+        approval_excludes=["owner"],
+        approval_seconds=60,
+        max_ttl_seconds=30,
+    )
+    plain = verdict(obliged(approval=["ops"])).decision(TRACE)
+    decision = verdict(said).decision(TRACE)
 
-    assert decision == NeedsApproval(("dev", "ops"), TRACE)
+    assert plain == NeedsApproval((Requirement(("ops",)),), TRACE)
+    assert decision == NeedsApproval(
+        (Requirement(("dev", "ops"), 2, not_owner=True),),
+        TRACE,
+        Obligations(max_ttl_ms=30_000),
+        60_000,
+    )
 
 
 def test_a_refusal_refuses_as_cedar_would() -> None:
@@ -78,6 +93,13 @@ LIES: list[Any] = [
     PERMIT | {"policies": ["x" * 129]},
     PERMIT | {"policies": ["p"] * 51},
     PERMIT | {"reason": "because"},
+    obliged(approval_count=2),
+    obliged(approval_seconds=60),
+    obliged(approval_excludes=["owner"]),
+    obliged(approval=["ops"], approval_count=0),
+    obliged(approval=["ops"], approval_count=10),
+    obliged(approval=["ops"], approval_excludes=["opener"]),
+    obliged(approval=["ops"], approval_seconds=0),
     obliged(max_ttl_seconds=0),
     obliged(max_ttl_seconds=-1),
     obliged(max_ttl_seconds=1.5),

@@ -168,3 +168,36 @@ def test_who_is_lifted_is_permitted_again() -> None:
     free = Facts(2, held.base)
 
     assert isinstance(judge.over(free).decide(QUERY), Permit)
+
+
+BY_DANA = replace(
+    QUERY,
+    action=Action.OPEN_TASK,
+    capability=None,
+    principal=replace(PRINCIPAL, kind=Kind.PERSON, name="dana"),
+)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [],
+        [put("person:dana", status="gone")],
+        [put("person:dana"), hold("person:dana")],
+        [put("person:dana", GLOBEX)],
+    ],
+)
+def test_a_person_who_does_not_stand_is_refused(more: list[Change]) -> None:
+    """In the task's tenant, whatever policy would say."""
+    decision = engine(*more).decide(BY_DANA)
+
+    assert isinstance(decision, Deny)
+    assert decision.reason == "person-gone"
+
+
+def test_without_facts_no_person_is_asked_about() -> None:
+    """A permit for everybody is none for people whom nobody knows."""
+    decision = CedarEngine(compiled(PERMIT_ALL), ENTITIES, revision=7).decide(BY_DANA)
+
+    assert isinstance(decision, Deny)
+    assert decision.reason == "person-gone"

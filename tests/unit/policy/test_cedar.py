@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.errors import ConfigurationError
+from broker.model.approval import Requirement
 from broker.model.decision import Deny, NeedsApproval, Obligations, Permit
 from broker.model.principal import Kind
 from broker.policy.cedar import CedarEngine
@@ -142,13 +143,20 @@ def test_one_permit_that_wants_approval_makes_approval_needed() -> None:
     judge = engine(
         PERMIT_ALL,
         '@id("a") @approval("oncall security") permit (principal, action, resource);',
-        '@id("b") @approval("oncall") permit (principal, action, resource);',
+        '@id("b") @approval("oncall") @approval_count("2") @approval_seconds("60")'
+        ' @max_ttl_seconds("30") permit (principal, action, resource);',
     )
 
     decision = judge.decide(QUERY)
 
     assert isinstance(decision, NeedsApproval)
     assert decision.of_whom == ("oncall", "security")
+    assert decision.requirements == (
+        Requirement(("oncall",), 2),
+        Requirement(("oncall", "security")),
+    )
+    assert decision.obligations == Obligations(max_ttl_ms=30_000)
+    assert decision.good_ms == 60_000
 
 
 @pytest.mark.parametrize(

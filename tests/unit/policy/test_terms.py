@@ -2,7 +2,8 @@
 
 import pytest
 
-from broker.policy.terms import narrowest, term_faults, terms_of
+from broker.model.approval import Requirement
+from broker.policy.terms import good_ms, narrowest, requirements, term_faults, terms_of
 from broker.proof.confirmation import Binding
 
 
@@ -70,3 +71,55 @@ def test_another_word_for_single_use_is_refused(text: str) -> None:
 def test_single_use_on_a_forbid_is_refused() -> None:
     """It would ask it of nobody."""
     assert list(term_faults({"id": "x", "evidence": "single-use"}, "forbid"))
+
+
+def test_an_approval_says_who_how_many_and_for_how_long() -> None:
+    """Without more, one of the groups is enough, and a yes is good for ten minutes."""
+    plain = terms_of({"id": "x", "approval": "oncall"})
+    whole = terms_of(
+        {
+            "id": "x",
+            "approval": "security oncall",
+            "approval_count": "2",
+            "approval_excludes": "owner",
+            "approval_seconds": "60",
+        }
+    )
+
+    assert (plain.approval, plain.approval_ms) == (Requirement(("oncall",)), 600_000)
+    assert whole.approval == Requirement(("oncall", "security"), 2, not_owner=True)
+    assert requirements((plain, whole, plain)) == (plain.approval, whole.approval)
+    assert good_ms((plain, whole)) == 60_000
+    assert good_ms((terms_of({"id": "x"}),)) == 600_000
+
+
+def test_an_approval_is_never_good_for_longer_than_a_day() -> None:
+    """Whatever policy says."""
+    asked = {"id": "x", "approval": "a", "approval_seconds": "999999999"}
+
+    assert good_ms((terms_of(asked),)) == 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("approval_count", "0"),
+        ("approval_count", "10"),
+        ("approval_count", "two"),
+        ("approval_excludes", "opener"),
+        ("approval_seconds", "0"),
+        ("approval_seconds", "1.5"),
+    ],
+)
+def test_a_malformed_approval_is_refused(name: str, text: str) -> None:
+    """Not read as something near it."""
+    assert list(term_faults({"id": "x", "approval": "oncall", name: text}, "permit"))
+
+
+@pytest.mark.parametrize("name", ["approval_count", "approval_excludes", "approval_seconds"])
+def test_how_to_agree_without_who_is_refused(name: str) -> None:
+    """It would ask nobody."""
+    text = {"approval_count": "2", "approval_excludes": "owner"}.get(name, "60")
+
+    [(message, _)] = term_faults({"id": "x", name: text}, "permit")
+    assert "asks nobody" in message
