@@ -147,15 +147,7 @@ def build_verbs(parts: Parts) -> Verbs:
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
         reaper=_reaper(
             parts,
-            workers(
-                parts.ledger,
-                parts.faults,
-                parts.retention_ms,
-                populations=populations,
-                revocations=revocations,
-                sets=sets,
-                killer=killer,
-            ),
+            _workers(parts, populations, revocations, sets, killer),
             redeciders,
         ),
         redeciders=redeciders,
@@ -324,4 +316,22 @@ def _reaper(parts: Parts, pieces: dict[str, Worker], redeciders: Redeciders) -> 
         told=parts.news,
         may_sweep=parts.may_sweep,
         claims=parts.claims,
+    )
+
+
+def _workers(
+    parts: Parts,
+    populations: Populations,
+    revocations: Revocations,
+    sets: SetOrders,
+    killer: Killer,
+) -> dict[str, Worker]:
+    return workers(
+        parts.ledger,
+        parts.faults,
+        parts.retention_ms,
+        populations=populations,
+        revocations=revocations,
+        sets=sets,
+        killer=killer,
     )

@@ -84,13 +84,12 @@ class Ledger:
     ) -> "Ledger":
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
-        paths = Paths(link, keys)
         facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
         deaths = DeathLedger(link, keys, ids, limits, bounds=bounds)
         return cls(
             keys=keys,
             ids=ids,
-            paths=paths,
+            paths=(paths := Paths(link, keys)),
             tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
             freezes=FreezeLedger(link, keys, ids, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids, bounds=bounds),
