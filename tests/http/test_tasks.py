@@ -185,15 +185,10 @@ async def test_a_report_continues_where_its_cursor_says(
 async def test_freezing_answers_a_report_and_thawing_the_task(
     client: ClientSession, stage: Stage
 ) -> None:
-    """Both want a reason; who may is not the edge's to say."""
+    """Each is its own verb, with the reason for the audit trail; who may is theirs to say."""
     why = {"reason": "odd"}
     status, frozen, _ = await call(client, "POST", f"/v1/tasks/{TASK}/freeze", AGENT, why)
     thawed = await call(client, "POST", f"/v1/tasks/{TASK}/thaw", AGENT, why)
-    wanting = [
-        (await call(client, "POST", f"/v1/tasks/{TASK}/{verb}", AGENT, body))[0]
-        for verb in ("freeze", "thaw")
-        for body in ({}, {"reason": ""}, {"reason": 7})
-    ]
 
     assert (status, frozen["task"]["state"], frozen["receipts"]) == (200, "frozen", [RECEIPT_JSON])
     assert (frozen["task"]["frozen_by"], frozen["task"]["frozen_reason"]) == (
@@ -201,5 +196,4 @@ async def test_freezing_answers_a_report_and_thawing_the_task(
         "odd",
     )
     assert thawed[:2] == (200, TASK_JSON)
-    assert wanting == [400] * 6
     assert stage.verbs() == ["freezing.order", "reports.of_task", "freezing.thaw"]
