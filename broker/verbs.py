@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from backends.access_token import ClaimsOf
 from broker.agents import Agents
 from broker.approving import Approving
-from broker.asking import Questions
 from broker.asking import Limits as QuestionLimits
+from broker.asking import Questions
 from broker.bans import Bans
 from broker.clock import Clock
 from broker.credentials import Credentials
 from broker.cuts import Cuts
+from broker.due_work import workers
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
+from broker.freezing import Freezing
 from broker.gate import Gate
 from broker.granting import Granting
-from broker.ids import TaskId, bucket_of
+from broker.ids import bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
@@ -50,7 +52,6 @@ from broker.target_minting import TargetMinting
 from broker.targets.targets import Targets
 from broker.tasks import TaskLimits, Tasks
 from broker.tree_walk import TreeWalk
-from broker.workers import CleanUp, Forget, Look, TakeDown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,7 @@ class Verbs:
     """Everything that callers and the due queue can set in motion."""
 
     tasks: Tasks
+    freezing: Freezing
     listing: Listing
     agents: Agents
     issuance: Issuance
@@ -126,9 +128,21 @@ def build_verbs(parts: Parts) -> Verbs:
     revocations = _revocations(parts, sets)
     bans = Bans.over(ledger, parts.targets, parts.faults)
     killer, redeciders = _killer(parts, bans), Redeciders.over(parts)
-    approvals = _approving(parts, judgement)
+    freezing = Freezing.over(ledger, parts.faults, parts.wake)
+    approvals = _approving(parts, judgement, freezing)
+    pieces = workers(
+        ledger,
+        parts.faults,
+        parts.retention_ms,
+        populations=populations,
+        revocations=revocations,
+        sets=sets,
+        killer=killer,
+        approvals=approvals,
+    )
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
+        freezing=freezing,
         listing=listing,
         agents=_agents(parts, listing, cuts),
         issuance=_issuance(parts, judgement, approvals.questions, single_use, killer, bans),
@@ -149,11 +163,7 @@ def build_verbs(parts: Parts) -> Verbs:
         introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
-        reaper=_reaper(
-            parts,
-            _workers(parts, populations, revocations, sets, killer) | {"a": approvals},
-            redeciders,
-        ),
+        reaper=_reaper(parts, pieces, redeciders),
         redeciders=redeciders,
         killer=killer,
         bans=bans,
@@ -197,7 +207,7 @@ def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
     )
 
 
-def _approving(parts: Parts, judgement: Judgement) -> Approving:
+def _approving(parts: Parts, judgement: Judgement, freezing: Freezing) -> Approving:
     return Approving(
         parts.ledger,
         judgement,
@@ -206,7 +216,7 @@ def _approving(parts: Parts, judgement: Judgement) -> Approving:
         limits=parts.questions,
         faults=parts.faults,
         told=lambda task: parts.news(bucket_of(task), urgent=False),
-        freeze=_no_freeze,
+        freeze=freezing.freeze,
     )
 
 
@@ -327,11 +337,11 @@ def _reports(parts: Parts, populations: Populations, sets: SetOrders) -> Reports
     )
 
 
-def _reaper(parts: Parts, workers: dict[str, Worker], redeciders: Redeciders) -> Reaper:
+def _reaper(parts: Parts, pieces: dict[str, Worker], redeciders: Redeciders) -> Reaper:
     return Reaper(
         due=parts.ledger.due,
         leases=parts.ledger.leases,
-        workers=workers | {"f": redeciders.reevaluation},
+        workers=pieces | {"f": redeciders.reevaluation},
         many={"c": redeciders.doubts},
         buckets=len(parts.ledger.keys.buckets),
         metrics=parts.metrics,
@@ -340,44 +350,3 @@ def _reaper(parts: Parts, workers: dict[str, Worker], redeciders: Redeciders) ->
         may_sweep=parts.may_sweep,
         claims=parts.claims,
     )
-
-
-def _workers(
-    parts: Parts,
-    populations: Populations,
-    revocations: Revocations,
-    sets: SetOrders,
-    killer: Killer,
-) -> dict[str, Worker]:
-    ledger = parts.ledger
-    take_down = TakeDown(
-        tasks=ledger.tasks,
-        leases=ledger.leases,
-        tree=ledger.tree,
-        places=Places(ledger.quotas),
-        faults=parts.faults,
-        retention_ms=parts.retention_ms,
-    )
-    clean_up = CleanUp(
-        tasks=ledger.tasks,
-        leases=ledger.leases,
-        tree=ledger.tree,
-        orders=ledger.orders,
-        revocations=revocations,
-        sets=sets,
-        populations=populations,
-        places=Places(ledger.quotas),
-        faults=parts.faults,
-        buckets=len(ledger.keys.buckets),
-    )
-    return {
-        "t": Look(ledger.tree, ledger.paths),
-        "k": take_down,
-        "x": clean_up,
-        "v": killer,
-        "g": Forget(ledger.tree, retention_ms=parts.retention_ms),
-    }
-
-
-async def _no_freeze(task: TaskId, *, by: str, reason: str) -> None:
-    """Freeze nothing."""

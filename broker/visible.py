@@ -23,9 +23,7 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 _LOOK_ALIKES: Final = frozenset(
-    "аАвВеЕкКмМнНоОрРсСтТуУхХіІїЇјЈѕЅԁһҺӏԛԝѵ"  # noqa: RUF001 - Cyrillic
-    "αΑβΒεΕηΗικΙΚΜνΝοΟρΡτΤυΥχΧΖγ"
-    "օսոհցզ"
+    "аАвВеЕкКмМнНоОрРсСтТуУхХіІїЇјЈѕЅԁһҺӏԛԝѵαΑβΒεΕηΗικΙΚΜνΝοΟρΡτΤυΥχΧΖγօսոհցզ"
 )
 """Letters of other scripts that are Latin ones to the eye."""
 

@@ -22,7 +22,7 @@ from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.limits import Limits
 from broker.http.refusals import TooManyRequestsError
 from broker.model.approval import ApprovalState
-from broker.model.task import TaskState
+from broker.model.task import UNENDED, TaskState
 
 PARAMETER: Final = "wait"
 MAX_SECONDS: Final = 30
@@ -36,9 +36,8 @@ _VOLATILE: Final = frozenset({"agent_seen_at", "opener_seen_at"})
 """A heartbeat is no news."""
 
 _SETTLED: Final = frozenset({"confirmed", "expired", "irrevocable"})
-_ENDED: Final = (frozenset(TaskState) | frozenset(ApprovalState)) - {
-    TaskState.OPEN,
-    ApprovalState.PENDING,
+_ENDED: Final = (frozenset(TaskState) - UNENDED) | frozenset(ApprovalState) - {
+    ApprovalState.PENDING
 }
 """States of a task, and of an approval, at which nobody waits for another."""
 

@@ -9,6 +9,7 @@ _JUDGE = "part_judge"
 _OUTBOX = "part_outbox"
 _CLOSE = "part_close"
 _APPROVAL = "part_approval"
+_FREEZE = "part_freeze"
 
 TASK_OPEN: Final = load_script("task_open", _CLOCK, _JUDGE, _OUTBOX)
 TASK_VIEW: Final = load_script("task_view", _CLOCK, _JUDGE, header=READING)
@@ -16,6 +17,8 @@ TASK_CLAIM: Final = load_script("task_claim", _CLOCK, _JUDGE, _OUTBOX)
 TASK_BEAT: Final = load_script("task_beat", _CLOCK, _JUDGE)
 TASK_EXTEND: Final = load_script("task_extend", _CLOCK, _JUDGE, _OUTBOX)
 TASK_CLOSE: Final = load_script("task_close", _CLOCK, _OUTBOX, _CLOSE, header=ENDING)
+TASK_FREEZE: Final = load_script("task_freeze", _CLOCK, _OUTBOX, _FREEZE, header=ENDING)
+TASK_THAW: Final = load_script("task_thaw", _CLOCK, _OUTBOX, _FREEZE)
 TASK_SWEEP: Final = load_script("task_sweep", _CLOCK, _OUTBOX, _CLOSE, header=ENDING)
 TASK_LEASES: Final = load_script("task_leases", header=READING)
 INDEX_FILLED: Final = load_script("index_filled", header=READING)
@@ -66,6 +69,7 @@ APPROVAL_ANSWER: Final = load_script(
 APPROVAL_SETTLE: Final = load_script("approval_settle", _CLOCK, _OUTBOX, _APPROVAL, header=ENDING)
 APPROVAL_VIEW: Final = load_script("approval_view", _CLOCK, header=READING)
 APPROVAL_POLL: Final = load_script("approval_poll", _CLOCK)
+DUE_AGAIN: Final = load_script("due_again", header=ENDING)
 BAN_LIST: Final = load_script("ban_list", header=ENDING)
 BAN_ENTER: Final = load_script("ban_enter", _CLOCK)
 BAN_LEAVE: Final = load_script("ban_leave", header=ENDING)

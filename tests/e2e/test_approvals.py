@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.agreeing import TEAM, asked, member, redeem, say, seen, staffed
+from tests.fakes.agreeing import asked, member, redeem, say, seen, staffed
 from tests.fakes.cast import (
     AGENT,
     DANA,
