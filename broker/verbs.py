@@ -145,7 +145,7 @@ def build_verbs(parts: Parts) -> Verbs:
         freezing=freezing,
         listing=listing,
         agents=_agents(parts, listing, cuts),
-        issuance=_issuance(parts, judgement, approvals.questions, single_use, killer, bans),
+        issuance=_issuance(parts, judgement, approvals.questions, killer, bans),
         approvals=approvals,
         credentials=Credentials(
             tasks=ledger.tasks,
@@ -232,13 +232,8 @@ def _killer(parts: Parts, bans: Bans) -> Killer:
     )
 
 
-def _issuance(  # noqa: PLR0917 - one argument per collaborator
-    parts: Parts,
-    judgement: Judgement,
-    questions: Questions,
-    single_use: SingleUse,
-    killer: Killer,
-    bans: Bans,
+def _issuance(
+    parts: Parts, judgement: Judgement, questions: Questions, killer: Killer, bans: Bans
 ) -> Issuance:
     ledger = parts.ledger
     granting = Granting(ledger.leases, Places(ledger.quotas))
@@ -262,7 +257,7 @@ def _issuance(  # noqa: PLR0917 - one argument per collaborator
             faults=parts.faults,
         ),
         judgement=judgement,
-        single_use=single_use,
+        single_use=SingleUse(ledger.evidence, judgement, ledger.ids),
         questions=questions,
         minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,

@@ -23,7 +23,15 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 _LOOK_ALIKES: Final = frozenset(
-    "аАвВеЕкКмМнНоОрРсСтТуУхХіІїЇјЈѕЅԁһҺӏԛԝѵαΑβΒεΕηΗικΙΚΜνΝοΟρΡτΤυΥχΧΖγօսոհցզ"
+    # Cyrillic
+    "\u0430\u0410\u0432\u0412\u0435\u0415\u043a\u041a\u043c\u041c\u043d\u041d\u043e\u041e"
+    "\u0440\u0420\u0441\u0421\u0442\u0422\u0443\u0423\u0445\u0425\u0456\u0406\u0457\u0407"
+    "\u0458\u0408\u0455\u0405\u0501\u04bb\u04ba\u04cf\u051b\u051d\u0475"
+    # Greek
+    "\u03b1\u0391\u03b2\u0392\u03b5\u0395\u03b7\u0397\u03b9\u03ba\u0399\u039a\u039c\u03bd"
+    "\u039d\u03bf\u039f\u03c1\u03a1\u03c4\u03a4\u03c5\u03a5\u03c7\u03a7\u0396\u03b3"
+    # Armenian
+    "\u0585\u057d\u0578\u0570\u0581\u0566"
 )
 """Letters of other scripts that are Latin ones to the eye."""
 

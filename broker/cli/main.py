@@ -38,6 +38,9 @@ COMMANDS: Final = {
     "keys": Entry("broker.cli.keys", "keys", "Make, show and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
+    "approval": Entry(
+        "broker.cli.approvals", "approval", "Look at what waits for people, and answer it."
+    ),
     "agent": Entry("broker.cli.agents", "agent", "Look at agents, stop one, let it go on, end it."),
     "facts": Entry("broker.cli.facts", "facts", "Look at facts and change them."),
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from broker.client.approval_calls import ApprovalCalls
 from broker.client.credential_calls import CredentialCalls
 from broker.client.endpoint import Endpoint, TokenSource
 from broker.client.fact_calls import FactCalls
@@ -78,6 +79,7 @@ class BrokerClient:
         self.credentials = CredentialCalls(self._transport)
         self.operator = OperatorCalls(self._transport)
         self.facts = FactCalls(self._transport)
+        self.approvals = ApprovalCalls(self._transport)
 
     def task(
         self,

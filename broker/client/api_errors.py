@@ -193,6 +193,20 @@ class SupersededError(ApiError):
     remedy = "Look at what stands now, and make the change anew from that."
 
 
+class ApprovalChangedError(SupersededError):
+    """What is to be agreed to has changed since it was looked at."""
+
+    codes: ClassVar[tuple[str, ...]] = ("approval-stale",)
+    remedy = "Look at it again, and answer what it says now."
+
+
+class ApprovalOverError(ApiError):
+    """What people agreed to has been used, or is over."""
+
+    codes: ClassVar[tuple[str, ...]] = ("approval-over",)
+    remedy = "Ask for the credential anew; people are asked once more."
+
+
 class UnknownVersionError(AbsentError):
     """The broker does not speak this version of the API."""
 
@@ -251,6 +265,15 @@ class TooManyRequestsError(QuotaError):
     codes: ClassVar[tuple[str, ...]] = ("too-many-requests",)
     statuses: ClassVar[tuple[int, ...]] = ()
     remedy = "Wait for the answers to the requests in flight before sending more."
+    is_temporary = True
+
+
+class SlowDownError(QuotaError):
+    """An approval was looked at too soon, and has to be left alone for longer from now on."""
+
+    codes: ClassVar[tuple[str, ...]] = ("slow-down",)
+    statuses: ClassVar[tuple[int, ...]] = ()
+    remedy = "Wait problem.retry_after_seconds, or look with a wait."
     is_temporary = True
 
 

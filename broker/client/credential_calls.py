@@ -5,13 +5,14 @@ from types import MappingProxyType
 from typing import Final
 
 from broker.client import route
+from broker.client.awaiting import ApprovalAwaitedError, delivered, followed
 from broker.client.levels import Level
 from broker.client.paging import items
 from broker.client.reaching import WITHIN_SECONDS, Reaching, Reading, Told, tell_nobody
 from broker.client.report_pages import pages_of_task
 from broker.client.results import Credential, CredentialPage, IssuedCredential, Report
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
-from broker.ids import parse_lease_id
+from broker.ids import parse_approval_id
 
 _NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -31,8 +32,16 @@ class CredentialCalls:
         ttl_seconds: int | None = None,
         labels: Mapping[str, str] = _NO_LABELS,
         idempotency_key: str = "",
+        wait_for_approval: float = 0,
     ) -> IssuedCredential:
-        """Ask for a credential within a task. Without a TTL it lives as long as is usual."""
+        """Ask for a credential within a task. Without a TTL it lives as long as is usual.
+
+        Where people have to agree first, it waits so many seconds for them.
+
+        Raises:
+            ApprovalAwaitedError: they have not yet; ask again later.
+            ApprovalRefusedError: while it waited they said no, or it came to nothing.
+        """
         members = route.body(
             capability=capability,
             scopes=list(scopes),
@@ -42,7 +51,13 @@ class CredentialCalls:
         key = idempotency_key or route.new_idempotency_key()
         path = route.task_path(task, "credentials")
         call = Call("POST", path, json=members, idempotency_key=key, proves_key=True)
-        issued = ensure_id(await self._transport.fetch(call, IssuedCredential), parse_lease_id)
+        try:
+            issued = await delivered(self._transport, call)
+        except ApprovalAwaitedError as waits:
+            if wait_for_approval <= 0:
+                raise
+            seen = ensure_id(waits.approval, parse_approval_id)
+            issued = await followed(self._transport, seen, within_seconds=wait_for_approval)
         ensure_about(task, issued.task)
         return issued
 

@@ -9,7 +9,13 @@ import secrets
 from typing import Final
 
 from broker.errors import InvalidRequestError
-from broker.ids import parse_decision_id, parse_lease_id, parse_revocation_id, parse_task_id
+from broker.ids import (
+    parse_approval_id,
+    parse_decision_id,
+    parse_lease_id,
+    parse_revocation_id,
+    parse_task_id,
+)
 
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _KIND: Final = re.compile(r"[a-z]{1,16}", re.ASCII)
@@ -25,6 +31,11 @@ def task_path(task: str, *rest: str) -> tuple[str, ...]:
 def credential_path(credential: str, *rest: str) -> tuple[str, ...]:
     """Return the path of a credential, or of something below it."""
     return ("v1", "credentials", parse_lease_id(credential), *rest)
+
+
+def approval_path(approval: str, *rest: str) -> tuple[str, ...]:
+    """Return the path of an approval, or of something below it."""
+    return ("v1", "approvals", parse_approval_id(approval), *rest)
 
 
 def revocation_path(revocation: str, *rest: str) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from broker.client.reaching import WITHIN_SECONDS
 from broker.client.renewing import HAND_OVER_SECONDS
 from broker.client.results import IssuedCredential, Report, Task
 from broker.client.sync_calls import (
+    SyncApprovalCalls,
     SyncCredentialCalls,
     SyncFactCalls,
     SyncOperatorCalls,
@@ -118,12 +119,21 @@ class SyncTaskScope:
         self._scope.ensure_open()
 
     def issue(
-        self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
+        self,
+        capability: str,
+        *,
+        scopes: tuple[str, ...],
+        ttl_seconds: int | None = None,
+        wait_for_approval: float = 0,
     ) -> IssuedCredential:
-        """Ask for a credential within this task."""
-        return self._thread.run(
-            self._scope.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds)
+        """Ask for a credential within this task; wait so long for people who have to agree."""
+        work = self._scope.issue(
+            capability,
+            scopes=scopes,
+            ttl_seconds=ttl_seconds,
+            wait_for_approval=wait_for_approval,
         )
+        return self._thread.run(work)
 
     def credential(
         self,
@@ -227,6 +237,7 @@ class SyncBrokerClient:
         self.credentials = SyncCredentialCalls(self._client.credentials, self._thread)
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
+        self.approvals = SyncApprovalCalls(self._client.approvals, self._thread)
 
     def __enter__(self) -> Self:
         return self

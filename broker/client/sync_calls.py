@@ -1,5 +1,6 @@
 """The calls of the async client one by one, each waiting: which there are, and nothing else."""
 
+from broker.client.approval_calls import ApprovalCalls
 from broker.client.blocking import BlockingCalls, blocking, iterating
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
@@ -76,3 +77,17 @@ class SyncFactCalls(BlockingCalls):
     history = blocking(FactCalls.history)
     revision = blocking(FactCalls.revision)
     roll_back = blocking(FactCalls.roll_back)
+
+
+class SyncApprovalCalls(BlockingCalls):
+    """:class:`ApprovalCalls`, waiting."""
+
+    find = blocking(ApprovalCalls.find)
+    all = iterating(ApprovalCalls.all)
+    show = blocking(ApprovalCalls.show)
+    approve = blocking(ApprovalCalls.approve)
+    deny = blocking(ApprovalCalls.deny)
+    answer = blocking(ApprovalCalls.answer)
+    look = blocking(ApprovalCalls.look)
+    wait = blocking(ApprovalCalls.wait)
+    redeem = blocking(ApprovalCalls.redeem)

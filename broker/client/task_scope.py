@@ -139,12 +139,25 @@ class TaskScope:
             raise TaskLostError(f"the task {self.id} was ended by somebody else")
 
     async def issue(
-        self, capability: str, *, scopes: tuple[str, ...], ttl_seconds: int | None = None
+        self,
+        capability: str,
+        *,
+        scopes: tuple[str, ...],
+        ttl_seconds: int | None = None,
+        wait_for_approval: float = 0,
     ) -> IssuedCredential:
-        """Ask for a credential within this task. It dies with the task at the latest."""
+        """Ask for a credential within this task. It dies with the task at the latest.
+
+        Where people have to agree first, it waits so many seconds for them
+        (:meth:`CredentialCalls.issue`).
+        """
         try:
             return await self._credentials.issue(
-                self.id, capability, scopes=scopes, ttl_seconds=ttl_seconds
+                self.id,
+                capability,
+                scopes=scopes,
+                ttl_seconds=ttl_seconds,
+                wait_for_approval=wait_for_approval,
             )
         except TaskEndedError:
             self._lose()

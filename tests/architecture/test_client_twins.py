@@ -4,10 +4,12 @@ import inspect
 
 import pytest
 
+from broker.client.approval_calls import ApprovalCalls
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.sync_calls import (
+    SyncApprovalCalls,
     SyncCredentialCalls,
     SyncFactCalls,
     SyncOperatorCalls,
@@ -20,6 +22,7 @@ PAIRS = [
     (CredentialCalls, SyncCredentialCalls),
     (OperatorCalls, SyncOperatorCalls),
     (FactCalls, SyncFactCalls),
+    (ApprovalCalls, SyncApprovalCalls),
 ]
 
 

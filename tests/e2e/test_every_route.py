@@ -67,6 +67,10 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "freezeTask": ABSENT,
     "thawTask": ABSENT,
     "issueCredential": ABSENT,
+    "listApprovals": (200, 200, 200, 200),  # what one may answer of them: nothing here
+    "showApproval": ABSENT,
+    "answerApproval": ABSENT,
+    "redeemApproval": ABSENT,
     "listCredentials": ABSENT,
     "showCredential": ABSENT,
     "giveCredentialBack": ABSENT,
@@ -115,6 +119,7 @@ MISSING: Final = {
     "credential": f"l_00_{'a' * 26}",
     "revocation": f"r_00_{'a' * 26}",
     "decision": f"d_00_{'a' * 26}",
+    "approval": f"a_00_{'a' * 26}",
     "selection": "0" * 64,
     "agent": "no-such-bot",
     "revision": "999999999",

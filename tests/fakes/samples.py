@@ -1,7 +1,8 @@
 """One of each value that the verbs answer with."""
 
 from broker.http.services import KeySet
-from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
+from broker.ids import ApprovalId, DecisionId, LeaseId, RevocationId, TaskId
+from broker.model.approval import Answer, Approval, ApprovalState, Requirement, Voice, Wanted
 from broker.model.capability import Ceiling
 from broker.model.decision import Trace
 from broker.model.lease import Lease, LeaseSpec, LeaseState
@@ -14,6 +15,7 @@ TASK = TaskId("t_07_" + "a" * 26)
 CHILD = TaskId("c_07_" + "b" * 26)
 LEASE = LeaseId("l_07_" + "c" * 26)
 REVOCATION = RevocationId("r_07_" + "d" * 26)
+APPROVAL = ApprovalId("a_07_" + "f" * 26)
 DECISION = DecisionId("d_07_" + "e" * 26)
 CREDENTIAL = "canary.credential.value"
 HANDLE = "canary-claim-handle"
@@ -82,6 +84,54 @@ def a_lease() -> Lease:
         issued_at_ms=NOW_MS,
         expires_at_ms=NOW_MS + 300_000,
         max_expires_at_ms=NOW_MS + 600_000,
+    )
+
+
+def an_approval(state: ApprovalState = ApprovalState.PENDING) -> Approval:
+    """Make one that somebody has said yes to."""
+    wanted = Wanted(
+        tenant="acme",
+        agent="invoice-bot",
+        instance="pod-1",
+        issuer="https://issuer.example",
+        subject="subject-of-invoice-bot",
+        task=TASK,
+        task_name="reconcile-invoices",
+        above=(),
+        opener="orchestrator:ci",
+        on_behalf_of="alice",
+        tickets=("OPS-1",),
+        resources=(),
+        capability="orders-api",
+        backend="jwt",
+        audience=AUDIENCE,
+        target="",
+        about="",
+        data_class="internal",
+        template="",
+        asked_scopes=("orders:read",),
+        asked_ttl_ms=0,
+        scopes=("orders:read",),
+        ttl_ms=120_000,
+        labels={"because": "a refund"},
+        key=None,
+        policy_version="p1",
+        engine_version="p1",
+        policies=("ask-first",),
+        requirements=(Requirement(("oncall",), 2),),
+        good_ms=600_000,
+    )
+    voice = Voice("dana", Answer.YES, "ab" * 32, "https://sso.example", "dana-1", "fine", NOW_MS)
+    return Approval(
+        id=APPROVAL,
+        state=state,
+        version=2,
+        digest="ab" * 32,
+        wanted=wanted,
+        asked_at_ms=NOW_MS,
+        expires_at_ms=NOW_MS + 600_000,
+        judged_at_ms=NOW_MS + 1_000,
+        voices=(voice,),
     )
 
 

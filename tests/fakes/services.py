@@ -14,7 +14,7 @@ from broker.errors import AttestationError
 from broker.http.limits import Limits
 from broker.http.possession import Possession
 from broker.http.services import Readiness, Services
-from broker.ids import LeaseId, RevocationId, TaskId
+from broker.ids import ApprovalId, LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
 from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease, LeaseState
@@ -47,6 +47,7 @@ from broker.store.shadow_ledger import Difference, ShadowCounts, ShadowRecord
 from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
+from tests.fakes.fake_approvals import FakeApprovals
 from tests.fakes.fake_explain import FakeExplain
 from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
@@ -210,6 +211,14 @@ class FakeIssuance:
         answer = IssuedCredential(a_lease(), Secret(CREDENTIAL))
         arguments = (task, request, idempotency_key)
         return await self.stage.play("issuance.issue", caller, *arguments, answer=answer)
+
+    async def redeem(
+        self, caller: Principal, approval: ApprovalId, idempotency_key: str
+    ) -> IssuedCredential:
+        """Redeem."""
+        answer = IssuedCredential(a_lease(), Secret(CREDENTIAL))
+        arguments = (approval, idempotency_key)
+        return await self.stage.play("issuance.redeem", caller, *arguments, answer=answer)
 
     async def renew(
         self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
@@ -410,6 +419,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         listing=FakeListing(stage),
         agents=FakeAgents(stage),
         issuance=FakeIssuance(stage),
+        approvals=FakeApprovals(stage),
         credentials=FakeCredentials(stage),
         revocations=FakeRevocations(stage),
         order_list=FakeOrderList(stage),

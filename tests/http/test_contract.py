@@ -23,7 +23,7 @@ from broker.http.routes import QUERIES, build
 from broker.http.wire import Body
 from tests.fakes.contract import DOCUMENT
 from tests.fakes.probes import Probe, objects, probes, resolved, sample, shown
-from tests.fakes.samples import DECISION, LEASE, REVOCATION, TASK
+from tests.fakes.samples import APPROVAL, DECISION, LEASE, REVOCATION, TASK
 from tests.fakes.services import Stage, make_services
 
 HOW: Final = (
@@ -35,6 +35,7 @@ IDS: Final = {
     "credential": LEASE,
     "revocation": REVOCATION,
     "decision": DECISION,
+    "approval": APPROVAL,
     "selection": "ab" * 32,
     "agent": "invoice-bot",
     "problem": "not-found",
