@@ -29,6 +29,8 @@ class ApprovalAwaitedError(ClientError):
     Ask for the same again later, or call ``client.approvals.redeem(error.approval.id)``.
     """
 
+    remedy = "Wait for it (wait_for_approval), or ask for the same again later."
+
     def __init__(self, approval: AwaitedApproval) -> None:
         super().__init__(f"people have to agree first: {approval.id} is {approval.state}")
         self.approval = approval
@@ -36,6 +38,8 @@ class ApprovalAwaitedError(ClientError):
 
 class ApprovalRefusedError(ClientError):
     """People said no, nobody answered in time, or it was overtaken; ``approval`` has more."""
+
+    remedy = "Ask for less, or do without; who said no can be asked why."
 
     def __init__(self, approval: AwaitedApproval) -> None:
         why = f" ({approval.because})" if approval.because else ""

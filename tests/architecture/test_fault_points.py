@@ -40,6 +40,8 @@ VERBS: Final = {
     "freezeTask": "freeze",
     "thawTask": "thaw",
     "issueCredential": "issue",
+    "answerApproval": "answer",
+    "redeemApproval": "issue",
     "giveCredentialBack": "give-back",
     "renewCredential": "renew",
     "revoke": "revoke",

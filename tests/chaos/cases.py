@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.chaos.again import FORBID
+from tests.chaos.agreed import AGREE, ASK, REDEEM
 from tests.chaos.facts_scenarios import CLOSE, LIFT, MANY
 from tests.chaos.once import GRANTED, SPENT
 from tests.chaos.scenarios import (
@@ -59,6 +60,12 @@ CASES: Final = (
     Case("renew.decided", "a credential is renewed", RENEW),
     Case("renew.granted", "a credential is renewed", RENEW),
     Case("renew.signed", "a credential is renewed", RENEW),
+    Case("ask.written", "people are asked", ASK),
+    Case("answer.written", "somebody agrees", AGREE),
+    Case("answer.followed", "somebody agrees", AGREE),
+    Case("issue.decided", "what was agreed to is issued", REDEEM),
+    Case("issue.granted", "what was agreed to is issued", REDEEM),
+    Case("issue.signed", "what was agreed to is issued", REDEEM),
     Case("refuse.noted", "too much is asked for", REFUSE),
     Case("give-back.written", "a credential is given back", GIVE_BACK),
     Case("give-back.freed", "a credential is given back", GIVE_BACK),

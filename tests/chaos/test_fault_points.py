@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from broker.client.api_errors import ApiError
 from broker.client.errors import BrokerUnreachableError
+from tests.chaos.agreed import ask_people
 from tests.chaos.audit_log import read_audit, require_dense, starts_and_ends
 from tests.chaos.cases import CASES, Case
 from tests.chaos.cast import Cast
@@ -27,6 +29,12 @@ KILLED = -9
 
 _ROUNDING_S = 2
 """A credential lives for whole seconds; its place is taken just before, and counted exactly."""
+
+
+def _edit(config: Path) -> None:
+    ask_for_single_use(config)
+    ask_people(config)
+
 
 Outcomes = Mapping[str, "asyncio.Future[None]"]
 
@@ -47,7 +55,7 @@ class Stages:
         await asyncio.gather(*self.endings, return_exceptions=True)
 
     async def _play(self) -> None:
-        async with open_world(edit=ask_for_single_use) as world:
+        async with open_world(edit=_edit) as world:
             await world.slots[0].start()
             await asyncio.gather(
                 world.start_witness(ORDERS, check="feed"),

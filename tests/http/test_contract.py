@@ -52,6 +52,7 @@ CALLER: Final = {
     "orchestrator": "orchestrator",
     "operator": "operator",
     "resource": "resource",
+    "person": "person",
 }
 FEED: Final = "/v1/feed"
 NOT_THAT: Final = '"of-another-state"'
