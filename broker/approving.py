@@ -24,7 +24,7 @@ from broker.model.approval import Answer, Approval, Requirement, Voice
 from broker.model.fact import Thing
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.ownership import is_operator_of
-from broker.store.approval_ledger import Said, Saying
+from broker.store.approval_records import Said, Saying
 from broker.store.due_queue import Work
 from broker.store.in_order import Entry
 from broker.store.ledger import Ledger

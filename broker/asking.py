@@ -40,7 +40,7 @@ from broker.model.task import TaskSpec
 from broker.policy.hours import earlier
 from broker.policy.query import Query
 from broker.settings.limits import Approvals as Settings
-from broker.store.approval_ledger import Asking, Bounds, digest_of
+from broker.store.approval_records import Asking, Bounds, digest_of
 from broker.store.lease_ledger import NewLease
 from broker.store.ledger import Ledger
 from broker.store.quotas import Quota

@@ -1,17 +1,18 @@
 """Looking at credentials (never at their secret), and giving them back."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from broker.errors import UnreadableRecordError
 from broker.faultpoints import FaultPoints
-from broker.ids import LeaseId, TaskId
+from broker.ids import LeaseId, TaskId, bucket_of
 from broker.model.lease import Lease
 from broker.model.principal import Principal
 from broker.model.requests import LeaseFilter, LeasePage
 from broker.ownership import require_holder, require_visible
 from broker.places import Places
 from broker.store.lease_ledger import LeaseLedger
+from broker.store.ledger import Ledger
 from broker.store.task_ledger import TaskLedger
 from broker.tree_walk import parse_lease, write_lease
 
@@ -38,6 +39,24 @@ class Credentials:
         self._faults = faults
         self._told = told
         self._due = due
+
+    @classmethod
+    def over(
+        cls,
+        ledger: Ledger,
+        faults: FaultPoints,
+        news: Callable[..., None],
+        due: Callable[[Sequence[int]], None],
+    ) -> "Credentials":
+        """Build it; ``news`` and ``due`` are told buckets."""
+        return cls(
+            tasks=ledger.tasks,
+            leases=ledger.leases,
+            places=Places(ledger.quotas),
+            faults=faults,
+            told=lambda lease: news(bucket_of(lease), urgent=True),
+            due=lambda lease: due([bucket_of(lease)]),
+        )
 
     async def show(self, caller: Principal, lease: LeaseId) -> Lease:
         """Show a credential's record to whoever may see its task.

@@ -8,7 +8,6 @@
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.
 - A repeat under the same idempotency key signs the same claims by the same key (I10).
-- Quotas are taken beside the ledger; whichever refuses undoes the other.
 """
 
 from collections.abc import Callable
@@ -32,7 +31,7 @@ from broker.judgement import Judgement
 from broker.minting import Minting
 from broker.model.approval import Approval
 from broker.model.capability import Capability
-from broker.model.decision import NeedsApproval, Trace
+from broker.model.decision import NeedsApproval, Permit, Trace
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
@@ -153,14 +152,7 @@ class Issuance:
         use: Use,
         redeeming: Approval | None,
     ) -> IssuedCredential | Approval:
-        capability = capability_of(published, request.capability, spec.tenant)
-        if capability is None:
-            raise InvalidRequestError("no such capability in this tenant", field="capability")
-        query = about_issue(caller, spec, capability, request)
-        await self._checks.ceiling(published, query, spec, capability)
-        await self._checks.scopes(published, query, capability)
-        answer = await self._judgement.weigh(published, query)
-        self._faults.reach("issue.decided")
+        capability, query, answer = await self._put(caller, spec, request, published)
         scopes = await self._checks.left(published, query, answer.obligations)
         # Only tokens of ours can be bound to a key.
         key = None if capability.target else key_for(caller, answer.obligations)
@@ -193,6 +185,19 @@ class Issuance:
         await self._single_use.spend(published, query, answer.obligations, use)
         self._faults.reach("issue.spent")
         return await self._delivered(new, capability, published, query)
+
+    async def _put(
+        self, caller: Principal, spec: TaskSpec, request: IssueCredential, published: Published
+    ) -> tuple[Capability, Query, Permit | NeedsApproval]:
+        capability = capability_of(published, request.capability, spec.tenant)
+        if capability is None:
+            raise InvalidRequestError("no such capability in this tenant", field="capability")
+        query = about_issue(caller, spec, capability, request)
+        await self._checks.ceiling(published, query, spec, capability)
+        await self._checks.scopes(published, query, capability)
+        answer = await self._judgement.weigh(published, query)
+        self._faults.reach("issue.decided")
+        return capability, query, answer
 
     async def _delivered(
         self, new: NewLease, capability: Capability, published: Published, query: Query

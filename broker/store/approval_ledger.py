@@ -6,28 +6,35 @@
 - A yes counts only for the very version that was looked at, a no at any time before it is used.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
-from broker.approval_errors import ApprovalStaleError, SlowDownError
+from broker.approval_errors import SlowDownError
 from broker.errors import (
     NotFoundError,
-    SupersededError,
     UnavailableError,
     UnreadableRecordError,
 )
 from broker.ids import ApprovalId, IdFactory, TaskId
-from broker.model.approval import Approval, ApprovalState, Voice, Wanted
+from broker.model.approval import Approval, ApprovalState, Wanted
 from broker.store import codec, scripts
+from broker.store.approval_records import (
+    Asking,
+    Bounds,
+    Said,
+    Saying,
+    asks_digest,
+    brief_of,
+    digest_of,
+    said,
+    seen,
+    voice_text,
+)
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.in_order import Entry, read_on
 from broker.store.keyspace import Bucket, Keyspace
 from broker.store.limits import Limits
-from broker.store.link import Link, Reply
+from broker.store.link import Link
 from broker.store.refusals import accept
 
 _TRIES: Final = 5
@@ -35,61 +42,6 @@ _TRIES: Final = 5
 
 _VIEWED: Final = 50
 """Records shown by one script."""
-
-_VOICE: Final = "v:"
-_WANTED: Final = msgspec.json.Decoder(Wanted)
-_SAID: Final = msgspec.json.Decoder(Voice)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """How long and how many. Instants in ms.
-
-    ``pending_ms``: how long a request waits for its answer; ``denied_ms``: for how long the same is
-    not asked again after a no; ``of_task``: open ones of one task.
-    """
-
-    pending_ms: int = 3_600_000
-    denied_ms: int = 300_000
-    of_task: int = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """A request to be agreed to; ``facts`` and ``graph`` are what the decision has read.
-
-    ``brief`` goes into every event about it, ``more`` only into the first.
-    """
-
-    id: ApprovalId
-    wanted: Wanted
-    path: tuple[TaskId, ...]
-    facts: int
-    graph: int
-    more: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Saying:
-    """One answer. ``version`` is what the page showed that a yes is said to.
-
-    ``is_met``: with it all requirements are met, by facts of the revisions that are named.
-    """
-
-    voice: Voice
-    version: int
-    is_met: bool
-    facts: int
-    graph: int
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What came of an answer; ``noes`` counts those that the task has got."""
-
-    state: ApprovalState
-    is_new: bool
-    noes: int
 
 
 class ApprovalLedger:
@@ -117,7 +69,7 @@ class ApprovalLedger:
             UnreadableRecordError: its record is none of ours.
         """
         bucket = self._keys.of(wanted.task)
-        known = await self._link.read("GET", bucket.asking(_asks_digest(wanted)))
+        known = await self._link.read("GET", bucket.asking(asks_digest(wanted)))
         if not known:
             return None
         try:
@@ -135,7 +87,7 @@ class ApprovalLedger:
             StaleFactsError: decide again.
             UnavailableError: the outbox is full, or too many ask for the same at once.
         """
-        bucket, asked = self._keys.of(new.id), _asks_digest(new.wanted)
+        bucket, asked = self._keys.of(new.id), asks_digest(new.wanted)
         for _ in range(_TRIES):
             former = await self._link.read("GET", bucket.asking(asked)) or ""
             keys = self._keys_of(bucket, new.id, new.wanted.tenant, new.wanted.task, asked)
@@ -199,7 +151,7 @@ class ApprovalLedger:
             bucket = self._keys.of(page[0])
             keys = [bucket.meta, *map(bucket.approval, page)]
             now, *rows = await self._link.run(scripts.APPROVAL_VIEW, keys)
-            shown += [_seen(name, row, int(now)) for name, row in zip(page, rows, strict=True)]
+            shown += [seen(name, row, int(now)) for name, row in zip(page, rows, strict=True)]
         return shown
 
     async def page(
@@ -214,7 +166,7 @@ class ApprovalLedger:
         key = self._keys.of(task).task_approvals(task)
         return [ApprovalId(name) for name in await self._link.read("ZRANGE", key, 0, -1)]
 
-    async def answer(self, seen: Approval, saying: Saying, limits: Bounds) -> Said:
+    async def answer(self, approval: Approval, saying: Saying, limits: Bounds) -> Said:
         """Write one answer down.
 
         Raises:
@@ -225,17 +177,23 @@ class ApprovalLedger:
             StaleFactsError: judge again by newer facts.
             UnavailableError: the clocks disagree, or the outbox is full; a no is taken anyway.
         """
-        wanted, voice = seen.wanted, saying.voice
-        bucket = self._keys.of(seen.id)
-        keys = self._keys_of(bucket, seen.id, wanted.tenant, wanted.task, _asks_digest(wanted))
-        path = await self._link.read("HGET", bucket.approval(seen.id), "path") or wanted.task
+        wanted = approval.wanted
+        bucket = self._keys.of(approval.id)
+        keys = self._keys_of(bucket, approval.id, wanted.tenant, wanted.task, asks_digest(wanted))
+        path = await self._link.read("HGET", bucket.approval(approval.id), "path") or wanted.task
         keys += bucket.path(tuple(TaskId(part) for part in path.split(" ")))
-        args: list[str | int] = [
-            seen.id,
+        args = self._answer_args(approval, saying, limits)
+        status, state, noes = said(await self._link.run(scripts.APPROVAL_ANSWER, keys, args))
+        return Said(ApprovalState(state), status == "ok", int(noes))
+
+    def _answer_args(self, approval: Approval, saying: Saying, limits: Bounds) -> list[str | int]:
+        voice = saying.voice
+        return [
+            approval.id,
             self._ids.operation(),
             voice.person,
             voice.answer,
-            _voice(voice),
+            voice_text(voice),
             voice.digest,
             saying.version,
             int(saying.is_met),
@@ -246,8 +204,6 @@ class ApprovalLedger:
             *self._clock.around_now(),
             limits.denied_ms,
         ]
-        status, state, noes = _said(await self._link.run(scripts.APPROVAL_ANSWER, keys, args))
-        return Said(ApprovalState(state), status == "ok", int(noes))
 
     async def supersede(self, approval: ApprovalId, because: str) -> None:
         """End one that nothing can come of any more. ``because`` is a short stable word."""
@@ -300,81 +256,3 @@ class ApprovalLedger:
             bucket.approvals(tenant),
             bucket.task_approvals(task),
         ]
-
-
-def digest_of(wanted: Wanted) -> str:
-    """Return the SHA-256 of one exact request."""
-    return hashlib.sha256(codec.encode(wanted).encode()).hexdigest()
-
-
-def _asks_digest(wanted: Wanted) -> str:
-    return hashlib.sha256(codec.encode(wanted.asks_for()).encode()).hexdigest()
-
-
-def brief_of(approval: ApprovalId, wanted: Wanted) -> Mapping[str, object]:
-    """Return what every event about an approval tells of it: nothing that its agent has written."""
-    return {
-        "approval": approval,
-        "task": wanted.task,
-        "agent": wanted.agent,
-        "capability": wanted.capability,
-        "digest": digest_of(wanted),
-    }
-
-
-def _voice(voice: Voice) -> str:
-    """Write a voice down without its instant, which the script adds."""
-    said = msgspec.to_builtins(voice)
-    del said["at_ms"]
-    return codec.encode(said)
-
-
-def _said(reply: Reply) -> list[str]:
-    match reply:
-        case ["stale-page", _]:
-            raise ApprovalStaleError
-        case ["settled", state]:
-            raise SupersededError(f"nothing more can be said to it: it is {state}")
-        case _:
-            return accept(reply)
-
-
-def _seen(
-    approval: ApprovalId, row: Sequence[str], now_ms: int
-) -> Approval | UnreadableRecordError | None:
-    if not row:
-        return None
-    held = dict(zip(row[::2], row[1::2], strict=True))
-    try:
-        with codec.reading("an approval in the ledger"):
-            return _read(approval, held, now_ms)
-    except UnreadableRecordError as error:
-        return error
-
-
-def _read(approval: ApprovalId, held: Mapping[str, str], now_ms: int) -> Approval:
-    wanted = _WANTED.decode(held["wanted"])
-    if digest_of(wanted) != held["digest"]:
-        raise ValueError("not what was asked for")
-    voices = [_SAID.decode(text) for name, text in held.items() if name.startswith(_VOICE)]
-    state, expires_ms = ApprovalState(held["state"]), int(held["expires"])
-    if state.is_open and expires_ms <= now_ms:
-        state = ApprovalState.EXPIRED
-    return Approval(
-        id=approval,
-        state=state,
-        version=int(held["version"]),
-        digest=held["digest"],
-        wanted=wanted,
-        asked_at_ms=int(held["asked"]),
-        expires_at_ms=expires_ms,
-        judged_at_ms=now_ms,
-        voices=tuple(sorted(voices, key=_order)),
-        settled_at_ms=int(held.get("settled", "0")),
-        because=held.get("because", ""),
-        credential=held.get("credential", ""),
-    )
-
-
-def _order(voice: Voice) -> tuple[int, str]:
-    return voice.at_ms, voice.person

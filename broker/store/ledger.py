@@ -121,3 +121,8 @@ class Ledger:
             facts=facts,
             snapshots=FactsSnapshots(link, keys, ids, facts),
         )
+
+
+def _shared(link: Link, keys: Keyspace, ids: IdFactory, limits: Limits) -> tuple[Paths, FactsLog]:
+    facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
+    return Paths(link, keys), facts

@@ -17,7 +17,7 @@ from broker.errors import (
 )
 from broker.ids import ApprovalId, bucket_of
 from broker.model.approval import Answer, ApprovalState, Use
-from broker.store.approval_ledger import Bounds, Said
+from broker.store.approval_records import Bounds, Said
 from broker.store.limits import Limits
 from broker.store.link import Link
 from tests.fakes.approvals import BOUNDS, ApprovalKit, wanted

@@ -9,7 +9,7 @@ from broker.approval_errors import ApprovalUsedError
 from broker.errors import UnreadableRecordError
 from broker.ids import ApprovalId
 from broker.model.approval import Approval, Use, Wanted
-from broker.store.approval_ledger import digest_of
+from broker.store.approval_records import digest_of
 from broker.store.link import Link
 from tests.fakes.approvals import ApprovalKit, wanted
 from tests.fakes.replace import replace

@@ -4,7 +4,7 @@ from typing import Any
 
 from broker.model.approval import Answer, Approval, Approved, Requirement, Use, Voice, Wanted
 from broker.model.task import TaskSpec
-from broker.store.approval_ledger import Asking, Bounds, Said, Saying
+from broker.store.approval_records import Asking, Bounds, Said, Saying
 from broker.store.lease_replies import Granted
 from tests.fakes.ledger_kit import MINUTE, LedgerKit
 from tests.fakes.replace import replace

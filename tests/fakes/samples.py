@@ -1,5 +1,7 @@
 """One of each value that the verbs answer with."""
 
+from typing import Any, Final
+
 from broker.http.services import KeySet
 from broker.ids import ApprovalId, DecisionId, LeaseId, RevocationId, TaskId
 from broker.model.approval import Answer, Approval, ApprovalState, Requirement, Voice, Wanted
@@ -87,6 +89,15 @@ def a_lease() -> Lease:
     )
 
 
+_PLACED: Final[dict[str, Any]] = {
+    "above": (),
+    "opener": "orchestrator:ci",
+    "on_behalf_of": "alice",
+    "tickets": ("OPS-1",),
+    "resources": (),
+}
+
+
 def an_approval(state: ApprovalState = ApprovalState.PENDING) -> Approval:
     """Make one that somebody has said yes to."""
     wanted = Wanted(
@@ -97,11 +108,7 @@ def an_approval(state: ApprovalState = ApprovalState.PENDING) -> Approval:
         subject="subject-of-invoice-bot",
         task=TASK,
         task_name="reconcile-invoices",
-        above=(),
-        opener="orchestrator:ci",
-        on_behalf_of="alice",
-        tickets=("OPS-1",),
-        resources=(),
+        **_PLACED,
         capability="orders-api",
         backend="jwt",
         audience=AUDIENCE,

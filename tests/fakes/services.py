@@ -217,17 +217,16 @@ class FakeIssuance:
         self, caller: Principal, approval: ApprovalId, idempotency_key: str
     ) -> IssuedCredential:
         """Redeem."""
-        answer = IssuedCredential(a_lease(), Secret(CREDENTIAL))
-        arguments = (approval, idempotency_key)
-        return await self.stage.play("issuance.redeem", caller, *arguments, answer=answer)
+        answer, told = IssuedCredential(a_lease(), Secret(CREDENTIAL)), (approval, idempotency_key)
+        return await self.stage.play("issuance.redeem", caller, *told, answer=answer)
 
     async def renew(
         self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
     ) -> IssuedCredential:
         """Renew."""
         answer = IssuedCredential(replace(a_lease(), generation=2), Secret(CREDENTIAL))
-        arguments = (lease, ttl_ms, idempotency_key)
-        return await self.stage.play("issuance.renew", caller, *arguments, answer=answer)
+        told = (lease, ttl_ms, idempotency_key)
+        return await self.stage.play("issuance.renew", caller, *told, answer=answer)
 
 
 @dataclass
