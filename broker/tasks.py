@@ -19,12 +19,13 @@ from broker.idempotency import Repeatable, repeatable
 from broker.ids import MAX_DEPTH, IdFactory, TaskId
 from broker.judgement import Judgement
 from broker.model.capability import is_within
+from broker.model.lender import Lender
 from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
 from broker.model.task import Task, TaskSpec, TaskState
 from broker.ownership import is_opener, is_operator_of, is_owner, require_visible
 from broker.policy.query import Query
-from broker.questions import about_extension, about_opening
+from broker.questions import about_extension, about_opening, behalf_of
 from broker.secret import Secret
 from broker.single_use import SingleUse
 from broker.store.evidence_ledger import Use
@@ -77,6 +78,7 @@ class Tasks:
             TaskClosedError: the parent has ended.
         """
         self._check_bounds(request)
+        _require_own(caller, request)
         same = repeatable(caller, "tasks", idempotency_key, request)
         use = self._single_use.begin(same)
 
@@ -154,13 +156,14 @@ class Tasks:
             opener=caller.ref,
             opener_issuer=caller.issuer,
             opener_instance=caller.instance,
-            on_behalf_of=parent.spec.on_behalf_of if parent else request.on_behalf_of,
+            on_behalf_of=parent.spec.on_behalf_of if parent else behalf_of(caller, request),
             ceiling=request.ceiling,
             tickets=request.tickets,
             resources=request.resources,
             idle_ms=request.idle_ms,
             opener_timeout_ms=request.opener_timeout_ms,
             max_deadline_ms=self._limits.max_ttl_ms,
+            lender=parent.spec.lender if parent else _lender(caller),
         )
 
     def _new_id(self, parent: Task | None, same: Repeatable) -> TaskId:
@@ -284,6 +287,29 @@ class Tasks:
         self._faults.reach("close.written")
         self._wake(task)
         return await self._ledger.view(task)
+
+
+def _lender(caller: Principal) -> Lender | None:
+    """Return who lends a right of hers by opening a task: a person, and nobody else."""
+    return Lender.of(caller) if caller.kind is Kind.PERSON else None
+
+
+def _require_own(caller: Principal, request: OpenTask) -> None:
+    """Let a person open tasks on her own behalf only, each for whoever shows its handle.
+
+    Raises:
+        InvalidRequestError: it is on another's behalf, a part of another task, or for one instance.
+    """
+    if caller.kind is not Kind.PERSON:
+        return
+    if request.on_behalf_of not in ("", caller.name):
+        raise InvalidRequestError("is yours: leave it out", field="on_behalf_of")
+    if request.parent is not None:
+        raise InvalidRequestError("people open tasks of their own: leave it out", field="parent")
+    if request.instance:
+        raise InvalidRequestError(
+            "the agent claims it by the handle that you pass on: leave it out", field="instance"
+        )
 
 
 def _beyond(request: OpenTask, parent: TaskSpec) -> str:

@@ -6,6 +6,7 @@ import msgspec
 
 from broker.ids import TaskId
 from broker.model.capability import Ceiling
+from broker.model.lender import Lender
 
 
 class TaskState(StrEnum):
@@ -17,7 +18,7 @@ class TaskState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class TaskSpec(msgspec.Struct, frozen=True):
+class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a task was opened with: it never changes, except the deadline by an extension.
 
     ``path`` runs from the root to the task itself; ``actors`` names the agents along it and
@@ -43,6 +44,13 @@ class TaskSpec(msgspec.Struct, frozen=True):
     opener_timeout_ms: int
     max_deadline_ms: int
     """How long after opening the deadline may at most lie; an extension never passes it."""
+    lender: Lender | None = None
+    """The person who opened the tree on her own behalf; None where nobody's right is lent."""
+
+    @property
+    def delegated_by(self) -> str:
+        """Who lends a right of hers, as records name her; empty where nobody does."""
+        return "" if self.lender is None else self.lender.ref
 
 
 class Task(msgspec.Struct, frozen=True):
