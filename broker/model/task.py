@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from broker.ids import TaskId
+from broker.model.bounds import UNBOUNDED, Bounds
 from broker.model.capability import Ceiling
 from broker.model.lender import Lender
 
@@ -44,6 +45,7 @@ class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     opener_timeout_ms: int
     max_deadline_ms: int
     """How long after opening the deadline may at most lie; an extension never passes it."""
+<<<<<<< HEAD
     lender: Lender | None = None
     """The person who opened the tree on her own behalf; None where nobody's right is lent."""
 
@@ -51,6 +53,12 @@ class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     def delegated_by(self) -> str:
         """Who lends a right of hers, as records name her; empty where nobody does."""
         return "" if self.lender is None else self.lender.ref
+=======
+    bounds: Bounds = UNBOUNDED
+    """What its tree is held to, its ancestors' bounds included."""
+    rooms: tuple[int, ...] = ()
+    """Along ``path``: how many open tasks each allows below itself; 0: it states no number."""
+>>>>>>> main
 
 
 class Task(msgspec.Struct, frozen=True):
