@@ -45,7 +45,10 @@ class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     opener_timeout_ms: int
     max_deadline_ms: int
     """How long after opening the deadline may at most lie; an extension never passes it."""
-<<<<<<< HEAD
+    bounds: Bounds = UNBOUNDED
+    """What its tree is held to, its ancestors' bounds included."""
+    rooms: tuple[int, ...] = ()
+    """Along ``path``: how many open tasks each allows below itself; 0: it states no number."""
     lender: Lender | None = None
     """The person who opened the tree on her own behalf; None where nobody's right is lent."""
 
@@ -53,12 +56,6 @@ class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     def delegated_by(self) -> str:
         """Who lends a right of hers, as records name her; empty where nobody does."""
         return "" if self.lender is None else self.lender.ref
-=======
-    bounds: Bounds = UNBOUNDED
-    """What its tree is held to, its ancestors' bounds included."""
-    rooms: tuple[int, ...] = ()
-    """Along ``path``: how many open tasks each allows below itself; 0: it states no number."""
->>>>>>> main
 
 
 class Task(msgspec.Struct, frozen=True):
