@@ -16,6 +16,7 @@ from typing import Final
 from broker.attenuation import Rights, excesses, explained, within
 from broker.errors import InvalidRequestError, NotFoundError
 from broker.faultpoints import FaultPoints
+from broker.governance.own_work import lender_of, require_own
 from broker.governance.published import Published
 from broker.idempotency import Repeatable, repeatable
 from broker.ids import MAX_DEPTH, IdFactory, TaskId
@@ -23,7 +24,6 @@ from broker.judgement import Judgement
 from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
 from broker.model.task import Task, TaskSpec, TaskState
-from broker.own_work import lender_of, require_own
 from broker.ownership import is_opener, is_operator_of, is_owner, require_visible
 from broker.policy.query import Query
 from broker.questions import about_extension, about_opening, behalf_of
