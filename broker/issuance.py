@@ -247,6 +247,7 @@ class Issuance:
             instance=caller.instance,
             tenant=task.tenant,
             on_behalf_of=task.on_behalf_of,
+            delegated_by=task.delegated_by,
             capability=capability.name,
             backend=capability.backend,
             audience=capability.audience,
