@@ -110,8 +110,7 @@ class Issuance:
         Raises:
             NotFoundError: no such approval, or another instance's.
             SupersededError: what would be given now is not what people were asked about.
-            ApprovalUsedError: it has been used, or is over.
-            BrokerError: as :meth:`issue`.
+            ApprovalUsedError: it has been used, or is over; and as :meth:`issue`.
         """
         found = await self._questions.mine(caller, approval)
         request, key = request_of(found.wanted), idempotency_key or "redeemed"

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from broker.http.contract.document import OPERATIONS
 from broker.http.contract.operation import FORM, Operation
+from tests.fakes.agreeing import staffed
 from tests.fakes.cast import (
     AGENT,
     DANA,
+    ERIN,
     HELPER,
     OPERATOR,
     ORCHESTRATOR,
@@ -198,7 +200,11 @@ async def test_a_person_is_answered_as_an_orchestrator_is(world: World) -> None:
 
 async def somebodys(world: World) -> dict[str, str]:
     """Make one of everything, in tenant acme."""
+    await staffed(world, "", ERIN)
     task = await world.open()
+    asked = await world.ask(task["id"], labels={"why": "people"})
+    world.config.write("policies/50-world.cedar", "")
+    await world.publish()
     credential = await world.issue(task["id"])
     refused = await world.ask(task["id"], scopes=["orders:write"])
     selection = await world.post(OPERATOR, "/v1/selections", {"tenant": "acme"})
@@ -211,6 +217,7 @@ async def somebodys(world: World) -> dict[str, str]:
         "credential": credential["id"],
         "revocation": order["id"],
         "decision": refused["decision"],
+        "approval": asked["id"],
         "selection": selection["digest"],
         "agent": "invoice-bot",
         "revision": str(made["revision"]),  # of the facts, and of what is published as well
