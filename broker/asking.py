@@ -229,7 +229,7 @@ class Questions:
         except BaseException:
             await self._free(wanted, new.id)
             raise
-        self._faults.reach("ask.written")
+        self._faults.reach("issue.asked")
         self._told(case.task.id)
         if not is_new:
             await self._free(wanted, new.id)

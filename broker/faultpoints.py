@@ -17,8 +17,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "close": ("written",),
     "freeze": ("written",),
     "thaw": ("written",),
-    "issue": ("decided", "spent", "granted", "signed"),
-    "ask": ("written",),
+    "issue": ("decided", "asked", "spent", "granted", "signed"),
     "answer": ("written", "followed"),
     "mint": ("reserved", "minted", "activated"),
     "kill": ("done", "noted"),
@@ -39,8 +38,8 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 
-``decided``: policy has answered. ``spent``: evidence is used up, where it serves once. ``written``,
-``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
+``decided``: policy has answered. ``asked``: people are asked. ``spent``: evidence is used up, where
+it serves once. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
 credential exists. ``done``: its target has killed or prolonged it. ``swept``: whoever lives and is
 hit by a cut-off of a list has been ended. ``walked``: everything in a bucket was decided again.
 ``staged``: a piece of what is large lies ready, and counts for nothing yet.

@@ -60,7 +60,7 @@ CASES: Final = (
     Case("renew.decided", "a credential is renewed", RENEW),
     Case("renew.granted", "a credential is renewed", RENEW),
     Case("renew.signed", "a credential is renewed", RENEW),
-    Case("ask.written", "people are asked", ASK),
+    Case("issue.asked", "people are asked", ASK),
     Case("answer.written", "somebody agrees", AGREE),
     Case("answer.followed", "somebody agrees", AGREE),
     Case("issue.decided", "what was agreed to is issued", REDEEM),

@@ -267,6 +267,7 @@ async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> N
         "credential": MISSING["lease"],
         "revocation": f"r_00_{'a' * 26}",
         "decision": f"d_00_{'a' * 26}",
+        "approval": f"a_00_{'a' * 26}",
         "selection": "ab" * 32,
         "problem": "not-found",
         "revision": "1",

@@ -158,7 +158,7 @@ OPERATIONS: Final = (
         name="answerApproval",
         summary="Say yes or no to exactly what was shown; saying it again changes nothing",
         callers=("person",),
-        body=Body("AnswerBody", {"answer": "yes", "digest": "ab" * 32, "version": 1}),
+        body=Body("AnswerBody", {"answer": "no", "digest": "ab" * 32, "version": 1}),
         answers={200: Answer("As it stands now.", "Approval")},
         problems=(
             "access-denied",
