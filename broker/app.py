@@ -211,6 +211,7 @@ class Broker:
             pace=self._pace,
             targets=self._targets,
             onlooker=self._shadow,
+            alarm=self._notices.alarm,
             clock=self._clock,
             patience=Patience(settings.policy.undecided_seconds),
         )

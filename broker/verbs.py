@@ -12,6 +12,7 @@ from broker.cuts import Cuts
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
+from broker.glass_verbs import GlassVerbs
 from broker.granting import Granting
 from broker.ids import bucket_of
 from broker.introspection import Introspection
@@ -22,6 +23,7 @@ from broker.listing import Listing
 from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
 from broker.minting import Minting
+from broker.model.alarm import AlarmPort, NoAlarm
 from broker.onlooker import Nobody, Onlooker
 from broker.order_list import OrderList
 from broker.order_walk import OrderWalk
@@ -79,6 +81,7 @@ class Parts:
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
+    alarm: AlarmPort = field(default_factory=NoAlarm)
 
     def wake(self, buckets: Sequence[int]) -> None:
         """Say that access ended in these buckets, and that there is work."""
@@ -106,6 +109,7 @@ class Verbs:
     revisions: Revisions
     reaper: Reaper
     redeciders: Redeciders
+    glass: GlassVerbs
     killer: Killer
     bans: Bans
 
@@ -121,11 +125,13 @@ def build_verbs(parts: Parts) -> Verbs:
     revocations = _revocations(parts, sets)
     bans = Bans.over(ledger, parts.targets, parts.faults)
     killer, redeciders = _killer(parts, bans), Redeciders.over(parts)
+    at_targets = TargetMinting.over(ledger, parts.targets, killer, bans, parts.faults)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
         agents=_agents(parts, listing, cuts),
-        issuance=_issuance(parts, judgement, single_use, killer, bans),
+        issuance=_issuance(parts, judgement, single_use, killer, at_targets),
+        glass=GlassVerbs.over(parts, judgement, at_targets),
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
@@ -199,7 +205,11 @@ def _killer(parts: Parts, bans: Bans) -> Killer:
 
 
 def _issuance(
-    parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer, bans: Bans
+    parts: Parts,
+    judgement: Judgement,
+    single_use: SingleUse,
+    killer: Killer,
+    at_targets: TargetMinting,
 ) -> Issuance:
     ledger = parts.ledger
     granting = Granting(ledger.leases, Places(ledger.quotas))
@@ -207,14 +217,7 @@ def _issuance(
         tree=ledger.tree,
         leases=ledger.leases,
         granting=granting,
-        at_targets=TargetMinting(
-            targets=parts.targets,
-            leases=ledger.leases,
-            granting=granting,
-            killer=killer,
-            bans=bans,
-            faults=parts.faults,
-        ),
+        at_targets=at_targets,
         prolonging=Prolonging(
             targets=parts.targets,
             granting=granting,

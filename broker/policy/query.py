@@ -20,6 +20,7 @@ class Action(StrEnum):
     EXTEND_TASK = "ExtendTask"
     REQUEST_CREDENTIAL = "RequestCredential"
     RENEW_CREDENTIAL = "RenewCredential"
+    BREAK_GLASS = "BreakGlass"
 
     # The enum's own runs Python code, several times for each decision.
     __hash__ = str.__hash__
@@ -30,7 +31,9 @@ class Action(StrEnum):
         return self in _ABOUT_CREDENTIALS
 
 
-_ABOUT_CREDENTIALS: Final = frozenset({Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL})
+_ABOUT_CREDENTIALS: Final = frozenset(
+    {Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL, Action.BREAK_GLASS}
+)
 
 
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):

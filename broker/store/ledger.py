@@ -13,6 +13,7 @@ from broker.store.due_queue import DueQueue
 from broker.store.evidence_ledger import EvidenceLedger
 from broker.store.facts_log import FactsLog
 from broker.store.facts_snapshots import FactsSnapshots
+from broker.store.glass_ledger import GlassLedger
 from broker.store.held_leases import HeldLeases
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
@@ -67,6 +68,7 @@ class Ledger:
     at_targets: TargetLeases
     reconciliations: Reconciliations
     shadow: ShadowLedger
+    glass: GlassLedger
     facts: FactsLog
     snapshots: FactsSnapshots
 
@@ -113,6 +115,7 @@ class Ledger:
             at_targets=TargetLeases(link, keys, deaths),
             reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
             shadow=ShadowLedger(link, keys),
+            glass=GlassLedger(link, keys, ids, limits, bounds=bounds),
             facts=facts,
             snapshots=FactsSnapshots(link, keys, ids, facts),
         )
