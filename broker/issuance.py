@@ -197,6 +197,9 @@ class Issuance:
             raise await self._judgement.refuse(
                 published, query, "beyond-ceiling", "the task's ceiling covers these scopes"
             )
+        missing = "an audience that the task is bounded to"
+        if not spec.bounds.admits(capability.audience):
+            raise await self._judgement.refuse(published, query, "beyond-audiences", missing)
 
     async def _check_scopes(
         self, published: Published, query: Query, capability: Capability

@@ -134,11 +134,11 @@ class Judgement:
         return AccessDeniedError(reason, decision_id=decision)
 
     async def refuse(
-        self, published: Published, query: Query, reason: str, missing: str
+        self, published: Published, query: Query, reason: str, *missing: str
     ) -> AccessDeniedError:
         """Refuse by a rule of the broker's own (a ceiling, a parent), recorded like policy's."""
         self._metrics.decided(query.action, "deny")
-        trace = Trace(published.decider.version, published.revision, missing=(missing,))
+        trace = Trace(published.decider.version, published.revision, missing=missing)
         return await self.refusal(query, reason, trace)
 
 

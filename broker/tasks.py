@@ -7,18 +7,19 @@
   due queue, whoever dies meanwhile.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from broker.attenuation import Rights, excesses, explained, within
 from broker.errors import InvalidRequestError, NotFoundError
 from broker.faultpoints import FaultPoints
 from broker.governance.published import Published
 from broker.idempotency import Repeatable, repeatable
 from broker.ids import MAX_DEPTH, IdFactory, TaskId
 from broker.judgement import Judgement
-from broker.model.capability import is_within
 from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
 from broker.model.task import Task, TaskSpec, TaskState
@@ -98,10 +99,8 @@ class Tasks:
     ) -> OpenedTask:
         query = about_opening(caller, request, parent)
         await self._check_names(caller, request, published, query)
-        if parent and (beyond := _beyond(request, parent.spec)):
-            raise await self._judgement.refuse(
-                published, query, "wider-than-parent", f"{beyond} within the parent's"
-            )
+        if parent:
+            await self._check_within(request, parent.spec, published, query)
         permit = await self._judgement.permit(published, query)
         self._faults.reach("open.decided")
         await self._single_use.spend(published, query, permit.obligations, use)
@@ -116,6 +115,7 @@ class Tasks:
             key=same.key,
             digest=same.digest,
             graph=published.graph,
+            siblings=(parent.spec.bounds.children or 0) if parent else 0,
         )
         task_id, is_new = await self._ledger.open(new)
         self._faults.reach("open.written")
@@ -139,6 +139,17 @@ class Tasks:
             published, query, "unknown-name", f"{wrong.field}: {wrong}"
         )
 
+    async def _check_within(
+        self, request: OpenTask, parent: TaskSpec, published: Published, query: Query
+    ) -> None:
+        """Refuse a child that is anywhere wider than its parent (I7); tell operators where."""
+        asked = Rights.asked(request)
+        if not any(excesses(asked, Rights.of(parent))):
+            return
+        line = await asyncio.gather(*map(self._ledger.view, parent.path))
+        told = explained(asked, [(each.spec.id, Rights.of(each.spec)) for each in line])
+        raise await self._judgement.refuse(published, query, "wider-than-parent", *told)
+
     def _spec(
         self, caller: Principal, request: OpenTask, parent: Task | None, same: Repeatable
     ) -> TaskSpec:
@@ -161,6 +172,8 @@ class Tasks:
             idle_ms=request.idle_ms,
             opener_timeout_ms=request.opener_timeout_ms,
             max_deadline_ms=self._limits.max_ttl_ms,
+            bounds=within(request.bounds, parent.spec.bounds) if parent else request.bounds,
+            rooms=(*_rooms(parent), request.bounds.below or 0),
         )
 
     def _new_id(self, parent: Task | None, same: Repeatable) -> TaskId:
@@ -286,18 +299,6 @@ class Tasks:
         return await self._ledger.view(task)
 
 
-def _beyond(request: OpenTask, parent: TaskSpec) -> str:
-    """Name what of a child is wider than its parent; empty when nothing is (I7).
-
-    Tickets and resources count: policies read them, so an agent that adds one widens its rights.
-    """
-    if not is_within(request.ceiling, parent.ceiling):
-        return "ceiling"
-    if not set(request.tickets) <= set(parent.tickets):
-        return "tickets"
-    return "" if set(request.resources) <= set(parent.resources) else "resources"
-
-
 def _wrong_name(request: OpenTask, published: Published) -> InvalidRequestError | None:
     """Return what names nothing of this tenant; absent and another tenant's look the same (I16)."""
     for position, line in enumerate(request.ceiling):
@@ -313,6 +314,11 @@ def _wrong_name(request: OpenTask, published: Published) -> InvalidRequestError 
                 field=f"ceiling[{position}].scopes",
             )
     return None
+
+
+def _rooms(parent: Task | None) -> tuple[int, ...]:
+    """Return what the tasks above allow below themselves; older ones have not said."""
+    return (parent.spec.rooms or (0,) * len(parent.spec.path)) if parent else ()
 
 
 def _hash(handle: str) -> str:

@@ -226,7 +226,7 @@ def _issuance(
             faults=parts.faults,
         ),
         judgement=judgement,
-        single_use=single_use,
+        single_use=once,
         minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,
         faults=parts.faults,

@@ -6,7 +6,7 @@ So a secret that ever strays into a detail stays out of the trail (F11), whateve
 from collections.abc import Mapping
 from typing import Final
 
-from broker.audit.shapes import Member, Shape, each, instant, number, object_of, text
+from broker.audit.shapes import Member, Shape, each, instant, maybe, number, object_of, text
 
 Members = Mapping[str, Member]
 
@@ -38,6 +38,10 @@ _CUT: Final = object_of(_members(text, "of", "name", "tenant") | _instants("issu
 
 _CEILING: Final = each(object_of(_members(text, "capability") | _members(_WORDS, "scopes")))
 
+_BOUNDS: Final = object_of(
+    _members(maybe(_WORDS), "audiences") | _members(maybe(number), "levels", "children", "below")
+)
+
 _AT_TARGET: Final = _members(
     text, "target", "identity", "locator", "credential", "epoch", "differs"
 )
@@ -66,6 +70,7 @@ FIELDS: Final[Mapping[str, Members]] = {
         )
         | _members(_WORDS, "path", "actors", "issuers", "tickets", "resources")
         | _members(number, "idle_ms", "opener_timeout_ms", "max_deadline_ms")
+        | {"bounds": Member("bounds", _BOUNDS), "rooms": Member("rooms", each(number))}
     ),
     "task.claimed": _members(text, "task", "agent", "instance"),
     "task.handle-replaced": _members(text, "task", "agent"),

@@ -59,6 +59,15 @@ def each(shape: Shape) -> Shape:
     return take
 
 
+def maybe(shape: Shape) -> Shape:
+    """Take a thing of a shape, or nothing."""
+
+    def take(value: object) -> object:
+        return None if value is None else shape(value)
+
+    return take
+
+
 def object_of(members: Mapping[str, Member]) -> Shape:
     """Take an object, of which only these members are written."""
 

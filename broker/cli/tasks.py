@@ -47,6 +47,10 @@ def task() -> None:
 @click.option("--ticket", "tickets", multiple=True, help="What it is about. Repeatable.")
 @click.option("--resource", "resources", multiple=True, help="What it touches. Repeatable.")
 @click.option("--parent", cls=One, help="The task that it is a part of.")
+@click.option("--audience", "audiences", multiple=True, help="Only for these. Repeatable.")
+@click.option("--max-levels", type=click.IntRange(0), help="Levels of tasks below it, at most.")
+@click.option("--max-children", type=click.IntRange(1), help="Open children of each, at most.")
+@click.option("--max-below", type=click.IntRange(1), help="Open tasks below it in all, at most.")
 @click.option("--idempotency-key", cls=One, help="Makes a repeated command harmless.")
 @at_desk
 def open_task(desk: Desk, /, ceiling: tuple[Ceiling, ...], **members: Any) -> None:  # noqa: ANN401 - the keywords of TaskCalls.open

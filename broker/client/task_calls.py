@@ -35,6 +35,10 @@ class TaskCalls:
         tickets: Sequence[str] = (),
         resources: Sequence[str] = (),
         parent: str = "",
+        audiences: Sequence[str] = (),
+        max_levels: int | None = None,
+        max_children: int | None = None,
+        max_below: int | None = None,
         idempotency_key: str = "",
     ) -> OpenedTask:
         """Open a named task. Without an instance the answer has the handle to claim it by."""
@@ -51,6 +55,10 @@ class TaskCalls:
             tickets=list(tickets),
             resources=list(resources),
             parent=parent,
+            audiences=list(audiences) or None,
+            max_levels=max_levels,
+            max_children=max_children,
+            max_below=max_below,
         )
         key = idempotency_key or route.new_idempotency_key()
         call = Call("POST", ("v1", "tasks"), json=members, idempotency_key=key)

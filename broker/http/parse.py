@@ -11,6 +11,7 @@ from broker import ids, text
 from broker.errors import InvalidRequestError
 from broker.http import wire
 from broker.http.limits import Limits
+from broker.model.bounds import Bounds
 from broker.model.capability import Ceiling
 from broker.model.principal import Kind
 from broker.model.requests import (
@@ -51,6 +52,25 @@ def open_task(body: wire.OpenTaskBody, limits: Limits) -> OpenTask:
         resources=_references(body.resources, "resources"),
         opener_timeout_ms=_ms(body.opener_timeout_seconds, "opener_timeout_seconds", limits),
         parent=ids.parse_task_id(body.parent, field="parent") if body.parent else None,
+        bounds=_bounds(body),
+    )
+
+
+def _bounds(body: wire.OpenTaskBody) -> Bounds:
+    """Read what the tree below a task shall be held to."""
+    audiences = body.audiences
+    return Bounds(
+        audiences=None if audiences is None else _audiences(audiences),
+        levels=body.max_levels,
+        children=body.max_children,
+        below=body.max_below,
+    )
+
+
+def _audiences(given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(
+        text.parse_text(each, field=f"audiences[{at}]", max_length=wire.MAX_URL)
+        for at, each in enumerate(given)
     )
 
 

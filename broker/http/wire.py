@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from broker.ids import MAX_DEPTH
 from broker.text import MAX_REASON
 
 MAX_LINES = 64
@@ -34,6 +35,9 @@ Seconds = Annotated[int, Meta(ge=1)]
 Life = Annotated[int, Meta(ge=2)]
 """Of a credential: tokens end at a whole second, so of one second nothing might be left."""
 
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Levels = Annotated[int, Meta(ge=0, le=MAX_DEPTH - 1)]
+Audiences = Annotated[list[Url], Meta(min_length=1, max_length=MAX_LINES)]
 Scopes = Annotated[list[Word], Meta(min_length=1, max_length=MAX_LINES)]
 References = Annotated[list[Word], Meta(max_length=MAX_REFERENCES)]
 Labels = Annotated[dict[Word, Word], Meta(max_length=MAX_REFERENCES)]
@@ -65,6 +69,10 @@ class OpenTaskBody(Body):
     idle_timeout_seconds: Seconds | None = None
     opener_timeout_seconds: Annotated[int, Meta(ge=0)] = 0
     parent: Word | None = None
+    audiences: Audiences | None = None
+    max_levels: Levels | None = None
+    max_children: Count | None = None
+    max_below: Count | None = None
 
 
 class ClaimBody(Body):

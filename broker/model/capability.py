@@ -76,8 +76,3 @@ class Ceiling(msgspec.Struct, frozen=True):
 def covers(outer: tuple[Ceiling, ...], capability: str, scopes: frozenset[str]) -> bool:
     """Tell whether a ceiling leaves room for these scopes of this capability."""
     return any(line.capability == capability and scopes <= line.scopes for line in outer)
-
-
-def is_within(inner: tuple[Ceiling, ...], outer: tuple[Ceiling, ...]) -> bool:
-    """Tell whether a child's ceiling is nowhere wider than its parent's (I7)."""
-    return all(covers(outer, line.capability, line.scopes) for line in inner)

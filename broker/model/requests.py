@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from broker.ids import LeaseId, RevocationId, TaskId
+from broker.model.bounds import UNBOUNDED, Bounds
 from broker.model.capability import Ceiling
 from broker.model.lease import Lease
 from broker.model.principal import Kind
@@ -41,7 +42,8 @@ class OpenTask:
     """Open a named task.
 
     With neither ``instance`` nor a claim, nobody can use it: when ``instance`` is empty the
-    answer carries a claim handle for whoever shall run it.
+    answer carries a claim handle for whoever shall run it. What ``bounds`` leave out is the
+    parent's.
     """
 
     name: str
@@ -56,6 +58,7 @@ class OpenTask:
     resources: tuple[str, ...] = ()
     opener_timeout_ms: int = 0
     parent: TaskId | None = None
+    bounds: Bounds = UNBOUNDED
 
 
 @dataclass(frozen=True, slots=True)

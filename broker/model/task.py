@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from broker.ids import TaskId
+from broker.model.bounds import UNBOUNDED, Bounds
 from broker.model.capability import Ceiling
 
 
@@ -43,6 +44,10 @@ class TaskSpec(msgspec.Struct, frozen=True):
     opener_timeout_ms: int
     max_deadline_ms: int
     """How long after opening the deadline may at most lie; an extension never passes it."""
+    bounds: Bounds = UNBOUNDED
+    """What its tree is held to, its ancestors' bounds included."""
+    rooms: tuple[int, ...] = ()
+    """Along ``path``: how many open tasks each allows below itself; 0: it states no number."""
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -71,10 +71,23 @@ class Bucket:
         """The children of a task that have not ended, by deadline: what is bounded."""
         return f"{self.prefix}to:{task}"
 
+    def open_below(self, task: TaskId) -> str:
+        """The tasks anywhere below one that have not ended, by deadline: where it bounds them."""
+        return f"{self.prefix}td:{task}"
+
     def ending(self, path: tuple[TaskId, ...]) -> list[str]:
-        """What the scripts that may end the last task of a path begin with."""
+        """What the scripts that may end the last task of a path begin with.
+
+        Then follow all sets that it leaves with its end.
+        """
         siblings = [self.open_children(path[-2])] if len(path) > 1 else []
-        return [*self.head, self.task(path[-1]), self.audiences(path[0]), *siblings]
+        left = [*siblings, *map(self.open_below, path[:-1])]
+        return [*self.head, self.task(path[-1]), self.audiences(path[0]), *left]
+
+    def rooms(self, spec: TaskSpec) -> dict[str, int]:
+        """The tasks below those above one that bound them, and how many there may be."""
+        above = zip(spec.path[:-1], spec.rooms, strict=False)
+        return {self.open_below(task): most for task, most in above if most}
 
     def audiences(self, root: TaskId) -> str:
         """Every audience that a lease of this tree was ever made for."""

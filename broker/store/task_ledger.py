@@ -25,6 +25,7 @@ class NewTask:
 
     ``key`` names the idempotency record (empty: none), ``digest`` the request it stands for;
     ``facts`` is the revision of the bundle that the decision read, ``graph`` that of the facts log.
+    ``siblings`` is how many open children its parent may have; 0: as many as any task.
     """
 
     spec: TaskSpec
@@ -35,6 +36,7 @@ class NewTask:
     key: str
     digest: str
     graph: int = 0
+    siblings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class TaskLedger:
             IdempotencyConflictError: the key was used for another request.
             TaskClosedError: an ancestor has ended, or a cut made this very moment covers it.
             StaleFactsError: decide again.
-            QuotaExceededError: the parent has too many children.
+            QuotaExceededError: the parent has too many children, or a task above too many below it.
             UnavailableError: the outbox is full, or the store does not answer.
         """
         spec = new.spec
@@ -101,7 +103,7 @@ class TaskLedger:
             parent = spec.path[-2]
             keys += [bucket.children(parent), bucket.open_children(parent)]
             keys += bucket.path(spec.path[:-1])
-        keys += bucket.named(spec)
+        keys += [*bucket.rooms(spec), *bucket.named(spec)]
         reply = accept(
             await self._link.run(scripts.TASK_OPEN, keys, self._open_args(new)), quota="children"
         )
@@ -135,13 +137,14 @@ class TaskLedger:
             spec.max_deadline_ms,
             new.facts,
             self._limits.outbox,
-            self._limits.children,
+            min(self._limits.children, new.siblings or self._limits.children),
             new.digest if new.key else "",
             self._limits.retention_ms,
             codec.encode(spec),
             *self._bounds.around_now(),
             new.graph,
             len(self._keys.of(spec.id).named(spec)),
+            " ".join(map(str, self._keys.of(spec.id).rooms(spec).values())),
         ]
 
     async def view(self, task: TaskId) -> Task:
@@ -231,10 +234,11 @@ class TaskLedger:
             extension.digest if extension.key else "",
             self._limits.retention_ms,
             extension.graph,
+            len(rooms := bucket.rooms(spec)),
         ]
         siblings = bucket.open_children(spec.path[-2] if len(spec.path) > 1 else spec.id)
         idempotency = bucket.idempotency(extension.key or "none")
-        keys = [*bucket.head, siblings, idempotency, *bucket.path(spec.path)]
+        keys = [*bucket.head, siblings, idempotency, *bucket.path(spec.path), *rooms]
         accept(await self._link.run(scripts.TASK_EXTEND, keys, args))
 
     async def close(

@@ -144,6 +144,7 @@ class TaskTree:
             bucket.children(spec.id),
             bucket.audiences(spec.id),
             bucket.open_children(spec.id),
+            bucket.open_below(spec.id),
             bucket.index("agent", spec.agent),
             bucket.index("tenant", spec.tenant),
             bucket.index("all", ""),

@@ -51,6 +51,10 @@ def task(**changes: object) -> dict[str, object]:
         "ceiling": [{"capability": "orders-api", "scopes": ["orders:read"]}],
         "tickets": ["OPS-1"],
         "resources": [],
+        "audiences": None,
+        "max_levels": None,
+        "max_children": None,
+        "max_below": None,
         "parent": "",
         "path": [TASK],
         "state": "open",
@@ -173,6 +177,7 @@ def agent(**changes: object) -> dict[str, object]:
         "hold": None,
         "review_by": "",
         "review_overdue": False,
+        "ceiling": [],
         **changes,
     }
 

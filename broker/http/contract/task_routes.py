@@ -21,6 +21,7 @@ from broker.http.contract.parts import (
     STRING,
     TASK_ID,
     TTL,
+    URL,
     WAIT,
     WORD,
     report,
@@ -38,6 +39,7 @@ from broker.http.contract.schema import (
     words,
 )
 from broker.http.wire import MAX_LINES
+from broker.ids import MAX_DEPTH
 
 _STATE: Final = words("open", "completed", "failed", "cancelled")
 
@@ -52,6 +54,16 @@ _TASK: Final[dict[str, Schema]] = {
     "ceiling": array(ref("CeilingLine")),
     "tickets": array(STRING),
     "resources": array(STRING),
+    "audiences": described(
+        nullable(array(STRING)), "The only ones that its tree's credentials are for; null: any."
+    ),
+    "max_levels": described(
+        nullable(COUNT), "How many levels of tasks there may be below it; null: as configured."
+    ),
+    "max_children": described(
+        nullable(COUNT), "Open children of each one task of its tree; null: as configured."
+    ),
+    "max_below": described(nullable(COUNT), "Open tasks in all below it; null: any number."),
     "parent": described(STRING, "Empty for a root task."),
     "path": array(TASK_ID, least=1),
     "state": _STATE,
@@ -91,6 +103,10 @@ SCHEMAS: Final = {
             "idle_timeout_seconds": OPTIONAL_TTL,
             "opener_timeout_seconds": number(0, Configured.MAX_TTL),
             "parent": nullable(TASK_ID),
+            "audiences": nullable(array(URL, least=1, most=MAX_LINES)),
+            "max_levels": nullable(number(0, MAX_DEPTH - 1)),
+            "max_children": nullable(number(1, 1_000_000)),
+            "max_below": nullable(number(1, 1_000_000)),
         },
     ),
     "ClaimBody": record({"handle": WORD}),

@@ -1,6 +1,7 @@
 -- End one task: O(1) whatever hangs below it. Its descendants and leases are dead from here on,
 -- because every judgement walks the path; taking them down one by one follows from the due queue.
--- KEYS[3] is the due queue; KEYS[7], for a child only, the open children of its parent.
+-- KEYS[3] is the due queue; KEYS[7] and on, for a child only, are the open children of its parent and
+-- the open tasks below each task above it (depth <= 8).
 -- Each line is there for the case that the next one fails: dead first, then told, then tidied up.
 
 -- How long the event of a task is kept whose leases' latest expiry cannot be read.
@@ -27,5 +28,5 @@ local function close_task(node_key, audiences_key, id, state, ended_by, closed_b
     'closed_by', closed_by)
   tell_closed(node_key, audiences_key, id, now, sure, op)
   redis.call('ZREM', KEYS[3], 't:' .. id)
-  if KEYS[7] then redis.call('ZREM', KEYS[7], id) end
+  for i = 7, #KEYS do redis.call('ZREM', KEYS[i], id) end
 end

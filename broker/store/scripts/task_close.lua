@@ -1,4 +1,4 @@
--- End a task. KEYS: meta cuts due out node audiences [open-siblings]. ARGV: id, op, state, ended_by, closed_by,
+-- End a task. KEYS: meta cuts due out node audiences [open-siblings open-below…]. ARGV: id, op, state, ended_by, closed_by,
 -- earliest, latest
 -- A task that has already ended keeps its first ending: the repeat changes nothing, but tells what
 -- the first could not.

@@ -1,5 +1,5 @@
 -- Look at one task that may be due: past its deadline, or silent for too long. Otherwise say when
--- to look again. KEYS: meta cuts due out node audiences [open-siblings].
+-- to look again. KEYS: meta cuts due out node audiences [open-siblings open-below…].
 -- ARGV: id, op, earliest, latest. With a clock that is not believed nobody is late: it comes back.
 -- Silence counts only while somebody listened: not before 'back'.
 -- A lost "seen" value is set to now and told: never read as silent since the beginning.
