@@ -312,6 +312,7 @@ class Broker:
             revocations=verbs.revocations,
             order_list=verbs.order_list,
             selections=verbs.selections,
+            glass=verbs.glass,
             cuts=verbs.cuts,
             reports=verbs.reports,
             introspection=verbs.introspection,

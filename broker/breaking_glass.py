@@ -142,7 +142,7 @@ class BreakingGlass:
             raise InvalidRequestError("no instance has claimed the task yet", field="task")
         capability, rule = rule_of(published, request.capability, task.tenant)
         ttl_ms = request.ttl_ms or rule.max_ttl_ms
-        require_within(rule, task, capability.name, request.scopes, ttl_ms)
+        require_within(task, capability, rule, request.scopes, ttl_ms)
         await self._require_no_debt(task.tenant, known.name)
         query = Query(
             action=Action.BREAK_GLASS,

@@ -57,7 +57,7 @@ def rule_of(published: Published, name: str, tenant: str) -> tuple[Capability, B
 
 
 def require_within(
-    rule: BreakGlass, task: TaskSpec, capability: str, scopes: frozenset[str], ttl_ms: int
+    task: TaskSpec, capability: Capability, rule: BreakGlass, scopes: frozenset[str], ttl_ms: int
 ) -> None:
     """Hold what is asked to what was declared for emergencies, and to the task's ceiling.
 
@@ -67,7 +67,8 @@ def require_within(
     if not scopes or not scopes <= rule.scopes:
         listed = " ".join(sorted(rule.scopes))
         raise InvalidRequestError(f"in an emergency there are: {listed}", field="scopes")
-    if not covers(task.ceiling, capability, scopes):
+    is_bounded = not task.bounds.admits(capability.audience)
+    if is_bounded or not covers(task.ceiling, capability.name, scopes):
         raise InvalidRequestError("beyond the ceiling of the task", field="scopes")
     if ttl_ms > rule.max_ttl_ms:
         most = rule.max_ttl_ms // 1000

@@ -205,11 +205,7 @@ def _killer(parts: Parts, bans: Bans) -> Killer:
 
 
 def _issuance(
-    parts: Parts,
-    judgement: Judgement,
-    single_use: SingleUse,
-    killer: Killer,
-    at_targets: TargetMinting,
+    parts: Parts, judgement: Judgement, once: SingleUse, killer: Killer, at_targets: TargetMinting
 ) -> Issuance:
     ledger = parts.ledger
     granting = Granting(ledger.leases, Places(ledger.quotas))
