@@ -41,7 +41,7 @@ from broker.last_words import settle
 from broker.metrics import Metrics
 from broker.notice_watch import NoticeWatch
 from broker.notices.counts import NoticeCounts
-from broker.notices.notice_side import notice_side_of
+from broker.notices.notice_side import NoticeSide, notice_side_of
 from broker.pace import Pace
 from broker.policy.query import Action
 from broker.policy_state import PolicyState
@@ -102,32 +102,39 @@ class Broker:
             *(Counting(link, self.ledger.keys, self._targets), self.replica, self.metrics, clock)
         )
         self._feed = self._build_feed()
-        self._notices = notice_side_of(
-            *(settings, link),
-            ledger=self.ledger,
-            log=self._feed.log,
-            counts=NoticeCounts(self.metrics.registry),
-            clock=clock,
-        )
+        self._notices = self._build_notices()
         self._presence = self._build_presence()
         self._shadow = self._build_shadow()
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
         self._clock_watch = self._build_clock_watch()
-        self._looks: list[Look] = [
-            StoreWatch(link, settings.store, self.gate, self.metrics).look,
+        self._looks = self._build_looks()
+        self.verbs: Verbs = build_verbs(self._parts())
+        self.fact_verbs = build_fact_verbs(
+            *(self.ledger, self.replica, self.gate, clock, self._faults),
+            brake=settings.reevaluation.brake_leases,
+            counted=self.metrics.facts_changed,
+        )
+
+    def _build_looks(self) -> list[Look]:
+        settings, clock = self._settings, self._clock
+        return [
+            StoreWatch(self._link, settings.store, self.gate, self.metrics).look,
             self._clock_watch.look,
             FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
             self.facts.look,
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
             NoticeWatch(self._notices.receivers, self._notices.ledger, self.gate).look,
         ]
-        self.verbs: Verbs = build_verbs(self._parts())
-        self.fact_verbs = build_fact_verbs(
-            *(self.ledger, self.replica, self.gate, clock, self._faults),
-            brake=settings.reevaluation.brake_leases,
-            counted=self.metrics.facts_changed,
+
+    def _build_notices(self) -> NoticeSide:
+        return notice_side_of(
+            *(self._settings, self._link),
+            ledger=self.ledger,
+            log=self._feed.log,
+            counts=NoticeCounts(self.metrics.registry),
+            clock=self._clock,
         )
 
     def _build_ledger(self) -> Ledger:
