@@ -28,6 +28,7 @@ from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
+from broker.glass_watch import GlassWatch
 from broker.governance.published import builder
 from broker.governance.reasons import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
@@ -125,6 +126,7 @@ class Broker:
             FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
             self.facts.look,
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
+            GlassWatch(self.ledger.glass, self.gate, self.metrics.registry).look,
             NoticeWatch(self._notices.receivers, self._notices.ledger, self.gate).look,
         ]
 

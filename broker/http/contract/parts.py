@@ -98,6 +98,7 @@ PATH: Final = {
     "credential": LEASE_ID,
     "revocation": REVOCATION_ID,
     "decision": DECISION_ID,
+    "glass": GLASS_ID,
     "selection": DIGEST,
     "revision": form("^[1-9][0-9]{0,8}$", "1"),
     "kind": words(*ThingKind),
