@@ -3,6 +3,7 @@
 from broker.client.blocking import BlockingCalls, blocking, iterating
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
+from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.task_calls import TaskCalls
 
@@ -74,3 +75,15 @@ class SyncFactCalls(BlockingCalls):
     history = blocking(FactCalls.history)
     revision = blocking(FactCalls.revision)
     roll_back = blocking(FactCalls.roll_back)
+
+
+class SyncGlassCalls(BlockingCalls):
+    """:class:`GlassCalls`, waiting."""
+
+    ask = blocking(GlassCalls.ask)
+    confirm = blocking(GlassCalls.confirm)
+    find = blocking(GlassCalls.find)
+    show = blocking(GlassCalls.show)
+    fetch = blocking(GlassCalls.fetch)
+    end = blocking(GlassCalls.end)
+    review = blocking(GlassCalls.review)

@@ -11,7 +11,7 @@ from tests.fakes.cast import AGENT, DANA, ERIN, FRANK, OPERATOR, STOCK_PERSON
 from tests.fakes.emergency import GLASS, Emergency, emergency, put_on_call, take_off_call
 from tests.fakes.people import change, leaves, register
 from tests.fakes.until import until
-from tests.fakes.world import World
+from tests.fakes.world import PATIENCE_S, World
 
 
 @pytest.fixture

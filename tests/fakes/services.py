@@ -48,6 +48,7 @@ from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_explain import FakeExplain
+from tests.fakes.fake_glass import FakeGlass
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
 from tests.fakes.samples import (
@@ -412,6 +413,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         revocations=FakeRevocations(stage),
         order_list=FakeOrderList(stage),
         selections=FakeSelections(stage),
+        glass=FakeGlass(stage),
         cuts=FakeCuts(stage),
         reports=FakeReports(stage),
         introspection=FakeIntrospection(stage),
