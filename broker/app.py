@@ -314,6 +314,7 @@ class Broker:
         verbs, issuer = self.verbs, self._settings.issuer
         return Services(
             tasks=verbs.tasks,
+            freezing=verbs.freezing,
             listing=verbs.listing,
             agents=verbs.agents,
             issuance=verbs.issuance,
