@@ -12,7 +12,7 @@ from broker.http.render_glass import shown
 from broker.http.services import Services
 from broker.http.table import Table
 
-ONLY = ("", "open", "unreviewed")
+ONLY = ("open", "unreviewed")
 """What the list can be narrowed to."""
 
 
@@ -44,10 +44,10 @@ class GlassRoutes:
 
     async def find(self, request: web.Request) -> web.Response:
         """List them, the newest first."""
-        only = request[QUERY].get("only", "")
-        if only not in ONLY:
+        only = request[QUERY].get("only")
+        if only is not None and only not in ONLY:
             raise InvalidRequestError("use open or unreviewed", field="only")
-        found = await self._glass.desk.find(request[PRINCIPAL], only=only)
+        found = await self._glass.desk.find(request[PRINCIPAL], only=only or "")
         return render.reply(render.listing("break_glass", list(map(shown, found)), None))
 
     async def show(self, request: web.Request) -> web.Response:

@@ -83,6 +83,7 @@ CALLERS = {
     "token-of-agent": principal(Kind.AGENT, "invoice-bot"),
     "token-of-orchestrator": principal(Kind.ORCHESTRATOR, "ci"),
     "token-of-operator": principal(Kind.OPERATOR, "olga"),
+    "token-of-person": principal(Kind.PERSON, "dana"),
     "token-of-resource": principal(Kind.RESOURCE, AUDIENCE),
 }
 """Whom :meth:`Stage.authenticate` knows, by bearer token."""
