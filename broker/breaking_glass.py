@@ -138,6 +138,9 @@ class BreakingGlass:
         if found is None or not known.answers_for(found[0].tenant):
             raise NotFoundError("no such task")
         task, instance = found
+        if task.lender is not None:
+            what = "a person lends her right to it, and no emergency overrides her word"
+            raise InvalidRequestError(what, field="task")
         if not instance:
             raise InvalidRequestError("no instance has claimed the task yet", field="task")
         capability, rule = rule_of(published, request.capability, task.tenant)
