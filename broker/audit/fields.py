@@ -86,7 +86,7 @@ FIELDS: Final[Mapping[str, Members]] = {
         | _members(
             text, "task", "agent", "instance", "on_behalf_of", "capability", "backend", "audience"
         )
-        | _members(text, "evidence_issuer", "locator", "key_id")
+        | _members(text, "evidence_issuer", "locator", "key_id", "origin")
         | {"target": Member("target", object_of(_members(text, "name", "identity")))}
         | _members(_WORDS, "path", "actors", "scopes")
         | _instants("issued_at", "expires_at")

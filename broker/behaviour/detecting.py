@@ -48,6 +48,16 @@ class Odd(msgspec.Struct, frozen=True):
     marks: Sequence[Mark]
     what: str = ""
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks of the last events."""
+        return tuple(dict.fromkeys(mark.task for mark in self.marks[-EVIDENCE:] if mark.task))
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What it is about: a name that is new, or else tasks."""
+        return (self.what,) if self.what else self.tasks
+
 
 Look = Callable[[Past, Sighting, Rule], Odd | None]
 
@@ -57,7 +67,8 @@ def observe(
 ) -> list[Finding]:
     """Take an event into an agent's past, and return what is odd about it; nothing for a repeat.
 
-    A finding empties its window and is silent for one: the same events are never found twice.
+    A finding empties its window, so the same events are never found twice; and it is silent about
+    the same tasks, or the same name, for one window.
     """
     if not past.takes(sighting, epoch):
         return []
@@ -67,10 +78,9 @@ def observe(
         if rule is None or rule.action is Action.OFF:
             continue
         odd = look(past, sighting, rule)
-        if odd is None or past.quiet.get(detector, 0) > past.now_ms:
+        if odd is None or past.is_quiet(detector, odd.about):
             continue
-        past.quiet[detector] = past.now_ms + rule.window_ms
-        past.windows.pop(detector, None)
+        past.hushes(detector, odd.about, rule.window_ms)
         found.append(_finding(past, sighting, detector, rule, odd))
     return found
 
@@ -88,7 +98,7 @@ def _finding(past: Past, seen: Sighting, detector: Detector, rule: Rule, odd: Od
         count=odd.count,
         limit=odd.limit,
         what=odd.what,
-        tasks=tuple(dict.fromkeys(mark.task for mark in marks if mark.task)),
+        tasks=odd.tasks,
         evidence=tuple(mark.seq for mark in marks),
         epoch=past.epoch,
     )

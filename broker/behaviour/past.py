@@ -42,8 +42,8 @@ class Past(msgspec.Struct, omit_defaults=True):
     count: int = 0
     hours: list[int] = msgspec.field(default_factory=list)
     """How many credentials each of the last hours brought, the current one apart."""
-    quiet: dict[str, int] = msgspec.field(default_factory=dict)
-    """By detector: until when it says nothing more of this agent."""
+    quiet: dict[str, tuple[int, tuple[str, ...]]] = msgspec.field(default_factory=dict)
+    """By detector: until when it says nothing more of this agent, and about which tasks or name."""
 
     def takes(self, sighting: Sighting, epoch: str) -> bool:
         """Take an event in, once; its time never goes back for this agent."""
@@ -66,6 +66,16 @@ class Past(msgspec.Struct, omit_defaults=True):
         kept.append(Mark(self.now_ms, sighting.seq, sighting.task))
         self.windows[name] = kept[-EVENTS:]
         return self.windows[name]
+
+    def is_quiet(self, name: str, about: tuple[str, ...]) -> bool:
+        """Tell whether a detector has just spoken of this very thing."""
+        until_ms, told = self.quiet.get(name, (0, ()))
+        return self.now_ms < until_ms and set(about) <= set(told)
+
+    def hushes(self, name: str, about: tuple[str, ...], window_ms: int) -> None:
+        """Note that a detector has spoken: its window is empty, and it rests."""
+        self.quiet[name] = (self.now_ms + window_ms, about)
+        self.windows.pop(name, None)
 
     def uses(self, kind: str, name: str) -> int | None:
         """Note that a name is used; return when it was last, None: never before."""

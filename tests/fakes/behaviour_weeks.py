@@ -6,7 +6,7 @@ seed is fixed, so the files are always the same bytes.
 """
 
 import json
-import random
+import random  # noqa: TID251 - of a fixed seed: the same each time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,7 @@ class Trail:
             "instance": "pod-1",
             "capability": "orders-api",
             "audience": "https://orders.example",
+            "origin": "net:192.0.2.0/24",
             **members,
         }
         self.add(at_ms, "lease.issued", **said)
@@ -93,15 +94,21 @@ def _office(trail: Trail, day_ms: int, day: int) -> None:
         for _ in range(trail.chance.randint(0, 3)):
             at_ms, task = day_ms + hour * HOUR_MS + trail.chance.randrange(HOUR_MS), trail.task()
             trail.issued(at_ms, "invoice-bot", task, instance=trail.chance.choice(pods))
-            if trail.chance.random() < 0.1:
-                for n in range(trail.chance.randint(1, 4)):
-                    trail.denied(at_ms + 1000 * n, "invoice-bot", task)
+            _refused(trail, at_ms, task)
     if day == 9:  # a release that asks for more
         task = trail.task()
         trail.issued(day_ms + 9 * HOUR_MS, "invoice-bot", task, capability="refunds-api")
     if day == 11:
         for n, pod in enumerate(pods):
-            trail.issued(day_ms + 12 * HOUR_MS + n * 1000, "invoice-bot", trail.task(), instance=pod)
+            trail.issued(
+                day_ms + 12 * HOUR_MS + n * 1000, "invoice-bot", trail.task(), instance=pod
+            )
+
+
+def _refused(trail: Trail, at_ms: int, task: str) -> None:
+    if trail.chance.random() < 0.1:
+        for n in range(trail.chance.randint(1, 4)):
+            trail.denied(at_ms + 1000 * n, "invoice-bot", task)
 
 
 def _nightly(trail: Trail, day_ms: int, day: int) -> None:
@@ -158,6 +165,10 @@ def _late(trail: Trail) -> None:
         trail.add(ATTACK_MS + n * 5_000, "use.late", agent="report-bot", instance="x", how="ask")
 
 
+def _far(trail: Trail) -> None:
+    trail.issued(ATTACK_MS, "invoice-bot", trail.task(), origin="net:198.51.100.0/24")
+
+
 def _shown(trail: Trail) -> None:
     for n in range(4):
         trail.add(
@@ -178,6 +189,7 @@ ATTACKS: Final[dict[str, Callable[[Trail], None]]] = {
     "instances": _copies,
     "after-end": _late,
     "shown-dead": _shown,
+    "origin": _far,
 }
 """By detector: what it must find."""
 
