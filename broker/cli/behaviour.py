@@ -15,6 +15,7 @@ from broker.cli.one import One
 from broker.cli.screen import Document, Screen, fields, page, rows, stacked
 from broker.cli.settings import load
 from broker.clock import rfc3339
+from broker.errors import InvalidRequestError
 from broker.settings.behaviour import Behaviour
 
 COLUMNS: Final = (
@@ -86,6 +87,8 @@ def replay_file(file: Path, config: Path | None, *, as_json: bool) -> None:
     try:
         with file.open("rb") as lines:
             done = replay(lines, rules)
+    except InvalidRequestError as error:
+        raise CommandFailedError(f"{file}: {error}") from error
     except OSError as error:
         raise CommandFailedError(f"{file}: {error.strerror}: it was not read to its end") from error
     Screen(sys.stdout, as_json=as_json).answer(_document(done), _replayed)

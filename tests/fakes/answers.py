@@ -313,7 +313,7 @@ def granted(**changes: object) -> dict[str, object]:
 FINDING = f"f_07_{'f' * 26}"
 
 
-def finding(**changes: object) -> dict[str, Any]:
+def finding(**changes: object) -> dict[str, object]:
     """Show a finding."""
     return {
         "id": FINDING,
@@ -336,6 +336,6 @@ def finding(**changes: object) -> dict[str, Any]:
     }
 
 
-def findings() -> dict[str, Any]:
+def findings() -> dict[str, object]:
     """Show a page of findings."""
     return {"findings": [finding()], "next": None}
