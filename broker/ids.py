@@ -19,6 +19,7 @@ TaskId = NewType("TaskId", str)
 LeaseId = NewType("LeaseId", str)
 RevocationId = NewType("RevocationId", str)
 DecisionId = NewType("DecisionId", str)
+FindingId = NewType("FindingId", str)
 BreakGlassId = NewType("BreakGlassId", str)
 
 MAX_BUCKETS: Final = 256
@@ -37,6 +38,7 @@ _TASK: Final = re.compile(r"[tc]_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _LEASE: Final = re.compile(r"l_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _REVOCATION: Final = re.compile(r"r_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _DECISION: Final = re.compile(r"d_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+_FINDING: Final = re.compile(r"f_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _GLASS: Final = re.compile(r"g_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 
 
@@ -45,6 +47,7 @@ _FORMS: Final = {
     _LEASE: "l_…",
     _REVOCATION: "r_…",
     _DECISION: "d_…",
+    _FINDING: "f_…",
     _GLASS: "g_…",
 }
 
@@ -91,6 +94,15 @@ def parse_decision_id(text: str, *, field: str = "decision") -> DecisionId:
         InvalidRequestError: the text is no decision id.
     """
     return DecisionId(_parse(_DECISION, text, field))
+
+
+def parse_finding_id(text: str, *, field: str = "finding") -> FindingId:
+    """Check the form of a finding's id.
+
+    Raises:
+        InvalidRequestError: the text is none.
+    """
+    return FindingId(_parse(_FINDING, text, field))
 
 
 def parse_glass_id(text: str, *, field: str = "break-glass") -> BreakGlassId:

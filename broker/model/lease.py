@@ -54,6 +54,8 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """Where it lives, if it is no token of ours; ``locator`` is its name there."""
     template: str = ""
     """With a target: a digest of the template that it was made from."""
+    origin: str = ""
+    """From where it was asked for, as far as evidence or connection said it."""
     break_glass: str = ""
     """In an emergency: by which opening of the glass it was had."""
     delegated_by: str = ""

@@ -60,6 +60,7 @@ CHANGES_NOBODY_S_ACCESS: Final = {
     "reviewBreakGlass": "one script, and nobody's access follows from it",
     "evaluate": "it only asks",
     "evaluateAll": "it only asks",
+    "acknowledgeFinding": "somebody has looked: it thaws nothing",
     "acknowledgeFeed": "a position that only grows, told again by whoever listens",
 }
 """Routes of which a death leaves nothing to mend, and why."""
