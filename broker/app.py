@@ -16,6 +16,7 @@ from broker import under_way
 from broker.asking import Limits as QuestionLimits
 from broker.attestation.attestation import Attestation
 from broker.attestation.reasons import Reason
+from broker.behaviour_side import BehaviourSide
 from broker.callers import Callers, client_watch
 from broker.census_watch import CensusWatch
 from broker.clock import Clock
@@ -29,6 +30,7 @@ from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
+from broker.glass_watch import GlassWatch
 from broker.governance.published import builder
 from broker.governance.reasons import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
@@ -80,9 +82,7 @@ class Broker:
     """One running broker. Built by :meth:`start` inside a stack that takes it down again."""
 
     def __init__(self, settings: Settings, link: Link, clock: Clock) -> None:
-        self._settings = settings
-        self._link = link
-        self._clock = clock
+        self._settings, self._link, self._clock = settings, link, clock
         self.gate = Gate([*WATCHERS, STORE, CLOCK, FEED, ISSUERS])
         self.metrics = Metrics(
             durability=settings.store.durability,
@@ -104,6 +104,7 @@ class Broker:
         )
         self._feed = self._build_feed()
         self._notices = self._build_notices()
+        self._behaviour = BehaviourSide.over(link, self.ledger, clock, self._build_bounds())
         self._presence = self._build_presence()
         self._shadow = self._build_shadow()
         self.reconcile_watch = ReconcileWatch(
@@ -126,17 +127,14 @@ class Broker:
             FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
             self.facts.look,
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
+            GlassWatch(self.ledger.glass, self.gate, self.metrics.registry).look,
             NoticeWatch(self._notices.receivers, self._notices.ledger, self.gate).look,
         ]
 
     def _build_notices(self) -> NoticeSide:
-        return notice_side_of(
-            *(self._settings, self._link),
-            ledger=self.ledger,
-            log=self._feed.log,
-            counts=NoticeCounts(self.metrics.registry),
-            clock=self._clock,
-        )
+        counts, log = NoticeCounts(self.metrics.registry), self._feed.log
+        given = (self._settings, self._link)
+        return notice_side_of(*given, ledger=self.ledger, log=log, counts=counts, clock=self._clock)
 
     def _build_ledger(self) -> Ledger:
         store = self._settings.store
@@ -219,6 +217,8 @@ class Broker:
             pace=self._pace,
             targets=self._targets,
             onlooker=self._shadow,
+            late=self._behaviour.late,
+            alarm=self._notices.alarm,
             clock=self._clock,
             patience=Patience(settings.policy.undecided_seconds),
             questions=QuestionLimits.of(settings.approvals),
@@ -273,7 +273,9 @@ class Broker:
     async def _start_background(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self._notices.close)
         feed, courier = self._feed, self._notices.courier
-        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run):
+        freezing, hold = self.verbs.freezing, self.fact_verbs.changes.apply
+        watch = self._behaviour.watch(feed.log, self._settings.behaviour, freezing, hold)
+        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run, watch.run):
             task = asyncio.create_task(run())
             stack.push_async_callback(under_way.end, [task])
 
@@ -314,6 +316,7 @@ class Broker:
         return Services(
             tasks=verbs.tasks,
             freezing=verbs.freezing,
+            findings=self._behaviour.findings,
             listing=verbs.listing,
             agents=verbs.agents,
             issuance=verbs.issuance,
@@ -322,6 +325,7 @@ class Broker:
             revocations=verbs.revocations,
             order_list=verbs.order_list,
             selections=verbs.selections,
+            glass=verbs.glass,
             cuts=verbs.cuts,
             reports=verbs.reports,
             introspection=verbs.introspection,

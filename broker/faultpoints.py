@@ -27,6 +27,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "give-back": ("written", "freed"),
     "revoke": ("kept", "ended", "laid", "noted"),
     "refuse": ("noted",),
+    "glass": ("asked", "agreed", "ready", "told", "opened", "granted", "noted", "ended"),
     "reap": (
         *("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "freeze-followed"),
         "settled",
@@ -39,8 +40,9 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 
 ``decided``: policy has answered. ``asked``: people are asked. ``spent``: evidence is used up, where
-it serves once. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger. ``signed``, ``minted``: the
-credential exists. ``done``: its target has killed or prolonged it. ``swept``: whoever lives and is
+it serves once. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is in the ledger.
+``signed``, ``minted``: the credential exists. ``done``: its target has killed or prolonged it.
+``swept``: whoever lives and is
 hit by a cut-off of a list has been ended. ``walked``: everything in a bucket was decided again.
 ``staged``: a piece of what is large lies ready, and counts for nothing yet.
 ``appended``: it is in the feed log, or in the facts log. ``settled``: it counts in every bucket.

@@ -20,6 +20,8 @@ LeaseId = NewType("LeaseId", str)
 RevocationId = NewType("RevocationId", str)
 DecisionId = NewType("DecisionId", str)
 ApprovalId = NewType("ApprovalId", str)
+FindingId = NewType("FindingId", str)
+BreakGlassId = NewType("BreakGlassId", str)
 
 MAX_BUCKETS: Final = 256
 """Two hexadecimal digits."""
@@ -38,6 +40,9 @@ _LEASE: Final = re.compile(r"l_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _REVOCATION: Final = re.compile(r"r_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _DECISION: Final = re.compile(r"d_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _APPROVAL: Final = re.compile(r"a_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+_FINDING: Final = re.compile(r"f_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+_GLASS: Final = re.compile(r"g_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+
 
 _FORMS: Final = {
     _TASK: "t_… or c_…",
@@ -45,6 +50,8 @@ _FORMS: Final = {
     _REVOCATION: "r_…",
     _DECISION: "d_…",
     _APPROVAL: "a_…",
+    _FINDING: "f_…",
+    _GLASS: "g_…",
 }
 
 
@@ -99,6 +106,24 @@ def parse_approval_id(text: str, *, field: str = "approval") -> ApprovalId:
         InvalidRequestError: the text is no approval id.
     """
     return ApprovalId(_parse(_APPROVAL, text, field))
+
+
+def parse_finding_id(text: str, *, field: str = "finding") -> FindingId:
+    """Check the form of a finding's id.
+
+    Raises:
+        InvalidRequestError: the text is none.
+    """
+    return FindingId(_parse(_FINDING, text, field))
+
+
+def parse_glass_id(text: str, *, field: str = "break-glass") -> BreakGlassId:
+    """Check the form of a break-glass id.
+
+    Raises:
+        InvalidRequestError: the text is no break-glass id.
+    """
+    return BreakGlassId(_parse(_GLASS, text, field))
 
 
 def bucket_of(any_id: str) -> int:
@@ -172,6 +197,10 @@ class IdFactory:
     def approval(self, task: TaskId) -> ApprovalId:
         """Name a new approval: it lives in its task's bucket."""
         return ApprovalId(self._make("a", bucket_of(task)))
+
+    def break_glass(self, task: TaskId) -> BreakGlassId:
+        """Name one opening of the glass, in the bucket of its task."""
+        return BreakGlassId(self._make("g", bucket_of(task)))
 
     def operation(self) -> str:
         """Name one state change, so that repeating it is harmless."""

@@ -22,6 +22,8 @@ def renewable(published: Published, held: Lease) -> Capability:
     """
     if held.spec.approved is not None:
         raise LeaseNotRenewableError("people agreed to it once: ask for a new one, and they decide")
+    if held.spec.break_glass:
+        raise LeaseNotRenewableError("what was had in an emergency is never prolonged")
     capability = capability_of(published, held.spec.capability, held.spec.tenant)
     if capability is None or not capability.renewable:
         raise LeaseNotRenewableError("this capability is not renewable")

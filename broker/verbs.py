@@ -17,16 +17,19 @@ from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.freezing import Freezing
 from broker.gate import Gate
+from broker.glass_verbs import GlassVerbs
 from broker.granting import Granting
 from broker.ids import bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
 from broker.killing import Killer
+from broker.late_use import Lateness, Unnoted
 from broker.listing import Listing
 from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
 from broker.minting import Minting
+from broker.model.alarm import AlarmPort, NoAlarm
 from broker.onlooker import Nobody, Onlooker
 from broker.order_list import OrderList
 from broker.order_walk import OrderWalk
@@ -84,6 +87,8 @@ class Parts:
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
     questions: QuestionLimits = field(default_factory=QuestionLimits)
+    late: Lateness = field(default_factory=Unnoted)
+    alarm: AlarmPort = field(default_factory=NoAlarm)
 
     def wake(self, buckets: Sequence[int]) -> None:
         """Say that access ended in these buckets, and that there is work."""
@@ -113,6 +118,7 @@ class Verbs:
     revisions: Revisions
     reaper: Reaper
     redeciders: Redeciders
+    glass: GlassVerbs
     killer: Killer
     bans: Bans
 
@@ -120,7 +126,6 @@ class Verbs:
 def build_verbs(parts: Parts) -> Verbs:
     """Build them."""
     ledger, judgement = parts.ledger, _judgement(parts)
-    single_use = SingleUse(ledger.evidence, judgement, ledger.ids)
     populations = Populations(ledger.tree)
     listing = Listing(ledger.tasks, ledger.tree, len(ledger.keys.buckets))
     cuts = Cuts(ledger.cuts, ledger.orders, ledger.clock)
@@ -140,12 +145,14 @@ def build_verbs(parts: Parts) -> Verbs:
         killer=killer,
         approvals=approvals,
     )
+    at_targets = TargetMinting.over(ledger, parts.targets, killer, bans, parts.faults)
     return Verbs(
-        tasks=_tasks(parts, judgement, single_use),
+        tasks=_tasks(parts, judgement),
         freezing=freezing,
         listing=listing,
         agents=_agents(parts, listing, cuts),
-        issuance=_issuance(parts, judgement, approvals.questions, killer, bans),
+        issuance=_issuance(parts, judgement, approvals.questions, killer, at_targets),
+        glass=GlassVerbs.over(parts, judgement, at_targets),
         approvals=approvals,
         credentials=Credentials.over(ledger, parts.faults, parts.news, parts.due),
         revocations=revocations,
@@ -153,7 +160,7 @@ def build_verbs(parts: Parts) -> Verbs:
         selections=selections,
         cuts=cuts,
         reports=_reports(parts, populations, sets),
-        introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
+        introspection=Introspection(lambda: parts.replica.verifier, ledger.leases, parts.late),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
         reaper=_reaper(parts, pieces, redeciders),
@@ -185,14 +192,15 @@ def _judgement(parts: Parts) -> Judgement:
         faults=parts.faults,
         onlooker=parts.onlooker,
         rest=parts.ledger.facts.rest,
+        late=parts.late.asked,
     )
 
 
-def _tasks(parts: Parts, judgement: Judgement, single_use: SingleUse) -> Tasks:
+def _tasks(parts: Parts, judgement: Judgement) -> Tasks:
     return Tasks(
         ledger=parts.ledger.tasks,
         judgement=judgement,
-        single_use=single_use,
+        single_use=SingleUse(parts.ledger.evidence, judgement, parts.ledger.ids),
         ids=parts.ledger.ids,
         limits=parts.task_limits,
         faults=parts.faults,
@@ -226,7 +234,11 @@ def _killer(parts: Parts, bans: Bans) -> Killer:
 
 
 def _issuance(
-    parts: Parts, judgement: Judgement, questions: Questions, killer: Killer, bans: Bans
+    parts: Parts,
+    judgement: Judgement,
+    questions: Questions,
+    killer: Killer,
+    at_targets: TargetMinting,
 ) -> Issuance:
     ledger = parts.ledger
     granting = Granting(ledger.leases, Places(ledger.quotas))
@@ -234,14 +246,7 @@ def _issuance(
         tree=ledger.tree,
         leases=ledger.leases,
         granting=granting,
-        at_targets=TargetMinting(
-            targets=parts.targets,
-            leases=ledger.leases,
-            granting=granting,
-            killer=killer,
-            bans=bans,
-            faults=parts.faults,
-        ),
+        at_targets=at_targets,
         prolonging=Prolonging(
             targets=parts.targets,
             granting=granting,

@@ -6,7 +6,8 @@ sentence what to do. A code that this version does not know arrives as the class
 """
 
 from collections.abc import Iterator
-from typing import ClassVar, Final
+from functools import cache
+from typing import ClassVar
 
 from broker.client.errors import ClientError
 from broker.client.problem import Problem, parse_problem
@@ -126,6 +127,27 @@ class AccessRefusedError(ApiError):
     remedy = "Ask for less, or give the decision to an operator (broker explain)."
 
 
+class BreakGlassStateError(ApiError):
+    """The emergency is not in a state in which this can be done, or is not what was agreed to."""
+
+    codes: ClassVar[tuple[str, ...]] = ("break-glass-state",)
+    remedy = "Look at it; where it has lapsed or is another thing by now, ask anew."
+
+
+class AlarmNotDeliveredError(ApiError):
+    """Nobody could be told of the emergency, so nothing was opened."""
+
+    codes: ClassVar[tuple[str, ...]] = ("alarm-not-delivered",)
+    remedy = "Have an operator bring a receiver of alarms back (broker notify test); ask anew."
+
+
+class ReviewOwedError(ApiError):
+    """Nobody else has looked in time at a former emergency of this person."""
+
+    codes: ClassVar[tuple[str, ...]] = ("break-glass-review-owed",)
+    remedy = "Have somebody who had no part in it answer for it, then ask again."
+
+
 class BindingRequiredError(AccessRefusedError):
     """The credential is only for whoever proves a key, and this request did not, or another's."""
 
@@ -193,20 +215,6 @@ class SupersededError(ApiError):
     remedy = "Look at what stands now, and make the change anew from that."
 
 
-class ApprovalChangedError(SupersededError):
-    """What is to be agreed to has changed since it was looked at."""
-
-    codes: ClassVar[tuple[str, ...]] = ("approval-stale",)
-    remedy = "Look at it again, and answer what it says now."
-
-
-class ApprovalOverError(ApiError):
-    """What people agreed to has been used, or is over."""
-
-    codes: ClassVar[tuple[str, ...]] = ("approval-over",)
-    remedy = "Ask for the credential anew; people are asked once more."
-
-
 class UnknownVersionError(AbsentError):
     """The broker does not speak this version of the API."""
 
@@ -268,15 +276,6 @@ class TooManyRequestsError(QuotaError):
     is_temporary = True
 
 
-class SlowDownError(QuotaError):
-    """An approval was looked at too soon, and has to be left alone for longer from now on."""
-
-    codes: ClassVar[tuple[str, ...]] = ("slow-down",)
-    statuses: ClassVar[tuple[int, ...]] = ()
-    remedy = "Wait problem.retry_after_seconds, or look with a wait."
-    is_temporary = True
-
-
 class BrokerFaultError(ApiError):
     """The broker failed by a fault of its own; nothing was granted."""
 
@@ -333,13 +332,18 @@ def classes(root: type[ApiError] = ApiError) -> Iterator[type[ApiError]]:
         yield from classes(child)
 
 
-_CLASSES: Final = tuple(classes())
-_BY_CODE: Final = {code: kind for kind in _CLASSES for code in kind.codes}
-_BY_STATUS: Final = {status: kind for kind in _CLASSES for status in kind.statuses}
+@cache
+def _by_code() -> dict[str, type[ApiError]]:
+    return {code: kind for kind in classes() for code in kind.codes}
+
+
+@cache
+def _by_status() -> dict[int, type[ApiError]]:
+    return {status: kind for kind in classes() for status in kind.statuses}
 
 
 def refusal(status: int, body: bytes, retry_after: str = "") -> ApiError:
     """Read an error answer; whatever the body is, an error of the right family comes back."""
     problem = parse_problem(status, body, retry_after)
-    kind = _BY_CODE.get(problem.code) or _BY_STATUS.get(status, ApiError)
+    kind = _by_code().get(problem.code) or _by_status().get(status, ApiError)
     return kind(problem)

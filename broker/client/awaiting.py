@@ -4,7 +4,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
-from broker.client import route
+from broker.client import approval_api_errors, route
 from broker.client.approval_results import AwaitedApproval
 from broker.client.errors import ClientError
 from broker.client.results import IssuedCredential
@@ -13,6 +13,9 @@ from broker.ids import parse_lease_id
 
 LONGEST_WAIT: Final = 30
 """Seconds that the broker lets one look take."""
+
+SlowDownError = approval_api_errors.SlowDownError
+"""Looked at too soon: see :func:`answered`, which does not."""
 
 _PENDING: Final = "pending"
 

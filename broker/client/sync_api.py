@@ -31,6 +31,8 @@ from broker.client.sync_calls import (
     SyncApprovalCalls,
     SyncCredentialCalls,
     SyncFactCalls,
+    SyncFindingCalls,
+    SyncGlassCalls,
     SyncOperatorCalls,
     SyncTaskCalls,
 )
@@ -238,6 +240,8 @@ class SyncBrokerClient:
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
         self.approvals = SyncApprovalCalls(self._client.approvals, self._thread)
+        self.findings = SyncFindingCalls(self._client.findings, self._thread)
+        self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)
 
     def __enter__(self) -> Self:
         return self

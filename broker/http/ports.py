@@ -8,6 +8,7 @@ from broker.approving import ApprovalPage, Reply, Shown
 from broker.cuts import StandingCut
 from broker.ids import ApprovalId, DecisionId, LeaseId, RevocationId, TaskId
 from broker.model.approval import Approval
+from broker.model.behaviour import FindingFilter, FindingPage, Kept
 from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease
 from broker.model.principal import Principal
@@ -89,6 +90,24 @@ class Freezing(Protocol):
 
     async def thaw(self, caller: Principal, task: TaskId, reason: str) -> Task:
         """Thaw a task."""
+        ...
+
+
+class Findings(Protocol):
+    """:class:`broker.behaviour_findings.BehaviourFindings`."""
+
+    async def find(
+        self, caller: Principal, which: FindingFilter, cursor: str, limit: int
+    ) -> FindingPage:
+        """Page through findings."""
+        ...
+
+    async def show(self, caller: Principal, finding: str) -> Kept:
+        """Show one."""
+        ...
+
+    async def acknowledge(self, caller: Principal, finding: str, reason: str) -> Kept:
+        """Say that somebody has looked at it."""
         ...
 
 

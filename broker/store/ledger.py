@@ -15,6 +15,7 @@ from broker.store.evidence_ledger import EvidenceLedger
 from broker.store.facts_log import FactsLog
 from broker.store.facts_snapshots import FactsSnapshots
 from broker.store.freeze_ledger import FreezeLedger
+from broker.store.glass_ledger import GlassLedger
 from broker.store.held_leases import HeldLeases
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
@@ -71,6 +72,7 @@ class Ledger:
     at_targets: TargetLeases
     reconciliations: Reconciliations
     shadow: ShadowLedger
+    glass: GlassLedger
     facts: FactsLog
     snapshots: FactsSnapshots
 
@@ -86,7 +88,6 @@ class Ledger:
     ) -> "Ledger":
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
-        facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
         return cls(
             keys=keys,
             ids=ids,
@@ -117,7 +118,8 @@ class Ledger:
             at_targets=TargetLeases(link, keys, deaths),
             reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
             shadow=ShadowLedger(link, keys),
-            facts=facts,
+            glass=GlassLedger(link, keys, ids, limits, bounds=bounds),
+            facts=(facts := FactsLog(link, keys, ids, retention_ms=limits.retention_ms)),
             snapshots=FactsSnapshots(link, keys, ids, facts),
         )
 

@@ -7,11 +7,13 @@ import pytest
 from broker.client.approval_calls import ApprovalCalls
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
+from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.sync_calls import (
     SyncApprovalCalls,
     SyncCredentialCalls,
     SyncFactCalls,
+    SyncGlassCalls,
     SyncOperatorCalls,
     SyncTaskCalls,
 )
@@ -23,6 +25,7 @@ PAIRS = [
     (OperatorCalls, SyncOperatorCalls),
     (FactCalls, SyncFactCalls),
     (ApprovalCalls, SyncApprovalCalls),
+    (GlassCalls, SyncGlassCalls),
 ]
 
 

@@ -86,6 +86,13 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "showAgent": OPERATORS_ONLY,
     "revoke": OPERATORS_ONLY,
     "select": OPERATORS_ONLY,
+    "askToBreakGlass": (403, 403, 403, 403),  # for people only
+    "listBreakGlass": (403, 403, 200, 403),
+    "showBreakGlass": ABSENT,
+    "confirmBreakGlass": (403, 403, 403, 403),
+    "fetchBreakGlass": ABSENT,
+    "endBreakGlass": ABSENT,
+    "reviewBreakGlass": ABSENT,
     "explainDecision": OPERATORS_ONLY,
     "explainCredential": OPERATORS_ONLY,
     "explainRequest": (403, 403, 200, 403),
@@ -102,6 +109,9 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "showKeyStates": (403, 403, 403, 403),
     "showShadowReport": (403, 403, 403, 403),
     "listCuts": (403, 403, 200, 403),
+    "listFindings": (403, 403, 200, 403),
+    "showFinding": OPERATORS_ONLY,
+    "acknowledgeFinding": OPERATORS_ONLY,
     "introspect": (403, 403, 403, 200),  # a token that is not alive: {"active": false}
     "evaluate": (403, 403, 200, 200),  # {"decision": false}
     "evaluateAll": (403, 403, 200, 200),
@@ -109,7 +119,11 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "acknowledgeFeed": (403, 403, 403, 404),
 }
 
-PERSON: Final[dict[str, int]] = {}
+PERSON: Final[dict[str, int]] = {
+    "askToBreakGlass": 404,
+    "listBreakGlass": 200,
+    "confirmBreakGlass": 404,
+}
 """What a person of the tenant is answered otherwise than an orchestrator."""
 
 HOW: Final = (
@@ -122,7 +136,9 @@ MISSING: Final = {
     "revocation": f"r_00_{'a' * 26}",
     "decision": f"d_00_{'a' * 26}",
     "approval": f"a_00_{'a' * 26}",
+    "glass": f"g_00_{'a' * 26}",
     "selection": "0" * 64,
+    "finding": f"f_00_{'a' * 26}",
     "agent": "no-such-bot",
     "revision": "999999999",
     "kind": "ticket",

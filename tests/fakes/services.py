@@ -14,7 +14,7 @@ from broker.errors import AttestationError
 from broker.http.limits import Limits
 from broker.http.possession import Possession
 from broker.http.services import Readiness, Services
-from broker.ids import ApprovalId, LeaseId, RevocationId, TaskId
+from broker.ids import LeaseId, RevocationId, TaskId
 from broker.metrics import Metrics
 from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease, LeaseState
@@ -22,8 +22,6 @@ from broker.model.principal import Kind, Principal
 from broker.model.requests import (
     ExtendTask,
     Introspected,
-    IssueCredential,
-    IssuedCredential,
     LeaseFilter,
     LeasePage,
     OpenedTask,
@@ -49,13 +47,15 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_approvals import FakeApprovals
 from tests.fakes.fake_explain import FakeExplain
+from tests.fakes.fake_glass import FakeGlass
+from tests.fakes.fake_issuance import FakeIssuance
+from tests.fakes.finding_verbs import FakeFindings
 from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
 from tests.fakes.samples import (
     AUDIENCE,
     CHILD,
-    CREDENTIAL,
     HANDLE,
     ISSUER,
     NOW_MS,
@@ -197,36 +197,6 @@ class FakeListing:
         """List."""
         page = TaskPage((a_task(), a_task(CHILD)), "3.17")
         return await self.stage.play("listing.find", caller, which, cursor, limit, answer=page)
-
-
-@dataclass
-class FakeIssuance:
-    """Issuing and renewing."""
-
-    stage: Stage
-
-    async def issue(
-        self, caller: Principal, task: TaskId, request: IssueCredential, idempotency_key: str
-    ) -> IssuedCredential:
-        """Issue."""
-        answer = IssuedCredential(a_lease(), Secret(CREDENTIAL))
-        arguments = (task, request, idempotency_key)
-        return await self.stage.play("issuance.issue", caller, *arguments, answer=answer)
-
-    async def redeem(
-        self, caller: Principal, approval: ApprovalId, idempotency_key: str
-    ) -> IssuedCredential:
-        """Redeem."""
-        answer, told = IssuedCredential(a_lease(), Secret(CREDENTIAL)), (approval, idempotency_key)
-        return await self.stage.play("issuance.redeem", caller, *told, answer=answer)
-
-    async def renew(
-        self, caller: Principal, lease: LeaseId, ttl_ms: int, idempotency_key: str
-    ) -> IssuedCredential:
-        """Renew."""
-        answer = IssuedCredential(replace(a_lease(), generation=2), Secret(CREDENTIAL))
-        told = (lease, ttl_ms, idempotency_key)
-        return await self.stage.play("issuance.renew", caller, *told, answer=answer)
 
 
 @dataclass
@@ -416,6 +386,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
     services = Services(
         tasks=FakeTasks(stage),
         freezing=FakeFreezing(stage),
+        findings=FakeFindings(stage),
         listing=FakeListing(stage),
         agents=FakeAgents(stage),
         issuance=FakeIssuance(stage),
@@ -424,6 +395,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         revocations=FakeRevocations(stage),
         order_list=FakeOrderList(stage),
         selections=FakeSelections(stage),
+        glass=FakeGlass(stage),
         cuts=FakeCuts(stage),
         reports=FakeReports(stage),
         introspection=FakeIntrospection(stage),

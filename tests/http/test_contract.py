@@ -22,6 +22,7 @@ from broker.http.limits import Limits
 from broker.http.routes import QUERIES, build
 from broker.http.wire import Body
 from tests.fakes.contract import DOCUMENT
+from tests.fakes.fake_glass import GLASS
 from tests.fakes.probes import Probe, objects, probes, resolved, sample, shown
 from tests.fakes.samples import APPROVAL, DECISION, LEASE, REVOCATION, TASK
 from tests.fakes.services import Stage, make_services
@@ -36,7 +37,9 @@ IDS: Final = {
     "revocation": REVOCATION,
     "decision": DECISION,
     "approval": APPROVAL,
+    "glass": GLASS,
     "selection": "ab" * 32,
+    "finding": f"f_07_{'f' * 26}",
     "agent": "invoice-bot",
     "problem": "not-found",
     "revision": "1",
@@ -51,8 +54,8 @@ CALLER: Final = {
     "agent": "agent",
     "orchestrator": "orchestrator",
     "operator": "operator",
-    "resource": "resource",
     "person": "person",
+    "resource": "resource",
 }
 FEED: Final = "/v1/feed"
 NOT_THAT: Final = '"of-another-state"'
