@@ -117,7 +117,7 @@ class AnswerBody(Body):
 
     answer: Literal["yes", "no"]
     digest: Word
-    version: Annotated[int, Meta(ge=1)] | None = None
+    version: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     reason: Reason | None = None
 
 

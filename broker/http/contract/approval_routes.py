@@ -123,7 +123,7 @@ SCHEMAS: Final = {
     "ApprovalPage": paged("approvals", ref("Approval")),
     "AnswerBody": record(
         {"answer": words(*Said), "digest": DIGEST},
-        {"version": nullable(number(1)), "reason": nullable(REASON)},
+        {"version": nullable(number(1, 1_000_000)), "reason": nullable(REASON)},
     ),
 }
 
