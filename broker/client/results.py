@@ -37,6 +37,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ceiling: tuple[Ceiling, ...]
     tickets: tuple[str, ...]
     resources: tuple[str, ...]
+    audiences: tuple[str, ...] | None = None
+    """The only ones that credentials of its tree are for; None: any."""
+    max_levels: int | None = None
+    max_children: int | None = None
+    max_below: int | None = None
     parent: str
     path: tuple[str, ...]
     state: str
@@ -49,11 +54,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
     ended_by: str
     closed_by: str
-    audiences: tuple[str, ...] | None = None
-    """The only ones that credentials of its tree are for; None: any."""
-    max_levels: int | None = None
-    max_children: int | None = None
-    max_below: int | None = None
 
 
 class OpenedTask(Task, frozen=True, kw_only=True):
