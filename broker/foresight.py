@@ -170,7 +170,8 @@ def _order(facts: Facts, name: str) -> tuple[object, ...]:
     agent = facts.agent(name)
     if agent is None:
         return ()
-    return agent.tenant, facts.stands(agent.ref), facts.owner_stands(agent.ref), agent.review_by
+    stands = facts.stands(agent.ref), facts.owner_stands(agent.ref)
+    return agent.tenant, stands, agent.review_by, agent.ceiling
 
 
 def _named(impact: Impact) -> list[Ref]:

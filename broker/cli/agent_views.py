@@ -15,7 +15,7 @@ COLUMNS: Final = (
 )
 FIELDS: Final = (
     *("name", "tenant", "source", "status", "held", "risk", "review_by", "owner", "purpose"),
-    *("teams", "quota"),
+    *("teams", "ceiling", "quota"),
     *("open_tasks", "live_credentials", "next_expiry", "last_issued_at"),
 )
 TASK_COLUMNS: Final = ("id", "name", "alive", "opener", "opened_at", "deadline")

@@ -33,15 +33,24 @@ _FIRST_STATUS: Final = {"ticket": "open", "team": ""}
     multiple=True,
     help="A workload that may be this agent: 'ISSUER SUBJECT'; the subject may end in *.",
 )
+@click.option(
+    *("--ceiling", "ceiling"),
+    multiple=True,
+    metavar="'CAPABILITY SCOPE'",
+    help="What this agent may be granted at most; say it once for each.",
+)
 @click.option("--quota", type=click.IntRange(1), help="Live credentials at one time.")
 @wish_options
 @at_desk
 def put(desk: Desk, /, ref: str, tenant: str, wish: Wish, **said: Any) -> None:  # noqa: ANN401 - what is said of it
     """Declare a thing, or change what is said of it: what is not given stays as it is."""
     identities = [_identity(each) for each in said.pop("identities")]
+    ceiling = said.pop("ceiling")
     given = {name: value for name, value in said.items() if value not in (None, "")}
     if identities:
         given["identities"] = identities
+    if ceiling:
+        given["ceiling"] = ceiling
 
     async def put_it(broker: BrokerClient) -> tuple[Sequence[Mapping[str, object]], int | None]:
         try:

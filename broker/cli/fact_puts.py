@@ -20,7 +20,7 @@ def put_of(tenant: str, thing: Mapping[str, object]) -> dict[str, object]:
 
 def _told(known: ThingView) -> dict[str, object]:
     said: dict[str, object] = {name: getattr(known, name) for name in _SAID}
-    said |= {"quota": known.quota}
+    said |= {"quota": known.quota, "ceiling": known.ceiling}
     pairs = [{"issuer": each.issuer, "subject": each.subject} for each in known.identities]
     said |= {"identities": pairs}
     return {"ref": known.ref, **{name: value for name, value in said.items() if value}}

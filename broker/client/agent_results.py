@@ -37,6 +37,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     hold: Hold | None = None
     review_by: str = ""
     review_overdue: bool = False
+    ceiling: tuple[str, ...] = ()
 
 
 class AgentTasks(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
     data_class: str = ""
     review_by: str = ""
     identities: tuple[Identity, ...] = ()
+    ceiling: tuple[str, ...] = ()
     quota: int | None = None
     hold: Hold | None = None
 

@@ -8,7 +8,15 @@ from typing import Final
 from broker.errors import InvalidRequestError
 from broker.facts.owners import owner_of
 from broker.facts.relations import RISKS, SHAPES
-from broker.model.fact import BUNDLE, NAME_PATTERN, WORD_PATTERN, Ref, Thing, ThingKind
+from broker.model.fact import (
+    BUNDLE,
+    CEILING_PATTERN,
+    NAME_PATTERN,
+    WORD_PATTERN,
+    Ref,
+    Thing,
+    ThingKind,
+)
 from broker.text import MAX_REASON, parse_text
 
 FieldFault = tuple[str, str, str]
@@ -18,6 +26,8 @@ MAX_TEXT: Final = 200
 """As of the texts in the bundle."""
 
 MAX_IDENTITIES: Final = 32
+MAX_CEILING: Final = 256
+"""Lines of an agent's ceiling."""
 MAX_QUOTA: Final = 1_000_000_000
 MAX_INSTANT_MS: Final = 253_402_300_800_000
 """The beginning of the year 10000."""
@@ -29,8 +39,9 @@ _NAME: Final = re.compile(NAME_PATTERN, re.ASCII)
 _WORD: Final = re.compile(WORD_PATTERN, re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _IDENTITY: Final = re.compile(r"[\x21-\x7e]{1,512} [\x21-\x7e]{1,512}")
+_CEILING: Final = re.compile(CEILING_PATTERN, re.ASCII)
 _STATED: Final = ("status", "owner", "purpose", "risk", "data_class", "review_by")
-_ALL: Final = (*_STATED, "identities", "quota")
+_ALL: Final = (*_STATED, "identities", "quota", "ceiling")
 
 
 def is_name(text: str) -> bool:
@@ -113,6 +124,7 @@ def _value_faults(thing: Thing) -> Iterator[FieldFault]:
     if not 0 <= thing.quota <= MAX_QUOTA:
         yield ("thing.quota", "is out of bounds", f"write 1 to {MAX_QUOTA}")
     yield from _identity_faults(thing.identities)
+    yield from _ceiling_faults(thing.ceiling)
 
 
 def _choice_faults(name: str, value: str, choices: tuple[str, ...]) -> Iterator[FieldFault]:
@@ -129,6 +141,14 @@ def _identity_faults(identities: tuple[str, ...]) -> Iterator[FieldFault]:
             yield (field, "is no identity", "write ISSUER SUBJECT; * only at the subject's end")
         elif identity.endswith(" *"):
             yield (field, "admits everybody of that issuer", "write the beginning of the subject")
+
+
+def _ceiling_faults(ceiling: tuple[str, ...]) -> Iterator[FieldFault]:
+    if len(ceiling) > MAX_CEILING:
+        yield ("thing.ceiling", "has too many lines", f"write at most {MAX_CEILING}")
+    for at, line in enumerate(ceiling[:MAX_CEILING]):
+        if _CEILING.fullmatch(line) is None:
+            yield (f"thing.ceiling[{at}]", "is no line of a ceiling", "write CAPABILITY SCOPE")
 
 
 def _is_date(text: str) -> bool:

@@ -59,7 +59,7 @@ SHAPES: Final[Mapping[ThingKind, Shape]] = MappingProxyType(
         AGENT: Shape(
             ("active", "suspended", "retired"),
             frozenset({"status", "owner", "purpose"}),
-            frozenset({"risk", "data_class", "review_by", "identities", "quota"}),
+            frozenset({"risk", "data_class", "review_by", "identities", "quota", "ceiling"}),
         ),
         PERSON: Shape(("active", "gone"), _STATUS, frozenset({"identities"})),
         TEAM: Shape((), frozenset(), frozenset({"owner", "purpose"})),

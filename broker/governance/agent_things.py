@@ -18,6 +18,7 @@ def record_of(agent: Thing) -> AgentRecord:
         quota=agent.quota or None,
         review_by=agent.review_by or UNSET,
         identities=identities_of(agent) or UNSET,
+        ceiling=agent.ceiling or UNSET,
     )
 
 

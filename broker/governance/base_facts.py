@@ -57,6 +57,7 @@ def _agent(record: AgentRecord) -> Thing:
         review_by="" if record.review_by is UNSET else record.review_by,
         identities=_pairs(record.identities),
         quota=record.quota or 0,
+        ceiling=() if record.ceiling is UNSET else record.ceiling,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from broker.governance.document import BundleDocument
 from broker.governance.records import CapabilityRecord
@@ -47,6 +48,7 @@ def reference_faults(document: BundleDocument) -> Iterator[Fault]:
     plain = msgspec.to_builtins(document)
     yield from name_faults({section: plain[section] for section in _UNIQUE})
     yield from _vector_faults(document)
+    yield from _ceiling_faults(document)
 
 
 def name_faults(sections: Mapping[str, object]) -> Iterator[Fault]:
@@ -147,6 +149,15 @@ def _unknowns(
             if isinstance(name, str) and name not in known and name != ALL_TENANTS:
                 remedy = f"register the {what}, or mend the name"
                 yield Fault(where, f"no {what} is called {name}", remedy)
+
+
+def _ceiling_faults(document: BundleDocument) -> Iterator[Fault]:
+    known = {f"{each.name} {scope}" for each in document.capabilities for scope in each.scopes}
+    for index, agent in enumerate(document.agents):
+        for at, line in enumerate(() if agent.ceiling is UNSET else agent.ceiling):
+            if line not in known:
+                path = ("agents", index, "ceiling", at)
+                yield Fault(path, f"no capability has {line}", "mend it, or remove the line")
 
 
 def _vector_faults(document: BundleDocument) -> Iterator[Fault]:

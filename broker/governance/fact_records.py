@@ -101,6 +101,7 @@ class AgentEntry(_Entry, frozen=True, kw_only=True):
     review_by: str | None = None
     identities: tuple[str, ...] = ()
     quota: Quota | None = None
+    ceiling: tuple[str, ...] = ()
 
 
 class RelationshipEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from broker.model.fact import CEILING_PATTERN
 from broker.model.principal import ALL_TENANTS
 
 Name = Annotated[
@@ -42,6 +43,15 @@ Scope = Annotated[
     ),
 ]
 """RFC 6749 §3.3, scope-token."""
+
+CeilingLine = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A{CEILING_PATTERN}\Z",
+        description="CAPABILITY SCOPE: one capability and one scope of it",
+    ),
+]
+"""One line of what an agent may be granted at most."""
 
 Audience = Annotated[
     str,

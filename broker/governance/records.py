@@ -13,6 +13,7 @@ from broker.governance.names import (
     OFFLINE_MAX_TTL_SECONDS,
     About,
     Audience,
+    CeilingLine,
     IsoDate,
     IssuerName,
     Name,
@@ -87,6 +88,8 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The last day on which it may act without another review."""
     identities: tuple[IdentityRecord, ...] | UnsetType = UNSET
     """The only workload identities that may show its name; unset: whatever its issuers say."""
+    ceiling: tuple[CeilingLine, ...] | UnsetType = UNSET
+    """The most that it may be granted, whatever its tasks and policies say; unset: no bound."""
 
     def faults(self) -> Iterator[Fault]:
         """Find what is well-typed and still wrong."""
@@ -97,6 +100,10 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.identities is not UNSET and not self.identities:
             yield Fault(
                 ("identities",), "empty, so nobody could show its name", "name one, or remove it"
+            )
+        if self.ceiling is not UNSET and not self.ceiling:
+            yield Fault(
+                ("ceiling",), "empty, so it could be granted nothing", "suspend it, or remove this"
             )
 
 

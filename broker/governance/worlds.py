@@ -40,10 +40,10 @@ class Stopped(SystemClock):
 def in_order(base: Base) -> Facts:
     """Return facts in which nothing is against the bundle's agents, but their own status.
 
-    Questions are about policies: that an owner is not registered yet, or a review is due, changes
-    what is granted and not what policies say. A question may state otherwise.
+    Questions are about policies: that an owner is not registered yet, a review is due, or an agent
+    has a ceiling, changes what is granted and not what policies say. A question may say otherwise.
     """
-    things = (replace(thing, review_by="") for thing in base.things.values())
+    things = (replace(thing, review_by="", ceiling=()) for thing in base.things.values())
     edges = chain.from_iterable(base.above.values())
     facts = Facts(base=Base(things, edges, base.about))
     owners = {owner for ref in base.agents.values() if (owner := _missing_owner(facts, ref))}

@@ -163,6 +163,7 @@ class Reading:
             review_by=review_by,
             identities=identities,
             quota=0 if body.quota is UNSET else body.quota,
+            ceiling=() if body.ceiling is UNSET else tuple(body.ceiling),
         )
 
     def _identities(self, body: ThingBody, place: str) -> tuple[str, ...]:

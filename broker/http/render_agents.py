@@ -24,6 +24,7 @@ def agent(value: Agent) -> Json:
         "risk": thing.risk,
         "review_by": thing.review_by,
         "review_overdue": value.enrolled.is_overdue,
+        "ceiling": thing.ceiling,
         "quota": {"limit": value.quota, "in_use": value.in_use},
     }
 

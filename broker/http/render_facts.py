@@ -37,6 +37,7 @@ def thing(value: Seen) -> Json:
         "data_class": of.data_class,
         "review_by": of.review_by,
         "identities": [_identity(pair) for pair in of.identities],
+        "ceiling": of.ceiling,
         "quota": of.quota or None,
         "hold": hold(of.hold),
     }
@@ -160,6 +161,7 @@ def _put(value: Thing) -> Json:
         "data_class": value.data_class,
         "review_by": value.review_by,
         "identities": [_identity(pair) for pair in value.identities],
+        "ceiling": value.ceiling,
         "quota": value.quota,
     }
     return {"ref": str(value.ref), **{name: each for name, each in said.items() if each}}

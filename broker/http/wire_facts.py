@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from broker.facts.fields import MAX_CEILING
 from broker.http.wire import MAX_REFERENCES, Body, Reason, Url, Word
+from broker.model.fact import CEILING_PATTERN
 
 MAX_CHANGES = 10_000
 """Changes in one call; more are imported beside the ledger, all or nothing as well."""
@@ -18,6 +20,7 @@ MAX_REF = 145
 Ref = Annotated[str, Meta(min_length=1, max_length=MAX_REF)]
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Revision = Annotated[int, Meta(ge=0, le=2**53)]
+CeilingLine = Annotated[str, Meta(pattern=rf"\A{CEILING_PATTERN}\Z")]
 Line = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -40,6 +43,7 @@ class ThingBody(Body):
     review_by: Word | UnsetType = UNSET
     identities: Annotated[list[IdentityBody], Meta(max_length=MAX_REFERENCES)] | UnsetType = UNSET
     quota: Annotated[int, Meta(ge=1, le=1_000_000_000)] | UnsetType = UNSET
+    ceiling: Annotated[list[CeilingLine], Meta(max_length=MAX_CEILING)] | UnsetType = UNSET
 
 
 class RelationshipBody(Body):

@@ -5,6 +5,7 @@ of it. A *relationship* joins two things and may expire. ``broker.facts.relation
 joined by what, ``broker.facts.fields`` what is well-formed.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -15,6 +16,9 @@ NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._/#+@-]{0,127}"
 
 WORD_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """What tenants and sources are called."""
+
+CEILING_PATTERN: Final = WORD_PATTERN + r" [\x21\x23-\x5b\x5d-\x7e]{1,128}"
+"""One line of an agent's ceiling: a capability, and a scope of it."""
 
 BUNDLE: Final = "bundle"
 """The source of what the published bundle declares."""
@@ -117,6 +121,7 @@ class Thing(
     of ``agents.yaml``. ``review_by`` is a date of ISO 8601, the last day (UTC) that is in order.
     ``identities`` are ``ISSUER SUBJECT`` pairs, of which the subject may end in ``*``; none means
     that every issuer's word is taken, as the issuer's declaration says. ``quota`` 0 is the default.
+    ``ceiling`` are ``CAPABILITY SCOPE`` pairs, the most that it may be granted; none: no bound.
     """
 
     kind: ThingKind
@@ -132,6 +137,7 @@ class Thing(
     review_by: str = ""
     identities: tuple[str, ...] = ()
     quota: int = 0
+    ceiling: tuple[str, ...] = ()
     hold: Hold | None = None
 
     @property
@@ -144,6 +150,13 @@ class Thing(
         return not self.identities or any(
             _matches(pair, issuer, subject) for pair in self.identities
         )
+
+    def beyond(self, capability: str, scopes: Iterable[str]) -> tuple[str, ...]:
+        """Return what its ceiling leaves out of these scopes of a capability, in order."""
+        if not self.ceiling:
+            return ()
+        wanted = (f"{capability} {scope}" for scope in scopes)
+        return tuple(sorted(pair for pair in wanted if pair not in self.ceiling))
 
 
 class RelationshipKey(NamedTuple):

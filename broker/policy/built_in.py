@@ -1,17 +1,20 @@
 """What is refused before any policy is asked, in this one place.
 
 Policies decide about those who are in order. Whoever is held, has nobody who answers for it, or was
-not reviewed in time, is not; and no permit that somebody forgot to narrow lets it through.
+not reviewed in time, is not; and no permit that somebody forgot to narrow lets it through. Nor does
+one reach beyond an agent's own ceiling.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final, NamedTuple
 
 from broker.facts.facts import Facts
 from broker.facts.review import is_overdue
 from broker.model.fact import Ref, Thing
+from broker.model.principal import Kind
 from broker.policy.engine import DenyReason
+from broker.policy.query import Action, Query
 
 
 class Refusal(NamedTuple):
@@ -49,6 +52,39 @@ def refusal(
     found = (_of(facts, agent, now_ms) for agent in agents)
     handed = (_of_above(facts, tenant, name, now_ms) for name in above)
     return next((each for each in chain(found, handed) if each is not None), None)
+
+
+def beyond(facts: Facts, query: Query) -> Refusal | None:
+    """Say what of a request is more than an agent that has a part in it may be granted, or None.
+
+    It counts for a task that is opened, with all that its ceiling leaves room for, and for each
+    credential; of whoever has handed the task on, too.
+    """
+    for agent in _with_ceilings(facts, query):
+        left_out = [pair for line in _wanted(query) for pair in agent.beyond(*line)]
+        if left_out:
+            why = f"built in: beyond the ceiling of {agent.ref}: {', '.join(left_out)}"
+            return Refusal(DenyReason.BEYOND_AGENT_CEILING, why)
+    return None
+
+
+def _with_ceilings(facts: Facts, query: Query) -> Iterator[Thing]:
+    task, caller = query.task, query.principal
+    names = dict.fromkeys((*task.above, task.agent), False)
+    if caller.kind is Kind.AGENT:
+        names[caller.name] = True
+    for name, is_caller in names.items():
+        agent = facts.agent(name)
+        # Of another tenant's nothing is said, unless it asks itself (I16).
+        if agent is not None and agent.ceiling and (is_caller or agent.tenant == task.tenant):
+            yield agent
+
+
+def _wanted(query: Query) -> Iterator[tuple[str, frozenset[str]]]:
+    if query.capability is not None:
+        yield query.capability.name, query.scopes
+    elif query.action is not Action.EXTEND_TASK:  # it gives time, and nothing of the ceiling
+        yield from ((line.capability, line.scopes) for line in query.ceiling)
 
 
 def _of_person(facts: Facts, person: Ref) -> Refusal:

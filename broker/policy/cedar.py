@@ -125,8 +125,9 @@ class CedarEngine:
         try:
             now_ms = self._clock.now_ms()
             view = self._views.of(named_in(query), now_ms)
-            if view.refusal is not None:
-                return self._refused(view.refusal)
+            refusal = self._views.refusal(view, query)
+            if refusal is not None:
+                return self._refused(refusal)
             request = self._request(query, view, now_ms, self._relevance.names)
             decision = self._memory.answer(
                 (request.principal, request.action, request.resource, view.shown.serial),
@@ -151,7 +152,8 @@ class CedarEngine:
         view = self._views.of(named, now_ms)
         if view.fault:
             raise UnfitFactError(view.fault)
-        refusal = None if view.refusal is None else self._refused(view.refusal)
+        found = self._views.refusal(view, query)
+        refusal = None if found is None else self._refused(found)
         entities = self._views.entities(named, now_ms) if refusal is None else ()
         blank = self._blank
         return Shown(entities, blank.facts_revision, blank.graph_revision, view.until_ms, refusal)

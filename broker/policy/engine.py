@@ -31,6 +31,8 @@ class DenyReason(StrEnum):
     """Whoever is to answer for one of these agents does not stand."""
     REVIEW_OVERDUE = "review-overdue"
     """The last day of one of these agents' review is over."""
+    BEYOND_AGENT_CEILING = "beyond-agent-ceiling"
+    """It is more than one of these agents may ever be granted."""
 
 
 OF_POLICY: Final = frozenset(

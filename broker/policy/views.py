@@ -20,11 +20,12 @@ from broker.model.fact import Ref, Thing, ThingKind, person_ref
 from broker.model.principal import Kind
 from broker.policy.above import assigned, lines
 from broker.policy.bounded import Bounded
-from broker.policy.built_in import NO_FACTS, Refusal, refusal
+from broker.policy.built_in import NO_FACTS, Refusal, beyond, refusal
 from broker.policy.entity import Entity, EntityName
 from broker.policy.hours import earlier
 from broker.policy.named import ENTITY_TYPES, Named, caller_name, entity_name
 from broker.policy.parsed import MOST, MOST_ENTITIES, EntitySet, Parsed
+from broker.policy.query import Query
 from broker.policy.shown import with_all_above
 from broker.policy.things import WORK, Things
 
@@ -93,6 +94,12 @@ class Views:
             view = View(self._base, fault=str(error), until_ms=now_ms + PATIENCE_MS)
         self._kept.put(named, view, view.shown.size)
         return view
+
+    def refusal(self, view: View, query: Query) -> Refusal | None:
+        """Return why nothing is asked of policy: for who it is about, or for what is asked."""
+        if view.refusal is not None or self._facts is None:
+            return view.refusal
+        return beyond(self._facts, query)
 
     def entities(self, named: Named, now_ms: int) -> tuple[Entity, ...]:
         """Return the entities themselves of what is shown, in their order.

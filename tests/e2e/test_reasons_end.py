@@ -17,9 +17,9 @@ from broker.clock import rfc3339
 from broker.model.principal import Kind
 from tests.e2e.test_fact_routes import change, of, put, relate
 from tests.e2e.test_reevaluation import ended_by
-from tests.fakes.cast import AGENT, OPERATOR, ORDERS, REPORTS, Who
+from tests.fakes.cast import AGENT, OPERATOR, ORCHESTRATOR, ORDERS, REPORTS, Who
 from tests.fakes.leap import leap
-from tests.fakes.world import PATIENCE_S, World
+from tests.fakes.world import PATIENCE_S, World, task_body
 
 Change = dict[str, Any]
 
@@ -86,6 +86,15 @@ REASONS: Final = {
         {
             "reason": "review-overdue",
             "missing": ["built in: agent:desk-bot was to be reviewed by 2020-12-31"],
+        },
+        asks=DESK,
+    ),
+    "its own ceiling is lower": Reason(
+        (DANA, desk_bot(ceiling=["orders-api orders:read"])),
+        desk_bot(ceiling=["reports-read reports:read"]),
+        {
+            "reason": "beyond-agent-ceiling",
+            "missing": ["built in: beyond the ceiling of agent:desk-bot: orders-api orders:read"],
         },
         asks=DESK,
     ),
@@ -231,6 +240,26 @@ async def test_a_risk_that_agents_yaml_raises_ends_what_is_restricted(world: Wor
     why = await told_everywhere(world, task, issued)
     assert why["policies"] == ["high-risk-agents-stay-off-restricted-data"]
     assert (await world.ask(task, **REPORT)).status == 403
+
+
+async def test_a_ceiling_in_agents_yaml_ends_what_is_beyond_it(world: World) -> None:
+    """And that alone; a task with more room is not opened any more, one with as much is."""
+    await begin(world)
+    task, issued = await granted(world, READ)
+    _, report = await granted(world, REPORT)
+    world.config.edit_agent("invoice-bot", ceiling=["reports-read reports:read"])
+
+    await world.publish()
+
+    why = await told_everywhere(world, task, issued)
+    assert why["reason"] == "beyond-agent-ceiling"
+    assert await lives(world, report)
+    refused = await world.ask(task, **READ)
+    told = await world.get(OPERATOR, f"/v1/decisions/{refused['decision']}")
+    assert (refused.status, told["reason"]) == (403, "beyond-agent-ceiling")
+    opening = await world.post(ORCHESTRATOR, "/v1/tasks", task_body(ceiling=[READ]))
+    assert opening.status == 403
+    await granted(world, REPORT)
 
 
 async def test_what_rests_on_nothing_that_changed_lives_on(world: World) -> None:

@@ -177,6 +177,7 @@ def agent(**changes: object) -> dict[str, object]:
         "hold": None,
         "review_by": "",
         "review_overdue": False,
+        "ceiling": [],
         **changes,
     }
 

@@ -11,6 +11,7 @@ def thing(**changes: object) -> dict[str, object]:
     """A ticket."""
     said = {"status": "open", "owner": "person:ann", "purpose": "a leak", "risk": "", "quota": None}
     more = {"data_class": "", "review_by": "", "identities": [], "hold": None, "stands": True}
+    more |= {"ceiling": []}
     named = {"ref": "ticket:OPS-1", "kind": "ticket", "tenant": "acme", "name": "OPS-1"}
     return {**named, "source": "", **said, **more, **changes}
 

@@ -20,6 +20,7 @@ AGENT_JSON = {
     "hold": None,
     "review_by": "",
     "review_overdue": False,
+    "ceiling": [],
 }
 
 

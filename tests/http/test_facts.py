@@ -121,6 +121,7 @@ THING = {
     "purpose": "bills",
     "identities": [{"issuer": "https://i.example", "subject": "bot-*"}],
     "quota": 5,
+    "ceiling": ["orders-api orders:read"],
 }
 EDGE = {"subject": "agent:bot", "relation": "runs", "object": "workflow:w"}
 ENDS = {**EDGE, "expires_at": "2027-01-15T08:00:00Z"}
@@ -152,6 +153,7 @@ async def test_each_change_is_read_into_what_it_means(client: ClientSession, sta
         owner="person:olga",
         purpose="bills",
         identities=("https://i.example bot-*",),
+        ceiling=("orders-api orders:read",),
         quota=5,
     )
     assert wish.how == How("INC-7", 6, is_dry=False, accept=DIGEST, key="k1")

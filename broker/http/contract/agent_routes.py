@@ -23,6 +23,9 @@ _AGENT: Final[dict[str, Schema]] = {
     "risk": described(words("", *Risk), "Empty while nobody has judged it."),
     "review_by": described(STRING, "The last day (UTC) it is in order; empty is for ever."),
     "review_overdue": described(FLAG, "Whether that day is over: then it gets nothing."),
+    "ceiling": described(
+        array(STRING), "CAPABILITY SCOPE: all it may be granted; empty is no bound."
+    ),
     "quota": described(
         record({"limit": COUNT, "in_use": COUNT}), "Live credentials at one time, and now."
     ),

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from broker.facts.fields import MAX_CEILING
 from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
     ASKED_INSTANT,
@@ -35,7 +36,7 @@ from broker.http.contract.schema import (
 from broker.http.query import MAX_PAGE
 from broker.http.wire import MAX_REFERENCES
 from broker.http.wire_facts import MAX_CHANGES
-from broker.model.fact import ThingKind
+from broker.model.fact import CEILING_PATTERN, ThingKind
 
 _OPS: Final = ("put", "drop", "relate", "unrelate", "hold", "lift")
 KIND: Final = words(*ThingKind)
@@ -67,6 +68,7 @@ _THING: Final[dict[str, Schema]] = {
     "data_class": STRING,
     "review_by": STRING,
     "identities": array(record({"issuer": STRING, "subject": STRING})),
+    "ceiling": array(STRING),
     "quota": {"type": ["integer", "null"], "minimum": 1},
     "hold": HOLD,
 }
@@ -167,6 +169,9 @@ SCHEMAS: Final = {
             "data_class": NAME,
             "review_by": described(form(r"^\d{4}-\d\d-\d\d$", "2027-12-31"), "An ISO date."),
             "identities": array(ref("IdentityBody"), most=MAX_REFERENCES),
+            "ceiling": array(
+                form(f"^{CEILING_PATTERN}$", "orders-api orders:read"), most=MAX_CEILING
+            ),
             "quota": number(1, 1_000_000_000),
         },
     ),
