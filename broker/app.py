@@ -291,6 +291,7 @@ class Broker:
         return Services(
             tasks=verbs.tasks,
             listing=verbs.listing,
+            trees=verbs.trees,
             agents=verbs.agents,
             issuance=verbs.issuance,
             credentials=verbs.credentials,

@@ -45,6 +45,7 @@ from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
 from broker.target_minting import TargetMinting
 from broker.targets.targets import Targets
+from broker.task_trees import TaskTrees
 from broker.tasks import TaskLimits, Tasks
 from broker.tree_walk import TreeWalk
 from broker.workers import CleanUp, Forget, Look, TakeDown
@@ -93,6 +94,7 @@ class Verbs:
 
     tasks: Tasks
     listing: Listing
+    trees: TaskTrees
     agents: Agents
     issuance: Issuance
     credentials: Credentials
@@ -124,6 +126,7 @@ def build_verbs(parts: Parts) -> Verbs:
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
+        trees=_trees(parts),
         agents=_agents(parts, listing, cuts),
         issuance=_issuance(parts, judgement, single_use, killer, bans),
         credentials=Credentials(
@@ -147,6 +150,11 @@ def build_verbs(parts: Parts) -> Verbs:
         killer=killer,
         bans=bans,
     )
+
+
+def _trees(parts: Parts) -> TaskTrees:
+    ledger = parts.ledger
+    return TaskTrees(ledger.tasks, ledger.tree, TreeWalk(ledger.leases, ledger.tree, ledger.paths))
 
 
 def _agents(parts: Parts, listing: Listing, cuts: Cuts) -> Agents:

@@ -83,6 +83,7 @@ class Services:
 
     tasks: ports.Tasks
     listing: ports.Listing
+    trees: ports.Trees
     agents: ports.Agents
     issuance: ports.Issuance
     credentials: ports.Credentials

@@ -13,11 +13,14 @@ from broker.http.contract.parts import (
     MAYBE_INSTANT,
     NAME,
     OPTIONAL_TTL,
+    ORIGIN,
     PAGE,
     SCOPES,
     STRING,
     TASK_ID,
+    THING,
     TOKEN_TYPE,
+    TOOL_DIGEST,
     WORD,
 )
 from broker.http.contract.schema import (
@@ -25,6 +28,7 @@ from broker.http.contract.schema import (
     array,
     described,
     mapping,
+    nullable,
     number,
     paged,
     record,
@@ -81,7 +85,12 @@ SCHEMAS: Final = {
         {
             "ttl_seconds": OPTIONAL_TTL | {"minimum": 2},
             "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
+            "tool": nullable(ref("ToolBody")),
         },
+    ),
+    "ToolBody": described(
+        record({"name": THING}, {"origin": nullable(ORIGIN), "digest": nullable(TOOL_DIGEST)}),
+        "By which tool the credential will be used, as the agent says.",
     ),
     "RenewBody": record({}, {"ttl_seconds": OPTIONAL_TTL}),
 }

@@ -18,9 +18,10 @@ from broker.http.contract.schema import (
 from broker.http.query import DEFAULT_PAGE, MAX_PAGE
 from broker.http.waiting import MAX_SECONDS
 from broker.http.wire import MAX_LINES, MAX_REFERENCES, MAX_URL, MAX_WORD
-from broker.model.fact import ThingKind
+from broker.model.fact import NAME_PATTERN, ThingKind
 from broker.model.receipt import ReceiptState
 from broker.text import MAX_NAME, MAX_REASON, MAX_SCOPE
+from broker.tool_origin import DIGEST_PATTERN, MAX_ORIGIN, ORIGIN_PATTERN
 
 _LETTERS: Final = "_[0-9a-f]{2}_[a-z2-7]{26}$"
 
@@ -41,6 +42,17 @@ GLOB: Final = described(
     ),
     "`*` stands for any characters, `?` for one.",
 )
+THING: Final = form(f"^{NAME_PATTERN}$", "search")
+ORIGIN: Final = described(
+    text(
+        least=1,
+        most=MAX_ORIGIN,
+        pattern=f"^{ORIGIN_PATTERN}$",
+        example="https://mcp.example/search",
+    ),
+    "An https address or a package URL with its version, in the one spelling of each.",
+)
+TOOL_DIGEST: Final = form(f"^{DIGEST_PATTERN}$", "sha256:" + "ab" * 32)
 SCOPE: Final = text(least=1, most=MAX_SCOPE, pattern=r"^[!#-\[\]-~]+$", example="orders:read")
 WORD: Final = described(
     text(least=1, most=MAX_WORD, example="OPS-1"), "NFC, without characters that cannot be seen."
