@@ -39,6 +39,9 @@ from broker.installation import ledger_limits
 from broker.key_state import KeyState
 from broker.last_words import settle
 from broker.metrics import Metrics
+from broker.notice_watch import NoticeWatch
+from broker.notices.counts import NoticeCounts
+from broker.notices.notice_side import NoticeSide, notice_side_of
 from broker.pace import Pace
 from broker.policy.query import Action
 from broker.policy_state import PolicyState
@@ -59,6 +62,7 @@ from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
 from broker.surroundings import targets_of
+from broker.task_trees import TaskTrees
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
 from broker.verbs import Parts, Verbs, build_verbs
@@ -95,27 +99,43 @@ class Broker:
         self._engine = ChosenEngine(settings.policy, clock, self.gate.remark)
         self.replica = self._build_replica()
         self._targets = targets_of(settings, self.replica, clock, self.metrics, self.ledger.ids)
-        counting = Counting(link, self.ledger.keys, self._targets)
-        self._census = CensusWatch(counting, self.replica, self.metrics, clock)
+        self._census = CensusWatch(
+            *(Counting(link, self.ledger.keys, self._targets), self.replica, self.metrics, clock)
+        )
         self._feed = self._build_feed()
+        self._notices = self._build_notices()
         self._presence = self._build_presence()
         self._shadow = self._build_shadow()
         self.reconcile_watch = ReconcileWatch(
             self._targets, self.ledger, self.gate, self.metrics, self.replica
         )
         self._clock_watch = self._build_clock_watch()
-        self._looks: list[Look] = [
-            StoreWatch(link, settings.store, self.gate, self.metrics).look,
-            self._clock_watch.look,
-            FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
-            self.facts.look,
-            RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
-        ]
+        self._looks = self._build_looks()
         self.verbs: Verbs = build_verbs(self._parts())
         self.fact_verbs = build_fact_verbs(
             *(self.ledger, self.replica, self.gate, clock, self._faults),
             brake=settings.reevaluation.brake_leases,
             counted=self.metrics.facts_changed,
+        )
+
+    def _build_looks(self) -> list[Look]:
+        settings, clock = self._settings, self._clock
+        return [
+            StoreWatch(self._link, settings.store, self.gate, self.metrics).look,
+            self._clock_watch.look,
+            FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
+            self.facts.look,
+            RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
+            NoticeWatch(self._notices.receivers, self._notices.ledger, self.gate).look,
+        ]
+
+    def _build_notices(self) -> NoticeSide:
+        return notice_side_of(
+            *(self._settings, self._link),
+            ledger=self.ledger,
+            log=self._feed.log,
+            counts=NoticeCounts(self.metrics.registry),
+            clock=self._clock,
         )
 
     def _build_ledger(self) -> Ledger:
@@ -250,7 +270,9 @@ class Broker:
             structlog.get_logger(__name__).warning("replica-refresh-failed", error=str(error))
 
     async def _start_background(self, stack: AsyncExitStack) -> None:
-        for run in (self._feed.shipper.run, self._feed.hub.run, self._feed.sink.run):
+        stack.push_async_callback(self._notices.close)
+        feed, courier = self._feed, self._notices.courier
+        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run):
             task = asyncio.create_task(run())
             stack.push_async_callback(under_way.end, [task])
 
@@ -291,7 +313,7 @@ class Broker:
         return Services(
             tasks=verbs.tasks,
             listing=verbs.listing,
-            trees=verbs.trees,
+            trees=TaskTrees.over(self.ledger),
             agents=verbs.agents,
             issuance=verbs.issuance,
             credentials=verbs.credentials,

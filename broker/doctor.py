@@ -14,6 +14,7 @@ from broker import (
     expiry,
     facts_findings,
     list_findings,
+    notice_watch,
     panic_folder,
     redeciding_findings,
     target_findings,
@@ -29,6 +30,7 @@ from broker.governance.bundle import Bundle
 from broker.governance.difference import Change, ChangeKind
 from broker.installation import open_installation
 from broker.list_watch import states_of
+from broker.notices.notice_side import NoticeSession, receivers_of
 from broker.observation import LoggingObserver
 from broker.publishing import Publishing
 from broker.settings.load import Reading, load_document
@@ -38,6 +40,7 @@ from broker.store.connect import connect
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
 from broker.store.link import Link
+from broker.store.notice_ledger import NoticeLedger
 from broker.store.server_guard import inspect, programs
 from broker.targets.logins import REMEDY, unbelieved
 from broker.targets.settings import load_targets
@@ -97,6 +100,7 @@ class Doctor:
             ("ledger", self._ledger, store, "run `broker keys init` and `broker apply`"),
             ("facts", self._facts, store, "restore the ledger, then `broker apply --restored`"),
             ("redeciding", self._redeciding, store, "look why the ledger cannot be read"),
+            ("notices", self._notices, store, "mend `notify`"),
             ("targets", self._targets, str(given.targets or ""), "run `broker config check`"),
         ]
 
@@ -189,6 +193,15 @@ class Doctor:
         try:
             max_age_ms = self._settings.facts.max_age_ms
             return await redeciding_findings.examine(self._of(link), max_age_ms)
+        finally:
+            await link.close()
+
+    async def _notices(self) -> list[Line]:
+        link = await connect(self._settings.store)
+        try:
+            receivers = receivers_of(self._settings.notify, NoticeSession(), SystemClock())
+            kept = NoticeLedger(link, self._settings.store.namespace)
+            return await notice_watch.examine(receivers, kept)
         finally:
             await link.close()
 

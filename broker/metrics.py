@@ -51,7 +51,7 @@ class Metrics:
     def __init__(
         self, *, durability: str, reasons: Collection[str], actions: Collection[str]
     ) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self._reasons = frozenset(reasons) | {ATTESTED, NO_TOKEN}
         self._actions = frozenset(actions)
         self._requests: dict[tuple[str, str, int], Counter] = {}
@@ -201,26 +201,26 @@ class Metrics:
 
     def exposition(self) -> Exposition:
         """Write everything down for a scrape."""
-        return Exposition(generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4)
+        return Exposition(generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4)
 
     def _make_requests(self) -> None:
         self._request_counts = Counter(
             "jit_requests_total",
             "Requests by route and status.",
             ("route", "status"),
-            registry=self._registry,
+            registry=self.registry,
         )
         self._cuts = Counter(
             "jit_connections_cut_total",
             "Connections that the server ended on its own account.",
             ("reason",),
-            registry=self._registry,
+            registry=self.registry,
         )
         self._issue_seconds = Histogram(
             "jit_issue_seconds",
             "From the request for a credential to its answer.",
             buckets=_ISSUE_BUCKETS,
-            registry=self._registry,
+            registry=self.registry,
         )
 
     def _make_decisions(self) -> None:
@@ -228,20 +228,20 @@ class Metrics:
             "jit_attestations_total",
             "Attestations by reason; 'ok' succeeded.",
             ("reason",),
-            registry=self._registry,
+            registry=self.registry,
         )
         self._decisions = Counter(
             "jit_decisions_total",
             "Decisions of policy.",
             ("action", "outcome"),
-            registry=self._registry,
+            registry=self.registry,
         )
 
         self._shadowed = Counter(
             "jit_shadow_decisions_total",
             "Answers of a candidate beside the published policies, by what they come to.",
             ("outcome",),
-            registry=self._registry,
+            registry=self.registry,
         )
 
     def _make_revocations(self) -> None:
@@ -250,12 +250,12 @@ class Metrics:
             "From the ledger's end of an access into the feed, and until a subscriber refused it.",
             ("stage",),
             buckets=_LAG_BUCKETS,
-            registry=self._registry,
+            registry=self.registry,
         )
         self._shipping_lag = lag.labels("shipped")
         self._acknowledged_lag = lag.labels("acknowledged")
         self._panics = Counter(
-            "jit_panics_total", "Orders by the panic socket.", registry=self._registry
+            "jit_panics_total", "Orders by the panic socket.", registry=self.registry
         )
         self._dying = self._gauge(
             "jit_kills_waiting", "Ended credentials that are not dead at their target yet."
@@ -267,7 +267,7 @@ class Metrics:
             "jit_target_calls_total",
             "Calls of targets.",
             ("target", "operation", "outcome"),
-            registry=self._registry,
+            registry=self.registry,
         )
         self._reconciled = self._gauge(
             "jit_reconcile_timestamp_seconds",
@@ -304,13 +304,13 @@ class Metrics:
             "jit_reevaluation_leases_total",
             "Live credentials that were decided again, by outcome.",
             ("outcome",),
-            registry=self._registry,
+            registry=self.registry,
         )
         self._redeciding_lag = Histogram(
             "jit_reevaluation_lag_seconds",
             "From a change of facts or policy until one bucket was decided again.",
             buckets=_LAG_BUCKETS,
-            registry=self._registry,
+            registry=self.registry,
         )
         self._redeciding_waits = self._gauge(
             "jit_reevaluation_waiting_seconds", "How long the bucket that waits longest has waited."
@@ -327,7 +327,7 @@ class Metrics:
         self._reaper_failures = Counter(
             "jit_reaper_failures_total",
             "Pieces of due work that failed and will be tried again.",
-            registry=self._registry,
+            registry=self.registry,
         )
         self._facts_revision = self._gauge(
             "jit_facts_revision", "The revision of the facts that decisions read."
@@ -338,11 +338,11 @@ class Metrics:
         self._facts_changes = Counter(
             "jit_facts_changes_total",
             "Changes of facts that this process made.",
-            registry=self._registry,
+            registry=self.registry,
         )
         self._store_up = self._gauge("jit_store_up", "1 while the ledger answers.")
-        info = Gauge("jit_info", "What this process is.", ("durability",), registry=self._registry)
+        info = Gauge("jit_info", "What this process is.", ("durability",), registry=self.registry)
         info.labels(durability).set(1)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(name, text, labels, registry=self._registry)
+        return Gauge(name, text, labels, registry=self.registry)

@@ -15,6 +15,7 @@ from broker.ids import TaskId
 from broker.model.principal import Principal
 from broker.model.task import Task
 from broker.ownership import require_visible
+from broker.store.ledger import Ledger
 from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import Counts, TaskTree
 from broker.tree_walk import Place, Places, TreeWalk, write
@@ -44,6 +45,12 @@ class TaskTrees:
         self._ledger = ledger
         self._tree = tree
         self._walk = walk
+
+    @classmethod
+    def over(cls, ledger: Ledger) -> "TaskTrees":
+        """Show those of a ledger."""
+        walk = TreeWalk(ledger.leases, ledger.tree, ledger.paths)
+        return cls(ledger.tasks, ledger.tree, walk)
 
     async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> TreePage:
         """Return a page of the tree from a task down, the task itself first.

@@ -45,7 +45,6 @@ from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
 from broker.target_minting import TargetMinting
 from broker.targets.targets import Targets
-from broker.task_trees import TaskTrees
 from broker.tasks import TaskLimits, Tasks
 from broker.tree_walk import TreeWalk
 from broker.workers import CleanUp, Forget, Look, TakeDown
@@ -94,7 +93,6 @@ class Verbs:
 
     tasks: Tasks
     listing: Listing
-    trees: TaskTrees
     agents: Agents
     issuance: Issuance
     credentials: Credentials
@@ -126,7 +124,6 @@ def build_verbs(parts: Parts) -> Verbs:
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         listing=listing,
-        trees=_trees(parts),
         agents=_agents(parts, listing, cuts),
         issuance=_issuance(parts, judgement, single_use, killer, bans),
         credentials=Credentials(
@@ -150,11 +147,6 @@ def build_verbs(parts: Parts) -> Verbs:
         killer=killer,
         bans=bans,
     )
-
-
-def _trees(parts: Parts) -> TaskTrees:
-    ledger = parts.ledger
-    return TaskTrees(ledger.tasks, ledger.tree, TreeWalk(ledger.leases, ledger.tree, ledger.paths))
 
 
 def _agents(parts: Parts, listing: Listing, cuts: Cuts) -> Agents:

@@ -101,6 +101,7 @@ FIELDS: Final[Mapping[str, Members]] = {
         | _members(number, "missing", "left_over")
     ),
     "list.mended": _members(text, "target", "identity", "list", "state"),
+    "notice.given-up": _members(text, "receiver", "message", "event", "why"),
     "decision.denied": (
         {"trace": Member("trace", _TRACE), "request": Member("request", _REQUEST)}
         | _members(text, "decision", "outcome", "reason")

@@ -18,11 +18,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
-from broker.audit.daemon_thread import in_daemon_thread
 from broker.audit.record import GAP, Line, gap_line, line_of
 from broker.audit.standby import Standby
 from broker.audit.trail_file import KEEP, Tail, TrailFile, TrailHeldError, UnfitTrailError
 from broker.clock import Clock
+from broker.daemon_thread import in_daemon_thread
 from broker.errors import StoreUnavailableError
 from broker.store.feed_cursors import Cursor
 from broker.store.feed_entry import LogEntry

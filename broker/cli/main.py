@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
     "aws": Entry("broker.cli.aws", "aws", "Prepare AWS accounts."),
+    "notify": Entry("broker.cli.notify", "notify", "Look after who is told of what happens."),
     "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
     "ledger": Entry("broker.cli.ledger", "ledger", "Look after what is in the ledger."),
     "reconcile": Entry("broker.cli.reconcile", "reconcile", "Compare ledger and targets."),

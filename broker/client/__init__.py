@@ -44,6 +44,7 @@ from broker.client.token import VerifiedToken
 from broker.client.transport import Transport
 from broker.client.verifier import Verifier
 from broker.client.view import View
+from broker.client.webhooks import WebhookMessage, Webhooks
 from broker.client.workload_api import workload_api_certificate, workload_api_token
 from broker.proof.dpop_key import DpopKey
 from broker.proof.nonces import DpopNonces
@@ -89,6 +90,8 @@ __all__ = [
     "VerifiedToken",
     "Verifier",
     "View",
+    "WebhookMessage",
+    "Webhooks",
     "bearer",
     "certificate_files",
     "current_token",

@@ -123,6 +123,12 @@ class FollowedTooLongError(ClientError):
     remedy = "Wait longer, or look at the last state that the error carries."
 
 
+class WebhookRefusedError(ClientError):
+    """What came to a receiver of webhooks is no message of the broker, or is none of now."""
+
+    remedy = "Answer 401; check the secret that is shared with the broker, and both clocks."
+
+
 class GuardMissingError(ClientError):
     """A handler's condition cannot be judged: no guard has verified anybody, so it stays closed.
 

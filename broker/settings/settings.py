@@ -27,6 +27,7 @@ from broker.settings.limits import (
     TaskLimits,
 )
 from broker.settings.listening import Listen
+from broker.settings.notify import Notify
 from broker.settings.policy import PolicySettings
 from broker.settings.ranges import Seconds
 from broker.settings.store import StoreSettings
@@ -112,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     facts: FactsLimits = msgspec.field(default_factory=FactsLimits)
     feed: FeedLimits = msgspec.field(default_factory=FeedLimits)
     dpop: Dpop = msgspec.field(default_factory=Dpop)
+    notify: Notify = msgspec.field(default_factory=Notify)
     retention_seconds: Seconds = 604_800
     """How long the ledger remembers what has ended. Default 604800, a week."""
     drain_seconds: Seconds = 10

@@ -44,6 +44,15 @@ class FeedKeys:
         """How far each audit sink has stored the log."""
         return self._of("cursors")
 
+    @property
+    def notices(self) -> str:
+        """How far people and their systems have been told, by whom, and how each receiver is."""
+        return self._of("notices")
+
+    def waiting(self, receiver: str) -> str:
+        """Name what one receiver has yet to be told."""
+        return self._of(f"notices:{receiver}")
+
     def subs(self, audience: str) -> str:
         """Name the subscribers of one audience."""
         return self._of(f"subs:{audience}")

@@ -70,5 +70,5 @@ def test_every_default_is_the_one_that_is_shown() -> None:
             value: object = shown
             for name in path[:-1]:
                 value = getattr(value, name, None)
-            if value is not None:
+            if isinstance(value, msgspec.Struct):  # of what is a list nothing is shown
                 assert getattr(value, path[-1]) == field.default, ".".join(path)

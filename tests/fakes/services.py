@@ -44,12 +44,11 @@ from broker.secret import Secret
 from broker.store.control_record import ControlRecord, GoneKey, Publication, PublicKey
 from broker.store.replicas import Replica, Serving
 from broker.store.shadow_ledger import Difference, ShadowCounts, ShadowRecord
-from broker.store.task_tree import Counts
-from broker.task_trees import Branch, TreePage
 from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_explain import FakeExplain
+from tests.fakes.fake_trees import FakeTrees
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
 from tests.fakes.samples import (
@@ -196,19 +195,6 @@ class FakeListing:
         """List."""
         page = TaskPage((a_task(), a_task(CHILD)), "3.17")
         return await self.stage.play("listing.find", caller, which, cursor, limit, answer=page)
-
-
-@dataclass
-class FakeTrees:
-    """Looking at trees of tasks."""
-
-    stage: Stage
-
-    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> TreePage:
-        """Show a page of one."""
-        branches = (Branch(a_task(), 0, Counts(1, 1, 2)), Branch(a_task(CHILD), 1, Counts(0, 0, 0)))
-        page = TreePage(branches, "3.17")
-        return await self.stage.play("trees.of_task", caller, task, cursor, limit, answer=page)
 
 
 @dataclass
@@ -421,7 +407,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
     services = Services(
         tasks=FakeTasks(stage),
         listing=FakeListing(stage),
-        trees=FakeTrees(stage),
+        trees=FakeTrees(stage, a_task(), a_task(CHILD)),
         agents=FakeAgents(stage),
         issuance=FakeIssuance(stage),
         credentials=FakeCredentials(stage),

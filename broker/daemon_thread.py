@@ -35,5 +35,5 @@ async def in_daemon_thread(function: Callable[[], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=work, name="audit-file", daemon=True).start()
+    threading.Thread(target=work, name="blocking-work", daemon=True).start()
     return await done

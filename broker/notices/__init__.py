@@ -1,0 +1,1 @@
+"""Telling people and their systems what happens: signed webhooks and mail."""
