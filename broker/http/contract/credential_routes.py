@@ -13,14 +13,12 @@ from broker.http.contract.parts import (
     MAYBE_INSTANT,
     NAME,
     OPTIONAL_TTL,
-    ORIGIN,
     PAGE,
     SCOPES,
     STRING,
     TASK_ID,
-    THING,
     TOKEN_TYPE,
-    TOOL_DIGEST,
+    TOOL,
     WORD,
 )
 from broker.http.contract.schema import (
@@ -85,13 +83,10 @@ SCHEMAS: Final = {
         {
             "ttl_seconds": OPTIONAL_TTL | {"minimum": 2},
             "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
-            "tool": nullable(ref("ToolBody")),
+            "tool": nullable(TOOL),
         },
     ),
-    "ToolBody": described(
-        record({"name": THING}, {"origin": nullable(ORIGIN), "digest": nullable(TOOL_DIGEST)}),
-        "By which tool the credential will be used, as the agent says.",
-    ),
+    "ToolBody": TOOL,
     "RenewBody": record({}, {"ttl_seconds": OPTIONAL_TTL}),
 }
 

@@ -23,6 +23,7 @@ from broker.http.contract.parts import (
     SCOPE,
     STRING,
     TASK_ID,
+    TOOL,
     URL,
     WAIT,
     WORD,
@@ -155,7 +156,7 @@ SCHEMAS: Final = {
                 "resources": REFERENCES,
                 "on_behalf_of": nullable(NAME),
                 "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
-                "tool": nullable(ref("ToolBody")),
+                "tool": nullable(TOOL),
             },
         ),
         "A request that nobody has made. `caller` is by default the agent, "

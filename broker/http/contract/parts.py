@@ -9,6 +9,7 @@ from broker.http.contract.schema import (
     array,
     described,
     form,
+    nullable,
     number,
     record,
     ref,
@@ -44,13 +45,9 @@ GLOB: Final = described(
 )
 THING: Final = form(f"^{NAME_PATTERN}$", "search")
 ORIGIN: Final = described(
-    text(
-        least=1,
-        most=MAX_ORIGIN,
-        pattern=f"^{ORIGIN_PATTERN}$",
-        example="https://mcp.example/search",
-    ),
-    "An https address or a package URL with its version, in the one spelling of each.",
+    form(f"^{ORIGIN_PATTERN}$", "https://mcp.example/search"),
+    f"An https address or a package URL with its version, in the one spelling of each; up to "
+    f"{MAX_ORIGIN} characters.",
 )
 TOOL_DIGEST: Final = form(f"^{DIGEST_PATTERN}$", "sha256:" + "ab" * 32)
 SCOPE: Final = text(least=1, most=MAX_SCOPE, pattern=r"^[!#-\[\]-~]+$", example="orders:read")
@@ -103,6 +100,11 @@ RECEIPTS: Final = {
     "credential": LEASE_ID,
 }
 """What a report is narrowed to; `counts` is of what is shown."""
+
+TOOL: Final = described(
+    record({"name": THING}, {"origin": nullable(ORIGIN), "digest": nullable(TOOL_DIGEST)}),
+    "By which tool the credential will be used, as the agent says.",
+)
 
 PATH: Final = {
     "task": TASK_ID,
