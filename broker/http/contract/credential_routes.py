@@ -83,7 +83,7 @@ SCHEMAS: Final = {
         {
             "ttl_seconds": OPTIONAL_TTL | {"minimum": 2},
             "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
-            "tool": nullable(TOOL),
+            "tool": nullable(ref("ToolBody")),
         },
     ),
     "ToolBody": TOOL,

@@ -23,7 +23,6 @@ from broker.http.contract.parts import (
     SCOPE,
     STRING,
     TASK_ID,
-    TOOL,
     URL,
     WAIT,
     WORD,
@@ -156,7 +155,7 @@ SCHEMAS: Final = {
                 "resources": REFERENCES,
                 "on_behalf_of": nullable(NAME),
                 "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
-                "tool": nullable(TOOL),
+                "tool": nullable(ref("ToolBody")),
             },
         ),
         "A request that nobody has made. `caller` is by default the agent, "
