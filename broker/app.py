@@ -312,6 +312,7 @@ class Broker:
         verbs, issuer = self.verbs, self._settings.issuer
         return Services(
             tasks=verbs.tasks,
+            freezing=verbs.freezing,
             listing=verbs.listing,
             trees=TaskTrees.over(self.ledger),
             agents=verbs.agents,

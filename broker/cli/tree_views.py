@@ -43,6 +43,9 @@ def _state(task: Document) -> Text:
     state = shown(task["state"])
     if task["state"] == "open" and not task["alive"]:
         return Text(f"dead: {shown(task['ended_by'] or 'ended above')}", style="red not bold")
+    if task.get("frozen"):
+        by = shown(task.get("frozen_by") or "above")
+        return Text(f"frozen: {by}", style="cyan not bold")
     why = shown(task["ended_by"]) if task["ended_by"] not in ("", "done", task["state"]) else ""
     style = f"{STATE_STYLES.get(state, '')} not bold".strip()
     return Text(f"{state}: {why}" if why else state, style=style)

@@ -87,6 +87,18 @@ class Trees(Protocol):
         ...
 
 
+class Freezing(Protocol):
+    """:class:`broker.freezing.Freezing`."""
+
+    async def order(self, caller: Principal, task: TaskId, reason: str) -> Task:
+        """Freeze a task."""
+        ...
+
+    async def thaw(self, caller: Principal, task: TaskId, reason: str) -> Task:
+        """Thaw a task."""
+        ...
+
+
 class Listing(Protocol):
     """:class:`broker.listing.Listing`."""
 

@@ -37,6 +37,8 @@ VERBS: Final = {
     "completeTask": "close",
     "failTask": "close",
     "cancelTask": "close",
+    "freezeTask": "freeze",
+    "thawTask": "thaw",
     "issueCredential": "issue",
     "giveCredentialBack": "give-back",
     "renewCredential": "renew",

@@ -48,6 +48,20 @@ def test_a_tree_shows_who_works_for_whom(
     assert "broker task cancel TASK" in told
 
 
+def test_what_is_frozen_says_by_whom(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it was frozen itself; below that, that it was above."""
+    frozen = {"frozen": True, "state": "frozen", "frozen_by": "operator:alice"}
+    broker.answers[TREE] = page(branch(**frozen), branch(1, name="part", frozen=True))
+
+    assert main(["task", "tree", answers.TASK]) == exits.OK
+
+    told = capsys.readouterr().out
+    assert "frozen: operator:alice" in told
+    assert "part  frozen: above" in told
+
+
 def test_a_task_without_children_says_so(
     broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
