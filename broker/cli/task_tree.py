@@ -67,4 +67,5 @@ def _look(desk: Desk, task_id: str, limit: int) -> Document:
 
 
 def _has_life(seen: Document) -> bool:
-    return any(each["alive"] or each["ending_credentials"] for each in seen["tasks"])
+    signs = ("alive", "frozen", "ending_credentials")
+    return any(each.get(sign) for each in seen["tasks"] for sign in signs)
