@@ -20,6 +20,7 @@ from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
 from broker.killing import Killer
+from broker.late_use import Lateness, Unnoted
 from broker.listing import Listing
 from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
@@ -80,6 +81,7 @@ class Parts:
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
+    late: Lateness = field(default_factory=Unnoted)
 
     def wake(self, buckets: Sequence[int]) -> None:
         """Say that access ended in these buckets, and that there is work."""
@@ -142,7 +144,7 @@ def build_verbs(parts: Parts) -> Verbs:
         selections=selections,
         cuts=cuts,
         reports=_reports(parts, populations, sets),
-        introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
+        introspection=Introspection(lambda: parts.replica.verifier, ledger.leases, parts.late),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
         reaper=_reaper(
@@ -178,6 +180,7 @@ def _judgement(parts: Parts) -> Judgement:
         faults=parts.faults,
         onlooker=parts.onlooker,
         rest=parts.ledger.facts.rest,
+        late=parts.late.asked,
     )
 
 

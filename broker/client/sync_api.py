@@ -30,6 +30,7 @@ from broker.client.results import IssuedCredential, Report, Task
 from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
+    SyncFindingCalls,
     SyncOperatorCalls,
     SyncTaskCalls,
 )
@@ -227,6 +228,7 @@ class SyncBrokerClient:
         self.credentials = SyncCredentialCalls(self._client.credentials, self._thread)
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
+        self.findings = SyncFindingCalls(self._client.findings, self._thread)
 
     def __enter__(self) -> Self:
         return self

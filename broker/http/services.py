@@ -83,6 +83,7 @@ class Services:
 
     tasks: ports.Tasks
     freezing: ports.Freezing
+    findings: ports.Findings
     listing: ports.Listing
     trees: ports.Trees
     agents: ports.Agents

@@ -57,6 +57,8 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """With a target: a digest of the template that it was made from."""
     tool: Tool | None = None
     """By which tool its agent said that it would use it."""
+    origin: str = ""
+    """From where it was asked for, as far as evidence or connection said it."""
     delegated_by: str = ""
     """The person who lends a right of hers for it, if one does: ``person:dana``."""
 

@@ -36,6 +36,7 @@ IDS: Final = {
     "revocation": REVOCATION,
     "decision": DECISION,
     "selection": "ab" * 32,
+    "finding": f"f_07_{'f' * 26}",
     "agent": "invoice-bot",
     "problem": "not-found",
     "revision": "1",
