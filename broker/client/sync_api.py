@@ -31,6 +31,7 @@ from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
     SyncFindingCalls,
+    SyncGlassCalls,
     SyncOperatorCalls,
     SyncTaskCalls,
 )
@@ -229,6 +230,7 @@ class SyncBrokerClient:
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
         self.findings = SyncFindingCalls(self._client.findings, self._thread)
+        self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)
 
     def __enter__(self) -> Self:
         return self

@@ -59,6 +59,8 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """By which tool its agent said that it would use it."""
     origin: str = ""
     """From where it was asked for, as far as evidence or connection said it."""
+    break_glass: str = ""
+    """In an emergency: by which opening of the glass it was had."""
     delegated_by: str = ""
     """The person who lends a right of hers for it, if one does: ``person:dana``."""
 
