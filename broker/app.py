@@ -13,7 +13,6 @@ import structlog
 
 from backends.jwt import access_token_claims
 from broker import under_way
-from broker.asking import Limits as QuestionLimits
 from broker.attestation.attestation import Attestation
 from broker.attestation.reasons import Reason
 from broker.behaviour_side import BehaviourSide
@@ -65,6 +64,7 @@ from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
 from broker.surroundings import targets_of
+from broker.task_trees import TaskTrees
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
 from broker.verbs import Parts, Verbs, build_verbs
@@ -221,7 +221,7 @@ class Broker:
             alarm=self._notices.alarm,
             clock=self._clock,
             patience=Patience(settings.policy.undecided_seconds),
-            questions=QuestionLimits.of(settings.approvals),
+            questions=settings.approvals,
         )
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
@@ -297,8 +297,7 @@ class Broker:
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:
-        limits = http_limits(self._settings)
-        endpoint = endpoint_of(self._settings.listen)
+        limits, endpoint = http_limits(self._settings), endpoint_of(self._settings.listen)
         trust = trust_of(self._settings.listen, endpoint)
         callers = Callers(attestation, self.replica, client_watch(attestation, trust, self._clock))
         self._ticker.every(_WATCH_MS, callers.look)
@@ -318,6 +317,7 @@ class Broker:
             freezing=verbs.freezing,
             findings=self._behaviour.findings,
             listing=verbs.listing,
+            trees=TaskTrees.over(self.ledger),
             agents=verbs.agents,
             issuance=verbs.issuance,
             approvals=verbs.approvals,

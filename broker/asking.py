@@ -275,6 +275,7 @@ def request_of(wanted: Wanted) -> IssueCredential:
         scopes=frozenset(wanted.asked_scopes),
         ttl_ms=wanted.asked_ttl_ms,
         labels=wanted.labels,
+        tool=wanted.tool,
     )
 
 
@@ -306,6 +307,7 @@ def _wanted(case: Case, draft: NewLease) -> Wanted:
         scopes=draft.spec.scopes,
         ttl_ms=draft.ttl_ms,
         labels=dict(case.request.labels),
+        tool=case.request.tool,
         key=draft.spec.confirmation,
         policy_version=trace.policy_version,
         engine_version=case.published.decider.version,

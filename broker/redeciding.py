@@ -100,6 +100,7 @@ def _put(asked: Asked, task: TaskSpec, capability: Capability, caller: Principal
         scopes=asked.scopes,
         ttl_ms=asked.ttl_ms,
         labels=asked.labels,
+        tool=asked.tool,
     )
 
 
@@ -130,7 +131,7 @@ def _agreed(published: Published, query: Query, needs: NeedsApproval) -> Answer:
     facts, parties = published.facts, Parties.of(query.task)
 
     def answer(held: HeldLease) -> Redecision:
-        voices = held.spec.approved.voices if held.spec.approved else ()
+        voices = held.spec.agreed
         now_ms = published.clock.now_ms()
         if unmet(facts, voices, needs.requirements, parties, now_ms):
             return refused(held)

@@ -48,6 +48,7 @@ from broker.revocation import Revocations
 from broker.selecting import Selecting
 from broker.selections import Selections
 from broker.set_orders import SetOrders
+from broker.settings.limits import Approvals
 from broker.single_use import SingleUse
 from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
@@ -86,7 +87,7 @@ class Parts:
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
-    questions: QuestionLimits = field(default_factory=QuestionLimits)
+    questions: Approvals = field(default_factory=Approvals)
     late: Lateness = field(default_factory=Unnoted)
     alarm: AlarmPort = field(default_factory=NoAlarm)
 
@@ -214,7 +215,7 @@ def _approving(parts: Parts, judgement: Judgement, freezing: Freezing) -> Approv
         judgement,
         replica=parts.replica,
         clock=parts.clock,
-        limits=parts.questions,
+        limits=QuestionLimits.of(parts.questions),
         faults=parts.faults,
         told=lambda task: parts.news(bucket_of(task), urgent=False),
         freeze=freezing.freeze,

@@ -28,10 +28,15 @@ _TRACE: Final = object_of(
 )
 """Without the facts: they are many, and ``explain`` has them."""
 
+_TOOL: Final = {
+    "tool": Member("tool", maybe(object_of(_members(text, "name", "origin", "digest"))))
+}
+
 _REQUEST: Final = object_of(
     _members(text, "action", "principal", "instance", "task", "task_name", "agent", "capability")
     | _members(_WORDS, "scopes")
     | _members(number, "ttl_ms")
+    | _TOOL
 )
 
 _CUT: Final = object_of(_members(text, "of", "name", "tenant") | _instants("issued_before"))
@@ -108,6 +113,7 @@ FIELDS: Final[Mapping[str, Members]] = {
             )
         }
         | _members(_WORDS, "path", "actors", "scopes")
+        | _TOOL
         | _instants("issued_at", "expires_at")
     ),
     "approval.requested": (

@@ -113,6 +113,8 @@ def _said(value: Shown) -> Iterator[Json]:
     for name, texts in (("ticket", wanted.tickets), ("resource", wanted.resources)):
         for text in texts:
             yield _text(opener, name, text)
+    for name, text in (wanted.tool.told() if wanted.tool else {}).items():
+        yield _text("agent", f"tool {name}", text)
     for name, text in sorted(wanted.labels.items()):
         yield _text("agent", f"label {name}", text)
 

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from broker.ids import ApprovalId, TaskId
+from broker.model.tool import Tool
 from broker.proof.confirmation import Confirmation
 
 MOST_VOICES: Final = 9
@@ -92,6 +93,7 @@ class Wanted(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
     ttl_ms: int
     labels: Mapping[str, str]
+    tool: Tool | None
     key: Confirmation | None
     policy_version: str
     engine_version: str
@@ -103,7 +105,7 @@ class Wanted(msgspec.Struct, frozen=True):
         """Return what makes two requests the same one, whatever policy says of them."""
         who = (self.tenant, self.agent, self.instance, self.issuer, self.subject, self.task)
         what = (self.capability, self.asked_scopes, self.asked_ttl_ms, self.labels, self.key)
-        return (*who, *what)
+        return (*who, *what, self.tool)
 
 
 class Voice(msgspec.Struct, frozen=True):

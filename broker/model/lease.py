@@ -10,6 +10,7 @@ from broker.model.approval import Approved
 from broker.model.decision import Trace
 from broker.model.redecision import NoLonger
 from broker.model.target import TargetDeath, TargetRef
+from broker.model.tool import Tool
 from broker.proof.confirmation import Confirmation
 
 COLLATERAL: Final = "collateral"
@@ -57,12 +58,19 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """With a target: a digest of the template that it was made from."""
     approved: Approved | None = None
     """By which approval it was granted, where people had to agree."""
+    tool: Tool | None = None
+    """By which tool its agent said that it would use it."""
     origin: str = ""
     """From where it was asked for, as far as evidence or connection said it."""
     break_glass: str = ""
     """In an emergency: by which opening of the glass it was had."""
     delegated_by: str = ""
     """The person who lends a right of hers for it, if one does: ``person:dana``."""
+
+    @property
+    def agreed(self) -> tuple[str, ...]:
+        """Who has agreed to it, where people had to."""
+        return self.approved.voices if self.approved else ()
 
     @property
     def subject(self) -> str:

@@ -127,6 +127,7 @@ class LeaseLedger:
             bucket.index("issuer", spec.evidence_issuer),
             *bucket.path(spec.path),
             *self._approval_keys(new),
+            *([bucket.index("tool", spec.tenant)] if spec.tool else ()),
         ]
         return granted(await self._link.run(scripts.LEASE_GRANT, keys, self._grant_args(new)))
 
@@ -162,6 +163,7 @@ class LeaseLedger:
             new.graph,
             new.asked,
             new.until_ms,
+            1 if spec.tool else 0,
             *_approval_args(new),
             len(self._approval_keys(new)),
         ]
@@ -170,9 +172,8 @@ class LeaseLedger:
         """The approval that is used up, and where a change finds what its voices hold alive."""
         if new.use is None:
             return []
-        spec, bucket = new.spec, self._keys.of(new.spec.id)
-        people = spec.approved.voices if spec.approved else ()
-        named = [bucket.index("person", f"{spec.tenant}/{name}") for name in people]
+        bucket, tenant = self._keys.of(new.spec.id), new.spec.tenant
+        named = [bucket.index("person", f"{tenant}/{name}") for name in new.spec.agreed]
         return [bucket.approval(new.use.approval), *named]
 
     async def activate(self, spec: LeaseSpec, facts: int, graph: int = 0) -> None:
@@ -345,5 +346,4 @@ class LeaseLedger:
 def _approval_args(new: NewLease) -> list[str | int]:
     if new.use is None:
         return ["", "", "", ""]
-    people = new.spec.approved.voices if new.spec.approved else ()
-    return [new.use.approval, new.use.digest, new.use.version, "\n".join(people)]
+    return [new.use.approval, new.use.digest, new.use.version, "\n".join(new.spec.agreed)]

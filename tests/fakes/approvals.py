@@ -39,6 +39,7 @@ def wanted(task: TaskSpec, **changes: Any) -> Wanted:
         scopes=("orders:read",),
         ttl_ms=2 * MINUTE,
         labels={"because": "refund"},
+        tool=None,
         key=None,
         policy_version="v1",
         engine_version="v1",

@@ -121,6 +121,7 @@ def an_approval(state: ApprovalState = ApprovalState.PENDING) -> Approval:
         scopes=("orders:read",),
         ttl_ms=120_000,
         labels={"because": "a refund"},
+        tool=None,
         key=None,
         policy_version="p1",
         engine_version="p1",

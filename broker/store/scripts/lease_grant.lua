@@ -1,10 +1,11 @@
 -- Reserve a lease, and for a local mint activate it in the same breath: judged by one clock, which
--- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…
--- and with an approval: its record, and indexes of those who have agreed
+-- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…,
+-- with an approval its record, and indexes of those who have agreed; where its agent speaks of a tool: ix-tool
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
 --       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec,
 --       how long a task remembers its leases, earliest, latest, manifest of the key, target,
 --       how long its minting may take, graph, what was asked, when time alone may change the answer (0: never),
+--       1 where its agent speaks of a tool,
 --       approval (or ''), its digest, its version, those who have agreed, how many keys are the approval's
 -- With a target the due queue comes back to it unless it is activated: nobody knows then what exists.
 local now, told = believed_clock(ARGV[23], ARGV[24])
@@ -19,7 +20,7 @@ if redis.call('EXISTS', KEYS[6]) == 1 then
   local mine = redis.call('HMGET', KEYS[6], 'generation', 'issued', 'expires', 'max_expires', 'key_id')
   return {'repeat', ARGV[1], unpack(mine)}
 end
-local last, nodes = #KEYS - tonumber(ARGV[35]), {}
+local last, nodes = #KEYS - tonumber(ARGV[31]) - tonumber(ARGV[36]), {}
 for i = 12, last do nodes[i] = node_at(i, 'path', 'instance', 'lenders', 'lx', 'listed') end
 local opener_issuer, path, instance, lent = nodes[last][6], unpack(nodes[last], 8, 10)
 if path ~= ARGV[4] or instance ~= ARGV[5] then return {'absent'} end
@@ -28,12 +29,12 @@ if ended then return {'closed', ended} end
 if is_cut(now, ARGV[11], ARGV[12], ARGV[13], ARGV[14]) then return {'cut'} end
 if is_stale(ARGV[10], ARGV[28], ARGV[25], ARGV[20]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[17])) then return {'full'} end
-local approval = ARGV[31] ~= '' and
+local approval = ARGV[32] ~= '' and
   redis.call('HMGET', KEYS[last + 1], 'state', 'digest', 'version', 'expires', 'task', 'brief')
 if approval then
   -- Exactly what was judged: what was answered, changed or used since is judged again.
   if approval[1] ~= 'approved' or tonumber(approval[4]) <= now then return {'unapproved', approval[1] or 'absent'} end
-  if approval[2] ~= ARGV[32] or approval[3] ~= ARGV[33] or approval[5] ~= ARGV[3] then return {'unapproved', 'changed'} end
+  if approval[2] ~= ARGV[33] or approval[3] ~= ARGV[34] or approval[5] ~= ARGV[3] then return {'unapproved', 'changed'} end
 end
 local quota = tonumber(ARGV[16])
 if redis.call('ZCARD', KEYS[5]) >= quota and redis.call('ZCOUNT', KEYS[5], '(' .. text(now), '+inf') >= quota then
@@ -54,18 +55,19 @@ local is_lent = is_known or redis.call('ZSCORE', KEYS[11], ARGV[3])
 -- Of a task that is younger than what is forgotten there is nothing to forget.
 local forgotten, long_ago = 0, now - tonumber(ARGV[22])
 if tonumber(nodes[last][3]) <= long_ago then forgotten = redis.call('ZCOUNT', KEYS[10], '-inf', text(long_ago)) end
+if ARGV[31] == '1' then redis.call('ZCARD', KEYS[#KEYS]) end
 local latest = {}
 for i = 12, last do latest[i] = math.max(tonumber(nodes[i][11] or '0'), expires) end
 
 local issued, ends = text(now), text(expires)
 if approval then
-  for i = last + 2, #KEYS do redis.call('ZADD', KEYS[i], issued, ARGV[3]) end
+  for i = last + 2, last + tonumber(ARGV[36]) do redis.call('ZADD', KEYS[i], issued, ARGV[3]) end
   local agreed = redis.call('HGET', KEYS[last], 'agreed')
-  redis.call('HSET', KEYS[last], 'agreed', (agreed and agreed .. '\n' or '') .. ARGV[34])
+  redis.call('HSET', KEYS[last], 'agreed', (agreed and agreed .. '\n' or '') .. ARGV[35])
   -- Used up before anything is given for it: whatever fails from here on, it serves no second time.
   redis.call('HSET', KEYS[last + 1], 'state', 'used', 'settled', issued, 'credential', ARGV[1])
   redis.call('HINCRBY', KEYS[last + 1], 'version', 1)
-  redis.call('ZADD', KEYS[3], issued, 'a:' .. ARGV[31])
+  redis.call('ZADD', KEYS[3], issued, 'a:' .. ARGV[32])
   tell('approval.used', now, ARGV[2], ARGV[11], '', '', 0,
     string.sub(approval[6], 1, -2) .. ',"credential":"' .. ARGV[1] .. '"}')
 end
@@ -89,6 +91,7 @@ redis.call('ZADD', KEYS[10], issued, ARGV[1])
 if not is_heard then redis.call('SADD', KEYS[8], ARGV[15]) end
 if not is_listed then redis.call('ZADD', KEYS[9], issued, ARGV[3]) end
 if not is_lent then redis.call('ZADD', KEYS[11], issued, ARGV[3]) end
+if ARGV[31] == '1' then redis.call('ZADD', KEYS[#KEYS], 'NX', issued, ARGV[3]) end
 -- The issuers whose index holds this task besides its opener's, to be cleared when it is forgotten.
 local lenders = '\n' .. (lent or '') .. '\n'
 if ARGV[13] ~= opener_issuer and not string.find(lenders, '\n' .. ARGV[13] .. '\n', 1, true) then
