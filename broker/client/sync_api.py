@@ -32,6 +32,7 @@ from broker.client.sync_calls import (
     SyncFactCalls,
     SyncFindingCalls,
     SyncOperatorCalls,
+    SyncSignalCalls,
     SyncTaskCalls,
 )
 from broker.client.task_scope import TaskScope
@@ -229,6 +230,7 @@ class SyncBrokerClient:
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
         self.findings = SyncFindingCalls(self._client.findings, self._thread)
+        self.signals = SyncSignalCalls(self._client.signals, self._thread)
 
     def __enter__(self) -> Self:
         return self

@@ -54,6 +54,7 @@ CHANGES_NOBODY_S_ACCESS: Final = {
     "introspect": "it only asks; that evidence is used up by it has the points of issuing",
     "evaluate": "it only asks",
     "evaluateAll": "it only asks",
+    "sendSignal": "what it freezes or holds has points of its own, and is done by who watches",
     "acknowledgeFinding": "somebody has looked: it thaws nothing",
     "acknowledgeFeed": "a position that only grows, told again by whoever listens",
 }

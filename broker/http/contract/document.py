@@ -20,6 +20,7 @@ from broker.http.contract import (
     parts,
     revision_routes,
     selection_routes,
+    signal_routes,
     status_routes,
     task_routes,
 )
@@ -36,6 +37,7 @@ GROUPS: Final = (
     selection_routes,
     agent_routes,
     finding_routes,
+    signal_routes,
     fact_routes,
     revision_routes,
     oauth_routes,
