@@ -58,8 +58,8 @@ class LedgerView:
         """Return everything that the ledger holds, but for clocks and the feed's own bookkeeping.
 
         What only the passing of time moves is left out: the buckets' clocks, the shipping of
-        outboxes, what is learnt of agents from them, the claims on due work, how far buckets were decided again, and until when leases
-        count against quotas.
+        outboxes, what is learnt of agents from them, the claims on due work, how far buckets were
+        decided again, and until when leases count against quotas.
         """
         kept = {}
         for key in sorted(self._server.ask("KEYS", "*")):
