@@ -29,6 +29,7 @@ from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
+from broker.glass_watch import GlassWatch
 from broker.governance.published import builder
 from broker.governance.reasons import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
@@ -126,17 +127,14 @@ class Broker:
             FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
             self.facts.look,
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
+            GlassWatch(self.ledger.glass, self.gate, self.metrics.registry).look,
             NoticeWatch(self._notices.receivers, self._notices.ledger, self.gate).look,
         ]
 
     def _build_notices(self) -> NoticeSide:
-        return notice_side_of(
-            *(self._settings, self._link),
-            ledger=self.ledger,
-            log=self._feed.log,
-            counts=NoticeCounts(self.metrics.registry),
-            clock=self._clock,
-        )
+        counts, log = NoticeCounts(self.metrics.registry), self._feed.log
+        given = (self._settings, self._link)
+        return notice_side_of(*given, ledger=self.ledger, log=log, counts=counts, clock=self._clock)
 
     def _build_ledger(self) -> Ledger:
         store = self._settings.store
@@ -220,6 +218,7 @@ class Broker:
             targets=self._targets,
             onlooker=self._shadow,
             late=self._behaviour.late,
+            alarm=self._notices.alarm,
             clock=self._clock,
             patience=Patience(settings.policy.undecided_seconds),
         )
@@ -324,6 +323,7 @@ class Broker:
             revocations=verbs.revocations,
             order_list=verbs.order_list,
             selections=verbs.selections,
+            glass=verbs.glass,
             cuts=verbs.cuts,
             reports=verbs.reports,
             introspection=verbs.introspection,

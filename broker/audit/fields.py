@@ -58,6 +58,13 @@ _OPS: Final = ("put", "drop", "relate", "unrelate", "hold", "lift")
 
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
 
+_GLASS: Final = (
+    _members(text, "break_glass", "digest", "task", "agent", "instance", "capability")
+    | _members(text, "opener", "reason", "incident")
+    | _members(_WORDS, "scopes", "asked_of")
+    | _members(number, "ttl_ms")
+)
+
 FIELDS: Final[Mapping[str, Members]] = {
     "task.opened": (
         {"id": Member("task", text), "ceiling": Member("ceiling", _CEILING)}
@@ -112,6 +119,14 @@ FIELDS: Final[Mapping[str, Members]] = {
     ),
     "list.mended": _members(text, "target", "identity", "list", "state"),
     "notice.given-up": _members(text, "receiver", "message", "event", "why"),
+    "breakglass.requested": _GLASS,
+    "breakglass.confirmed": _GLASS | _members(text, "by"),
+    "breakglass.alarm": _GLASS | _members(_WORDS, "voices"),
+    "breakglass.opened": _GLASS | _members(_WORDS, "alarm", "troubles"),
+    "breakglass.refused": _GLASS | _members(_WORDS, "troubles"),
+    "breakglass.used": _GLASS | _members(text, "credential"),
+    "breakglass.ended": _GLASS | _members(text, "by"),
+    "breakglass.reviewed": _GLASS | _members(text, "by", "words"),
     "decision.denied": (
         {"trace": Member("trace", _TRACE), "request": Member("request", _REQUEST)}
         | _members(text, "decision", "outcome", "reason")

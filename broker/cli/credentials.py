@@ -64,7 +64,7 @@ def issue(desk: Desk, /, task_id: str, capability: str, **given: Any) -> None:  
         write_private_text(out, "")
     issued = desk.ask(lambda broker: broker.credentials.issue(task_id, capability, **given))
     if form is None:
-        _answer(desk, issued, out)
+        answer(desk, issued, out)
         return
     text = _written(desk, issued, form)
     if kept is not None:
@@ -95,13 +95,14 @@ def _deliver(text: Secret, out: Path | None) -> None:
         click.echo(text.reveal(), nl=False)
 
 
-def _answer(desk: Desk, issued: IssuedCredential, out: Path | None) -> None:
-    answer = dict(document(issued))
+def answer(desk: Desk, issued: IssuedCredential, out: Path | None) -> None:
+    """Print what was issued; its secret goes to a file alone, where one is named."""
+    told = dict(document(issued))
     if out is not None:
-        token = answer.pop("access_token", "")
-        answer.pop("secret", None)
+        token = told.pop("access_token", "")
+        told.pop("secret", None)
         write_private_text(out, token or written(issued, "json").reveal())
-    desk.screen.answer(answer, views.issued)
+    desk.screen.answer(told, views.issued)
 
 
 @credential.command(name="list", short_help="List the credentials of a task.")

@@ -23,6 +23,7 @@ CREDENTIAL_COLUMNS = ("id", "capability", "scope", "state", "alive", "expires_at
 CREDENTIAL_FIELDS = (
     *("id", "task", "kind", "capability", "audience", "scope", "state", "alive", "generation"),
     *("renewable", "issued_at", "expires_at", "max_expires_at", "ended_at", "ended_by", "decision"),
+    "break_glass",
 )
 RECEIPT_COLUMNS = ("credential", "task", "capability", "state", "detail", "revoked_at")
 REVOCATION_FIELDS = (

@@ -19,6 +19,7 @@ from broker.client.credential_calls import CredentialCalls
 from broker.client.endpoint import Endpoint, TokenSource
 from broker.client.fact_calls import FactCalls
 from broker.client.finding_calls import FindingCalls
+from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.reaching import WITHIN_SECONDS
 from broker.client.results import Introspected, OpenedTask, Task
@@ -82,6 +83,7 @@ class BrokerClient:
         self.facts = FactCalls(self._transport)
         self.findings = FindingCalls(self._transport)
         self.signals = SignalCalls(self._transport)
+        self.break_glass = GlassCalls(self._transport)
 
     def task(
         self,

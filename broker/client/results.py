@@ -87,6 +87,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: str
     decision: dict[str, object]
     """Which policies allowed it, of which version, on which revision of the facts."""
+    break_glass: str = ""
+    """The emergency that it was had in; empty in every other case."""
 
 
 class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,6 +112,8 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     renewable: bool
     bound_to: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     """The key that it is bound to, as its ``cnf`` says; left out when there is none."""
+    break_glass: str = ""
+    """The emergency that it was had in; empty in every other case."""
     access_token: Secret = Secret("")
     token_type: str = ""
     target: str = ""

@@ -4,6 +4,7 @@ from broker.client.blocking import BlockingCalls, blocking, iterating
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
 from broker.client.finding_calls import FindingCalls
+from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.signal_calls import SignalCalls
 from broker.client.task_calls import TaskCalls
@@ -93,3 +94,15 @@ class SyncSignalCalls(BlockingCalls):
     """:class:`SignalCalls`, waiting."""
 
     send = blocking(SignalCalls.send)
+
+
+class SyncGlassCalls(BlockingCalls):
+    """:class:`GlassCalls`, waiting."""
+
+    ask = blocking(GlassCalls.ask)
+    confirm = blocking(GlassCalls.confirm)
+    find = blocking(GlassCalls.find)
+    show = blocking(GlassCalls.show)
+    fetch = blocking(GlassCalls.fetch)
+    end = blocking(GlassCalls.end)
+    review = blocking(GlassCalls.review)

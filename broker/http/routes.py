@@ -13,6 +13,7 @@ from broker.http.document_routes import DocumentRoutes
 from broker.http.edge import PUBLIC, Edge, expect, seal
 from broker.http.fact_routes import FactRoutes
 from broker.http.finding_routes import FindingRoutes
+from broker.http.glass_routes import GlassRoutes
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
@@ -71,6 +72,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     FindingRoutes(services, bodies).register(table)
     SignalRoutes(services, bodies).register(table)
     FactRoutes(services, bodies).register(table)
+    GlassRoutes(services, bodies).register(table)
     RevisionRoutes(services).register(table)
     OAuthRoutes(services, bodies).register(table)
     AuthZenRoutes(services, bodies).register(table)

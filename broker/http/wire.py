@@ -140,6 +140,29 @@ class RevokeBody(Body):
     in_tenant: Word | None = None
 
 
+class AskGlassBody(Body):
+    """``POST /v1/break-glass``."""
+
+    task: Word
+    capability: Word
+    scopes: Scopes
+    reason: Reason
+    incident: Word
+    ttl_seconds: Life | None = None
+
+
+class ConfirmGlassBody(Body):
+    """``POST /v1/break-glass/{glass}/confirm``: the digest of what is agreed to."""
+
+    digest: Word
+
+
+class ReviewGlassBody(Body):
+    """``POST /v1/break-glass/{glass}/review``."""
+
+    words: Reason
+
+
 class ExplainBody(Body):
     """``POST /v1/explain``: a request that nobody has made. ``caller`` is by default the agent."""
 

@@ -56,6 +56,8 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """With a target: a digest of the template that it was made from."""
     origin: str = ""
     """From where it was asked for, as far as evidence or connection said it."""
+    break_glass: str = ""
+    """In an emergency: by which opening of the glass it was had."""
     delegated_by: str = ""
     """The person who lends a right of hers for it, if one does: ``person:dana``."""
 

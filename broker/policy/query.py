@@ -21,6 +21,7 @@ class Action(StrEnum):
     EXTEND_TASK = "ExtendTask"
     REQUEST_CREDENTIAL = "RequestCredential"
     RENEW_CREDENTIAL = "RenewCredential"
+    BREAK_GLASS = "BreakGlass"
     LEND_RIGHT = "LendRight"
 
     # The enum's own runs Python code, several times for each decision.
@@ -33,7 +34,7 @@ class Action(StrEnum):
 
 
 _ABOUT_CREDENTIALS: Final = frozenset(
-    {Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL, Action.LEND_RIGHT}
+    {Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL, Action.BREAK_GLASS, Action.LEND_RIGHT}
 )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from broker.ids import LeaseId, RevocationId, TaskId, bucket_of
+from broker.ids import BreakGlassId, LeaseId, RevocationId, TaskId, bucket_of
 from broker.model.task import TaskSpec
 
 
@@ -127,6 +127,20 @@ class Bucket:
     def denials(self, caller: str) -> str:
         """How many refusals of a caller were recorded in this minute."""
         return f"{self.prefix}dn:{caller}"
+
+    def glass(self, glass: BreakGlassId) -> str:
+        """An emergency."""
+        return f"{self.prefix}g:{glass}"
+
+    @property
+    def glasses(self) -> str:
+        """Emergencies by when they were asked for."""
+        return f"{self.prefix}gs"
+
+    @property
+    def glass_reviews(self) -> str:
+        """Those that nobody has looked at yet, by when it is due."""
+        return f"{self.prefix}gr"
 
     def revocation(self, revocation: RevocationId) -> str:
         """An operator's order."""

@@ -48,6 +48,7 @@ from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_explain import FakeExplain
+from tests.fakes.fake_glass import FakeGlass
 from tests.fakes.finding_verbs import FakeFindings, FakeSignals
 from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
@@ -83,6 +84,7 @@ CALLERS = {
     "token-of-agent": principal(Kind.AGENT, "invoice-bot"),
     "token-of-orchestrator": principal(Kind.ORCHESTRATOR, "ci"),
     "token-of-operator": principal(Kind.OPERATOR, "olga"),
+    "token-of-person": principal(Kind.PERSON, "dana"),
     "token-of-resource": principal(Kind.RESOURCE, AUDIENCE),
 }
 """Whom :meth:`Stage.authenticate` knows, by bearer token."""
@@ -417,6 +419,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         revocations=FakeRevocations(stage),
         order_list=FakeOrderList(stage),
         selections=FakeSelections(stage),
+        glass=FakeGlass(stage),
         cuts=FakeCuts(stage),
         reports=FakeReports(stage),
         introspection=FakeIntrospection(stage),

@@ -13,6 +13,7 @@ from broker.http.limits import Limits
 from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.signal_routes import SIGNALS
+from tests.fakes.fake_glass import GLASS
 from tests.fakes.samples import DECISION, LEASE, REVOCATION, TASK
 from tests.fakes.services import CALLERS, Stage, make_services
 from tests.fakes.serving import serving
@@ -23,6 +24,7 @@ IDS = {
     "credential": LEASE,
     "revocation": REVOCATION,
     "decision": DECISION,
+    "glass": GLASS,
     "selection": "ab" * 32,
     "finding": f"f_07_{'f' * 26}",
     "problem": "not-found",

@@ -22,6 +22,7 @@ from broker.http.limits import Limits
 from broker.http.routes import QUERIES, build
 from broker.http.wire import Body
 from tests.fakes.contract import DOCUMENT
+from tests.fakes.fake_glass import GLASS
 from tests.fakes.probes import Probe, objects, probes, resolved, sample, shown
 from tests.fakes.samples import DECISION, LEASE, REVOCATION, TASK
 from tests.fakes.services import Stage, make_services
@@ -35,6 +36,7 @@ IDS: Final = {
     "credential": LEASE,
     "revocation": REVOCATION,
     "decision": DECISION,
+    "glass": GLASS,
     "selection": "ab" * 32,
     "finding": f"f_07_{'f' * 26}",
     "agent": "invoice-bot",
@@ -51,6 +53,7 @@ CALLER: Final = {
     "agent": "agent",
     "orchestrator": "orchestrator",
     "operator": "operator",
+    "person": "person",
     "resource": "resource",
 }
 FEED: Final = "/v1/feed"

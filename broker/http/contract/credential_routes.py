@@ -8,6 +8,7 @@ from broker.http.contract.parts import (
     CONFIRMATION,
     COUNT,
     FLAG,
+    GLASS_ID,
     INSTANT,
     LEASE_ID,
     MAYBE_INSTANT,
@@ -47,7 +48,11 @@ _LEASE: Final[dict[str, Schema]] = {
     "renewable": FLAG,
 }
 
-_BOUND: Final[dict[str, Schema]] = {"bound_to": CONFIRMATION, "target": NAME}
+_BOUND: Final[dict[str, Schema]] = {
+    "bound_to": CONFIRMATION,
+    "target": NAME,
+    "break_glass": GLASS_ID,
+}
 
 RECORD: Final[dict[str, Schema]] = {
     **_LEASE,

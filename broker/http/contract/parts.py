@@ -27,6 +27,7 @@ _LETTERS: Final = "_[0-9a-f]{2}_[a-z2-7]{26}$"
 TASK_ID: Final = form(f"^[tc]{_LETTERS}", "t_07_" + "a" * 26)
 LEASE_ID: Final = form(f"^l{_LETTERS}", "l_07_" + "c" * 26)
 REVOCATION_ID: Final = form(f"^r{_LETTERS}", "r_07_" + "d" * 26)
+GLASS_ID: Final = form(f"^g{_LETTERS}", "g_07_" + "f" * 26)
 DECISION_ID: Final = form(f"^d{_LETTERS}", "d_07_" + "e" * 26)
 FINDING_ID: Final = form(f"^f{_LETTERS}", "f_07_" + "f" * 26)
 
@@ -98,6 +99,7 @@ PATH: Final = {
     "credential": LEASE_ID,
     "revocation": REVOCATION_ID,
     "decision": DECISION_ID,
+    "glass": GLASS_ID,
     "selection": DIGEST,
     "finding": FINDING_ID,
     "revision": form("^[1-9][0-9]{0,8}$", "1"),
