@@ -86,6 +86,7 @@ class Services:
     findings: ports.Findings
     signals: ports.Signals
     listing: ports.Listing
+    trees: ports.Trees
     agents: ports.Agents
     issuance: ports.Issuance
     credentials: ports.Credentials
