@@ -64,6 +64,7 @@ from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
 from broker.surroundings import targets_of
+from broker.task_trees import TaskTrees
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
 from broker.verbs import Parts, Verbs, build_verbs
@@ -316,6 +317,7 @@ class Broker:
             freezing=verbs.freezing,
             findings=self._behaviour.findings,
             listing=verbs.listing,
+            trees=TaskTrees.over(self.ledger),
             agents=verbs.agents,
             issuance=verbs.issuance,
             credentials=verbs.credentials,

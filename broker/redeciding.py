@@ -98,6 +98,7 @@ def _put(asked: Asked, task: TaskSpec, capability: Capability, caller: Principal
         scopes=asked.scopes,
         ttl_ms=asked.ttl_ms,
         labels=asked.labels,
+        tool=asked.tool,
     )
 
 

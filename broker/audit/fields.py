@@ -28,10 +28,15 @@ _TRACE: Final = object_of(
 )
 """Without the facts: they are many, and ``explain`` has them."""
 
+_TOOL: Final = {
+    "tool": Member("tool", maybe(object_of(_members(text, "name", "origin", "digest"))))
+}
+
 _REQUEST: Final = object_of(
     _members(text, "action", "principal", "instance", "task", "task_name", "agent", "capability")
     | _members(_WORDS, "scopes")
     | _members(number, "ttl_ms")
+    | _TOOL
 )
 
 _CUT: Final = object_of(_members(text, "of", "name", "tenant") | _instants("issued_before"))
@@ -101,6 +106,7 @@ FIELDS: Final[Mapping[str, Members]] = {
         | _members(text, "evidence_issuer", "locator", "key_id", "origin")
         | {"target": Member("target", object_of(_members(text, "name", "identity")))}
         | _members(_WORDS, "path", "actors", "scopes")
+        | _TOOL
         | _instants("issued_at", "expires_at")
     ),
     "lease.renewed": _LEASE | _instants("issued_at", "expires_at"),

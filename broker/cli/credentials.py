@@ -32,6 +32,9 @@ def credential() -> None:
 @click.argument("capability")
 @click.option("--scope", "scopes", multiple=True, required=True, help="To do what. Repeatable.")
 @click.option("--ttl", "ttl_seconds", type=SPAN, help="How long it shall live: 2m.")
+@click.option("--tool", cls=One, help="The tool that it is for.")
+@click.option("--tool-origin", cls=One, help="Where that comes from: https://… or pkg:….")
+@click.option("--tool-digest", cls=One, help="What was found there: sha256:….")
 @click.option("--idempotency-key", cls=One, help="Makes a repeated command harmless.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write it to this file, mode 0600.")
 @click.option(
@@ -53,6 +56,7 @@ def issue(desk: Desk, /, task_id: str, capability: str, **given: Any) -> None:  
     secret of a credential at a target is printed with --format or --json.
     """
     form, out = given.pop("form"), given.pop("out")
+    given["tool"] = _tool(*(given.pop(name) for name in ("tool", "tool_origin", "tool_digest")))
     kept = _kept(given.pop("keep"), form, [task_id, capability, *given["scopes"]])
     found = kept.find() if kept is not None else None
     if found is not None:
@@ -70,6 +74,13 @@ def issue(desk: Desk, /, task_id: str, capability: str, **given: Any) -> None:  
     if kept is not None:
         kept.keep(issued, text)
     _deliver(text, out)
+
+
+def _tool(name: str | None, origin: str | None, digest: str | None) -> dict[str, str]:
+    said = {"name": name, "origin": origin, "digest": digest}
+    if not name and any(said.values()):
+        raise click.UsageError("name the tool: --tool NAME")
+    return {key: value for key, value in said.items() if value}
 
 
 def _kept(file: Path | None, form: str | None, asked: list[str]) -> Kept | None:

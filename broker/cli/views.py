@@ -47,7 +47,7 @@ MANY = 200
 DECISION_FIELDS = ("decision", "tenant", "outcome", "reason")
 REQUEST_FIELDS = (
     *("action", "principal", "instance", "task", "task_name", "agent", "capability", "scopes"),
-    "ttl_ms",
+    *("ttl_ms", "tool"),
 )
 
 

@@ -37,6 +37,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ceiling: tuple[Ceiling, ...]
     tickets: tuple[str, ...]
     resources: tuple[str, ...]
+    audiences: tuple[str, ...] | None = None
+    """The only ones that credentials of its tree are for; None: any."""
+    max_levels: int | None = None
+    max_children: int | None = None
+    max_below: int | None = None
     parent: str
     path: tuple[str, ...]
     state: str
@@ -54,11 +59,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     frozen_at: datetime | None = None
     frozen_by: str = ""
     frozen_reason: str = ""
-    audiences: tuple[str, ...] | None = None
-    """The only ones that credentials of its tree are for; None: any."""
-    max_levels: int | None = None
-    max_children: int | None = None
-    max_below: int | None = None
 
 
 class OpenedTask(Task, frozen=True, kw_only=True):

@@ -16,6 +16,8 @@ class SyncTaskCalls(BlockingCalls):
     find = blocking(TaskCalls.find)
     all = iterating(TaskCalls.all)
     show = blocking(TaskCalls.show)
+    tree = blocking(TaskCalls.tree)
+    branches = iterating(TaskCalls.branches)
     claim = blocking(TaskCalls.claim)
     heartbeat = blocking(TaskCalls.heartbeat)
     extend = blocking(TaskCalls.extend)

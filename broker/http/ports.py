@@ -33,6 +33,7 @@ from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
 from broker.revisions import KeyStates, Revision, ShadowReport
 from broker.store.control_record import Publication
+from broker.task_trees import TreePage
 
 
 class Evaluations(Protocol):
@@ -76,6 +77,14 @@ class Tasks(Protocol):
 
     async def close(self, caller: Principal, task: TaskId, outcome: TaskState, reason: str) -> Task:
         """End a task."""
+        ...
+
+
+class Trees(Protocol):
+    """:class:`broker.task_trees.TaskTrees`."""
+
+    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> TreePage:
+        """Show a page of the tree from a task down."""
         ...
 
 

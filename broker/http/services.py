@@ -85,6 +85,7 @@ class Services:
     freezing: ports.Freezing
     findings: ports.Findings
     listing: ports.Listing
+    trees: ports.Trees
     agents: ports.Agents
     issuance: ports.Issuance
     credentials: ports.Credentials

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from broker.ids import MAX_DEPTH
 from broker.text import MAX_REASON
+from broker.tool_origin import MAX_ORIGIN
 
 MAX_LINES = 64
 """Scopes of one line, lines of one ceiling."""
@@ -30,6 +31,7 @@ CRITERIA = (
 
 Word = Annotated[str, Meta(min_length=1, max_length=MAX_WORD)]
 Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL)]
+Origin = Annotated[str, Meta(min_length=1, max_length=MAX_ORIGIN)]
 Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
 Seconds = Annotated[int, Meta(ge=1)]
 Life = Annotated[int, Meta(ge=2)]
@@ -103,6 +105,14 @@ class EmptyBody(Body):
     """Where there is nothing to say."""
 
 
+class ToolBody(Body):
+    """A tool by which the agent says that it will use a credential."""
+
+    name: Word
+    origin: Origin | None = None
+    digest: Word | None = None
+
+
 class IssueBody(Body):
     """``POST /v1/tasks/{task}/credentials``."""
 
@@ -110,6 +120,7 @@ class IssueBody(Body):
     scopes: Scopes
     ttl_seconds: Life | None = None
     labels: Labels = {}
+    tool: ToolBody | None = None
 
 
 class RenewBody(Body):
@@ -171,6 +182,7 @@ class ExplainBody(Body):
     resources: References = []
     on_behalf_of: Word | None = None
     labels: Labels = {}
+    tool: ToolBody | None = None
 
 
 class SelectBody(Body):

@@ -57,6 +57,7 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "listTasks": (200, 200, 200, 200),  # what one may see of them: nothing here
     "openTask": ABSENT,
     "showTask": ABSENT,
+    "showTaskTree": ABSENT,
     "reportTask": ABSENT,
     "claimTask": ABSENT,
     "beatTask": ABSENT,

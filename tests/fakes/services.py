@@ -49,6 +49,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_explain import FakeExplain
 from tests.fakes.fake_glass import FakeGlass
+from tests.fakes.fake_trees import FakeTrees
 from tests.fakes.finding_verbs import FakeFindings
 from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
@@ -412,6 +413,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         freezing=FakeFreezing(stage),
         findings=FakeFindings(stage),
         listing=FakeListing(stage),
+        trees=FakeTrees(stage, a_task(), a_task(CHILD)),
         agents=FakeAgents(stage),
         issuance=FakeIssuance(stage),
         credentials=FakeCredentials(stage),

@@ -19,6 +19,7 @@ from broker.http.contract.parts import (
     STRING,
     TASK_ID,
     TOKEN_TYPE,
+    TOOL,
     WORD,
 )
 from broker.http.contract.schema import (
@@ -26,6 +27,7 @@ from broker.http.contract.schema import (
     array,
     described,
     mapping,
+    nullable,
     number,
     paged,
     record,
@@ -87,8 +89,10 @@ SCHEMAS: Final = {
         {
             "ttl_seconds": OPTIONAL_TTL | {"minimum": 2},
             "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
+            "tool": nullable(ref("ToolBody")),
         },
     ),
+    "ToolBody": TOOL,
     "RenewBody": record({}, {"ttl_seconds": OPTIONAL_TTL}),
 }
 

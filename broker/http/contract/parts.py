@@ -9,6 +9,7 @@ from broker.http.contract.schema import (
     array,
     described,
     form,
+    nullable,
     number,
     record,
     ref,
@@ -18,9 +19,10 @@ from broker.http.contract.schema import (
 from broker.http.query import DEFAULT_PAGE, MAX_PAGE
 from broker.http.waiting import MAX_SECONDS
 from broker.http.wire import MAX_LINES, MAX_REFERENCES, MAX_URL, MAX_WORD
-from broker.model.fact import ThingKind
+from broker.model.fact import NAME_PATTERN, ThingKind
 from broker.model.receipt import ReceiptState
 from broker.text import MAX_NAME, MAX_REASON, MAX_SCOPE
+from broker.tool_origin import DIGEST_PATTERN, MAX_ORIGIN, ORIGIN_PATTERN
 
 _LETTERS: Final = "_[0-9a-f]{2}_[a-z2-7]{26}$"
 
@@ -43,6 +45,13 @@ GLOB: Final = described(
     ),
     "`*` stands for any characters, `?` for one.",
 )
+THING: Final = form(f"^{NAME_PATTERN}$", "search")
+ORIGIN: Final = described(
+    form(f"^{ORIGIN_PATTERN}$", "https://mcp.example/search"),
+    f"An https address or a package URL with its version, in the one spelling of each; up to "
+    f"{MAX_ORIGIN} characters.",
+)
+TOOL_DIGEST: Final = form(f"^{DIGEST_PATTERN}$", "sha256:" + "ab" * 32)
 SCOPE: Final = text(least=1, most=MAX_SCOPE, pattern=r"^[!#-\[\]-~]+$", example="orders:read")
 WORD: Final = described(
     text(least=1, most=MAX_WORD, example="OPS-1"), "NFC, without characters that cannot be seen."
@@ -93,6 +102,11 @@ RECEIPTS: Final = {
     "credential": LEASE_ID,
 }
 """What a report is narrowed to; `counts` is of what is shown."""
+
+TOOL: Final = described(
+    record({"name": THING}, {"origin": nullable(ORIGIN), "digest": nullable(TOOL_DIGEST)}),
+    "By which tool the credential will be used, as the agent says.",
+)
 
 PATH: Final = {
     "task": TASK_ID,
