@@ -33,6 +33,7 @@ from broker.client.sync_calls import (
     SyncFindingCalls,
     SyncGlassCalls,
     SyncOperatorCalls,
+    SyncSignalCalls,
     SyncTaskCalls,
 )
 from broker.client.task_scope import TaskScope
@@ -230,6 +231,7 @@ class SyncBrokerClient:
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
         self.findings = SyncFindingCalls(self._client.findings, self._thread)
+        self.signals = SyncSignalCalls(self._client.signals, self._thread)
         self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)
 
     def __enter__(self) -> Self:
