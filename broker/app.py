@@ -118,6 +118,7 @@ class Broker:
             brake=settings.reevaluation.brake_leases,
             counted=self.metrics.facts_changed,
         )
+        self._watch = self._behaviour.watch(settings, self._feed.log, self.verbs, self.fact_verbs)
 
     def _build_looks(self) -> list[Look]:
         settings, clock = self._settings, self._clock
@@ -273,9 +274,8 @@ class Broker:
     async def _start_background(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self._notices.close)
         feed, courier = self._feed, self._notices.courier
-        freezing, hold = self.verbs.freezing, self.fact_verbs.changes.apply
-        watch = self._behaviour.watch(feed.log, self._settings.behaviour, freezing, hold)
-        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run, watch.run):
+        watch = self._watch.log.run
+        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run, watch):
             task = asyncio.create_task(run())
             stack.push_async_callback(under_way.end, [task])
 
@@ -316,6 +316,7 @@ class Broker:
             tasks=verbs.tasks,
             freezing=verbs.freezing,
             findings=self._behaviour.findings,
+            signals=self._watch.signals,
             listing=verbs.listing,
             trees=TaskTrees.over(self.ledger),
             agents=verbs.agents,

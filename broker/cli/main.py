@@ -54,6 +54,7 @@ COMMANDS: Final = {
         "broker.cli.glass", "break_glass", "Have one declared capability in an emergency."
     ),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
+    "signal": Entry("broker.cli.signals", "signal", "Say that something is odd, as a source."),
     "behaviour": Entry(
         "broker.cli.behaviour", "behaviour", "Look at what was found odd in what agents do."
     ),

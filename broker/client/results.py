@@ -87,8 +87,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: str
     decision: dict[str, object]
     """Which policies allowed it, of which version, on which revision of the facts."""
-    break_glass: str = ""
-    """The emergency that it was had in; empty in every other case."""
+    break_glass: str | msgspec.UnsetType = msgspec.UNSET
+    """The emergency that it was had in; left out in every other case."""
 
 
 class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -34,6 +34,7 @@ from broker.client.sync_calls import (
     SyncFindingCalls,
     SyncGlassCalls,
     SyncOperatorCalls,
+    SyncSignalCalls,
     SyncTaskCalls,
 )
 from broker.client.task_scope import TaskScope
@@ -241,6 +242,7 @@ class SyncBrokerClient:
         self.facts = SyncFactCalls(self._client.facts, self._thread)
         self.approvals = SyncApprovalCalls(self._client.approvals, self._thread)
         self.findings = SyncFindingCalls(self._client.findings, self._thread)
+        self.signals = SyncSignalCalls(self._client.signals, self._thread)
         self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)
 
     def __enter__(self) -> Self:

@@ -7,6 +7,7 @@ from broker.client.fact_calls import FactCalls
 from broker.client.finding_calls import FindingCalls
 from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
+from broker.client.signal_calls import SignalCalls
 from broker.client.task_calls import TaskCalls
 
 
@@ -104,6 +105,12 @@ class SyncFindingCalls(BlockingCalls):
     all = iterating(FindingCalls.all)
     show = blocking(FindingCalls.show)
     acknowledge = blocking(FindingCalls.acknowledge)
+
+
+class SyncSignalCalls(BlockingCalls):
+    """:class:`SignalCalls`, waiting."""
+
+    send = blocking(SignalCalls.send)
 
 
 class SyncGlassCalls(BlockingCalls):

@@ -120,6 +120,14 @@ class Findings(Protocol):
         ...
 
 
+class Signals(Protocol):
+    """:class:`broker.signals.Signals`."""
+
+    async def take(self, token: str) -> Kept:
+        """Take a signal, and do what it leads to."""
+        ...
+
+
 class Listing(Protocol):
     """:class:`broker.listing.Listing`."""
 

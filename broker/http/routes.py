@@ -21,6 +21,7 @@ from broker.http.operator_routes import OperatorRoutes
 from broker.http.revision_routes import RevisionRoutes
 from broker.http.selection_routes import SelectionRoutes
 from broker.http.services import Services
+from broker.http.signal_routes import SignalRoutes
 from broker.http.status_routes import StatusRoutes
 from broker.http.table import Table
 from broker.http.task_routes import TaskRoutes
@@ -71,6 +72,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     SelectionRoutes(services, bodies).register(table)
     AgentRoutes(services).register(table)
     FindingRoutes(services, bodies).register(table)
+    SignalRoutes(services, bodies).register(table)
     FactRoutes(services, bodies).register(table)
     GlassRoutes(services, bodies).register(table)
     RevisionRoutes(services).register(table)

@@ -84,6 +84,7 @@ class Services:
     tasks: ports.Tasks
     freezing: ports.Freezing
     findings: ports.Findings
+    signals: ports.Signals
     listing: ports.Listing
     trees: ports.Trees
     agents: ports.Agents

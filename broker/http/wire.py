@@ -19,6 +19,7 @@ MAX_REFERENCES = 32
 """Tickets, resources, labels."""
 
 MAX_WORD = 256
+MAX_SIGNAL = 16 * 1024
 """Characters of a ticket, a resource, a label; names are shorter still."""
 
 MAX_URL = 512
@@ -99,6 +100,12 @@ class FreezeBody(Body):
     """``POST /v1/tasks/{task}/freeze`` and ``/thaw``."""
 
     reason: Reason
+
+
+class SignalBody(Body):
+    """``POST /v1/signals``."""
+
+    signal: Annotated[str, Meta(min_length=1, max_length=MAX_SIGNAL)]
 
 
 class EmptyBody(Body):

@@ -288,6 +288,11 @@ class Keyspace:
         prefix = f"{self.namespace}:{{watch}}:"
         return f"{prefix}findings", f"{prefix}found", f"{prefix}todo"
 
+    @property
+    def signals(self) -> str:
+        """Signals that were taken, by when they may be forgotten."""
+        return f"{self.namespace}:{{watch}}:signals"
+
     def past(self, agent: str) -> str:
         """What is remembered of an agent (``TENANT/NAME``)."""
         return f"{self.namespace}:{{watch}}:past:{agent}"

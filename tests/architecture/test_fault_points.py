@@ -62,6 +62,7 @@ CHANGES_NOBODY_S_ACCESS: Final = {
     "reviewBreakGlass": "one script, and nobody's access follows from it",
     "evaluate": "it only asks",
     "evaluateAll": "it only asks",
+    "sendSignal": "what it freezes or holds has points of its own, and is done by who watches",
     "acknowledgeFinding": "somebody has looked: it thaws nothing",
     "acknowledgeFeed": "a position that only grows, told again by whoever listens",
 }

@@ -209,3 +209,6 @@ async def test_it_is_told_everywhere_while_it_is_open(here: Emergency) -> None:
     listed = await here.world.get(AGENT, f"/v1/tasks/{here.task}/credentials")
     assert [each["break_glass"] for each in listed["credentials"]] == [opened["id"]]
     assert (await here.world.get(AGENT, f"/v1/credentials/{held['id']}"))["break_glass"]
+    picked = await here.world.post(OPERATOR, "/v1/selections", {"task": here.task})
+    page = await here.world.get(OPERATOR, f"/v1/selections/{picked['digest']}/credentials")
+    assert [each["break_glass"] for each in page["credentials"]] == [opened["id"]]

@@ -50,7 +50,7 @@ from tests.fakes.fake_explain import FakeExplain
 from tests.fakes.fake_glass import FakeGlass
 from tests.fakes.fake_issuance import FakeIssuance
 from tests.fakes.fake_trees import FakeTrees
-from tests.fakes.finding_verbs import FakeFindings
+from tests.fakes.finding_verbs import FakeFindings, FakeSignals
 from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
@@ -388,6 +388,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         tasks=FakeTasks(stage),
         freezing=FakeFreezing(stage),
         findings=FakeFindings(stage),
+        signals=FakeSignals(stage),
         listing=FakeListing(stage),
         trees=FakeTrees(stage, a_task(), a_task(CHILD)),
         agents=FakeAgents(stage),

@@ -50,11 +50,12 @@ _LEASE: Final[dict[str, Schema]] = {
     "renewable": FLAG,
 }
 
-_BOUND: Final[dict[str, Schema]] = {
+BOUND: Final[dict[str, Schema]] = {
     "bound_to": CONFIRMATION,
     "target": NAME,
     "break_glass": GLASS_ID,
 }
+"""What is shown of some of them."""
 
 RECORD: Final[dict[str, Schema]] = {
     **_LEASE,
@@ -69,11 +70,11 @@ RECORD: Final[dict[str, Schema]] = {
 """What is shown of a credential, without the credential."""
 
 SCHEMAS: Final = {
-    "Credential": record(RECORD, _BOUND),
+    "Credential": record(RECORD, BOUND),
     "IssuedCredential": record(
         {**_LEASE, "expires_in": COUNT},
         {
-            **_BOUND,
+            **BOUND,
             "access_token": STRING,
             "token_type": TOKEN_TYPE,
             "secret": described(

@@ -22,6 +22,7 @@ from broker.http.contract import (
     parts,
     revision_routes,
     selection_routes,
+    signal_routes,
     status_routes,
     task_routes,
 )
@@ -39,6 +40,7 @@ GROUPS: Final = (
     selection_routes,
     agent_routes,
     finding_routes,
+    signal_routes,
     fact_routes,
     glass_routes,
     revision_routes,
