@@ -188,9 +188,7 @@ class Broker:
 
     def _build_facts(self) -> FactsReplica:
         return FactsReplica(
-            self.ledger,
-            self._restoration,
-            self.gate,
+            *(self.ledger, self._restoration, self.gate),
             clock=self._clock,
             faults=self._faults,
             max_age_ms=self._settings.facts.max_age_ms,
@@ -301,8 +299,8 @@ class Broker:
         trust = trust_of(self._settings.listen, endpoint)
         callers = Callers(attestation, self.replica, client_watch(attestation, trust, self._clock))
         self._ticker.every(_WATCH_MS, callers.look)
-        app = build(self._services(callers, limits))
-        server = HttpServer(app, limits, structlog.get_logger("broker.http"))
+        log = structlog.get_logger("broker.http")
+        server = HttpServer(build(self._services(callers, limits)), limits, log)
         await server.start(endpoint)
         return server
 

@@ -240,10 +240,14 @@ class SyncBrokerClient:
         self.credentials = SyncCredentialCalls(self._client.credentials, self._thread)
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
-        self.approvals = SyncApprovalCalls(self._client.approvals, self._thread)
         self.findings = SyncFindingCalls(self._client.findings, self._thread)
         self.signals = SyncSignalCalls(self._client.signals, self._thread)
         self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)
+
+    @property
+    def approvals(self) -> SyncApprovalCalls:
+        """What waits for people, and their answers."""
+        return SyncApprovalCalls(self._client.approvals, self._thread)
 
     def __enter__(self) -> Self:
         return self
