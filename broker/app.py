@@ -110,12 +110,13 @@ class Broker:
         )
         self._clock_watch = self._build_clock_watch()
         self._looks = self._build_looks()
-        self.verbs: Verbs = build_verbs(self._parts())
         self.fact_verbs = build_fact_verbs(
             *(self.ledger, self.replica, self.gate, clock, self._faults),
             brake=settings.reevaluation.brake_leases,
             counted=self.metrics.facts_changed,
+            told=lambda: self._feed.shipper.poke(0, urgent=False),
         )
+        self.verbs: Verbs = build_verbs(self._parts())
 
     def _build_looks(self) -> list[Look]:
         settings, clock = self._settings, self._clock
@@ -219,6 +220,7 @@ class Broker:
             targets=self._targets,
             onlooker=self._shadow,
             clock=self._clock,
+            more_work={"w": self.fact_verbs.reviewing},
             patience=Patience(settings.policy.undecided_seconds),
         )
 
@@ -324,6 +326,7 @@ class Broker:
             explain=verbs.explain,
             evaluations=Evaluations.over(self.ledger, self.replica, self.gate),
             revisions=verbs.revisions,
+            reviews=self.fact_verbs.reviewing,
             facts=self.fact_verbs.ports(),
             authenticate=callers.by_token,
             clients=callers,

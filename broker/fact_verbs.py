@@ -19,6 +19,7 @@ from broker.gate import Gate
 from broker.http.fact_ports import Facts
 from broker.preview import Foreseen, Preview
 from broker.replica import Replica
+from broker.reviewing import Reviewing
 from broker.store.ledger import Ledger
 from broker.ticker import Ticker
 from broker.touched import Touched
@@ -34,6 +35,7 @@ class FactVerbs:
     history: FactHistory
     changes: FactChanges
     sweep: FactSweep
+    reviewing: Reviewing
 
     def start(self, ticker: Ticker, stack: AsyncExitStack) -> None:
         """Begin with what is done unasked; the stack ends it."""
@@ -54,10 +56,11 @@ def build_fact_verbs(
     *,
     brake: int,
     counted: Callable[[int], None],
+    told: Callable[[], None],
 ) -> FactVerbs:
     """Build them. ``brake`` is how many live credentials may die of one change unasked.
 
-    ``counted`` is called with how many changes were made.
+    ``counted`` is called with how many changes were made, ``told`` when reviews have news.
     """
     views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts, clock)
     changes = FactChanges(
@@ -82,7 +85,15 @@ def build_fact_verbs(
         clock=clock,
     )
     sweep = FactSweep(lambda: replica.facts, changes.apply, gate, clock)
-    return FactVerbs(views, FactReach(views), orders, history, changes, sweep)
+    reviewing = Reviewing(
+        ledger.reviews,
+        facts=lambda: replica.facts,
+        appends=changes,
+        told=told,
+        clock=clock,
+        faults=faults,
+    )
+    return FactVerbs(views, FactReach(views), orders, history, changes, sweep, reviewing)
 
 
 class _Stock:

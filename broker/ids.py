@@ -1,8 +1,8 @@
 """Names of tasks, leases and the rest.
 
 An id is ``<kind>_<bucket>_<26 characters>``: the kind (``t`` a root task, ``c`` a child task,
-``l`` a lease, ``r`` a revocation, ``d`` a decision), the ledger bucket in two hexadecimal digits
-(so that the bucket is never recomputed), and 130 random bits in lower-case base 32. Two of them
+``l`` a lease, ``r`` a revocation, ``d`` a decision, ``v`` a review), the ledger bucket in two
+hexadecimal digits (so it is never recomputed), and 130 random bits in lower-case base 32. Two
 joined by ``-`` stay within the 64 characters of an AWS role session name. Ids are unguessable but
 are never authority (``docs/adr/0003``).
 """
@@ -18,6 +18,7 @@ from broker.errors import InvalidRequestError
 TaskId = NewType("TaskId", str)
 LeaseId = NewType("LeaseId", str)
 RevocationId = NewType("RevocationId", str)
+ReviewId = NewType("ReviewId", str)
 DecisionId = NewType("DecisionId", str)
 
 MAX_BUCKETS: Final = 256
@@ -38,7 +39,14 @@ _REVOCATION: Final = re.compile(r"r_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _DECISION: Final = re.compile(r"d_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 
 
-_FORMS: Final = {_TASK: "t_… or c_…", _LEASE: "l_…", _REVOCATION: "r_…", _DECISION: "d_…"}
+_REVIEW: Final = re.compile(r"v_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+_FORMS: Final = {
+    _REVIEW: "v_…",
+    _TASK: "t_… or c_…",
+    _LEASE: "l_…",
+    _REVOCATION: "r_…",
+    _DECISION: "d_…",
+}
 
 
 def _parse(pattern: re.Pattern[str], text: str, field: str) -> str:
@@ -83,6 +91,15 @@ def parse_decision_id(text: str, *, field: str = "decision") -> DecisionId:
         InvalidRequestError: the text is no decision id.
     """
     return DecisionId(_parse(_DECISION, text, field))
+
+
+def parse_review_id(text: str, *, field: str = "review") -> ReviewId:
+    """Check the form of a review id.
+
+    Raises:
+        InvalidRequestError: the text is no review id.
+    """
+    return ReviewId(_parse(_REVIEW, text, field))
 
 
 def bucket_of(any_id: str) -> int:
@@ -148,6 +165,10 @@ class IdFactory:
     def revocation(self, bucket: int) -> RevocationId:
         """Name an operator's revocation."""
         return RevocationId(self._make("r", bucket))
+
+    def review(self, bucket: int) -> ReviewId:
+        """Name what is put before an owner."""
+        return ReviewId(self._make("v", bucket))
 
     def decision(self, bucket: int) -> DecisionId:
         """Name one decision of policy."""

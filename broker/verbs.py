@@ -1,6 +1,6 @@
 """Builds the verbs over a ledger: the inner half of the composition root."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backends.access_token import ClaimsOf
@@ -79,6 +79,8 @@ class Parts:
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
+    more_work: Mapping[str, Worker] = field(default_factory=dict)
+    """Further kinds of due work, by their letters."""
 
     def wake(self, buckets: Sequence[int]) -> None:
         """Say that access ended in these buckets, and that there is work."""
@@ -139,7 +141,11 @@ def build_verbs(parts: Parts) -> Verbs:
         selections=selections,
         cuts=cuts,
         reports=_reports(parts, populations, sets),
-        introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
+        introspection=Introspection(
+            lambda: parts.replica.verifier,
+            ledger.leases,
+            told=lambda lease: parts.news(bucket_of(lease), urgent=False),
+        ),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
         reaper=_reaper(parts, _workers(parts, populations, revocations, sets, killer), redeciders),
@@ -301,7 +307,7 @@ def _reaper(parts: Parts, workers: dict[str, Worker], redeciders: Redeciders) ->
     return Reaper(
         due=parts.ledger.due,
         leases=parts.ledger.leases,
-        workers=workers | {"f": redeciders.reevaluation},
+        workers={**workers, **parts.more_work, "f": redeciders.reevaluation},
         many={"c": redeciders.doubts},
         buckets=len(parts.ledger.keys.buckets),
         metrics=parts.metrics,

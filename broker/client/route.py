@@ -9,7 +9,13 @@ import secrets
 from typing import Final
 
 from broker.errors import InvalidRequestError
-from broker.ids import parse_decision_id, parse_lease_id, parse_revocation_id, parse_task_id
+from broker.ids import (
+    parse_decision_id,
+    parse_lease_id,
+    parse_review_id,
+    parse_revocation_id,
+    parse_task_id,
+)
 
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _KIND: Final = re.compile(r"[a-z]{1,16}", re.ASCII)
@@ -63,6 +69,11 @@ def thing_path(ref: str, tenant: str) -> tuple[str, ...]:
 def history_path(revision: int, *rest: str) -> tuple[str, ...]:
     """Return the path of a revision of the facts, or of something below it."""
     return ("v1", "facts", "history", str(revision), *rest)
+
+
+def review_path(review: str, *rest: str) -> tuple[str, ...]:
+    """Return the path of a review, or of something below it."""
+    return ("v1", "reviews", parse_review_id(review), *rest)
 
 
 def decision_path(decision: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from broker.client.blocking import BlockingCalls, blocking, iterating
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
 from broker.client.operator_calls import OperatorCalls
+from broker.client.review_calls import ReviewCalls
 from broker.client.task_calls import TaskCalls
 
 
@@ -60,6 +61,16 @@ class SyncOperatorCalls(BlockingCalls):
     explain_credential = blocking(OperatorCalls.explain_credential)
     shadow_report = blocking(OperatorCalls.shadow_report)
     suppose = blocking(OperatorCalls.suppose)
+
+
+class SyncReviewCalls(BlockingCalls):
+    """:class:`ReviewCalls`, waiting."""
+
+    find = blocking(ReviewCalls.find)
+    show = blocking(ReviewCalls.show)
+    agents = blocking(ReviewCalls.agents)
+    all_agents = iterating(ReviewCalls.all_agents)
+    answer = blocking(ReviewCalls.answer)
 
 
 class SyncFactCalls(BlockingCalls):

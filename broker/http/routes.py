@@ -15,6 +15,7 @@ from broker.http.fact_routes import FactRoutes
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
+from broker.http.review_routes import ReviewRoutes
 from broker.http.revision_routes import RevisionRoutes
 from broker.http.selection_routes import SelectionRoutes
 from broker.http.services import Services
@@ -67,6 +68,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     SelectionRoutes(services, bodies).register(table)
     AgentRoutes(services).register(table)
     FactRoutes(services, bodies).register(table)
+    ReviewRoutes(services, bodies).register(table)
     RevisionRoutes(services).register(table)
     OAuthRoutes(services, bodies).register(table)
     AuthZenRoutes(services, bodies).register(table)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from broker.ids import LeaseId, RevocationId, TaskId, bucket_of
+from broker.ids import LeaseId, ReviewId, RevocationId, TaskId, bucket_of
 from broker.model.task import TaskSpec
 
 
@@ -207,6 +207,31 @@ class FactsKeys:
         return f"{self.prefix}facts:snapshot:{operation}"
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewKeys:
+    """The keys of reviews: in bucket 00, with the facts that their answers change."""
+
+    prefix: str
+
+    @property
+    def index(self) -> str:
+        """All reviews, by when they were started; no two at the same time."""
+        return self.prefix + "rv:*"
+
+    @property
+    def open(self) -> str:
+        """The newest review of each tenant and owner."""
+        return self.prefix + "rv:open"
+
+    def review(self, review: ReviewId) -> str:
+        """One review: what holds for its packet, its answers and what came of them."""
+        return f"{self.prefix}rv:{review}"
+
+    def pieces(self, review: ReviewId) -> str:
+        """The agents of its packet, in pieces."""
+        return f"{self.prefix}rp:{review}"
+
+
 class Keyspace:
     """All keys of one installation: ``namespace`` keeps it apart from others on the same server."""
 
@@ -226,6 +251,11 @@ class Keyspace:
     def facts(self) -> FactsKeys:
         """The facts log."""
         return FactsKeys(self.buckets[0].prefix)
+
+    @property
+    def reviews(self) -> ReviewKeys:
+        """The reviews."""
+        return ReviewKeys(self.buckets[0].prefix)
 
     def of_evidence(self, name: str) -> Bucket:
         """Return the bucket that a piece of evidence lives in: its name, a digest, says which."""

@@ -69,6 +69,7 @@ def lease_seen(reply: Reply) -> Lease:
         death,
         sure,
         why,
+        used,
     ) = reply
     if spec is None or ended == "absent":
         raise NotFoundError("not in the ledger")
@@ -89,4 +90,5 @@ def lease_seen(reply: Reply) -> Lease:
             death=TargetDeath.parse(death) if death else None,
             sure_until_ms=int(sure or expires),
             why=codec.why(why) if why else None,
+            used_at_ms=int(used or 0),
         )

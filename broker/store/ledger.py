@@ -28,6 +28,7 @@ from broker.store.reconciliations import Reconciliations
 from broker.store.recorded import Recorded
 from broker.store.redo_ledger import RedoLedger
 from broker.store.replicas import Replicas
+from broker.store.review_ledger import ReviewLedger
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
 from broker.store.shadow_ledger import ShadowLedger
@@ -69,6 +70,7 @@ class Ledger:
     shadow: ShadowLedger
     facts: FactsLog
     snapshots: FactsSnapshots
+    reviews: ReviewLedger
 
     @classmethod
     def over(
@@ -115,4 +117,5 @@ class Ledger:
             shadow=ShadowLedger(link, keys),
             facts=facts,
             snapshots=FactsSnapshots(link, keys, ids, facts),
+            reviews=ReviewLedger(link, keys, ids, limits),
         )

@@ -7,10 +7,12 @@ import pytest
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
 from broker.client.operator_calls import OperatorCalls
+from broker.client.review_calls import ReviewCalls
 from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
     SyncOperatorCalls,
+    SyncReviewCalls,
     SyncTaskCalls,
 )
 from broker.client.task_calls import TaskCalls
@@ -20,6 +22,7 @@ PAIRS = [
     (CredentialCalls, SyncCredentialCalls),
     (OperatorCalls, SyncOperatorCalls),
     (FactCalls, SyncFactCalls),
+    (ReviewCalls, SyncReviewCalls),
 ]
 
 

@@ -27,6 +27,7 @@ _LETTERS: Final = "_[0-9a-f]{2}_[a-z2-7]{26}$"
 TASK_ID: Final = form(f"^[tc]{_LETTERS}", "t_07_" + "a" * 26)
 LEASE_ID: Final = form(f"^l{_LETTERS}", "l_07_" + "c" * 26)
 REVOCATION_ID: Final = form(f"^r{_LETTERS}", "r_07_" + "d" * 26)
+REVIEW_ID: Final = form(f"^v{_LETTERS}", "v_00_" + "f" * 26)
 DECISION_ID: Final = form(f"^d{_LETTERS}", "d_07_" + "e" * 26)
 
 DIGEST: Final = form("^[0-9a-f]{64}$", "ab" * 32)
@@ -97,6 +98,7 @@ PATH: Final = {
     "credential": LEASE_ID,
     "revocation": REVOCATION_ID,
     "decision": DECISION_ID,
+    "review": REVIEW_ID,
     "selection": DIGEST,
     "revision": form("^[1-9][0-9]{0,8}$", "1"),
     "kind": words(*ThingKind),
