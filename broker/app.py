@@ -220,7 +220,7 @@ class Broker:
             targets=self._targets,
             onlooker=self._shadow,
             clock=self._clock,
-            more_work={"w": self.fact_verbs.reviewing},
+            more_work={"w": self.fact_verbs.review_effects},
             patience=Patience(settings.policy.undecided_seconds),
         )
 
@@ -313,6 +313,7 @@ class Broker:
         verbs, issuer = self.verbs, self._settings.issuer
         return Services(
             tasks=verbs.tasks,
+            freezing=verbs.freezing,
             listing=verbs.listing,
             agents=verbs.agents,
             issuance=verbs.issuance,

@@ -155,6 +155,12 @@ class TaskClosedError(BrokerError):
     code = "task-closed"
 
 
+class TaskFrozenError(TaskClosedError):
+    """The task, or an ancestor of it, is frozen: it gives nothing until an operator thaws it."""
+
+    code = "task-frozen"
+
+
 class LeaseError(BrokerError):
     """The root of what can be wrong with one credential."""
 

@@ -19,6 +19,7 @@ from broker.gate import Gate
 from broker.http.fact_ports import Facts
 from broker.preview import Foreseen, Preview
 from broker.replica import Replica
+from broker.review_effects import ReviewEffects
 from broker.reviewing import Reviewing
 from broker.store.ledger import Ledger
 from broker.ticker import Ticker
@@ -36,6 +37,7 @@ class FactVerbs:
     changes: FactChanges
     sweep: FactSweep
     reviewing: Reviewing
+    review_effects: ReviewEffects
 
     def start(self, ticker: Ticker, stack: AsyncExitStack) -> None:
         """Begin with what is done unasked; the stack ends it."""
@@ -85,15 +87,19 @@ def build_fact_verbs(
         clock=clock,
     )
     sweep = FactSweep(lambda: replica.facts, changes.apply, gate, clock)
+    effects = ReviewEffects(
+        ledger.reviews, newest=_Newest(replica), appends=changes, told=told, faults=faults
+    )
     reviewing = Reviewing(
         ledger.reviews,
         facts=lambda: replica.facts,
-        appends=changes,
+        effects=effects,
         told=told,
         clock=clock,
         faults=faults,
     )
-    return FactVerbs(views, FactReach(views), orders, history, changes, sweep, reviewing)
+    reach = FactReach(views)
+    return FactVerbs(views, reach, orders, history, changes, sweep, reviewing, effects)
 
 
 class _Stock:

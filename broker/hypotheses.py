@@ -111,7 +111,7 @@ class Hypotheses:
         if not asker.answers_for(task.spec.tenant):
             return _NOT_FOUND
         if not task.is_alive:
-            return Evaluated.denied("task-closed")
+            return Evaluated.denied("task-frozen" if task.is_frozen else "task-closed")
         who, facts = _of_task(question, task), TaskFacts.of(task.spec)
         supposed = _Supposed(who, facts, task.spec.ceiling, context.labels)
         return await self._answer(asker, question, supposed)

@@ -29,7 +29,7 @@ from broker.store.lease_ledger import LeaseLedger
 _QUIET: Final = frozenset("lgv")
 """Kinds of work whose outcome no verifier waits for: what dies of age says so itself."""
 
-_ENDING: Final = frozenset("lkc")
+_ENDING: Final = frozenset("lkzc")
 """Kinds of work that may end leases, whose killing at a target is then due at once. An order's is
 not among them: it is carried out piece by piece, and others have their turn in between."""
 

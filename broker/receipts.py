@@ -26,10 +26,18 @@ _OWN_ENDS = frozenset({"revoked", "given-back", "undone", COLLATERAL, NO_LONGER}
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What ended a lease from above: the number of its event in the bucket's outbox, and when."""
+    """What ended a lease from above: the number of its event in the bucket's outbox, and when.
+
+    A freeze kills only what was issued until an instant; an end (0) kills all of it.
+    """
 
     number: int
     at_ms: int
+    until_ms: int = 0
+
+    def kills(self, issued_at_ms: int) -> bool:
+        """Tell whether it kills what was issued then."""
+        return not self.until_ms or issued_at_ms <= self.until_ms
 
 
 def unreadable(lease: LeaseId, task: TaskId) -> Receipt:

@@ -17,7 +17,7 @@ from broker.model.capability import ResourceServer
 from broker.model.principal import Kind, Principal
 from broker.model.receipt import ALL_RECEIPTS, Receipt, ReceiptFilter, ReportPage
 from broker.model.requests import SelectorKind
-from broker.model.task import TaskState
+from broker.model.task import UNENDED
 from broker.order_walk import OrderWalk, Standings
 from broker.ownership import require_visible
 from broker.receipts import Cause, Receipts, first, unreadable
@@ -158,7 +158,7 @@ class Reports:
         return [receipt for receipt in made if receipt]
 
     async def _one(
-        self, lease: LeaseId, task: TaskId, causes: Mapping[TaskId, Cause | None]
+        self, lease: LeaseId, task: TaskId, causes: Mapping[TaskId, Sequence[Cause]]
     ) -> Receipt | None:
         try:
             seen = await self._leases.find(lease, await self._paths.of_task(task))
@@ -166,25 +166,27 @@ class Reports:
             return unreadable(lease, task)
         if seen is None:
             return None
-        return await self._receipts.of(seen, causes[task], self._servers())
+        killers = [each for each in causes[task] if each.kills(seen.issued_at_ms)]
+        return await self._receipts.of(seen, first(*killers), self._servers())
 
-    async def _causes(self, tasks: set[TaskId]) -> dict[TaskId, Cause | None]:
-        """Return for each task the end, its own or an ancestor's, that took it down."""
-        return {task: await self._cause(task) for task in tasks}
+    async def _causes(self, tasks: set[TaskId]) -> dict[TaskId, list[Cause]]:
+        """Return for each task what took it down: ends and freezes, its own or an ancestor's."""
+        return {task: await self._causes_of(task) for task in tasks}
 
-    async def _cause(self, task: TaskId) -> Cause | None:
-        ends = [await self._end_of(node) for node in await self._paths.of_task(task)]
-        return first(*ends)
+    async def _causes_of(self, task: TaskId) -> list[Cause]:
+        path = await self._paths.of_task(task)
+        return [cause for node in path for cause in await self._ends_of(node)]
 
-    async def _end_of(self, task: TaskId) -> Cause | None:
-        """Return a task's own end, if it is told and still known."""
+    async def _ends_of(self, task: TaskId) -> list[Cause]:
+        """Return a task's own end and freezes, if they are told and still known."""
         try:
             seen = await self._tasks.view(task)
         except (NotFoundError, UnreadableRecordError):
-            return None
-        if seen.state is TaskState.OPEN or not seen.close_number:
-            return None
-        return Cause(seen.close_number, seen.closed_at_ms)
+            return []
+        causes = [Cause(each.number, each.cut_ms, each.cut_ms) for each in seen.freezes]
+        if seen.state not in UNENDED and seen.close_number:
+            causes.append(Cause(seen.close_number, seen.closed_at_ms))
+        return causes
 
 
 def _without_reasons(page: ReportPage) -> ReportPage:

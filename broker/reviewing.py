@@ -8,12 +8,10 @@
 - What nobody has answered about in time is held, until somebody has.
 """
 
-import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final, Protocol
 
 import msgspec
 
@@ -22,44 +20,24 @@ from broker.cursor import foreign
 from broker.errors import (
     AccessDeniedError,
     BrokerError,
-    InvalidChangeError,
     InvalidRequestError,
     NotFoundError,
     SupersededError,
 )
-from broker.facts.change import Change, ChangeSet, HoldThing
 from broker.facts.facts import Facts
-from broker.facts.review import is_overdue
 from broker.faultpoints import FaultPoints
-from broker.idempotency import Repeatable
-from broker.ids import ReviewId, parse_review_id
-from broker.model.fact import Hold, Thing
+from broker.ids import ReviewId
 from broker.model.principal import Principal
+from broker.review_effects import Review, ReviewEffects, entries_of, review_of
 from broker.reviews.answers import (
     Answer,
     Effect,
-    changes_of,
-    held_by,
     may_answer,
     may_look,
     stale,
-    to_do_of,
 )
 from broker.reviews.packets import Entry, Header, Verdict
-from broker.store.due_queue import Work
 from broker.store.review_ledger import Kept, KeptReview, ReviewLedger
-
-_RETRY_MS: Final = 1_000
-_AT_ONCE: Final = 5_000
-"""Agents held by one change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """One review: what holds for its packet, and how far it is answered."""
-
-    kept: KeptReview
-    header: Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,32 +78,22 @@ class NewAnswer:
     review_by: str = ""
 
 
-class Appends(Protocol):
-    """Makes a change of facts: ``broker.fact_changes``."""
-
-    async def apply(
-        self, change: ChangeSet, *, base: int | None = None, same: Repeatable | None = None
-    ) -> int:
-        """Return the revision that it is."""
-        ...
-
-
 class Reviewing:
-    """Shows reviews, takes answers, and carries out what follows. Work of kind ``w``."""
+    """Shows reviews and takes answers."""
 
     def __init__(
         self,
         ledger: ReviewLedger,
         *,
         facts: Callable[[], Facts],
-        appends: Appends,
+        effects: ReviewEffects,
         told: Callable[[], None],
         clock: Clock,
         faults: FaultPoints,
     ) -> None:
         self._ledger = ledger
         self._facts = facts
-        self._appends = appends
+        self._effects = effects
         self._told = told
         self._clock = clock
         self._faults = faults
@@ -143,7 +111,7 @@ class Reviewing:
         found: list[Review] = []
         names, rest = await self._ledger.newest(cursor)
         for score, name in names:
-            review = await self._of(name)
+            review = await review_of(self._ledger, name)
             if review is None or not self._exists(caller, review):
                 continue
             if tenant not in ("", review.kept.tenant) or state not in ("", review.kept.state):
@@ -159,7 +127,7 @@ class Reviewing:
         Raises:
             NotFoundError: there is none for the caller.
         """
-        found = await self._of(review)
+        found = await review_of(self._ledger, review)
         if found is None or not self._exists(caller, found):
             raise NotFoundError("no such review")
         return found
@@ -177,7 +145,7 @@ class Reviewing:
         entries: list[Entry] = []
         while len(entries) <= limit and number < len(found.kept.starts):
             raw = await self._ledger.piece(found.kept, number)
-            entries += [each for each in _entries(raw) if not cursor or each.agent > cursor]
+            entries += [each for each in entries_of(raw) if not cursor or each.agent > cursor]
             number += 1
         shown = entries[:limit]
         answers = await self._ledger.answers(review, [each.agent for each in shown])
@@ -209,53 +177,6 @@ class Reviewing:
         kept = (await self._ledger.answers(review, [new.agent])).get(new.agent)
         return _reviewed(entry, kept)
 
-    async def work(self, work: Work) -> int | None:
-        """Carry out an answer, or hold what was not answered about in time."""
-        name, _, agent = work.subject.partition(":")
-        review = parse_review_id(name, field="review")
-        if agent:
-            await self.carry_out(review, agent)
-            return None
-        return await self._overdue(review, work.claimed_ms)
-
-    async def carry_out(self, review: ReviewId, agent: str) -> None:
-        """Do what an answer comes to, once; what cannot be done is told."""
-        found = await self._of(review)
-        kept = (await self._ledger.answers(review, [agent])).get(agent)
-        if found is None or kept is None or kept.effect:
-            return
-        answer = msgspec.json.decode(kept.answer, type=Answer)
-        effect = await self._effect(found.header, answer, kept.at_ms)
-        self._faults.reach("review.changed")
-        detail = {"review": review, "agent": agent, "verdict": answer.verdict}
-        told = {"state": effect.state, "told": effect.told, "revision": effect.revision}
-        text = msgspec.json.encode(effect)
-        await self._ledger.effected(review, agent, text, found.kept.tenant, detail | told)
-        self._faults.reach("review.effected")
-        self._told()
-
-    async def _effect(self, header: Header, answer: Answer, at_ms: int) -> Effect:
-        facts = self._facts()
-        if why := stale(facts, header, answer.agent):
-            return Effect("failed", why)
-        thing = facts.agent(answer.agent)
-        if thing is None:
-            return Effect("failed", "there is no such agent any more")
-        changes = changes_of(facts, answer, thing, at_ms)
-        to_do = to_do_of(facts, answer, thing)
-        try:
-            revision = await self._change(answer, changes) if changes else 0
-        except InvalidChangeError as error:
-            return Effect("failed", str(error)[:300])
-        state = "to-do" if to_do and answer.verdict != "revoke" else "done"
-        return Effect(state, _WORDS[answer.verdict], to_do, revision)
-
-    async def _change(self, answer: Answer, changes: tuple[Change, ...]) -> int:
-        why = f"review {answer.review}: {answer.reason}"[:500]
-        change = ChangeSet(answer.by, why, changes)
-        name = f"review {answer.review} {answer.agent}"
-        return await self._appends.apply(change, same=_once(name))
-
     async def _keep(self, found: Review, answer: Answer) -> None:
         signed = {name: getattr(answer, name) for name in answer.__struct_fields__}
         text = msgspec.json.encode(answer)
@@ -276,51 +197,16 @@ class Reviewing:
 
     async def _try(self, review: ReviewId, agent: str) -> None:
         try:
-            await self.carry_out(review, agent)
+            await self._effects.carry_out(review, agent)
         except BrokerError:
             return  # it is due, and whichever broker looks next carries it out
-
-    async def _overdue(self, review: ReviewId, now_ms: int) -> int | None:
-        found = await self._of(review)
-        if found is None or found.kept.state != "open":
-            return None
-        await self._hold(found, now_ms)
-        detail = {"review": review, "owner": found.header.owner, "due": found.header.due}
-        await self._ledger.overdue(review, found.kept.tenant, detail)
-        self._told()
-        return None
-
-    async def _hold(self, found: Review, now_ms: int) -> None:
-        """Hold whom nobody has answered about, unless its own review date stops it."""
-        facts, who = self._facts(), held_by(found.kept.id)
-        why = f"review {found.kept.id} was due on {found.header.due}"
-        held: list[Change] = []
-        for number in range(len(found.kept.starts)):
-            names = [each.agent for each in _entries(await self._ledger.piece(found.kept, number))]
-            answered = await self._ledger.answers(found.kept.id, names)
-            for name in names:
-                thing = facts.agent(name)
-                if thing is None or name in answered:
-                    continue
-                if _is_to_hold(thing, found.header.tenant, now_ms):
-                    held.append(HoldThing(thing.ref, Hold(why, who, now_ms)))
-        for start in range(0, len(held), _AT_ONCE):
-            change = ChangeSet(who, why, tuple(held[start : start + _AT_ONCE]))
-            await self._appends.apply(change, same=_once(f"{why} {start} {len(held)}"))
-
-    async def _of(self, review: ReviewId) -> Review | None:
-        try:
-            kept = await self._ledger.view(review)
-        except NotFoundError:
-            return None
-        return Review(kept, msgspec.json.decode(kept.header, type=Header))
 
     def _exists(self, caller: Principal, review: Review) -> bool:
         return may_look(self._facts(), review.header, caller, self._clock.now_ms())
 
     async def _entry(self, kept: KeptReview, agent: str) -> Entry:
         raw = await self._ledger.piece(kept, self._ledger.piece_of(kept, agent))
-        for entry in _entries(raw):
+        for entry in entries_of(raw):
             if entry.agent == agent:
                 return entry
         raise NotFoundError("no such agent in this review")
@@ -350,12 +236,6 @@ class Reviewing:
         if not _is_day(day) or date.fromisoformat(day) < today or day > most:
             raise InvalidRequestError(f"write a day up to {most}", field="review_by")
         return day
-
-
-def _is_to_hold(thing: Thing, tenant: str, now_ms: int) -> bool:
-    if thing.tenant != tenant or thing.status == "retired":
-        return False
-    return thing.hold is None and not is_overdue(thing, now_ms)
 
 
 def _narrowed(entry: Entry, new: NewAnswer) -> tuple[str, ...]:
@@ -389,26 +269,9 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _entries(raw: Sequence[msgspec.Raw]) -> Iterator[Entry]:
-    yield from (msgspec.json.decode(each, type=Entry) for each in raw)
-
-
 def _reviewed(entry: Entry, kept: Kept | None) -> Reviewed:
     if kept is None:
         return Reviewed(entry)
     answer = msgspec.json.decode(kept.answer, type=Answer)
     effect = msgspec.json.decode(kept.effect, type=Effect) if kept.effect else None
     return Reviewed(entry, answer, kept.at_ms, effect)
-
-
-def _once(name: str) -> Repeatable:
-    """Name a change that this makes of itself: whoever repeats it makes it once."""
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    return Repeatable(digest, digest)
-
-
-_WORDS: Final = {
-    "keep": "it is kept as it is",
-    "narrow": "its ceiling is what is left",
-    "revoke": "it is held, and gets nothing",
-}

@@ -9,8 +9,10 @@ from broker.bans import Bans
 from broker.clock import Clock
 from broker.credentials import Credentials
 from broker.cuts import Cuts
+from broker.due_work import workers
 from broker.explain import Explain
 from broker.faultpoints import FaultPoints
+from broker.freezing import Freezing
 from broker.gate import Gate
 from broker.granting import Granting
 from broker.ids import bucket_of
@@ -47,7 +49,6 @@ from broker.target_minting import TargetMinting
 from broker.targets.targets import Targets
 from broker.tasks import TaskLimits, Tasks
 from broker.tree_walk import TreeWalk
-from broker.workers import CleanUp, Forget, Look, TakeDown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,7 @@ class Verbs:
     """Everything that callers and the due queue can set in motion."""
 
     tasks: Tasks
+    freezing: Freezing
     listing: Listing
     agents: Agents
     issuance: Issuance
@@ -125,6 +127,7 @@ def build_verbs(parts: Parts) -> Verbs:
     killer, redeciders = _killer(parts, bans), Redeciders.over(parts)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
+        freezing=Freezing.over(ledger, parts.faults, parts.wake),
         listing=listing,
         agents=_agents(parts, listing, cuts),
         issuance=_issuance(parts, judgement, single_use, killer, bans),
@@ -148,7 +151,11 @@ def build_verbs(parts: Parts) -> Verbs:
         ),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
-        reaper=_reaper(parts, _workers(parts, populations, revocations, sets, killer), redeciders),
+        reaper=_reaper(
+            parts,
+            _workers(parts, populations, revocations, sets, killer),
+            redeciders,
+        ),
         redeciders=redeciders,
         killer=killer,
         bans=bans,
@@ -303,11 +310,11 @@ def _reports(parts: Parts, populations: Populations, sets: SetOrders) -> Reports
     )
 
 
-def _reaper(parts: Parts, workers: dict[str, Worker], redeciders: Redeciders) -> Reaper:
+def _reaper(parts: Parts, pieces: dict[str, Worker], redeciders: Redeciders) -> Reaper:
     return Reaper(
         due=parts.ledger.due,
         leases=parts.ledger.leases,
-        workers={**workers, **parts.more_work, "f": redeciders.reevaluation},
+        workers={**pieces, **parts.more_work, "f": redeciders.reevaluation},
         many={"c": redeciders.doubts},
         buckets=len(parts.ledger.keys.buckets),
         metrics=parts.metrics,
@@ -325,31 +332,12 @@ def _workers(
     sets: SetOrders,
     killer: Killer,
 ) -> dict[str, Worker]:
-    ledger = parts.ledger
-    take_down = TakeDown(
-        tasks=ledger.tasks,
-        leases=ledger.leases,
-        tree=ledger.tree,
-        places=Places(ledger.quotas),
-        faults=parts.faults,
-        retention_ms=parts.retention_ms,
-    )
-    clean_up = CleanUp(
-        tasks=ledger.tasks,
-        leases=ledger.leases,
-        tree=ledger.tree,
-        orders=ledger.orders,
+    return workers(
+        parts.ledger,
+        parts.faults,
+        parts.retention_ms,
+        populations=populations,
         revocations=revocations,
         sets=sets,
-        populations=populations,
-        places=Places(ledger.quotas),
-        faults=parts.faults,
-        buckets=len(ledger.keys.buckets),
+        killer=killer,
     )
-    return {
-        "t": Look(ledger.tree, ledger.paths),
-        "k": take_down,
-        "x": clean_up,
-        "v": killer,
-        "g": Forget(ledger.tree, retention_ms=parts.retention_ms),
-    }

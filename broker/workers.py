@@ -12,7 +12,7 @@ from broker.errors import NotFoundError, UnreadableRecordError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
 from broker.model.requests import SelectorKind
-from broker.model.task import TaskSpec, TaskState
+from broker.model.task import UNENDED, TaskSpec, TaskState
 from broker.places import Places
 from broker.populations import Populations, ends_lease, ends_task
 from broker.revocation import Revocations, cuts_of, is_single, pending
@@ -79,7 +79,7 @@ class TakeDown:
         if spec is None:
             return None
         seen = await self._tasks.view(task)
-        if seen.state is TaskState.OPEN:
+        if seen.state in UNENDED:
             return None  # nobody has ended it: this is no work of ours
         if not seen.close_number:
             # Its end could not be told when it came.

@@ -70,6 +70,8 @@ FIELDS: Final[Mapping[str, Members]] = {
     "task.extended": _members(text, "task", "by") | _members(number, "ttl_ms"),
     "task.activity-lost": _members(text, "task", "field"),
     "task.closed": _members(text, "task", "state", "ended_by", "closed_by"),
+    "task.frozen": _members(text, "task", "agent", "by", "reason") | {"cut": Member("cut", _CUT)},
+    "task.thawed": _members(text, "task", "agent", "by", "reason"),
     "lease.issued": (
         {"id": Member("credential", text), "trace": Member("trace", _TRACE)}
         | _members(

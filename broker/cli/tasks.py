@@ -21,6 +21,7 @@ from broker.client.results import Ceiling, Report
 
 TASK = task_argument()
 REASON = click.option("--reason", default="", help="Why, for the audit trail.")
+BECAUSE = click.option("--reason", required=True, help="Why, for the audit trail.")
 
 
 @click.group(short_help="Open, look at and end tasks.")
@@ -73,7 +74,7 @@ def show(desk: Desk, /, task_id: str) -> None:
 @task.command(name="list")
 @click.option("--tenant", cls=One, help="Only this tenant's.")
 @click.option("--agent", cls=One, help="Only this agent's.")
-@click.option("--state", cls=One, help="Only those: open, completed, failed, cancelled.")
+@click.option("--state", cls=One, help="Only those: open, frozen, completed, failed, cancelled.")
 @click.option("--cursor", cls=One, help="Where the page begins; the page before names it.")
 @click.option("--limit", type=click.IntRange(1), help="How many to a page.")
 @at_desk
@@ -144,6 +145,29 @@ def cancel(desk: Desk, /, task_id: str, reason: str, wait: str | None, timeout: 
     """Stop a task; every credential of it dies. --wait as for complete."""
     waiting = Waiting.of(wait, timeout)
     _end(desk, lambda broker: broker.tasks.cancel(task_id, reason=reason), task_id, waiting)
+
+
+@task.command(short_help="Kill what a task has; it may be thawed.")
+@TASK
+@BECAUSE
+@wait_options
+@at_desk
+def freeze(desk: Desk, /, task_id: str, reason: str, wait: str | None, timeout: int) -> None:
+    """Kill every credential of a task and of all below it, and give it nothing until it is thawed.
+
+    The task stays: its deadline and its agent's silence still end it. --wait as for complete.
+    """
+    waiting = Waiting.of(wait, timeout)
+    _end(desk, lambda broker: broker.tasks.freeze(task_id, reason=reason), task_id, waiting)
+
+
+@task.command(short_help="Let a frozen task ask anew.")
+@TASK
+@BECAUSE
+@at_desk
+def thaw(desk: Desk, /, task_id: str, reason: str) -> None:
+    """Let a frozen task ask for new credentials; what it had stays dead. For operators."""
+    desk.answer(lambda broker: broker.tasks.thaw(task_id, reason=reason), views.task)
 
 
 def _end(desk: Desk, end: Ask[Report], task_id: str, waiting: Waiting) -> None:

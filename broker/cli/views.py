@@ -16,6 +16,7 @@ TASK_FIELDS = (
     *("tickets", "resources", "audiences", "max_levels", "max_children", "max_below"),
     *("parent", "opened_at", "deadline", "idle_timeout_seconds"),
     *("agent_seen_at", "opener_seen_at", "closed_at", "ended_by", "closed_by"),
+    *("frozen_at", "frozen_by", "frozen_reason"),
 )
 TASK_COLUMNS = ("id", "name", "agent", "state", "alive", "deadline")
 CREDENTIAL_COLUMNS = ("id", "capability", "scope", "state", "alive", "expires_at", "ended_by")

@@ -208,6 +208,13 @@ class TaskEndedError(ApiError):
     remedy = "Stop the work, or open a new task."
 
 
+class TaskFrozenError(ApiError):
+    """The task, or an ancestor of it, is frozen: what was issued is dead, and nothing is given."""
+
+    codes: ClassVar[tuple[str, ...]] = ("task-frozen",)
+    remedy = "Pause until an operator has thawed the task; then ask for new credentials."
+
+
 class CredentialConflictError(ApiError):
     """The credential does not allow what was asked."""
 

@@ -17,7 +17,7 @@ import msgspec
 
 from broker.client.token import VerifiedToken
 
-CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "key", "tenant"})
+CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "key", "task", "tenant"})
 """Of what a cut can be (DESIGN §2)."""
 
 _Key = str | tuple[str, str, str]
@@ -124,7 +124,10 @@ def digest_of(denials: Iterable[Denial], at_ms: int) -> str:
 
 
 def _cuts_over(token: VerifiedToken) -> Iterator[_Key]:
-    """Name every cut that would cover the token. An agent's cut reaches what it handed on."""
+    """Name every cut that would cover the token.
+
+    An agent's cut reaches what it handed on, a task's whatever is below it.
+    """
     for tenant in ("", token.tenant):
         yield "all", "", tenant
         yield "tenant", token.tenant, tenant
@@ -132,3 +135,5 @@ def _cuts_over(token: VerifiedToken) -> Iterator[_Key]:
         yield "issuer", token.evidence_issuer, tenant
         for agent in token.actors:
             yield "agent", agent, tenant
+        for step in token.path:
+            yield "task", step, tenant

@@ -171,4 +171,6 @@ def _denial(event: _WireEvent) -> Denial:
 def _cut(cut: _WireCut, exp: int) -> CutDenial:
     if cut.of not in CUT_KINDS or (cut.of == "all") == bool(cut.name):
         raise FeedError("a cut's kind or name is not understood")
+    if cut.of == "task":
+        parse_task_id(cut.name)
     return CutDenial(cut.of, cut.name, cut.tenant, cut.issued_before, exp)

@@ -68,7 +68,8 @@ class Heart:
     async def _is_over(self) -> bool:
         try:
             async with asyncio.timeout(max(self.period_seconds, MIN_BEAT_SECONDS)):
-                return not (await self._beat()).alive
+                seen = await self._beat()
+                return not (seen.alive or seen.frozen)  # a frozen one may be thawed
         except (TaskEndedError, AbsentError):
             return True
         except (ClientError, TimeoutError):

@@ -29,6 +29,7 @@ from broker.client.api_errors import (
     CredentialEndedError,
     QuotaError,
     TaskEndedError,
+    TaskFrozenError,
     UnauthenticatedError,
 )
 from broker.client.backoff import SYSTEM_RANDOM, Backoff
@@ -272,7 +273,7 @@ class HeldCredential:
     def _ensure_usable(self) -> None:
         if self._is_stopped:
             raise ClosedError("the task of this credential has ended")
-        if isinstance(self.refusal, (CredentialEndedError, TaskEndedError)):
+        if isinstance(self.refusal, (CredentialEndedError, TaskEndedError, TaskFrozenError)):
             raise self.refusal
 
     def _install(self, issued: IssuedCredential, asked: Asked) -> None:

@@ -49,6 +49,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
     ended_by: str
     closed_by: str
+    frozen: bool = False
+    """It, or an ancestor, is frozen: nothing is given until an operator thaws that."""
+    frozen_at: datetime | None = None
+    frozen_by: str = ""
+    frozen_reason: str = ""
     audiences: tuple[str, ...] | None = None
     """The only ones that credentials of its tree are for; None: any."""
     max_levels: int | None = None

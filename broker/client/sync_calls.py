@@ -21,6 +21,8 @@ class SyncTaskCalls(BlockingCalls):
     complete = blocking(TaskCalls.complete)
     fail = blocking(TaskCalls.fail)
     cancel = blocking(TaskCalls.cancel)
+    freeze = blocking(TaskCalls.freeze)
+    thaw = blocking(TaskCalls.thaw)
     report = blocking(TaskCalls.report)
     receipts = iterating(TaskCalls.receipts)
     wait = blocking(TaskCalls.wait)

@@ -135,6 +135,25 @@ class TaskCalls:
         """Stop a task of others; otherwise as :meth:`complete`."""
         return await self._end(task, "cancel", reason, wait, within_seconds)
 
+    async def freeze(
+        self,
+        task: str,
+        *,
+        reason: str,
+        wait: str = "",
+        within_seconds: float = WITHIN_SECONDS,
+    ) -> Report:
+        """Kill what a task and all below it has, and give it nothing until it is thawed.
+
+        Returns the report's first page; with ``wait`` as :meth:`complete`.
+        """
+        return await self._end(task, "freeze", reason, wait, within_seconds)
+
+    async def thaw(self, task: str, *, reason: str) -> Task:
+        """Let a frozen task ask anew; what the freeze has killed stays dead. For operators."""
+        path = route.task_path(task, "thaw")
+        return await self._about(task, Call("POST", path, json=route.body(reason=reason)))
+
     async def reach(
         self,
         task: str,

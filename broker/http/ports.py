@@ -78,6 +78,18 @@ class Tasks(Protocol):
         ...
 
 
+class Freezing(Protocol):
+    """:class:`broker.freezing.Freezing`."""
+
+    async def order(self, caller: Principal, task: TaskId, reason: str) -> Task:
+        """Freeze a task."""
+        ...
+
+    async def thaw(self, caller: Principal, task: TaskId, reason: str) -> Task:
+        """Thaw a task."""
+        ...
+
+
 class Listing(Protocol):
     """:class:`broker.listing.Listing`."""
 

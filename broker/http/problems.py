@@ -98,6 +98,12 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.TaskClosedError: Row(
             409, "Task closed", "The task, or an ancestor of it, has ended: open a new task."
         ),
+        errors.TaskFrozenError: Row(
+            409,
+            "Task frozen",
+            "The task, or an ancestor of it, is frozen: wait until an operator thaws it, then ask "
+            "for new credentials.",
+        ),
         errors.LeaseError: Row(409, "Credential conflict", "The credential does not allow this."),
         errors.LeaseEndedError: Row(
             410, "Credential ended", "The credential has ended: ask for a new one."

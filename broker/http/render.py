@@ -80,6 +80,10 @@ def task(value: Task) -> Json:
         "closed_at": _instant(value.closed_at_ms),
         "ended_by": value.ended_by,
         "closed_by": value.closed_by,
+        "frozen": value.is_frozen,
+        "frozen_at": _instant(value.frozen_at_ms),
+        "frozen_by": value.frozen_by,
+        "frozen_reason": value.frozen_reason,
     }
 
 

@@ -4,7 +4,8 @@ import msgspec
 
 from broker.clock import rfc3339
 from broker.http.render import Json
-from broker.reviewing import Review, Reviewed
+from broker.review_effects import Review
+from broker.reviewing import Reviewed
 
 
 def review(value: Review) -> Json:

@@ -4,7 +4,8 @@ from typing import Protocol
 
 from broker.ids import ReviewId
 from broker.model.principal import Principal
-from broker.reviewing import NewAnswer, Review, Reviewed, ReviewedPage, ReviewPage
+from broker.review_effects import Review
+from broker.reviewing import NewAnswer, Reviewed, ReviewedPage, ReviewPage
 
 
 class Reviews(Protocol):

@@ -82,6 +82,7 @@ class Services:
     """
 
     tasks: ports.Tasks
+    freezing: ports.Freezing
     listing: ports.Listing
     agents: ports.Agents
     issuance: ports.Issuance

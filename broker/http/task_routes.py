@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from broker import ids
+from broker import ids, text
 from broker.http import filters, parse, query, render, wire
 from broker.http.bodies import Bodies
 from broker.http.keys import PRINCIPAL, QUERY
@@ -10,7 +10,7 @@ from broker.http.mutations import Handler
 from broker.http.services import Services
 from broker.http.table import Table
 from broker.http.waiting import PARAMETER, Waiters
-from broker.model.task import TaskState
+from broker.model.task import Task, TaskState
 
 
 class TaskRoutes:
@@ -20,6 +20,7 @@ class TaskRoutes:
         self._waiters = waiters
         self._services = services
         self._tasks = services.tasks
+        self._freezing = services.freezing
         self._bodies = bodies
 
     def register(self, table: Table) -> None:
@@ -35,6 +36,8 @@ class TaskRoutes:
         table.change("/v1/tasks/{task}/complete", self._closing(TaskState.COMPLETED))
         table.change("/v1/tasks/{task}/fail", self._closing(TaskState.FAILED))
         table.change("/v1/tasks/{task}/cancel", self._closing(TaskState.CANCELLED))
+        table.change("/v1/tasks/{task}/freeze", self.freeze)
+        table.change("/v1/tasks/{task}/thaw", self.thaw)
 
     async def open(self, request: web.Request) -> web.Response:
         """Open a task."""
@@ -103,17 +106,35 @@ class TaskRoutes:
 
         return await self._waiters.answer(request, look)
 
+    async def freeze(self, request: web.Request) -> web.Response:
+        """Kill what a task has, and give it nothing until it is thawed."""
+        task, caller = _id(request), request[PRINCIPAL]
+        body = await self._bodies.json(request, wire.FreezeBody)
+        frozen = await self._freezing.order(caller, task, text.parse_reason(body.reason))
+        return await self._reported(request, frozen)
+
+    async def thaw(self, request: web.Request) -> web.Response:
+        """Let a frozen task ask anew."""
+        task, caller = _id(request), request[PRINCIPAL]
+        body = await self._bodies.json(request, wire.FreezeBody)
+        thawed = await self._freezing.thaw(caller, task, text.parse_reason(body.reason))
+        return render.reply(render.task(thawed))
+
     def _closing(self, outcome: TaskState) -> Handler:
         async def close(request: web.Request) -> web.Response:
             task, caller = _id(request), request[PRINCIPAL]
             body = await self._bodies.json_or_nothing(request, wire.CloseBody)
             reason = parse.reason_or_nothing(body.reason)
-            closed = await self._tasks.close(caller, task, outcome, reason)
-            first = await self._services.reports.of_task(caller, task, "", query.DEFAULT_PAGE)
-            durability = self._services.durability
-            return render.reply(render.task_report(closed, first, query.first(request), durability))
+            return await self._reported(
+                request, await self._tasks.close(caller, task, outcome, reason)
+            )
 
         return close
+
+    async def _reported(self, request: web.Request, task: Task) -> web.Response:
+        caller, durability = request[PRINCIPAL], self._services.durability
+        first = await self._services.reports.of_task(caller, task.spec.id, "", query.DEFAULT_PAGE)
+        return render.reply(render.task_report(task, first, query.first(request), durability))
 
 
 def _id(request: web.Request) -> ids.TaskId:

@@ -21,7 +21,7 @@ from broker.http import render
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.limits import Limits
 from broker.http.refusals import TooManyRequestsError
-from broker.model.task import TaskState
+from broker.model.task import UNENDED, TaskState
 
 PARAMETER: Final = "wait"
 MAX_SECONDS: Final = 30
@@ -35,7 +35,7 @@ _VOLATILE: Final = frozenset({"agent_seen_at", "opener_seen_at"})
 """A heartbeat is no news."""
 
 _SETTLED: Final = frozenset({"confirmed", "expired", "irrevocable"})
-_ENDED: Final = frozenset(TaskState) - {TaskState.OPEN}
+_ENDED: Final = frozenset(TaskState) - UNENDED
 
 Look = Callable[[], Awaitable[render.Json]]
 

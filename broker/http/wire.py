@@ -93,6 +93,12 @@ class CloseBody(Body):
     reason: Reason | None = None
 
 
+class FreezeBody(Body):
+    """``POST /v1/tasks/{task}/freeze`` and ``/thaw``."""
+
+    reason: Reason
+
+
 class EmptyBody(Body):
     """Where there is nothing to say."""
 

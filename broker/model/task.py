@@ -1,6 +1,7 @@
 """One named job, and its place in its tree."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -10,12 +11,27 @@ from broker.model.capability import Ceiling
 
 
 class TaskState(StrEnum):
-    """Where a task stands. Everything but OPEN is final in this release."""
+    """Where a task stands. OPEN and FROZEN change into each other, everything else is final."""
 
     OPEN = "open"
+    FROZEN = "frozen"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+UNENDED: Final = frozenset({TaskState.OPEN, TaskState.FROZEN})
+"""States of a task that has not ended: its deadline and its silence still end it."""
+
+
+class Freeze(msgspec.Struct, frozen=True):
+    """One freeze of a task: everything in its tree that was issued until ``cut_ms`` is dead.
+
+    ``number`` is that of its event in the bucket's outbox: what verifiers acknowledge.
+    """
+
+    cut_ms: int
+    number: int
 
 
 class TaskSpec(msgspec.Struct, frozen=True):
@@ -56,7 +72,8 @@ class Task(msgspec.Struct, frozen=True):
     ``ended_by`` is a word: done, failed, cancelled, idle, deadline, parent, revoked.
 
     ``is_alive`` is the ledger's own judgement, ancestors and cuts included; ``state`` is only this
-    node's.
+    node's. ``is_frozen``: it, or an ancestor, is frozen, and nothing else keeps it from living; by
+    whom and why is said of this node alone.
     """
 
     spec: TaskSpec
@@ -73,3 +90,9 @@ class Task(msgspec.Struct, frozen=True):
     closed_by: str = ""
     close_number: int = 0
     """Number of its end in the bucket's outbox: what verifiers acknowledge."""
+    is_frozen: bool = False
+    frozen_at_ms: int = 0
+    frozen_by: str = ""
+    frozen_reason: str = ""
+    freezes: tuple[Freeze, ...] = ()
+    """The last freezes, oldest first, thawed ones too: what they killed stays dead."""

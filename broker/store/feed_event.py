@@ -18,12 +18,12 @@ from broker.store.feed_entry import OutboxEntry
 ALL: Final = "*"
 """Every audience, or every tenant."""
 
-CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "key", "tenant"})
-"""Of what a cut can be (DESIGN §2)."""
+CUT_KINDS: Final = frozenset({"all", "agent", "capability", "issuer", "key", "task", "tenant"})
+"""Of what a cut can be (DESIGN §2); of a task it is a freeze."""
 
 
 class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing of this agent, capability, issuer, tenant or all, issued before then, is alive."""
+    """Nothing of this agent, capability, issuer, task, tenant or all, issued until then, lives."""
 
     of: str
     name: str

@@ -13,6 +13,7 @@ from broker.store.due_queue import DueQueue
 from broker.store.evidence_ledger import EvidenceLedger
 from broker.store.facts_log import FactsLog
 from broker.store.facts_snapshots import FactsSnapshots
+from broker.store.freeze_ledger import FreezeLedger
 from broker.store.held_leases import HeldLeases
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
@@ -45,6 +46,7 @@ class Ledger:
     ids: IdFactory
     paths: Paths
     tasks: TaskLedger
+    freezes: FreezeLedger
     tree: TaskTree
     leases: LeaseLedger
     prolonging: ProlongLedger
@@ -84,14 +86,14 @@ class Ledger:
     ) -> "Ledger":
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
-        paths = Paths(link, keys)
         facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
         deaths = DeathLedger(link, keys, ids, limits, bounds=bounds)
         return cls(
             keys=keys,
             ids=ids,
-            paths=paths,
+            paths=(paths := Paths(link, keys)),
             tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
+            freezes=FreezeLedger(link, keys, ids, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
             deaths=deaths,

@@ -14,6 +14,7 @@ from broker.errors import (
     StoreUnavailableError,
     TargetBusyError,
     TaskClosedError,
+    TaskFrozenError,
     UnavailableError,
 )
 from broker.store.link import Reply
@@ -51,18 +52,26 @@ def accept(reply: Reply, *, quota: str = "task") -> list[str]:
 
 
 def _refusal(status: str, reply: list[str], quota: str) -> BrokerError:
-    if status == "closed" and reply[1] == "absent":
-        return NotFoundError("not in the ledger")
-    if status == "closed" and reply[1] in ("ended", "expired"):
-        return LeaseEndedError(f"not alive: {reply[1]}")
     if status == "closed":
-        return TaskClosedError(f"not alive: {reply[1]}")
+        return _closed(reply[1])
     if status == "quota":
         return QuotaExceededError(quota)
     known = _REFUSALS.get(status)
     if known is None:
         return StoreUnavailableError("unexpected status from a ledger script")
     return type(known)(*known.args, **_members(known))
+
+
+def _closed(why: str) -> BrokerError:
+    match why:
+        case "absent":
+            return NotFoundError("not in the ledger")
+        case "ended" | "expired":
+            return LeaseEndedError(f"not alive: {why}")
+        case "frozen":
+            return TaskFrozenError("the task, or one above it, is frozen")
+        case _:
+            return TaskClosedError(f"not alive: {why}")
 
 
 def _members(error: BrokerError) -> dict[str, str]:

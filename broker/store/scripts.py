@@ -8,6 +8,7 @@ _CLOCK = "part_clock"
 _JUDGE = "part_judge"
 _OUTBOX = "part_outbox"
 _CLOSE = "part_close"
+_FREEZE = "part_freeze"
 
 TASK_OPEN: Final = load_script("task_open", _CLOCK, _JUDGE, _OUTBOX)
 TASK_VIEW: Final = load_script("task_view", _CLOCK, _JUDGE, header=READING)
@@ -15,6 +16,8 @@ TASK_CLAIM: Final = load_script("task_claim", _CLOCK, _JUDGE, _OUTBOX)
 TASK_BEAT: Final = load_script("task_beat", _CLOCK, _JUDGE)
 TASK_EXTEND: Final = load_script("task_extend", _CLOCK, _JUDGE, _OUTBOX)
 TASK_CLOSE: Final = load_script("task_close", _CLOCK, _OUTBOX, _CLOSE, header=ENDING)
+TASK_FREEZE: Final = load_script("task_freeze", _CLOCK, _OUTBOX, _FREEZE, header=ENDING)
+TASK_THAW: Final = load_script("task_thaw", _CLOCK, _OUTBOX, _FREEZE)
 TASK_SWEEP: Final = load_script("task_sweep", _CLOCK, _OUTBOX, _CLOSE, header=ENDING)
 TASK_LEASES: Final = load_script("task_leases", header=READING)
 INDEX_FILLED: Final = load_script("index_filled", header=READING)
@@ -59,6 +62,7 @@ TASK_HANDLE: Final = load_script("task_handle", _CLOCK, _JUDGE, _OUTBOX)
 EVIDENCE_USE: Final = load_script("evidence_use")
 PROOF_USE: Final = load_script("proof_use")
 DUE_ADD: Final = load_script("due_add", header=ENDING)
+DUE_AGAIN: Final = load_script("due_again", header=ENDING)
 BAN_LIST: Final = load_script("ban_list", header=ENDING)
 BAN_ENTER: Final = load_script("ban_enter", _CLOCK)
 BAN_LEAVE: Final = load_script("ban_leave", header=ENDING)

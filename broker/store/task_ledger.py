@@ -6,10 +6,11 @@
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from broker.errors import NotFoundError
 from broker.ids import IdFactory, TaskId
-from broker.model.task import Task, TaskSpec, TaskState
+from broker.model.task import Freeze, Task, TaskSpec, TaskState
 from broker.store import codec, scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
@@ -271,6 +272,7 @@ def _task(reply: Reply) -> Task:
         ended_by,
         closed_by,
         close_n,
+        *frozen,
     ) = reply
     if spec is None:
         raise NotFoundError("not in the ledger")
@@ -285,7 +287,24 @@ def _task(reply: Reply) -> Task:
             agent_seen_ms=int(seen or opened),
             opener_seen_ms=int(oseen or opened),
             closed_at_ms=int(closed or 0),
-            ended_by=ended_by or ended or "",
+            ended_by=ended_by or ("" if ended == TaskState.FROZEN else ended) or "",
             closed_by=closed_by or "",
             close_number=int(close_n or 0),
+            is_frozen=ended == TaskState.FROZEN,
+            **_frozen(TaskState(state), *frozen),
         )
+
+
+def _frozen(
+    state: TaskState, cut: str | None, by: str | None, why: str | None, freezes: str | None
+) -> dict[str, Any]:
+    """Read what is known of a task's freezes; who and why, while it stands."""
+    known: dict[str, Any] = {"freezes": tuple(map(_freeze, (freezes or "").split()))}
+    if state is TaskState.FROZEN:
+        known |= {"frozen_at_ms": int(cut or 0), "frozen_by": by or "", "frozen_reason": why or ""}
+    return known
+
+
+def _freeze(text: str) -> Freeze:
+    cut, _, number = text.partition(":")
+    return Freeze(int(cut), int(number))

@@ -11,6 +11,7 @@ from broker.faultpoints import NAMES, POINTS, FaultPoints
 from broker.http.contract.document import OPERATIONS
 from tests.chaos.cases import CASES
 from tests.chaos.facts_cases import POINTS as OF_FACTS
+from tests.chaos.review_cases import POINTS as OF_REVIEWS
 from tests.chaos.target_cases import POINTS as AT_TARGETS
 
 _REACHED = re.compile(r'\.reach\("([^"]+)"\)')
@@ -26,7 +27,7 @@ def test_every_point_is_passed_and_every_passed_point_is_named() -> None:
 
 def test_every_point_has_a_scenario_that_dies_there() -> None:
     """A name that no test arms promises nothing."""
-    assert {case.point for case in CASES} | AT_TARGETS | OF_FACTS == NAMES
+    assert {case.point for case in CASES} | AT_TARGETS | OF_FACTS | OF_REVIEWS == NAMES
 
 
 VERBS: Final = {
@@ -37,12 +38,15 @@ VERBS: Final = {
     "completeTask": "close",
     "failTask": "close",
     "cancelTask": "close",
+    "freezeTask": "freeze",
+    "thawTask": "thaw",
     "issueCredential": "issue",
     "giveCredentialBack": "give-back",
     "renewCredential": "renew",
     "revoke": "revoke",
     "changeFacts": "change",
     "rollBackFacts": "change",
+    "answerReview": "review",
 }
 """Which verb each route runs that changes what is alive, or who may do what."""
 

@@ -11,6 +11,7 @@ from tests.chaos.scenarios import (
     CLAIM,
     COMPLETE,
     EXTEND,
+    FREEZE,
     GIVE_BACK,
     ISSUE,
     OPEN,
@@ -20,6 +21,7 @@ from tests.chaos.scenarios import (
     REVOKE_AGENT,
     REVOKE_CREDENTIAL,
     REVOKE_TASK,
+    THAW,
     Scenario,
 )
 from tests.chaos.sets import REVOKE_SET
@@ -61,6 +63,12 @@ CASES: Final = (
     Case("give-back.written", "a credential is given back", GIVE_BACK),
     Case("give-back.freed", "a credential is given back", GIVE_BACK),
     Case("close.written", "a family is completed", COMPLETE),
+    Case("freeze.written", "a family is frozen", FREEZE),
+    Case("thaw.written", "a task is thawed", THAW),
+    Case("reap.freed", "a family is frozen", FREEZE),
+    Case("reap.batch-ended", "a family is frozen", FREEZE),
+    Case("reap.freeze-followed", "a family is frozen", FREEZE),
+    Case("ship.appended", "a family is frozen", FREEZE),
     Case("ship.appended", "a family is completed", COMPLETE),
     Case("ship.trimmed", "a family is completed", COMPLETE),
     Case("reap.claimed", "a family is completed", COMPLETE),

@@ -145,6 +145,36 @@ async def _check_dead(play: Play) -> None:
     await play.cast.expect(dead=play.tokens, alive=play.others)
 
 
+async def _freeze(play: Play) -> str:
+    report = await play.cast.operator.client.tasks.freeze(play.task, reason="odd")
+    assert report.task is not None
+    return f"{report.task.state} {report.task.frozen_reason}"
+
+
+async def _check_frozen(play: Play, said: str) -> None:
+    """Everything below is dead and told once; after a thaw it is asked for anew."""
+    assert said == "frozen odd"
+    await _check_dead(play)
+    assert (await play.cast.operator.client.tasks.thaw(play.task, reason="meant")).alive
+    await play.cast.expect(
+        alive=await play.cast.issue_both(play.task) + play.others, dead=play.tokens
+    )
+
+
+async def _frozen(play: Play) -> None:
+    await _task_in_use(play)
+    await play.cast.operator.client.tasks.freeze(play.task, reason="odd")
+
+
+async def _thaw(play: Play) -> bool:
+    return (await play.cast.operator.client.tasks.thaw(play.task, reason="meant")).alive
+
+
+async def _check_thawed(play: Play, alive: bool) -> None:  # noqa: FBT001 - what the act returned
+    assert alive
+    await play.cast.expect(alive=await play.cast.issue_both(play.task), dead=play.tokens)
+
+
 async def _issue(play: Play) -> str:
     return (await play.cast.issue(play.task, key=play.key)).token
 
@@ -260,6 +290,8 @@ OPEN_AGAIN: Final = Scenario(_opened_once, _open, _check_opened)
 CLAIM: Final = Scenario(_unclaimed, _claim, _check_claimed)
 BEAT: Final = Scenario(_task_in_use, _beat, _check_alive)
 EXTEND: Final = Scenario(_task_in_use, _extend, _check_alive)
+FREEZE: Final = Scenario(_family_in_use, _freeze, _check_frozen)
+THAW: Final = Scenario(_frozen, _thaw, _check_thawed)
 COMPLETE: Final = Scenario(_family_in_use, _complete, _check_completed)
 ISSUE: Final = Scenario(_task, _issue, _check_issued)
 RENEW: Final = Scenario(_short_lived, _renew, _check_renewed)

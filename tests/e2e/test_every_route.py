@@ -64,6 +64,8 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "completeTask": ABSENT,
     "failTask": ABSENT,
     "cancelTask": ABSENT,
+    "freezeTask": ABSENT,
+    "thawTask": ABSENT,
     "issueCredential": ABSENT,
     "listCredentials": ABSENT,
     "showCredential": ABSENT,

@@ -67,6 +67,10 @@ def task(**changes: object) -> dict[str, object]:
         "closed_at": None,
         "ended_by": "",
         "closed_by": "",
+        "frozen": False,
+        "frozen_at": None,
+        "frozen_by": "",
+        "frozen_reason": "",
         **changes,
     }
 

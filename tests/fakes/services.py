@@ -48,6 +48,7 @@ from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_explain import FakeExplain
+from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
 from tests.fakes.samples import (
@@ -405,6 +406,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
     )
     services = Services(
         tasks=FakeTasks(stage),
+        freezing=FakeFreezing(stage),
         listing=FakeListing(stage),
         agents=FakeAgents(stage),
         issuance=FakeIssuance(stage),

@@ -39,6 +39,10 @@ TASK_JSON = {
     "closed_at": None,
     "ended_by": "",
     "closed_by": "",
+    "frozen": False,
+    "frozen_at": None,
+    "frozen_by": "",
+    "frozen_reason": "",
 }
 LEASE_JSON = {
     "id": LEASE,

@@ -180,3 +180,20 @@ async def test_a_report_continues_where_its_cursor_says(
     assert shown["next"] == path
     assert stage.verbs() == ["tasks.show", "reports.of_task"]
     assert stage.calls[1].arguments == (TASK, "p.2/x", 7)
+
+
+async def test_freezing_answers_a_report_and_thawing_the_task(
+    client: ClientSession, stage: Stage
+) -> None:
+    """Each is its own verb, with the reason for the audit trail; who may is theirs to say."""
+    why = {"reason": "odd"}
+    status, frozen, _ = await call(client, "POST", f"/v1/tasks/{TASK}/freeze", AGENT, why)
+    thawed = await call(client, "POST", f"/v1/tasks/{TASK}/thaw", AGENT, why)
+
+    assert (status, frozen["task"]["state"], frozen["receipts"]) == (200, "frozen", [RECEIPT_JSON])
+    assert (frozen["task"]["frozen_by"], frozen["task"]["frozen_reason"]) == (
+        "agent:invoice-bot",
+        "odd",
+    )
+    assert thawed[:2] == (200, TASK_JSON)
+    assert stage.verbs() == ["freezing.order", "reports.of_task", "freezing.thaw"]

@@ -8,7 +8,12 @@ from typing import Any, ClassVar, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 
-from broker.errors import BrokerError, StoreUnavailableError
+from broker.errors import (
+    BrokerError,
+    StoreUnavailableError,
+    TaskClosedError,
+    TaskFrozenError,
+)
 from broker.ids import bucket_of
 from broker.store.link import Link
 from tests.fakes.faulty_link import Fault
@@ -112,6 +117,13 @@ class Stage(RuleBasedStateMachine):
     def now(self, any_id: str) -> int:
         """Return the time in the bucket of an id."""
         return self.model.now[bucket_of(any_id)]
+
+    def shut(self, task: ModelTask) -> set[type[BrokerError]]:
+        """Say how what a task may not have is refused: empty while it is alive."""
+        why = self.model.why_dead(task)
+        if not why:
+            return set()
+        return {TaskFrozenError} if why == "frozen" else {TaskClosedError}
 
     def a_task(self, pick: int) -> ModelTask:
         """Pick a task, more often than not one that is alive."""

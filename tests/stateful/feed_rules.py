@@ -48,6 +48,7 @@ def covers(event: FeedEvent, lease: ModelLease) -> bool:
         "capability": [lease.capability],
         "issuer": [lease.issuer],
         "agent": [node.agent for node in path],
+        "task": [node.id for node in path],
     }
     return (
         event.cut.name in of[event.cut.of]

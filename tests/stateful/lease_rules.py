@@ -167,7 +167,9 @@ class LeaseRules(Stage):
             return {AccessDeniedError}
         refusals = self.full_outbox(task.bucket)
         now = self.now(task.id)
-        if self.model.why_dead(task) or self._is_cut_now(task, caller.issuer, request.capability):
+        if self.model.why_dead(task):
+            return refusals | self.shut(task)
+        if self._is_cut_now(task, caller.issuer, request.capability):
             return refusals | {TaskClosedError}
         most = CAPABILITIES[request.capability].max_ttl_ms
         expires, _ = self.model.dates(task, request.ttl_ms, most, caller.expires_at_ms)
@@ -186,6 +188,8 @@ class LeaseRules(Stage):
 
     def _is_cut_now(self, task: ModelTask, issuer: str, capability: str) -> bool:
         now = self.now(task.id)
+        if any(now <= node.cut for node in task.path):
+            return True  # thawed in the very instant of a freeze
         return self.model.is_cut(now, task.bucket, task.tenant, task.agent, issuer, capability)
 
     @precondition(lambda self: self.asked)
@@ -262,7 +266,7 @@ class LeaseRules(Stage):
         if is_over:
             return {LeaseEndedError}
         if not self.model.is_alive(lease) or is_cut_now:
-            refusals.add(TaskClosedError)
+            refusals |= {TaskClosedError, *self.shut(task)}
         if expires <= lease.expires or lease.is_reserved:
             refusals.add(LeaseNotRenewableError)
         return refusals

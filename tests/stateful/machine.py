@@ -12,6 +12,7 @@ from broker.model.lease import Lease, LeaseState
 from broker.model.principal import ALL_TENANTS
 from broker.model.task import Task, TaskState
 from tests.stateful.beginnings import Beginnings
+from tests.stateful.freeze_rules import FreezeRules
 from tests.stateful.model import ModelLease, ModelTask
 from tests.stateful.operator_rules import OperatorRules
 from tests.stateful.people import AGENTS, TENANTS, operator
@@ -23,7 +24,9 @@ from tests.stateful.world import LIMITS
 Result = TypeVar("Result")
 
 
-class LedgerMachine(Beginnings, ReservationRules, OperatorRules, ReportRules, TimeRules):
+class LedgerMachine(
+    Beginnings, FreezeRules, ReservationRules, OperatorRules, ReportRules, TimeRules
+):
     """Everything at once."""
 
     def __init__(self) -> None:
@@ -99,7 +102,7 @@ class LedgerMachine(Beginnings, ReservationRules, OperatorRules, ReportRules, Ti
                 continue
             due = raws[task.bucket].due
             kinds = {kind for kind in "tkg" if f"{kind}:{task.id}" in due}
-            assert kinds == {"t"} if task.state == "open" else kinds in ({"k"}, {"g"}), kinds
+            assert kinds == {"t"} if task.is_unended else kinds in ({"k"}, {"g"}), kinds
         for lease in self.model.unended():
             assert f"l:{lease.id}:{lease.task.id}" in raws[lease.task.bucket].due
 

@@ -34,6 +34,8 @@ class ModelTask:
     oseen: int = 0
     state: str = "open"
     closed: int = 0
+    cut: int = 0
+    """What was issued in its tree until then was killed by a freeze; 0: nothing was."""
     is_forgotten: bool = False
     children: "list[ModelTask]" = field(default_factory=list)
     leases: "list[ModelLease]" = field(default_factory=list)
@@ -56,8 +58,23 @@ class ModelTask:
 
     def close(self, state: str, now: int) -> None:
         """End it; the first ending stands."""
-        if self.state == "open":
+        if self.is_unended:
             self.state, self.closed = state, now
+
+    def freeze(self, now: int) -> None:
+        """Stop it; the first freeze stands."""
+        if self.state == "open":
+            self.state, self.cut = "frozen", now
+
+    def thaw(self, now: int) -> None:
+        """Release it; what it had stays dead."""
+        if self.state == "frozen":
+            self.state, self.seen = "open", now
+
+    @property
+    def is_unended(self) -> bool:
+        """Whether it has not ended by its own word."""
+        return self.state in ("open", "frozen")
 
 
 @dataclass(eq=False)
@@ -110,13 +127,17 @@ class Model:
         for node in task.path:
             if node.is_forgotten:
                 return "absent"
-            if node.state != "open":
+            if not node.is_unended:
                 return node.state
             if node.deadline <= now:
                 return "deadline"
             if self.is_cut(node.opened, node.bucket, node.tenant, node.agent, node.opener.issuer):
                 return "cut"
-        return ""
+        return "frozen" if any(node.state == "frozen" for node in task.path) else ""
+
+    def is_thawed_dead(self, lease: ModelLease) -> bool:
+        """Tell whether a freeze has killed a lease, thawed or not."""
+        return any(lease.issued <= node.cut for node in lease.task.path)
 
     def is_alive(self, lease: ModelLease) -> bool:
         """Judge a lease."""
@@ -125,6 +146,7 @@ class Model:
             lease.ended_by
             or lease.expires <= self.now[task.bucket]
             or self.is_cut_lease(lease)
+            or self.is_thawed_dead(lease)
             or self.why_dead(task)
         )
 
@@ -226,13 +248,13 @@ class Model:
                 self._take_down(task)
             self._clean_up()
         for task in reversed(self.tasks):  # children were opened after their parents
-            is_over = task.state != "open" and task.closed + retention <= self.now[task.bucket]
+            is_over = not task.is_unended and task.closed + retention <= self.now[task.bucket]
             # From below: what ended a task says what became of its children.
             if is_over and all(child.is_forgotten for child in task.children):
                 task.is_forgotten = True
 
     def _unfinished(self) -> int:
-        states = sum(task.state == "open" for task in self.tasks)
+        states = sum(task.is_unended for task in self.tasks)
         return states * 1_000_000 + sum(not lease.ended_by for lease in self.leases)
 
     def _sweep(self, task: ModelTask) -> None:
@@ -243,7 +265,7 @@ class Model:
             task.close("cancelled", now)
 
     def _take_down(self, task: ModelTask) -> None:
-        if task.state == "open":
+        if task.is_unended:
             return
         for lease in task.leases:
             lease.ended_by = lease.ended_by or "task"
@@ -257,6 +279,8 @@ class Model:
         for lease in self.leases:
             if self.is_cut_lease(lease):
                 lease.ended_by = lease.ended_by or "revoked"
+            if self.is_thawed_dead(lease):
+                lease.ended_by = lease.ended_by or "frozen"
 
 
 def reaches(caller: Principal, tenant: str) -> bool:

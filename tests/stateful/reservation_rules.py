@@ -96,7 +96,7 @@ class ReservationRules(LeaseRules):
         if lease.ended_by or lease.expires <= self.now(lease.id):
             refusals.add(LeaseEndedError)
         elif not self.model.is_alive(lease):
-            refusals.add(TaskClosedError)
+            refusals |= {TaskClosedError, *self.shut(lease.task)}
         lease.is_reserved = bool(refusals)
         self.act(lambda: self.world.ledger.leases.activate(spec, lease.facts), refusals)
 

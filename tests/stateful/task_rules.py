@@ -10,6 +10,7 @@ from broker.errors import (
     NotFoundError,
     QuotaExceededError,
     TaskClosedError,
+    TaskFrozenError,
 )
 from broker.idempotency import repeatable
 from broker.ids import TaskId, bucket_of
@@ -133,10 +134,9 @@ class TaskRules(Stage):
             for line in request.ceiling
         ):
             return {AccessDeniedError}
-        if self.model.why_dead(parent):
-            refusals.add(TaskClosedError)
+        refusals |= self.shut(parent)
         now = self.now(parent.id)
-        open_ones = [c for c in parent.children if c.state == "open" and c.deadline > now]
+        open_ones = [c for c in parent.children if c.is_unended and c.deadline > now]
         if len(open_ones) >= LIMITS.children:
             refusals.add(QuotaExceededError)
         return refusals
@@ -158,8 +158,8 @@ class TaskRules(Stage):
         refusals: set[type[BrokerError]] = set()
         if task.is_forgotten or who != task.agent or handle == "wrong" or is_late:
             refusals.add(NotFoundError)
-        elif self.model.why_dead(task):
-            refusals.add(TaskClosedError)
+        else:
+            refusals |= self.shut(task)
         caller = agent(who, which, ISSUERS[0])
         claimed = self.act(
             lambda: self.world.verbs.tasks.claim(caller, task.id, handle), refusals, fault
@@ -174,7 +174,8 @@ class TaskRules(Stage):
         """The agent, or the opener, shows that it is there."""
         task = self.a_task(pick)
         caller = owner_of(task) if is_owner else task.opener
-        refusals = self._for_either(task, is_owner=is_owner)
+        # A beat gives nothing: it is heard in a frozen task, too.
+        refusals = self._for_either(task, is_owner=is_owner) - {TaskFrozenError}
         if self.act(lambda: self.world.verbs.tasks.heartbeat(caller, task.id), refusals, fault):
             # An opener that is the owner as well counts as the owner.
             if is_owner or self._is_owner(task.opener, task):
@@ -198,7 +199,7 @@ class TaskRules(Stage):
     def _for_either(self, task: ModelTask, *, is_owner: bool) -> set[type[BrokerError]]:
         if task.is_forgotten or (is_owner and not task.instance):
             return {NotFoundError}
-        return {TaskClosedError} if self.model.why_dead(task) else set()
+        return self.shut(task)
 
     def _is_owner(self, caller: Principal, task: ModelTask) -> bool:
         return (caller.name, caller.instance) == (task.agent, task.instance)

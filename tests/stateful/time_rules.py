@@ -76,11 +76,11 @@ class TimeRules(Stage):
         await reaping
 
     def _claims_run_out(self) -> None:
-        still_open = [task for task in self.model.tasks if task.state == "open"]
+        still_open = [task for task in self.model.tasks if task.is_unended]
         self._pass([CLAIMS.hide_ms + 1] * self.world.buckets)
         self.reap()
         for task in still_open:
-            if task.state != "open":
+            if not task.is_unended:
                 self._learn_when_closed(task)
 
     def _learn_when_closed(self, task: ModelTask) -> None:

@@ -32,6 +32,7 @@ GIVING: Final = (
     "access-denied",
     "evidence-used",
     "task-closed",
+    "task-frozen",
     "quota-exceeded",
     "stale-facts",
 )

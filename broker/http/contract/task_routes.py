@@ -41,7 +41,7 @@ from broker.http.contract.schema import (
 from broker.http.wire import MAX_LINES
 from broker.ids import MAX_DEPTH
 
-_STATE: Final = words("open", "completed", "failed", "cancelled")
+_STATE: Final = words("open", "frozen", "completed", "failed", "cancelled")
 
 _TASK: Final[dict[str, Schema]] = {
     "id": TASK_ID,
@@ -76,6 +76,10 @@ _TASK: Final[dict[str, Schema]] = {
     "closed_at": MAYBE_INSTANT,
     "ended_by": described(STRING, "done, failed, cancelled, idle, deadline, parent, revoked."),
     "closed_by": STRING,
+    "frozen": described(FLAG, "It, or a task above it, is frozen and nothing has ended it."),
+    "frozen_at": MAYBE_INSTANT,
+    "frozen_by": described(STRING, "Who froze this very task; empty when nobody has."),
+    "frozen_reason": STRING,
 }
 
 _HANDLE: Final = described(
@@ -112,6 +116,7 @@ SCHEMAS: Final = {
     "ClaimBody": record({"handle": WORD}),
     "ExtendBody": record({"ttl_seconds": TTL}),
     "CloseBody": record({}, {"reason": nullable(REASON)}),
+    "FreezeBody": record({"reason": REASON}),
     "EmptyBody": record({}),
 }
 
@@ -206,7 +211,7 @@ OPERATIONS: Final = (
         callers=("agent",),
         body=Body("ClaimBody", {"handle": "a" * 26}),
         answers={200: _SHOWN},
-        problems=("not-found", "task-closed"),
+        problems=("not-found", "task-closed", "task-frozen"),
     ),
     Operation(
         method="POST",
@@ -232,4 +237,24 @@ OPERATIONS: Final = (
     _ending("complete", "End a task well", _PARTIES),
     _ending("fail", "End a task badly", _PARTIES),
     _ending("cancel", "Stop a task", _LOOKERS),
+    Operation(
+        method="POST",
+        path="/v1/tasks/{task}/freeze",
+        name="freezeTask",
+        summary="Kill what a task has, and give it nothing until it is thawed",
+        callers=_LOOKERS,
+        body=Body("FreezeBody", {"reason": "it reads what it never read"}),
+        answers={200: Answer("The first page of the report.", "TaskReport")},
+        problems=("not-found", "task-closed"),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/tasks/{task}/thaw",
+        name="thawTask",
+        summary="Let a frozen task ask anew",
+        callers=("operator",),
+        body=Body("FreezeBody", {"reason": "looked into: it was meant"}),
+        answers={200: _SHOWN},
+        problems=("not-found", "task-closed", "unavailable"),
+    ),
 )

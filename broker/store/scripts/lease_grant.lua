@@ -19,9 +19,9 @@ if redis.call('EXISTS', KEYS[6]) == 1 then
 end
 local last, nodes = #KEYS, {}
 for i = 12, last do nodes[i] = node_at(i, 'path', 'instance', 'lenders', 'lx', 'listed') end
-local opener_issuer, path, instance, lent = unpack(nodes[last], 6, 9)
+local opener_issuer, path, instance, lent = nodes[last][6], unpack(nodes[last], 8, 10)
 if path ~= ARGV[4] or instance ~= ARGV[5] then return {'absent'} end
-local ended, deadline = path_ended(12, last, now, nodes)
+local ended, deadline = path_ended(12, last, now, nodes, now)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[11], ARGV[12], ARGV[13], ARGV[14]) then return {'cut'} end
 if is_stale(ARGV[10], ARGV[28], ARGV[25], ARGV[20]) then return {'stale'} end
@@ -38,7 +38,7 @@ if expires - now < 1000 then return {'too-short'} end
 -- What has been written stays, so a key that is not what it must be stops the script here.
 -- Where the task's last lease had it listed it stays listed, so these are looked at for another one only.
 local listed = table.concat({ARGV[14], ARGV[15], ARGV[13]}, '\n')
-local is_known = nodes[last][11] == listed
+local is_known = nodes[last][12] == listed
 local is_heard = is_known or redis.call('SISMEMBER', KEYS[8], ARGV[15]) == 1
 local is_listed = is_known or redis.call('ZSCORE', KEYS[9], ARGV[3])
 local is_lent = is_known or redis.call('ZSCORE', KEYS[11], ARGV[3])
@@ -46,7 +46,7 @@ local is_lent = is_known or redis.call('ZSCORE', KEYS[11], ARGV[3])
 local forgotten, long_ago = 0, now - tonumber(ARGV[22])
 if tonumber(nodes[last][3]) <= long_ago then forgotten = redis.call('ZCOUNT', KEYS[10], '-inf', text(long_ago)) end
 local latest = {}
-for i = 12, last do latest[i] = math.max(tonumber(nodes[i][10] or '0'), expires) end
+for i = 12, last do latest[i] = math.max(tonumber(nodes[i][11] or '0'), expires) end
 
 local issued, ends = text(now), text(expires)
 redis.call('ZADD', KEYS[3], ends, 'l:' .. ARGV[1] .. ':' .. ARGV[3])

@@ -42,22 +42,30 @@ local function is_stale(facts, graph, manifest, key)
 end
 
 local function node_at(i, ...)
-  return redis.call('HMGET', KEYS[i], 'state', 'deadline', 'opened', 'tenant', 'agent', 'issuer', ...)
+  return redis.call('HMGET', KEYS[i], 'state', 'deadline', 'opened', 'tenant', 'agent', 'issuer', 'cut', ...)
 end
 
 -- Walk the path from the root (KEYS[first]) to the task (KEYS[last]): why it is not alive, or nil;
 -- and the earliest deadline on it. `nodes` are the answers of node_at, where they are known already.
-local function path_ended(first, last, now, nodes)
-  local deadline = math.huge
+-- What was born until the last freeze of a node (its 'cut') stays dead when that is thawed; 'frozen' is
+-- the answer only if nothing on the path has ended for good.
+local function path_ended(first, last, now, nodes, born)
+  local deadline, frozen = math.huge, false
   for i = first, last do
     local node = nodes and nodes[i] or node_at(i)
     if not node[1] then return 'absent', 0 end
-    if node[1] ~= 'open' then return node[1], 0 end
+    if node[1] == 'frozen' then
+      frozen = true
+    elseif node[1] ~= 'open' then
+      return node[1], 0
+    end
     local ends = tonumber(node[2])
     if ends <= now then return 'deadline', 0 end
     if is_cut(tonumber(node[3]), node[4], node[5], node[6], nil) then return 'cut', 0 end
+    if node[7] and born and born <= (tonumber(node[7]) or math.huge) and node[1] == 'open' then return 'cut', 0 end
     if ends < deadline then deadline = ends end
   end
+  if frozen then return 'frozen', 0 end
   return nil, deadline
 end
 
@@ -70,5 +78,5 @@ local function lease_ended(lease, path, first, last, now)
   if tonumber(lease[2]) <= now then return 'expired', 0 end
   if is_cut(tonumber(lease[3]), lease[4], lease[5], lease[6], lease[7]) then return 'cut', 0 end
   if is_key_cut(lease[9] or '') then return 'cut', 0 end
-  return path_ended(first, last, now)
+  return path_ended(first, last, now, nil, tonumber(lease[3]))
 end

@@ -5,7 +5,7 @@
 local now, sure = cautious_clock(ARGV[6], ARGV[7])
 local node = redis.call('HMGET', KEYS[5], 'state', 'close_n')
 if not node[1] then return {'absent'} end
-if node[1] ~= 'open' then
+if node[1] ~= 'open' and node[1] ~= 'frozen' then
   if not node[2] then tell_closed(KEYS[5], KEYS[6], ARGV[1], now, sure, ARGV[2]) end
   return {'already', node[1]}
 end

@@ -3,7 +3,7 @@
 -- ARGV: id
 -- (the audiences are the tree's: a child passes its own, which does not exist)
 local state = redis.call('HGET', KEYS[5], 'state')
-if state == 'open' then return {'open'} end
+if state == 'open' or state == 'frozen' then return {'open'} end
 for i = 12, #KEYS do redis.call('ZREM', KEYS[i], ARGV[1]) end
 redis.call('ZREM', KEYS[3], 'g:' .. ARGV[1])
 redis.call('UNLINK', KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11])

@@ -7,7 +7,7 @@ local now, told = believed_clock(ARGV[3], ARGV[4])
 if not now then return {'clock', text(told)} end
 local node = redis.call('HMGET', KEYS[5], 'state', 'deadline', 'idle', 'seen', 'opener_timeout', 'oseen', 'tenant')
 local member = 't:' .. ARGV[1]
-if not node[1] or node[1] ~= 'open' then
+if node[1] ~= 'open' and node[1] ~= 'frozen' then
   redis.call('ZREM', KEYS[3], member)
   return {'gone'}
 end

@@ -213,7 +213,7 @@ def test_a_report_is_followed_to_its_end(
     assert printed["next"] is None
 
 
-@pytest.mark.parametrize("verb", ["complete", "fail", "cancel"])
+@pytest.mark.parametrize("verb", ["complete", "fail", "cancel", "freeze"])
 def test_ends_carry_their_reason(verb: str, broker: ScriptedBroker) -> None:
     """Each end is its own call, with the reason for the audit trail."""
     broker.answers[f"POST {TASK}/{verb}"] = (200, answers.report(receipts=[]))
@@ -221,6 +221,16 @@ def test_ends_carry_their_reason(verb: str, broker: ScriptedBroker) -> None:
     assert main(["task", verb, answers.TASK, "--reason", "as planned"]) == exits.OK
 
     assert broker.asked[0].body == {"reason": "as planned"}
+
+
+def test_a_task_is_thawed_with_a_reason(broker: ScriptedBroker) -> None:
+    """Who releases what was stopped says why; without a word nothing is sent."""
+    broker.answers[f"POST {TASK}/thaw"] = (200, answers.task())
+
+    assert main(["task", "thaw", answers.TASK]) == exits.USAGE
+    assert main(["task", "thaw", answers.TASK, "--reason", "looked into"]) == exits.OK
+
+    assert [each.body for each in broker.asked] == [{"reason": "looked into"}]
 
 
 def test_everything_can_be_revoked_by_a_script(broker: ScriptedBroker) -> None:

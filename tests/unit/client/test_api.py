@@ -72,6 +72,18 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
     ),
     (f"POST /v1/tasks/{TASK}/fail", answers.report(), lambda c: c.tasks.fail(TASK), {}),
     (f"POST /v1/tasks/{TASK}/cancel", answers.report(), lambda c: c.tasks.cancel(TASK), {}),
+    (
+        f"POST /v1/tasks/{TASK}/freeze",
+        answers.report(),
+        lambda c: c.tasks.freeze(TASK, reason="odd"),
+        {"reason": "odd"},
+    ),
+    (
+        f"POST /v1/tasks/{TASK}/thaw",
+        answers.task(),
+        lambda c: c.tasks.thaw(TASK, reason="meant"),
+        {"reason": "meant"},
+    ),
     (f"GET /v1/tasks/{TASK}/report", answers.report(), lambda c: c.tasks.report(TASK), None),
     (
         f"POST /v1/tasks/{TASK}/credentials",

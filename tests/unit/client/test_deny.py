@@ -64,6 +64,8 @@ def test_a_dead_lease_covers_all_its_generations() -> None:
         ("capability", "orders-api"),
         ("issuer", "https://ci.example"),
         ("tenant", "acme"),
+        ("task", mint.ROOT),
+        ("task", mint.CHILD),
     ],
 )
 @pytest.mark.parametrize("tenant", ["", "acme", "other"])
@@ -84,6 +86,8 @@ def test_a_cut_covers_what_it_names_in_the_tenants_it_names(
         ("issuer", "https://broker.example"),
         ("tenant", "acm"),
         ("tenant", "helper"),
+        ("task", f"t_00_{'b' * 26}"),
+        ("agent", mint.ROOT),
     ],
 )
 def test_a_cut_of_another_name_covers_nothing(of: str, name: str) -> None:
@@ -92,7 +96,9 @@ def test_a_cut_of_another_name_covers_nothing(of: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("offset_ms", "is_covered"), [(-1, False), (0, True), (1, True)])
-@pytest.mark.parametrize(("of", "name"), [("all", ""), ("agent", "planner"), ("tenant", "acme")])
+@pytest.mark.parametrize(
+    ("of", "name"), [("all", ""), ("agent", "planner"), ("tenant", "acme"), ("task", mint.ROOT)]
+)
 def test_a_cut_covers_what_was_issued_at_or_before_it(
     of: str, name: str, offset_ms: int, *, is_covered: bool
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_message_of_a_newer_kind_is_passed_over_and_more_members_are_too() -> 
         {"jti": mint.LEASE, "cut": CUT, "exp": 9},
         {"cut": {}, "exp": 9},
         {"cut": {**CUT, "of": "planet"}, "exp": 9},
+        {"cut": {**CUT, "of": "task", "name": "everything"}, "exp": 9},
         {"cut": {**CUT, "name": ""}, "exp": 9},
         {"cut": {**CUT, "of": "all"}, "exp": 9},
         {"cut": {**CUT, "issued_before": "5"}, "exp": 9},
