@@ -87,6 +87,20 @@ def build_fact_verbs(
         clock=clock,
     )
     sweep = FactSweep(lambda: replica.facts, changes.apply, gate, clock)
+    reviewing, effects = _reviews(*(ledger, replica, clock, faults), changes=changes, told=told)
+    reach = FactReach(views)
+    return FactVerbs(views, reach, orders, history, changes, sweep, reviewing, effects)
+
+
+def _reviews(
+    ledger: Ledger,
+    replica: Replica,
+    clock: Clock,
+    faults: FaultPoints,
+    *,
+    changes: FactChanges,
+    told: Callable[[], None],
+) -> tuple[Reviewing, ReviewEffects]:
     effects = ReviewEffects(
         ledger.reviews, newest=_Newest(replica), appends=changes, told=told, faults=faults
     )
@@ -98,8 +112,7 @@ def build_fact_verbs(
         clock=clock,
         faults=faults,
     )
-    reach = FactReach(views)
-    return FactVerbs(views, reach, orders, history, changes, sweep, reviewing, effects)
+    return reviewing, effects
 
 
 class _Stock:

@@ -144,11 +144,7 @@ def build_verbs(parts: Parts) -> Verbs:
         selections=selections,
         cuts=cuts,
         reports=_reports(parts, populations, sets),
-        introspection=Introspection(
-            lambda: parts.replica.verifier,
-            ledger.leases,
-            told=lambda lease: parts.news(bucket_of(lease), urgent=False),
-        ),
+        introspection=_introspection(parts),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
         reaper=_reaper(
@@ -172,6 +168,14 @@ def _agents(parts: Parts, listing: Listing, cuts: Cuts) -> Agents:
         credentials=LiveCredentials(ledger.quotas, ledger.leases),
         cuts=cuts,
         clock=ledger.clock,
+    )
+
+
+def _introspection(parts: Parts) -> Introspection:
+    return Introspection(
+        lambda: parts.replica.verifier,
+        parts.ledger.leases,
+        told=lambda lease: parts.news(bucket_of(lease), urgent=False),
     )
 
 

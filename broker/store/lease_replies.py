@@ -52,25 +52,8 @@ def lease_seen(reply: Reply) -> Lease:
         NotFoundError: there is none.
         UnreadableRecordError: its record is none of ours.
     """
-    (
-        now,
-        ended,
-        spec,
-        state,
-        generation,
-        issued,
-        expires,
-        most,
-        ended_at,
-        ended_by,
-        end_n,
-        key_id,
-        _renewed,
-        death,
-        sure,
-        why,
-        used,
-    ) = reply
+    now, ended, spec, state, generation, issued, expires, most, *rest = reply
+    ended_at, ended_by, end_n, key_id, _renewed, death, sure, why, used = rest
     if spec is None or ended == "absent":
         raise NotFoundError("not in the ledger")
     with codec.reading("a lease in the ledger"):

@@ -308,4 +308,3 @@ async def test_who_is_not_answered_about_in_time_gets_nothing(world: World) -> N
     made = await answer(world, OPERATOR, review, "invoice-bot", "keep")
     assert made.status == 200, made.raw
     assert (await world.get(OPERATOR, "/v1/agents/invoice-bot"))["hold"] is None
-    assert (await world.get(OPERATOR, "/v1/agents/desk-bot"))["review_overdue"]

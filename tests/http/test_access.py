@@ -12,6 +12,7 @@ from broker.http.keys import PRINCIPAL
 from broker.http.limits import Limits
 from broker.http.routes import build
 from broker.http.server import HttpServer
+from tests.fakes.review_verbs import REVIEW
 from tests.fakes.samples import DECISION, LEASE, REVOCATION, TASK
 from tests.fakes.services import CALLERS, Stage, make_services
 from tests.fakes.serving import serving
@@ -22,6 +23,7 @@ IDS = {
     "credential": LEASE,
     "revocation": REVOCATION,
     "decision": DECISION,
+    "review": REVIEW,
     "selection": "ab" * 32,
     "problem": "not-found",
     "revision": "1",

@@ -23,6 +23,7 @@ from broker.http.routes import QUERIES, build
 from broker.http.wire import Body
 from tests.fakes.contract import DOCUMENT
 from tests.fakes.probes import Probe, objects, probes, resolved, sample, shown
+from tests.fakes.review_verbs import REVIEW
 from tests.fakes.samples import DECISION, LEASE, REVOCATION, TASK
 from tests.fakes.services import Stage, make_services
 
@@ -35,6 +36,7 @@ IDS: Final = {
     "credential": LEASE,
     "revocation": REVOCATION,
     "decision": DECISION,
+    "review": REVIEW,
     "selection": "ab" * 32,
     "agent": "invoice-bot",
     "problem": "not-found",
