@@ -50,9 +50,14 @@ class Counterfactual:
         self._one_at_a_time = asyncio.Lock()
 
     async def of(self, published: Published, query: Query) -> Counterfactuals | None:
-        """Search for what would turn the answer; None where another server gives the answers."""
+        """Search for what would turn the answer; None where another server gives the answers.
+
+        And where a person lends a right of hers: what turns one of two answers turns nothing.
+        """
         engine = published.engine
-        if not isinstance(engine, CedarEngine) or not isinstance(published.decider, LocalDecider):
+        if not isinstance(engine, CedarEngine) or published.deciding is not LocalDecider:
+            return None
+        if query.task.lender is not None:
             return None
         async with self._one_at_a_time:
             now = Situation(query, published.facts, self._clock.now_ms())

@@ -189,13 +189,20 @@ def _own_refusal(query: Query, question: Evaluation) -> str:
     capability = query.capability
     if resource.type != "capability" or capability is None:
         return "unknown-resource"
-    if (query.principal.kind, query.principal.name) != (Kind.AGENT, query.task.agent):
+    if not _is_its_to_ask(query):
         return "not-its-task"
     if not query.scopes:
         raise InvalidRequestError("name the scopes", field="action.properties.scopes")
     if not query.scopes <= capability.scopes:
         return "beyond-capability"
     return "" if covers(query.ceiling, capability.name, query.scopes) else "beyond-ceiling"
+
+
+def _is_its_to_ask(query: Query) -> bool:
+    """Tell whether such a question comes up: of the task's agent, or of a person who lends."""
+    if query.action is Action.LEND_RIGHT:
+        return query.principal.kind is Kind.PERSON
+    return (query.principal.kind, query.principal.name) == (Kind.AGENT, query.task.agent)
 
 
 def _said(decision: Decision, query: Query, *, is_told: bool) -> Evaluated:

@@ -7,7 +7,6 @@
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.
 - A repeat under the same idempotency key signs the same claims by the same key (I10).
-- Quotas are taken beside the ledger; whichever refuses undoes the other.
 """
 
 from collections.abc import Callable
@@ -247,6 +246,7 @@ class Issuance:
             instance=caller.instance,
             tenant=task.tenant,
             on_behalf_of=task.on_behalf_of,
+            delegated_by=task.delegated_by,
             capability=capability.name,
             backend=capability.backend,
             audience=capability.audience,

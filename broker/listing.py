@@ -87,6 +87,8 @@ def _index(caller: Principal, which: TaskFilter) -> Index:
     """Choose the shortest index that holds everything that the caller could be shown."""
     if caller.kind is Kind.AGENT:
         return Index("agent", caller.name)
+    if caller.kind is Kind.PERSON and len(caller.tenants) == 1:
+        return Index("person", f"{next(iter(caller.tenants))}/{caller.name}")
     if which.agent:
         return Index("agent", which.agent)
     own = [tenant for tenant in caller.tenants if tenant != ALL_TENANTS]

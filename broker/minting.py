@@ -54,7 +54,7 @@ class Minting:
         token = AccessToken(
             issuer=self._issuer,
             audience=spec.audience,
-            subject=f"user:{spec.on_behalf_of}" if spec.on_behalf_of else f"agent:{spec.agent}",
+            subject=spec.subject,
             client_id=spec.agent,
             jti=jti(spec.id, lease.generation),
             scopes=spec.scopes,

@@ -27,11 +27,14 @@ def is_instance_of(caller: Principal, spec: TaskSpec, instance: str) -> bool:
 
 
 def is_opener(caller: Principal, spec: TaskSpec) -> bool:
-    """Tell whether the caller opened the task.
+    """Tell whether the caller opened the task, or it is done in her name by her own word.
 
     An agent is bound to its instance, an orchestrator is one identity however many copies of it
-    run.
+    run. A person's is the whole tree that she opened.
     """
+    if caller.kind is Kind.PERSON:
+        is_hers = spec.lender is not None and spec.lender.is_shown_by(caller)
+        return is_hers and caller.answers_for(spec.tenant)
     if caller.ref != spec.opener or caller.issuer != spec.opener_issuer:
         return False
     if caller.kind is Kind.AGENT and caller.instance != spec.opener_instance:

@@ -5,10 +5,15 @@ from collections.abc import Mapping
 from broker.model.asked import Asked, Asker
 from broker.model.capability import Capability
 from broker.model.lease import LeaseSpec
-from broker.model.principal import Principal
+from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, IssueCredential, OpenTask
 from broker.model.task import Task, TaskSpec
 from broker.policy.query import Action, Query, TaskFacts
+
+
+def behalf_of(caller: Principal, request: OpenTask) -> str:
+    """Return whose work a root task is: a person's own, or whomever its opener names."""
+    return caller.name if caller.kind is Kind.PERSON else request.on_behalf_of
 
 
 def about_opening(caller: Principal, request: OpenTask, parent: Task | None) -> Query:
@@ -19,11 +24,12 @@ def about_opening(caller: Principal, request: OpenTask, parent: Task | None) -> 
         tenant=request.tenant,
         agent=request.agent,
         opener=caller.ref,
-        on_behalf_of=parent.spec.on_behalf_of if parent else request.on_behalf_of,
+        on_behalf_of=parent.spec.on_behalf_of if parent else behalf_of(caller, request),
         tickets=request.tickets,
         resources=request.resources,
         depth=len(parent.spec.path) if parent else 0,
         above=parent.spec.actors if parent else (),
+        lender=parent.spec.lender.by if parent and parent.spec.lender else None,
     )
     return Query(
         action=Action.DELEGATE_TASK if parent else Action.OPEN_TASK,

@@ -19,6 +19,7 @@ from broker.facts.facts import Facts
 from broker.governance.bundle import Bundle
 from broker.governance.published import Published
 from broker.model.decision import Permit
+from broker.policy.lending import decided_by
 from broker.policy.query import Query
 from broker.replaying import question_now
 from broker.settings.limits import QuotaDefaults
@@ -159,12 +160,16 @@ def _answers(candidate: Published, some: Sequence[Seen]) -> list[str]:
 def _answer(candidate: Published, query: Query, *, is_permit: bool) -> str:
     try:
         asked = question_now(candidate, query)
-        would = asked is not None and isinstance(candidate.engine.decide(asked), Permit)
+        would = asked is not None and _permits(candidate, asked)
     except Exception:  # noqa: BLE001 - whatever a candidate does, it is nobody's concern but its author's
         return FAILED
     if would == is_permit:
         return SAME
     return NOW_GRANTED if would else NOW_REFUSED
+
+
+def _permits(candidate: Published, asked: Query) -> bool:
+    return isinstance(decided_by(candidate.engine, candidate.basis, asked), Permit)
 
 
 def _difference(query: Query, direction: str) -> Difference:

@@ -16,6 +16,7 @@ from typing import Final
 from broker.attenuation import Rights, excesses, explained, within
 from broker.errors import InvalidRequestError, NotFoundError
 from broker.faultpoints import FaultPoints
+from broker.governance.own_work import lender_of, require_own
 from broker.governance.published import Published
 from broker.idempotency import Repeatable, repeatable
 from broker.ids import MAX_DEPTH, IdFactory, TaskId
@@ -25,7 +26,7 @@ from broker.model.requests import ExtendTask, OpenedTask, OpenTask
 from broker.model.task import Task, TaskSpec, TaskState
 from broker.ownership import is_opener, is_operator_of, is_owner, require_visible
 from broker.policy.query import Query
-from broker.questions import about_extension, about_opening
+from broker.questions import about_extension, about_opening, behalf_of
 from broker.secret import Secret
 from broker.single_use import SingleUse
 from broker.store.evidence_ledger import Use
@@ -78,6 +79,7 @@ class Tasks:
             TaskClosedError: the parent has ended.
         """
         self._check_bounds(request)
+        require_own(caller, request)
         same = repeatable(caller, "tasks", idempotency_key, request)
         use = self._single_use.begin(same)
 
@@ -165,13 +167,14 @@ class Tasks:
             opener=caller.ref,
             opener_issuer=caller.issuer,
             opener_instance=caller.instance,
-            on_behalf_of=parent.spec.on_behalf_of if parent else request.on_behalf_of,
+            on_behalf_of=parent.spec.on_behalf_of if parent else behalf_of(caller, request),
             ceiling=request.ceiling,
             tickets=request.tickets,
             resources=request.resources,
             idle_ms=request.idle_ms,
             opener_timeout_ms=request.opener_timeout_ms,
             max_deadline_ms=self._limits.max_ttl_ms,
+            lender=parent.spec.lender if parent else lender_of(caller),
             bounds=within(request.bounds, parent.spec.bounds) if parent else request.bounds,
             rooms=(*_rooms(parent), request.bounds.below or 0),
         )

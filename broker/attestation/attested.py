@@ -17,6 +17,7 @@ class Attested(msgspec.Struct, frozen=True):
     own end, ``begins_at_ms`` the first instant at which anybody can have taken it. ``claims`` holds
     the declared claims that are strings, integers or booleans.
     ``evidence`` is the one name of what was shown (:mod:`broker.attestation.evidence`).
+    ``session`` is what the issuer calls its session with the bearer; empty where nothing says.
     ``bound_to`` is the key whose possession the request that shows it has to prove, if any.
     """
 
@@ -31,3 +32,4 @@ class Attested(msgspec.Struct, frozen=True):
     evidence: str = ""
     begins_at_ms: int = 0
     bound_to: Confirmation | None = None
+    session: str = ""

@@ -100,8 +100,9 @@ class IssuerDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
                 "or give the name a prefix or a list of values",
             )
         for member, claim in self.mapping.claims():
-            # Only a tenant may be left to the registry, and only where the declaration says so.
-            if member == "tenant" and claim in self.claims.optional:
+            # Only a tenant may be left to the registry, and a session be unknown; and only where
+            # the declaration says so.
+            if member in {"tenant", "session"} and claim in self.claims.optional:
                 continue
             if not self.claims.is_demanded(claim):
                 yield Fault(

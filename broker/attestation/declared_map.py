@@ -37,6 +37,12 @@ class TenantMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str = ""
 
 
+class SessionByClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The claim that names the issuer's session with the bearer; ``sid`` in OpenID Connect."""
+
+    claim: str
+
+
 class InstanceByClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The instance is one claim. Several are written as a list and joined by ``/``.
 
@@ -59,6 +65,7 @@ class MapDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     name: NameByClaim
     instance: InstanceByClaim | tuple[str, ...]
     tenant: TenantMap | None = None
+    session: SessionByClaim | None = None
 
     @property
     def narrows(self) -> bool:
@@ -84,6 +91,8 @@ class MapDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         yield "name", self.name.claim
         if self.tenant is not None and self.tenant.claim:
             yield "tenant", self.tenant.claim
+        if self.session is not None:
+            yield "session", self.session.claim
         yield from (("instance", claim) for claim in self._demanded_for_instance())
 
     def _demanded_for_instance(self) -> tuple[str, ...]:

@@ -61,6 +61,16 @@ def tenant_of(claims: Claims, mapping: MapDeclaration) -> str:
     return _name(_word(claims, rule.claim), rule.claim) if rule.claim else rule.value
 
 
+def session_of(claims: Claims, mapping: MapDeclaration) -> str:
+    """Tell which session of the issuer the token came from; empty when nothing says so.
+
+    Raises:
+        AttestationError: ``claim-malformed``: no word.
+    """
+    rule = mapping.session
+    return "" if rule is None or rule.claim not in claims else _word(claims, rule.claim)
+
+
 def instance_of(claims: Claims, mapping: MapDeclaration) -> str:
     """Tell which running copy the bearer is.
 

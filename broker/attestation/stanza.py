@@ -19,6 +19,7 @@ from broker.attestation.declared_map import (
     KindByClaim,
     MapDeclaration,
     NameByClaim,
+    SessionByClaim,
     TenantMap,
 )
 from broker.attestation.declared_review import TokenReviewDeclaration
@@ -39,6 +40,7 @@ class MapStanza(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     name: NameByClaim | None = None
     instance: InstanceByClaim | tuple[str, ...] | None = None
     tenant: TenantMap | None = None
+    session: SessionByClaim | None = None
 
 
 class IssuerStanza(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -114,7 +116,9 @@ class IssuerStanza(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         instance = preset.instance if own.instance is None else own.instance
         if kind is None or name is None or instance is None:
             return None
-        return MapDeclaration(kind=kind, name=name, instance=instance, tenant=own.tenant)
+        return MapDeclaration(
+            kind=kind, name=name, instance=instance, tenant=own.tenant, session=own.session
+        )
 
     def _lifetime(self, preset: Preset) -> int:
         own = self.max_lifetime_seconds

@@ -20,7 +20,7 @@ from broker.attestation.dates import DateRules, Validity, read_validity
 from broker.attestation.declaration import IssuerDeclaration
 from broker.attestation.evidence import name_of_token
 from broker.attestation.header import check_header
-from broker.attestation.identity import instance_of, kind_of, name_of, tenant_of
+from broker.attestation.identity import instance_of, kind_of, name_of, session_of, tenant_of
 from broker.attestation.issuer_keys import IssuerKeys
 from broker.attestation.observer import Observer
 from broker.attestation.reasons import Reason
@@ -119,6 +119,7 @@ class TrustedIssuer:
             expires_at_ms=validity.expires_at_ms,
             claims=selected,
             begins_at_ms=validity.not_before_ms,
+            session=session_of(selected, mapping),
         )
 
     def _report_unknown(self, claims: SignedClaims) -> None:

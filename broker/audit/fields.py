@@ -51,6 +51,9 @@ _NO_LONGER: Final = object_of(
     | _members(_WORDS, "policies", "missing", "gone")
     | _members(number, "revision", "graph")
 )
+_LENDER: Final = object_of(
+    {"by": Member("by", object_of(_members(text, "name", "kind", "issuer", "subject", "instance")))}
+)
 _OPS: Final = ("put", "drop", "relate", "unrelate", "hold", "lift")
 
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
@@ -62,6 +65,7 @@ FIELDS: Final[Mapping[str, Members]] = {
             text, "name", "agent", "opener", "opener_issuer", "opener_instance", "on_behalf_of"
         )
         | _members(_WORDS, "path", "actors", "issuers", "tickets", "resources")
+        | {"lender": Member("lender", _LENDER)}
         | _members(number, "idle_ms", "opener_timeout_ms", "max_deadline_ms")
         | {"bounds": Member("bounds", _BOUNDS), "rooms": Member("rooms", each(number))}
     ),
@@ -77,6 +81,7 @@ FIELDS: Final[Mapping[str, Members]] = {
         | _members(
             text, "task", "agent", "instance", "on_behalf_of", "capability", "backend", "audience"
         )
+        | _members(text, "delegated_by")
         | _members(text, "evidence_issuer", "locator", "key_id")
         | {"target": Member("target", object_of(_members(text, "name", "identity")))}
         | _members(_WORDS, "path", "actors", "scopes")

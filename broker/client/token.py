@@ -66,7 +66,15 @@ class VerifiedToken:
     def on_behalf_of(self) -> str:
         """Whom the agent acts for; empty when it acts for itself."""
         kind, _, name = self.subject.partition(":")
-        return name if kind == "user" else ""
+        return name if kind in {"user", "person"} else ""
+
+    @property
+    def delegated_by(self) -> str:
+        """The person who lends a right of hers by her own word, ``person:dana``; empty otherwise.
+
+        Where this is empty, :attr:`on_behalf_of` is only what whoever opened the task has said.
+        """
+        return self.subject if self.subject.startswith("person:") and self.on_behalf_of else ""
 
 
 class _Actor(msgspec.Struct, frozen=True):
@@ -146,7 +154,7 @@ def _contradictions(claims: _Claims, token: VerifiedToken) -> Iterator[str]:
     if claims.client_id != token.agent or token.actors[-1] != token.agent:
         yield "client_id, act and agent name different agents"
     if token.subject != f"agent:{token.agent}" and not token.on_behalf_of:
-        yield "the subject is neither the agent nor a user"
+        yield "the subject is neither the agent nor a user or person"
     if not 0 < claims.iat <= claims.exp <= LAST_SECOND:
         yield "iat and exp are out of order"
     if abs(claims.iat_ms - claims.iat * 1000) >= 1000:  # noqa: PLR2004  a second has 1000 ms

@@ -19,6 +19,7 @@ from broker.governance.registry import Registry
 from broker.model.capability import Capability, CheckMode, ResourceServer
 from broker.policy.decider import Decider, Deciding, LocalDecider
 from broker.policy.engine import Engine
+from broker.policy.lending import Basis, Lending
 from broker.settings.limits import QuotaDefaults
 
 
@@ -110,7 +111,12 @@ class Published:
     @property
     def decider(self) -> Decider:
         """What the verbs ask. It follows from the engine, so it never speaks for another one."""
-        return self.deciding(self.engine)
+        return Lending(self.deciding(self.engine), self.basis)
+
+    @property
+    def basis(self) -> Basis:
+        """By what is decided besides."""
+        return Basis(self.registry.confirm, self.revision, self.graph)
 
     def longest_ms(self, capability: Capability, obliged_ms: int | None) -> int:
         """Return the longest life that a capability, its audience and the obligations allow."""

@@ -58,6 +58,11 @@ class Attested(Shown, Protocol):
         ...
 
     @property
+    def session(self) -> str:
+        """The issuer's session with the bearer, or empty."""
+        ...
+
+    @property
     def bound_to(self) -> Confirmation | None:
         """The key that the evidence is bound to, if any."""
         ...
@@ -112,6 +117,7 @@ class Registry:
             evidence=attested.evidence,
             begins_at_ms=attested.begins_at_ms,
             bound_to=attested.bound_to,
+            session=attested.session,
         )
 
     def confirm(self, caller: Principal) -> Principal:

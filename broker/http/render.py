@@ -59,6 +59,7 @@ def task(value: Task) -> Json:
         "instance": value.instance,
         "opener": spec.opener,
         "on_behalf_of": spec.on_behalf_of,
+        "delegated_by": spec.delegated_by,
         "ceiling": [
             {"capability": line.capability, "scopes": sorted(line.scopes)} for line in spec.ceiling
         ],
@@ -208,7 +209,7 @@ def introspected(value: Introspected, *, issuer: str) -> Json:
         "token_type": _token_type(value.lease),
         "exp": value.expires_at_s,
         "iat": value.issued_at_s,
-        "sub": f"user:{spec.on_behalf_of}" if spec.on_behalf_of else f"agent:{spec.agent}",
+        "sub": spec.subject,
         "aud": spec.audience,
         "iss": issuer,
         "jti": value.token_id,

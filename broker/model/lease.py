@@ -54,6 +54,15 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """Where it lives, if it is no token of ours; ``locator`` is its name there."""
     template: str = ""
     """With a target: a digest of the template that it was made from."""
+    delegated_by: str = ""
+    """The person who lends a right of hers for it, if one does: ``person:dana``."""
+
+    @property
+    def subject(self) -> str:
+        """Whose work it is: a person's by her own word, somebody's by its opener's, or its own."""
+        if self.delegated_by:
+            return self.delegated_by
+        return f"user:{self.on_behalf_of}" if self.on_behalf_of else f"agent:{self.agent}"
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -36,7 +36,8 @@ class Principal(msgspec.Struct, frozen=True):
     of what was shown, by which single use is kept; what has no name cannot be used once.
     ``begins_at_ms`` is the first instant at which any broker can have taken it.
     ``bound_to`` is the key that the evidence itself is bound to; the edge lets nobody through whose
-    request does not hold it.
+    request does not hold it. ``session`` is what the issuer calls the session that the evidence
+    came from, where its declaration says which claim tells; empty otherwise.
     """
 
     kind: Kind
@@ -51,6 +52,7 @@ class Principal(msgspec.Struct, frozen=True):
     evidence: str = ""
     begins_at_ms: int = 0
     bound_to: Confirmation | None = None
+    session: str = ""
 
     def answers_for(self, tenant: str) -> bool:
         """Tell whether this principal belongs to the tenant (I16)."""

@@ -8,6 +8,7 @@ import msgspec
 from broker.ids import TaskId
 from broker.model.bounds import UNBOUNDED, Bounds
 from broker.model.capability import Ceiling
+from broker.model.lender import Lender
 
 
 class TaskState(StrEnum):
@@ -34,7 +35,7 @@ class Freeze(msgspec.Struct, frozen=True):
     number: int
 
 
-class TaskSpec(msgspec.Struct, frozen=True):
+class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a task was opened with: it never changes, except the deadline by an extension.
 
     ``path`` runs from the root to the task itself; ``actors`` names the agents along it and
@@ -64,6 +65,13 @@ class TaskSpec(msgspec.Struct, frozen=True):
     """What its tree is held to, its ancestors' bounds included."""
     rooms: tuple[int, ...] = ()
     """Along ``path``: how many open tasks each allows below itself; 0: it states no number."""
+    lender: Lender | None = None
+    """The person who opened the tree on her own behalf; None where nobody's right is lent."""
+
+    @property
+    def delegated_by(self) -> str:
+        """Who lends a right of hers, as records name her; empty where nobody does."""
+        return "" if self.lender is None else self.lender.ref
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -25,6 +25,8 @@ class DenyReason(StrEnum):
     """The caller, the task's agent or one that has handed it on is held, suspended or retired."""
     PERSON_GONE = "person-gone"
     """The person who calls, or whose right is lent, is held, gone or unknown."""
+    RIGHT_NOT_LENT = "right-not-lent"
+    """The person on whose own behalf it is may not have it herself, or does not lend it."""
     TENANT_HELD = "tenant-held"
     """The task's tenant, or one of these agents', is held."""
     OWNER_GONE = "owner-gone"

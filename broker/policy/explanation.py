@@ -49,6 +49,7 @@ class Explanation:
 
     ``obligations`` are what a permit is bound to, by the annotations that say so. It is told by the
     facts of ``graph_revision``, and by time alone may be another one at ``until_ms``; 0 is never.
+    ``lending`` explains the second answer, where a person lends a right of hers.
     """
 
     outcome: Literal["permit", "deny", "needs-approval"]
@@ -64,6 +65,7 @@ class Explanation:
     obligations: tuple[str, ...] = ()
     graph_revision: int = 0
     until_ms: int = 0
+    lending: "Explanation | None" = None
 
     def to_json(self) -> Mapping[str, object]:
         """Return it as what JSON can hold."""

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from broker.model.asked import Asker
 from broker.model.capability import Capability, Ceiling
 from broker.model.principal import Principal
 from broker.model.task import TaskSpec
@@ -20,6 +21,7 @@ class Action(StrEnum):
     EXTEND_TASK = "ExtendTask"
     REQUEST_CREDENTIAL = "RequestCredential"
     RENEW_CREDENTIAL = "RenewCredential"
+    LEND_RIGHT = "LendRight"
 
     # The enum's own runs Python code, several times for each decision.
     __hash__ = str.__hash__
@@ -30,14 +32,18 @@ class Action(StrEnum):
         return self in _ABOUT_CREDENTIALS
 
 
-_ABOUT_CREDENTIALS: Final = frozenset({Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL})
+_ABOUT_CREDENTIALS: Final = frozenset(
+    {Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL, Action.LEND_RIGHT}
+)
 
 
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The task in question; for OPEN_TASK and DELEGATE_TASK the one that would come to be.
 
     ``depth`` is 0 for a root task. ``opener`` is a principal's ``ref``. ``above`` are the agents of
-    the tasks above it, from the root on: whoever has handed it on.
+    the tasks above it, from the root on: whoever has handed it on. ``lender`` is the person who
+    opened its tree on her own behalf, as she was attested: what is asked for is asked for her, too
+    (:mod:`broker.policy.lending`).
     """
 
     id: str
@@ -50,6 +56,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     resources: tuple[str, ...] = ()
     depth: int = 0
     above: tuple[str, ...] = ()
+    lender: Asker | None = None
 
     @classmethod
     def of(cls, spec: TaskSpec) -> "TaskFacts":
@@ -65,6 +72,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
             resources=spec.resources,
             depth=len(spec.path) - 1,
             above=spec.actors[:-1],
+            lender=spec.lender.by if spec.lender else None,
         )
 
 

@@ -51,6 +51,9 @@ _TASK: Final[dict[str, Schema]] = {
     "instance": described(STRING, "Empty until an instance has claimed the task."),
     "opener": STRING,
     "on_behalf_of": STRING,
+    "delegated_by": described(
+        STRING, "The person who opened the tree herself and lends her right; empty: nobody."
+    ),
     "ceiling": array(ref("CeilingLine")),
     "tickets": array(STRING),
     "resources": array(STRING),

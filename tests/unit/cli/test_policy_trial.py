@@ -62,8 +62,8 @@ def test_coverage_names_what_no_case_tried(
     )
     bundle.edit(
         "schema.cedarschema",
-        "principal: [Orchestrator, Agent],",
-        "principal: [Orchestrator, Agent, Operator],",
+        "principal: [Orchestrator, Agent, Person],",
+        "principal: [Orchestrator, Agent, Person, Operator],",
     )
 
     code, document = told(bundle, capsys, "--coverage")

@@ -36,6 +36,7 @@ class Shown:
     evidence: str = "its name"
     begins_at_ms: int = 1_000
     bound_to: Confirmation | None = None
+    session: str = ""
 
 
 DOCUMENT = BundleDocument(

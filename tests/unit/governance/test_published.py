@@ -74,7 +74,7 @@ async def test_what_is_asked_follows_from_the_engine_in_force(folder: BundleFold
 
     assert await revision.decider.decide(QUERY) == revision.engine.decide(QUERY)
     assert seen == [revision.engine]
-    assert isinstance(published(folder, 3).decider, LocalDecider)
+    assert published(folder, 3).deciding is LocalDecider
 
 
 def test_nothing_of_a_revision_can_be_changed(folder: BundleFolder) -> None:

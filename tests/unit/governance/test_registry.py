@@ -40,6 +40,7 @@ class Shown:
     evidence: str = "its name"
     begins_at_ms: int = 1_000
     bound_to: Confirmation | None = None
+    session: str = ""
 
 
 def document(status: Status = Status.ACTIVE) -> BundleDocument:

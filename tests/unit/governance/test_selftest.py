@@ -81,7 +81,7 @@ def test_a_policy_that_reads_what_is_registered_is_not_caught(folder: BundleFold
         ("  depth: Long,", "  depth: String,"),
         ("  onBehalfOf?: String,", ""),
         ("  instance?: String,", ""),
-        ("principal: [Orchestrator, Agent],", "principal: [Agent],"),
+        ("principal: [Orchestrator, Agent, Person],", "principal: [Agent, Person],"),
         ("action RequestCredential, RenewCredential", "action RequestCredential"),
         ("  purpose: String,", ""),
     ],

@@ -62,8 +62,9 @@ def test_facts_are_taken_from_a_task() -> None:
 
 
 def test_only_credential_actions_are_about_a_capability() -> None:
-    """The other three are about the task's agent."""
+    """The others are about the task's agent."""
     assert [action for action in Action if action.is_about_credential] == [
         Action.REQUEST_CREDENTIAL,
         Action.RENEW_CREDENTIAL,
+        Action.LEND_RIGHT,
     ]
