@@ -87,7 +87,6 @@ class Ledger:
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
         facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
-        deaths = DeathLedger(link, keys, ids, limits, bounds=bounds)
         return cls(
             keys=keys,
             ids=ids,
@@ -96,7 +95,7 @@ class Ledger:
             freezes=FreezeLedger(link, keys, ids, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
-            deaths=deaths,
+            deaths=(deaths := DeathLedger(link, keys, ids, limits, bounds=bounds)),
             prolonging=ProlongLedger(link, keys, bounds=bounds),
             bans=BanLedger(link, keys, ids, bounds=bounds),
             cuts=CutLedger(link, keys, ids, limits, bounds=bounds),
