@@ -29,10 +29,11 @@ from broker.http.contract.schema import (
     words,
 )
 from broker.http.parse_reviews import STATES
-from broker.model.fact import CEILING_PATTERN, NAME_PATTERN
+from broker.model.fact import NAME_PATTERN
 
 _VERDICT: Final = words("keep", "narrow", "revoke")
 _LINES: Final = array(STRING)
+_LINE: Final = described(STRING, "`CAPABILITY SCOPE`.") | {"examples": ["orders-api orders:read"]}
 _COUNTS: Final[Schema] = {"type": "object", "additionalProperties": COUNT}
 _STATE: Final = words(*STATES)
 _DAY: Final = form(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "2027-12-31")
@@ -144,9 +145,7 @@ SCHEMAS: Final = {
             "reason": REASON,
         },
         {
-            "ceiling": array(
-                form(f"^{CEILING_PATTERN}$", "orders-api orders:read"), most=MAX_CEILING
-            ),
+            "ceiling": array(_LINE, most=MAX_CEILING),
             "review_by": _DAY,
         },
     ),
