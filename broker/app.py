@@ -15,6 +15,7 @@ from backends.jwt import access_token_claims
 from broker import under_way
 from broker.attestation.attestation import Attestation
 from broker.attestation.reasons import Reason
+from broker.behaviour_side import BehaviourSide
 from broker.callers import Callers, client_watch
 from broker.census_watch import CensusWatch
 from broker.clock import Clock
@@ -79,9 +80,7 @@ class Broker:
     """One running broker. Built by :meth:`start` inside a stack that takes it down again."""
 
     def __init__(self, settings: Settings, link: Link, clock: Clock) -> None:
-        self._settings = settings
-        self._link = link
-        self._clock = clock
+        self._settings, self._link, self._clock = settings, link, clock
         self.gate = Gate([*WATCHERS, STORE, CLOCK, FEED, ISSUERS])
         self.metrics = Metrics(
             durability=settings.store.durability,
@@ -103,6 +102,7 @@ class Broker:
         )
         self._feed = self._build_feed()
         self._notices = self._build_notices()
+        self._behaviour = BehaviourSide.over(link, self.ledger, clock, self._build_bounds())
         self._presence = self._build_presence()
         self._shadow = self._build_shadow()
         self.reconcile_watch = ReconcileWatch(
@@ -219,6 +219,7 @@ class Broker:
             pace=self._pace,
             targets=self._targets,
             onlooker=self._shadow,
+            late=self._behaviour.late,
             clock=self._clock,
             more_work={"w": self.fact_verbs.review_effects},
             patience=Patience(settings.policy.undecided_seconds),
@@ -273,7 +274,9 @@ class Broker:
     async def _start_background(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self._notices.close)
         feed, courier = self._feed, self._notices.courier
-        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run):
+        freezing, hold = self.verbs.freezing, self.fact_verbs.changes.apply
+        watch = self._behaviour.watch(feed.log, self._settings.behaviour, freezing, hold)
+        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run, watch.run):
             task = asyncio.create_task(run())
             stack.push_async_callback(under_way.end, [task])
 
@@ -314,6 +317,7 @@ class Broker:
         return Services(
             tasks=verbs.tasks,
             freezing=verbs.freezing,
+            findings=self._behaviour.findings,
             listing=verbs.listing,
             agents=verbs.agents,
             issuance=verbs.issuance,

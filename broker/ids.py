@@ -20,6 +20,7 @@ LeaseId = NewType("LeaseId", str)
 RevocationId = NewType("RevocationId", str)
 ReviewId = NewType("ReviewId", str)
 DecisionId = NewType("DecisionId", str)
+FindingId = NewType("FindingId", str)
 
 MAX_BUCKETS: Final = 256
 """Two hexadecimal digits."""
@@ -37,6 +38,7 @@ _TASK: Final = re.compile(r"[tc]_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _LEASE: Final = re.compile(r"l_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _REVOCATION: Final = re.compile(r"r_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _DECISION: Final = re.compile(r"d_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+_FINDING: Final = re.compile(r"f_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 
 
 _REVIEW: Final = re.compile(r"v_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
@@ -46,6 +48,7 @@ _FORMS: Final = {
     _LEASE: "l_…",
     _REVOCATION: "r_…",
     _DECISION: "d_…",
+    _FINDING: "f_…",
 }
 
 
@@ -100,6 +103,15 @@ def parse_review_id(text: str, *, field: str = "review") -> ReviewId:
         InvalidRequestError: the text is no review id.
     """
     return ReviewId(_parse(_REVIEW, text, field))
+
+
+def parse_finding_id(text: str, *, field: str = "finding") -> FindingId:
+    """Check the form of a finding's id.
+
+    Raises:
+        InvalidRequestError: the text is none.
+    """
+    return FindingId(_parse(_FINDING, text, field))
 
 
 def bucket_of(any_id: str) -> int:

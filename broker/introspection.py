@@ -17,6 +17,7 @@ from broker.errors import (
     UnavailableError,
 )
 from broker.ids import LeaseId, TaskId, lease_of, parse_task_id
+from broker.late_use import Lateness
 from broker.model.lease import Lease
 from broker.model.principal import Kind, Principal
 from broker.model.requests import Introspected
@@ -27,19 +28,21 @@ from broker.store.lease_ledger import LeaseLedger
 class Introspection:
     """Judges tokens for the servers that they are meant for.
 
-    ``verifier`` returns the verifier over the keys that are published now; ``told`` is called with
-    the lease whose bucket has news. The first time that a lease's token is found alive is noted: of
-    later times nothing is written.
+    ``verifier`` returns the verifier over the keys that are published now; ``late`` is told of
+    tokens that are shown after their end, ``told`` of the lease whose bucket has news. The first
+    time that a lease's token is found alive is noted: of later times nothing is written.
     """
 
     def __init__(
         self,
         verifier: Callable[[], TokenVerifier],
         leases: LeaseLedger,
+        late: Lateness,
         told: Callable[[LeaseId], None],
     ) -> None:
         self._verifier = verifier
         self._leases = leases
+        self._late = late
         self._told = told
 
     async def introspect(self, caller: Principal, token: str) -> Introspected | None:
@@ -67,7 +70,10 @@ class Introspection:
             return None
         if not lease.is_sure:
             raise UnavailableError("the ledger's clock and this broker's disagree: see /readyz")
-        if not lease.is_alive or lease.judged_at_ms >= expires_at_s * 1000:
+        if not lease.is_alive:
+            await self._late.shown(lease)
+            return None
+        if lease.judged_at_ms >= expires_at_s * 1000:
             return None
         await self._note_use(lease, caller)
         return Introspected(lease, lease.spec.id, token_id, issued_at_s, expires_at_s)

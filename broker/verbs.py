@@ -20,6 +20,7 @@ from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
 from broker.killing import Killer
+from broker.late_use import Lateness, Unnoted
 from broker.listing import Listing
 from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
@@ -81,7 +82,7 @@ class Parts:
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
     more_work: Mapping[str, Worker] = field(default_factory=dict)
-    """Further kinds of due work, by their letters."""
+    late: Lateness = field(default_factory=Unnoted)
 
     def wake(self, buckets: Sequence[int]) -> None:
         """Say that access ended in these buckets, and that there is work."""
@@ -175,6 +176,7 @@ def _introspection(parts: Parts) -> Introspection:
     return Introspection(
         lambda: parts.replica.verifier,
         parts.ledger.leases,
+        parts.late,
         told=lambda lease: parts.news(bucket_of(lease), urgent=False),
     )
 
@@ -188,6 +190,7 @@ def _judgement(parts: Parts) -> Judgement:
         faults=parts.faults,
         onlooker=parts.onlooker,
         rest=parts.ledger.facts.rest,
+        late=parts.late.asked,
     )
 
 

@@ -76,13 +76,22 @@ FIELDS: Final[Mapping[str, Members]] = {
     "task.closed": _members(text, "task", "state", "ended_by", "closed_by"),
     "task.frozen": _members(text, "task", "agent", "by", "reason") | {"cut": Member("cut", _CUT)},
     "task.thawed": _members(text, "task", "agent", "by", "reason"),
+    "use.late": _members(
+        text, "task", "credential", "agent", "instance", "capability", "how", "ended_by"
+    ),
+    "behaviour.found": (
+        _members(text, "finding", "detector", "action", "agent", "what")
+        | _members(_WORDS, "tasks", "did")
+        | _members(number, "count", "limit")
+        | {"evidence": Member("evidence", each(number))}
+    ),
     "lease.issued": (
         {"id": Member("credential", text), "trace": Member("trace", _TRACE)}
         | _members(
             text, "task", "agent", "instance", "on_behalf_of", "capability", "backend", "audience"
         )
         | _members(text, "delegated_by")
-        | _members(text, "evidence_issuer", "locator", "key_id")
+        | _members(text, "evidence_issuer", "locator", "key_id", "origin")
         | {"target": Member("target", object_of(_members(text, "name", "identity")))}
         | _members(_WORDS, "path", "actors", "scopes")
         | _instants("issued_at", "expires_at")

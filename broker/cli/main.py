@@ -49,6 +49,9 @@ COMMANDS: Final = {
         "broker.cli.report", "report", "Tell what became of every credential of a task or order."
     ),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
+    "behaviour": Entry(
+        "broker.cli.behaviour", "behaviour", "Look at what was found odd in what agents do."
+    ),
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
     "aws": Entry("broker.cli.aws", "aws", "Prepare AWS accounts."),
     "notify": Entry("broker.cli.notify", "notify", "Look after who is told of what happens."),

@@ -18,6 +18,7 @@ import aiohttp
 from broker.client.credential_calls import CredentialCalls
 from broker.client.endpoint import Endpoint, TokenSource
 from broker.client.fact_calls import FactCalls
+from broker.client.finding_calls import FindingCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.reaching import WITHIN_SECONDS
 from broker.client.results import Introspected, OpenedTask, Task
@@ -80,6 +81,7 @@ class BrokerClient:
         self.operator = OperatorCalls(self._transport)
         self.facts = FactCalls(self._transport)
         self.reviews = ReviewCalls(self._transport)
+        self.findings = FindingCalls(self._transport)
 
     def task(
         self,

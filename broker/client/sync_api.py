@@ -30,6 +30,7 @@ from broker.client.results import IssuedCredential, Report, Task
 from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
+    SyncFindingCalls,
     SyncOperatorCalls,
     SyncReviewCalls,
     SyncTaskCalls,
@@ -229,6 +230,7 @@ class SyncBrokerClient:
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
         self.reviews = SyncReviewCalls(self._client.reviews, self._thread)
+        self.findings = SyncFindingCalls(self._client.findings, self._thread)
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 from broker.client.blocking import BlockingCalls, blocking, iterating
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
+from broker.client.finding_calls import FindingCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.review_calls import ReviewCalls
 from broker.client.task_calls import TaskCalls
@@ -87,3 +88,12 @@ class SyncFactCalls(BlockingCalls):
     history = blocking(FactCalls.history)
     revision = blocking(FactCalls.revision)
     roll_back = blocking(FactCalls.roll_back)
+
+
+class SyncFindingCalls(BlockingCalls):
+    """:class:`FindingCalls`, waiting."""
+
+    find = blocking(FindingCalls.find)
+    all = iterating(FindingCalls.all)
+    show = blocking(FindingCalls.show)
+    acknowledge = blocking(FindingCalls.acknowledge)

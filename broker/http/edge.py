@@ -21,6 +21,7 @@ from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
 from broker.http.mutations import Handler
+from broker.http.origin import origin_of
 from broker.http.peer_chain import peer_chain
 from broker.http.possession import PROOF
 from broker.http.refusals import ExpectationFailedError, TooManyRequestsError, of_aiohttp
@@ -110,7 +111,9 @@ class Edge:
         self, request: web.Request, handler: Handler, path: str
     ) -> web.StreamResponse:
         if path and path not in PUBLIC:
-            request[PRINCIPAL] = await self._attest(request)
+            caller = await self._attest(request)
+            address = self._client_behind_proxy(request) or request.remote or ""
+            request[PRINCIPAL] = replace(caller, origin=origin_of(caller.claims, address))
         return await handler(request)
 
     async def _attest(self, request: web.Request) -> Principal:

@@ -6,6 +6,7 @@ from typing import Protocol
 from broker.agents import AgentPage, AgentView
 from broker.cuts import StandingCut
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
+from broker.model.behaviour import FindingFilter, FindingPage, Kept
 from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease
 from broker.model.principal import Principal
@@ -87,6 +88,24 @@ class Freezing(Protocol):
 
     async def thaw(self, caller: Principal, task: TaskId, reason: str) -> Task:
         """Thaw a task."""
+        ...
+
+
+class Findings(Protocol):
+    """:class:`broker.behaviour_findings.BehaviourFindings`."""
+
+    async def find(
+        self, caller: Principal, which: FindingFilter, cursor: str, limit: int
+    ) -> FindingPage:
+        """Page through findings."""
+        ...
+
+    async def show(self, caller: Principal, finding: str) -> Kept:
+        """Show one."""
+        ...
+
+    async def acknowledge(self, caller: Principal, finding: str, reason: str) -> Kept:
+        """Say that somebody has looked at it."""
         ...
 
 

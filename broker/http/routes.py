@@ -12,6 +12,7 @@ from broker.http.credential_routes import CredentialRoutes
 from broker.http.document_routes import DocumentRoutes
 from broker.http.edge import PUBLIC, Edge, expect, seal
 from broker.http.fact_routes import FactRoutes
+from broker.http.finding_routes import FindingRoutes
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
@@ -67,6 +68,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     OperatorRoutes(services, bodies, waiters).register(table)
     SelectionRoutes(services, bodies).register(table)
     AgentRoutes(services).register(table)
+    FindingRoutes(services, bodies).register(table)
     FactRoutes(services, bodies).register(table)
     ReviewRoutes(services, bodies).register(table)
     RevisionRoutes(services).register(table)

@@ -83,6 +83,7 @@ class Services:
 
     tasks: ports.Tasks
     freezing: ports.Freezing
+    findings: ports.Findings
     listing: ports.Listing
     agents: ports.Agents
     issuance: ports.Issuance

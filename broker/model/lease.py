@@ -54,6 +54,8 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """Where it lives, if it is no token of ours; ``locator`` is its name there."""
     template: str = ""
     """With a target: a digest of the template that it was made from."""
+    origin: str = ""
+    """From where it was asked for, as far as evidence or connection said it."""
     delegated_by: str = ""
     """The person who lends a right of hers for it, if one does: ``person:dana``."""
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from broker.settings.behaviour import Behaviour
 from broker.settings.fault import Fault
 from broker.settings.limits import (
     ClockLimits,
@@ -114,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     feed: FeedLimits = msgspec.field(default_factory=FeedLimits)
     dpop: Dpop = msgspec.field(default_factory=Dpop)
     notify: Notify = msgspec.field(default_factory=Notify)
+    behaviour: Behaviour = msgspec.field(default_factory=Behaviour)
     retention_seconds: Seconds = 604_800
     """How long the ledger remembers what has ended. Default 604800, a week."""
     drain_seconds: Seconds = 10

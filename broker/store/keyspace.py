@@ -140,6 +140,14 @@ class Bucket:
         """A set of leases that an operator has picked."""
         return f"{self.prefix}s:{digest}"
 
+    def told(self, what: str) -> str:
+        """Set once this bucket has told of a finding."""
+        return f"{self.prefix}bt:{what}"
+
+    def late(self, agent: str) -> str:
+        """How many late uses of an agent (``TENANT/NAME``) were told in this minute."""
+        return f"{self.prefix}bl:{agent}"
+
     def cut_marker(self, revocation: RevocationId) -> str:
         """Set once this bucket has told of the order's cut."""
         return f"{self.prefix}rc:{revocation}"
@@ -268,6 +276,21 @@ class Keyspace:
     def bans(self, digest: str) -> BanKeys:
         """Return the keys of a deny list; ``digest`` is made of its target's name and its own."""
         return BanKeys(f"{self.namespace}:{{k:{digest}}}:")
+
+    @property
+    def watch(self) -> str:
+        """Who watches what agents do, and how far the log was looked at."""
+        return f"{self.namespace}:{{watch}}:turn"
+
+    @property
+    def findings(self) -> tuple[str, str, str]:
+        """Findings by id; their ids by when; those that want doing."""
+        prefix = f"{self.namespace}:{{watch}}:"
+        return f"{prefix}findings", f"{prefix}found", f"{prefix}todo"
+
+    def past(self, agent: str) -> str:
+        """What is remembered of an agent (``TENANT/NAME``)."""
+        return f"{self.namespace}:{{watch}}:past:{agent}"
 
     @property
     def ban_lists(self) -> str:

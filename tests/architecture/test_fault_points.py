@@ -56,6 +56,7 @@ CHANGES_NOBODY_S_ACCESS: Final = {
     "introspect": "it only asks; that evidence is used up by it has the points of issuing",
     "evaluate": "it only asks",
     "evaluateAll": "it only asks",
+    "acknowledgeFinding": "somebody has looked: it thaws nothing",
     "acknowledgeFeed": "a position that only grows, told again by whoever listens",
 }
 """Routes of which a death leaves nothing to mend, and why."""

@@ -100,6 +100,9 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "showKeyStates": (403, 403, 403, 403),
     "showShadowReport": (403, 403, 403, 403),
     "listCuts": (403, 403, 200, 403),
+    "listFindings": (403, 403, 200, 403),
+    "showFinding": OPERATORS_ONLY,
+    "acknowledgeFinding": OPERATORS_ONLY,
     "introspect": (403, 403, 403, 200),  # a token that is not alive: {"active": false}
     "evaluate": (403, 403, 200, 200),  # {"decision": false}
     "evaluateAll": (403, 403, 200, 200),
@@ -121,6 +124,7 @@ MISSING: Final = {
     "review": f"v_00_{'a' * 26}",
     "decision": f"d_00_{'a' * 26}",
     "selection": "0" * 64,
+    "finding": f"f_00_{'a' * 26}",
     "agent": "no-such-bot",
     "revision": "999999999",
     "kind": "ticket",

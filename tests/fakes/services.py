@@ -48,6 +48,7 @@ from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_explain import FakeExplain
+from tests.fakes.finding_verbs import FakeFindings
 from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
@@ -408,6 +409,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
     services = Services(
         tasks=FakeTasks(stage),
         freezing=FakeFreezing(stage),
+        findings=FakeFindings(stage),
         listing=FakeListing(stage),
         agents=FakeAgents(stage),
         issuance=FakeIssuance(stage),

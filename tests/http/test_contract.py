@@ -38,6 +38,7 @@ IDS: Final = {
     "decision": DECISION,
     "review": REVIEW,
     "selection": "ab" * 32,
+    "finding": f"f_07_{'f' * 26}",
     "agent": "invoice-bot",
     "problem": "not-found",
     "revision": "1",

@@ -29,6 +29,7 @@ LEASE_ID: Final = form(f"^l{_LETTERS}", "l_07_" + "c" * 26)
 REVOCATION_ID: Final = form(f"^r{_LETTERS}", "r_07_" + "d" * 26)
 REVIEW_ID: Final = form(f"^v{_LETTERS}", "v_00_" + "f" * 26)
 DECISION_ID: Final = form(f"^d{_LETTERS}", "d_07_" + "e" * 26)
+FINDING_ID: Final = form(f"^f{_LETTERS}", "f_07_" + "f" * 26)
 
 DIGEST: Final = form("^[0-9a-f]{64}$", "ab" * 32)
 URL: Final = text(least=1, most=MAX_URL, example="https://issuer.example")
@@ -100,6 +101,7 @@ PATH: Final = {
     "decision": DECISION_ID,
     "review": REVIEW_ID,
     "selection": DIGEST,
+    "finding": FINDING_ID,
     "revision": form("^[1-9][0-9]{0,8}$", "1"),
     "kind": words(*ThingKind),
     "tenant": NAME,
