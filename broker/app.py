@@ -29,6 +29,7 @@ from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
+from broker.glass_watch import GlassWatch
 from broker.governance.published import builder
 from broker.governance.reasons import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
@@ -63,6 +64,7 @@ from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
 from broker.surroundings import targets_of
+from broker.task_trees import TaskTrees
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
 from broker.verbs import Parts, Verbs, build_verbs
@@ -87,10 +89,9 @@ class Broker:
             reasons=[*Reason, UNREGISTERED, SUSPENDED],
             actions=list(Action),
         )
-        self._ticker = Ticker(clock)
+        self._ticker, self._faults = Ticker(clock), FaultPoints.of_this_process()
         self._pace = Pace(clock, share=settings.reevaluation.busy_percent / 100)
         self._looking: set[asyncio.Task[None]] = set()
-        self._faults = FaultPoints.of_this_process()
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.facts = self._build_facts()
@@ -117,6 +118,7 @@ class Broker:
             told=lambda: self._feed.shipper.poke(0, urgent=False),
         )
         self.verbs: Verbs = build_verbs(self._parts())
+        self._watch = self._behaviour.watch(settings, self._feed.log, self.verbs, self.fact_verbs)
 
     def _build_looks(self) -> list[Look]:
         settings, clock = self._settings, self._clock
@@ -126,17 +128,14 @@ class Broker:
             FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
             self.facts.look,
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
+            GlassWatch(self.ledger.glass, self.gate, self.metrics.registry).look,
             NoticeWatch(self._notices.receivers, self._notices.ledger, self.gate).look,
         ]
 
     def _build_notices(self) -> NoticeSide:
-        return notice_side_of(
-            *(self._settings, self._link),
-            ledger=self.ledger,
-            log=self._feed.log,
-            counts=NoticeCounts(self.metrics.registry),
-            clock=self._clock,
-        )
+        counts, log = NoticeCounts(self.metrics.registry), self._feed.log
+        given = (self._settings, self._link)
+        return notice_side_of(*given, ledger=self.ledger, log=log, counts=counts, clock=self._clock)
 
     def _build_ledger(self) -> Ledger:
         store = self._settings.store
@@ -189,9 +188,7 @@ class Broker:
 
     def _build_facts(self) -> FactsReplica:
         return FactsReplica(
-            self.ledger,
-            self._restoration,
-            self.gate,
+            *(self.ledger, self._restoration, self.gate),
             clock=self._clock,
             faults=self._faults,
             max_age_ms=self._settings.facts.max_age_ms,
@@ -220,6 +217,7 @@ class Broker:
             targets=self._targets,
             onlooker=self._shadow,
             late=self._behaviour.late,
+            alarm=self._notices.alarm,
             clock=self._clock,
             more_work={"w": self.fact_verbs.review_effects},
             patience=Patience(settings.policy.undecided_seconds),
@@ -274,9 +272,8 @@ class Broker:
     async def _start_background(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self._notices.close)
         feed, courier = self._feed, self._notices.courier
-        freezing, hold = self.verbs.freezing, self.fact_verbs.changes.apply
-        watch = self._behaviour.watch(feed.log, self._settings.behaviour, freezing, hold)
-        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run, watch.run):
+        watch = self._watch.log.run
+        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run, watch):
             task = asyncio.create_task(run())
             stack.push_async_callback(under_way.end, [task])
 
@@ -318,13 +315,16 @@ class Broker:
             tasks=verbs.tasks,
             freezing=verbs.freezing,
             findings=self._behaviour.findings,
+            signals=self._watch.signals,
             listing=verbs.listing,
+            trees=TaskTrees.over(self.ledger),
             agents=verbs.agents,
             issuance=verbs.issuance,
             credentials=verbs.credentials,
             revocations=verbs.revocations,
             order_list=verbs.order_list,
             selections=verbs.selections,
+            glass=verbs.glass,
             cuts=verbs.cuts,
             reports=verbs.reports,
             introspection=verbs.introspection,

@@ -2,25 +2,36 @@
 
 from dataclasses import dataclass
 
-from broker.behaviour_acts import Acts, Held
+from broker.behaviour_acts import Acts, TasksOf
 from broker.behaviour_findings import BehaviourFindings
 from broker.behaviour_watch import BehaviourWatch
 from broker.clock import Clock
-from broker.freezing import Freezing
+from broker.fact_verbs import FactVerbs
 from broker.late_use import LateUse
-from broker.settings.behaviour import Behaviour
+from broker.settings.settings import Settings
+from broker.signals import Signals
 from broker.store.clock_bounds import ClockBounds
 from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
 from broker.store.link import Link
 from broker.store.watch_ledger import WatchLedger
+from broker.verbs import Verbs
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who follows the log, and who takes signals."""
+
+    log: BehaviourWatch
+    signals: Signals
 
 
 @dataclass(frozen=True, slots=True)
 class BehaviourSide:
     """What is noted for the detectors, what they found, and who runs them."""
 
-    ledger: WatchLedger
+    ledger: Ledger
+    kept: WatchLedger
     late: LateUse
     findings: BehaviourFindings
     clock: Clock
@@ -31,13 +42,23 @@ class BehaviourSide:
         """Build it."""
         kept = WatchLedger(link, ledger.keys, ledger.ids, bounds=bounds)
         findings = BehaviourFindings(kept, clock)
-        return cls(kept, LateUse(kept, clock), findings, clock, ledger.ids.operation())
+        return cls(ledger, kept, LateUse(kept, clock), findings, clock, ledger.ids.operation())
 
-    def watch(
-        self, log: FeedLog, settings: Behaviour, freezing: Freezing, hold: Held
-    ) -> BehaviourWatch:
-        """Build what follows the log; ``hold`` changes facts."""
-        acts = Acts(freezing, hold, self.ledger, self.clock)
-        return BehaviourWatch(
-            *(self.process, log, self.ledger), rules=settings.rules, acts=acts, clock=self.clock
+    def watch(self, settings: Settings, log: FeedLog, verbs: Verbs, fact_verbs: FactVerbs) -> Watch:
+        """Build what finds and what is told."""
+        kept, whole = self.kept, self.ledger
+        acts = Acts(verbs.freezing, fact_verbs.changes.apply, kept, self.clock, TasksOf(whole))
+        follows = BehaviourWatch(
+            *(self.process, log, kept),
+            rules=settings.behaviour.rules,
+            acts=acts,
+            clock=self.clock,
         )
+        signals = Signals(
+            *(settings.signals.sources, settings.issuer),
+            ledger=kept,
+            tasks=whole.tasks,
+            acts=acts,
+            clock=self.clock,
+        )
+        return Watch(follows, signals)

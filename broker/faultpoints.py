@@ -26,6 +26,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "give-back": ("written", "freed"),
     "revoke": ("kept", "ended", "laid", "noted"),
     "refuse": ("noted",),
+    "glass": ("asked", "agreed", "ready", "told", "opened", "granted", "noted", "ended"),
     "reap": (
         *("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "freeze-followed"),
         "settled",

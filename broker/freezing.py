@@ -63,18 +63,29 @@ class Freezing:
         return False
 
     async def freeze_own(
-        self, task: TaskId, agent: str, tenant: str, *, by: str, reason: str
+        self,
+        task: TaskId,
+        whose: str,
+        tenant: str,
+        *,
+        by: str,
+        reason: str,
+        is_person: bool = False,
     ) -> bool:
         """Freeze a task only if it is this agent's in this tenant, and once for this reason.
+
+        With ``is_person`` if it is on behalf of that person; return whether it is frozen by it now.
 
         Raises:
             NotFoundError: it is not, or there is no such task.
         """
         found = await self._tasks.view(task)
-        if (found.spec.agent, found.spec.tenant) != (agent, tenant):
+        spec = found.spec
+        if ((spec.on_behalf_of if is_person else spec.agent), spec.tenant) != (whose, tenant):
             raise NotFoundError("no such task")
         with suppress(TaskClosedError):
-            return await self._freeze(found, by, reason, once=True)
+            await self._freeze(found, by, reason, once=True)
+            return True
         return False
 
     async def order(self, caller: Principal, task: TaskId, reason: str) -> Task:

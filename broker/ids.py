@@ -21,6 +21,7 @@ RevocationId = NewType("RevocationId", str)
 ReviewId = NewType("ReviewId", str)
 DecisionId = NewType("DecisionId", str)
 FindingId = NewType("FindingId", str)
+BreakGlassId = NewType("BreakGlassId", str)
 
 MAX_BUCKETS: Final = 256
 """Two hexadecimal digits."""
@@ -39,6 +40,7 @@ _LEASE: Final = re.compile(r"l_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _REVOCATION: Final = re.compile(r"r_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _DECISION: Final = re.compile(r"d_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _FINDING: Final = re.compile(r"f_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+_GLASS: Final = re.compile(r"g_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 
 
 _REVIEW: Final = re.compile(r"v_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
@@ -49,6 +51,7 @@ _FORMS: Final = {
     _REVOCATION: "r_…",
     _DECISION: "d_…",
     _FINDING: "f_…",
+    _GLASS: "g_…",
 }
 
 
@@ -112,6 +115,15 @@ def parse_finding_id(text: str, *, field: str = "finding") -> FindingId:
         InvalidRequestError: the text is none.
     """
     return FindingId(_parse(_FINDING, text, field))
+
+
+def parse_glass_id(text: str, *, field: str = "break-glass") -> BreakGlassId:
+    """Check the form of a break-glass id.
+
+    Raises:
+        InvalidRequestError: the text is no break-glass id.
+    """
+    return BreakGlassId(_parse(_GLASS, text, field))
 
 
 def bucket_of(any_id: str) -> int:
@@ -185,6 +197,10 @@ class IdFactory:
     def decision(self, bucket: int) -> DecisionId:
         """Name one decision of policy."""
         return DecisionId(self._make("d", bucket))
+
+    def break_glass(self, task: TaskId) -> BreakGlassId:
+        """Name one opening of the glass, in the bucket of its task."""
+        return BreakGlassId(self._make("g", bucket_of(task)))
 
     def operation(self) -> str:
         """Name one state change, so that repeating it is harmless."""

@@ -134,7 +134,7 @@ class Issuance:
             caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=permit.trace
         )
         new = NewLease(
-            spec=replace(granted, confirmation=key),
+            spec=replace(granted, confirmation=key, tool=request.tool),
             state=LeaseState.ACTIVE,
             ttl_ms=min(query.ttl_ms, most),
             max_ttl_ms=most,

@@ -26,7 +26,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something odd. ``evidence`` are seqs of the log, ``tasks`` those that the events were in."""
 
     id: str
-    detector: Detector
+    detector: str
     action: Action
     tenant: str
     agent: str

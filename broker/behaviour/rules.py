@@ -57,4 +57,7 @@ DEFAULTS: Final = {
 NEVER_MORE_THAN_NOTED: Final = frozenset({Detector.SHOWN_DEAD})
 """What others can bring about: whoever was given a token can show it for ever."""
 
+SIGNAL: Final = "signal"
+"""What a finding is called that somebody from outside has signed."""
+
 Rules = dict[Detector, Rule]

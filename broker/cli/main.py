@@ -48,7 +48,11 @@ COMMANDS: Final = {
     "report": Entry(
         "broker.cli.report", "report", "Tell what became of every credential of a task or order."
     ),
+    "break-glass": Entry(
+        "broker.cli.glass", "break_glass", "Have one declared capability in an emergency."
+    ),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
+    "signal": Entry("broker.cli.signals", "signal", "Say that something is odd, as a source."),
     "behaviour": Entry(
         "broker.cli.behaviour", "behaviour", "Look at what was found odd in what agents do."
     ),

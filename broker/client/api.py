@@ -19,10 +19,12 @@ from broker.client.credential_calls import CredentialCalls
 from broker.client.endpoint import Endpoint, TokenSource
 from broker.client.fact_calls import FactCalls
 from broker.client.finding_calls import FindingCalls
+from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.reaching import WITHIN_SECONDS
 from broker.client.results import Introspected, OpenedTask, Task
 from broker.client.review_calls import ReviewCalls
+from broker.client.signal_calls import SignalCalls
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
 from broker.client.tls import Tls
@@ -82,6 +84,8 @@ class BrokerClient:
         self.facts = FactCalls(self._transport)
         self.reviews = ReviewCalls(self._transport)
         self.findings = FindingCalls(self._transport)
+        self.signals = SignalCalls(self._transport)
+        self.break_glass = GlassCalls(self._transport)
 
     def task(
         self,

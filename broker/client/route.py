@@ -11,6 +11,7 @@ from typing import Final
 from broker.errors import InvalidRequestError
 from broker.ids import (
     parse_decision_id,
+    parse_glass_id,
     parse_lease_id,
     parse_review_id,
     parse_revocation_id,
@@ -36,6 +37,11 @@ def credential_path(credential: str, *rest: str) -> tuple[str, ...]:
 def revocation_path(revocation: str, *rest: str) -> tuple[str, ...]:
     """Return the path of a revocation, or of something below it."""
     return ("v1", "revocations", parse_revocation_id(revocation), *rest)
+
+
+def glass_path(glass: str, *rest: str) -> tuple[str, ...]:
+    """Return the path of an emergency, or of something below it."""
+    return ("v1", "break-glass", parse_glass_id(glass), *rest)
 
 
 def selection_path(digest: str, *rest: str) -> tuple[str, ...]:

@@ -31,8 +31,10 @@ from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
     SyncFindingCalls,
+    SyncGlassCalls,
     SyncOperatorCalls,
     SyncReviewCalls,
+    SyncSignalCalls,
     SyncTaskCalls,
 )
 from broker.client.task_scope import TaskScope
@@ -231,6 +233,8 @@ class SyncBrokerClient:
         self.facts = SyncFactCalls(self._client.facts, self._thread)
         self.reviews = SyncReviewCalls(self._client.reviews, self._thread)
         self.findings = SyncFindingCalls(self._client.findings, self._thread)
+        self.signals = SyncSignalCalls(self._client.signals, self._thread)
+        self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from broker import text
-from broker.behaviour.rules import Detector
+from broker.behaviour.rules import SIGNAL, Detector
 from broker.errors import InvalidRequestError
 from broker.governance.records import Status
 from broker.http import parse
@@ -81,7 +81,7 @@ def findings(found: Mapping[str, str]) -> FindingFilter:
     return FindingFilter(
         tenant=_name(found, "tenant"),
         agent=_name(found, "agent"),
-        detector=_word(found, "detector", Detector),
+        detector=_detector(found),
         state=_word(found, "state", FindingState),
     )
 
@@ -160,6 +160,11 @@ def _word(found: Mapping[str, str], field: str, allowed: type[StrEnum]) -> str:
     if field in found and given not in frozenset(allowed):
         raise InvalidRequestError(f"use one of: {', '.join(allowed)}", field=field)
     return given
+
+
+def _detector(found: Mapping[str, str]) -> str:
+    is_signal = found.get("detector") == SIGNAL
+    return SIGNAL if is_signal else _word(found, "detector", Detector)
 
 
 def _truth(found: Mapping[str, str], field: str) -> bool | None:

@@ -23,7 +23,9 @@ from broker.model.requests import (
     Supposed,
 )
 from broker.model.selection import Criteria
+from broker.model.tool import Tool
 from broker.policy.query import Action
+from broker.tool_claim import read_tool
 
 _SELECTORS: Final = tuple(kind for kind in SelectorKind if kind is not SelectorKind.KEY)
 """What an order over HTTP may name."""
@@ -86,7 +88,15 @@ def issue(body: wire.IssueBody, limits: Limits) -> IssueCredential:
         scopes=_scopes(body.scopes, "scopes"),
         ttl_ms=ttl_or_default(body.ttl_seconds, limits),
         labels=_labels(body.labels),
+        tool=tool(body.tool),
     )
+
+
+def tool(given: wire.ToolBody | None) -> Tool | None:
+    """Read what an agent says of a tool."""
+    if given is None:
+        return None
+    return read_tool(given.name, given.origin, given.digest, field="tool")
 
 
 def _labels(given: Mapping[str, str]) -> dict[str, str]:
@@ -156,6 +166,7 @@ def supposed(body: wire.ExplainBody, limits: Limits) -> Supposed:
         resources=_references(body.resources, "resources"),
         on_behalf_of=_name_or_nothing(body.on_behalf_of, "on_behalf_of"),
         labels=_labels(body.labels),
+        tool=tool(body.tool),
     )
 
 

@@ -33,6 +33,7 @@ from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
 from broker.revisions import KeyStates, Revision, ShadowReport
 from broker.store.control_record import Publication
+from broker.task_trees import TreePage
 
 
 class Evaluations(Protocol):
@@ -79,6 +80,14 @@ class Tasks(Protocol):
         ...
 
 
+class Trees(Protocol):
+    """:class:`broker.task_trees.TaskTrees`."""
+
+    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> TreePage:
+        """Show a page of the tree from a task down."""
+        ...
+
+
 class Freezing(Protocol):
     """:class:`broker.freezing.Freezing`."""
 
@@ -106,6 +115,14 @@ class Findings(Protocol):
 
     async def acknowledge(self, caller: Principal, finding: str, reason: str) -> Kept:
         """Say that somebody has looked at it."""
+        ...
+
+
+class Signals(Protocol):
+    """:class:`broker.signals.Signals`."""
+
+    async def take(self, token: str) -> Kept:
+        """Take a signal, and do what it leads to."""
         ...
 
 

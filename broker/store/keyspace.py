@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from broker.ids import LeaseId, ReviewId, RevocationId, TaskId, bucket_of
+from broker.ids import BreakGlassId, LeaseId, RevocationId, TaskId, bucket_of
 from broker.model.task import TaskSpec
+from broker.store.review_keys import ReviewKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,20 @@ class Bucket:
         """How many refusals of a caller were recorded in this minute."""
         return f"{self.prefix}dn:{caller}"
 
+    def glass(self, glass: BreakGlassId) -> str:
+        """An emergency."""
+        return f"{self.prefix}g:{glass}"
+
+    @property
+    def glasses(self) -> str:
+        """Emergencies by when they were asked for."""
+        return f"{self.prefix}gs"
+
+    @property
+    def glass_reviews(self) -> str:
+        """Those that nobody has looked at yet, by when it is due."""
+        return f"{self.prefix}gr"
+
     def revocation(self, revocation: RevocationId) -> str:
         """An operator's order."""
         return f"{self.prefix}r:{revocation}"
@@ -215,31 +230,6 @@ class FactsKeys:
         return f"{self.prefix}facts:snapshot:{operation}"
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewKeys:
-    """The keys of reviews: in bucket 00, with the facts that their answers change."""
-
-    prefix: str
-
-    @property
-    def index(self) -> str:
-        """All reviews, by when they were started; no two at the same time."""
-        return self.prefix + "rv:*"
-
-    @property
-    def open(self) -> str:
-        """The newest review of each tenant and owner."""
-        return self.prefix + "rv:open"
-
-    def review(self, review: ReviewId) -> str:
-        """One review: what holds for its packet, its answers and what came of them."""
-        return f"{self.prefix}rv:{review}"
-
-    def pieces(self, review: ReviewId) -> str:
-        """The agents of its packet, in pieces."""
-        return f"{self.prefix}rp:{review}"
-
-
 class Keyspace:
     """All keys of one installation: ``namespace`` keeps it apart from others on the same server."""
 
@@ -287,6 +277,11 @@ class Keyspace:
         """Findings by id; their ids by when; those that want doing."""
         prefix = f"{self.namespace}:{{watch}}:"
         return f"{prefix}findings", f"{prefix}found", f"{prefix}todo"
+
+    @property
+    def signals(self) -> str:
+        """Signals that were taken, by when they may be forgotten."""
+        return f"{self.namespace}:{{watch}}:signals"
 
     def past(self, agent: str) -> str:
         """What is remembered of an agent (``TENANT/NAME``)."""

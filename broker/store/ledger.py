@@ -14,6 +14,7 @@ from broker.store.evidence_ledger import EvidenceLedger
 from broker.store.facts_log import FactsLog
 from broker.store.facts_snapshots import FactsSnapshots
 from broker.store.freeze_ledger import FreezeLedger
+from broker.store.glass_ledger import GlassLedger
 from broker.store.held_leases import HeldLeases
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
@@ -70,6 +71,7 @@ class Ledger:
     at_targets: TargetLeases
     reconciliations: Reconciliations
     shadow: ShadowLedger
+    glass: GlassLedger
     facts: FactsLog
     snapshots: FactsSnapshots
     reviews: ReviewLedger
@@ -116,6 +118,7 @@ class Ledger:
             at_targets=TargetLeases(link, keys, deaths),
             reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
             shadow=ShadowLedger(link, keys),
+            glass=GlassLedger(link, keys, ids, limits, bounds=bounds),
             facts=facts,
             snapshots=FactsSnapshots(link, keys, ids, facts),
             reviews=ReviewLedger(link, keys, ids, limits),

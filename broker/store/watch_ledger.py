@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from broker.errors import UnavailableError
 from broker.ids import IdFactory, bucket_of
 from broker.store import scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
@@ -20,6 +21,9 @@ KEPT_MS: Final = 35 * 24 * 3_600_000
 """For how long an agent that does nothing is remembered."""
 
 MOST_FINDINGS: Final = 10_000
+MOST_SIGNALS: Final = 10_000
+"""Signals that are known to have been used."""
+
 LATE_PER_MINUTE: Final = 20
 """Late uses of one agent that are told in a minute."""
 
@@ -72,6 +76,19 @@ class WatchLedger:
         for row in findings:
             args += [row.id, row.at_ms, row.text]
         reply = await self._link.run(scripts.WATCH_NOTE, keys, args)
+        return bool(reply[0] == "ok")
+
+    async def add(self, signal: str, known_ms: int, row: Row) -> bool:
+        """Keep the finding that a signal makes; False: the signal was taken before.
+
+        Raises:
+            UnavailableError: nobody could tell, for there are too many.
+        """
+        keys = [self._keys.signals, *self._keys.findings]
+        args: list[str | int] = [signal, known_ms, MOST_SIGNALS, row.id, row.at_ms, row.text]
+        reply = await self._link.run(scripts.WATCH_ADD, keys, args)
+        if reply[0] == "full":
+            raise UnavailableError("too many signals within some minutes")
         return bool(reply[0] == "ok")
 
     async def todo(self, limit: int = 50) -> list[Row]:

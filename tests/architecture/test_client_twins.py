@@ -6,11 +6,13 @@ import pytest
 
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
+from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.review_calls import ReviewCalls
 from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
+    SyncGlassCalls,
     SyncOperatorCalls,
     SyncReviewCalls,
     SyncTaskCalls,
@@ -23,6 +25,7 @@ PAIRS = [
     (OperatorCalls, SyncOperatorCalls),
     (FactCalls, SyncFactCalls),
     (ReviewCalls, SyncReviewCalls),
+    (GlassCalls, SyncGlassCalls),
 ]
 
 

@@ -156,15 +156,8 @@ async def test_a_thawed_task_is_not_frozen_again_for_the_same_events(quiet: Worl
 
 
 def watch_of(world: World) -> BehaviourWatch:
-    """Return another watcher of the same ledger, under the process that has the turn."""
-    broker = world.broker
-    side, facts = broker._behaviour, broker.fact_verbs  # noqa: SLF001 - a second watcher
-    return side.watch(
-        broker._feed.log,  # noqa: SLF001
-        BURST,
-        broker.verbs.freezing,
-        facts.changes.apply,
-    )
+    """Return the watcher of the broker, which has the turn."""
+    return world.broker._watch.log  # noqa: SLF001 - to have it look now
 
 
 async def test_what_is_used_after_its_end_is_found(quiet: World) -> None:

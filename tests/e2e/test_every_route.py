@@ -57,6 +57,7 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "listTasks": (200, 200, 200, 200),  # what one may see of them: nothing here
     "openTask": ABSENT,
     "showTask": ABSENT,
+    "showTaskTree": ABSENT,
     "reportTask": ABSENT,
     "claimTask": ABSENT,
     "beatTask": ABSENT,
@@ -80,6 +81,13 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "showAgent": OPERATORS_ONLY,
     "revoke": OPERATORS_ONLY,
     "select": OPERATORS_ONLY,
+    "askToBreakGlass": (403, 403, 403, 403),  # for people only
+    "listBreakGlass": (403, 403, 200, 403),
+    "showBreakGlass": ABSENT,
+    "confirmBreakGlass": (403, 403, 403, 403),
+    "fetchBreakGlass": ABSENT,
+    "endBreakGlass": ABSENT,
+    "reviewBreakGlass": ABSENT,
     "explainDecision": OPERATORS_ONLY,
     "explainCredential": OPERATORS_ONLY,
     "explainRequest": (403, 403, 200, 403),
@@ -110,7 +118,11 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "acknowledgeFeed": (403, 403, 403, 404),
 }
 
-PERSON: Final[dict[str, int]] = {}
+PERSON: Final[dict[str, int]] = {
+    "askToBreakGlass": 404,
+    "listBreakGlass": 200,
+    "confirmBreakGlass": 404,
+}
 """What a person of the tenant is answered otherwise than an orchestrator."""
 
 HOW: Final = (
@@ -123,6 +135,7 @@ MISSING: Final = {
     "revocation": f"r_00_{'a' * 26}",
     "review": f"v_00_{'a' * 26}",
     "decision": f"d_00_{'a' * 26}",
+    "glass": f"g_00_{'a' * 26}",
     "selection": "0" * 64,
     "finding": f"f_00_{'a' * 26}",
     "agent": "no-such-bot",

@@ -6,7 +6,7 @@ from typing import Final
 from broker.behaviour.detecting import Finding
 from broker.behaviour.rules import Action, Detector
 from broker.model.behaviour import FindingFilter, FindingPage, Kept
-from broker.model.principal import Principal
+from broker.model.principal import Kind, Principal
 from tests.fakes.orders import Stage
 from tests.fakes.replace import replace
 from tests.fakes.samples import NOW_MS, TASK
@@ -53,3 +53,15 @@ class FakeFindings:
         said = replace(a_finding(), acknowledged_by=caller.ref, acknowledged_reason=reason)
         said = replace(said, acknowledged_ms=NOW_MS + 200)
         return await self.stage.play("findings.acknowledge", caller, finding, reason, answer=said)
+
+
+@dataclass
+class FakeSignals:
+    """Signals."""
+
+    stage: Stage
+
+    async def take(self, token: str) -> Kept:
+        """Take."""
+        nobody = Principal(Kind.RESOURCE, token, frozenset(), "", "", "", 0)
+        return await self.stage.play("signals.take", nobody, token, answer=a_finding())

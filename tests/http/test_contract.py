@@ -22,6 +22,7 @@ from broker.http.limits import Limits
 from broker.http.routes import QUERIES, build
 from broker.http.wire import Body
 from tests.fakes.contract import DOCUMENT
+from tests.fakes.fake_glass import GLASS
 from tests.fakes.probes import Probe, objects, probes, resolved, sample, shown
 from tests.fakes.review_verbs import REVIEW
 from tests.fakes.samples import DECISION, LEASE, REVOCATION, TASK
@@ -37,6 +38,7 @@ IDS: Final = {
     "revocation": REVOCATION,
     "decision": DECISION,
     "review": REVIEW,
+    "glass": GLASS,
     "selection": "ab" * 32,
     "finding": f"f_07_{'f' * 26}",
     "agent": "invoice-bot",
@@ -53,6 +55,7 @@ CALLER: Final = {
     "agent": "agent",
     "orchestrator": "orchestrator",
     "operator": "operator",
+    "person": "person",
     "resource": "resource",
 }
 FEED: Final = "/v1/feed"
@@ -85,7 +88,10 @@ def test_every_route_is_in_the_contract_and_no_other() -> None:
     served -= {("HEAD", path) for path in heads}
     assert served - promised == set(), f"not in the contract: {HOW}"
     assert promised - served == set(), "in the contract, and served by nobody"
-    assert heads == PUBLIC == {each.path for each in OPERATIONS if each.is_public}
+    public = [each for each in OPERATIONS if each.is_public]
+    posted = {each.path for each in public if each.method == "POST"}
+    assert posted == {"/v1/signals"}, "what vouches for itself; nothing else is open to strangers"
+    assert heads | posted == PUBLIC == {each.path for each in public}
 
 
 def test_every_query_parameter_is_in_the_contract_and_no_other() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from broker.behaviour.rules import Action, Detector
+from broker.behaviour.rules import SIGNAL, Action, Detector
 from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
     COUNT,
@@ -17,7 +17,7 @@ from broker.http.contract.parts import (
 from broker.http.contract.schema import array, described, paged, record, ref, words
 
 _OPERATOR: Final = ("operator",)
-_DETECTOR: Final = words(*Detector)
+_DETECTOR: Final = words(*Detector, SIGNAL)
 _SHOWN: Final = Answer("The finding.", "Finding")
 
 SCHEMAS: Final = {

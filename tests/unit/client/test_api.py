@@ -85,6 +85,12 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
         lambda c: c.tasks.thaw(TASK, reason="meant"),
         {"reason": "meant"},
     ),
+    (
+        "POST /v1/signals",
+        {"finding": FINDING},
+        lambda c: c.signals.send(Secret("e30.e30.e30")),
+        {"signal": "e30.e30.e30"},
+    ),
     ("GET /v1/findings", answers.findings(), lambda c: c.findings.find(state="open"), None),
     (f"GET /v1/findings/{FINDING}", answers.finding(), lambda c: c.findings.show(FINDING), None),
     (
