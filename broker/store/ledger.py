@@ -88,7 +88,6 @@ class Ledger:
     ) -> "Ledger":
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
-        facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
         return cls(
             keys=keys,
             ids=ids,
@@ -119,7 +118,7 @@ class Ledger:
             reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
             shadow=ShadowLedger(link, keys),
             glass=GlassLedger(link, keys, ids, limits, bounds=bounds),
-            facts=facts,
+            facts=(facts := FactsLog(link, keys, ids, retention_ms=limits.retention_ms)),
             snapshots=FactsSnapshots(link, keys, ids, facts),
             reviews=ReviewLedger(link, keys, ids, limits),
         )
