@@ -94,7 +94,7 @@ class ReviewDesk:
             OSError: a trail cannot be read to its end.
         """
         facts = await self._desk.facts()
-        published = (await self._published()).with_facts(facts)
+        published = (await published_of(self._found, self._clock)).with_facts(facts)
         owned = _owned(published.facts, wish)
         book, evidence = await self._evidence(wish)
         ground = _Ground(published, book, evidence, self._clock.now_ms())
@@ -106,15 +106,6 @@ class ReviewDesk:
             self._heard("packets", number + 1, len(owned))
         await self._bound([each.name for agents in owned.values() for each in agents], wish)
         return started
-
-    async def _published(self) -> Published:
-        record = await self._found.ledger.control.read()
-        if record is None or not record.revision:
-            raise UnavailableError("nothing is published: run `broker apply` first")
-        text = await self._found.ledger.control.bundle(record.revision)
-        bundle = Bundle.from_bytes(text.encode())
-        quotas = self._found.settings.quotas
-        return Published.of(bundle, revision=record.revision, quotas=quotas, clock=self._clock)
 
     async def _evidence(self, wish: Wish) -> tuple[UsageBook, Evidence]:
         book = UsageBook(wish.tenant)
@@ -207,6 +198,26 @@ class ReviewDesk:
                 except SupersededError:
                     if not left:
                         raise
+
+
+async def published_of(found: Installation, clock: Clock) -> Published:
+    """Return what is published, over no facts of the log.
+
+    Raises:
+        UnavailableError: the ledger does not answer, or nothing is published.
+    """
+    record = await found.ledger.control.read()
+    if record is None or not record.revision:
+        raise UnavailableError("nothing is published: run `broker apply` first")
+    text = await found.ledger.control.bundle(record.revision)
+    bundle, quotas = Bundle.from_bytes(text.encode()), found.settings.quotas
+    return Published.of(bundle, revision=record.revision, quotas=quotas, clock=clock)
+
+
+async def published_now(found: Installation, clock: Clock) -> Published:
+    """Return what is published, over the facts as they stand."""
+    facts = await FactDesk(found, clock).facts()
+    return (await published_of(found, clock)).with_facts(facts)
 
 
 def ends_ms(day: str) -> int:

@@ -50,7 +50,8 @@ class Trails:
         self._tell = tell
         self._total = sum(path.stat().st_size for path in files)
         self._done = 0
-        self._last: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+        self._here: dict[str, int] = {}
         self.evidence = Evidence(tuple(path.name for path in files))
 
     def records(self) -> Iterator[Mapping[str, object]]:
@@ -73,6 +74,8 @@ class Trails:
                 if record and self._is_new(record):
                     yield record
         self._done += path.stat().st_size
+        # Only what a former file has is left out: a line that lies of its place hides none here.
+        self._before |= self._here
         self._judge(path, reader)
         return reader.end_digest
 
@@ -84,9 +87,9 @@ class Trails:
 
     def _is_new(self, record: Mapping[str, object]) -> bool:
         epoch, seq = str(record["epoch"]), int(str(record["seq"]))
-        if seq <= self._last.get(epoch, -1):
+        if seq <= self._before.get(epoch, -1):
             return False
-        self._last[epoch] = seq
+        self._here[epoch] = max(seq, self._here.get(epoch, -1))
         at = str(record["at"])
         found = self.evidence
         found.records += 1
