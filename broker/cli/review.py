@@ -11,7 +11,7 @@ COMMANDS: Final = {
     "list": Entry("broker.cli.review_looks", "find", "List the reviews that you may see."),
     "show": Entry("broker.cli.review_looks", "show", "Show a review and its agents."),
     "answer": Entry("broker.cli.review_looks", "answer", "Answer about an agent."),
-    "replay": Entry("broker.cli.review_replay", "replay", "Decide again, with what would be left."),
+    "replay": Entry("broker.cli.review_replay", "replay", "Decide again with what would be left."),
     "export": Entry("broker.cli.review_export", "export", "Write a review as HTML, CSV or JSON."),
     "check": Entry("broker.cli.review_export", "check", "Check an exported review's answers."),
     "diff": Entry(

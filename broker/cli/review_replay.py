@@ -29,7 +29,7 @@ from broker.reviews.packets import Entry
 from broker.settings.settings import Settings
 
 
-@click.command(short_help="Decide again what was decided, with the ceilings that would be left.")
+@click.command(short_help="Decide again with what would be left.")
 @click.argument("review")
 @click.option("--agent", "agents", multiple=True, help="Only this agent; may be said again.")
 @click.option("--since", "span", type=SPAN, default="7d", show_default=True, help="How far back.")
