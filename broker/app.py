@@ -89,10 +89,9 @@ class Broker:
             reasons=[*Reason, UNREGISTERED, SUSPENDED],
             actions=list(Action),
         )
-        self._ticker = Ticker(clock)
+        self._ticker, self._faults = Ticker(clock), FaultPoints.of_this_process()
         self._pace = Pace(clock, share=settings.reevaluation.busy_percent / 100)
         self._looking: set[asyncio.Task[None]] = set()
-        self._faults = FaultPoints.of_this_process()
         self.ledger = self._build_ledger()
         self._restoration = Restoration(self.ledger)
         self.facts = self._build_facts()
@@ -112,12 +111,13 @@ class Broker:
         )
         self._clock_watch = self._build_clock_watch()
         self._looks = self._build_looks()
-        self.verbs: Verbs = build_verbs(self._parts())
         self.fact_verbs = build_fact_verbs(
             *(self.ledger, self.replica, self.gate, clock, self._faults),
             brake=settings.reevaluation.brake_leases,
             counted=self.metrics.facts_changed,
+            told=lambda: self._feed.shipper.poke(0, urgent=False),
         )
+        self.verbs: Verbs = build_verbs(self._parts())
         self._watch = self._behaviour.watch(settings, self._feed.log, self.verbs, self.fact_verbs)
 
     def _build_looks(self) -> list[Look]:
@@ -219,6 +219,7 @@ class Broker:
             late=self._behaviour.late,
             alarm=self._notices.alarm,
             clock=self._clock,
+            more_work={"w": self.fact_verbs.review_effects},
             patience=Patience(settings.policy.undecided_seconds),
             questions=settings.approvals,
         )
@@ -331,6 +332,7 @@ class Broker:
             explain=verbs.explain,
             evaluations=Evaluations.over(self.ledger, self.replica, self.gate),
             revisions=verbs.revisions,
+            reviews=self.fact_verbs.reviewing,
             facts=self.fact_verbs.ports(),
             authenticate=callers.by_token,
             clients=callers,

@@ -19,6 +19,8 @@ from broker.gate import Gate
 from broker.http.fact_ports import Facts
 from broker.preview import Foreseen, Preview
 from broker.replica import Replica
+from broker.review_effects import ReviewEffects
+from broker.reviewing import Reviewing
 from broker.store.ledger import Ledger
 from broker.ticker import Ticker
 from broker.touched import Touched
@@ -34,6 +36,8 @@ class FactVerbs:
     history: FactHistory
     changes: FactChanges
     sweep: FactSweep
+    reviewing: Reviewing
+    review_effects: ReviewEffects
 
     def start(self, ticker: Ticker, stack: AsyncExitStack) -> None:
         """Begin with what is done unasked; the stack ends it."""
@@ -54,10 +58,11 @@ def build_fact_verbs(
     *,
     brake: int,
     counted: Callable[[int], None],
+    told: Callable[[], None],
 ) -> FactVerbs:
     """Build them. ``brake`` is how many live credentials may die of one change unasked.
 
-    ``counted`` is called with how many changes were made.
+    ``counted`` is called with how many changes were made, ``told`` when reviews have news.
     """
     views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts, clock)
     changes = FactChanges(
@@ -82,7 +87,32 @@ def build_fact_verbs(
         clock=clock,
     )
     sweep = FactSweep(lambda: replica.facts, changes.apply, gate, clock)
-    return FactVerbs(views, FactReach(views), orders, history, changes, sweep)
+    reviewing, effects = _reviews(*(ledger, replica, clock, faults), changes=changes, told=told)
+    reach = FactReach(views)
+    return FactVerbs(views, reach, orders, history, changes, sweep, reviewing, effects)
+
+
+def _reviews(
+    ledger: Ledger,
+    replica: Replica,
+    clock: Clock,
+    faults: FaultPoints,
+    *,
+    changes: FactChanges,
+    told: Callable[[], None],
+) -> tuple[Reviewing, ReviewEffects]:
+    effects = ReviewEffects(
+        ledger.reviews, newest=_Newest(replica), appends=changes, told=told, faults=faults
+    )
+    reviewing = Reviewing(
+        ledger.reviews,
+        facts=lambda: replica.facts,
+        effects=effects,
+        told=told,
+        clock=clock,
+        faults=faults,
+    )
+    return reviewing, effects
 
 
 class _Stock:

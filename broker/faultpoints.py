@@ -35,6 +35,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "redecide": ("ended", "walked", "settled"),
     "change": ("checked", "staged", "appended", "settled"),
     "snapshot": ("pointed", "trimmed"),
+    "review": ("answered", "changed", "effected"),
     "ship": ("appended", "trimmed"),
 }
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.

@@ -1,10 +1,10 @@
 """Names of tasks, leases and the rest.
 
 An id is ``<kind>_<bucket>_<26 characters>``: the kind (``t`` a root task, ``c`` a child task,
-``l`` a lease, ``r`` a revocation, ``d`` a decision, ``a`` an approval), the ledger bucket in two
-hexadecimal digits (so that the bucket is never recomputed), and 130 random bits in lower-case base
-32. Two of them joined by ``-`` stay within the 64 characters of an AWS role session name. Ids are
-unguessable but are never authority (``docs/adr/0003``).
+``l`` a lease, ``r`` a revocation, ``d`` a decision, ``a`` an approval, ``v`` a review), the ledger
+bucket in two hexadecimal digits (so that the bucket is never recomputed), and 130 random bits in
+lower-case base 32. Two of them joined by ``-`` stay within the 64 characters of an AWS role session
+name. Ids are unguessable but are never authority (``docs/adr/0003``).
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from broker.errors import InvalidRequestError
 TaskId = NewType("TaskId", str)
 LeaseId = NewType("LeaseId", str)
 RevocationId = NewType("RevocationId", str)
+ReviewId = NewType("ReviewId", str)
 DecisionId = NewType("DecisionId", str)
 ApprovalId = NewType("ApprovalId", str)
 FindingId = NewType("FindingId", str)
@@ -44,7 +45,9 @@ _FINDING: Final = re.compile(r"f_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _GLASS: Final = re.compile(r"g_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 
 
+_REVIEW: Final = re.compile(r"v_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _FORMS: Final = {
+    _REVIEW: "v_…",
     _TASK: "t_… or c_…",
     _LEASE: "l_…",
     _REVOCATION: "r_…",
@@ -106,6 +109,15 @@ def parse_approval_id(text: str, *, field: str = "approval") -> ApprovalId:
         InvalidRequestError: the text is no approval id.
     """
     return ApprovalId(_parse(_APPROVAL, text, field))
+
+
+def parse_review_id(text: str, *, field: str = "review") -> ReviewId:
+    """Check the form of a review id.
+
+    Raises:
+        InvalidRequestError: the text is no review id.
+    """
+    return ReviewId(_parse(_REVIEW, text, field))
 
 
 def parse_finding_id(text: str, *, field: str = "finding") -> FindingId:
@@ -189,6 +201,10 @@ class IdFactory:
     def revocation(self, bucket: int) -> RevocationId:
         """Name an operator's revocation."""
         return RevocationId(self._make("r", bucket))
+
+    def review(self, bucket: int) -> ReviewId:
+        """Name what is put before an owner."""
+        return ReviewId(self._make("v", bucket))
 
     def decision(self, bucket: int) -> DecisionId:
         """Name one decision of policy."""

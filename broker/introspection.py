@@ -6,6 +6,7 @@ gets the same answer (RFC 7662 §2.2): an oracle would tell strangers which toke
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from broker.attestation.dates import read_date
 from broker.errors import (
@@ -15,8 +16,9 @@ from broker.errors import (
     NotFoundError,
     UnavailableError,
 )
-from broker.ids import TaskId, lease_of, parse_task_id
+from broker.ids import LeaseId, TaskId, lease_of, parse_task_id
 from broker.late_use import Lateness
+from broker.model.lease import Lease
 from broker.model.principal import Kind, Principal
 from broker.model.requests import Introspected
 from broker.signing.token_verifier import Authentic, TokenVerifier
@@ -27,7 +29,8 @@ class Introspection:
     """Judges tokens for the servers that they are meant for.
 
     ``verifier`` returns the verifier over the keys that are published now; ``late`` is told of
-    tokens that are shown after their end.
+    tokens that are shown after their end, ``told`` of the lease whose bucket has news. The first
+    time that a lease's token is found alive is noted: of later times nothing is written.
     """
 
     def __init__(
@@ -35,10 +38,12 @@ class Introspection:
         verifier: Callable[[], TokenVerifier],
         leases: LeaseLedger,
         late: Lateness,
+        told: Callable[[LeaseId], None],
     ) -> None:
         self._verifier = verifier
         self._leases = leases
         self._late = late
+        self._told = told
 
     async def introspect(self, caller: Principal, token: str) -> Introspected | None:
         """Return a live token of the caller's own audience; None means {"active": false}.
@@ -70,7 +75,16 @@ class Introspection:
             return None
         if lease.judged_at_ms >= expires_at_s * 1000:
             return None
+        await self._note_use(lease, caller)
         return Introspected(lease, lease.spec.id, token_id, issued_at_s, expires_at_s)
+
+    async def _note_use(self, lease: Lease, caller: Principal) -> None:
+        """Note the first use. That it could not be noted takes nothing from whoever asks."""
+        if lease.used_at_ms:
+            return
+        with suppress(UnavailableError, NotFoundError):
+            await self._leases.note_use(lease, caller.name)
+            self._told(lease.spec.id)
 
 
 def _path(claims: Mapping[str, object]) -> tuple[TaskId, ...]:

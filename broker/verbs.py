@@ -1,6 +1,6 @@
 """Builds the verbs over a ledger: the inner half of the composition root."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backends.access_token import ClaimsOf
@@ -88,6 +88,7 @@ class Parts:
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
     questions: Approvals = field(default_factory=Approvals)
+    more_work: Mapping[str, Worker] = field(default_factory=dict)
     late: Lateness = field(default_factory=Unnoted)
     alarm: AlarmPort = field(default_factory=NoAlarm)
 
@@ -161,7 +162,7 @@ def build_verbs(parts: Parts) -> Verbs:
         selections=selections,
         cuts=cuts,
         reports=_reports(parts, populations, sets),
-        introspection=Introspection(lambda: parts.replica.verifier, ledger.leases, parts.late),
+        introspection=_introspection(parts),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
         reaper=_reaper(parts, pieces, redeciders),
@@ -181,6 +182,15 @@ def _agents(parts: Parts, listing: Listing, cuts: Cuts) -> Agents:
         credentials=LiveCredentials(ledger.quotas, ledger.leases),
         cuts=cuts,
         clock=ledger.clock,
+    )
+
+
+def _introspection(parts: Parts) -> Introspection:
+    return Introspection(
+        lambda: parts.replica.verifier,
+        parts.ledger.leases,
+        parts.late,
+        told=lambda lease: parts.news(bucket_of(lease), urgent=False),
     )
 
 
@@ -335,7 +345,7 @@ def _reaper(parts: Parts, pieces: dict[str, Worker], redeciders: Redeciders) -> 
     return Reaper(
         due=parts.ledger.due,
         leases=parts.ledger.leases,
-        workers=pieces | {"f": redeciders.reevaluation},
+        workers={**pieces, **parts.more_work, "f": redeciders.reevaluation},
         many={"c": redeciders.doubts},
         buckets=len(parts.ledger.keys.buckets),
         metrics=parts.metrics,

@@ -130,6 +130,7 @@ FIELDS: Final[Mapping[str, Members]] = {
     "approval.used": _APPROVAL | _members(text, "credential"),
     "approval.expired": _APPROVAL | _members(text, "because", "was"),
     "approval.superseded": _APPROVAL | _members(text, "because", "was", "by"),
+    "lease.used": _LEASE | _members(text, "audience", "seen_by") | _members(_WORDS, "scopes"),
     "lease.renewed": _LEASE | _instants("issued_at", "expires_at"),
     "lease.ended": (
         _LEASE | _members(text, "audience", "ended_by") | {"why": Member("why", _NO_LONGER)}
@@ -172,6 +173,19 @@ FIELDS: Final[Mapping[str, Members]] = {
         | _members(number, "revision")
         | {"counts": Member("counts", object_of(_members(number, *_OPS)))}
     ),
+    "review.started": (
+        _members(text, "review", "owner", "due", "by", "reason", "packet")
+        | _members(number, "agents")
+    ),
+    "review.answered": (
+        _members(text, "review", "agent", "verdict", "reason", "packet", "by", "issuer", "subject")
+        | _members(text, "evidence", "review_by")
+        | _members(_WORDS, "ceiling")
+    ),
+    "review.effected": (
+        _members(text, "review", "agent", "verdict", "state", "told") | _members(number, "revision")
+    ),
+    "review.overdue": _members(text, "review", "owner", "due"),
     "keys.changed": _members(text, "step", "kid", "by", "reason") | _members(number, "manifest"),
 }
 """By event type. An event of another type is recorded without its detail."""

@@ -65,7 +65,7 @@ def verify(
     Raises:
         OSError: the file cannot be read.
     """
-    reader = _TrailReader(head)
+    reader = TrailReader(head)
     seen = 0
     for line in _lines(path):
         if len(reader.findings.faults) >= MAX_FAULTS:
@@ -85,28 +85,40 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield line
 
 
-class _TrailReader:
-    def __init__(self, head: Cursor | None) -> None:
+class TrailReader:
+    """Judges a trail line by line. It may go on from another file, which ended at ``follows``."""
+
+    def __init__(self, head: Cursor | None, *, follows: str = GENESIS) -> None:
         self.findings = Findings()
         self._head_digest = head.head if head else GENESIS
         self._is_head_seen = head is None or head.head == GENESIS
-        self._prev = GENESIS
+        self._prev = follows
         self._numbers: dict[str, int] = {}
 
-    def read(self, raw: bytes) -> None:
+    @property
+    def end_digest(self) -> str:
+        """What a line that follows has to name."""
+        return self._prev
+
+    def read(self, raw: bytes) -> dict[str, object]:
+        """Judge the next line; return what it says, nothing if it is no record."""
         found = self.findings
         found.lines += 1
         if not raw.endswith(b"\n"):
             self._fault("the line has no end: it was cut off, or is still being written")
         line = raw.removesuffix(b"\n")
         record = self._parsed(line)
+        if found.lines == 1 and record.get("prev") == GENESIS:
+            self._prev = GENESIS  # a trail of its own
         if record.get("prev") != self._prev:
             self._fault("it does not follow from the line before: one of them was changed")
         self._prev = digest(line)
         self._is_head_seen = self._is_head_seen or self._prev == self._head_digest
         self._check_place(record)
+        return record
 
     def end(self) -> None:
+        """Judge the whole, when the last line was read."""
         if not self._is_head_seen:
             self._fault("the end is missing: the feed log knows of a later line, or of another")
 
@@ -154,7 +166,8 @@ class _TrailReader:
         self._numbers[bucket] = n
 
     def _fault(self, what: str) -> None:
-        self.findings.faults.append(TrailFault(self.findings.lines, what))
+        if len(self.findings.faults) <= MAX_FAULTS:
+            self.findings.faults.append(TrailFault(self.findings.lines, what))
 
 
 def _has_place(record: dict[str, object]) -> bool:

@@ -43,6 +43,7 @@ COMMANDS: Final = {
     ),
     "agent": Entry("broker.cli.agents", "agent", "Look at agents, stop one, let it go on, end it."),
     "facts": Entry("broker.cli.facts", "facts", "Look at facts and change them."),
+    "review": Entry("broker.cli.review", "review", "Put agents before their owners."),
     "revoke": Entry("broker.cli.revoke", "revoke", "Take access away, as an operator."),
     "revocation": Entry("broker.cli.revocations", "revocation", "Look at operators' orders."),
     "cut": Entry("broker.cli.cuts", "cut", "Look at the cuts that stand."),

@@ -38,8 +38,8 @@ def replay(candidate: str, span: int, config: Path, *, as_json: bool) -> None:
     """
     settings = load(config)
     with telling(sys.stderr, as_json=as_json) as teller:
-        told = run(_replay(settings, candidate, span, teller))
-    Screen(sys.stdout, as_json=as_json).answer(told, policy_views.replay)
+        answer = run(_replay(settings, candidate, span, teller))
+    Screen(sys.stdout, as_json=as_json).answer(answer, policy_views.replay)
 
 
 async def _replay(settings: Settings, named: str, span: int, teller: Teller) -> Document:
@@ -55,10 +55,11 @@ async def _replay(settings: Settings, named: str, span: int, teller: Teller) -> 
             now_ms - settings.retention_seconds * 1000,
             lambda done, total: teller.tell("deciding again, buckets", done, total),
         )
-    return {"candidate": named, "digest": bundle.digest, **_told(replayed)}
+    return {"candidate": named, "digest": bundle.digest, **told(replayed)}
 
 
-def _told(found: Replayed) -> Document:
+def told(found: Replayed) -> Document:
+    """Say what a replay found."""
     return {
         "covers": {
             "granted_since": rfc3339(found.granted_since_ms),

@@ -24,6 +24,7 @@ from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.reaching import WITHIN_SECONDS
 from broker.client.results import Introspected, OpenedTask, Task
+from broker.client.review_calls import ReviewCalls
 from broker.client.signal_calls import SignalCalls
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
@@ -82,6 +83,7 @@ class BrokerClient:
         self.operator = OperatorCalls(self._transport)
         self.facts = FactCalls(self._transport)
         self.approvals = ApprovalCalls(self._transport)
+        self.reviews = ReviewCalls(self._transport)
         self.findings = FindingCalls(self._transport)
         self.signals = SignalCalls(self._transport)
         self.break_glass = GlassCalls(self._transport)

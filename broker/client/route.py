@@ -14,6 +14,7 @@ from broker.ids import (
     parse_decision_id,
     parse_glass_id,
     parse_lease_id,
+    parse_review_id,
     parse_revocation_id,
     parse_task_id,
 )
@@ -80,6 +81,11 @@ def thing_path(ref: str, tenant: str) -> tuple[str, ...]:
 def history_path(revision: int, *rest: str) -> tuple[str, ...]:
     """Return the path of a revision of the facts, or of something below it."""
     return ("v1", "facts", "history", str(revision), *rest)
+
+
+def review_path(review: str, *rest: str) -> tuple[str, ...]:
+    """Return the path of a review, or of something below it."""
+    return ("v1", "reviews", parse_review_id(review), *rest)
 
 
 def decision_path(decision: str) -> tuple[str, ...]:

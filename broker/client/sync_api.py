@@ -34,6 +34,7 @@ from broker.client.sync_calls import (
     SyncFindingCalls,
     SyncGlassCalls,
     SyncOperatorCalls,
+    SyncReviewCalls,
     SyncSignalCalls,
     SyncTaskCalls,
 )
@@ -214,8 +215,7 @@ class SyncBrokerClient:
         Raises:
             ValueError: the URL is not fit to carry tokens.
         """
-        self._thread = LoopThread()
-        self._stack = AsyncExitStack()
+        self._thread, self._stack = LoopThread(), AsyncExitStack()
 
         async def build() -> BrokerClient:
             session = await self._stack.enter_async_context(open_session())
@@ -240,6 +240,7 @@ class SyncBrokerClient:
         self.credentials = SyncCredentialCalls(self._client.credentials, self._thread)
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
+        self.reviews = SyncReviewCalls(self._client.reviews, self._thread)
         self.findings = SyncFindingCalls(self._client.findings, self._thread)
         self.signals = SyncSignalCalls(self._client.signals, self._thread)
         self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)

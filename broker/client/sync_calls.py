@@ -7,6 +7,7 @@ from broker.client.fact_calls import FactCalls
 from broker.client.finding_calls import FindingCalls
 from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
+from broker.client.review_calls import ReviewCalls
 from broker.client.signal_calls import SignalCalls
 from broker.client.task_calls import TaskCalls
 
@@ -68,6 +69,16 @@ class SyncOperatorCalls(BlockingCalls):
     explain_credential = blocking(OperatorCalls.explain_credential)
     shadow_report = blocking(OperatorCalls.shadow_report)
     suppose = blocking(OperatorCalls.suppose)
+
+
+class SyncReviewCalls(BlockingCalls):
+    """:class:`ReviewCalls`, waiting."""
+
+    find = blocking(ReviewCalls.find)
+    show = blocking(ReviewCalls.show)
+    agents = blocking(ReviewCalls.agents)
+    all_agents = iterating(ReviewCalls.all_agents)
+    answer = blocking(ReviewCalls.answer)
 
 
 class SyncFactCalls(BlockingCalls):

@@ -18,6 +18,7 @@ from broker.http.glass_routes import GlassRoutes
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
+from broker.http.review_routes import ReviewRoutes
 from broker.http.revision_routes import RevisionRoutes
 from broker.http.selection_routes import SelectionRoutes
 from broker.http.services import Services
@@ -74,6 +75,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     FindingRoutes(services, bodies).register(table)
     SignalRoutes(services, bodies).register(table)
     FactRoutes(services, bodies).register(table)
+    ReviewRoutes(services, bodies).register(table)
     GlassRoutes(services, bodies).register(table)
     RevisionRoutes(services).register(table)
     OAuthRoutes(services, bodies).register(table)

@@ -8,7 +8,7 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from broker.clock import Clock
-from broker.http import fact_ports, glass_ports, ports
+from broker.http import fact_ports, glass_ports, ports, review_ports
 from broker.http.limits import Limits
 from broker.http.possession import Possession
 from broker.metrics import Metrics
@@ -101,6 +101,7 @@ class Services:
     explain: ports.Explain
     evaluations: ports.Evaluations
     revisions: ports.Revisions
+    reviews: review_ports.Reviews
     facts: fact_ports.Facts
     authenticate: Authenticate
     clients: Clients

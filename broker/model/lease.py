@@ -108,6 +108,8 @@ class Lease(msgspec.Struct, frozen=True):
     target was ever asked for, also where nobody knows what came of it."""
     why: NoLonger | None = None
     """Why it would not be granted any more, where that ended it: for operators."""
+    used_at_ms: int = 0
+    """When a resource server was first told that it is alive; 0: none has asked, or none asks."""
     passed_ms: int = 0
     """An instant that has surely passed: ``judged_at_ms``, or if that is not sure the broker's own
     time where it is earlier."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from broker.ids import ApprovalId, BreakGlassId, LeaseId, RevocationId, TaskId, bucket_of
 from broker.model.task import TaskSpec
+from broker.store.review_keys import ReviewKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +265,11 @@ class Keyspace:
     def facts(self) -> FactsKeys:
         """The facts log."""
         return FactsKeys(self.buckets[0].prefix)
+
+    @property
+    def reviews(self) -> ReviewKeys:
+        """The reviews."""
+        return ReviewKeys(self.buckets[0].prefix)
 
     def of_evidence(self, name: str) -> Bucket:
         """Return the bucket that a piece of evidence lives in: its name, a digest, says which."""

@@ -265,6 +265,27 @@ class LeaseLedger:
         passed_ms = min(seen.judged_at_ms, self._bounds.clock.now_ms())
         return replace(seen, is_sure=False, passed_ms=passed_ms)
 
+    async def note_use(self, lease: Lease, seen_by: str) -> None:
+        """Note that a resource server was told that a token is alive: the first time only.
+
+        Raises:
+            StoreUnavailableError, UnavailableError: it was not noted, or nobody knows.
+        """
+        spec = lease.spec
+        told = {
+            "credential": spec.id,
+            "task": spec.task,
+            "agent": spec.agent,
+            "capability": spec.capability,
+            "audience": spec.audience,
+            "scopes": spec.scopes,
+            "seen_by": seen_by,
+        }
+        bucket = self._keys.of(spec.id)
+        args: list[str | int] = [self._ids.operation(), spec.tenant, self._limits.outbox]
+        keys = [*bucket.head, bucket.lease(spec.id)]
+        accept(await self._link.run(scripts.LEASE_USED, keys, [*args, codec.encode(told)]))
+
     async def find(self, lease: LeaseId, path: tuple[TaskId, ...]) -> Lease | None:
         """Show a lease, or None when retention has outlived it."""
         try:

@@ -52,24 +52,8 @@ def lease_seen(reply: Reply) -> Lease:
         NotFoundError: there is none.
         UnreadableRecordError: its record is none of ours.
     """
-    (
-        now,
-        ended,
-        spec,
-        state,
-        generation,
-        issued,
-        expires,
-        most,
-        ended_at,
-        ended_by,
-        end_n,
-        key_id,
-        _renewed,
-        death,
-        sure,
-        why,
-    ) = reply
+    now, ended, spec, state, generation, issued, expires, most, *rest = reply
+    ended_at, ended_by, end_n, key_id, _renewed, death, sure, why, used = rest
     if spec is None or ended == "absent":
         raise NotFoundError("not in the ledger")
     with codec.reading("a lease in the ledger"):
@@ -89,4 +73,5 @@ def lease_seen(reply: Reply) -> Lease:
             death=TargetDeath.parse(death) if death else None,
             sure_until_ms=int(sure or expires),
             why=codec.why(why) if why else None,
+            used_at_ms=int(used or 0),
         )

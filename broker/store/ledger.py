@@ -31,6 +31,7 @@ from broker.store.reconciliations import Reconciliations
 from broker.store.recorded import Recorded
 from broker.store.redo_ledger import RedoLedger
 from broker.store.replicas import Replicas
+from broker.store.review_ledger import ReviewLedger
 from broker.store.revocation_ledger import RevocationLedger
 from broker.store.selection_ledger import SelectionLedger
 from broker.store.shadow_ledger import ShadowLedger
@@ -75,6 +76,7 @@ class Ledger:
     glass: GlassLedger
     facts: FactsLog
     snapshots: FactsSnapshots
+    reviews: ReviewLedger
 
     @classmethod
     def over(
@@ -121,6 +123,7 @@ class Ledger:
             glass=GlassLedger(link, keys, ids, limits, bounds=bounds),
             facts=(facts := FactsLog(link, keys, ids, retention_ms=limits.retention_ms)),
             snapshots=FactsSnapshots(link, keys, ids, facts),
+            reviews=ReviewLedger(link, keys, ids, limits),
         )
 
 

@@ -48,6 +48,8 @@ class Grant:
     held: HeldLease
     task: TaskSpec
     at_ms: int
+    used_at_ms: int = 0
+    """When a resource server was first told that it is alive; 0: none was, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def _grant(row: Reply, task: TaskSpec) -> Sequence[Grant]:
 
 
 def _read_grant(row: Reply, task: TaskSpec) -> Grant:
-    _, spec, asked, issued, renewed, expires, generation = row
+    _, spec, asked, issued, renewed, expires, generation, used = row
     with codec.reading("a lease in the ledger"):
         at_ms = int(renewed or issued)
         held = HeldLease(
@@ -167,7 +169,7 @@ def _read_grant(row: Reply, task: TaskSpec) -> Grant:
             given_ms=int(expires) - at_ms,
             expires_at_ms=int(expires),
         )
-        return Grant(held, task, at_ms)
+        return Grant(held, task, at_ms, int(used or 0))
 
 
 def _refusal(entry: Entry[DecisionId], text: str | None) -> Refusal | None:

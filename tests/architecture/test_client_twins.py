@@ -9,12 +9,14 @@ from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
 from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
+from broker.client.review_calls import ReviewCalls
 from broker.client.sync_calls import (
     SyncApprovalCalls,
     SyncCredentialCalls,
     SyncFactCalls,
     SyncGlassCalls,
     SyncOperatorCalls,
+    SyncReviewCalls,
     SyncTaskCalls,
 )
 from broker.client.task_calls import TaskCalls
@@ -25,6 +27,7 @@ PAIRS = [
     (OperatorCalls, SyncOperatorCalls),
     (FactCalls, SyncFactCalls),
     (ApprovalCalls, SyncApprovalCalls),
+    (ReviewCalls, SyncReviewCalls),
     (GlassCalls, SyncGlassCalls),
 ]
 

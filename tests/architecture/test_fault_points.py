@@ -12,6 +12,7 @@ from broker.http.contract.document import OPERATIONS
 from tests.chaos.cases import CASES
 from tests.chaos.facts_cases import POINTS as OF_FACTS
 from tests.chaos.glass_cases import POINTS as OF_GLASS
+from tests.chaos.review_cases import POINTS as OF_REVIEWS
 from tests.chaos.target_cases import POINTS as AT_TARGETS
 
 _REACHED = re.compile(r'\.reach\("([^"]+)"\)')
@@ -27,7 +28,7 @@ def test_every_point_is_passed_and_every_passed_point_is_named() -> None:
 
 def test_every_point_has_a_scenario_that_dies_there() -> None:
     """A name that no test arms promises nothing."""
-    assert {case.point for case in CASES} | AT_TARGETS | OF_FACTS | OF_GLASS == NAMES
+    assert {case.point for case in CASES} | AT_TARGETS | OF_FACTS | OF_GLASS | OF_REVIEWS == NAMES
 
 
 VERBS: Final = {
@@ -48,6 +49,7 @@ VERBS: Final = {
     "revoke": "revoke",
     "changeFacts": "change",
     "rollBackFacts": "change",
+    "answerReview": "review",
     "askToBreakGlass": "glass",
     "confirmBreakGlass": "glass",
     "fetchBreakGlass": "glass",

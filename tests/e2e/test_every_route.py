@@ -97,6 +97,10 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "explainDecision": OPERATORS_ONLY,
     "explainCredential": OPERATORS_ONLY,
     "explainRequest": (403, 403, 200, 403),
+    "listReviews": (200, 200, 200, 200),  # what one may see of them: nothing here
+    "showReview": ABSENT,
+    "listReviewed": ABSENT,
+    "answerReview": ABSENT,
     "listRevisions": (403, 403, 403, 403),  # for operators of every tenant only
     "showRevision": (403, 403, 403, 403),
     "listThings": (403, 403, 200, 403),
@@ -135,6 +139,7 @@ MISSING: Final = {
     "task": f"t_00_{'a' * 26}",
     "credential": f"l_00_{'a' * 26}",
     "revocation": f"r_00_{'a' * 26}",
+    "review": f"v_00_{'a' * 26}",
     "decision": f"d_00_{'a' * 26}",
     "approval": f"a_00_{'a' * 26}",
     "glass": f"g_00_{'a' * 26}",

@@ -54,6 +54,7 @@ from tests.fakes.finding_verbs import FakeFindings, FakeSignals
 from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
+from tests.fakes.review_verbs import FakeReviews
 from tests.fakes.samples import (
     AUDIENCE,
     CHILD,
@@ -405,6 +406,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         explain=FakeExplain(stage),
         evaluations=FakeEvaluations(stage),
         revisions=FakeRevisions(stage),
+        reviews=FakeReviews(stage),
         facts=fake_facts(stage),
         authenticate=stage.authenticate,
         clients=NoClients(),

@@ -14,6 +14,7 @@ from broker.http.routes import build
 from broker.http.server import HttpServer
 from broker.http.signal_routes import SIGNALS
 from tests.fakes.fake_glass import GLASS
+from tests.fakes.review_verbs import REVIEW
 from tests.fakes.samples import APPROVAL, DECISION, LEASE, REVOCATION, TASK
 from tests.fakes.services import CALLERS, Stage, make_services
 from tests.fakes.serving import serving
@@ -25,6 +26,7 @@ IDS = {
     "revocation": REVOCATION,
     "decision": DECISION,
     "approval": APPROVAL,
+    "review": REVIEW,
     "glass": GLASS,
     "selection": "ab" * 32,
     "finding": f"f_07_{'f' * 26}",

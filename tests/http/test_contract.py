@@ -24,6 +24,7 @@ from broker.http.wire import Body
 from tests.fakes.contract import DOCUMENT
 from tests.fakes.fake_glass import GLASS
 from tests.fakes.probes import Probe, objects, probes, resolved, sample, shown
+from tests.fakes.review_verbs import REVIEW
 from tests.fakes.samples import APPROVAL, DECISION, LEASE, REVOCATION, TASK
 from tests.fakes.services import Stage, make_services
 
@@ -37,6 +38,7 @@ IDS: Final = {
     "revocation": REVOCATION,
     "decision": DECISION,
     "approval": APPROVAL,
+    "review": REVIEW,
     "glass": GLASS,
     "selection": "ab" * 32,
     "finding": f"f_07_{'f' * 26}",

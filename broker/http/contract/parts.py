@@ -29,6 +29,7 @@ _LETTERS: Final = "_[0-9a-f]{2}_[a-z2-7]{26}$"
 TASK_ID: Final = form(f"^[tc]{_LETTERS}", "t_07_" + "a" * 26)
 LEASE_ID: Final = form(f"^l{_LETTERS}", "l_07_" + "c" * 26)
 REVOCATION_ID: Final = form(f"^r{_LETTERS}", "r_07_" + "d" * 26)
+REVIEW_ID: Final = form(f"^v{_LETTERS}", "v_00_" + "f" * 26)
 GLASS_ID: Final = form(f"^g{_LETTERS}", "g_07_" + "f" * 26)
 DECISION_ID: Final = form(f"^d{_LETTERS}", "d_07_" + "e" * 26)
 APPROVAL_ID: Final = form(f"^a{_LETTERS}", "a_07_" + "f" * 26)
@@ -115,6 +116,7 @@ PATH: Final = {
     "revocation": REVOCATION_ID,
     "decision": DECISION_ID,
     "approval": APPROVAL_ID,
+    "review": REVIEW_ID,
     "glass": GLASS_ID,
     "selection": DIGEST,
     "finding": FINDING_ID,

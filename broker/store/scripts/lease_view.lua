@@ -4,5 +4,5 @@ local fields = redis.call('HMGET', KEYS[3], unpack(LEASE_FIELDS))
 local ended = lease_ended(fields, ARGV[1], 4, #KEYS, now)
 if not ended and is_key_cut(ARGV[2]) then ended = 'cut' end
 local lease = redis.call('HMGET', KEYS[3], 'spec', 'state', 'generation', 'issued', 'expires', 'max_expires',
-  'ended', 'ended_by', 'end_n', 'key_id', 'renewed', 'death', 'sure', 'why')
+  'ended', 'ended_by', 'end_n', 'key_id', 'renewed', 'death', 'sure', 'why', 'used')
 return {text(now), ended or '', unpack(lease)}
