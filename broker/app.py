@@ -54,6 +54,7 @@ from broker.reconcile_watch import ReconcileWatch
 from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
+from broker.session_ends import SessionEnds
 from broker.settings.settings import Settings
 from broker.shadow import Shadow
 from broker.store.census import Counting
@@ -320,6 +321,14 @@ class Broker:
             order_list=verbs.order_list,
             selections=verbs.selections,
             cuts=verbs.cuts,
+            sessions=SessionEnds(
+                verify=callers.logout,
+                revocations=verbs.revocations,
+                orders=self.ledger.orders,
+                ids=self.ledger.ids,
+                buckets=len(self.ledger.keys.buckets),
+                faults=self._faults,
+            ),
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,

@@ -21,6 +21,7 @@ from broker.client.fact_calls import FactCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.reaching import WITHIN_SECONDS
 from broker.client.results import Introspected, OpenedTask, Task
+from broker.client.session_calls import SessionCalls
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
 from broker.client.tls import Tls
@@ -78,6 +79,7 @@ class BrokerClient:
         self.credentials = CredentialCalls(self._transport)
         self.operator = OperatorCalls(self._transport)
         self.facts = FactCalls(self._transport)
+        self.sessions = SessionCalls(self._transport)
 
     def task(
         self,

@@ -31,6 +31,7 @@ from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
     SyncOperatorCalls,
+    SyncSessionCalls,
     SyncTaskCalls,
 )
 from broker.client.task_scope import TaskScope
@@ -227,6 +228,7 @@ class SyncBrokerClient:
         self.credentials = SyncCredentialCalls(self._client.credentials, self._thread)
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
+        self.sessions = SyncSessionCalls(self._client.sessions, self._thread)
 
     def __enter__(self) -> Self:
         return self

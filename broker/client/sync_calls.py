@@ -4,6 +4,7 @@ from broker.client.blocking import BlockingCalls, blocking, iterating
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
 from broker.client.operator_calls import OperatorCalls
+from broker.client.session_calls import SessionCalls
 from broker.client.task_calls import TaskCalls
 
 
@@ -62,6 +63,12 @@ class SyncOperatorCalls(BlockingCalls):
     explain_credential = blocking(OperatorCalls.explain_credential)
     shadow_report = blocking(OperatorCalls.shadow_report)
     suppose = blocking(OperatorCalls.suppose)
+
+
+class SyncSessionCalls(BlockingCalls):
+    """:class:`SessionCalls`, waiting."""
+
+    end = blocking(SessionCalls.end)
 
 
 class SyncFactCalls(BlockingCalls):

@@ -16,7 +16,14 @@ from msgspec.structs import replace
 
 from broker.attestation.reasons import Reason
 from broker.errors import AttestationError, InvalidProofError, InvalidRequestError
-from broker.http import authzen_routes, document_routes, oauth_routes, problems, status_routes
+from broker.http import (
+    authzen_routes,
+    document_routes,
+    oauth_routes,
+    problems,
+    session_routes,
+    status_routes,
+)
 from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
@@ -51,6 +58,7 @@ PUBLIC: Final = frozenset(
         authzen_routes.CONFIGURATION,
         document_routes.CONTRACT,
         document_routes.PROBLEM,
+        session_routes.BACKCHANNEL,
     }
 )
 """All that anybody may ask for. A test walks the route table and finds nothing else open."""

@@ -15,6 +15,7 @@ from broker.model.bounds import Bounds
 from broker.model.capability import Ceiling
 from broker.model.principal import Kind
 from broker.model.requests import (
+    SESSIONS,
     ExtendTask,
     IssueCredential,
     OpenTask,
@@ -25,7 +26,9 @@ from broker.model.requests import (
 from broker.model.selection import Criteria
 from broker.policy.query import Action
 
-_SELECTORS: Final = tuple(kind for kind in SelectorKind if kind is not SelectorKind.KEY)
+_SELECTORS: Final = tuple(
+    kind for kind in SelectorKind if kind is not SelectorKind.KEY and kind not in SESSIONS
+)
 """What an order over HTTP may name."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _GLOB: Final = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._:@/*?-]*", re.ASCII)

@@ -18,6 +18,7 @@ from broker.http.operator_routes import OperatorRoutes
 from broker.http.revision_routes import RevisionRoutes
 from broker.http.selection_routes import SelectionRoutes
 from broker.http.services import Services
+from broker.http.session_routes import SessionRoutes
 from broker.http.status_routes import StatusRoutes
 from broker.http.table import Table
 from broker.http.task_routes import TaskRoutes
@@ -65,6 +66,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     TaskRoutes(services, bodies, waiters).register(table)
     OperatorRoutes(services, bodies, waiters).register(table)
     SelectionRoutes(services, bodies).register(table)
+    SessionRoutes(services, bodies).register(table)
     AgentRoutes(services).register(table)
     FactRoutes(services, bodies).register(table)
     RevisionRoutes(services).register(table)

@@ -91,6 +91,7 @@ class Services:
     order_list: ports.OrderList
     selections: ports.Selections
     cuts: ports.Cuts
+    sessions: ports.Sessions
     reports: ports.Reports
     introspection: ports.Introspection
     explain: ports.Explain

@@ -96,6 +96,7 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "showKeyStates": (403, 403, 403, 403),
     "showShadowReport": (403, 403, 403, 403),
     "listCuts": (403, 403, 200, 403),
+    "endSession": (403, 403, 400, 403),  # an operator has to name somebody
     "introspect": (403, 403, 403, 200),  # a token that is not alive: {"active": false}
     "evaluate": (403, 403, 200, 200),  # {"decision": false}
     "evaluateAll": (403, 403, 200, 200),
@@ -103,7 +104,7 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "acknowledgeFeed": (403, 403, 403, 404),
 }
 
-PERSON: Final[dict[str, int]] = {}
+PERSON: Final[dict[str, int]] = {"endSession": 200}
 """What a person of the tenant is answered otherwise than an orchestrator."""
 
 HOW: Final = (

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from structlog.testing import LogCapture
@@ -318,6 +318,32 @@ class FakeCuts:
         return await self.stage.play("cuts.find", caller, answer=[])
 
 
+_HER: Final = Selector(SelectorKind.PERSON, "acme/dana")
+_SOMEBODY: Final = next(iter(CALLERS.values()))
+
+
+@dataclass
+class FakeSessions:
+    """Sessions that end at once."""
+
+    stage: Stage
+
+    async def by_caller(
+        self, caller: Principal, person: str, tenant: str, reason: str, idempotency_key: str
+    ) -> Revocation:
+        """End."""
+        asked = (person, tenant, reason, idempotency_key)
+        return await self.stage.play(
+            "sessions.by_caller", caller, *asked, answer=a_revocation(_HER)
+        )
+
+    async def by_issuer(self, token: str) -> Revocation:
+        """Hear."""
+        return await self.stage.play(
+            "sessions.by_issuer", _SOMEBODY, token, answer=a_revocation(_HER)
+        )
+
+
 @dataclass
 class FakeIntrospection:
     """Introspection: nothing is active unless the test says so."""
@@ -415,6 +441,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         order_list=FakeOrderList(stage),
         selections=FakeSelections(stage),
         cuts=FakeCuts(stage),
+        sessions=FakeSessions(stage),
         reports=FakeReports(stage),
         introspection=FakeIntrospection(stage),
         explain=FakeExplain(stage),

@@ -19,6 +19,7 @@ from broker.http.contract import (
     parts,
     revision_routes,
     selection_routes,
+    session_routes,
     status_routes,
     task_routes,
 )
@@ -38,6 +39,7 @@ GROUPS: Final = (
     revision_routes,
     oauth_routes,
     authzen_routes,
+    session_routes,
     feed_routes,
     status_routes,
 )
