@@ -7,7 +7,6 @@
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.
 - A repeat under the same idempotency key signs the same claims by the same key (I10).
-- Quotas are taken beside the ledger; whichever refuses undoes the other.
 """
 
 from collections.abc import Callable

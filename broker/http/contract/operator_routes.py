@@ -186,11 +186,13 @@ SCHEMAS: Final = {
             "until_ms": described(
                 COUNT, "When time alone may make it another one, in ms since 1970; 0 is never."
             ),
+        },
+        {
             "lending": described(
                 nullable(ref("Explanation")),
                 "Why the person who lends a right of hers may do so, or not; null: nobody lends.",
             ),
-        }
+        },
     ),
     "PolicyFinding": record(
         {
