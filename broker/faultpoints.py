@@ -25,6 +25,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "renew": ("decided", "granted", "signed"),
     "give-back": ("written", "freed"),
     "revoke": ("kept", "ended", "laid", "noted"),
+    "session": ("kept", "noted"),
     "refuse": ("noted",),
     "reap": (
         *("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "freeze-followed"),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,6 +16,7 @@ from tests.chaos.cast import Cast
 from tests.chaos.ledger_state import settled
 from tests.chaos.once import ask_for_single_use
 from tests.chaos.scenarios import Play, a_play
+from tests.chaos.sessions import let_people_lend
 from tests.chaos.world import ORDERS, REPORTS, open_world
 from tests.fakes.eventually_true import eventually_true
 
@@ -27,6 +29,12 @@ KILLED = -9
 
 _ROUNDING_S = 2
 """A credential lives for whole seconds; its place is taken just before, and counted exactly."""
+
+
+def _edit(config: Path) -> None:
+    ask_for_single_use(config)
+    let_people_lend(config)
+
 
 Outcomes = Mapping[str, "asyncio.Future[None]"]
 
@@ -47,7 +55,7 @@ class Stages:
         await asyncio.gather(*self.endings, return_exceptions=True)
 
     async def _play(self) -> None:
-        async with open_world(edit=ask_for_single_use) as world:
+        async with open_world(edit=_edit) as world:
             await world.slots[0].start()
             await asyncio.gather(
                 world.start_witness(ORDERS, check="feed"),

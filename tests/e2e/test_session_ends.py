@@ -1,4 +1,4 @@
-"""A person's session ends: all that she has had done in it ends, and nothing more is opened by it."""
+"""A session ends: all that a person has had done in it ends, and it opens nothing more."""
 
 import asyncio
 import json
