@@ -24,13 +24,14 @@ from broker.errors import (
 )
 from broker.faultpoints import FaultPoints
 from broker.idempotency import repeatable
-from broker.ids import IdFactory, RevocationId
+from broker.ids import RevocationId
 from broker.model.lender import person_name, session_name, subject_name
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.model.requests import Revocation, Selector, SelectorKind
 from broker.ownership import is_operator_of
 from broker.revocation import Revocations
-from broker.store.revocation_ledger import Order, RevocationLedger
+from broker.store.ledger import Ledger
+from broker.store.revocation_ledger import Order
 
 AT_ISSUER: Final = "the session has ended at its issuer"
 
@@ -42,20 +43,13 @@ class SessionEnds:
     """Ends sessions. ``verify`` is the attestation's."""
 
     def __init__(
-        self,
-        *,
-        verify: Verify,
-        revocations: Revocations,
-        orders: RevocationLedger,
-        ids: IdFactory,
-        buckets: int,
-        faults: FaultPoints,
+        self, verify: Verify, revocations: Revocations, ledger: Ledger, faults: FaultPoints
     ) -> None:
         self._verify = verify
         self._revocations = revocations
-        self._orders = orders
-        self._ids = ids
-        self._buckets = buckets
+        self._orders = ledger.orders
+        self._ids = ledger.ids
+        self._buckets = len(ledger.keys.buckets)
         self._faults = faults
 
     async def by_issuer(self, token: str) -> Revocation:

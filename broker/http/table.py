@@ -23,7 +23,7 @@ class Table:
         self.routes.append(web.get(path, handler))
 
     def told(self, path: str, handler: Handler) -> None:
-        """Add a POST that whoever signs what it says may send; ``PUBLIC`` has to name it, too."""
+        """Add a POST that counts by a signature; :data:`broker.http.edge.SIGNED` names it, too."""
         self.change(path, handler)
 
     def read(self, path: str, handler: Handler, *parameters: str) -> None:

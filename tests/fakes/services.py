@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from structlog.testing import LogCapture
@@ -48,6 +48,7 @@ from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_explain import FakeExplain
+from tests.fakes.fake_sessions import FakeSessions
 from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
@@ -316,32 +317,6 @@ class FakeCuts:
     async def find(self, caller: Principal) -> list[StandingCut]:
         """List."""
         return await self.stage.play("cuts.find", caller, answer=[])
-
-
-_HER: Final = Selector(SelectorKind.PERSON, "acme/dana")
-_SOMEBODY: Final = next(iter(CALLERS.values()))
-
-
-@dataclass
-class FakeSessions:
-    """Sessions that end at once."""
-
-    stage: Stage
-
-    async def by_caller(
-        self, caller: Principal, person: str, tenant: str, reason: str, idempotency_key: str
-    ) -> Revocation:
-        """End."""
-        asked = (person, tenant, reason, idempotency_key)
-        return await self.stage.play(
-            "sessions.by_caller", caller, *asked, answer=a_revocation(_HER)
-        )
-
-    async def by_issuer(self, token: str) -> Revocation:
-        """Hear."""
-        return await self.stage.play(
-            "sessions.by_issuer", _SOMEBODY, token, answer=a_revocation(_HER)
-        )
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from broker.errors import AttestationError, KeySetUnavailableError
-from broker.http.edge import PUBLIC
+from broker.http.edge import PUBLIC, SIGNED
 from broker.http.keys import PRINCIPAL
 from broker.http.limits import Limits
 from broker.http.routes import build
@@ -81,7 +81,7 @@ async def test_every_route_but_the_public_ones_asks_who_calls(
         session(server) as client,
         client.request(method, filled(template)) as answer,
     ):
-        expected = 200 if template in PUBLIC else 401
+        expected = 200 if template in PUBLIC else 415 if template in SIGNED else 401
 
         assert answer.status == expected
         assert stage.calls == []

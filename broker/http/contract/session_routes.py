@@ -35,7 +35,7 @@ OPERATIONS: Final = (
         path="/v1/sessions/end",
         name="endSession",
         summary="End a person's session, and all that she has had done in it",
-        callers=("person", "operator"),
+        callers=("operator", "person"),
         body=Body("EndSessionBody", {"reason": "done for today"}, is_required=False),
         creates=True,
         answers=_ENDED,
