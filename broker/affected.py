@@ -70,6 +70,7 @@ def by_impact(impact: Impact) -> Affected:
         | _indexes("tenant", impact.tenants)
         | _indexes("ticket", map(_named, impact.tickets))
         | _indexes("person", map(_named, impact.people))
+        | _indexes("tool", (ref.tenant for ref in impact.tools))
     )
 
 

@@ -15,6 +15,7 @@ from backends.jwt import access_token_claims
 from broker import under_way
 from broker.attestation.attestation import Attestation
 from broker.attestation.reasons import Reason
+from broker.behaviour_side import BehaviourSide
 from broker.callers import Callers, client_watch
 from broker.census_watch import CensusWatch
 from broker.clock import Clock
@@ -28,6 +29,7 @@ from broker.facts_replica import FactsReplica
 from broker.faultpoints import FaultPoints
 from broker.feeding import FeedSide, feed_log_of, feed_side_of
 from broker.gate import Gate
+from broker.glass_watch import GlassWatch
 from broker.governance.published import builder
 from broker.governance.reasons import SUSPENDED, UNREGISTERED
 from broker.http.feed_routes import routes as feed_routes
@@ -63,6 +65,7 @@ from broker.store.ledger import Ledger
 from broker.store.ledger_clock import LedgerClock
 from broker.store.link import Link
 from broker.surroundings import targets_of
+from broker.task_trees import TaskTrees
 from broker.tasks import TaskLimits
 from broker.ticker import Ticker
 from broker.verbs import Parts, Verbs, build_verbs
@@ -80,9 +83,7 @@ class Broker:
     """One running broker. Built by :meth:`start` inside a stack that takes it down again."""
 
     def __init__(self, settings: Settings, link: Link, clock: Clock) -> None:
-        self._settings = settings
-        self._link = link
-        self._clock = clock
+        self._settings, self._link, self._clock = settings, link, clock
         self.gate = Gate([*WATCHERS, STORE, CLOCK, FEED, ISSUERS])
         self.metrics = Metrics(
             durability=settings.store.durability,
@@ -104,6 +105,7 @@ class Broker:
         )
         self._feed = self._build_feed()
         self._notices = self._build_notices()
+        self._behaviour = BehaviourSide.over(link, self.ledger, clock, self._build_bounds())
         self._presence = self._build_presence()
         self._shadow = self._build_shadow()
         self.reconcile_watch = ReconcileWatch(
@@ -117,6 +119,7 @@ class Broker:
             brake=settings.reevaluation.brake_leases,
             counted=self.metrics.facts_changed,
         )
+        self._watch = self._behaviour.watch(settings, self._feed.log, self.verbs, self.fact_verbs)
 
     def _build_looks(self) -> list[Look]:
         settings, clock = self._settings, self._clock
@@ -126,17 +129,14 @@ class Broker:
             FeedWatch(self._feed.shipper, self._feed.sink, self.gate).look,
             self.facts.look,
             RedecidingWatch(self.ledger.redo, clock, self.gate, self.metrics).look,
+            GlassWatch(self.ledger.glass, self.gate, self.metrics.registry).look,
             NoticeWatch(self._notices.receivers, self._notices.ledger, self.gate).look,
         ]
 
     def _build_notices(self) -> NoticeSide:
-        return notice_side_of(
-            *(self._settings, self._link),
-            ledger=self.ledger,
-            log=self._feed.log,
-            counts=NoticeCounts(self.metrics.registry),
-            clock=self._clock,
-        )
+        counts, log = NoticeCounts(self.metrics.registry), self._feed.log
+        given = (self._settings, self._link)
+        return notice_side_of(*given, ledger=self.ledger, log=log, counts=counts, clock=self._clock)
 
     def _build_ledger(self) -> Ledger:
         store = self._settings.store
@@ -219,6 +219,8 @@ class Broker:
             pace=self._pace,
             targets=self._targets,
             onlooker=self._shadow,
+            late=self._behaviour.late,
+            alarm=self._notices.alarm,
             clock=self._clock,
             patience=Patience(settings.policy.undecided_seconds),
         )
@@ -272,7 +274,8 @@ class Broker:
     async def _start_background(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self._notices.close)
         feed, courier = self._feed, self._notices.courier
-        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run):
+        watch = self._watch.log.run
+        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run, watch):
             task = asyncio.create_task(run())
             stack.push_async_callback(under_way.end, [task])
 
@@ -313,13 +316,17 @@ class Broker:
         return Services(
             tasks=verbs.tasks,
             freezing=verbs.freezing,
+            findings=self._behaviour.findings,
+            signals=self._watch.signals,
             listing=verbs.listing,
+            trees=TaskTrees.over(self.ledger),
             agents=verbs.agents,
             issuance=verbs.issuance,
             credentials=verbs.credentials,
             revocations=verbs.revocations,
             order_list=verbs.order_list,
             selections=verbs.selections,
+            glass=verbs.glass,
             cuts=verbs.cuts,
             sessions=SessionEnds(callers.logout, verbs.revocations, self.ledger, self._faults),
             reports=verbs.reports,

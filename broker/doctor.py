@@ -13,6 +13,7 @@ from typing import Final
 from broker import (
     expiry,
     facts_findings,
+    glass_watch,
     list_findings,
     notice_watch,
     panic_folder,
@@ -101,6 +102,7 @@ class Doctor:
             ("facts", self._facts, store, "restore the ledger, then `broker apply --restored`"),
             ("redeciding", self._redeciding, store, "look why the ledger cannot be read"),
             ("notices", self._notices, store, "mend `notify`"),
+            ("break-glass", self._glass, store, "look why the ledger cannot be read"),
             ("targets", self._targets, str(given.targets or ""), "run `broker config check`"),
         ]
 
@@ -193,6 +195,13 @@ class Doctor:
         try:
             max_age_ms = self._settings.facts.max_age_ms
             return await redeciding_findings.examine(self._of(link), max_age_ms)
+        finally:
+            await link.close()
+
+    async def _glass(self) -> list[Line]:
+        link = await connect(self._settings.store)
+        try:
+            return await glass_watch.examine(self._of(link).glass)
         finally:
             await link.close()
 

@@ -179,6 +179,24 @@ class LeaseNotRenewableError(LeaseError):
     code = "credential-not-renewable"
 
 
+class GlassStateError(BrokerError):
+    """An emergency is not in a state in which this can be done, or is not what was agreed to."""
+
+    code = "break-glass-state"
+
+
+class AlarmFailedError(BrokerError):
+    """Nobody could be told of the emergency, so nothing opens: bring a receiver back."""
+
+    code = "alarm-not-delivered"
+
+
+class ReviewOwedError(BrokerError):
+    """A former emergency of this person was not looked at in time: have somebody answer it."""
+
+    code = "break-glass-review-owed"
+
+
 class QuotaExceededError(BrokerError):
     """Too many live credentials: wait ``retry_after_ms`` or give some back.
 

@@ -16,6 +16,7 @@ from broker.model.redecision import NoLonger
 from broker.model.requests import Supposed
 from broker.ownership import is_operator_of, require_operator
 from broker.policy.query import Query
+from broker.questions import told_of
 from broker.redeciding import action_of, asked_for, question, redecide
 from broker.store.ledger import Ledger
 from broker.store.recorded import Grant
@@ -149,4 +150,5 @@ def _request(grant: Grant) -> Mapping[str, object]:
         "capability": spec.capability,
         "scopes": sorted(asked.scopes),
         "ttl_ms": asked.ttl_ms,
+        **told_of(asked.tool),
     }

@@ -62,6 +62,32 @@ class Freezing:
             return await self._freeze(found, by, reason)
         return False
 
+    async def freeze_own(
+        self,
+        task: TaskId,
+        whose: str,
+        tenant: str,
+        *,
+        by: str,
+        reason: str,
+        is_person: bool = False,
+    ) -> bool:
+        """Freeze a task only if it is this agent's in this tenant, and once for this reason.
+
+        With ``is_person`` if it is on behalf of that person; return whether it is frozen by it now.
+
+        Raises:
+            NotFoundError: it is not, or there is no such task.
+        """
+        found = await self._tasks.view(task)
+        spec = found.spec
+        if ((spec.on_behalf_of if is_person else spec.agent), spec.tenant) != (whose, tenant):
+            raise NotFoundError("no such task")
+        with suppress(TaskClosedError):
+            await self._freeze(found, by, reason, once=True)
+            return True
+        return False
+
     async def order(self, caller: Principal, task: TaskId, reason: str) -> Task:
         """Freeze a task for its opener or an operator; a frozen one keeps its first freeze.
 
@@ -75,9 +101,9 @@ class Freezing:
         await self._freeze(found, caller.ref, reason)
         return await self._tasks.view(task)
 
-    async def _freeze(self, found: Task, by: str, reason: str) -> bool:
-        task = found.spec.id
-        is_new = await self._freezes.freeze(found.spec.path, by=by, reason=reason)
+    async def _freeze(self, found: Task, by: str, reason: str, *, once: bool = False) -> bool:
+        task, path = found.spec.id, found.spec.path
+        is_new = await self._freezes.freeze(path, by=by, reason=reason, once=once)
         self._faults.reach("freeze.written")
         self._wake(task)
         return is_new

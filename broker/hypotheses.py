@@ -16,12 +16,15 @@ from broker.model.decision import Decision, Deny, NeedsApproval, Obligations, Pe
 from broker.model.evaluation import Evaluated, Evaluation
 from broker.model.principal import Kind, Principal
 from broker.model.task import Task
+from broker.model.tool import Tool
 from broker.ownership import is_operator_of
 from broker.policy.query import Action, Query, TaskFacts
 from broker.proof.confirmation import Binding
 from broker.renewability import capability_of
 from broker.store.task_ledger import TaskLedger
 from broker.text import parse_scope
+from broker.tool_claim import read_tool
+from broker.tool_origin import MAX_ORIGIN
 
 KEY: Final = "jit_broker"
 """What obligations and policies stand under, as broker.engines.authzen reads them."""
@@ -53,10 +56,17 @@ class _Task(msgspec.Struct):
     depth: Annotated[int, Meta(ge=0, le=64)] = 0
 
 
+class _Tool(msgspec.Struct, forbid_unknown_fields=True):
+    name: _Word
+    origin: Annotated[str, Meta(max_length=MAX_ORIGIN)] = ""
+    digest: _Word = ""
+
+
 class _Context(msgspec.Struct):
     task: _Task | None = None
     ceiling: Annotated[list[_Line], Meta(max_length=64)] | None = None
     labels: _Words = msgspec.field(default_factory=list)
+    tool: _Tool | None = None
 
 
 class _Subject(msgspec.Struct):
@@ -93,7 +103,9 @@ class Hypotheses:
             )
         task = _facts(context.task, question)
         ceiling = None if context.ceiling is None else tuple(map(_ceiling, context.ceiling))
-        supposed = _Supposed(_principal(question, task.tenant), task, ceiling, context.labels)
+        supposed = _Supposed(
+            _principal(question, task.tenant), task, ceiling, context.labels, _tool(context)
+        )
         return await self._answer(asker, question, supposed)
 
     async def of_task(self, asker: Principal, question: Evaluation) -> Evaluated:
@@ -113,7 +125,7 @@ class Hypotheses:
         if not task.is_alive:
             return Evaluated.denied("task-frozen" if task.is_frozen else "task-closed")
         who, facts = _of_task(question, task), TaskFacts.of(task.spec)
-        supposed = _Supposed(who, facts, task.spec.ceiling, context.labels)
+        supposed = _Supposed(who, facts, task.spec.ceiling, context.labels, _tool(context))
         return await self._answer(asker, question, supposed)
 
     async def _answer(
@@ -149,6 +161,14 @@ class _Supposed:
     task: TaskFacts
     ceiling: tuple[Ceiling, ...] | None
     labels: Sequence[str]
+    tool: Tool | None
+
+
+def _tool(context: _Context) -> Tool | None:
+    said = context.tool
+    if said is None:
+        return None
+    return read_tool(said.name, said.origin, said.digest, field="context.tool")
 
 
 def _query(
@@ -169,6 +189,7 @@ def _query(
         scopes=scopes,
         ttl_ms=_ttl_ms(asked, capability),
         labels=_pairs(supposed.labels, "context.labels"),
+        tool=supposed.tool,
     )
 
 

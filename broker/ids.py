@@ -19,6 +19,8 @@ TaskId = NewType("TaskId", str)
 LeaseId = NewType("LeaseId", str)
 RevocationId = NewType("RevocationId", str)
 DecisionId = NewType("DecisionId", str)
+FindingId = NewType("FindingId", str)
+BreakGlassId = NewType("BreakGlassId", str)
 
 MAX_BUCKETS: Final = 256
 """Two hexadecimal digits."""
@@ -36,9 +38,18 @@ _TASK: Final = re.compile(r"[tc]_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _LEASE: Final = re.compile(r"l_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _REVOCATION: Final = re.compile(r"r_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 _DECISION: Final = re.compile(r"d_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+_FINDING: Final = re.compile(r"f_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
+_GLASS: Final = re.compile(r"g_[0-9a-f]{2}_[a-z2-7]{26}", re.ASCII)
 
 
-_FORMS: Final = {_TASK: "t_… or c_…", _LEASE: "l_…", _REVOCATION: "r_…", _DECISION: "d_…"}
+_FORMS: Final = {
+    _TASK: "t_… or c_…",
+    _LEASE: "l_…",
+    _REVOCATION: "r_…",
+    _DECISION: "d_…",
+    _FINDING: "f_…",
+    _GLASS: "g_…",
+}
 
 
 def _parse(pattern: re.Pattern[str], text: str, field: str) -> str:
@@ -83,6 +94,24 @@ def parse_decision_id(text: str, *, field: str = "decision") -> DecisionId:
         InvalidRequestError: the text is no decision id.
     """
     return DecisionId(_parse(_DECISION, text, field))
+
+
+def parse_finding_id(text: str, *, field: str = "finding") -> FindingId:
+    """Check the form of a finding's id.
+
+    Raises:
+        InvalidRequestError: the text is none.
+    """
+    return FindingId(_parse(_FINDING, text, field))
+
+
+def parse_glass_id(text: str, *, field: str = "break-glass") -> BreakGlassId:
+    """Check the form of a break-glass id.
+
+    Raises:
+        InvalidRequestError: the text is no break-glass id.
+    """
+    return BreakGlassId(_parse(_GLASS, text, field))
 
 
 def bucket_of(any_id: str) -> int:
@@ -152,6 +181,10 @@ class IdFactory:
     def decision(self, bucket: int) -> DecisionId:
         """Name one decision of policy."""
         return DecisionId(self._make("d", bucket))
+
+    def break_glass(self, task: TaskId) -> BreakGlassId:
+        """Name one opening of the glass, in the bucket of its task."""
+        return BreakGlassId(self._make("g", bucket_of(task)))
 
     def operation(self) -> str:
         """Name one state change, so that repeating it is harmless."""

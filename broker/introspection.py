@@ -16,6 +16,7 @@ from broker.errors import (
     UnavailableError,
 )
 from broker.ids import TaskId, lease_of, parse_task_id
+from broker.late_use import Lateness
 from broker.model.principal import Kind, Principal
 from broker.model.requests import Introspected
 from broker.signing.token_verifier import Authentic, TokenVerifier
@@ -25,12 +26,19 @@ from broker.store.lease_ledger import LeaseLedger
 class Introspection:
     """Judges tokens for the servers that they are meant for.
 
-    ``verifier`` returns the verifier over the keys that are published now.
+    ``verifier`` returns the verifier over the keys that are published now; ``late`` is told of
+    tokens that are shown after their end.
     """
 
-    def __init__(self, verifier: Callable[[], TokenVerifier], leases: LeaseLedger) -> None:
+    def __init__(
+        self,
+        verifier: Callable[[], TokenVerifier],
+        leases: LeaseLedger,
+        late: Lateness,
+    ) -> None:
         self._verifier = verifier
         self._leases = leases
+        self._late = late
 
     async def introspect(self, caller: Principal, token: str) -> Introspected | None:
         """Return a live token of the caller's own audience; None means {"active": false}.
@@ -57,7 +65,10 @@ class Introspection:
             return None
         if not lease.is_sure:
             raise UnavailableError("the ledger's clock and this broker's disagree: see /readyz")
-        if not lease.is_alive or lease.judged_at_ms >= expires_at_s * 1000:
+        if not lease.is_alive:
+            await self._late.shown(lease)
+            return None
+        if lease.judged_at_ms >= expires_at_s * 1000:
             return None
         return Introspected(lease, lease.spec.id, token_id, issued_at_s, expires_at_s)
 

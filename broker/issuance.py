@@ -134,7 +134,7 @@ class Issuance:
             caller, spec, capability, scopes=scopes, key_id=signer.key_id, trace=permit.trace
         )
         new = NewLease(
-            spec=replace(granted, confirmation=key),
+            spec=replace(granted, confirmation=key, tool=request.tool),
             state=LeaseState.ACTIVE,
             ttl_ms=min(query.ttl_ms, most),
             max_ttl_ms=most,
@@ -236,9 +236,8 @@ class Issuance:
         key_id: str,
         trace: Trace,
     ) -> LeaseSpec:
-        lease = self._ids.lease(task.id)
         return LeaseSpec(
-            id=lease,
+            id=(lease := self._ids.lease(task.id)),
             task=task.id,
             path=task.path,
             actors=task.actors,
@@ -256,6 +255,7 @@ class Issuance:
             key_id="" if capability.target else key_id,
             trace=trace,
             renewable=capability.renewable,
+            origin=caller.origin,
         )
 
     async def renew(

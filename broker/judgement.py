@@ -9,7 +9,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
-from broker.errors import AccessDeniedError, StaleFactsError, StoreUnavailableError
+from broker.errors import (
+    AccessDeniedError,
+    StaleFactsError,
+    StoreUnavailableError,
+    TaskClosedError,
+    TaskFrozenError,
+)
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.governance.published import Published
@@ -28,6 +34,14 @@ Rest = Callable[[], Awaitable[None]]
 
 async def _no_rest() -> None:
     """Ask nobody."""
+
+
+Late = Callable[[Principal], Awaitable[None]]
+"""Is told who asked for something in a task that has ended."""
+
+
+async def _nobody_is_late(_caller: Principal) -> None:
+    """Tell nobody."""
 
 
 _ATTEMPTS: Final = 8
@@ -69,6 +83,7 @@ class Judgement:
         faults: FaultPoints,
         onlooker: Onlooker,
         rest: Rest = _no_rest,
+        late: Late = _nobody_is_late,
     ) -> None:
         self._gate = gate
         self._replica = replica
@@ -77,6 +92,7 @@ class Judgement:
         self._faults = faults
         self._onlooker = onlooker
         self._rest = rest
+        self._late = late
 
     async def on_fresh_facts(self, caller: Principal, attempt: Attempt[Result]) -> Result:
         """Run a giving verb on the published revision, again if the facts moved meanwhile.
@@ -89,6 +105,15 @@ class Judgement:
             UnavailableError: revoke-only, or the facts did not come to rest.
         """
         self._gate.require()
+        try:
+            return await self._at_rest(caller, attempt)
+        except TaskFrozenError:
+            raise
+        except TaskClosedError:
+            await self._late(caller)
+            raise
+
+    async def _at_rest(self, caller: Principal, attempt: Attempt[Result]) -> Result:
         for overtaken in range(1, _ATTEMPTS + 1):
             published = self._replica.published
             try:

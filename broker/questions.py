@@ -8,6 +8,7 @@ from broker.model.lease import LeaseSpec
 from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, IssueCredential, OpenTask
 from broker.model.task import Task, TaskSpec
+from broker.model.tool import Tool
 from broker.policy.query import Action, Query, TaskFacts
 
 
@@ -64,6 +65,7 @@ def about_issue(
         scopes=request.scopes,
         ttl_ms=request.ttl_ms or capability.default_ttl_ms,
         labels=request.labels,
+        tool=request.tool,
     )
 
 
@@ -79,6 +81,7 @@ def about_renewal(
         ceiling=spec.ceiling,
         scopes=frozenset(lease.scopes),
         ttl_ms=ttl_ms or capability.default_ttl_ms,
+        tool=lease.tool,
     )
 
 
@@ -90,6 +93,7 @@ def asked_of(query: Query) -> Asked:
         ttl_ms=query.ttl_ms,
         labels=query.labels,
         is_renewal=query.action is Action.RENEW_CREDENTIAL,
+        tool=query.tool,
     )
 
 
@@ -108,4 +112,10 @@ def facts_of(query: Query) -> Mapping[str, object]:
         "capability": query.capability.name if query.capability else "",
         "scopes": sorted(query.scopes),
         "ttl_ms": query.ttl_ms,
+        **told_of(query.tool),
     }
+
+
+def told_of(tool: Tool | None) -> Mapping[str, object]:
+    """Return what a record tells of a tool: in one spelling, checked at the door."""
+    return {} if tool is None else {"tool": tool.told()}

@@ -23,6 +23,7 @@ from broker.model.lease import LeaseSpec
 from broker.model.principal import Principal
 from broker.model.redecision import NoLonger, Redecision, StillGranted
 from broker.model.task import TaskSpec
+from broker.policy.engine import OF_POLICY
 from broker.policy.query import Action, Query, TaskFacts
 from broker.renewability import capability_of
 from broker.target_wishes import digest_of
@@ -97,6 +98,7 @@ def _put(asked: Asked, task: TaskSpec, capability: Capability, caller: Principal
         scopes=asked.scopes,
         ttl_ms=asked.ttl_ms,
         labels=asked.labels,
+        tool=asked.tool,
     )
 
 
@@ -110,27 +112,36 @@ def _answer(published: Published, query: Query, decision: Decision) -> Answer:
     match decision:
         case Permit():
             return _permitted(published, query, decision)
+        case Deny(reason, trace) if reason in OF_POLICY:
+            return _unless_emergency(trace, partial(_refused, published, str(reason), trace, ()))
         case Deny(reason, trace):
             return partial(_refused, published, str(reason), trace, ())
         case NeedsApproval(requirements, trace):
             asked_of = tuple(f"an approval: {each.in_brief()}" for each in requirements)
-            return partial(_refused, published, "needs-approval", trace, asked_of)
+            refused = partial(_refused, published, "needs-approval", trace, asked_of)
+            return _unless_emergency(trace, refused)
+
+
+def _unless_emergency(trace: Trace, refused: Answer) -> Answer:
+    """Let an emergency's lease stand where policy alone says no: it was had against that word."""
+    still = StillGranted(trace.until_ms)
+    return lambda held: still if held.spec.break_glass else refused(held)
 
 
 def _permitted(published: Published, query: Query, permit: Permit) -> Answer:
     capability, obliged, policies = query.capability, permit.obligations, permit.trace.policies
     if capability is None:
         return _to_all(_no(published, "capability-gone", "the capability exists in this tenant"))
-    if not query.scopes <= capability.scopes:
-        return _to_all(_no(published, "beyond-capability", "it has these scopes", policies))
-    if not covers(query.ceiling, capability.name, query.scopes):
-        return _to_all(_no(published, "beyond-ceiling", "it covers them", policies))
+    if (beyond := _beyond(query, capability)) is not None:
+        return _to_all(_no(published, *beyond, policies))
     left = query.scopes if obliged.scopes is None else query.scopes & obliged.scopes
     longest_ms = published.longest_ms(capability, obliged.max_ttl_ms)
     still = StillGranted(permit.trace.until_ms)
 
     def answer(held: HeldLease) -> Redecision:
         """Hold what a lease was given against what it would be given now."""
+        if held.spec.break_glass:
+            return still
         if not left.issuperset(held.spec.scopes):
             what = "the obligations leave all of its scopes"
             return _no(published, "narrower-now", what, policies)
@@ -141,6 +152,14 @@ def _permitted(published: Published, query: Query, permit: Permit) -> Answer:
         return still
 
     return answer
+
+
+def _beyond(query: Query, capability: Capability) -> tuple[str, str] | None:
+    if not query.scopes <= capability.scopes:
+        return "beyond-capability", "it has these scopes"
+    if not covers(query.ceiling, capability.name, query.scopes):
+        return "beyond-ceiling", "it covers them"
+    return None
 
 
 def _to_all(answer: NoLonger) -> Answer:

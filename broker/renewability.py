@@ -19,6 +19,8 @@ def renewable(published: Published, held: Lease) -> Capability:
         LeaseNotRenewableError: it is gone or forbids that, or has another audience by now: policy
             would judge the one audience, and the token would be for the other.
     """
+    if held.spec.break_glass:
+        raise LeaseNotRenewableError("what was had in an emergency is never prolonged")
     capability = capability_of(published, held.spec.capability, held.spec.tenant)
     if capability is None or not capability.renewable:
         raise LeaseNotRenewableError("this capability is not renewable")

@@ -34,6 +34,7 @@ def supposed_query(published: Published, asked: Supposed) -> Query:
         scopes=asked.scopes,
         ttl_ms=asked.ttl_ms or default_ms,
         labels=asked.labels,
+        tool=asked.tool,
     )
 
 

@@ -29,8 +29,10 @@ from broker.model.capability import Capability
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.requests import IssuedCredential
 from broker.model.target import DeathState, TargetRef
+from broker.places import Places
 from broker.secret import Secret
 from broker.store.lease_ledger import LeaseLedger, NewLease
+from broker.store.ledger import Ledger
 from broker.target_wishes import (
     digest_of,
     failed,
@@ -68,6 +70,20 @@ class TargetMinting:
         self._bans = bans
         self._faults = faults
         self._later: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def over(
+        cls, ledger: Ledger, targets: Targets, killer: Killer, bans: Bans, faults: FaultPoints
+    ) -> "TargetMinting":
+        """Build it over a ledger."""
+        return cls(
+            targets=targets,
+            leases=ledger.leases,
+            granting=Granting(ledger.leases, Places(ledger.quotas)),
+            killer=killer,
+            bans=bans,
+            faults=faults,
+        )
 
     async def issue(
         self, new: NewLease, capability: Capability, limits: Quotas

@@ -66,6 +66,21 @@ class TreeWalk:
                 places = (*above, *await self._descend(here))
         return found, places
 
+    async def tasks(self, places: Places, limit: int) -> tuple[list[TaskId], Places]:
+        """Return the next tasks below, each after its parent, and the place after them.
+
+        A page can be short before the end: only the place tells.
+        """
+        found: list[TaskId] = []
+        for _ in range(max(_STEPS, 2 * limit)):
+            if not places or len(found) >= limit:
+                break
+            *above, here = places
+            below = await self._descend(replace(here, lease=None, has_leases=False))
+            places = (*above, *(replace(each, has_leases=False) for each in below))
+            found += [each.task for each in below[1:]]
+        return found, places
+
     async def _descend(self, here: Place) -> Places:
         following = await self._tree.children(here.task, here.child, 1)
         if not following:

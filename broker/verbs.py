@@ -14,16 +14,19 @@ from broker.explain import Explain
 from broker.faultpoints import FaultPoints
 from broker.freezing import Freezing
 from broker.gate import Gate
+from broker.glass_verbs import GlassVerbs
 from broker.granting import Granting
 from broker.ids import bucket_of
 from broker.introspection import Introspection
 from broker.issuance import Issuance
 from broker.judgement import Judgement
 from broker.killing import Killer
+from broker.late_use import Lateness, Unnoted
 from broker.listing import Listing
 from broker.live_credentials import LiveCredentials
 from broker.metrics import Metrics
 from broker.minting import Minting
+from broker.model.alarm import AlarmPort, NoAlarm
 from broker.onlooker import Nobody, Onlooker
 from broker.order_list import OrderList
 from broker.order_walk import OrderWalk
@@ -80,6 +83,8 @@ class Parts:
     targets: Targets = field(default_factory=Targets)
     patience: Patience = field(default_factory=Patience)
     onlooker: Onlooker = field(default_factory=Nobody)
+    late: Lateness = field(default_factory=Unnoted)
+    alarm: AlarmPort = field(default_factory=NoAlarm)
 
     def wake(self, buckets: Sequence[int]) -> None:
         """Say that access ended in these buckets, and that there is work."""
@@ -108,6 +113,7 @@ class Verbs:
     revisions: Revisions
     reaper: Reaper
     redeciders: Redeciders
+    glass: GlassVerbs
     killer: Killer
     bans: Bans
 
@@ -123,12 +129,14 @@ def build_verbs(parts: Parts) -> Verbs:
     revocations = _revocations(parts, sets)
     bans = Bans.over(ledger, parts.targets, parts.faults)
     killer, redeciders = _killer(parts, bans), Redeciders.over(parts)
+    at_targets = TargetMinting.over(ledger, parts.targets, killer, bans, parts.faults)
     return Verbs(
         tasks=_tasks(parts, judgement, single_use),
         freezing=Freezing.over(ledger, parts.faults, parts.wake),
         listing=listing,
         agents=_agents(parts, listing, cuts),
-        issuance=_issuance(parts, judgement, single_use, killer, bans),
+        issuance=_issuance(parts, judgement, single_use, killer, at_targets),
+        glass=GlassVerbs.over(parts, judgement, at_targets),
         credentials=Credentials(
             tasks=ledger.tasks,
             leases=ledger.leases,
@@ -142,7 +150,7 @@ def build_verbs(parts: Parts) -> Verbs:
         selections=selections,
         cuts=cuts,
         reports=_reports(parts, populations, sets),
-        introspection=Introspection(lambda: parts.replica.verifier, ledger.leases),
+        introspection=Introspection(lambda: parts.replica.verifier, ledger.leases, parts.late),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
         reaper=_reaper(
@@ -178,6 +186,7 @@ def _judgement(parts: Parts) -> Judgement:
         faults=parts.faults,
         onlooker=parts.onlooker,
         rest=parts.ledger.facts.rest,
+        late=parts.late.asked,
     )
 
 
@@ -206,7 +215,7 @@ def _killer(parts: Parts, bans: Bans) -> Killer:
 
 
 def _issuance(
-    parts: Parts, judgement: Judgement, single_use: SingleUse, killer: Killer, bans: Bans
+    parts: Parts, judgement: Judgement, once: SingleUse, killer: Killer, at_targets: TargetMinting
 ) -> Issuance:
     ledger = parts.ledger
     granting = Granting(ledger.leases, Places(ledger.quotas))
@@ -214,14 +223,7 @@ def _issuance(
         tree=ledger.tree,
         leases=ledger.leases,
         granting=granting,
-        at_targets=TargetMinting(
-            targets=parts.targets,
-            leases=ledger.leases,
-            granting=granting,
-            killer=killer,
-            bans=bans,
-            faults=parts.faults,
-        ),
+        at_targets=at_targets,
         prolonging=Prolonging(
             targets=parts.targets,
             granting=granting,
@@ -230,7 +232,7 @@ def _issuance(
             faults=parts.faults,
         ),
         judgement=judgement,
-        single_use=single_use,
+        single_use=once,
         minting=Minting(parts.issuer, parts.replica, parts.claims_of),
         ids=ledger.ids,
         faults=parts.faults,

@@ -28,10 +28,15 @@ _TRACE: Final = object_of(
 )
 """Without the facts: they are many, and ``explain`` has them."""
 
+_TOOL: Final = {
+    "tool": Member("tool", maybe(object_of(_members(text, "name", "origin", "digest"))))
+}
+
 _REQUEST: Final = object_of(
     _members(text, "action", "principal", "instance", "task", "task_name", "agent", "capability")
     | _members(_WORDS, "scopes")
     | _members(number, "ttl_ms")
+    | _TOOL
 )
 
 _CUT: Final = object_of(_members(text, "of", "name", "tenant") | _instants("issued_before"))
@@ -58,6 +63,13 @@ _OPS: Final = ("put", "drop", "relate", "unrelate", "hold", "lift")
 
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
 
+_GLASS: Final = (
+    _members(text, "break_glass", "digest", "task", "agent", "instance", "capability")
+    | _members(text, "opener", "reason", "incident")
+    | _members(_WORDS, "scopes", "asked_of")
+    | _members(number, "ttl_ms")
+)
+
 FIELDS: Final[Mapping[str, Members]] = {
     "task.opened": (
         {"id": Member("task", text), "ceiling": Member("ceiling", _CEILING)}
@@ -76,15 +88,25 @@ FIELDS: Final[Mapping[str, Members]] = {
     "task.closed": _members(text, "task", "state", "ended_by", "closed_by"),
     "task.frozen": _members(text, "task", "agent", "by", "reason") | {"cut": Member("cut", _CUT)},
     "task.thawed": _members(text, "task", "agent", "by", "reason"),
+    "use.late": _members(
+        text, "task", "credential", "agent", "instance", "capability", "how", "ended_by"
+    ),
+    "behaviour.found": (
+        _members(text, "finding", "detector", "action", "agent", "what")
+        | _members(_WORDS, "tasks", "did")
+        | _members(number, "count", "limit")
+        | {"evidence": Member("evidence", each(number))}
+    ),
     "lease.issued": (
         {"id": Member("credential", text), "trace": Member("trace", _TRACE)}
         | _members(
             text, "task", "agent", "instance", "on_behalf_of", "capability", "backend", "audience"
         )
         | _members(text, "delegated_by")
-        | _members(text, "evidence_issuer", "locator", "key_id")
+        | _members(text, "evidence_issuer", "locator", "key_id", "origin")
         | {"target": Member("target", object_of(_members(text, "name", "identity")))}
         | _members(_WORDS, "path", "actors", "scopes")
+        | _TOOL
         | _instants("issued_at", "expires_at")
     ),
     "lease.renewed": _LEASE | _instants("issued_at", "expires_at"),
@@ -103,6 +125,14 @@ FIELDS: Final[Mapping[str, Members]] = {
     ),
     "list.mended": _members(text, "target", "identity", "list", "state"),
     "notice.given-up": _members(text, "receiver", "message", "event", "why"),
+    "breakglass.requested": _GLASS,
+    "breakglass.confirmed": _GLASS | _members(text, "by"),
+    "breakglass.alarm": _GLASS | _members(_WORDS, "voices"),
+    "breakglass.opened": _GLASS | _members(_WORDS, "alarm", "troubles"),
+    "breakglass.refused": _GLASS | _members(_WORDS, "troubles"),
+    "breakglass.used": _GLASS | _members(text, "credential"),
+    "breakglass.ended": _GLASS | _members(text, "by"),
+    "breakglass.reviewed": _GLASS | _members(text, "by", "words"),
     "decision.denied": (
         {"trace": Member("trace", _TRACE), "request": Member("request", _REQUEST)}
         | _members(text, "decision", "outcome", "reason")

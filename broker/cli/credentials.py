@@ -32,6 +32,9 @@ def credential() -> None:
 @click.argument("capability")
 @click.option("--scope", "scopes", multiple=True, required=True, help="To do what. Repeatable.")
 @click.option("--ttl", "ttl_seconds", type=SPAN, help="How long it shall live: 2m.")
+@click.option("--tool", cls=One, help="The tool that it is for.")
+@click.option("--tool-origin", cls=One, help="Where that comes from: https://… or pkg:….")
+@click.option("--tool-digest", cls=One, help="What was found there: sha256:….")
 @click.option("--idempotency-key", cls=One, help="Makes a repeated command harmless.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write it to this file, mode 0600.")
 @click.option(
@@ -53,6 +56,7 @@ def issue(desk: Desk, /, task_id: str, capability: str, **given: Any) -> None:  
     secret of a credential at a target is printed with --format or --json.
     """
     form, out = given.pop("form"), given.pop("out")
+    given["tool"] = _tool(*(given.pop(name) for name in ("tool", "tool_origin", "tool_digest")))
     kept = _kept(given.pop("keep"), form, [task_id, capability, *given["scopes"]])
     found = kept.find() if kept is not None else None
     if found is not None:
@@ -64,12 +68,19 @@ def issue(desk: Desk, /, task_id: str, capability: str, **given: Any) -> None:  
         write_private_text(out, "")
     issued = desk.ask(lambda broker: broker.credentials.issue(task_id, capability, **given))
     if form is None:
-        _answer(desk, issued, out)
+        answer(desk, issued, out)
         return
     text = _written(desk, issued, form)
     if kept is not None:
         kept.keep(issued, text)
     _deliver(text, out)
+
+
+def _tool(name: str | None, origin: str | None, digest: str | None) -> dict[str, str]:
+    said = {"name": name, "origin": origin, "digest": digest}
+    if not name and any(said.values()):
+        raise click.UsageError("name the tool: --tool NAME")
+    return {key: value for key, value in said.items() if value}
 
 
 def _kept(file: Path | None, form: str | None, asked: list[str]) -> Kept | None:
@@ -95,13 +106,14 @@ def _deliver(text: Secret, out: Path | None) -> None:
         click.echo(text.reveal(), nl=False)
 
 
-def _answer(desk: Desk, issued: IssuedCredential, out: Path | None) -> None:
-    answer = dict(document(issued))
+def answer(desk: Desk, issued: IssuedCredential, out: Path | None) -> None:
+    """Print what was issued; its secret goes to a file alone, where one is named."""
+    told = dict(document(issued))
     if out is not None:
-        token = answer.pop("access_token", "")
-        answer.pop("secret", None)
+        token = told.pop("access_token", "")
+        told.pop("secret", None)
         write_private_text(out, token or written(issued, "json").reveal())
-    desk.screen.answer(answer, views.issued)
+    desk.screen.answer(told, views.issued)
 
 
 @credential.command(name="list", short_help="List the credentials of a task.")

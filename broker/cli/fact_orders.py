@@ -27,6 +27,7 @@ _FIRST_STATUS: Final = {"ticket": "open", "team": ""}
 @click.option("--purpose", cls=One, help="What it is for.")
 @click.option("--risk", cls=One, help="low, medium, high.")
 @click.option("--data-class", cls=One, help="What it holds.")
+@click.option("--origin", cls=One, help="Where a tool comes from: https://… or pkg:….")
 @click.option("--review-by", cls=One, help="The last day (UTC) that it is in order: 2027-12-31.")
 @click.option(
     *("--identity", "identities"),

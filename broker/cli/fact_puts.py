@@ -5,7 +5,7 @@ from typing import Final
 
 from broker.client.fact_results import ThingView
 
-_SAID: Final = ("status", "owner", "purpose", "risk", "data_class", "review_by")
+_SAID: Final = ("status", "owner", "purpose", "risk", "data_class", "review_by", "origin")
 
 
 def put_over(known: ThingView, said: Mapping[str, object]) -> dict[str, object]:

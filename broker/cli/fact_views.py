@@ -11,7 +11,7 @@ from broker.terminal import shown
 COLUMNS: Final = ("ref", "tenant", "status", "stands", "owner", "source", "hold", "purpose")
 FIELDS: Final = (
     *("ref", "tenant", "status", "stands", "hold", "owner", "purpose", "risk", "data_class"),
-    *("review_by", "identities", "ceiling", "quota", "source"),
+    *("origin", "review_by", "identities", "ceiling", "quota", "source"),
 )
 RELATION_COLUMNS: Final = ("subject", "relation", "object", "counts", "expires_at", "source")
 HISTORY_COLUMNS: Final = ("revision", "at", "by", "reason", "source", "what", "names")

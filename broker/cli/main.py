@@ -48,7 +48,14 @@ COMMANDS: Final = {
     "report": Entry(
         "broker.cli.report", "report", "Tell what became of every credential of a task or order."
     ),
+    "break-glass": Entry(
+        "broker.cli.glass", "break_glass", "Have one declared capability in an emergency."
+    ),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
+    "signal": Entry("broker.cli.signals", "signal", "Say that something is odd, as a source."),
+    "behaviour": Entry(
+        "broker.cli.behaviour", "behaviour", "Look at what was found odd in what agents do."
+    ),
     "audit": Entry("broker.cli.audit", "audit", "Check audit trails."),
     "aws": Entry("broker.cli.aws", "aws", "Prepare AWS accounts."),
     "notify": Entry("broker.cli.notify", "notify", "Look after who is told of what happens."),

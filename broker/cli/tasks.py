@@ -15,6 +15,7 @@ from broker.cli.progress import showing
 from broker.cli.reach import Waiting, ask_and_wait, exit_code, wait_options
 from broker.cli.reports import whole
 from broker.cli.subjects import task_argument
+from broker.cli.task_tree import tree
 from broker.cli.types import CEILING_LINE, DURATION, SPAN
 from broker.client.api import BrokerClient
 from broker.client.results import Ceiling, Report
@@ -69,6 +70,9 @@ def open_task(desk: Desk, /, ceiling: tuple[Ceiling, ...], **members: Any) -> No
 def show(desk: Desk, /, task_id: str) -> None:
     """Show a task."""
     desk.answer(lambda broker: broker.tasks.show(task_id), views.task)
+
+
+task.add_command(tree)
 
 
 @task.command(name="list")

@@ -23,6 +23,7 @@ CREDENTIAL_COLUMNS = ("id", "capability", "scope", "state", "alive", "expires_at
 CREDENTIAL_FIELDS = (
     *("id", "task", "kind", "capability", "audience", "scope", "state", "alive", "generation"),
     *("renewable", "issued_at", "expires_at", "max_expires_at", "ended_at", "ended_by", "decision"),
+    "break_glass",
 )
 RECEIPT_COLUMNS = ("credential", "task", "capability", "state", "detail", "revoked_at")
 REVOCATION_FIELDS = (
@@ -46,7 +47,7 @@ MANY = 200
 DECISION_FIELDS = ("decision", "tenant", "outcome", "reason")
 REQUEST_FIELDS = (
     *("action", "principal", "instance", "task", "task_name", "agent", "capability", "scopes"),
-    "ttl_ms",
+    *("ttl_ms", "tool"),
 )
 
 
@@ -76,7 +77,14 @@ def tasks(document: Document) -> RenderableType:
 def credentials(document: Document) -> RenderableType:
     """Show a list of credentials."""
     empty = "This task never asked for a credential."
-    return page(rows(document["credentials"], CREDENTIAL_COLUMNS, empty=empty), document)
+    found = document["credentials"]
+    return page(rows(found, _with_emergencies(CREDENTIAL_COLUMNS, found), empty=empty), document)
+
+
+def _with_emergencies(columns: Sequence[str], found: Sequence[Document]) -> tuple[str, ...]:
+    """Show by which emergency somebody has something, where anybody has."""
+    is_emergency = any(each.get("break_glass") for each in found)
+    return (*columns, "break_glass") if is_emergency else tuple(columns)
 
 
 def credential(document: Document) -> RenderableType:
@@ -160,9 +168,9 @@ def revoked(document: Document) -> RenderableType:
 def looked(document: Document) -> RenderableType:
     """Show a set: all of it, what it comes to, and how to kill exactly that."""
     selection = document["selection"]
-    picked = rows(
-        document["credentials"], PICKED_COLUMNS, empty="No live credential is meant: nothing to do."
-    )
+    found = document["credentials"]
+    columns = _with_emergencies(PICKED_COLUMNS, found)
+    picked = rows(found, columns, empty="No live credential is meant: nothing to do.")
     hint = Text("kill exactly this set, within 15 minutes:  ", style="dim")
     hint.append(f"broker revoke --set {shown(selection['digest'])} --reason …", style="bold")
     summary = fields(selection, SELECTION_FIELDS)

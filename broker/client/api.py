@@ -18,10 +18,13 @@ import aiohttp
 from broker.client.credential_calls import CredentialCalls
 from broker.client.endpoint import Endpoint, TokenSource
 from broker.client.fact_calls import FactCalls
+from broker.client.finding_calls import FindingCalls
+from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.reaching import WITHIN_SECONDS
 from broker.client.results import Introspected, OpenedTask, Task
 from broker.client.session_calls import SessionCalls
+from broker.client.signal_calls import SignalCalls
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
 from broker.client.tls import Tls
@@ -80,6 +83,9 @@ class BrokerClient:
         self.operator = OperatorCalls(self._transport)
         self.facts = FactCalls(self._transport)
         self.sessions = SessionCalls(self._transport)
+        self.findings = FindingCalls(self._transport)
+        self.signals = SignalCalls(self._transport)
+        self.break_glass = GlassCalls(self._transport)
 
     def task(
         self,

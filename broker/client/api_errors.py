@@ -126,6 +126,27 @@ class AccessRefusedError(ApiError):
     remedy = "Ask for less, or give the decision to an operator (broker explain)."
 
 
+class BreakGlassStateError(ApiError):
+    """The emergency is not in a state in which this can be done, or is not what was agreed to."""
+
+    codes: ClassVar[tuple[str, ...]] = ("break-glass-state",)
+    remedy = "Look at it; where it has lapsed or is another thing by now, ask anew."
+
+
+class AlarmNotDeliveredError(ApiError):
+    """Nobody could be told of the emergency, so nothing was opened."""
+
+    codes: ClassVar[tuple[str, ...]] = ("alarm-not-delivered",)
+    remedy = "Have an operator bring a receiver of alarms back (broker notify test); ask anew."
+
+
+class ReviewOwedError(ApiError):
+    """Nobody else has looked in time at a former emergency of this person."""
+
+    codes: ClassVar[tuple[str, ...]] = ("break-glass-review-owed",)
+    remedy = "Have somebody who had no part in it answer for it, then ask again."
+
+
 class BindingRequiredError(AccessRefusedError):
     """The credential is only for whoever proves a key, and this request did not, or another's."""
 

@@ -30,14 +30,19 @@ class CredentialCalls:
         scopes: Sequence[str],
         ttl_seconds: int | None = None,
         labels: Mapping[str, str] = _NO_LABELS,
+        tool: Mapping[str, str] = _NO_LABELS,
         idempotency_key: str = "",
     ) -> IssuedCredential:
-        """Ask for a credential within a task. Without a TTL it lives as long as is usual."""
+        """Ask for a credential within a task. Without a TTL it lives as long as is usual.
+
+        ``tool`` is what it will be used by: its ``name``, ``origin`` and ``digest``.
+        """
         members = route.body(
             capability=capability,
             scopes=list(scopes),
             ttl_seconds=ttl_seconds,
             labels=dict(labels),
+            tool=dict(tool),
         )
         key = idempotency_key or route.new_idempotency_key()
         path = route.task_path(task, "credentials")

@@ -34,6 +34,7 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
     risk: str = ""
     data_class: str = ""
     review_by: str = ""
+    origin: str = ""
     identities: tuple[Identity, ...] = ()
     ceiling: tuple[str, ...] = ()
     quota: int | None = None

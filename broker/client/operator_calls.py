@@ -299,7 +299,7 @@ class OperatorCalls:
         Args:
             request: ``action``, ``tenant`` and ``agent``, and some of ``caller``,
                 ``caller_kind``, ``capability``, ``scopes``, ``ttl_seconds``,
-                ``tickets``, ``resources``, ``on_behalf_of``, ``labels``.
+                ``tickets``, ``resources``, ``on_behalf_of``, ``labels``, ``tool``.
         """
         call = Call("POST", ("v1", "explain"), json=dict(request))
         return await self._transport.fetch(call, Supposition)

@@ -37,6 +37,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ceiling: tuple[Ceiling, ...]
     tickets: tuple[str, ...]
     resources: tuple[str, ...]
+    audiences: tuple[str, ...] | None = None
+    """The only ones that credentials of its tree are for; None: any."""
+    max_levels: int | None = None
+    max_children: int | None = None
+    max_below: int | None = None
     parent: str
     path: tuple[str, ...]
     state: str
@@ -54,11 +59,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     frozen_at: datetime | None = None
     frozen_by: str = ""
     frozen_reason: str = ""
-    audiences: tuple[str, ...] | None = None
-    """The only ones that credentials of its tree are for; None: any."""
-    max_levels: int | None = None
-    max_children: int | None = None
-    max_below: int | None = None
 
 
 class OpenedTask(Task, frozen=True, kw_only=True):
@@ -87,6 +87,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: str
     decision: dict[str, object]
     """Which policies allowed it, of which version, on which revision of the facts."""
+    break_glass: str | msgspec.UnsetType = msgspec.UNSET
+    """The emergency that it was had in; left out in every other case."""
 
 
 class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,6 +112,8 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     renewable: bool
     bound_to: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     """The key that it is bound to, as its ``cnf`` says; left out when there is none."""
+    break_glass: str = ""
+    """The emergency that it was had in; empty in every other case."""
     access_token: Secret = Secret("")
     token_type: str = ""
     target: str = ""

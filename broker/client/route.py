@@ -9,7 +9,13 @@ import secrets
 from typing import Final
 
 from broker.errors import InvalidRequestError
-from broker.ids import parse_decision_id, parse_lease_id, parse_revocation_id, parse_task_id
+from broker.ids import (
+    parse_decision_id,
+    parse_glass_id,
+    parse_lease_id,
+    parse_revocation_id,
+    parse_task_id,
+)
 
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _KIND: Final = re.compile(r"[a-z]{1,16}", re.ASCII)
@@ -30,6 +36,11 @@ def credential_path(credential: str, *rest: str) -> tuple[str, ...]:
 def revocation_path(revocation: str, *rest: str) -> tuple[str, ...]:
     """Return the path of a revocation, or of something below it."""
     return ("v1", "revocations", parse_revocation_id(revocation), *rest)
+
+
+def glass_path(glass: str, *rest: str) -> tuple[str, ...]:
+    """Return the path of an emergency, or of something below it."""
+    return ("v1", "break-glass", parse_glass_id(glass), *rest)
 
 
 def selection_path(digest: str, *rest: str) -> tuple[str, ...]:

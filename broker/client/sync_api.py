@@ -30,8 +30,11 @@ from broker.client.results import IssuedCredential, Report, Task
 from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
+    SyncFindingCalls,
+    SyncGlassCalls,
     SyncOperatorCalls,
     SyncSessionCalls,
+    SyncSignalCalls,
     SyncTaskCalls,
 )
 from broker.client.task_scope import TaskScope
@@ -229,6 +232,9 @@ class SyncBrokerClient:
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
         self.sessions = SyncSessionCalls(self._client.sessions, self._thread)
+        self.findings = SyncFindingCalls(self._client.findings, self._thread)
+        self.signals = SyncSignalCalls(self._client.signals, self._thread)
+        self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)
 
     def __enter__(self) -> Self:
         return self

@@ -3,8 +3,11 @@
 from broker.client.blocking import BlockingCalls, blocking, iterating
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
+from broker.client.finding_calls import FindingCalls
+from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.session_calls import SessionCalls
+from broker.client.signal_calls import SignalCalls
 from broker.client.task_calls import TaskCalls
 
 
@@ -15,6 +18,8 @@ class SyncTaskCalls(BlockingCalls):
     find = blocking(TaskCalls.find)
     all = iterating(TaskCalls.all)
     show = blocking(TaskCalls.show)
+    tree = blocking(TaskCalls.tree)
+    branches = iterating(TaskCalls.branches)
     claim = blocking(TaskCalls.claim)
     heartbeat = blocking(TaskCalls.heartbeat)
     extend = blocking(TaskCalls.extend)
@@ -83,3 +88,30 @@ class SyncFactCalls(BlockingCalls):
     history = blocking(FactCalls.history)
     revision = blocking(FactCalls.revision)
     roll_back = blocking(FactCalls.roll_back)
+
+
+class SyncFindingCalls(BlockingCalls):
+    """:class:`FindingCalls`, waiting."""
+
+    find = blocking(FindingCalls.find)
+    all = iterating(FindingCalls.all)
+    show = blocking(FindingCalls.show)
+    acknowledge = blocking(FindingCalls.acknowledge)
+
+
+class SyncSignalCalls(BlockingCalls):
+    """:class:`SignalCalls`, waiting."""
+
+    send = blocking(SignalCalls.send)
+
+
+class SyncGlassCalls(BlockingCalls):
+    """:class:`GlassCalls`, waiting."""
+
+    ask = blocking(GlassCalls.ask)
+    confirm = blocking(GlassCalls.confirm)
+    find = blocking(GlassCalls.find)
+    show = blocking(GlassCalls.show)
+    fetch = blocking(GlassCalls.fetch)
+    end = blocking(GlassCalls.end)
+    review = blocking(GlassCalls.review)

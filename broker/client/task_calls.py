@@ -10,6 +10,7 @@ from broker.client.reaching import WITHIN_SECONDS, Reaching, Reading, Told, tell
 from broker.client.report_pages import pages_of_task
 from broker.client.results import Ceiling, OpenedTask, Receipt, Report, Task, TaskPage
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
+from broker.client.tree_results import Branch, TaskTree
 from broker.ids import parse_task_id
 from broker.secret import Secret
 
@@ -80,6 +81,20 @@ class TaskCalls:
     async def show(self, task: str) -> Task:
         """Return a task."""
         return await self._about(task, Call("GET", route.task_path(task)))
+
+    async def tree(self, task: str, *, cursor: str = "", limit: int | None = None) -> TaskTree:
+        """Return one page of a task and everything below it, each task after its parent."""
+        call = Call("GET", route.task_path(task, "tree"), params=route.page(cursor, limit))
+        return await self._transport.fetch(call, TaskTree)
+
+    async def branches(self, task: str, *, at_most: int | None = None) -> AsyncIterator[Branch]:
+        """Yield a task and everything below it, page by page: all, or so many at most."""
+
+        async def page(cursor: str) -> TaskTree:
+            return await self.tree(task, cursor=cursor)
+
+        async for branch in items(page, lambda found: found.tasks, at_most=at_most):
+            yield branch
 
     async def claim(self, task: str, handle: Secret) -> Task:
         """Bind the calling instance to a task, by the handle that its opener was given."""

@@ -8,9 +8,12 @@ it asserts become sets of texts, as for Cedar.
 from collections.abc import Iterable
 from typing import Any, Final
 
+from broker.model.fact import tool_ref
+from broker.model.tool import Tool
 from broker.policy.caller_map import flatten
 from broker.policy.engine import Shown
 from broker.policy.entity import Attribute, Entity, EntityName
+from broker.policy.named import entity_name
 from broker.policy.query import Action, Query
 
 Json = dict[str, Any]
@@ -42,6 +45,7 @@ def question(query: Query, shown: Shown) -> Json:
         # Rounded up: a request never looks shorter to policy than it is.
         "ttl_seconds": -(-_whole(query.ttl_ms) // 1000),
         "labels": _texts(flatten(query.labels, field="labels")),
+        "tool": None if query.tool is None else _tool(query.tool, query.task.tenant, shown),
         "entities": [_entity(entity) for entity in shown.entities],
         "facts_revision": _whole(shown.revision),
         "graph_revision": _whole(shown.graph_revision),
@@ -103,6 +107,20 @@ def _capability(query: Query) -> Json | None:
         "tenants": _texts(capability.tenants),
         "data_class": _text(capability.data_class or ""),
         "max_ttl_seconds": _whole(capability.max_ttl_ms) // 1000,
+    }
+
+
+def _tool(tool: Tool, tenant: str, shown: Shown) -> Json:
+    """Write down what the caller says of a tool, and whether what is registered agrees."""
+    name = entity_name(tool_ref(tenant, tool.name))
+    found = next((each for each in shown.entities if each.name == name), None)
+    origin = "" if found is None else str(found.attributes.get("origin", ""))
+    return {
+        "name": _text(tool.name),
+        "origin": _text(tool.origin),
+        "digest": _text(tool.digest),
+        "registered": found is not None,
+        "origin_agrees": tool.comes_from(origin),
     }
 
 

@@ -18,6 +18,7 @@ from broker.model.fact import (
     ThingKind,
 )
 from broker.text import MAX_REASON, parse_text
+from broker.tool_origin import is_origin
 
 FieldFault = tuple[str, str, str]
 """A field, what is wrong with it, and what to do."""
@@ -40,7 +41,7 @@ _WORD: Final = re.compile(WORD_PATTERN, re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _IDENTITY: Final = re.compile(r"[\x21-\x7e]{1,512} [\x21-\x7e]{1,512}")
 _CEILING: Final = re.compile(CEILING_PATTERN, re.ASCII)
-_STATED: Final = ("status", "owner", "purpose", "risk", "data_class", "review_by")
+_STATED: Final = ("status", "owner", "purpose", "risk", "data_class", "review_by", "origin")
 _ALL: Final = (*_STATED, "identities", "quota", "ceiling")
 
 
@@ -119,6 +120,12 @@ def _value_faults(thing: Thing) -> Iterator[FieldFault]:
         yield from text_faults("thing.purpose", thing.purpose)
     if thing.data_class and not is_word(thing.data_class):
         yield ("thing.data_class", "is no name of a class", WORD_FORM)
+    if thing.origin and not is_origin(thing.origin):
+        yield (
+            "thing.origin",
+            "is not an origin",
+            "write https://HOST/… or pkg:TYPE/NAME@VERSION",
+        )
     if thing.review_by and not _is_date(thing.review_by):
         yield ("thing.review_by", "is no date", "write YYYY-MM-DD")
     if not 0 <= thing.quota <= MAX_QUOTA:

@@ -66,7 +66,7 @@ SHAPES: Final[Mapping[ThingKind, Shape]] = MappingProxyType(
         TICKET: Shape(("open", "closed"), _STATUS, frozenset({"owner", "purpose"})),
         WORKFLOW: Shape(("active", "retired"), _STATUS, frozenset({"owner", "purpose"})),
         DATASET: _TARGET,
-        TOOL: _TARGET,
+        TOOL: Shape(_TARGET.statuses, _TARGET.needs, _TARGET.may | {"origin"}),
         RESOURCE: _TARGET,
     }
 )

@@ -163,6 +163,6 @@ def _ceiling_faults(document: BundleDocument) -> Iterator[Fault]:
 def _vector_faults(document: BundleDocument) -> Iterator[Fault]:
     for index, vector in enumerate(document.tests):
         if (vector.capability is None) is vector.action.is_about_credential:
-            remedy = "state it for RequestCredential and RenewCredential, and for nothing else"
+            remedy = "state it for actions on credentials, and for nothing else"
             path = ("tests", index, "capability")
             yield Fault(path, f"does not go with {vector.action}", remedy)

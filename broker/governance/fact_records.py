@@ -83,7 +83,9 @@ class DatasetEntry(TargetEntry, frozen=True, kw_only=True):
 
 
 class ToolEntry(TargetEntry, frozen=True, kw_only=True):
-    """Something that can be called."""
+    """Something that can be called, and where it comes from."""
+
+    origin: Text | None = None
 
 
 class ResourceEntry(TargetEntry, frozen=True, kw_only=True):

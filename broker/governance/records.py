@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from broker.governance.names import (
     OFFLINE_MAX_TTL_SECONDS,
@@ -25,7 +25,7 @@ from broker.governance.names import (
     TtlSeconds,
 )
 from broker.kinds import OWN
-from broker.model.capability import Capability, CheckMode, ResourceServer
+from broker.model.capability import BreakGlass, Capability, CheckMode, ResourceServer
 from broker.settings.fault import Fault
 
 
@@ -145,6 +145,26 @@ class AgentsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     operators: tuple[OperatorRecord, ...] = ()
 
 
+class BreakGlassRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a capability may be had in an emergency: by two people, for an hour at most."""
+
+    max_ttl_seconds: Annotated[int, Meta(ge=1, le=3_600)]
+    scopes: tuple[Scope, ...]
+    alarm: Literal["required", "best-effort"] = "required"
+    """Whether it opens when nobody could be told."""
+    review_within_seconds: Annotated[int, Meta(ge=60, le=1_209_600)] = 259_200
+    """How soon somebody else has to look at it. Default three days."""
+
+    def break_glass(self) -> BreakGlass:
+        """Return it in the broker's words."""
+        return BreakGlass(
+            max_ttl_ms=self.max_ttl_seconds * 1000,
+            scopes=frozenset(self.scopes),
+            needs_alarm=self.alarm == "required",
+            review_ms=self.review_within_seconds * 1000,
+        )
+
+
 class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be asked for, and its ceilings."""
 
@@ -160,6 +180,8 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     target: Name | UnsetType = UNSET
     """Where it lives. Unset for our own tokens, whose records then read as they always did."""
     template: dict[str, Any] | UnsetType = UNSET
+    break_glass: BreakGlassRecord | UnsetType = UNSET
+    """That people may have it in an emergency, against policy's word about the agent."""
     about: About | UnsetType = UNSET
     """The thing that it gives access to, for policies: looked up in the asking task's tenant."""
 
@@ -173,6 +195,18 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             if not stated:
                 yield Fault((name,), "empty, so nobody could use it", "name at least one")
         yield from self._target_faults()
+        if self.break_glass is not UNSET:
+            yield from (f.under("break_glass") for f in self._glass_faults(self.break_glass))
+
+    def _glass_faults(self, stated: BreakGlassRecord) -> Iterator[Fault]:
+        if stated.max_ttl_seconds > self.max_ttl_seconds:
+            remedy = "write at most max_ttl_seconds of the capability"
+            yield Fault(("max_ttl_seconds",), "longer than what it is for at most", remedy)
+        if not stated.scopes:
+            yield Fault(("scopes",), "empty, so nobody could use it", "name at least one")
+        for index, scope in enumerate(stated.scopes):
+            if scope not in self.scopes:
+                yield Fault(("scopes", index), f"{scope} is no scope of it", "name one of scopes")
 
     def _target_faults(self) -> Iterator[Fault]:
         if self.backend != OWN and not self.target_name:
@@ -201,6 +235,7 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             target=self.target_name,
             template=_written(self.template),
             about="" if self.about is UNSET else self.about,
+            break_glass=None if self.break_glass is UNSET else self.break_glass.break_glass(),
         )
 
 

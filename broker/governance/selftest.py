@@ -11,6 +11,7 @@ and each agent, up to a bound. The guarantee is that the registry lets nobody el
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from msgspec import UnsetType
 from msgspec.structs import replace
 
 from broker.errors import InvalidRequestError
@@ -21,6 +22,7 @@ from broker.governance.worlds import engine_for, in_order
 from broker.model.capability import Capability, Ceiling
 from broker.model.decision import Decision, Deny, NeedsApproval, Obligations, Permit
 from broker.model.principal import Kind, Principal
+from broker.model.tool import Tool
 from broker.policy.cedar import CedarEngine
 from broker.policy.engine import DenyReason, Engine
 from broker.policy.query import Action, Query, TaskFacts
@@ -152,7 +154,15 @@ def question_of(vector: Vector, capabilities: Mapping[str, Capability]) -> Query
         scopes=scopes,
         ttl_ms=vector.ttl_seconds * 1000,
         labels=vector.labels,
+        tool=_tool_of(vector),
     )
+
+
+def _tool_of(vector: Vector) -> Tool | None:
+    said = vector.tool
+    if isinstance(said, UnsetType):
+        return None
+    return Tool(said.name, said.origin, said.digest)
 
 
 def _caller_of(vector: Vector) -> Principal:

@@ -54,6 +54,14 @@ class VectorFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     held: tuple[Text, ...] = ()
 
 
+class VectorTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The tool of a question, as its agent says."""
+
+    name: Text
+    origin: str = ""
+    digest: str = ""
+
+
 class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One question and its answer.
 
@@ -70,6 +78,7 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     scopes: tuple[Scope, ...] = ()
     ttl_seconds: TtlSeconds = 60
     labels: dict[str, str] = msgspec.field(default_factory=dict)
+    tool: VectorTool | UnsetType = UNSET
     claims: dict[str, str | int | bool] = msgspec.field(default_factory=dict)
     reason: str | None = None
     policies: tuple[str, ...] | None = None

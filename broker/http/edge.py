@@ -22,12 +22,14 @@ from broker.http import (
     oauth_routes,
     problems,
     session_routes,
+    signal_routes,
     status_routes,
 )
 from broker.http.admission import LOCAL, Admission
 from broker.http.journal import Journal
 from broker.http.keys import PRINCIPAL, REQUEST_ID
 from broker.http.mutations import Handler
+from broker.http.origin import origin_of
 from broker.http.peer_chain import peer_chain
 from broker.http.possession import PROOF
 from broker.http.refusals import ExpectationFailedError, TooManyRequestsError, of_aiohttp
@@ -58,12 +60,11 @@ PUBLIC: Final = frozenset(
         authzen_routes.CONFIGURATION,
         document_routes.CONTRACT,
         document_routes.PROBLEM,
+        signal_routes.SIGNALS,
+        session_routes.BACKCHANNEL,
     }
 )
 """All that anybody may ask for. A test walks the route table and finds nothing else open."""
-
-SIGNED: Final = frozenset({session_routes.BACKCHANNEL})
-"""What needs no caller either: a POST counts by the signature of what it says."""
 
 _SINGLETONS: Final = ("Authorization", "Idempotency-Key", PROOF)
 """Headers that must not come twice. aiohttp's parser refuses the rest of them: ``Host``,
@@ -119,8 +120,10 @@ class Edge:
     async def _attested(
         self, request: web.Request, handler: Handler, path: str
     ) -> web.StreamResponse:
-        if path and path not in PUBLIC and path not in SIGNED:
-            request[PRINCIPAL] = await self._attest(request)
+        if path and path not in PUBLIC:
+            caller = await self._attest(request)
+            address = self._client_behind_proxy(request) or request.remote or ""
+            request[PRINCIPAL] = replace(caller, origin=origin_of(caller.claims, address))
         return await handler(request)
 
     async def _attest(self, request: web.Request) -> Principal:

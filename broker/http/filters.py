@@ -7,10 +7,12 @@ from enum import StrEnum
 from typing import Final
 
 from broker import text
+from broker.behaviour.rules import SIGNAL, Detector
 from broker.errors import InvalidRequestError
 from broker.governance.records import Status
 from broker.http import parse
 from broker.ids import parse_lease_id
+from broker.model.behaviour import FindingFilter, FindingState
 from broker.model.lease import LeaseState
 from broker.model.receipt import ReceiptFilter, ReceiptState
 from broker.model.requests import (
@@ -26,6 +28,9 @@ TASKS: Final = (
     "tenant", "agent", "state", "capability", "name", "opened_after", "opened_before",
 )  # fmt: skip
 """The filters of the list of tasks."""
+
+FINDINGS: Final = ("tenant", "agent", "detector", "state")
+"""The filters of the list of findings."""
 
 AGENTS: Final = ("tenant", "status", "team", "name")
 """The filters of the list of agents."""
@@ -64,6 +69,20 @@ def tasks(found: Mapping[str, str]) -> TaskFilter:
         name=_glob(found, "name"),
         opened_after_ms=after,
         opened_before_ms=before,
+    )
+
+
+def findings(found: Mapping[str, str]) -> FindingFilter:
+    """Read which findings to list.
+
+    Raises:
+        InvalidRequestError: a value cannot be.
+    """
+    return FindingFilter(
+        tenant=_name(found, "tenant"),
+        agent=_name(found, "agent"),
+        detector=_detector(found),
+        state=_word(found, "state", FindingState),
     )
 
 
@@ -141,6 +160,11 @@ def _word(found: Mapping[str, str], field: str, allowed: type[StrEnum]) -> str:
     if field in found and given not in frozenset(allowed):
         raise InvalidRequestError(f"use one of: {', '.join(allowed)}", field=field)
     return given
+
+
+def _detector(found: Mapping[str, str]) -> str:
+    is_signal = found.get("detector") == SIGNAL
+    return SIGNAL if is_signal else _word(found, "detector", Detector)
 
 
 def _truth(found: Mapping[str, str], field: str) -> bool | None:

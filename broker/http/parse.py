@@ -24,7 +24,9 @@ from broker.model.requests import (
     Supposed,
 )
 from broker.model.selection import Criteria
+from broker.model.tool import Tool
 from broker.policy.query import Action
+from broker.tool_claim import read_tool
 
 _SELECTORS: Final = tuple(
     kind for kind in SelectorKind if kind is not SelectorKind.KEY and kind not in SESSIONS
@@ -89,7 +91,15 @@ def issue(body: wire.IssueBody, limits: Limits) -> IssueCredential:
         scopes=_scopes(body.scopes, "scopes"),
         ttl_ms=ttl_or_default(body.ttl_seconds, limits),
         labels=_labels(body.labels),
+        tool=tool(body.tool),
     )
+
+
+def tool(given: wire.ToolBody | None) -> Tool | None:
+    """Read what an agent says of a tool."""
+    if given is None:
+        return None
+    return read_tool(given.name, given.origin, given.digest, field="tool")
 
 
 def _labels(given: Mapping[str, str]) -> dict[str, str]:
@@ -159,6 +169,7 @@ def supposed(body: wire.ExplainBody, limits: Limits) -> Supposed:
         resources=_references(body.resources, "resources"),
         on_behalf_of=_name_or_nothing(body.on_behalf_of, "on_behalf_of"),
         labels=_labels(body.labels),
+        tool=tool(body.tool),
     )
 
 

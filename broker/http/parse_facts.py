@@ -47,7 +47,7 @@ _MEMBERS: Final = {
 }
 """Which members a change has, by its op."""
 
-_TEXTS: Final = ("status", "owner", "purpose", "risk", "data_class", "review_by")
+_TEXTS: Final = ("status", "owner", "purpose", "risk", "data_class", "review_by", "origin")
 
 MOST_FAULTS: Final = 1_000
 """Faults that are told at once: who has more begins with these."""
@@ -150,7 +150,7 @@ class Reading:
         identities = self._identities(body, f"{place}.identities")
         if ref is None:
             return None
-        status, owner, purpose, risk, data_class, review_by = said
+        status, owner, purpose, risk, data_class, review_by, origin = said
         return Thing(
             kind=ref.kind,
             tenant=ref.tenant,
@@ -161,6 +161,7 @@ class Reading:
             risk=risk,
             data_class=data_class,
             review_by=review_by,
+            origin=origin,
             identities=identities,
             quota=0 if body.quota is UNSET else body.quota,
             ceiling=() if body.ceiling is UNSET else tuple(body.ceiling),

@@ -6,6 +6,7 @@ from typing import Protocol
 from broker.agents import AgentPage, AgentView
 from broker.cuts import StandingCut
 from broker.ids import DecisionId, LeaseId, RevocationId, TaskId
+from broker.model.behaviour import FindingFilter, FindingPage, Kept
 from broker.model.evaluation import Asked, Evaluated, Evaluation, Semantic
 from broker.model.lease import Lease
 from broker.model.principal import Principal
@@ -32,6 +33,7 @@ from broker.model.selection import Criteria, Selection
 from broker.model.task import Task, TaskState
 from broker.revisions import KeyStates, Revision, ShadowReport
 from broker.store.control_record import Publication
+from broker.task_trees import TreePage
 
 
 class Evaluations(Protocol):
@@ -78,6 +80,14 @@ class Tasks(Protocol):
         ...
 
 
+class Trees(Protocol):
+    """:class:`broker.task_trees.TaskTrees`."""
+
+    async def of_task(self, caller: Principal, task: TaskId, cursor: str, limit: int) -> TreePage:
+        """Show a page of the tree from a task down."""
+        ...
+
+
 class Freezing(Protocol):
     """:class:`broker.freezing.Freezing`."""
 
@@ -87,6 +97,32 @@ class Freezing(Protocol):
 
     async def thaw(self, caller: Principal, task: TaskId, reason: str) -> Task:
         """Thaw a task."""
+        ...
+
+
+class Findings(Protocol):
+    """:class:`broker.behaviour_findings.BehaviourFindings`."""
+
+    async def find(
+        self, caller: Principal, which: FindingFilter, cursor: str, limit: int
+    ) -> FindingPage:
+        """Page through findings."""
+        ...
+
+    async def show(self, caller: Principal, finding: str) -> Kept:
+        """Show one."""
+        ...
+
+    async def acknowledge(self, caller: Principal, finding: str, reason: str) -> Kept:
+        """Say that somebody has looked at it."""
+        ...
+
+
+class Signals(Protocol):
+    """:class:`broker.signals.Signals`."""
+
+    async def take(self, token: str) -> Kept:
+        """Take a signal, and do what it leads to."""
         ...
 
 

@@ -111,6 +111,11 @@ TABLE: Final[Mapping[type[Exception], Row]] = MappingProxyType(
         errors.LeaseNotRenewableError: Row(
             409, "Credential not renewable", "It cannot live longer: ask for a new one."
         ),
+        errors.GlassStateError: Row(409, "Break-glass state", "", shows_text=True),
+        errors.AlarmFailedError: Row(
+            503, "Alarm not delivered", "Nobody could be told, so nothing opens: ask again."
+        ),
+        errors.ReviewOwedError: Row(409, "Review owed", "", shows_text=True),
         errors.QuotaExceededError: Row(429, "Quota exceeded", "", shows_text=True),
         errors.SelectionChangedError: Row(409, "Selection changed", "", shows_text=True),
         errors.SelectionTooLargeError: Row(422, "Selection too large", "", shows_text=True),

@@ -255,9 +255,11 @@ def _lease(value: Lease) -> Json:
     spec = value.spec
     bound = {} if spec.confirmation is None else {"bound_to": spec.confirmation.to_claim()}
     at = {} if spec.target is None else {"target": spec.target.name}
+    emergency = {"break_glass": spec.break_glass} if spec.break_glass else {}
     return (
         bound
         | at
+        | emergency
         | {
             "id": spec.id,
             "task": spec.task,

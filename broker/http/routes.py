@@ -12,6 +12,8 @@ from broker.http.credential_routes import CredentialRoutes
 from broker.http.document_routes import DocumentRoutes
 from broker.http.edge import PUBLIC, Edge, expect, seal
 from broker.http.fact_routes import FactRoutes
+from broker.http.finding_routes import FindingRoutes
+from broker.http.glass_routes import GlassRoutes
 from broker.http.mutations import Mutations
 from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
@@ -19,6 +21,7 @@ from broker.http.revision_routes import RevisionRoutes
 from broker.http.selection_routes import SelectionRoutes
 from broker.http.services import Services
 from broker.http.session_routes import SessionRoutes
+from broker.http.signal_routes import SignalRoutes
 from broker.http.status_routes import StatusRoutes
 from broker.http.table import Table
 from broker.http.task_routes import TaskRoutes
@@ -68,7 +71,10 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     SelectionRoutes(services, bodies).register(table)
     SessionRoutes(services, bodies).register(table)
     AgentRoutes(services).register(table)
+    FindingRoutes(services, bodies).register(table)
+    SignalRoutes(services, bodies).register(table)
     FactRoutes(services, bodies).register(table)
+    GlassRoutes(services, bodies).register(table)
     RevisionRoutes(services).register(table)
     OAuthRoutes(services, bodies).register(table)
     AuthZenRoutes(services, bodies).register(table)

@@ -8,7 +8,7 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from broker.clock import Clock
-from broker.http import fact_ports, ports
+from broker.http import fact_ports, glass_ports, ports
 from broker.http.limits import Limits
 from broker.http.possession import Possession
 from broker.metrics import Metrics
@@ -83,13 +83,17 @@ class Services:
 
     tasks: ports.Tasks
     freezing: ports.Freezing
+    findings: ports.Findings
+    signals: ports.Signals
     listing: ports.Listing
+    trees: ports.Trees
     agents: ports.Agents
     issuance: ports.Issuance
     credentials: ports.Credentials
     revocations: ports.Revocations
     order_list: ports.OrderList
     selections: ports.Selections
+    glass: glass_ports.Glass
     cuts: ports.Cuts
     sessions: ports.Sessions
     reports: ports.Reports

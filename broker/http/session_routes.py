@@ -26,7 +26,7 @@ class SessionRoutes:
     def register(self, table: Table) -> None:
         """Add the routes."""
         table.change("/v1/sessions/end", self.end)
-        table.told(BACKCHANNEL, self.hear)
+        table.change(BACKCHANNEL, self.hear)
 
     async def end(self, request: web.Request) -> web.Response:
         """End the caller's own session, or all of somebody's."""

@@ -22,10 +22,6 @@ class Table:
         """Add what anybody may GET. :data:`broker.http.edge.PUBLIC` has to name the path too."""
         self.routes.append(web.get(path, handler))
 
-    def told(self, path: str, handler: Handler) -> None:
-        """Add a POST that counts by a signature; :data:`broker.http.edge.SIGNED` names it, too."""
-        self.change(path, handler)
-
     def read(self, path: str, handler: Handler, *parameters: str) -> None:
         """Add a GET without a body, and with no query parameters but these."""
         self.queries[path] = parameters

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from broker import ids, text
-from broker.http import filters, parse, query, render, wire
+from broker.http import filters, parse, query, render, render_trees, wire
 from broker.http.bodies import Bodies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.mutations import Handler
@@ -28,6 +28,7 @@ class TaskRoutes:
         table.change("/v1/tasks", self.open)
         table.read("/v1/tasks", self.find, *filters.TASKS, *query.PAGE)
         table.read("/v1/tasks/{task}", self.show, PARAMETER)
+        table.read("/v1/tasks/{task}/tree", self.tree, *query.PAGE)
         narrowing = (*filters.RECEIPTS, *query.PAGE, PARAMETER)
         table.read("/v1/tasks/{task}/report", self.report, *narrowing)
         table.change("/v1/tasks/{task}/claim", self.claim)
@@ -68,6 +69,15 @@ class TaskRoutes:
             return render.task(await self._tasks.show(caller, task))
 
         return await self._waiters.answer(request, look)
+
+    async def tree(self, request: web.Request) -> web.Response:
+        """Show one page of the tree from a task down."""
+        task, window = _id(request), query.window(request)
+        trees = self._services.trees
+        page = await trees.of_task(request[PRINCIPAL], task, window.cursor, window.limit)
+        following = render.next_link(f"/v1/tasks/{task}/tree", page.cursor, window)
+        branches = [render_trees.branch(each) for each in page.branches]
+        return render.reply(render.listing("tasks", branches, following))
 
     async def claim(self, request: web.Request) -> web.Response:
         """Bind the caller's instance to a task."""

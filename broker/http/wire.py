@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from broker.ids import MAX_DEPTH
 from broker.text import MAX_REASON
+from broker.tool_origin import MAX_ORIGIN
 
 MAX_LINES = 64
 """Scopes of one line, lines of one ceiling."""
@@ -18,6 +19,7 @@ MAX_REFERENCES = 32
 """Tickets, resources, labels."""
 
 MAX_WORD = 256
+MAX_SIGNAL = 16 * 1024
 """Characters of a ticket, a resource, a label; names are shorter still."""
 
 MAX_URL = 512
@@ -30,6 +32,7 @@ CRITERIA = (
 
 Word = Annotated[str, Meta(min_length=1, max_length=MAX_WORD)]
 Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL)]
+Origin = Annotated[str, Meta(min_length=1, max_length=MAX_ORIGIN)]
 Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
 Seconds = Annotated[int, Meta(ge=1)]
 Life = Annotated[int, Meta(ge=2)]
@@ -99,8 +102,22 @@ class FreezeBody(Body):
     reason: Reason
 
 
+class SignalBody(Body):
+    """``POST /v1/signals``."""
+
+    signal: Annotated[str, Meta(min_length=1, max_length=MAX_SIGNAL)]
+
+
 class EmptyBody(Body):
     """Where there is nothing to say."""
+
+
+class ToolBody(Body):
+    """A tool by which the agent says that it will use a credential."""
+
+    name: Word
+    origin: Origin | None = None
+    digest: Word | None = None
 
 
 class IssueBody(Body):
@@ -110,6 +127,7 @@ class IssueBody(Body):
     scopes: Scopes
     ttl_seconds: Life | None = None
     labels: Labels = {}
+    tool: ToolBody | None = None
 
 
 class RenewBody(Body):
@@ -141,6 +159,29 @@ class EndSessionBody(Body):
     reason: Reason | None = None
 
 
+class AskGlassBody(Body):
+    """``POST /v1/break-glass``."""
+
+    task: Word
+    capability: Word
+    scopes: Scopes
+    reason: Reason
+    incident: Word
+    ttl_seconds: Life | None = None
+
+
+class ConfirmGlassBody(Body):
+    """``POST /v1/break-glass/{glass}/confirm``: the digest of what is agreed to."""
+
+    digest: Word
+
+
+class ReviewGlassBody(Body):
+    """``POST /v1/break-glass/{glass}/review``."""
+
+    words: Reason
+
+
 class ExplainBody(Body):
     """``POST /v1/explain``: a request that nobody has made. ``caller`` is by default the agent."""
 
@@ -156,6 +197,7 @@ class ExplainBody(Body):
     resources: References = []
     on_behalf_of: Word | None = None
     labels: Labels = {}
+    tool: ToolBody | None = None
 
 
 class SelectBody(Body):

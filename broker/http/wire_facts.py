@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from broker.facts.fields import MAX_CEILING
-from broker.http.wire import MAX_REFERENCES, Body, Reason, Url, Word
+from broker.http.wire import MAX_REFERENCES, Body, Origin, Reason, Url, Word
 from broker.model.fact import CEILING_PATTERN
 
 MAX_CHANGES = 10_000
@@ -41,6 +41,7 @@ class ThingBody(Body):
     risk: Word | UnsetType = UNSET
     data_class: Word | UnsetType = UNSET
     review_by: Word | UnsetType = UNSET
+    origin: Origin | UnsetType = UNSET
     identities: Annotated[list[IdentityBody], Meta(max_length=MAX_REFERENCES)] | UnsetType = UNSET
     quota: Annotated[int, Meta(ge=1, le=1_000_000_000)] | UnsetType = UNSET
     ceiling: Annotated[list[CeilingLine], Meta(max_length=MAX_CEILING)] | UnsetType = UNSET

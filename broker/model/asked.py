@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from broker.model.principal import Kind, Principal
+from broker.model.tool import Tool
 
 
 class Asker(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,3 +58,4 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     ttl_ms: int
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     is_renewal: bool = False
+    tool: Tool | None = None

@@ -30,6 +30,19 @@ class ResourceServer:
     strict: bool = True
 
 
+class BreakGlass(msgspec.Struct, frozen=True):
+    """That a capability may be had in an emergency, and how far.
+
+    ``needs_alarm``: not without an alarm that has arrived. ``review_ms``: how soon somebody else
+    has to look at what was done.
+    """
+
+    max_ttl_ms: int
+    scopes: frozenset[str]
+    needs_alarm: bool
+    review_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
     """A named thing that can be granted, with its ceilings. ``backend`` says who mints it.
@@ -50,6 +63,7 @@ class Capability:
     target: str = ""
     template: str = ""
     about: str = ""
+    break_glass: BreakGlass | None = None
 
 
 class Ceiling(msgspec.Struct, frozen=True):

@@ -36,12 +36,14 @@ class Obligations:
     The longest lifetime; the only scopes; the only ways in which the credential may be bound to a
     key of its holder (``None``: it need not be bound; none of them: nobody can have it). With
     ``single_use`` the evidence must not have served another such decision, and is then used up.
+    ``alone``: one person may break glass without a second one.
     """
 
     max_ttl_ms: int | None = None
     scopes: frozenset[str] | None = None
     bindings: frozenset[Binding] | None = None
     single_use: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

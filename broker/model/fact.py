@@ -98,6 +98,11 @@ def person_ref(tenant: str, name: str) -> Ref:
     return Ref(ThingKind.PERSON, tenant, name)
 
 
+def tool_ref(tenant: str, name: str) -> Ref:
+    """Return how a tool is called."""
+    return Ref(ThingKind.TOOL, tenant, name)
+
+
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """Somebody said stop: the thing does not stand until somebody lifts this."""
 
@@ -121,6 +126,7 @@ class Thing(
     of ``agents.yaml``. ``review_by`` is a date of ISO 8601, the last day (UTC) that is in order.
     ``identities`` are ``ISSUER SUBJECT`` pairs, of which the subject may end in ``*``; none means
     that every issuer's word is taken, as the issuer's declaration says. ``quota`` 0 is the default.
+    ``origin`` is where a tool comes from (:mod:`broker.tool_origin`).
     ``ceiling`` are ``CAPABILITY SCOPE`` pairs, the most that it may be granted; none: no bound.
     """
 
@@ -138,6 +144,7 @@ class Thing(
     identities: tuple[str, ...] = ()
     quota: int = 0
     ceiling: tuple[str, ...] = ()
+    origin: str = ""
     hold: Hold | None = None
 
     @property

@@ -9,6 +9,7 @@ from broker.ids import LeaseId, TaskId
 from broker.model.decision import Trace
 from broker.model.redecision import NoLonger
 from broker.model.target import TargetDeath, TargetRef
+from broker.model.tool import Tool
 from broker.proof.confirmation import Confirmation
 
 COLLATERAL: Final = "collateral"
@@ -54,6 +55,12 @@ class LeaseSpec(msgspec.Struct, frozen=True):
     """Where it lives, if it is no token of ours; ``locator`` is its name there."""
     template: str = ""
     """With a target: a digest of the template that it was made from."""
+    tool: Tool | None = None
+    """By which tool its agent said that it would use it."""
+    origin: str = ""
+    """From where it was asked for, as far as evidence or connection said it."""
+    break_glass: str = ""
+    """In an emergency: by which opening of the glass it was had."""
     delegated_by: str = ""
     """The person who lends a right of hers for it, if one does: ``person:dana``."""
 

@@ -53,6 +53,9 @@ class Principal(msgspec.Struct, frozen=True):
     begins_at_ms: int = 0
     bound_to: Confirmation | None = None
     session: str = ""
+    origin: str = ""
+    """From where this request came, as far as evidence or connection says it: for detectors, and
+    for no decision."""
 
     def answers_for(self, tenant: str) -> bool:
         """Tell whether this principal belongs to the tenant (I16)."""

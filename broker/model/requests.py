@@ -14,6 +14,7 @@ from broker.model.lease import Lease
 from broker.model.principal import Kind
 from broker.model.selection import Progress
 from broker.model.task import Task
+from broker.model.tool import Tool
 from broker.secret import Secret
 
 
@@ -36,6 +37,7 @@ class Supposed:
     resources: tuple[str, ...] = ()
     on_behalf_of: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    tool: Tool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +135,15 @@ class IssueCredential(msgspec.Struct, frozen=True):
     """Ask for a credential within a task.
 
     ``ttl_ms`` 0 means the capability's default. ``labels`` are the caller's own assertions;
-    policy sees them as the set of strings ``key=value``.
+    policy sees them as the set of strings ``key=value``. ``tool`` is what it says that it will use
+    the credential by.
     """
 
     capability: str
     scopes: frozenset[str]
     ttl_ms: int = 0
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    tool: Tool | None = None
 
 
 class IssuedCredential(msgspec.Struct, frozen=True):

@@ -2,32 +2,37 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from broker import under_way
+from broker.audit.fields import allowed
+from broker.clock import Clock
+from broker.model.alarm import Arrival
 from broker.notices.notice import Notice
 from broker.notices.outcome import Delivered, Outcome, Receiver, Stopped
 
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """Who has said that the alarm arrived, and why others have not. Nobody: it did not arrive."""
-
-    by: tuple[str, ...]
-    troubles: tuple[str, ...]
-
-    @property
-    def has_arrived(self) -> bool:
-        """Tell whether anybody has."""
-        return bool(self.by)
+DEADLINE_MS: Final = 5_000
 
 
 class Alarm:
     """Tells every receiver whose answer counts, all at once, and nobody twice by itself."""
 
-    def __init__(self, receivers: Sequence[Receiver]) -> None:
+    def __init__(
+        self, receivers: Sequence[Receiver], clock: Clock, deadline_ms: int = DEADLINE_MS
+    ) -> None:
         self._receivers = receivers
+        self._clock = clock
+        self._deadline_ms = deadline_ms
+
+    async def sound(
+        self, id_: str, type_: str, tenant: str, detail: Mapping[str, object]
+    ) -> Arrival:
+        """Tell of an event in the members that the audit trail may show."""
+        data, _ = allowed(type_, detail)
+        now_ms = self._clock.now_ms()
+        notice = Notice(id=id_, type=type_, tenant=tenant, at_ms=now_ms, data=data)
+        return await self.deliver(notice, self._deadline_ms)
 
     def heard_by(self, type_: str, tenant: str) -> list[Receiver]:
         """Return whose answer would count for such an event."""

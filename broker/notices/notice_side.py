@@ -102,4 +102,6 @@ def notice_side_of(
         jitter=lambda: secrets.randbelow(1_000) / 1_000,
     )
     courier = Courier(ledger.ids.operation(), receivers, log, means)
-    return NoticeSide(receivers, kept, courier, Alarm(receivers), session)
+    return NoticeSide(
+        receivers, kept, courier, Alarm(receivers, clock, settings.deadline_ms), session
+    )

@@ -23,7 +23,7 @@ from broker.clock import Clock, SystemClock
 from broker.errors import ConfigurationError
 from broker.facts.facts import Facts
 from broker.model.decision import Decision, Deny, NeedsApproval, Permit, Trace, retraced
-from broker.policy.around import Around, Known, known_of
+from broker.policy.around import TOOL, Around, Known, Spoken, known_of
 from broker.policy.built_in import Refusal
 from broker.policy.cedar_request import CedarRequest, Shape, UnfitFactError, cedar_request
 from broker.policy.compiled import CompiledPolicies
@@ -187,7 +187,11 @@ class CedarEngine:
         if view.fault:
             raise UnfitFactError(view.fault)
         known = self._known.get(query.action, _NOTHING_KNOWN)
-        return cedar_request(query, names, Around(known, view.tickets, view.behalf, now_ms))
+        tool = None if query.tool is None else Spoken(query.tool, view.tool)
+        if tool is not None and TOOL not in known.names:
+            raise UnfitFactError("the schema knows no tools, so policies cannot see this one")
+        around = Around(known, view.tickets, view.behalf, now_ms, tool)
+        return cedar_request(query, names, around)
 
     def _ask(self, shown: EntitySet, request: CedarRequest, policies: PolicySet) -> AuthzResult:
         if request.shape in self._fitting:

@@ -24,10 +24,11 @@ class UnfitFactError(Exception):
     """A fact is not of its type: the question cannot be put, and is answered with a Deny."""
 
 
-Shape = tuple[str, str, str, bool, bool, bool]
+Shape = tuple[str, str, str, bool, bool, bool, frozenset[str]]
 """All that a schema can tell apart of the requests that are built here: the types of principal and
 resource, the action, and which of the facts that may be absent (on behalf of, instance, the person
-on whose behalf) are there. Everything else is always there and always of its type."""
+on whose behalf, each part of a tool) are there. Everything else is always there and always of its
+type."""
 
 
 class CedarRequest(msgspec.Struct, frozen=True):
@@ -88,10 +89,18 @@ def cedar_request(
             bool(query.task.on_behalf_of),
             bool(query.principal.instance),
             around.behalf is not None,
+            _tool_parts(around),
         ),
         query=query,
         around=around,
     )
+
+
+def _tool_parts(around: Around) -> frozenset[str]:
+    if around.tool is None:
+        return frozenset()
+    registered = () if around.tool.thing is None else ("registered",)
+    return frozenset((*around.tool.said.told(), *registered))
 
 
 def _resource(query: Query) -> EntityName:

@@ -34,6 +34,7 @@ class Named(NamedTuple):
     behalf: str
     tickets: tuple[str, ...]
     above: tuple[str, ...] = ()
+    tool: str = ""
 
 
 def named_in(query: Query) -> Named:
@@ -48,6 +49,7 @@ def named_in(query: Query) -> Named:
         task.on_behalf_of,
         task.tickets,
         task.above,
+        query.tool.name if query.tool else "",
     )
 
 

@@ -10,6 +10,7 @@ from broker.model.asked import Asker
 from broker.model.capability import Capability, Ceiling
 from broker.model.principal import Principal
 from broker.model.task import TaskSpec
+from broker.model.tool import Tool
 from broker.policy.caller_map import flatten
 
 
@@ -21,6 +22,7 @@ class Action(StrEnum):
     EXTEND_TASK = "ExtendTask"
     REQUEST_CREDENTIAL = "RequestCredential"
     RENEW_CREDENTIAL = "RenewCredential"
+    BREAK_GLASS = "BreakGlass"
     LEND_RIGHT = "LendRight"
 
     # The enum's own runs Python code, several times for each decision.
@@ -33,7 +35,7 @@ class Action(StrEnum):
 
 
 _ABOUT_CREDENTIALS: Final = frozenset(
-    {Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL, Action.LEND_RIGHT}
+    {Action.REQUEST_CREDENTIAL, Action.RENEW_CREDENTIAL, Action.BREAK_GLASS, Action.LEND_RIGHT}
 )
 
 
@@ -81,7 +83,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     ``capability`` is what is asked for when the action is about a credential, else None.
     ``ceiling`` is the task's. ``scopes`` and ``ttl_ms`` are what is asked for. ``labels`` are the
-    caller's own assertions: policy sees them as the set of texts ``key=value``.
+    caller's own assertions: policy sees them as the set of texts ``key=value``. So is ``tool``, by
+    which it says that it will use the credential.
 
     Raises:
         InvalidRequestError: the labels, or the principal's claims, are not flat maps of plain
@@ -96,6 +99,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[str] = frozenset()
     ttl_ms: int = 0
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    tool: Tool | None = None
 
     def __post_init__(self) -> None:
         flatten(self.labels, field="labels")

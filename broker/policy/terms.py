@@ -12,10 +12,11 @@
 ``@approval_count("2")``  so many different people of them
 ``@approval_excludes("owner")`` none of them may own an agent that has a part in it
 ``@approval_seconds("n")`` their yes may be used for so long
+``@break_glass("alone")`` one person may break glass without a second one
 ========================= =========================================================================
 
-The last three go with ``@approval``. Of several permits that apply, what each asks for has to be
-met. Anything else is refused: a mistyped obligation would otherwise bind nobody.
+Those that begin with ``approval_`` go with ``@approval``. Of several permits that apply, what each
+asks for has to be met. Anything else is refused: a mistyped obligation would otherwise bind nobody.
 """
 
 import difflib
@@ -45,10 +46,14 @@ _FORMS: Final = {
     "approval": (_GROUPS, 'write names with one space between: @approval("oncall")'),
     "approval_count": (_VOICES, f'write how many, 1 to {MOST_VOICES}: @approval_count("2")'),
     "approval_excludes": (re.compile("owner"), 'write @approval_excludes("owner")'),
+    "break_glass": (re.compile("alone"), 'write @break_glass("alone"), or leave it out'),
     "approval_seconds": (_SECONDS, 'write a whole number of seconds: @approval_seconds("600")'),
 }
 _OF_APPROVAL: Final = ("approval_count", "approval_excludes", "approval_seconds")
-_BINDING: Final = ("max_ttl_seconds", "scopes", "binding", "evidence", "approval", *_OF_APPROVAL)
+_BINDING: Final = (
+    *("max_ttl_seconds", "scopes", "binding", "evidence", "approval", *_OF_APPROVAL),
+    "break_glass",
+)
 _BINDINGS: Final = {
     "dpop": frozenset({Binding.DPOP}),
     "mtls": frozenset({Binding.MTLS}),
@@ -66,6 +71,7 @@ class Terms:
     single_use: bool = False
     approval: Requirement | None = None
     approval_ms: int = GOOD_MS
+    alone: bool = False
 
 
 def term_faults(annotations: Mapping[str, str], effect: str) -> Iterator[tuple[str, str]]:
@@ -98,6 +104,7 @@ def terms_of(annotations: Mapping[str, str]) -> Terms:
         single_use="evidence" in annotations,
         approval=_requirement(annotations),
         approval_ms=_good_ms(annotations.get("approval_seconds")),
+        alone="break_glass" in annotations,
     )
 
 
@@ -125,6 +132,7 @@ def narrowest(terms: tuple[Terms, ...]) -> Obligations:
         scopes=frozenset.intersection(*scopes) if scopes else None,
         bindings=frozenset.intersection(*bindings) if bindings else None,
         single_use=any(each.single_use for each in terms),
+        alone=bool(terms) and all(each.alone for each in terms),
     )
 
 

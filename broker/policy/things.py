@@ -61,6 +61,7 @@ class Things:
         name = entity_name(thing.ref)
         said: dict[str, Attribute] = {"status": thing.status, "stands": stands_by_itself(thing)}
         stated = {"owner": thing.owner, "purpose": thing.purpose, "dataClass": thing.data_class}
+        stated |= {"origin": thing.origin}
         said |= {key: value for key, value in stated.items() if value}
         return Entity(name, self._known(name.type, said), self._parents(name, parents))
 

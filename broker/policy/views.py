@@ -16,7 +16,7 @@ from broker.errors import TooManyFactsError
 from broker.facts.facts import Facts
 from broker.facts.review import review_ends_ms
 from broker.facts.slices import Slice
-from broker.model.fact import Ref, Thing, ThingKind, person_ref
+from broker.model.fact import Ref, Thing, ThingKind, person_ref, tool_ref
 from broker.model.principal import Kind
 from broker.policy.above import assigned, lines
 from broker.policy.bounded import Bounded
@@ -37,10 +37,11 @@ PATIENCE_MS: Final = 1_000
 class View:
     """What is shown, and what was found on the way.
 
-    ``tickets`` and ``behalf`` are those of the task that are registered; ``facts`` the
-    relationships in one line each; ``until_ms`` when the view is another one by time alone, 0 is
-    never. ``stranger`` is the task's agent where it is another tenant's: it is shown as nobody
-    would be. With a ``refusal`` there is nothing to ask of policy; with a ``fault`` nothing can be
+    ``tickets`` and ``behalf`` are those of the task that are registered; ``tool`` is the one that
+    the caller speaks of, if it is; ``facts`` the relationships in one line each; ``until_ms`` when
+    the view is another one by time alone, 0 is never. ``stranger`` is the task's agent where it is
+    another tenant's: it is shown as nobody would be. With a ``refusal`` there is nothing to ask of
+    policy; with a ``fault`` nothing can be
     asked, as what is shown would be a part only.
     """
 
@@ -52,6 +53,7 @@ class View:
     facts: tuple[str, ...] = ()
     until_ms: int = 0
     stranger: EntityName | None = None
+    tool: Thing | None = None
 
 
 class Views:
@@ -128,6 +130,7 @@ class Views:
             stranger=stranger,
             tickets=tuple(tickets),
             behalf=entity_name(behalf) if behalf and behalf in found.things else None,
+            tool=_found(found, _tool(named)),
             # What the bundle itself says is told as the groups that somebody is in.
             facts=() if shown is self._base else lines(found, parents),
             until_ms=earlier(found.until_ms, _reviews_end_ms(facts, named.above)),
@@ -222,7 +225,7 @@ def _reviews_end_ms(facts: Facts, names: Iterable[str]) -> int:
 
 
 def _slice(facts: Facts, named: Named, now_ms: int) -> Slice:
-    more = (*_tickets(named), _behalf(named), _about(facts, named), _person(named))
+    more = (*_tickets(named), _behalf(named), _about(facts, named), _person(named), _tool(named))
     roots = [agent.ref for agent in _agents(facts, named)]
     return facts.slice([*roots, *(ref for ref in more if ref is not None)], now_ms)
 
@@ -242,6 +245,15 @@ def _behalf(named: Named) -> Ref | None:
 def _person(named: Named) -> Ref | None:
     """Return the caller where it is a person: one of the task's tenant, or nobody."""
     return person_ref(named.tenant, named.principal) if named.kind is Kind.PERSON else None
+
+
+def _found(found: Slice, ref: Ref | None) -> Thing | None:
+    return None if ref is None else found.things.get(ref)
+
+
+def _tool(named: Named) -> Ref | None:
+    """Return the tool that the caller speaks of, as it would be registered: in this tenant."""
+    return tool_ref(named.tenant, named.tool) if named.tool else None
 
 
 def _about(facts: Facts, named: Named) -> Ref | None:

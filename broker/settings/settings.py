@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from broker.settings.behaviour import Behaviour
 from broker.settings.fault import Fault
 from broker.settings.limits import (
     ClockLimits,
@@ -30,6 +31,7 @@ from broker.settings.listening import Listen
 from broker.settings.notify import Notify
 from broker.settings.policy import PolicySettings
 from broker.settings.ranges import Seconds
+from broker.settings.signals import Signals
 from broker.settings.store import StoreSettings
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -114,6 +116,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     feed: FeedLimits = msgspec.field(default_factory=FeedLimits)
     dpop: Dpop = msgspec.field(default_factory=Dpop)
     notify: Notify = msgspec.field(default_factory=Notify)
+    behaviour: Behaviour = msgspec.field(default_factory=Behaviour)
+    signals: Signals = msgspec.field(default_factory=Signals)
     retention_seconds: Seconds = 604_800
     """How long the ledger remembers what has ended. Default 604800, a week."""
     drain_seconds: Seconds = 10

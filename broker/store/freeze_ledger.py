@@ -34,17 +34,20 @@ class FreezeLedger:
         self._limits = limits
         self._bounds = bounds
 
-    async def freeze(self, path: tuple[TaskId, ...], *, by: str, reason: str) -> bool:
+    async def freeze(
+        self, path: tuple[TaskId, ...], *, by: str, reason: str, once: bool = False
+    ) -> bool:
         """Freeze the last task of a path; return whether it was not frozen before.
 
-        One that is frozen keeps its first freeze.
+        One that is frozen keeps its first freeze. With ``once`` a task that was last frozen by the
+        same for the same reason, and thawed since, stays thawed.
 
         Raises:
             NotFoundError: there is no such task.
             TaskClosedError: it has ended, and everything in it with it.
         """
         args: list[str | int] = [path[-1], self._ids.operation(), by, reason]
-        args += self._bounds.around_now()
+        args += [*self._bounds.around_now(), int(once)]
         keys = [*self._at(path), self._keys.of(path[-1]).fences]
         reply = accept(await self._link.run(scripts.TASK_FREEZE, keys, args))
         return reply[0] == "ok"

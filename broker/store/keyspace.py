@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from broker.ids import LeaseId, RevocationId, TaskId, bucket_of
+from broker.ids import BreakGlassId, LeaseId, RevocationId, TaskId, bucket_of
 from broker.model.task import TaskSpec
 
 
@@ -136,6 +136,20 @@ class Bucket:
         """How many refusals of a caller were recorded in this minute."""
         return f"{self.prefix}dn:{caller}"
 
+    def glass(self, glass: BreakGlassId) -> str:
+        """An emergency."""
+        return f"{self.prefix}g:{glass}"
+
+    @property
+    def glasses(self) -> str:
+        """Emergencies by when they were asked for."""
+        return f"{self.prefix}gs"
+
+    @property
+    def glass_reviews(self) -> str:
+        """Those that nobody has looked at yet, by when it is due."""
+        return f"{self.prefix}gr"
+
     def revocation(self, revocation: RevocationId) -> str:
         """An operator's order."""
         return f"{self.prefix}r:{revocation}"
@@ -147,6 +161,14 @@ class Bucket:
     def selection(self, digest: str) -> str:
         """A set of leases that an operator has picked."""
         return f"{self.prefix}s:{digest}"
+
+    def told(self, what: str) -> str:
+        """Set once this bucket has told of a finding."""
+        return f"{self.prefix}bt:{what}"
+
+    def late(self, agent: str) -> str:
+        """How many late uses of an agent (``TENANT/NAME``) were told in this minute."""
+        return f"{self.prefix}bl:{agent}"
 
     def cut_marker(self, revocation: RevocationId) -> str:
         """Set once this bucket has told of the order's cut."""
@@ -246,6 +268,26 @@ class Keyspace:
     def bans(self, digest: str) -> BanKeys:
         """Return the keys of a deny list; ``digest`` is made of its target's name and its own."""
         return BanKeys(f"{self.namespace}:{{k:{digest}}}:")
+
+    @property
+    def watch(self) -> str:
+        """Who watches what agents do, and how far the log was looked at."""
+        return f"{self.namespace}:{{watch}}:turn"
+
+    @property
+    def findings(self) -> tuple[str, str, str]:
+        """Findings by id; their ids by when; those that want doing."""
+        prefix = f"{self.namespace}:{{watch}}:"
+        return f"{prefix}findings", f"{prefix}found", f"{prefix}todo"
+
+    @property
+    def signals(self) -> str:
+        """Signals that were taken, by when they may be forgotten."""
+        return f"{self.namespace}:{{watch}}:signals"
+
+    def past(self, agent: str) -> str:
+        """What is remembered of an agent (``TENANT/NAME``)."""
+        return f"{self.namespace}:{{watch}}:past:{agent}"
 
     @property
     def ban_lists(self) -> str:

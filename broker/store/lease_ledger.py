@@ -123,6 +123,7 @@ class LeaseLedger:
             bucket.leases(spec.task),
             bucket.index("issuer", spec.evidence_issuer),
             *bucket.path(spec.path),
+            *([bucket.index("tool", spec.tenant)] if spec.tool else ()),
         ]
         return granted(await self._link.run(scripts.LEASE_GRANT, keys, self._grant_args(new)))
 
@@ -158,6 +159,7 @@ class LeaseLedger:
             new.graph,
             new.asked,
             new.until_ms,
+            1 if spec.tool else 0,
         ]
 
     async def activate(self, spec: LeaseSpec, facts: int, graph: int = 0) -> None:

@@ -14,6 +14,7 @@ from broker.store.evidence_ledger import EvidenceLedger
 from broker.store.facts_log import FactsLog
 from broker.store.facts_snapshots import FactsSnapshots
 from broker.store.freeze_ledger import FreezeLedger
+from broker.store.glass_ledger import GlassLedger
 from broker.store.held_leases import HeldLeases
 from broker.store.keyspace import Keyspace
 from broker.store.lease_ledger import LeaseLedger
@@ -69,6 +70,7 @@ class Ledger:
     at_targets: TargetLeases
     reconciliations: Reconciliations
     shadow: ShadowLedger
+    glass: GlassLedger
     facts: FactsLog
     snapshots: FactsSnapshots
 
@@ -85,7 +87,6 @@ class Ledger:
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
         keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
         facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
-        deaths = DeathLedger(link, keys, ids, limits, bounds=bounds)
         return cls(
             keys=keys,
             ids=ids,
@@ -94,7 +95,7 @@ class Ledger:
             freezes=FreezeLedger(link, keys, ids, limits, bounds=bounds),
             tree=TaskTree(link, keys, ids, bounds=bounds),
             leases=LeaseLedger(link, keys, ids, paths, limits, bounds=bounds),
-            deaths=deaths,
+            deaths=(deaths := DeathLedger(link, keys, ids, limits, bounds=bounds)),
             prolonging=ProlongLedger(link, keys, bounds=bounds),
             bans=BanLedger(link, keys, ids, bounds=bounds),
             cuts=CutLedger(link, keys, ids, limits, bounds=bounds),
@@ -115,6 +116,7 @@ class Ledger:
             at_targets=TargetLeases(link, keys, deaths),
             reconciliations=Reconciliations(link, keys, ids, bounds=bounds),
             shadow=ShadowLedger(link, keys),
+            glass=GlassLedger(link, keys, ids, limits, bounds=bounds),
             facts=facts,
             snapshots=FactsSnapshots(link, keys, ids, facts),
         )

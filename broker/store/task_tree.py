@@ -1,5 +1,6 @@
 """Finding tasks: children, indexes; and the sweep of single ones."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
@@ -41,6 +42,17 @@ class Filled(NamedTuple):
     older_ms: int
 
 
+class Counts(NamedTuple):
+    """How many children a task ever had, how many of them are open; its leases that have not ended.
+
+    Of a task that is not alive these are on their way to their end.
+    """
+
+    children: int
+    open_children: int
+    leases: int
+
+
 class TaskTree:
     """Looks at many tasks, page by page, and removes what retention has outlived."""
 
@@ -61,6 +73,13 @@ class TaskTree:
         """Return the children that have not ended by their own word: no more than one may have."""
         key = self._keys.of(task).open_children(task)
         return [TaskId(name) for name in await self._link.read("ZRANGE", key, 0, -1)]
+
+    async def counts(self, task: TaskId) -> Counts:
+        """Count what a task has, each by one short command; what is forgotten has nothing."""
+        bucket = self._keys.of(task)
+        keys = (bucket.children(task), bucket.open_children(task), bucket.live(task))
+        counted = await asyncio.gather(*(self._link.read("ZCARD", key) for key in keys))
+        return Counts(*map(int, counted))
 
     async def newest(
         self, bucket: int, index: Index, until_ms: int | None, skip: int, limit: int
@@ -148,6 +167,7 @@ class TaskTree:
             bucket.index("agent", spec.agent),
             bucket.index("tenant", spec.tenant),
             bucket.index("all", ""),
+            bucket.index("tool", spec.tenant),
             *(bucket.index("issuer", issuer) for issuer in issuers),
             *capabilities,
             *siblings,

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 
-from backends.contract import Fitted, Flaw, Kind, Revocable, Traits
+from backends.contract import Fitted, Flaw, Kind, Revocable, SelfExpiry, Traits
 from broker import kinds
 from broker.errors import ConfigurationError
 from broker.governance.checks import names_of
@@ -116,6 +117,9 @@ def _kind_faults(
         if isinstance(kind, Fitted) and not flaws:
             traits = kind.traits_of(options, template)
     yield from _time_faults(record, traits)
+    if record.break_glass is not UNSET and traits.self_expiry is not SelfExpiry.FULL:
+        message = f"{record.backend} there does not end what it gave by itself: the door must close"
+        yield Fault(("break_glass",), message, "remove it; of this target nobody can have that")
 
 
 def _flaws(

@@ -6,10 +6,12 @@ import pytest
 
 from broker.client.credential_calls import CredentialCalls
 from broker.client.fact_calls import FactCalls
+from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.sync_calls import (
     SyncCredentialCalls,
     SyncFactCalls,
+    SyncGlassCalls,
     SyncOperatorCalls,
     SyncTaskCalls,
 )
@@ -20,6 +22,7 @@ PAIRS = [
     (CredentialCalls, SyncCredentialCalls),
     (OperatorCalls, SyncOperatorCalls),
     (FactCalls, SyncFactCalls),
+    (GlassCalls, SyncGlassCalls),
 ]
 
 

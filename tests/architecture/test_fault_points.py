@@ -11,6 +11,7 @@ from broker.faultpoints import NAMES, POINTS, FaultPoints
 from broker.http.contract.document import OPERATIONS
 from tests.chaos.cases import CASES
 from tests.chaos.facts_cases import POINTS as OF_FACTS
+from tests.chaos.glass_cases import POINTS as OF_GLASS
 from tests.chaos.target_cases import POINTS as AT_TARGETS
 
 _REACHED = re.compile(r'\.reach\("([^"]+)"\)')
@@ -26,7 +27,7 @@ def test_every_point_is_passed_and_every_passed_point_is_named() -> None:
 
 def test_every_point_has_a_scenario_that_dies_there() -> None:
     """A name that no test arms promises nothing."""
-    assert {case.point for case in CASES} | AT_TARGETS | OF_FACTS == NAMES
+    assert {case.point for case in CASES} | AT_TARGETS | OF_FACTS | OF_GLASS == NAMES
 
 
 VERBS: Final = {
@@ -47,6 +48,10 @@ VERBS: Final = {
     "hearLogout": "session",
     "changeFacts": "change",
     "rollBackFacts": "change",
+    "askToBreakGlass": "glass",
+    "confirmBreakGlass": "glass",
+    "fetchBreakGlass": "glass",
+    "endBreakGlass": "glass",
 }
 """Which verb each route runs that changes what is alive, or who may do what."""
 
@@ -54,8 +59,11 @@ CHANGES_NOBODY_S_ACCESS: Final = {
     "select": "a set is looked for and remembered for a while; nothing lives or dies by it",
     "explainRequest": "it only asks policy, about a request that nobody has made",
     "introspect": "it only asks; that evidence is used up by it has the points of issuing",
+    "reviewBreakGlass": "one script, and nobody's access follows from it",
     "evaluate": "it only asks",
     "evaluateAll": "it only asks",
+    "sendSignal": "what it freezes or holds has points of its own, and is done by who watches",
+    "acknowledgeFinding": "somebody has looked: it thaws nothing",
     "acknowledgeFeed": "a position that only grows, told again by whoever listens",
 }
 """Routes of which a death leaves nothing to mend, and why."""

@@ -28,6 +28,7 @@ from broker.store.facts_snapshots import FactsSnapshots
 from broker.store.feed_cursors import Cursor
 from broker.store.feed_log import FeedLog
 from broker.store.feed_subscribers import Connection
+from broker.store.freeze_ledger import FreezeLedger
 from broker.store.held_leases import HeldLeases, TaskLeases
 from broker.store.link import Script
 from broker.store.live_leases import LiveLeases
@@ -42,6 +43,7 @@ from broker.store.selection_ledger import SelectionLedger
 from broker.store.shadow_ledger import Difference, ShadowLedger
 from broker.store.task_ledger import Extension
 from broker.store.task_tree import Index
+from broker.store.watch_ledger import Row, WatchLedger
 from tests.fakes.clock import FakeClock
 from tests.fakes.facts_kit import put_ticket
 from tests.fakes.key_audit import KeyAudit
@@ -55,6 +57,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
     async with KeyAudit(single) as audit:
         kit = LedgerKit(link)
         await _everything(kit)
+        await _freezing(kit)
         await _orders_and_work(kit)
         await _dying(kit)
         await _banning(kit)
@@ -62,6 +65,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         await _comparing(kit)
         await _shadowing(kit)
         await _facts(kit)
+        await _following(kit)
         await _feed(FeedLog(link, "jit"), kit)
     await link.close()
 
@@ -105,6 +109,30 @@ async def _everything(kit: LedgerKit) -> None:
     await kit.close(root)
     await kit.works(root.id)
     await kit.tree.forget(root)
+
+
+async def _freezing(kit: LedgerKit) -> None:
+    freezes = FreezeLedger(kit.link, kit.keys, kit.ids, kit.limits)
+    root = await kit.open(facts=1)
+    child = await kit.open(root, facts=1)
+    await freezes.freeze(child.path, by="broker", reason="x")
+    await freezes.thaw(child.path, tenant="acme", agent="a", by="operator:alice", reason="x")
+    await freezes.cut_of(child.path)
+    await freezes.follow([child.id], 0)
+
+
+async def _following(kit: LedgerKit) -> None:
+    watch = WatchLedger(kit.link, kit.keys, kit.ids)
+    finding = f"f_00_{'a' * 26}"
+    await watch.take("p", 5_000)
+    await watch.pasts(["acme/a", "acme/b"])
+    await watch.note("p", "", "1 e m", {"acme/a": "{}"}, [Row(finding, 1, "{}")])
+    await watch.add("signal", 1_000, Row(f"f_00_{'b' * 26}", 2, "{}"))
+    await watch.todo()
+    await watch.newest("+inf", 10)
+    await watch.replace(finding, "{}", '{"x":1}')
+    await watch.tell(finding, "behaviour.found", "acme", '{"x":1}')
+    await watch.late("acme", "a", '{"agent":"a"}')
 
 
 async def _orders_and_work(kit: LedgerKit) -> None:

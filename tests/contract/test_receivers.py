@@ -235,7 +235,8 @@ async def test_an_alarm_has_arrived_when_one_has_said_so(
             [
                 webhook(hanging.settings(tmp_path, "hanging"), session),
                 webhook(good.settings(tmp_path, "good"), session),
-            ]
+            ],
+            SystemClock(),
         )
         async with asyncio.timeout(20):
             arrival = await alarm.deliver(NOTICE, 60_000)
@@ -253,11 +254,12 @@ async def test_an_alarm_that_nobody_takes_has_not_arrived(
                 webhook(down.settings(tmp_path, "down"), session),
                 webhook(other.settings(tmp_path, "theirs", tenants=("globex",)), session),
                 webhook(other.settings(tmp_path, "quiet", alarm=False), session),
-            ]
+            ],
+            SystemClock(),
         )
         arrival = await alarm.deliver(NOTICE, LONG_MS)
 
     assert not arrival.has_arrived
     assert arrival.troubles == ("down: answered with status 500",)
     assert other.tries == 0
-    assert not (await Alarm([]).deliver(NOTICE, LONG_MS)).has_arrived
+    assert not (await Alarm([], SystemClock()).deliver(NOTICE, LONG_MS)).has_arrived

@@ -308,3 +308,34 @@ def granted(**changes: object) -> dict[str, object]:
         "why": why,
         **changes,
     }
+
+
+FINDING = f"f_07_{'f' * 26}"
+
+
+def finding(**changes: object) -> dict[str, object]:
+    """Show a finding."""
+    return {
+        "id": FINDING,
+        "detector": "denial-burst",
+        "action": "freeze",
+        "tenant": "acme",
+        "agent": "invoice-bot",
+        "found_at": "2027-01-15T08:00:00.000Z",
+        "count": 20,
+        "limit": 20,
+        "what": "",
+        "tasks": [TASK],
+        "evidence": [4, 7],
+        "did": [f"froze {TASK}"],
+        "done_at": "2027-01-15T08:00:00.100Z",
+        "acknowledged_by": "",
+        "acknowledged_at": None,
+        "acknowledged_reason": "",
+        **changes,
+    }
+
+
+def findings() -> dict[str, object]:
+    """Show a page of findings."""
+    return {"findings": [finding()], "next": None}

@@ -58,12 +58,16 @@ class LedgerView:
         """Return everything that the ledger holds, but for clocks and the feed's own bookkeeping.
 
         What only the passing of time moves is left out: the buckets' clocks, the shipping of
-        outboxes, the claims on due work, how far buckets were decided again, and until when leases
-        count against quotas.
+        outboxes, what is learnt of agents from them, the claims on due work, how far buckets were
+        decided again, and until when leases count against quotas.
         """
         kept = {}
         for key in sorted(self._server.ask("KEYS", "*")):
-            if ":{feed}:" in key or key.endswith((":out", ":fences", ":replicas")):
+            if (
+                ":{feed}:" in key
+                or ":{watch}:" in key
+                or key.endswith((":out", ":fences", ":replicas"))
+            ):
                 continue
             if value := self._value(key):  # a key with nothing in it but what moves is no key
                 kept[key] = value

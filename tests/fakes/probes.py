@@ -26,7 +26,10 @@ class Probe:
 
 
 def resolved(schema: Schema) -> Schema:
-    """Follow a reference."""
+    """Follow a reference, which may allow null in its place."""
+    if "anyOf" in schema:
+        meant = resolved(schema["anyOf"][0])
+        return {**meant, "type": [meant["type"], "null"]}
     if "$ref" in schema:
         found: Schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         return found

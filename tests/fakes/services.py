@@ -48,7 +48,10 @@ from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_explain import FakeExplain
+from tests.fakes.fake_glass import FakeGlass
 from tests.fakes.fake_sessions import FakeSessions
+from tests.fakes.fake_trees import FakeTrees
+from tests.fakes.finding_verbs import FakeFindings, FakeSignals
 from tests.fakes.freezing import FakeFreezing
 from tests.fakes.orders import FakeOrderList, FakeReports
 from tests.fakes.replace import replace
@@ -83,6 +86,7 @@ CALLERS = {
     "token-of-agent": principal(Kind.AGENT, "invoice-bot"),
     "token-of-orchestrator": principal(Kind.ORCHESTRATOR, "ci"),
     "token-of-operator": principal(Kind.OPERATOR, "olga"),
+    "token-of-person": principal(Kind.PERSON, "dana"),
     "token-of-resource": principal(Kind.RESOURCE, AUDIENCE),
 }
 """Whom :meth:`Stage.authenticate` knows, by bearer token."""
@@ -408,13 +412,17 @@ def make_services(stage: Stage, **changes: object) -> Services:
     services = Services(
         tasks=FakeTasks(stage),
         freezing=FakeFreezing(stage),
+        findings=FakeFindings(stage),
+        signals=FakeSignals(stage),
         listing=FakeListing(stage),
+        trees=FakeTrees(stage, a_task(), a_task(CHILD)),
         agents=FakeAgents(stage),
         issuance=FakeIssuance(stage),
         credentials=FakeCredentials(stage),
         revocations=FakeRevocations(stage),
         order_list=FakeOrderList(stage),
         selections=FakeSelections(stage),
+        glass=FakeGlass(stage),
         cuts=FakeCuts(stage),
         sessions=FakeSessions(stage),
         reports=FakeReports(stage),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from broker.ids import LeaseId, RevocationId, TaskId
+from broker.model.bounds import UNBOUNDED, Bounds
 from broker.model.principal import ALL_TENANTS, Principal
 from broker.model.requests import SelectorKind
 from broker.store.cut_ledger import Cut
@@ -28,6 +29,10 @@ class ModelTask:
     idle: int
     opener_timeout: int
     opened: int = 0
+    bounds: Bounds = UNBOUNDED
+    """What it was opened with and its ancestors' bounds, whichever is less."""
+    room: int = 0
+    """How many open tasks it said that there may be below it; 0: it said nothing."""
     deadline: int = 0
     last_deadline: int = 0
     seen: int = 0

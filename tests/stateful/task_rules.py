@@ -14,6 +14,7 @@ from broker.errors import (
 )
 from broker.idempotency import repeatable
 from broker.ids import TaskId, bucket_of
+from broker.model.bounds import Bounds
 from broker.model.capability import Ceiling
 from broker.model.principal import Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
@@ -41,6 +42,8 @@ CEILINGS = st.dictionaries(
     st.sampled_from([SCOPES, SCOPES, frozenset({"read"})]),
     min_size=2,
 ).map(lambda lines: tuple(Ceiling(name, scopes) for name, scopes in lines.items()))
+NUMBERS = st.sampled_from([None, None, None, 1, 2, 3])
+BOUNDS = st.builds(Bounds, levels=NUMBERS, children=NUMBERS, below=NUMBERS)
 OUTCOMES = st.sampled_from([TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED])
 
 has_tasks = precondition(lambda self: self.model.tasks)
@@ -56,6 +59,7 @@ ROOTS = st.builds(
     idle_ms=IDLE,
     instance=st.sampled_from([*INSTANCES, *INSTANCES, ""]),
     opener_timeout_ms=IDLE,
+    bounds=BOUNDS,
 )
 CHILDREN = st.builds(
     OpenTask,
@@ -66,6 +70,7 @@ CHILDREN = st.builds(
     ttl_ms=LONG,
     idle_ms=IDLE,
     instance=WHICH,
+    bounds=BOUNDS,
 )
 
 
@@ -129,15 +134,11 @@ class TaskRules(Stage):
             return {NotFoundError}
         if len(parent.path) >= TASK_LIMITS.max_depth:
             return {InvalidRequestError}
-        if not all(
-            line.scopes <= parent.ceiling.get(line.capability, frozenset())
-            for line in request.ceiling
-        ):
+        if not _is_within(request, parent):
             return {AccessDeniedError}
         refusals |= self.shut(parent)
         now = self.now(parent.id)
-        open_ones = [c for c in parent.children if c.is_unended and c.deadline > now]
-        if len(open_ones) >= LIMITS.children:
+        if _is_full(parent, now):
             refusals.add(QuotaExceededError)
         return refusals
 
@@ -244,6 +245,48 @@ def owner_of(task: ModelTask, issuer: str = ISSUERS[0]) -> Principal:
     return agent(task.agent, task.instance or "pod-9", issuer)
 
 
+def _is_within(request: OpenTask, parent: ModelTask) -> bool:
+    """Tell whether a child asks for no more than its parent has."""
+    return _is_bounded(request.bounds, parent.bounds) and all(
+        line.scopes <= parent.ceiling.get(line.capability, frozenset()) for line in request.ceiling
+    )
+
+
+def _is_full(parent: ModelTask, now: int) -> bool:
+    """Tell whether a task, or one above it, has as many open tasks below as it may."""
+    children = [each for each in parent.children if each.is_unended and each.deadline > now]
+    most = min(LIMITS.children, parent.bounds.children or LIMITS.children)
+    full = (above.room and _counted(above, now) >= above.room for above in parent.path)
+    return len(children) >= most or any(full)
+
+
+def _is_bounded(asked: Bounds, parent: Bounds) -> bool:
+    """Tell whether a child asks for no more than its parent's tree may come to."""
+    levels = None if parent.levels is None else parent.levels - 1
+    if levels is not None and levels < 0:
+        return False
+    pairs = ((asked.levels, levels), (asked.children, parent.children), (asked.below, parent.below))
+    return all(mine is None or theirs is None or mine <= theirs for mine, theirs in pairs)
+
+
+def _least(asked: Bounds, parent: ModelTask | None) -> Bounds:
+    if parent is None:
+        return asked
+    above = parent.bounds
+    levels = None if above.levels is None else above.levels - 1
+    numbers = ((asked.levels, levels), (asked.children, above.children), (asked.below, above.below))
+    return Bounds(
+        None, *(min((n for n in pair if n is not None), default=None) for pair in numbers)
+    )
+
+
+def _counted(above: ModelTask, now: int) -> int:
+    """Count what is below a task and has not ended by its own word, nor of age."""
+    return sum(task.is_unended and task.deadline > now for task in above.tree()) - (
+        above.is_unended and above.deadline > now
+    )
+
+
 def _model_of(
     opened: OpenedTask, caller: Principal, request: OpenTask, parent: ModelTask | None
 ) -> ModelTask:
@@ -260,4 +303,6 @@ def _model_of(
         ceiling={line.capability: line.scopes for line in request.ceiling},
         idle=request.idle_ms,
         opener_timeout=request.opener_timeout_ms,
+        bounds=_least(request.bounds, parent),
+        room=request.bounds.below or 0,
     )

@@ -8,6 +8,7 @@ from broker.http.contract.parts import (
     CONFIRMATION,
     COUNT,
     FLAG,
+    GLASS_ID,
     INSTANT,
     LEASE_ID,
     MAYBE_INSTANT,
@@ -18,6 +19,7 @@ from broker.http.contract.parts import (
     STRING,
     TASK_ID,
     TOKEN_TYPE,
+    TOOL,
     WORD,
 )
 from broker.http.contract.schema import (
@@ -25,6 +27,7 @@ from broker.http.contract.schema import (
     array,
     described,
     mapping,
+    nullable,
     number,
     paged,
     record,
@@ -47,7 +50,12 @@ _LEASE: Final[dict[str, Schema]] = {
     "renewable": FLAG,
 }
 
-_BOUND: Final[dict[str, Schema]] = {"bound_to": CONFIRMATION, "target": NAME}
+BOUND: Final[dict[str, Schema]] = {
+    "bound_to": CONFIRMATION,
+    "target": NAME,
+    "break_glass": GLASS_ID,
+}
+"""What is shown of some of them."""
 
 RECORD: Final[dict[str, Schema]] = {
     **_LEASE,
@@ -62,11 +70,11 @@ RECORD: Final[dict[str, Schema]] = {
 """What is shown of a credential, without the credential."""
 
 SCHEMAS: Final = {
-    "Credential": record(RECORD, _BOUND),
+    "Credential": record(RECORD, BOUND),
     "IssuedCredential": record(
         {**_LEASE, "expires_in": COUNT},
         {
-            **_BOUND,
+            **BOUND,
             "access_token": STRING,
             "token_type": TOKEN_TYPE,
             "secret": described(
@@ -81,8 +89,10 @@ SCHEMAS: Final = {
         {
             "ttl_seconds": OPTIONAL_TTL | {"minimum": 2},
             "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
+            "tool": nullable(ref("ToolBody")),
         },
     ),
+    "ToolBody": TOOL,
     "RenewBody": record({}, {"ttl_seconds": OPTIONAL_TTL}),
 }
 

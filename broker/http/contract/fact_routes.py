@@ -14,6 +14,7 @@ from broker.http.contract.parts import (
     LEASE_ID,
     MAYBE_INSTANT,
     NAME,
+    ORIGIN,
     PAGE,
     REASON,
     STRING,
@@ -67,6 +68,7 @@ _THING: Final[dict[str, Schema]] = {
     "risk": STRING,
     "data_class": STRING,
     "review_by": STRING,
+    "origin": STRING,
     "identities": array(record({"issuer": STRING, "subject": STRING})),
     "ceiling": array(STRING),
     "quota": {"type": ["integer", "null"], "minimum": 1},
@@ -168,6 +170,7 @@ SCHEMAS: Final = {
             "risk": words("low", "medium", "high"),
             "data_class": NAME,
             "review_by": described(form(r"^\d{4}-\d\d-\d\d$", "2027-12-31"), "An ISO date."),
+            "origin": ORIGIN,
             "identities": array(ref("IdentityBody"), most=MAX_REFERENCES),
             "ceiling": array(
                 form(f"^{CEILING_PATTERN}$", "orders-api orders:read"), most=MAX_CEILING

@@ -158,6 +158,7 @@ SCHEMAS: Final = {
                 "resources": REFERENCES,
                 "on_behalf_of": nullable(NAME),
                 "labels": mapping(NAME, WORD, most=MAX_REFERENCES),
+                "tool": nullable(ref("ToolBody")),
             },
         ),
         "A request that nobody has made. `caller` is by default the agent, "

@@ -9,6 +9,7 @@ from broker.http.contract.schema import (
     array,
     described,
     form,
+    nullable,
     number,
     record,
     ref,
@@ -18,16 +19,19 @@ from broker.http.contract.schema import (
 from broker.http.query import DEFAULT_PAGE, MAX_PAGE
 from broker.http.waiting import MAX_SECONDS
 from broker.http.wire import MAX_LINES, MAX_REFERENCES, MAX_URL, MAX_WORD
-from broker.model.fact import ThingKind
+from broker.model.fact import NAME_PATTERN, ThingKind
 from broker.model.receipt import ReceiptState
 from broker.text import MAX_NAME, MAX_REASON, MAX_SCOPE
+from broker.tool_origin import DIGEST_PATTERN, MAX_ORIGIN, ORIGIN_PATTERN
 
 _LETTERS: Final = "_[0-9a-f]{2}_[a-z2-7]{26}$"
 
 TASK_ID: Final = form(f"^[tc]{_LETTERS}", "t_07_" + "a" * 26)
 LEASE_ID: Final = form(f"^l{_LETTERS}", "l_07_" + "c" * 26)
 REVOCATION_ID: Final = form(f"^r{_LETTERS}", "r_07_" + "d" * 26)
+GLASS_ID: Final = form(f"^g{_LETTERS}", "g_07_" + "f" * 26)
 DECISION_ID: Final = form(f"^d{_LETTERS}", "d_07_" + "e" * 26)
+FINDING_ID: Final = form(f"^f{_LETTERS}", "f_07_" + "f" * 26)
 
 DIGEST: Final = form("^[0-9a-f]{64}$", "ab" * 32)
 URL: Final = text(least=1, most=MAX_URL, example="https://issuer.example")
@@ -41,6 +45,13 @@ GLOB: Final = described(
     ),
     "`*` stands for any characters, `?` for one.",
 )
+THING: Final = form(f"^{NAME_PATTERN}$", "search")
+ORIGIN: Final = described(
+    form(f"^{ORIGIN_PATTERN}$", "https://mcp.example/search"),
+    f"An https address or a package URL with its version, in the one spelling of each; up to "
+    f"{MAX_ORIGIN} characters.",
+)
+TOOL_DIGEST: Final = form(f"^{DIGEST_PATTERN}$", "sha256:" + "ab" * 32)
 SCOPE: Final = text(least=1, most=MAX_SCOPE, pattern=r"^[!#-\[\]-~]+$", example="orders:read")
 WORD: Final = described(
     text(least=1, most=MAX_WORD, example="OPS-1"), "NFC, without characters that cannot be seen."
@@ -92,12 +103,19 @@ RECEIPTS: Final = {
 }
 """What a report is narrowed to; `counts` is of what is shown."""
 
+TOOL: Final = described(
+    record({"name": THING}, {"origin": nullable(ORIGIN), "digest": nullable(TOOL_DIGEST)}),
+    "By which tool the credential will be used, as the agent says.",
+)
+
 PATH: Final = {
     "task": TASK_ID,
     "credential": LEASE_ID,
     "revocation": REVOCATION_ID,
     "decision": DECISION_ID,
+    "glass": GLASS_ID,
     "selection": DIGEST,
+    "finding": FINDING_ID,
     "revision": form("^[1-9][0-9]{0,8}$", "1"),
     "kind": words(*ThingKind),
     "tenant": NAME,

@@ -5,7 +5,6 @@ from typing import Final
 from broker.http.contract import credential_routes
 from broker.http.contract.operation import Answer, Body, Operation
 from broker.http.contract.parts import (
-    CONFIRMATION,
     COUNT,
     DIGEST,
     GLOB,
@@ -66,7 +65,7 @@ SCHEMAS: Final = {
         }
     ),
     "PickedCredential": record(
-        {**credential_routes.RECORD, "agent": STRING, "tenant": STRING}, {"bound_to": CONFIRMATION}
+        {**credential_routes.RECORD, "agent": STRING, "tenant": STRING}, credential_routes.BOUND
     ),
     "PickedPage": paged("credentials", ref("PickedCredential")),
 }

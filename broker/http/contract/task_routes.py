@@ -95,6 +95,22 @@ SCHEMAS: Final = {
     "Task": record(_TASK),
     "OpenedTask": record(_TASK, {"claim_handle": _HANDLE}),
     "TaskPage": paged("tasks", ref("Task")),
+    "Branch": described(
+        record(
+            {
+                **_TASK,
+                "level": described(COUNT, "How far below the task that was asked for; 0: itself."),
+                "children": described(COUNT, "Those that have ended included."),
+                "open_children": COUNT,
+                "live_credentials": COUNT,
+                "ending_credentials": described(
+                    COUNT, "Dead with their task, and still being taken down one by one."
+                ),
+            }
+        ),
+        "A task of a tree. Its parent stands before it.",
+    ),
+    "TaskTree": paged("tasks", ref("Branch")),
     "TaskReport": report("task", "Task"),
     "OpenTaskBody": record(
         {
@@ -195,6 +211,16 @@ OPERATIONS: Final = (
         query={"wait": WAIT},
         headers=KNOWN,
         answers={200: Answer("The task.", "Task", headers=("ETag",))},
+        problems=("not-found",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/tasks/{task}/tree",
+        name="showTaskTree",
+        summary="Show a task and everything below it, each task after its parent",
+        callers=_LOOKERS,
+        query=PAGE,
+        answers={200: Answer("One page; it may be short before the last.", "TaskTree")},
         problems=("not-found",),
     ),
     Operation(

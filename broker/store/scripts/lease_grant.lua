@@ -1,9 +1,11 @@
 -- Reserve a lease, and for a local mint activate it in the same breath: judged by one clock, which
--- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…
+-- also dates the token. KEYS: meta cuts due out live lease idem audiences ix-capability leases ix-issuer path…,
+-- then where its agent speaks of a tool: ix-tool
 -- ARGV: id, op, task, path, instance, state, ttl, max_ttl, evidence_exp, facts, tenant, agent,
 --       issuer, capability, audience, quota, outbox_max, digest, retention, key_id, spec,
 --       how long a task remembers its leases, earliest, latest, manifest of the key, target,
---       how long its minting may take, graph, what was asked, when time alone may change the answer (0: never)
+--       how long its minting may take, graph, what was asked, when time alone may change the answer (0: never),
+--       1 where its agent speaks of a tool
 -- With a target the due queue comes back to it unless it is activated: nobody knows then what exists.
 local now, told = believed_clock(ARGV[23], ARGV[24])
 if not now then return {'clock', text(told)} end
@@ -17,7 +19,7 @@ if redis.call('EXISTS', KEYS[6]) == 1 then
   local mine = redis.call('HMGET', KEYS[6], 'generation', 'issued', 'expires', 'max_expires', 'key_id')
   return {'repeat', ARGV[1], unpack(mine)}
 end
-local last, nodes = #KEYS, {}
+local last, nodes = #KEYS - tonumber(ARGV[31]), {}
 for i = 12, last do nodes[i] = node_at(i, 'path', 'instance', 'lenders', 'lx', 'listed') end
 local opener_issuer, path, instance, lent = nodes[last][6], unpack(nodes[last], 8, 10)
 if path ~= ARGV[4] or instance ~= ARGV[5] then return {'absent'} end
@@ -45,6 +47,7 @@ local is_lent = is_known or redis.call('ZSCORE', KEYS[11], ARGV[3])
 -- Of a task that is younger than what is forgotten there is nothing to forget.
 local forgotten, long_ago = 0, now - tonumber(ARGV[22])
 if tonumber(nodes[last][3]) <= long_ago then forgotten = redis.call('ZCOUNT', KEYS[10], '-inf', text(long_ago)) end
+if last < #KEYS then redis.call('ZCARD', KEYS[#KEYS]) end
 local latest = {}
 for i = 12, last do latest[i] = math.max(tonumber(nodes[i][11] or '0'), expires) end
 
@@ -69,6 +72,7 @@ redis.call('ZADD', KEYS[10], issued, ARGV[1])
 if not is_heard then redis.call('SADD', KEYS[8], ARGV[15]) end
 if not is_listed then redis.call('ZADD', KEYS[9], issued, ARGV[3]) end
 if not is_lent then redis.call('ZADD', KEYS[11], issued, ARGV[3]) end
+if last < #KEYS then redis.call('ZADD', KEYS[#KEYS], 'NX', issued, ARGV[3]) end
 -- The issuers whose index holds this task besides its opener's, to be cleared when it is forgotten.
 local lenders = '\n' .. (lent or '') .. '\n'
 if ARGV[13] ~= opener_issuer and not string.find(lenders, '\n' .. ARGV[13] .. '\n', 1, true) then

@@ -27,6 +27,7 @@ OPEN = {
 }
 
 Ask = Callable[[BrokerClient], Awaitable[object]]
+FINDING = answers.FINDING
 
 
 @pytest.fixture
@@ -83,6 +84,20 @@ ROUTES: list[tuple[str, object, Ask, object]] = [
         answers.task(),
         lambda c: c.tasks.thaw(TASK, reason="meant"),
         {"reason": "meant"},
+    ),
+    (
+        "POST /v1/signals",
+        {"finding": FINDING},
+        lambda c: c.signals.send(Secret("e30.e30.e30")),
+        {"signal": "e30.e30.e30"},
+    ),
+    ("GET /v1/findings", answers.findings(), lambda c: c.findings.find(state="open"), None),
+    (f"GET /v1/findings/{FINDING}", answers.finding(), lambda c: c.findings.show(FINDING), None),
+    (
+        f"POST /v1/findings/{FINDING}/acknowledge",
+        answers.finding(),
+        lambda c: c.findings.acknowledge(FINDING, reason="seen"),
+        {"reason": "seen"},
     ),
     (f"GET /v1/tasks/{TASK}/report", answers.report(), lambda c: c.tasks.report(TASK), None),
     (

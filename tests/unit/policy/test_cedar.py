@@ -354,7 +354,10 @@ def test_every_action_can_be_asked() -> None:
     """Each action has a well-formed question under the shipped schema."""
     judge = engine(PERMIT_ALL)
 
-    for action in set(Action) - {Action.LEND_RIGHT}:  # people's: see test_lending
+    for action in set(Action) - {
+        Action.LEND_RIGHT,
+        Action.BREAK_GLASS,
+    }:  # people's: see test_lending
         capability = CAPABILITY if action.is_about_credential else None
         decision = judge.decide(replace(QUERY, action=action, capability=capability))
         assert isinstance(decision, Permit), action

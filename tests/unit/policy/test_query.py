@@ -66,5 +66,6 @@ def test_only_credential_actions_are_about_a_capability() -> None:
     assert [action for action in Action if action.is_about_credential] == [
         Action.REQUEST_CREDENTIAL,
         Action.RENEW_CREDENTIAL,
+        Action.BREAK_GLASS,
         Action.LEND_RIGHT,
     ]

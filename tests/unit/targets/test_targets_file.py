@@ -125,6 +125,33 @@ def test_a_faulty_capability_is_found_with_its_line(files: Files, name: str) -> 
     assert [f for f in found if key in f.key and message in f.message and f.line > 1], found
 
 
+def test_what_does_not_end_by_itself_is_not_had_in_an_emergency(files: Files) -> None:
+    """A login that only we could take away again is no door that closes (I9)."""
+    files.capability |= {"break_glass": {"max_ttl_seconds": 300, "scopes": ["orders:read"]}}
+
+    (found,) = [fault for fault in files.faults() if fault.key.endswith(".break_glass")]
+
+    assert "does not end what it gave by itself" in found.message
+    assert found.line > 1
+
+
+def test_an_emergency_is_within_the_capability_and_an_hour(files: Files) -> None:
+    """Of our own tokens, which end by themselves."""
+    rule = {"max_ttl_seconds": 3_601, "scopes": ["orders:write"], "alarm": "never"}
+    for name in ("target", "template"):
+        del files.capability[name]
+    files.capability |= {"backend": "jwt", "audience": "https://orders.example"}
+    files.capability |= {"break_glass": rule}
+    wrong = {fault.key.rpartition("break_glass.")[2] for fault in files.faults()}
+    files.capability |= {"break_glass": {"max_ttl_seconds": 601, "scopes": ["orders:write"]}}
+    beyond = {fault.key.rpartition("break_glass.")[2] for fault in files.faults()}
+    files.capability |= {"break_glass": {"max_ttl_seconds": 600, "scopes": ["orders:read"]}}
+
+    assert {"max_ttl_seconds", "alarm"} <= wrong
+    assert beyond == {"max_ttl_seconds", "scopes[0]"}
+    assert files.faults() == []
+
+
 def test_a_kind_needs_a_target_and_our_tokens_have_none(files: Files) -> None:
     """Both are faults of the capability alone."""
     del files.capability["target"]
