@@ -4,9 +4,8 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import structlog
@@ -236,7 +235,7 @@ class Broker:
         Raises:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
-        with contextlib.suppress(StoreUnavailableError):  # then the replica says so
+        with suppress(StoreUnavailableError):  # then the replica says so
             await self.ledger.control.require_fit()
         stack.push_async_callback(self._engine.close)
         # First, and on nothing but the ledger, so that it is there whatever else is not.
@@ -297,8 +296,7 @@ class Broker:
         stack.callback(self._ticker.stop)
 
     async def _start_http(self, attestation: Attestation) -> HttpServer:
-        limits = http_limits(self._settings)
-        endpoint = endpoint_of(self._settings.listen)
+        limits, endpoint = http_limits(self._settings), endpoint_of(self._settings.listen)
         trust = trust_of(self._settings.listen, endpoint)
         callers = Callers(attestation, self.replica, client_watch(attestation, trust, self._clock))
         self._ticker.every(_WATCH_MS, callers.look)

@@ -76,8 +76,7 @@ class BrokerClient:
         self._transport = Transport(
             endpoint, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds
         )
-        self._key = key
-        self._tls = tls
+        self._key, self._tls = key, tls
         self.tasks = TaskCalls(self._transport)
         self.credentials = CredentialCalls(self._transport)
         self.operator = OperatorCalls(self._transport)

@@ -205,8 +205,7 @@ class SyncBrokerClient:
         Raises:
             ValueError: the URL is not fit to carry tokens.
         """
-        self._thread = LoopThread()
-        self._stack = AsyncExitStack()
+        self._thread, self._stack = LoopThread(), AsyncExitStack()
 
         async def build() -> BrokerClient:
             session = await self._stack.enter_async_context(open_session())

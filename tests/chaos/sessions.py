@@ -9,9 +9,9 @@ from tests.chaos.cast import CEILING, Held, Part
 from tests.chaos.scenarios import Play, Scenario, check_revoked
 
 _POLICY: Final = """
-@id("people-lend-everything")
+@id("people-lend-reading")
 permit (principal is Person, action == Action::"LendRight", resource is Capability)
-when { principal.stands };
+when { principal.stands && ["orders:read", "reports:read"].containsAll(context.scopes) };
 """
 
 
@@ -27,6 +27,7 @@ def _name(play: Play) -> str:
 async def _lent(play: Play) -> None:
     """Have two people open a task each, and the agent and its sub-agent get what both may have."""
     play.tokens = await _of(play, _name(play))
+    play.task = play.tokens[0].task
     play.others = await _of(play, f"erin-{play.key}")
 
 
