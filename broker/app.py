@@ -4,9 +4,8 @@ Whatever starts here is stopped here, in the reverse order, also when a later st
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import structlog
@@ -56,6 +55,7 @@ from broker.reconcile_watch import ReconcileWatch
 from broker.redeciding_watch import RedecidingWatch
 from broker.replica import WATCHERS, Replica
 from broker.restoration import Restoration
+from broker.session_ends import SessionEnds
 from broker.settings.settings import Settings
 from broker.shadow import Shadow
 from broker.store.census import Counting
@@ -235,7 +235,7 @@ class Broker:
         Raises:
             ConfigurationError: something here is not as it must be; nothing is left running.
         """
-        with contextlib.suppress(StoreUnavailableError):  # then the replica says so
+        with suppress(StoreUnavailableError):  # then the replica says so
             await self.ledger.control.require_fit()
         stack.push_async_callback(self._engine.close)
         # First, and on nothing but the ledger, so that it is there whatever else is not.
@@ -327,6 +327,7 @@ class Broker:
             selections=verbs.selections,
             glass=verbs.glass,
             cuts=verbs.cuts,
+            sessions=SessionEnds(callers.logout, verbs.revocations, self.ledger, self._faults),
             reports=verbs.reports,
             introspection=verbs.introspection,
             explain=verbs.explain,

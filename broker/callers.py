@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from broker.attestation.attestation import Attestation
+from broker.attestation.logout import LoggedOut
 from broker.attestation.spiffe.client_certificates import ClientCertificates
 from broker.clock import Clock
 from broker.errors import AttestationError, ConfigurationError
@@ -71,6 +72,14 @@ class Callers:
         """
         attested = await self._attestation.attest(token)
         return self._replica.registered.registry.resolve(attested)
+
+    async def logout(self, token: str) -> LoggedOut:
+        """Verify an issuer's word that a session of its has ended.
+
+        Raises:
+            AttestationError: it is not accepted.
+        """
+        return await self._attestation.logout(token)
 
     def by_certificate(self, chain: Sequence[bytes]) -> Principal:
         """Say who shows a certificate, and no token.

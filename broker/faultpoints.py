@@ -26,6 +26,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "renew": ("decided", "granted", "signed"),
     "give-back": ("written", "freed"),
     "revoke": ("kept", "ended", "laid", "noted"),
+    "session": ("kept", "noted"),
     "refuse": ("noted",),
     "glass": ("asked", "agreed", "ready", "told", "opened", "granted", "noted", "ended"),
     "reap": (

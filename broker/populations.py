@@ -18,6 +18,9 @@ _INDEXES: Final = {
     SelectorKind.TENANT: "tenant",
     SelectorKind.ALL: "all",
     SelectorKind.KEY: "all",
+    SelectorKind.SESSION: "by-session",
+    SelectorKind.SUBJECT: "by-subject",
+    SelectorKind.PERSON: "by-person",
 }
 
 
@@ -58,7 +61,7 @@ def ends_task(cut: Cut, spec: TaskSpec) -> bool:
         case SelectorKind.ISSUER:
             return spec.opener_issuer == cut.name
         case _:
-            return False
+            return _ends_session(cut, spec)
 
 
 def ends_ancestor(cut: Cut, spec: TaskSpec) -> bool:
@@ -75,7 +78,12 @@ def ends_ancestor(cut: Cut, spec: TaskSpec) -> bool:
         case SelectorKind.ISSUER:
             return cut.name in spec.issuers[:-1]
         case _:
-            return False
+            return len(spec.path) > 1 and _ends_session(cut, spec)
+
+
+def _ends_session(cut: Cut, spec: TaskSpec) -> bool:
+    """Tell whether the cut ends the session in which a person opened the tree."""
+    return spec.lender is not None and cut.field in spec.lender.ended_with(spec.tenant)
 
 
 def ends_lease(cut: Cut, lease: Lease, before_ms: int) -> bool:

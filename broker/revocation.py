@@ -20,7 +20,7 @@ from broker.faultpoints import FaultPoints
 from broker.idempotency import Repeatable, repeatable
 from broker.ids import IdFactory, RevocationId, TaskId, parse_lease_id, parse_task_id
 from broker.model.principal import ALL_TENANTS, Kind, Principal
-from broker.model.requests import Revocation, Selector, SelectorKind
+from broker.model.requests import SESSIONS, Revocation, Selector, SelectorKind
 from broker.model.selection import Progress
 from broker.model.task import TaskState
 from broker.ownership import is_operator_of, require_operator
@@ -206,7 +206,7 @@ def is_single(order: Order) -> bool:
 def cuts_of(order: Order) -> list[Cut]:
     """Return the cuts that an order comes to: one for every tenant, or one that is not confined."""
     selector = order.selector
-    if ALL_TENANTS in order.tenants:
+    if selector.kind in SESSIONS or ALL_TENANTS in order.tenants:
         return [Cut(selector.kind, selector.value)]
     if selector.kind in (SelectorKind.ALL, SelectorKind.TENANT):
         return [Cut(SelectorKind.TENANT, tenant) for tenant in order.tenants]

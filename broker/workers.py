@@ -11,7 +11,7 @@ from typing import Final
 from broker.errors import NotFoundError, UnreadableRecordError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, TaskId, parse_revocation_id, parse_task_id
-from broker.model.requests import SelectorKind
+from broker.model.requests import SESSIONS, SelectorKind
 from broker.model.task import UNENDED, TaskSpec, TaskState
 from broker.places import Places
 from broker.populations import Populations, ends_lease, ends_task
@@ -213,7 +213,7 @@ class CleanUp:
             await self._tasks.close(
                 spec.path,
                 TaskState.CANCELLED,
-                ended_by="revoked",
+                ended_by="session" if cut.of in SESSIONS else "revoked",
                 closed_by=f"{order.ordered_by}: {order.reason}",
             )
             self._faults.reach("reap.cut-followed")

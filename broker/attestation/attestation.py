@@ -7,11 +7,12 @@ from typing import Protocol
 from broker.attestation.attested import Attested
 from broker.attestation.compact import UnverifiedToken, check_size, parse_compact
 from broker.attestation.issuer_keys import IssuerKeys
+from broker.attestation.logout import LoggedOut
 from broker.attestation.proof_cache import ProofCache
 from broker.attestation.reasons import Reason
 from broker.attestation.spiffe.spiffe_id import SpiffeIdError, parse_spiffe_id
 from broker.attestation.spiffe.trust_domain import TrustDomain
-from broker.attestation.trusted_issuer import Proof
+from broker.attestation.trusted_issuer import Proof, TrustedIssuer
 from broker.errors import AttestationError
 
 
@@ -67,6 +68,19 @@ class Attestation:
             proof = await self._choose(unverified).verify(unverified)
             self._proofs.remember(token, proof)
         return proof.attested
+
+    async def logout(self, token: str) -> LoggedOut:
+        """Verify a logout token of an issuer.
+
+        Raises:
+            KeySetUnavailableError: its issuer's keys cannot be had, so nothing can be verified.
+            AttestationError: it is not accepted.
+        """
+        unverified = parse_compact(token)
+        issuer = self._choose(unverified)
+        if not isinstance(issuer, TrustedIssuer):
+            raise AttestationError(Reason.UNTRUSTED_ISSUER, "no issuer of people", claim="iss")
+        return await issuer.verify_logout(unverified)
 
     def trust_domains(self) -> tuple[TrustDomain, ...]:
         """Return the verifiers of SPIFFE trust domains among them."""

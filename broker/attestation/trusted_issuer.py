@@ -7,6 +7,7 @@
 - Nothing of the claims is read before the signature holds, except ``iss``, to choose this issuer.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,7 @@ from broker.attestation.evidence import name_of_token
 from broker.attestation.header import check_header
 from broker.attestation.identity import instance_of, kind_of, name_of, session_of, tenant_of
 from broker.attestation.issuer_keys import IssuerKeys
+from broker.attestation.logout import TYPE, LoggedOut, read_logout
 from broker.attestation.observer import Observer
 from broker.attestation.reasons import Reason
 from broker.attestation.reviewer import Reviewer
@@ -74,10 +76,8 @@ class TrustedIssuer:
             KeySetUnavailableError: its keys, or a review that it needs, are not to be had.
             AttestationError: it is not this issuer's, or not what the declaration demands.
         """
-        claims, generation = await self._check_signature(token)
-        if claims.get("iss") != self.issuer:
-            raise AttestationError(Reason.UNTRUSTED_ISSUER, "iss is another issuer's", claim="iss")
-        check_audience(claims, self._declaration.audience)
+        claims, generation = await self._check_signature(token, self._types)
+        self._check_parties(claims)
         bound_to = read_binding(claims, self._declaration.claims)
         validity = read_validity(claims, self._rules)
         validity.check(self._clock.now_ms())
@@ -89,6 +89,27 @@ class TrustedIssuer:
         self._report_unknown(claims)
         return Proof(attested, validity, generation)
 
+    async def verify_logout(self, token: UnverifiedToken) -> LoggedOut:
+        """Verify a logout token, by the rules of evidence but for its type.
+
+        Raises:
+            KeySetUnavailableError: its keys are not to be had.
+            AttestationError: it is not this issuer's, or is no logout token, or the issuer's
+                evidence says of nobody in which session it was got.
+        """
+        claims, _ = await self._check_signature(token, frozenset({TYPE}))
+        self._check_parties(claims)
+        read_validity(claims, self._rules).check(self._clock.now_ms())
+        evidence = name_of_token(self.issuer, token.unverified_header, claims)
+        said = read_logout(claims, self.issuer, evidence)
+        if self._declaration.mapping.session is None:
+            said = replace(said, session="")
+        if not said.subject and not said.session:
+            raise AttestationError(
+                Reason.CLAIM_MISMATCH, "its declaration maps no session", claim="sid"
+            )
+        return said
+
     def recheck(self, proof: Proof) -> bool:
         """Tell whether a proof of this issuer stands without a new signature check.
 
@@ -98,9 +119,16 @@ class TrustedIssuer:
         proof.validity.check(self._clock.now_ms())
         return self.keys.is_usable and self.keys.generation == proof.generation
 
-    async def _check_signature(self, token: UnverifiedToken) -> tuple[SignedClaims, int]:
+    def _check_parties(self, claims: SignedClaims) -> None:
+        if claims.get("iss") != self.issuer:
+            raise AttestationError(Reason.UNTRUSTED_ISSUER, "iss is another issuer's", claim="iss")
+        check_audience(claims, self._declaration.audience)
+
+    async def _check_signature(
+        self, token: UnverifiedToken, types: Collection[str]
+    ) -> tuple[SignedClaims, int]:
         header = check_header(
-            token.unverified_header, algorithms=self._declaration.algorithms, types=self._types
+            token.unverified_header, algorithms=self._declaration.algorithms, types=types
         )
         claims = await self.keys.verified(header, token)
         # No await since the key was found: this is the generation it belongs to.

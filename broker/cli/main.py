@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "issuer": Entry("broker.cli.issuer", "issuer", "Try the issuers of workload tokens."),
     "keys": Entry("broker.cli.keys", "keys", "Make, show and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
+    "session": Entry("broker.cli.sessions", "session", "End the sessions of people."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
     "approval": Entry(
         "broker.cli.approvals", "approval", "Look at what waits for people, and answer it."

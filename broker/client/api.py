@@ -25,6 +25,7 @@ from broker.client.operator_calls import OperatorCalls
 from broker.client.reaching import WITHIN_SECONDS
 from broker.client.results import Introspected, OpenedTask, Task
 from broker.client.review_calls import ReviewCalls
+from broker.client.session_calls import SessionCalls
 from broker.client.signal_calls import SignalCalls
 from broker.client.task_calls import TaskCalls
 from broker.client.task_scope import TaskScope
@@ -84,6 +85,7 @@ class BrokerClient:
         self.facts = FactCalls(self._transport)
         self.approvals = ApprovalCalls(self._transport)
         self.reviews = ReviewCalls(self._transport)
+        self.sessions = SessionCalls(self._transport)
         self.findings = FindingCalls(self._transport)
         self.signals = SignalCalls(self._transport)
         self.break_glass = GlassCalls(self._transport)

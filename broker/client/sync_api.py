@@ -35,6 +35,7 @@ from broker.client.sync_calls import (
     SyncGlassCalls,
     SyncOperatorCalls,
     SyncReviewCalls,
+    SyncSessionCalls,
     SyncSignalCalls,
     SyncTaskCalls,
 )
@@ -241,6 +242,7 @@ class SyncBrokerClient:
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
         self.reviews = SyncReviewCalls(self._client.reviews, self._thread)
+        self.sessions = SyncSessionCalls(self._client.sessions, self._thread)
         self.findings = SyncFindingCalls(self._client.findings, self._thread)
         self.signals = SyncSignalCalls(self._client.signals, self._thread)
         self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)

@@ -8,6 +8,7 @@ from broker.client.finding_calls import FindingCalls
 from broker.client.glass_calls import GlassCalls
 from broker.client.operator_calls import OperatorCalls
 from broker.client.review_calls import ReviewCalls
+from broker.client.session_calls import SessionCalls
 from broker.client.signal_calls import SignalCalls
 from broker.client.task_calls import TaskCalls
 
@@ -79,6 +80,12 @@ class SyncReviewCalls(BlockingCalls):
     agents = blocking(ReviewCalls.agents)
     all_agents = iterating(ReviewCalls.all_agents)
     answer = blocking(ReviewCalls.answer)
+
+
+class SyncSessionCalls(BlockingCalls):
+    """:class:`SessionCalls`, waiting."""
+
+    end = blocking(SessionCalls.end)
 
 
 class SyncFactCalls(BlockingCalls):

@@ -21,6 +21,7 @@ from broker.http import (
     document_routes,
     oauth_routes,
     problems,
+    session_routes,
     signal_routes,
     status_routes,
 )
@@ -60,6 +61,7 @@ PUBLIC: Final = frozenset(
         document_routes.CONTRACT,
         document_routes.PROBLEM,
         signal_routes.SIGNALS,
+        session_routes.BACKCHANNEL,
     }
 )
 """All that anybody may ask for. A test walks the route table and finds nothing else open."""

@@ -15,6 +15,7 @@ from broker.model.bounds import Bounds
 from broker.model.capability import Ceiling
 from broker.model.principal import Kind
 from broker.model.requests import (
+    SESSIONS,
     ExtendTask,
     IssueCredential,
     OpenTask,
@@ -27,7 +28,9 @@ from broker.model.tool import Tool
 from broker.policy.query import Action
 from broker.tool_claim import read_tool
 
-_SELECTORS: Final = tuple(kind for kind in SelectorKind if kind is not SelectorKind.KEY)
+_SELECTORS: Final = tuple(
+    kind for kind in SelectorKind if kind is not SelectorKind.KEY and kind not in SESSIONS
+)
 """What an order over HTTP may name."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _GLOB: Final = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._:@/*?-]*", re.ASCII)

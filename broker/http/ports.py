@@ -254,6 +254,20 @@ class Selections(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """:class:`broker.session_ends.SessionEnds`."""
+
+    async def by_caller(
+        self, caller: Principal, person: str, tenant: str, reason: str, idempotency_key: str
+    ) -> Revocation:
+        """End the caller's own session, or somebody's."""
+        ...
+
+    async def by_issuer(self, token: str) -> Revocation:
+        """End what an issuer says has ended."""
+        ...
+
+
 class Cuts(Protocol):
     """:class:`broker.cuts.Cuts`."""
 

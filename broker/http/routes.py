@@ -22,6 +22,7 @@ from broker.http.review_routes import ReviewRoutes
 from broker.http.revision_routes import RevisionRoutes
 from broker.http.selection_routes import SelectionRoutes
 from broker.http.services import Services
+from broker.http.session_routes import SessionRoutes
 from broker.http.signal_routes import SignalRoutes
 from broker.http.status_routes import StatusRoutes
 from broker.http.table import Table
@@ -71,6 +72,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     ApprovalRoutes(services, bodies, waiters).register(table)
     OperatorRoutes(services, bodies, waiters).register(table)
     SelectionRoutes(services, bodies).register(table)
+    SessionRoutes(services, bodies).register(table)
     AgentRoutes(services).register(table)
     FindingRoutes(services, bodies).register(table)
     SignalRoutes(services, bodies).register(table)

@@ -96,6 +96,7 @@ class Services:
     selections: ports.Selections
     glass: glass_ports.Glass
     cuts: ports.Cuts
+    sessions: ports.Sessions
     reports: ports.Reports
     introspection: ports.Introspection
     explain: ports.Explain

@@ -160,6 +160,14 @@ class RevokeBody(Body):
     in_tenant: Word | None = None
 
 
+class EndSessionBody(Body):
+    """``POST /v1/sessions/end``: a person names nobody, an operator whose sessions end."""
+
+    person: Word | None = None
+    tenant: Word | None = None
+    reason: Reason | None = None
+
+
 class AskGlassBody(Body):
     """``POST /v1/break-glass``."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -166,6 +167,18 @@ class SelectorKind(StrEnum):
     KEY = "key"
     """All that one of our signing keys ever signed: only who changes the key manifest orders it."""
     SET = "set"
+    SESSION = "session"
+    """What a person had done in one session of her issuer's, by its digest."""
+    SUBJECT = "subject"
+    """The same of all sessions of a subject of an issuer, by its digest."""
+    PERSON = "person"
+    """The same of all sessions of a person: ``TENANT/NAME``."""
+
+    __hash__ = str.__hash__
+
+
+SESSIONS: Final = frozenset({SelectorKind.SESSION, SelectorKind.SUBJECT, SelectorKind.PERSON})
+"""What only the end of a session names (:mod:`broker.session_ends`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,19 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from broker.errors import StoreUnavailableError
 from broker.ids import IdFactory, RevocationId
-from broker.model.requests import SelectorKind
+from broker.model.requests import SESSIONS, SelectorKind
 from broker.store import scripts
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Bucket, Keyspace
 from broker.store.limits import Limits
 from broker.store.link import Link, Reply
+
+EVIDENCE_MS: Final = (7 * 86_400 + 60) * 1000
+"""The longest that evidence of anybody lives, as issuers may be declared, and their leeway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,14 @@ class Cut:
     @property
     def visible_to(self) -> str:
         """The tenant whose verifiers may hear of it; empty: all."""
+        if self.of is SelectorKind.PERSON:
+            return self.name.partition("/")[0]
         return self.name if self.of is SelectorKind.TENANT else self.tenant
+
+    @property
+    def evidence_ms(self) -> int:
+        """How long evidence may go on by which what is cut could be begun anew."""
+        return EVIDENCE_MS if self.of in SESSIONS else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +139,7 @@ class CutLedger:
             cut.field,
             mode,
             at_least,
-            max(self._limits.lease_ms, self._limits.task_ms),
+            max(self._limits.lease_ms, self._limits.task_ms, cut.evidence_ms),
             cut.visible_to,
             cut.of,
             cut.name,

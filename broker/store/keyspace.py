@@ -106,7 +106,15 @@ class Bucket:
         """Tasks by what they name: tickets, and on whose behalf they are."""
         tickets = [("ticket", name) for name in dict.fromkeys(task.tickets)]
         people = [("person", task.on_behalf_of)] if task.on_behalf_of else []
-        return [self.index(kind, f"{task.tenant}/{name}") for kind, name in tickets + people]
+        named = [self.index(kind, f"{task.tenant}/{name}") for kind, name in tickets + people]
+        return named + self._lent(task)
+
+    def _lent(self, task: TaskSpec) -> list[str]:
+        """Roots by the sessions that they were opened in; what is below ends with them."""
+        if task.lender is None or len(task.path) > 1:
+            return []
+        parts = (name.partition(":") for name in task.lender.ended_with(task.tenant))
+        return [self.index(f"by-{kind}", name) for kind, _, name in parts]
 
     def idempotency(self, digest: str) -> str:
         """What an idempotency key stands for."""

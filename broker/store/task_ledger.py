@@ -146,6 +146,7 @@ class TaskLedger:
             new.graph,
             len(self._keys.of(spec.id).named(spec)),
             " ".join(map(str, self._keys.of(spec.id).rooms(spec).values())),
+            *_lent(spec),
         ]
 
     async def view(self, task: TaskId) -> Task:
@@ -255,6 +256,16 @@ class TaskLedger:
         args: list[str | int] = [task, self._ids.operation(), str(outcome), ended_by, closed_by]
         args += self._bounds.around_now()
         accept(await self._link.run(scripts.TASK_CLOSE, keys, args))
+
+
+def _lent(spec: TaskSpec) -> tuple[str, int]:
+    """Name what ends a tree that a person opened, and since when her evidence is good.
+
+    Only the root says so: whatever is below it ends with it.
+    """
+    if spec.lender is None or len(spec.path) > 1:
+        return "", 0
+    return " ".join(spec.lender.ended_with(spec.tenant)), spec.lender.shown_ms
 
 
 def _task(reply: Reply) -> Task:

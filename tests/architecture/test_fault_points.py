@@ -47,6 +47,8 @@ VERBS: Final = {
     "giveCredentialBack": "give-back",
     "renewCredential": "renew",
     "revoke": "revoke",
+    "endSession": "session",
+    "hearLogout": "session",
     "changeFacts": "change",
     "rollBackFacts": "change",
     "answerReview": "review",

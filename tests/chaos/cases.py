@@ -25,6 +25,7 @@ from tests.chaos.scenarios import (
     THAW,
     Scenario,
 )
+from tests.chaos.sessions import END_SESSIONS
 from tests.chaos.sets import REVOKE_SET
 
 
@@ -97,6 +98,12 @@ CASES: Final = (
     Case("reap.batch-ended", "a set is revoked", REVOKE_SET),
     Case("revoke.noted", "a set is revoked", REVOKE_SET),
     Case("reap.cut-followed", "an agent is cut off", REVOKE_AGENT),
+    Case("session.kept", "sessions end", END_SESSIONS),
+    Case("session.kept", "sessions end", END_SESSIONS, is_repeated=False),
+    Case("session.noted", "sessions end", END_SESSIONS),
+    Case("revoke.laid", "sessions end", END_SESSIONS),
+    Case("revoke.laid", "sessions end", END_SESSIONS, is_repeated=False),
+    Case("reap.cut-followed", "sessions end", END_SESSIONS),
     Case("change.checked", "a hold is lifted", LIFT),
     Case("change.appended", "a hold is lifted", LIFT),
     Case("change.settled", "a hold is lifted", LIFT),

@@ -17,6 +17,7 @@ from tests.chaos.cast import Cast
 from tests.chaos.ledger_state import settled
 from tests.chaos.once import ask_for_single_use
 from tests.chaos.scenarios import Play, a_play
+from tests.chaos.sessions import let_people_lend
 from tests.chaos.world import ORDERS, REPORTS, open_world
 from tests.fakes.eventually_true import eventually_true
 
@@ -34,6 +35,7 @@ _ROUNDING_S = 2
 def _edit(config: Path) -> None:
     ask_for_single_use(config)
     ask_people(config)
+    let_people_lend(config)
 
 
 Outcomes = Mapping[str, "asyncio.Future[None]"]

@@ -49,6 +49,7 @@ from tests.fakes.fake_approvals import FakeApprovals
 from tests.fakes.fake_explain import FakeExplain
 from tests.fakes.fake_glass import FakeGlass
 from tests.fakes.fake_issuance import FakeIssuance
+from tests.fakes.fake_sessions import FakeSessions
 from tests.fakes.fake_trees import FakeTrees
 from tests.fakes.finding_verbs import FakeFindings, FakeSignals
 from tests.fakes.freezing import FakeFreezing
@@ -401,6 +402,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         selections=FakeSelections(stage),
         glass=FakeGlass(stage),
         cuts=FakeCuts(stage),
+        sessions=FakeSessions(stage),
         reports=FakeReports(stage),
         introspection=FakeIntrospection(stage),
         explain=FakeExplain(stage),

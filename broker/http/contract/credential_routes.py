@@ -96,7 +96,7 @@ SCHEMAS: Final = {
     "RenewBody": record({}, {"ttl_seconds": OPTIONAL_TTL}),
 }
 
-_LOOKERS: Final = ("agent", "orchestrator", "operator")
+_LOOKERS: Final = ("agent", "orchestrator", "operator", "person")
 _DELIVERED: Final = Answer("The credential, this once.", "IssuedCredential", headers=("Location",))
 _SHOWN: Final = Answer("The record, without the credential.", "Credential")
 

@@ -23,6 +23,7 @@ from broker.http.contract import (
     review_routes,
     revision_routes,
     selection_routes,
+    session_routes,
     signal_routes,
     status_routes,
     task_routes,
@@ -48,6 +49,7 @@ GROUPS: Final = (
     revision_routes,
     oauth_routes,
     authzen_routes,
+    session_routes,
     feed_routes,
     status_routes,
 )

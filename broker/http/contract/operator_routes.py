@@ -71,6 +71,9 @@ _SELECTOR: Final = record(
         **_SELECTORS,
         "in_tenant": STRING,
         "key": described(STRING, "A signing key that was stolen: `broker keys revoke`."),
+        "session": described(STRING, "The end of a session: its digest."),
+        "subject": described(STRING, "The end of all sessions of an issuer's subject: its digest."),
+        "person": described(STRING, "The end of all sessions of a person: `TENANT/NAME`."),
     },
 )
 

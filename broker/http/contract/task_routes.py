@@ -77,7 +77,9 @@ _TASK: Final[dict[str, Schema]] = {
     "agent_seen_at": MAYBE_INSTANT,
     "opener_seen_at": MAYBE_INSTANT,
     "closed_at": MAYBE_INSTANT,
-    "ended_by": described(STRING, "done, failed, cancelled, idle, deadline, parent, revoked."),
+    "ended_by": described(
+        STRING, "done, failed, cancelled, idle, deadline, parent, revoked, session."
+    ),
     "closed_by": STRING,
     "frozen": described(FLAG, "It, or a task above it, is frozen and nothing has ended it."),
     "frozen_at": MAYBE_INSTANT,
@@ -146,8 +148,8 @@ _OPENING: Final = {
     "ceiling": [{"capability": "orders-api", "scopes": ["orders:read"]}],
     "ttl_seconds": 600,
 }
-_PARTIES: Final = ("agent", "orchestrator")
-_LOOKERS: Final = ("agent", "orchestrator", "operator")
+_PARTIES: Final = ("agent", "orchestrator", "person")
+_LOOKERS: Final = ("agent", "orchestrator", "operator", "person")
 _SHOWN: Final = Answer("The task.", "Task")
 _OPENED: Final = "OpenedTask"
 

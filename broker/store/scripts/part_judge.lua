@@ -45,6 +45,23 @@ local function node_at(i, ...)
   return redis.call('HMGET', KEYS[i], 'state', 'deadline', 'opened', 'tenant', 'agent', 'issuer', 'cut', ...)
 end
 
+-- Has a session ended, in which a person opened a tree? `lent` names the cuts that end it; `shown` is when
+-- anybody can have taken her evidence first. A session of its own (its issuer's name for it) never comes back;
+-- of a subject or a person everything ends that was begun by evidence from before.
+local function is_lent_cut(lent, shown)
+  if not lent or lent == '' then return false end
+  if has_cuts == nil then has_cuts = redis.call('HLEN', KEYS[2]) > 0 end
+  if not has_cuts then return false end
+  for name in string.gmatch(lent, '%S+') do
+    if string.sub(name, 1, 8) == 'session:' then
+      if redis.call('HEXISTS', KEYS[2], name) == 1 then return true end
+    elseif cut_covers(name, tonumber(shown or '') or 0) then
+      return true
+    end
+  end
+  return false
+end
+
 -- Walk the path from the root (KEYS[first]) to the task (KEYS[last]): why it is not alive, or nil;
 -- and the earliest deadline on it. `nodes` are the answers of node_at, where they are known already.
 -- What was born until the last freeze of a node (its 'cut') stays dead when that is thawed; 'frozen' is
@@ -62,6 +79,10 @@ local function path_ended(first, last, now, nodes, born)
     local ends = tonumber(node[2])
     if ends <= now then return 'deadline', 0 end
     if is_cut(tonumber(node[3]), node[4], node[5], node[6], nil) then return 'cut', 0 end
+    if i == first and has_cuts then
+      local lent = redis.call('HMGET', KEYS[i], 'lent', 'shown')
+      if is_lent_cut(lent[1], lent[2]) then return 'cut', 0 end
+    end
     if node[7] and born and born <= (tonumber(node[7]) or math.huge) and node[1] == 'open' then return 'cut', 0 end
     if ends < deadline then deadline = ends end
   end

@@ -1,6 +1,7 @@
 -- Open a task, once. KEYS: meta cuts due out node idem ix-agent ix-tenant ix-issuer ix-all,
 -- then for a child: siblings open-siblings path…, then the tasks below those above it that bound them,
 -- then indexes of what the task names
+-- What a person lends: the last two of ARGV name the cuts that end it, and since when her evidence was good.
 -- ARGV: id, op, path, tenant, agent, issuer, instance, claim, ttl, idle, opener_timeout, max_ttl,
 --       facts, outbox_max, children_max, digest, idem_ttl, spec, earliest, latest, graph,
 --       how many indexes of what it names, how many tasks each of those above allows below itself
@@ -19,6 +20,7 @@ if redis.call('HEXISTS', KEYS[5], 'state') == 1 then return {'repeat', ARGV[1]} 
 local ended, deadline = path_ended(13, last, now)
 if ended then return {'closed', ended} end
 if is_cut(now, ARGV[4], ARGV[5], ARGV[6], nil) then return {'cut'} end
+if is_lent_cut(ARGV[24], ARGV[25]) then return {'cut'} end
 if has_read_older(ARGV[13], ARGV[21]) then return {'stale'} end
 if outbox_is_full(tonumber(ARGV[14])) then return {'full'} end
 local is_child = last > 10
@@ -43,6 +45,7 @@ redis.call('HSET', KEYS[5], 'state', 'open', 'opened', text(now), 'deadline', te
   'last_deadline', text(last_deadline), 'idle', ARGV[10], 'opener_timeout', ARGV[11],
   'seen', text(now), 'oseen', text(now), 'instance', ARGV[7], 'claim', ARGV[8], 'tenant', ARGV[4],
   'agent', ARGV[5], 'issuer', ARGV[6], 'path', ARGV[3], 'spec', ARGV[18])
+if ARGV[24] ~= '' then redis.call('HSET', KEYS[5], 'lent', ARGV[24], 'shown', ARGV[25]) end
 for i = 7, 10 do redis.call('ZADD', KEYS[i], text(now), ARGV[1]) end
 for i = last + #rooms + 1, #KEYS do redis.call('ZADD', KEYS[i], text(now), ARGV[1]) end
 -- Tasks from before this instant are in no index of what they name.
