@@ -113,11 +113,11 @@ def test_every_file_has_one_idea() -> None:
     assert long == {}
 
 
-def test_decisions_are_numbered_once() -> None:
+def test_decisions_are_numbered_without_gap_or_double() -> None:
     """A number names one decision for ever."""
     numbers = [int(path.name[:4]) for path in (ROOT / "docs" / "adr").glob("*.md")]
 
-    assert len(numbers) == len(set(numbers))
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
 
 
 @pytest.mark.parametrize(
