@@ -230,6 +230,8 @@ async def somebodys(world: World) -> dict[str, str]:
         "kind": "ticket",
         "tenant": "acme",
         "name": "OPS-1",
+        "finding": MISSING["finding"],  # nothing has been found here
+        "glass": MISSING["glass"],  # and nothing was broken
     }
 
 
