@@ -106,9 +106,8 @@ class Broker:
         self._behaviour = BehaviourSide.over(link, self.ledger, clock, self._build_bounds())
         self._presence = self._build_presence()
         self._shadow = self._build_shadow()
-        self.reconcile_watch = ReconcileWatch(
-            self._targets, self.ledger, self.gate, self.metrics, self.replica
-        )
+        parts = (self._targets, self.ledger, self.gate, self.metrics, self.replica)
+        self.reconcile_watch = ReconcileWatch(*parts)
         self._clock_watch = self._build_clock_watch()
         self._looks = self._build_looks()
         self.fact_verbs = build_fact_verbs(
@@ -167,9 +166,8 @@ class Broker:
         )
 
     def _build_shadow(self) -> Shadow:
-        return Shadow(
-            self.ledger.shadow, lambda: self.replica.published.facts, self.metrics, self._clock
-        )
+        ledger, metrics = self.ledger.shadow, self.metrics
+        return Shadow(ledger, lambda: self.replica.published.facts, metrics, self._clock)
 
     def _build_presence(self) -> Presence:
         process, name = self.ledger.ids.operation(), name_of(self._settings)

@@ -41,8 +41,8 @@ from broker.policy.hours import earlier
 from broker.policy.query import Query
 from broker.settings.limits import Approvals as Settings
 from broker.store.approval_records import Asking, Bounds, digest_of
-from broker.store.lease_ledger import NewLease
 from broker.store.ledger import Ledger
+from broker.store.new_lease import NewLease
 from broker.store.quotas import Quota
 from broker.target_wishes import digest_of as template_of
 

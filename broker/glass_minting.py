@@ -38,7 +38,8 @@ from broker.policy.query import Action, Query, TaskFacts
 from broker.questions import asked_of
 from broker.store import codec
 from broker.store.glass_ledger import GlassLedger
-from broker.store.lease_ledger import LeaseLedger, NewLease
+from broker.store.lease_ledger import LeaseLedger
+from broker.store.new_lease import NewLease
 from broker.store.task_tree import TaskTree
 from broker.target_minting import TargetMinting
 

@@ -23,8 +23,9 @@ from broker.governance.published import Quotas
 from broker.ids import LeaseId
 from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.places import Places
-from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
+from broker.store.lease_ledger import LeaseLedger
 from broker.store.lease_replies import Granted
+from broker.store.new_lease import NewLease, Renewal
 from broker.store.quotas import Quota
 
 Result = TypeVar("Result")

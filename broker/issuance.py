@@ -44,7 +44,8 @@ from broker.renewability import capability_of, renewable
 from broker.single_use import SingleUse
 from broker.store import codec
 from broker.store.evidence_ledger import Use
-from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
+from broker.store.lease_ledger import LeaseLedger
+from broker.store.new_lease import NewLease, Renewal
 from broker.store.task_tree import TaskTree
 from broker.target_minting import TargetMinting
 

@@ -29,6 +29,7 @@ from broker.places import Places
 from broker.store.death_ledger import DeathLedger, Dying, Note, Noted
 from broker.store.due_queue import Work
 from broker.store.lease_ledger import LeaseLedger
+from broker.store.ledger import Ledger
 from broker.target_wishes import place_of
 from broker.targets.target import Target
 from broker.targets.targets import Targets
@@ -75,6 +76,18 @@ class Killer:
         self._bans = bans
         self._faults = faults
         self._at_work: dict[LeaseId, asyncio.Task[Noted]] = {}
+
+    @classmethod
+    def over(cls, ledger: Ledger, targets: Targets, bans: Bans, faults: FaultPoints) -> "Killer":
+        """Build it."""
+        return cls(
+            deaths=ledger.deaths,
+            leases=ledger.leases,
+            places=Places(ledger.quotas),
+            targets=targets,
+            bans=bans,
+            faults=faults,
+        )
 
     async def work(self, work: Work) -> int | None:
         """Begin with one lease; the ledger is told what comes of it, and when to come back."""

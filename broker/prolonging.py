@@ -30,7 +30,7 @@ from broker.model.capability import Capability
 from broker.model.lease import Lease
 from broker.model.requests import IssuedCredential
 from broker.secret import Secret
-from broker.store.lease_ledger import Renewal
+from broker.store.new_lease import Renewal
 from broker.store.prolong_ledger import ProlongLedger
 from broker.target_wishes import digest_of, failed, place_of, refused, refused_at, wish_of
 from broker.targets.target import Target

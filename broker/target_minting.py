@@ -31,8 +31,9 @@ from broker.model.requests import IssuedCredential
 from broker.model.target import DeathState, TargetRef
 from broker.places import Places
 from broker.secret import Secret
-from broker.store.lease_ledger import LeaseLedger, NewLease
+from broker.store.lease_ledger import LeaseLedger
 from broker.store.ledger import Ledger
+from broker.store.new_lease import NewLease
 from broker.target_wishes import (
     digest_of,
     failed,

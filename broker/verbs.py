@@ -134,7 +134,10 @@ def build_verbs(parts: Parts) -> Verbs:
     sets = _set_orders(parts, selections := _selections(parts))
     revocations = _revocations(parts, sets)
     bans = Bans.over(ledger, parts.targets, parts.faults)
-    killer, redeciders = _killer(parts, bans), Redeciders.over(parts)
+    killer, redeciders = (
+        Killer.over(ledger, parts.targets, bans, parts.faults),
+        Redeciders.over(parts),
+    )
     freezing = Freezing.over(ledger, parts.faults, parts.wake)
     approvals = _approving(parts, judgement, freezing)
     pieces = workers(
@@ -229,18 +232,6 @@ def _approving(parts: Parts, judgement: Judgement, freezing: Freezing) -> Approv
         faults=parts.faults,
         told=lambda task: parts.news(bucket_of(task), urgent=False),
         freeze=freezing.freeze,
-    )
-
-
-def _killer(parts: Parts, bans: Bans) -> Killer:
-    ledger = parts.ledger
-    return Killer(
-        deaths=ledger.deaths,
-        leases=ledger.leases,
-        places=Places(ledger.quotas),
-        targets=parts.targets,
-        bans=bans,
-        faults=parts.faults,
     )
 
 

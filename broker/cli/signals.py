@@ -18,7 +18,7 @@ from broker.secret import Secret
 EVENT: Final = "https://schemas.openid.net/secevent/risc/event-type/credential-compromise"
 
 
-@click.group(short_help="Say that something is odd, as a declared source.")
+@click.group(short_help="Say that something is odd, as a source.")
 def signal() -> None:
     """Say that an agent, a task or a person is odd, as a source that the broker knows."""
 

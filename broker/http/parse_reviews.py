@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from broker import text
 from broker.errors import InvalidRequestError
-from broker.http.wire_reviews import AnswerBody
+from broker.http.wire_reviews import ReviewAnswerBody
 from broker.reviewing import NewAnswer
 
 FILTERS: Final = ("tenant", "state")
@@ -30,7 +30,7 @@ def filters(found: Mapping[str, str]) -> dict[str, str]:
     return which
 
 
-def answer(body: AnswerBody) -> NewAnswer:
+def answer(body: ReviewAnswerBody) -> NewAnswer:
     """Read an answer.
 
     Raises:

@@ -7,7 +7,7 @@ from broker.http.bodies import Bodies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.services import Services
 from broker.http.table import Table
-from broker.http.wire_reviews import AnswerBody
+from broker.http.wire_reviews import ReviewAnswerBody
 from broker.ids import ReviewId, parse_review_id
 
 
@@ -50,7 +50,7 @@ class ReviewRoutes:
         """Take an answer: the same one again is the same, so a key does nothing more."""
         parse.idempotency_key(request.headers.get("Idempotency-Key"))
         review = _review(request)
-        body = await self._bodies.json(request, AnswerBody)
+        body = await self._bodies.json(request, ReviewAnswerBody)
         told = await self._reviews.answer(request[PRINCIPAL], review, parse_reviews.answer(body))
         return render.reply(render_reviews.reviewed(told))
 

@@ -13,7 +13,7 @@ AgentName = Annotated[str, Meta(pattern=rf"\A{NAME_PATTERN}\Z")]
 Day = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 
 
-class AnswerBody(Body):
+class ReviewAnswerBody(Body):
     """``POST /v1/reviews/{review}/answers``."""
 
     agent: AgentName

@@ -111,9 +111,8 @@ class Bucket:
 
     def _lent(self, task: TaskSpec) -> list[str]:
         """Roots by the sessions that they were opened in; what is below ends with them."""
-        if task.lender is None or len(task.path) > 1:
-            return []
-        parts = (name.partition(":") for name in task.lender.ended_with(task.tenant))
+        lent = [] if task.lender is None else task.lender.ended_with(task.tenant)
+        parts = (name.partition(":") for name in lent if len(task.path) == 1)
         return [self.index(f"by-{kind}", name) for kind, _, name in parts]
 
     def idempotency(self, digest: str) -> str:
@@ -172,7 +171,7 @@ class Bucket:
         return f"{self.prefix}aq:{digest}"
 
     def approvals(self, tenant: str) -> str:
-        """The open approvals of a tenant, by when they were asked for."""
+        """Its open approvals, by when they were asked for."""
         return f"{self.prefix}ao:{tenant}"
 
     def task_approvals(self, task: TaskId) -> str:

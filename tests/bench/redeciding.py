@@ -34,7 +34,7 @@ from broker.questions import about_issue, asked_of
 from broker.settings.store import StoreSettings
 from broker.store import codec
 from broker.store.connect import connect
-from broker.store.lease_ledger import NewLease
+from broker.store.new_lease import NewLease
 from tests.bench.meter import BenchFailedError
 from tests.fakes.candidates import Candidate
 from tests.fakes.replace import replace

@@ -28,9 +28,9 @@ from broker.settings.settings import Settings
 from broker.store import feed_cursors, feed_log, feed_outbox, feed_subscribers, scripts
 from broker.store.connect import connect
 from broker.store.feed_keys import FeedKeys
-from broker.store.lease_ledger import NewLease
 from broker.store.ledger import Ledger
 from broker.store.link import Link, Script
+from broker.store.new_lease import NewLease
 from tests.bench.load import at_share
 from tests.bench.meter import BenchFailedError, Meter
 from tests.bench.stage import Plan, Stage, brokers

@@ -17,8 +17,8 @@ from broker.ids import LeaseId
 from broker.model.lease import LeaseState
 from broker.model.requests import IssueCredential, SelectorKind
 from broker.model.task import TaskState
-from broker.store.lease_ledger import NewLease
 from broker.store.link import Link
+from broker.store.new_lease import NewLease
 from tests.fakes.faulty_link import Fault, FaultyLink, PausingLink
 from tests.fakes.replace import replace
 from tests.fakes.verbs_kit import HOUR_MS, VerbsKit

@@ -48,6 +48,7 @@ def task(**changes: object) -> dict[str, object]:
         "instance": "pod-1",
         "opener": "orchestrator:ci",
         "on_behalf_of": "",
+        "delegated_by": "",
         "ceiling": [{"capability": "orders-api", "scopes": ["orders:read"]}],
         "tickets": ["OPS-1"],
         "resources": [],

@@ -14,10 +14,11 @@ from broker.store.cut_ledger import CutLedger
 from broker.store.decision_log import DecisionLog
 from broker.store.due_queue import DueQueue
 from broker.store.keyspace import Keyspace
-from broker.store.lease_ledger import LeaseLedger, NewLease, Renewal
+from broker.store.lease_ledger import LeaseLedger
 from broker.store.lease_replies import Granted
 from broker.store.limits import Limits
 from broker.store.link import Link
+from broker.store.new_lease import NewLease, Renewal
 from broker.store.paths import Paths
 from broker.store.quotas import Quota, QuotaLedger
 from broker.store.revocation_ledger import RevocationLedger

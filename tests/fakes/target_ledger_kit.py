@@ -7,8 +7,8 @@ from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.target import TargetDeath, TargetRef
 from broker.model.task import TaskSpec
 from broker.store.death_ledger import DeathLedger
-from broker.store.lease_ledger import Renewal
 from broker.store.link import Link
+from broker.store.new_lease import Renewal
 from broker.store.prolong_ledger import ProlongLedger
 from tests.fakes.ledger_kit import MINUTE, LedgerKit
 from tests.fakes.replace import replace

@@ -20,6 +20,7 @@ TASK_JSON = {
     "instance": "pod-1",
     "opener": "orchestrator:ci",
     "on_behalf_of": "alice",
+    "delegated_by": "",
     "ceiling": [{"capability": "orders-api", "scopes": ["orders:list", "orders:read"]}],
     "tickets": ["OPS-1"],
     "resources": ["dataset:orders"],

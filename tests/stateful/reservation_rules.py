@@ -12,7 +12,7 @@ from broker.errors import (
 from broker.model.decision import Trace
 from broker.model.lease import LeaseSpec, LeaseState
 from broker.model.requests import IssueCredential
-from broker.store.lease_ledger import NewLease
+from broker.store.new_lease import NewLease
 from broker.store.quotas import Quota
 from tests.stateful.base import ISSUER, PICKS, SHORT
 from tests.stateful.lease_rules import CAPABILITY, LeaseRules

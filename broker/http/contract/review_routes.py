@@ -137,7 +137,7 @@ SCHEMAS: Final = {
         }
     ),
     "ReviewedPage": paged("agents", ref("ReviewedAgent")),
-    "AnswerBody": record(
+    "ReviewAnswerBody": record(
         {
             "agent": form(f"^{NAME_PATTERN}$", "invoice-bot"),
             "packet": DIGEST,
@@ -191,7 +191,7 @@ OPERATIONS: Final = (
         callers=_CALLERS,
         headers={"Idempotency-Key": _KEY},
         body=Body(
-            "AnswerBody",
+            "ReviewAnswerBody",
             {
                 "agent": "invoice-bot",
                 "packet": "ab" * 32,
