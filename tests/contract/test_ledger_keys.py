@@ -10,13 +10,17 @@ from broker import store
 from broker.idempotency import Repeatable
 from broker.ids import LeaseId
 from broker.model.approval import Answer
+from broker.model.asked import Asker
 from broker.model.ban import ListName
 from broker.model.ban_state import Round
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import LeaseState
+from broker.model.lender import Lender
+from broker.model.principal import Kind
 from broker.model.requests import Selector, SelectorKind
 from broker.model.selection import Criteria, Selection
 from broker.model.target import DeathState, TargetRef
+from broker.model.tool import Tool
 from broker.store import facts_snapshots
 from broker.store.ban_ledger import BanLedger
 from broker.store.connect import connect
@@ -65,6 +69,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         kit = LedgerKit(link)
         await _everything(kit)
         await _freezing(kit)
+        await _lending(ApprovalKit(link))
         await _breaking_glass(kit)
         await _orders_and_work(kit)
         await _dying(kit)
@@ -144,6 +149,21 @@ async def _following(kit: LedgerKit) -> None:
     await watch.replace(finding, "{}", '{"x":1}')
     await watch.tell(finding, "behaviour.found", "acme", '{"x":1}')
     await watch.late("acme", "a", '{"agent":"a"}')
+
+
+async def _lending(kit: ApprovalKit) -> None:
+    dana = Asker("dana", frozenset({"acme"}), "", "https://sso.example", "sub-dana", Kind.PERSON)
+    lender = Lender(dana, "s-1", 1)
+    root = await kit.open(lender=lender, tickets=("T-1",), on_behalf_of="dana", rooms=(2,), facts=1)
+    child = await kit.open(root, lender=lender, on_behalf_of="dana", rooms=(2, 2), facts=1)
+    asked, _ = await kit.approvals.ask(replace(kit.asking(child), facts=1), BOUNDS)
+    await kit.say(await kit.approvals.find(asked), facts=1)
+    agreed = await kit.approvals.find(asked)
+    await kit.use(child, agreed, facts=1, manifest=FAR, tool=Tool("sql"))
+    await kit.close(child)
+    await kit.tree.forget(child)
+    await kit.close(root)
+    await kit.tree.forget(root)
 
 
 async def _breaking_glass(kit: LedgerKit) -> None:
