@@ -10,13 +10,17 @@ from broker import store
 from broker.idempotency import Repeatable
 from broker.ids import LeaseId
 from broker.model.approval import Answer
+from broker.model.asked import Asker
 from broker.model.ban import ListName
 from broker.model.ban_state import Round
 from broker.model.capability import CheckMode, ResourceServer
 from broker.model.lease import LeaseState
+from broker.model.lender import Lender
+from broker.model.principal import Kind
 from broker.model.requests import Selector, SelectorKind
 from broker.model.selection import Criteria, Selection
 from broker.model.target import DeathState, TargetRef
+from broker.model.tool import Tool
 from broker.store import facts_snapshots
 from broker.store.ban_ledger import BanLedger
 from broker.store.connect import connect
@@ -30,15 +34,18 @@ from broker.store.feed_cursors import Cursor
 from broker.store.feed_log import FeedLog
 from broker.store.feed_subscribers import Connection
 from broker.store.freeze_ledger import FreezeLedger
+from broker.store.glass_ledger import GlassLedger
 from broker.store.held_leases import HeldLeases, TaskLeases
 from broker.store.link import Script
 from broker.store.live_leases import LiveLeases
+from broker.store.notice_ledger import NoticeLedger, Settled
 from broker.store.prolong_ledger import ProlongLedger
 from broker.store.proof_ledger import ProofLedger
 from broker.store.quotas import Quota
 from broker.store.reconciliations import Outcome, Reconciliations
 from broker.store.redo_ledger import Doubt, Marks, RedoLedger
 from broker.store.replicas import Replicas, Serving
+from broker.store.review_ledger import NewReview, ReviewLedger
 from broker.store.revocation_ledger import Order
 from broker.store.selection_ledger import SelectionLedger
 from broker.store.shadow_ledger import Difference, ShadowLedger
@@ -48,6 +55,7 @@ from broker.store.watch_ledger import Row, WatchLedger
 from tests.fakes.approvals import BOUNDS, ApprovalKit
 from tests.fakes.clock import FakeClock
 from tests.fakes.facts_kit import put_ticket
+from tests.fakes.fake_glass import a_glass
 from tests.fakes.key_audit import KeyAudit
 from tests.fakes.ledger_kit import FAR, MINUTE, LedgerKit
 from tests.fakes.redis_servers import SingleServer
@@ -61,6 +69,8 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         kit = LedgerKit(link)
         await _everything(kit)
         await _freezing(kit)
+        await _lending(ApprovalKit(link))
+        await _breaking_glass(kit)
         await _orders_and_work(kit)
         await _dying(kit)
         await _agreeing(ApprovalKit(link))
@@ -70,6 +80,8 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
         await _shadowing(kit)
         await _facts(kit)
         await _following(kit)
+        await _reviewing(kit)
+        await _telling(NoticeLedger(link, "jit"))
         await _feed(FeedLog(link, "jit"), kit)
     await link.close()
 
@@ -139,6 +151,73 @@ async def _following(kit: LedgerKit) -> None:
     await watch.late("acme", "a", '{"agent":"a"}')
 
 
+async def _lending(kit: ApprovalKit) -> None:
+    dana = Asker("dana", frozenset({"acme"}), "", "https://sso.example", "sub-dana", Kind.PERSON)
+    lender = Lender(dana, "s-1", 1)
+    root = await kit.open(lender=lender, tickets=("T-1",), on_behalf_of="dana", rooms=(2,), facts=1)
+    child = await kit.open(root, lender=lender, on_behalf_of="dana", rooms=(2, 2), facts=1)
+    asked, _ = await kit.approvals.ask(replace(kit.asking(child), facts=1), BOUNDS)
+    await kit.say(await kit.approvals.find(asked), facts=1)
+    agreed = await kit.approvals.find(asked)
+    await kit.use(child, agreed, facts=1, manifest=FAR, tool=Tool("sql"))
+    await kit.close(child)
+    await kit.tree.forget(child)
+    await kit.close(root)
+    await kit.tree.forget(root)
+
+
+async def _breaking_glass(kit: LedgerKit) -> None:
+    ledger = GlassLedger(kit.link, kit.keys, kit.ids, kit.limits)
+    root = await kit.open(facts=1)
+    task = await kit.open(root, facts=1)
+    plain = replace(a_glass().spec, task=task.id, path=task.path)
+    reviewed, untold, dropped = (replace(plain, id=kit.ids.break_glass(task.id)) for _ in range(3))
+    for number, spec in enumerate((reviewed, untold, dropped)):
+        await ledger.ask(spec, (1, 1), key=f"k-glass-{number}", digest="d")
+        await ledger.agree(spec, (1, 1), spec.digest, "erin")
+        await ledger.ready(spec, (1, 1))
+    await ledger.open(reviewed, (1, 1), ["oncall"], [])
+    await ledger.note(reviewed, (1, 1), "a-lease")
+    await ledger.end(reviewed, "dana")
+    assert [each.spec for each in await ledger.owed()] == [reviewed]
+    await ledger.review(reviewed, "frank", "seen")
+    await ledger.fail(untold, ["nobody answers"])
+    await ledger.end(dropped, "dana")
+    assert len(await ledger.newest()) == 3
+
+
+async def _reviewing(kit: LedgerKit) -> None:
+    ledger = ReviewLedger(kit.link, kit.keys, kit.ids, kit.limits)
+    entries, digest = {"bot-1": b"{}", "bot-2": b"{}"}, "d" * 64
+    late, newer = (
+        NewReview(ledger.new_id(), "acme", "team:a", FAR, b"{}", digest, entries, {})
+        for _ in range(2)
+    )
+    await ledger.start(late)
+    await ledger.overdue(late.id, "acme", {})
+    await ledger.start(newer)
+    assert (await ledger.view(late.id)).state == "superseded"
+    for agent in entries:
+        await ledger.answer(
+            newer.id, agent, packet=digest, answer=b"{}", same=b"{}", tenant="acme", detail={}
+        )
+        await ledger.effected(newer.id, agent, b"{}", "acme", {})
+    assert (await ledger.view(newer.id)).state == "answered"
+
+
+async def _telling(ledger: NoticeLedger) -> None:
+    fence = (await ledger.turn("one", MINUTE, 0)).fence
+    messages = [(name, f"m{number}") for name in ("mail", "hook") for number in range(2)]
+    await ledger.collect(fence, await ledger.cursor(), "here", messages)
+    await ledger.settle(fence, "mail", "m0", Settled.FAILED, wait_ms=1, why="x")
+    await ledger.settle(fence, "mail", "m0", Settled.GIVEN_UP)
+    await ledger.settle(fence, "mail", "m1", Settled.DONE)
+    await ledger.settle(fence, "hook", "m0", Settled.STOPPED, why="410")
+    await ledger.resume("hook")
+    assert [(await ledger.look(name)).waiting for name in ("mail", "hook")] == [0, 2]
+    await ledger.turn("one", 0, fence)
+
+
 async def _orders_and_work(kit: LedgerKit) -> None:
     selector = Selector(SelectorKind.SET, "f" * 64)
     order = Order(kit.ids.revocation(0), selector, ("acme",), "a test", "operator:alice", "d")
@@ -171,6 +250,7 @@ async def _dying(kit: LedgerKit) -> None:
     await kit.leases.grant(new)
     await kit.leases.activate(new.spec, 1)
     held = await kit.leases.view(new.spec.id)
+    await kit.leases.note_use(held, "server")
     renewal = kit.renewal(facts=1, manifest=FAR, minting_ms=MINUTE)
     await kit.leases.renew(held, renewal)
     await ProlongLedger(kit.link, kit.keys).done(await kit.leases.view(new.spec.id))
