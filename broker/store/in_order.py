@@ -29,7 +29,7 @@ async def read_on(
     *,
     until_ms: int | None = None,
 ) -> list[Entry[Name]]:
-    """Return the next members with scores until an instant: ``limit`` of them, unless it is the end.
+    """Return the next ``limit`` members with scores until an instant; fewer only at the end.
 
     Raises:
         StoreUnavailableError: the set cannot be read.
