@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from broker.errors import UnreadableRecordError
 from broker.faultpoints import FaultPoints
 from broker.ids import LeaseId, parse_task_id
-from broker.model.task import TaskSpec, TaskState
+from broker.model.task import TaskSpec
 from broker.places import Places
 from broker.store.due_queue import Work
 from broker.store.freeze_ledger import FreezeLedger
 from broker.store.lease_ledger import END_BATCH, LeaseLedger
 from broker.store.ledger import Ledger
-from broker.store.task_ledger import TaskLedger
 from broker.store.task_tree import TaskTree
 
 
@@ -26,14 +25,12 @@ class FollowFreeze:
     def __init__(
         self,
         *,
-        tasks: TaskLedger,
         freezes: FreezeLedger,
         leases: LeaseLedger,
         tree: TaskTree,
         places: Places,
         faults: FaultPoints,
     ) -> None:
-        self._tasks = tasks
         self._freezes = freezes
         self._leases = leases
         self._tree = tree
@@ -44,7 +41,6 @@ class FollowFreeze:
     def over(cls, ledger: Ledger, faults: FaultPoints) -> "FollowFreeze":
         """Build it."""
         return cls(
-            tasks=ledger.tasks,
             freezes=ledger.freezes,
             leases=ledger.leases,
             tree=ledger.tree,
@@ -58,9 +54,7 @@ class FollowFreeze:
         spec = await self._tree.spec(task)
         if spec is None:
             return None
-        if (await self._tasks.view(task)).state is TaskState.FROZEN:
-            # Tells of the freeze if that could not be done when it came.
-            await self._freezes.freeze(spec.path, by="", reason="")
+        await self._freezes.tell(spec.path)
         unreadable = await self._end_leases(spec, await self._freezes.cut_of(spec.path))
         await self._freezes.follow(await self._tree.open_children(task), work.claimed_ms)
         self._faults.reach("reap.freeze-followed")

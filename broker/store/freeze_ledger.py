@@ -46,8 +46,23 @@ class FreezeLedger:
             NotFoundError: there is no such task.
             TaskClosedError: it has ended, and everything in it with it.
         """
+        return await self._run_freeze(path, by, reason, int(once))
+
+    async def tell(self, path: tuple[TaskId, ...]) -> None:
+        """Tell of the freeze of a path's last task if that could not be done when it came.
+
+        One that was thawed meanwhile stays thawed.
+
+        Raises:
+            NotFoundError: there is no such task.
+        """
+        await self._run_freeze(path, "", "", "tell")
+
+    async def _run_freeze(
+        self, path: tuple[TaskId, ...], by: str, reason: str, how: str | int
+    ) -> bool:
         args: list[str | int] = [path[-1], self._ids.operation(), by, reason]
-        args += [*self._bounds.around_now(), int(once)]
+        args += [*self._bounds.around_now(), how]
         keys = [*self._at(path), self._keys.of(path[-1]).fences]
         reply = accept(await self._link.run(scripts.TASK_FREEZE, keys, args))
         return reply[0] == "ok"

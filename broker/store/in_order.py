@@ -29,7 +29,7 @@ async def read_on(
     *,
     until_ms: int | None = None,
 ) -> list[Entry[Name]]:
-    """Return the next members, at most ``limit``, with scores until an instant; none at the end.
+    """Return the next ``limit`` members with scores until an instant; fewer only at the end.
 
     Raises:
         StoreUnavailableError: the set cannot be read.
@@ -44,6 +44,7 @@ async def read_on(
         pairs = zip(flat[1::2], flat[::2], strict=True)
         found = [Entry(int(float(at)), kind(name)) for at, name in pairs]
         fresh = [entry for entry in found if after is None or entry > after]
-        if fresh or len(found) < count:
+        # Never fewer because others of that score came first: whoever asks takes that for the end.
+        if len(fresh) >= limit or len(found) < count:
             return fresh[:limit]
         count *= 2

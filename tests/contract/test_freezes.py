@@ -5,11 +5,17 @@ import asyncio
 import pytest
 
 from broker.errors import NotFoundError, TaskClosedError, TaskFrozenError
+from broker.faultpoints import FaultPoints
+from broker.freeze_worker import FollowFreeze
+from broker.ids import bucket_of
 from broker.model.lease import LeaseState
 from broker.model.task import TaskSpec, TaskState
 from broker.store.clock_bounds import ANY_TIME
+from broker.store.due_queue import Work
 from broker.store.freeze_ledger import FreezeLedger
+from broker.store.ledger import Ledger
 from broker.store.link import Link
+from tests.fakes.faulty_link import PausingLink
 from tests.fakes.ledger_kit import MINUTE, LedgerKit
 
 
@@ -113,6 +119,33 @@ async def test_each_freeze_is_told_once_with_its_own_instant(kit: LedgerKit) -> 
     assert [each.cut_ms for each in seen.freezes] == [first.frozen_at_ms, seen.frozen_at_ms]
     assert seen.freezes[0].number < seen.freezes[1].number
     assert seen.frozen_at_ms > first.frozen_at_ms
+
+
+@pytest.mark.parametrize("at", range(6))
+async def test_a_follow_up_freezes_nothing_that_was_thawed_meanwhile(
+    kit: LedgerKit, at: int
+) -> None:
+    """Wherever it was held up: an operator's word stands, and what came after it lives."""
+    task = await kit.open()
+    before = await kit.grant(task)
+    await freeze(kit, task)
+    frozen = await kit.tasks.view(task.id)
+    link = PausingLink(kit.link, at=at)
+    ledger = Ledger.over(link, namespace="jit", buckets=4, limits=kit.limits)
+    work = Work(bucket_of(task.id), f"z:{task.id}", 1, 0, frozen.frozen_at_ms)
+    following = asyncio.create_task(FollowFreeze.over(ledger, FaultPoints()).work(work))
+    await link.reached_by(following)
+
+    await thaw(kit, task)
+    await kit.pass_time(task.id, MINUTE)
+    after = await kit.grant(task)
+    link.released.set()
+    await following
+
+    seen = await kit.tasks.view(task.id)
+    assert (seen.state, seen.freezes) == (TaskState.OPEN, frozen.freezes)
+    lives = [await kit.leases.find(each.lease, task.path) for each in (before, after)]
+    assert [each is not None and each.is_alive for each in lives] == [False, True]
 
 
 async def test_only_the_last_freezes_are_remembered(kit: LedgerKit) -> None:

@@ -34,11 +34,12 @@ async def forget(kit: VerbsKit, task: TaskId) -> None:
 
 
 class Reading:
-    """A report that is read a receipt at a time."""
+    """A report that is read a receipt at a time, or a few."""
 
-    def __init__(self, kit: VerbsKit, name: str) -> None:
+    def __init__(self, kit: VerbsKit, name: str, limit: int = 1) -> None:
         self.kit = kit
         self._name = name
+        self._limit = limit
         self.cursor = ""
         self.seen: list[str] = []
 
@@ -47,9 +48,9 @@ class Reading:
         reports, operator = self.kit.verbs.reports, self.kit.operator
         if self._name.startswith("r_"):
             order = parse_revocation_id(self._name)
-            page = await reports.of_revocation(operator, order, self.cursor, 1)
+            page = await reports.of_revocation(operator, order, self.cursor, self._limit)
         else:
-            page = await reports.of_task(operator, TaskId(self._name), self.cursor, 1)
+            page = await reports.of_task(operator, TaskId(self._name), self.cursor, self._limit)
         self.seen += [receipt.lease for receipt in page.receipts]
         self.cursor = page.cursor
         return page
@@ -144,6 +145,23 @@ async def test_a_credential_that_is_forgotten_hides_no_other(kit: VerbsKit) -> N
     assert sorted(listed) == sorted(made)
     for reading in readings:
         assert set(listed[4:]) <= set(await reading.to_the_end())
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+async def test_a_page_that_ends_within_a_millisecond_is_not_taken_for_the_last(
+    kit: VerbsKit, limit: int
+) -> None:
+    """A report has a receipt for each of the credentials that were issued in the same one."""
+    task = await kit.open()
+    made = {await kit.issue(task) for _ in range(7)}
+    key = kit.ledger.keys.of(task.spec.id).leases(task.spec.id)
+    for name in made:
+        await kit.link.read("ZADD", key, 5_000, name)
+    await kit.verbs.tasks.close(kit.agent, task.spec.id, TaskState.COMPLETED, "")
+    order = await kit.revoke(SelectorKind.AGENT, "invoice-bot")
+
+    for name in (task.spec.id, order):
+        assert sorted(await Reading(kit, name, limit).to_the_end()) == sorted(made)
 
 
 async def test_a_place_in_the_deepest_tree_fits_into_a_cursor(link: Link) -> None:

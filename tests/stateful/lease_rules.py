@@ -105,6 +105,8 @@ class LeaseRules(Stage):
             if not is_patient:
                 return
         refusals = self.issue_refusals(caller, task, request)
+        if QuotaExceededError in refusals and any(lease.ended_by for lease in orphans):
+            refusals.add(LeaseEndedError)  # undone, but its key could not be forgotten
         issued = self.act(call, refusals, is_sure=all(lease.ended_by for lease in orphans))
         taken_in = self.adopt(task, caller, request)
         self._follow_undoing(orphans)

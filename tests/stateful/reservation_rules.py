@@ -61,7 +61,7 @@ class ReservationRules(LeaseRules):
             tenant=task.tenant,
             on_behalf_of="",
             capability=request.capability,
-            backend="other",
+            backend=CAPABILITIES[request.capability].backend,
             audience=request.capability,
             scopes=("read",),
             evidence_issuer=issuer,

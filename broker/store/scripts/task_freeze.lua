@@ -1,6 +1,6 @@
 -- Freeze a task: one write, whatever hangs below it. What was issued in its tree until now is dead for good,
 -- and nothing more is given there until it is thawed. KEYS: meta cuts due out node audiences fences
--- ARGV: id, op, by, reason, earliest, latest, once (1 or 0)
+-- ARGV: id, op, by, reason, earliest, latest, once (1 or 0; 'tell': freeze nothing, only tell what is untold)
 -- A task that is frozen keeps its first freeze: the repeat changes nothing, but tells what the first could not.
 -- Each line is there for the case that the next one fails: on the due queue, dead, told.
 local now, sure = cautious_clock(ARGV[5], ARGV[6])
@@ -10,6 +10,7 @@ if node[1] == 'frozen' then
   if node[2] == '' then tell_frozen(KEYS[5], KEYS[6], ARGV[1], now, sure, ARGV[2]) end
   return {'already', 'frozen'}
 end
+if ARGV[7] == 'tell' then return {'already', node[1]} end
 if node[1] ~= 'open' then return {'closed', node[1]} end
 -- What was thawed is not frozen again for the same reason by who says that it freezes once.
 if ARGV[7] == '1' then
