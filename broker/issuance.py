@@ -1,9 +1,8 @@
 """The path of a request for a credential: the steps, in this order, in one place.
 
     task ─ own it? ─ within its ceiling? ─ decide ─ attenuate, bind to a key
-         ─ where policy says so, people agree (``asking``)
-         ─ use evidence up where policy says so ─ grant (ledger and quotas) ─ sign
-                               ─ or mint or renew at its target (``target_minting``, ``prolonging``)
+         ─ where policy says so: people agree (``asking``), evidence is used up
+         ─ grant (ledger and quotas) ─ sign, or mint or renew at its target
 
 - What reaches a client is in the ledger first (I1): the token is signed from what the ledger's
   script answered, and from nothing else.

@@ -134,16 +134,11 @@ def build_verbs(parts: Parts) -> Verbs:
     sets = _set_orders(parts, selections := _selections(parts))
     revocations = _revocations(parts, sets)
     bans = Bans.over(ledger, parts.targets, parts.faults)
-    killer, redeciders = (
-        Killer.over(ledger, parts.targets, bans, parts.faults),
-        Redeciders.over(parts),
-    )
+    killer = Killer.over(ledger, parts.targets, bans, parts.faults)
     freezing = Freezing.over(ledger, parts.faults, parts.wake)
     approvals = _approving(parts, judgement, freezing)
     pieces = workers(
-        ledger,
-        parts.faults,
-        parts.retention_ms,
+        *(ledger, parts.faults, parts.retention_ms),
         populations=populations,
         revocations=revocations,
         sets=sets,
@@ -168,8 +163,8 @@ def build_verbs(parts: Parts) -> Verbs:
         introspection=_introspection(parts),
         explain=Explain(ledger, lambda: parts.replica.published, parts.clock),
         revisions=Revisions(ledger.control, ledger.replicas, ledger.shadow),
+        redeciders=(redeciders := Redeciders.over(parts)),
         reaper=_reaper(parts, pieces, redeciders),
-        redeciders=redeciders,
         killer=killer,
         bans=bans,
     )

@@ -12,7 +12,8 @@ from broker.clock import rfc3339
 from broker.terminal import shown
 
 TASK_FIELDS = (
-    *("id", "name", "state", "alive", "tenant", "agent", "instance", "opener", "on_behalf_of"),
+    *("id", "name", "state", "alive", "tenant", "agent", "instance", "opener"),
+    *("on_behalf_of", "delegated_by"),
     *("tickets", "resources", "audiences", "max_levels", "max_children", "max_below"),
     *("parent", "opened_at", "deadline", "idle_timeout_seconds"),
     *("agent_seen_at", "opener_seen_at", "closed_at", "ended_by", "closed_by"),

@@ -83,11 +83,9 @@ class BrokerClient:
         self.credentials = CredentialCalls(self._transport)
         self.operator = OperatorCalls(self._transport)
         self.facts = FactCalls(self._transport)
-        self.approvals = ApprovalCalls(self._transport)
-        self.reviews = ReviewCalls(self._transport)
+        self.approvals, self.reviews = ApprovalCalls(self._transport), ReviewCalls(self._transport)
         self.sessions = SessionCalls(self._transport)
-        self.findings = FindingCalls(self._transport)
-        self.signals = SignalCalls(self._transport)
+        self.findings, self.signals = FindingCalls(self._transport), SignalCalls(self._transport)
         self.break_glass = GlassCalls(self._transport)
 
     def task(

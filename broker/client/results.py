@@ -34,6 +34,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     opener: str
     on_behalf_of: str
+    delegated_by: str = ""
+    """The person who has handed this on with a token of her own; otherwise it is only said."""
     ceiling: tuple[Ceiling, ...]
     tickets: tuple[str, ...]
     resources: tuple[str, ...]

@@ -241,11 +241,15 @@ class SyncBrokerClient:
         self.credentials = SyncCredentialCalls(self._client.credentials, self._thread)
         self.operator = SyncOperatorCalls(self._client.operator, self._thread)
         self.facts = SyncFactCalls(self._client.facts, self._thread)
-        self.reviews = SyncReviewCalls(self._client.reviews, self._thread)
         self.sessions = SyncSessionCalls(self._client.sessions, self._thread)
         self.findings = SyncFindingCalls(self._client.findings, self._thread)
         self.signals = SyncSignalCalls(self._client.signals, self._thread)
         self.break_glass = SyncGlassCalls(self._client.break_glass, self._thread)
+
+    @property
+    def reviews(self) -> SyncReviewCalls:
+        """What owners look at, and their answers."""
+        return SyncReviewCalls(self._client.reviews, self._thread)
 
     @property
     def approvals(self) -> SyncApprovalCalls:

@@ -89,10 +89,9 @@ class Ledger:
         bounds: ClockBounds = ANY_TIME,
     ) -> "Ledger":
         """Build it. A broker says by ``bounds`` when the ledger's clock is believed."""
-        keys, ids = Keyspace(namespace, buckets), IdFactory(buckets)
         return cls(
-            keys=keys,
-            ids=ids,
+            keys=(keys := Keyspace(namespace, buckets)),
+            ids=(ids := IdFactory(buckets)),
             paths=(paths := Paths(link, keys)),
             tasks=TaskLedger(link, keys, ids, paths, limits, bounds=bounds),
             freezes=FreezeLedger(link, keys, ids, limits, bounds=bounds),
@@ -125,8 +124,3 @@ class Ledger:
             snapshots=FactsSnapshots(link, keys, ids, facts),
             reviews=ReviewLedger(link, keys, ids, limits),
         )
-
-
-def _shared(link: Link, keys: Keyspace, ids: IdFactory, limits: Limits) -> tuple[Paths, FactsLog]:
-    facts = FactsLog(link, keys, ids, retention_ms=limits.retention_ms)
-    return Paths(link, keys), facts

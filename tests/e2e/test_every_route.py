@@ -249,6 +249,7 @@ async def somebodys(world: World) -> dict[str, str]:
         "kind": "ticket",
         "tenant": "acme",
         "name": "OPS-1",
+        "review": MISSING["review"],  # nobody looks at what the trail says
         "finding": MISSING["finding"],  # nothing has been found here
         "glass": MISSING["glass"],  # and nothing was broken
     }

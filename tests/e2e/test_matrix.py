@@ -277,6 +277,7 @@ async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> N
         "kind": "agent",
         "tenant": "acme",
         "name": "invoice-bot",
+        "review": f"v_00_{'a' * 26}",
         "glass": f"g_00_{'a' * 26}",
     }
 

@@ -382,7 +382,7 @@ class NoClients:
 
 def make_services(stage: Stage, **changes: object) -> Services:
     """Put the doubles together. ``changes`` replaces members of the result."""
-    numbers = itertools.count(1)
+    numbers, clock = itertools.count(1), FakeClock(NOW_MS)
     log = structlog.wrap_logger(
         None, processors=[stage.logs], wrapper_class=structlog.make_filtering_bound_logger(0)
     )
@@ -412,15 +412,13 @@ def make_services(stage: Stage, **changes: object) -> Services:
         facts=fake_facts(stage),
         authenticate=stage.authenticate,
         clients=NoClients(),
-        possession=Possession(
-            ProofChecker(FakeClock(NOW_MS), MemoryReplays(FakeClock(NOW_MS))), ISSUER
-        ),
+        possession=Possession(ProofChecker(clock, MemoryReplays(clock)), ISSUER),
         readiness=lambda: stage.ready,
         jwks=a_key_set,
         metrics=Metrics(durability="os", reasons=("signature",), actions=("OpenTask",)),
         came=stage.came,
         limits=Limits(),
-        clock=FakeClock(NOW_MS),
+        clock=clock,
         log=log,
         issuer=ISSUER,
         durability="os",
