@@ -55,9 +55,9 @@ class Counterfactual:
         And where a person lends a right of hers: what turns one of two answers turns nothing.
         """
         engine = published.engine
-        if not isinstance(engine, CedarEngine) or published.deciding is not LocalDecider:
+        if not isinstance(engine, CedarEngine) or query.task.lender is not None:
             return None
-        if query.task.lender is not None:
+        if not isinstance(published.deciding(engine), LocalDecider):
             return None
         async with self._one_at_a_time:
             now = Situation(query, published.facts, self._clock.now_ms())

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.fakes.cast import AGENT, DANA, ERIN, OPERATOR, ORCHESTRATOR, STOCK_PERSON
+from tests.fakes.cast import AGENT, DANA, ERIN, OPERATOR, ORCHESTRATOR, STOCK_AGENT, STOCK_PERSON
 from tests.fakes.people import change, leaves, put_of, register
 from tests.fakes.world import World, issue_body, task_body
 
@@ -81,7 +81,7 @@ async def test_operators_ask_what_a_person_would_be_answered(world: World) -> No
     foreign = await world.post(OPERATOR, "/v1/explain", {**asked, "caller": STOCK_PERSON.name})
 
     assert known.status == 200
-    assert known["explanation"]["outcome"] == "deny"
+    assert known["explanation"]["outcome"] == "permit"
     assert (absent.status, absent.raw) == (404, foreign.raw)
 
 
@@ -89,6 +89,6 @@ async def test_a_person_opens_nothing_that_no_policy_permits(world: World) -> No
     """Being somebody is no right."""
     await register(world, DANA)
 
-    refused = await world.post(DANA, TASKS, task_body(instance=...))
+    refused = await world.post(DANA, TASKS, task_body(instance=..., agent=STOCK_AGENT.name))
 
     assert refused.status == 403

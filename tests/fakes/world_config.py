@@ -147,10 +147,15 @@ class WorldConfig:
         self.edit("agents.yaml", lambda file: _named(file["agents"], name).update(changes))
 
     def edit_capability(self, name: str, **changes: object) -> None:
-        """Change a capability's record."""
-        self.edit(
-            "capabilities.yaml", lambda file: _named(file["capabilities"], name).update(changes)
-        )
+        """Change a capability's record; with another life it is for no emergency."""
+
+        def change(file: Any) -> None:
+            capability = _named(file["capabilities"], name)
+            capability.update(changes)
+            if "max_ttl_seconds" in changes:
+                capability.pop("break_glass", None)
+
+        self.edit("capabilities.yaml", change)
 
     def write(self, name: str, text: str) -> None:
         """Make or replace a file."""
