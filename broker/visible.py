@@ -35,6 +35,13 @@ _LOOK_ALIKES: Final = frozenset(
 )
 """Letters of other scripts that are Latin ones to the eye."""
 
+_TOGETHER: Final = (
+    frozenset({"CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"}),
+    frozenset({"CJK", "HANGUL"}),
+    frozenset({"CJK", "BOPOMOFO"}),
+)
+"""Scripts that one language is written in (UTS #39, the profile "highly restrictive")."""
+
 
 class Visible(NamedTuple):
     """What is shown of a text, and what was found in it."""
@@ -85,9 +92,13 @@ def _is_false(word: str) -> bool:
     others = scripts - {"LATIN"}
     if not others:
         return False
-    if "LATIN" in scripts or len(others) > 1 or others & {"FULLWIDTH", "MATHEMATICAL"}:
+    if "LATIN" in scripts or others & {"FULLWIDTH", "MATHEMATICAL"} or _is_mixed(others):
         return True
     return all(each in _LOOK_ALIKES for each in word if each.isalpha())
+
+
+def _is_mixed(scripts: set[str]) -> bool:
+    return len(scripts) > 1 and not any(scripts <= each for each in _TOGETHER)
 
 
 def _script(character: str) -> str:

@@ -1,5 +1,7 @@
 """What a change of the bundle can concern."""
 
+from typing import Any
+
 from broker.affected import EVERYTHING, MOST, NOTHING, Affected, by_bundles
 from broker.governance.document import BundleDocument
 from broker.store.task_tree import EVERY_TASK, Index
@@ -36,15 +38,17 @@ def test_a_record_concerns_its_own_leases(tmp_path) -> None:  # noqa: ANN001
 def test_a_resource_server_concerns_what_is_for_it(tmp_path) -> None:  # noqa: ANN001
     """How it checks bounds how long a credential may live."""
 
+    def shorten(file: Any) -> None:
+        for each in file["capabilities"]:
+            each["max_ttl_seconds"] = 300
+            each.pop("break_glass", None)
+
     def edit(candidate: Candidate) -> None:
         candidate.edit(
             "resource_servers.yaml",
             lambda file: file["resource_servers"][0].update(check="offline"),
         )
-        candidate.edit(
-            "capabilities.yaml",
-            lambda file: [each.update(max_ttl_seconds=300) for each in file["capabilities"]],
-        )
+        candidate.edit("capabilities.yaml", shorten)
 
     walked = change(tmp_path, edit).walks()
 

@@ -10,7 +10,8 @@ from broker.visible import visible
 
 
 @pytest.mark.parametrize(
-    "text", ["", "refund of one ticket", "Müller & Söhne", "возврат", "払い戻し"]
+    "text",
+    ["", "refund of one ticket", "Müller & Söhne", "возврат", "払い戻し", "カードの払い戻し"],
 )
 def test_what_is_what_it_looks_like_is_left(text: str) -> None:
     """In whatever script it is written."""

@@ -61,9 +61,10 @@ def test_every_member_is_there_when_nothing_is_known() -> None:
 def test_every_fact_of_a_task_is_told() -> None:
     """Whoever adds one to what policy may know adds it here.
 
-    Who has handed the task on has to be in order before anybody is asked, and is not policy's.
+    Who has handed the task on, and who lends her right to it, has to be in order before anybody is
+    asked, and is not policy's: whoever lends is asked about in a question of her own.
     """
-    facts = set(QUERY.task.__struct_fields__) - {"above"}
+    facts = set(QUERY.task.__struct_fields__) - {"above", "lender"}
 
     assert set(question(QUERY, NOTHING)["task"]) == facts
 
