@@ -46,6 +46,7 @@ from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_approvals import FakeApprovals
+from tests.fakes.fake_ends import FakeEnds
 from tests.fakes.fake_explain import FakeExplain
 from tests.fakes.fake_glass import FakeGlass
 from tests.fakes.fake_issuance import FakeIssuance
@@ -391,6 +392,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         freezing=FakeFreezing(stage),
         findings=FakeFindings(stage),
         signals=FakeSignals(stage),
+        ends=FakeEnds(stage),
         listing=FakeListing(stage),
         trees=FakeTrees(stage, a_task(), a_task(CHILD)),
         agents=FakeAgents(stage),
