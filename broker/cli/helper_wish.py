@@ -8,12 +8,12 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
-from broker.cli import helper_desk
 from broker.cli.caller_files import FILES, file_options
 from broker.cli.durations import SPAN
-from broker.cli.failure import CommandFailedError
+from broker.cli.failure import CommandFailedError, NoAccessNowError
 from broker.cli.one import One
 from broker.clock import SystemClock
+from broker.shapes import desk
 from broker.shapes.given import Given, UnfitError, live
 
 P = ParamSpec("P")
@@ -49,9 +49,13 @@ class Wish:
             issued: T = import_module("broker.cli.helper_issue").shaped(self.asked, fit)
             return issued
         try:
-            return fit(helper_desk.ask(self.need))
+            return fit(desk.ask(self.need))
         except UnfitError as error:
             raise CommandFailedError(f"{self.need}: {error}") from error
+        except desk.DeskRefusedError as error:
+            raise CommandFailedError(str(error)) from error
+        except desk.DeskAwayError as error:
+            raise NoAccessNowError(str(error)) from error
 
 
 def _fit(shape: Shape[T], given: Given) -> T:

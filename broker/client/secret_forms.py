@@ -12,9 +12,11 @@ from broker.secret import Secret
 from broker.shapes import aws
 from broker.shapes.given import Given
 
+AWS: Final = aws.KIND
+
 _NAMES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
     {
-        aws.KIND: {
+        AWS: {
             "access_key_id": ("AWS_ACCESS_KEY_ID",),
             "secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
             "session_token": ("AWS_SESSION_TOKEN",),

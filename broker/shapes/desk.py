@@ -1,18 +1,17 @@
-"""A helper within a run: it asks the run's own desk, which keeps the credentials fresh.
+"""Asks the desk of the run that this process is a part of, which keeps the credentials fresh.
 
-The desk is named by the environment of the run, on this machine alone. Needs no more than Python:
-a helper is started for every single request.
+The desk is named by the environment of the run, and is on this machine: neither a proxy of the
+environment nor a redirect carries the run's token elsewhere.
 """
 
 import http.client
 import os
 import re
-import time
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from broker.cli.failure import CommandFailedError, NoAccessNowError
+from broker.clock import SystemClock
 from broker.errors import InvalidRequestError
 from broker.secret import Secret
 from broker.shapes import hosts, instants
@@ -32,21 +31,29 @@ _LINE: Final = 300
 _PASSING: Final = frozenset({429, 500, 502, 503, 504})
 
 
+class DeskRefusedError(Exception):
+    """There is no run, or it has no such credential for this process, now or later."""
+
+
+class DeskAwayError(Exception):
+    """Nobody answers at the desk, or it has nothing now: the same may work later."""
+
+
 def ask(name: str, within_seconds: float = WITHIN_SECONDS) -> Given:
     """Return the credential of one need of this run.
 
     Raises:
-        CommandFailedError: this is no run, it has no such need, or the credential is none any more.
-        NoAccessNowError: nobody answers at the desk, or nothing is given now.
+        DeskRefusedError: this is no run, or it gives nothing by this name.
+        DeskAwayError: nobody answers at the desk, or nothing is given now.
     """
     url, token = _place()
     if _NAME.fullmatch(name) is None:
-        raise CommandFailedError(f"{name[:40]!r} is no name of a need")
+        raise DeskRefusedError(f"{name[:40]!r} is no name of a need")
     try:
         status, body = _get(url, f"/v1/credentials/{name}", token, within_seconds)
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = type(error).__name__
-        raise NoAccessNowError(f"the desk of this run does not answer ({why})") from error
+        raise DeskAwayError(f"the desk of this run does not answer ({why})") from error
     if status != http.client.OK:
         raise _refusal(status, body, name)
     return _given(body)
@@ -55,41 +62,42 @@ def ask(name: str, within_seconds: float = WITHIN_SECONDS) -> Given:
 def _place() -> tuple[str, Secret]:
     url, token = os.environ.get(URL, ""), os.environ.get(TOKEN, "")
     if not url or not token:
-        raise CommandFailedError(f"this is no run ({URL}, {TOKEN}): name --capability and --scope")
+        raise DeskRefusedError(f"this is no run ({URL}, {TOKEN}): name --capability and --scope")
     parts = urlsplit(url)
     if parts.scheme != "http" or not hosts.is_loopback(parts.netloc) or parts.path not in {"", "/"}:
-        raise CommandFailedError(f"{URL} names no desk on this machine")
+        raise DeskRefusedError(f"{URL} names no desk on this machine")
     if _HEADER.fullmatch(token) is None:
-        raise CommandFailedError(f"{TOKEN} is no token")
+        raise DeskRefusedError(f"{TOKEN} is no token")
     return parts.netloc, Secret(token)
 
 
 def _get(place: str, path: str, token: Secret, within_seconds: float) -> tuple[int, bytes]:
     """Ask once; no byte is waited for beyond the deadline, however slowly they come."""
-    until = time.monotonic() + within_seconds
+    clock = SystemClock()
+    until_ms = clock.monotonic_ms() + int(within_seconds * 1000)
     connection = http.client.HTTPConnection(place, timeout=within_seconds)
     try:
         headers = {"Authorization": f"Bearer {token.reveal()}", "Connection": "close"}
         connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        body = bytearray()
-        while piece := answer.read1(65_536):
-            body += piece
-            if len(body) > _MOST_BYTES or time.monotonic() > until:
-                raise TimeoutError
-        return answer.status, bytes(body)
+        with connection.getresponse() as answer:
+            body = bytearray()
+            while piece := answer.read1(65_536):
+                body += piece
+                if len(body) > _MOST_BYTES or clock.monotonic_ms() > until_ms:
+                    raise TimeoutError
+            return answer.status, bytes(body)
     finally:
         connection.close()
 
 
-def _refusal(status: int, body: bytes, name: str) -> CommandFailedError:
+def _refusal(status: int, body: bytes, name: str) -> DeskRefusedError | DeskAwayError:
     try:
         detail = loads_object(body, max_bytes=_MOST_BYTES).get("detail")
     except InvalidRequestError:
         detail = None
     why = detail[:_LINE] if isinstance(detail, str) else http.client.responses.get(status, "")
     is_passing = status in _PASSING
-    kind = NoAccessNowError if is_passing else CommandFailedError
+    kind = DeskAwayError if is_passing else DeskRefusedError
     return kind(f"the desk of this run gives no {name!r}: {status} {why}")
 
 
@@ -98,7 +106,7 @@ def _given(body: bytes) -> Given:
         return _read(loads_object(body, max_bytes=_MOST_BYTES))
     except (InvalidRequestError, ValueError):
         pass  # what it said is not shown, not even as a cause: it may hold the secret
-    raise NoAccessNowError("what answers at the desk of this run does not speak as one")
+    raise DeskAwayError("what answers at the desk of this run does not speak as one")
 
 
 def _read(said: Mapping[str, object]) -> Given:
