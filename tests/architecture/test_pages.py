@@ -55,7 +55,7 @@ def test_every_page_is_in_the_sites_navigation() -> None:
     site = yaml.safe_load((ROOT / "config/site/mkdocs.yml").read_text(encoding="utf-8"))
     named = set(re.findall(r"[\w\-]+\.md", str(site["nav"])))
 
-    assert named == {page.name for page in DOCS.glob("*.md")}
+    assert named == {page.name for page in DOCS.glob("*.md")}, "mend nav in config/site/mkdocs.yml"
 
 
 def test_the_list_of_errors_has_every_problem_with_its_status() -> None:
