@@ -40,6 +40,9 @@ COMMANDS: Final = {
     "run": Entry("broker.cli.run", "run_", "Run a command with a task's credentials."),
     "session": Entry("broker.cli.sessions", "session", "End the sessions of people."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
+    "credential-helper": Entry(
+        "broker.cli.helpers", "credential_helper", "Give a tool a credential in its own form."
+    ),
     "approval": Entry(
         "broker.cli.approvals", "approval", "Look at what waits for people, and answer it."
     ),
