@@ -119,6 +119,11 @@ class HeldCredential:
         return self._current
 
     @property
+    def failure(self) -> ClientError | None:
+        """Why the newest try to renew has failed; None when it has not."""
+        return self._failure
+
+    @property
     def is_renewable(self) -> bool:
         """Tell whether a younger token may still be had; or at a target, another credential."""
         if self.refusal is not None or self._is_stopped:
