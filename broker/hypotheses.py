@@ -90,7 +90,7 @@ class Hypotheses:
         self._gate = gate
 
     async def of_caller(self, asker: Principal, question: Evaluation) -> Evaluated:
-        """Answer for an agent or orchestrator, in a task as the context describes it.
+        """Answer for an agent, orchestrator or person, in a task as the context describes it.
 
         Raises:
             InvalidRequestError: something is not of the type that it has to have.
@@ -139,7 +139,7 @@ class Hypotheses:
         capability = None
         if action.is_about_credential:
             capability = capability_of(published, question.resource.id, tenant)
-        if not _may_ask(asker, tenant, capability):
+        if not _may_ask(asker, supposed, capability):
             return _NOT_FOUND
         try:
             known = published.registry.confirm(supposed.who)
@@ -193,17 +193,24 @@ def _query(
     )
 
 
-def _may_ask(asker: Principal, tenant: str, capability: Capability | None) -> bool:
-    """Operators ask about their tenants; resource servers about what is meant for them there."""
+def _may_ask(asker: Principal, supposed: "_Supposed", capability: Capability | None) -> bool:
+    """Operators ask about their tenants; resource servers about what is meant for them there.
+
+    Who is a person there, and what she has a right to, is told to operators only.
+    """
+    tenant = supposed.task.tenant
     if is_operator_of(asker, tenant):
         return True
     is_its_own = capability is not None and capability.audience == asker.name
-    return asker.kind is Kind.RESOURCE and asker.answers_for(tenant) and is_its_own
+    is_theirs = asker.kind is Kind.RESOURCE and supposed.who.kind is not Kind.PERSON
+    return is_theirs and asker.answers_for(tenant) and is_its_own
 
 
 def _own_refusal(query: Query, question: Evaluation) -> str:
     """Hold a question to the rules that no policy can change; empty when they have no objection."""
     resource = question.resource
+    if not _is_her_own(query):
+        return "not-its-task"
     if not query.action.is_about_credential:
         is_the_agent = resource.type == "agent" and resource.id == query.task.agent
         return "" if is_the_agent else "unknown-resource"
@@ -217,6 +224,12 @@ def _own_refusal(query: Query, question: Evaluation) -> str:
     if not query.scopes <= capability.scopes:
         return "beyond-capability"
     return "" if covers(query.ceiling, capability.name, query.scopes) else "beyond-ceiling"
+
+
+def _is_her_own(query: Query) -> bool:
+    """Tell whether it is on her own behalf, where a person asks: nothing else comes up."""
+    who = query.principal
+    return who.kind is not Kind.PERSON or who.name == query.task.on_behalf_of
 
 
 def _is_its_to_ask(query: Query) -> bool:
