@@ -2,8 +2,8 @@
 
 - Resource servers and operators ask, each within its tenants; a server about what is meant for it.
 - Of a *credential* the ledger's judge answers: alive, for this server, with these scopes.
-- Of an *agent*, *orchestrator*, *person* or *task* policy answers, as it would answer a request that
-  comes now. Nothing is given, used up or recorded by it.
+- Of an *agent*, *orchestrator*, *person* or *task* policy answers, as it would answer a request
+  that comes now. Nothing is given, used up or recorded by it.
 - Absent and foreign look the same. What nobody can say is not permitted.
 """
 
