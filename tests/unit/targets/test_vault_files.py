@@ -136,3 +136,26 @@ def test_a_standing_secret_is_permitted_by_name(files: Files) -> None:
     files.capability |= secret(mount="kv", path="data/a", standing="kv/data/a")
 
     assert files.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("at", "is_had"),
+    [
+        ({"mount": "database"}, False),
+        ({"mount": "ssh", "path": "issue/bots"}, True),
+        ({"mount": "kv", "path": "data/a", "standing": "kv/data/a"}, False),
+    ],
+    ids=["lease", "age", "never"],
+)
+def test_in_an_emergency_there_is_only_what_states_its_own_end(
+    files: Files, at: dict[str, Any], is_had: bool
+) -> None:
+    """What a lease's end undoes is its engine's matter, and its owner's statements' (I9)."""
+    files.capability |= secret(**at) | {
+        "break_glass": {"max_ttl_seconds": 300, "scopes": ["orders:read"]}
+    }
+
+    told = [fault.message for fault in files.faults() if fault.key.endswith(".break_glass")]
+
+    assert len(told) == (0 if is_had else 1)
+    assert all("does not end what it gave by itself" in each for each in told)
