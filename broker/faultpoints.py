@@ -28,7 +28,10 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "revoke": ("kept", "ended", "laid", "noted"),
     "session": ("kept", "noted"),
     "refuse": ("noted",),
-    "glass": ("asked", "agreed", "ready", "told", "opened", "granted", "noted", "ended"),
+    "glass": (
+        *("asked", "agreed", "ready", "told", "opened", "granted", "noted", "ended"),
+        *("over", "expired"),
+    ),
     "reap": (
         *("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "freeze-followed"),
         "settled",
