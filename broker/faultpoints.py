@@ -41,6 +41,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "snapshot": ("pointed", "trimmed"),
     "review": ("answered", "changed", "effected"),
     "ship": ("appended", "trimmed"),
+    "watch": ("noted", "froze", "held", "told", "done"),
 }
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 

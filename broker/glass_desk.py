@@ -52,9 +52,7 @@ class GlassDesk:
             require_visible(caller, found)
         return found
 
-    async def find(
-        self, caller: Principal, only: str, cursor: str, limit: int
-    ) -> GlassPage:
+    async def find(self, caller: Principal, only: str, cursor: str, limit: int) -> GlassPage:
         """Page through those of the caller's tenants, the newest first.
 
         ``only``: the ``open`` ones, or those ``unreviewed``. A page can be short before the end:

@@ -1,7 +1,7 @@
 """``e``: tell that an emergency is over, when its time has come.
 
 It needs nobody to end: the end stands in the credential. This is the notice, and one script writes
-it with the state that it tells of: whoever comes first, once, and whoever comes after a death again.
+it with the state that it tells of: once, by whoever comes first, and after a death by the next.
 """
 
 from broker.errors import NotFoundError

@@ -9,9 +9,7 @@ from broker.terminal import shown
 
 def emergencies(*documents: Document) -> Table:
     """Say which emergencies are open for what is shown; nothing where none is."""
-    found = {
-        each["id"]: each for one in documents for each in one.get("open_break_glass") or ()
-    }
+    found = {each["id"]: each for one in documents for each in one.get("open_break_glass") or ()}
     lines = Table.grid()
     for each in found.values():
         lines.add_row(Text(_line(each), style="bold red"))

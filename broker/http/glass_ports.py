@@ -38,9 +38,7 @@ class Desk(Protocol):
         """Show one."""
         ...
 
-    async def find(
-        self, caller: Principal, only: str, cursor: str, limit: int
-    ) -> GlassPage:
+    async def find(self, caller: Principal, only: str, cursor: str, limit: int) -> GlassPage:
         """List them."""
         ...
 

@@ -1,4 +1,4 @@
-"""An emergency is seen: marked wherever its task and agent are shown, listed, told when it is over."""
+"""An emergency is seen: where its task and agent are shown, in lists, and told when it is over."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

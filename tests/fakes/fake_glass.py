@@ -92,7 +92,7 @@ class FakeGlassDesk:
         asked = (caller, only, cursor, limit)
         return await self.stage.play("glass.find", *asked, answer=GlassPage((a_glass(),), ""))
 
-    async def open_for(self, *, task: str = "") -> Sequence[Glass]:
+    async def open_for(self, *, task: str = "") -> Sequence[Glass]:  # noqa: ARG002 - as the port has it
         """Return what is open: nothing."""
         return ()
 
