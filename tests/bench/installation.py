@@ -32,7 +32,7 @@ TREE: Final = 200_000
 """Live credentials of one task: the tree benchmark holds a hundred thousand."""
 
 BURST: Final = 4
-"""Refusals that freeze: of one agent a hundred a minute are recorded, and twenty bursts are made."""
+"""Refusals that freeze: a hundred a minute of one agent are recorded, in twenty bursts eighty."""
 
 LOOKS_AT_EVERYTHING: Final = """
 @id("bench-looks-at-everything")
