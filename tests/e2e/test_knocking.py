@@ -115,7 +115,7 @@ async def test_another_agent_that_knocks_is_found_and_the_knocked_task_goes_on(
 
 async def test_a_claim_that_comes_too_late_is_use_after_the_end(world: World) -> None:
     """With the right handle, of a task that has ended meanwhile."""
-    opened = (await world.open(instance=...)).body
+    opened = await world.open(instance=...)
     path = f"/v1/tasks/{opened['id']}"
     await world.post(OPERATOR, f"{path}/cancel", {})
 
