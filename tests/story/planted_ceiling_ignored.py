@@ -2,10 +2,12 @@
 
 import sys
 
-from broker import issuance
+from broker import issue_checks
 from broker.cli.main import main
 
-issuance.covers = lambda *_: True
+if not hasattr(issue_checks, "covers"):
+    sys.exit("the ceiling is looked at elsewhere now: plant the fault anew")
+setattr(issue_checks, "covers", lambda *_: True)  # noqa: B010 - a name that it imports is not its own
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,7 +4,7 @@ import sys
 
 from broker.store import link
 
-CHECK = "local ended, deadline = path_ended(12, last, now, nodes)"
+CHECK = "local ended, deadline = path_ended(12, last, now, nodes, now)"
 BLIND = "local ended, deadline = nil, now + 600000"
 honest = link.load_script
 
