@@ -16,6 +16,9 @@ from broker.ids import parse_approval_id
 
 _NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
+NO_TOOL: Final[Mapping[str, str]] = MappingProxyType({})
+"""The agent says nothing of what will use the credential."""
+
 
 class CredentialCalls:
     """Issue, look at, renew and give back credentials."""
@@ -31,7 +34,7 @@ class CredentialCalls:
         scopes: Sequence[str],
         ttl_seconds: int | None = None,
         labels: Mapping[str, str] = _NO_LABELS,
-        tool: Mapping[str, str] = _NO_LABELS,
+        tool: Mapping[str, str] = NO_TOOL,
         idempotency_key: str = "",
         wait_for_approval: float = 0,
     ) -> IssuedCredential:
