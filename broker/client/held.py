@@ -52,6 +52,9 @@ EARLIEST: Final = 0.6
 LATEST: Final = 0.8
 """The parts of a token's life between which its renewal begins; the rest is for trying again."""
 
+_YOUNG_MS: Final = 5_000
+"""So old a token must be to be renewed because somebody has refused it."""
+
 _LONGEST_SLEEP_SECONDS: Final = 60.0
 """A machine may sleep meanwhile: the clocks are looked at again so often."""
 
@@ -200,6 +203,18 @@ class HeldCredential:
         """
         return self._dpop_key is not None and self._dpop_key.heed(url, headers)
 
+    async def refused(self, authorization: str) -> bool:
+        """Renew because a server has refused this header; tell whether there is another token now.
+
+        However many were refused with one token, one renewal is under way. A token that was got a
+        moment ago is not renewed: what refuses it would refuse the next one as well.
+        """
+        is_old = self._asked.age_ms(self._clock) >= _YOUNG_MS
+        may_try = self._clock.monotonic_ms() >= self._next_try_ms
+        if self._is_current(authorization) and is_old and may_try:
+            await self._renewed()
+        return not self._is_current(authorization) and not self._is_over()
+
     async def tls_context(self) -> ssl.SSLContext:
         """Return what to connect with for one request: it shows the certificate bound to.
 
@@ -268,6 +283,9 @@ class HeldCredential:
         self.halt()
         if self._flight is not None:
             await self._flight
+
+    def _is_current(self, authorization: str) -> bool:
+        return self._current.access_token.matches(authorization.partition(" ")[2])
 
     def _has_ended(self) -> bool:
         return self._current.id == self._ended
