@@ -63,7 +63,7 @@ class ApprovalRefusedError(ClientError):
     remedy = "Ask for less, or do without; who said no can be asked why."
 
     def __init__(self, approval: AwaitedApproval) -> None:
-        why = f" ({approval.because})" if approval.because else ""
+        why = f" ({approval.because})" if approval.state == "superseded" else ""
         told = _REFUSED.get(approval.state, "it was not agreed to")
         super().__init__(f"{told}: {approval.id} is {approval.state}{why}")
         self.approval = approval
