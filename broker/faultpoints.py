@@ -29,7 +29,10 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "revoke": ("kept", "ended", "laid", "noted"),
     "session": ("kept", "noted"),
     "refuse": ("noted",),
-    "glass": ("asked", "agreed", "ready", "told", "opened", "granted", "noted", "ended"),
+    "glass": (
+        *("asked", "agreed", "ready", "told", "opened", "granted", "noted", "ended"),
+        *("over", "expired"),
+    ),
     "reap": (
         *("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "freeze-followed"),
         "settled",
@@ -39,6 +42,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "snapshot": ("pointed", "trimmed"),
     "review": ("answered", "changed", "effected"),
     "ship": ("appended", "trimmed"),
+    "watch": ("noted", "froze", "held", "told", "done"),
 }
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 

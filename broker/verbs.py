@@ -206,7 +206,7 @@ def _judgement(parts: Parts) -> Judgement:
         faults=parts.faults,
         onlooker=parts.onlooker,
         rest=parts.ledger.facts.rest,
-        late=parts.late.asked,
+        late=parts.late,
     )
 
 

@@ -5,6 +5,7 @@ from aiohttp import web
 from broker import ids, text
 from broker.http import filters, parse, query, render, render_trees, wire
 from broker.http.bodies import Bodies
+from broker.http.emergencies import Emergencies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.mutations import Handler
 from broker.http.reported import reported
@@ -23,6 +24,7 @@ class TaskRoutes:
         self._tasks = services.tasks
         self._freezing = services.freezing
         self._bodies = bodies
+        self._emergencies = Emergencies(services.glass.desk)
 
     def register(self, table: Table) -> None:
         """Add the routes."""
@@ -58,16 +60,17 @@ class TaskRoutes:
             request[PRINCIPAL], which, window.cursor, window.limit
         )
         following = render.next_link("/v1/tasks", page.cursor, window)
-        return render.reply(
-            render.listing("tasks", [render.task(each) for each in page.tasks], following)
-        )
+        mark = await self._emergencies.of_tasks()
+        shown = [render.task(each) | mark(each.spec.id) for each in page.tasks]
+        return render.reply(render.listing("tasks", shown, following))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show a task."""
         task, caller = _id(request), request[PRINCIPAL]
 
         async def look() -> render.Json:
-            return render.task(await self._tasks.show(caller, task))
+            found = render.task(await self._tasks.show(caller, task))
+            return found | await self._emergencies.of_task(task)
 
         return await self._waiters.answer(request, look)
 

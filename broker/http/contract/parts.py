@@ -188,7 +188,24 @@ TOKEN_TYPE: Final = words("Bearer", "DPoP")
 
 CEILING_LINE: Final = record({"capability": NAME, "scopes": SCOPES})
 
+OPEN_GLASS: Final = {
+    "open_break_glass": described(
+        array(ref("OpenBreakGlass"), least=1), "The emergencies that are open; absent: none is."
+    )
+}
+"""What marks a task, an agent, or what was decided about them."""
+
 SCHEMAS: Final = {
+    "OpenBreakGlass": record(
+        {
+            "id": GLASS_ID,
+            "task": TASK_ID,
+            "agent": STRING,
+            "capability": STRING,
+            "scopes": array(STRING),
+            "ends_at": INSTANT,
+        }
+    ),
     "Problem": PROBLEM,
     "OAuthError": OAUTH_ERROR,
     "CeilingLine": CEILING_LINE,
