@@ -157,3 +157,16 @@ async def test_the_credential_is_masked_in_answers(lab: Lab) -> None:
     assert TOKEN.encode() not in reply.body
     assert b"Bearer " + b"*" * len(TOKEN) in reply.body
     assert b"Accept-Encoding: identity" in reply.body
+
+
+async def test_a_path_at_an_undeclared_server_is_as_the_child_spells_it(open_lab: Lab) -> None:
+    """Nothing is judged there; a plain request is read strictly all the same."""
+    at = f"{OTHER}:{open_lab.plain.port}"
+    child = await open_lab.child()
+    text = f"GET http://{at}//a/../b;c?d HTTP/1.1\r\nHost: {at}\r\n{open_lab.word_line}"
+
+    reply = await child.say(f"{text}Authorization: Bearer mine\r\n\r\n".encode())
+
+    assert reply.status == 200
+    assert open_lab.plain.received[0].line == "GET //a/../b;c?d HTTP/1.1"
+    assert open_lab.plain.received[0].values("authorization") == ["Bearer mine"]
