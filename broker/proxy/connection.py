@@ -14,7 +14,7 @@ from broker.proxy.standin import basic_pair
 from broker.proxy.target import Target, parse_target, raw_target, split_absolute
 from broker.proxy.tunnel import join
 from broker.proxy.uses import Use
-from broker.proxy.watching import Watch
+from broker.proxy.watching import NO_WORDS, Watch
 from broker.proxy.wire import Wire
 
 USER: Final = "run"
@@ -143,7 +143,7 @@ class Connection:
         try:
             await self._wire.send(_ESTABLISHED, limits.silent_seconds)
             self._exchange.use = replace(self._exchange.use, outcome="tunnelled")
-            await join(self._wire, server, limits.silent_seconds, Watch(()))
+            await join(self._wire, server, limits.silent_seconds, Watch(NO_WORDS))
         finally:
             server.abort()
         return False

@@ -10,7 +10,7 @@ from broker.proxy.outgoing import Injection, answer_head, is_expecting, switched
 from broker.proxy.problem import GoneError, RefusedError, bad_answer
 from broker.proxy.rules import stray
 from broker.proxy.tunnel import join
-from broker.proxy.watching import Watch
+from broker.proxy.watching import Watch, Words
 from broker.proxy.wire import SilentError, Wire
 
 _MOST_INTERIM: Final = 16
@@ -25,7 +25,7 @@ class Passage:
         self._child = child
         self._server = server
         self._injection = injection
-        self.watch = injection.watch() if injection is not None else Watch(())
+        self.watch = Watch(desk.given)
 
     async def begin(self, sent: bytes) -> None:
         """Send the head. A server that is away is found out when its answer is heard."""
@@ -74,7 +74,7 @@ class Passage:
 
     async def _pump(self, head: RequestHead, body: Body) -> bool:
         """Send the body; tell whether all of it was taken."""
-        limits, watch = self._limits, Watch(self._desk.rules.stand_ins.needles())
+        limits, watch = self._limits, Watch(Words(*self._desk.rules.stand_ins.needles()))
         if is_expecting(head):
             await self._child.send(b"HTTP/1.1 100 Continue\r\n\r\n", limits.silent_seconds)
         try:

@@ -6,7 +6,7 @@ import pytest
 
 from broker.proxy import HeldValues
 from broker.secret import Secret
-from tests.fakes.proxy_lab import HOST, LEASE, OTHER, TOKEN, Lab, echo
+from tests.fakes.proxy_lab import HOST, LEASE, OTHER, TOKEN, Lab, echo, saying
 
 
 async def test_a_shown_stand_in_becomes_the_credential(lab: Lab) -> None:
@@ -170,3 +170,22 @@ async def test_a_path_at_an_undeclared_server_is_as_the_child_spells_it(open_lab
     assert reply.status == 200
     assert open_lab.plain.received[0].line == "GET //a/../b;c?d HTTP/1.1"
     assert open_lab.plain.received[0].values("authorization") == ["Bearer mine"]
+
+
+async def test_what_a_server_has_kept_does_not_come_back_later(lab: Lab) -> None:
+    """Neither after a renewal, nor to a request without a stand-in, nor on another connection."""
+    child = await lab.inside()
+    await child.say(lab.request())
+    lab.source.held["orders"] = HeldValues(LEASE, {"access_token": Secret("renewed-token")})
+    lab.upstream.answer = saying(
+        b"HTTP/1.1 200 OK\r\nX-Kept: %b\r\nContent-Length: %d\r\n\r\n%b"
+        % (TOKEN.encode(), len(TOKEN), TOKEN.encode())
+    )
+    without = lab.request(more="Accept-Encoding: gzip\r\n").replace(lab.shown.encode(), b"")
+
+    replies = [await child.say(lab.request()), await (await lab.inside()).say(without)]
+
+    for reply in replies:
+        assert TOKEN.encode() not in reply.head
+        assert reply.body == b"*" * len(TOKEN)
+    assert lab.upstream.received[-1].values("accept-encoding") == ["identity"]
