@@ -1,7 +1,8 @@
 """``python -m tests.bench``: run a benchmark and print what came of it.
 
 Without a command it compares the broker with its physical floor. ``tree`` closes a tree with a
-hundred thousand leases, ``fanout`` measures how soon subscribers of the feed are told.
+hundred thousand leases, ``fanout`` measures how soon subscribers of the feed are told, ``scan`` how
+much of what was planted is found.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from rich.console import Console
 
 from broker.dev.processes import ProcessFailedError
 from broker.errors import ConfigurationError
-from tests.bench import fanout, report, tree
+from tests.bench import fanout, report, scanning, tree
 from tests.bench.compare import VERBS, Result, Scope, compare
 from tests.bench.loops import LOOPS
 from tests.bench.meter import BenchFailedError
@@ -108,6 +109,14 @@ async def _fan_out(options: argparse.Namespace, desk: Desk) -> int:
     return 0
 
 
+async def _scan(options: argparse.Namespace, desk: Desk) -> int:
+    """Compare what is found with what was planted; poor figures end with 1."""
+    figures = scanning.measure(desk.say)
+    desk.show(figures, lambda console: scanning.show(console, figures))
+    whole = figures[-1]
+    return 1 if whole.recall < options.recall or whole.precision < options.precision else 0
+
+
 def _scope(options: argparse.Namespace) -> Scope:
     quick = options.quick
     return Scope(
@@ -140,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="")
     _add_tree(commands.add_parser("tree", parents=[common], help="close a large tree"))
     _add_fanout(commands.add_parser("fanout", parents=[common], help="revoke before an audience"))
+    _add_scan(commands.add_parser("scan", parents=[common], help="find planted secrets"))
     return parser
 
 
@@ -169,6 +179,12 @@ def _add_tree(parser: argparse.ArgumentParser) -> None:
         help="no ordinary process takes a CPU from Redis (root only): its commands are measured, "
         "not the machine",
     )
+
+
+def _add_scan(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_scan)
+    parser.add_argument("--recall", type=float, default=0.0, help="fail below this share")
+    parser.add_argument("--precision", type=float, default=0.0, help="fail below this share")
 
 
 def _add_fanout(parser: argparse.ArgumentParser) -> None:
