@@ -1,8 +1,8 @@
 """``python -m tests.bench``: run a benchmark and print what came of it.
 
 Without a command it compares the broker with its physical floor. ``tree`` closes a tree with a
-hundred thousand leases, ``fanout`` measures how soon subscribers of the feed are told, ``scan`` how
-much of what was planted is found.
+hundred thousand leases, ``fanout`` measures how soon subscribers of the feed are told, ``freezing``
+how soon a task is frozen that a detector finds odd, ``scan`` how much of what was planted is found.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from rich.console import Console
 
 from broker.dev.processes import ProcessFailedError
 from broker.errors import ConfigurationError
-from tests.bench import fanout, report, scanning, tree
+from tests.bench import fanout, freezing, report, scanning, tree
 from tests.bench.compare import VERBS, Result, Scope, compare
 from tests.bench.loops import LOOPS
 from tests.bench.meter import BenchFailedError
@@ -117,6 +117,16 @@ async def _scan(options: argparse.Namespace, desk: Desk) -> int:
     return 1 if whole.recall < options.recall or whole.precision < options.precision else 0
 
 
+async def _freezing(options: argparse.Namespace, desk: Desk) -> int:
+    bursts = freezing.Bursts(options.rounds or (3 if options.quick else 20), options.loop)
+    delay = await freezing.freeze(bursts, desk.say)
+    desk.show(delay, lambda console: freezing.show(console, delay))
+    if delay.max_ms <= options.at_most:
+        return 0
+    desk.say(f"one took {delay.max_ms:.0f} ms")
+    return 1
+
+
 def _scope(options: argparse.Namespace) -> Scope:
     quick = options.quick
     return Scope(
@@ -150,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tree(commands.add_parser("tree", parents=[common], help="close a large tree"))
     _add_fanout(commands.add_parser("fanout", parents=[common], help="revoke before an audience"))
     _add_scan(commands.add_parser("scan", parents=[common], help="find planted secrets"))
+    _add_freezing(commands.add_parser("freezing", parents=[common], help="bursts of refusals"))
     return parser
 
 
@@ -192,6 +203,12 @@ def _add_fanout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subscribers", type=int, default=200)
     parser.add_argument("--revocations", type=int)
     parser.add_argument("--per-second", type=float, default=20.0)
+
+
+def _add_freezing(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_freezing)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--at-most", type=float, default=math.inf, help="milliseconds, or fail")
 
 
 if __name__ == "__main__":
