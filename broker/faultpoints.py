@@ -15,6 +15,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "heartbeat": ("written",),
     "extend": ("decided", "written"),
     "close": ("written",),
+    "tell": ("bound",),
     "freeze": ("written",),
     "thaw": ("written",),
     "issue": ("decided", "asked", "spent", "granted", "signed"),
@@ -51,7 +52,8 @@ it serves once. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is i
 ``swept``: whoever lives and is
 hit by a cut-off of a list has been ended. ``walked``: everything in a bucket was decided again.
 ``staged``: a piece of what is large lies ready, and counts for nothing yet.
-``appended``: it is in the feed log, or in the facts log. ``settled``: it counts in every bucket.
+``appended``: it is in the feed log, or in the facts log. ``bound``: the id of a
+message stands for one end. ``settled``: it counts in every bucket.
 ``pointed``: the snapshot is the one that is read.
 """
 

@@ -8,10 +8,11 @@ from broker.http.bodies import Bodies
 from broker.http.emergencies import Emergencies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.mutations import Handler
+from broker.http.reported import reported
 from broker.http.services import Services
 from broker.http.table import Table
 from broker.http.waiting import PARAMETER, Waiters
-from broker.model.task import Task, TaskState
+from broker.model.task import TaskState
 
 
 class TaskRoutes:
@@ -124,7 +125,7 @@ class TaskRoutes:
         task, caller = _id(request), request[PRINCIPAL]
         body = await self._bodies.json(request, wire.FreezeBody)
         frozen = await self._freezing.order(caller, task, text.parse_reason(body.reason))
-        return await self._reported(request, frozen)
+        return await reported(self._services, caller, frozen)
 
     async def thaw(self, request: web.Request) -> web.Response:
         """Let a frozen task ask anew."""
@@ -138,16 +139,10 @@ class TaskRoutes:
             task, caller = _id(request), request[PRINCIPAL]
             body = await self._bodies.json_or_nothing(request, wire.CloseBody)
             reason = parse.reason_or_nothing(body.reason)
-            return await self._reported(
-                request, await self._tasks.close(caller, task, outcome, reason)
-            )
+            closed = await self._tasks.close(caller, task, outcome, reason)
+            return await reported(self._services, caller, closed)
 
         return close
-
-    async def _reported(self, request: web.Request, task: Task) -> web.Response:
-        caller, durability = request[PRINCIPAL], self._services.durability
-        first = await self._services.reports.of_task(caller, task.spec.id, "", query.DEFAULT_PAGE)
-        return render.reply(render.task_report(task, first, query.first(request), durability))
 
 
 def _id(request: web.Request) -> ids.TaskId:

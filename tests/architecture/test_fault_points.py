@@ -41,6 +41,7 @@ VERBS: Final = {
     "completeTask": "close",
     "failTask": "close",
     "cancelTask": "close",
+    "tellEnd": "tell",
     "freezeTask": "freeze",
     "thawTask": "thaw",
     "issueCredential": "issue",

@@ -125,6 +125,7 @@ PATH: Final = {
     "tenant": NAME,
     "name": form(r"^[A-Za-z0-9][A-Za-z0-9._/#+@-]{0,127}$", "OPS-1"),
     "agent": NAME,
+    "orchestrator": NAME,
     "problem": form("^[a-z-]{1,64}$", "not-found"),
 }
 """What stands for a parameter of a path template, by its name."""
