@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from broker.affected import Affected
+from broker.answer_signing import AnswerSigning, SignAnswer
 from broker.clock import Clock
 from broker.fact_changes import FactChanges
 from broker.fact_history import FactHistory
@@ -49,19 +50,21 @@ class FactVerbs:
         return Facts(self.views, self.reach, self.orders, self.history)
 
 
-def build_fact_verbs(
+def build_fact_verbs(  # noqa: PLR0913 - one argument per collaborator
     ledger: Ledger,
     replica: Replica,
     gate: Gate,
     clock: Clock,
     faults: FaultPoints,
     *,
+    issuer: str,
     brake: int,
     counted: Callable[[int], None],
     told: Callable[[], None],
 ) -> FactVerbs:
-    """Build them. ``brake`` is how many live credentials may die of one change unasked.
+    """Build them. ``issuer`` is who signs answers to reviews.
 
+    ``brake`` is how many live credentials may die of one change unasked.
     ``counted`` is called with how many changes were made, ``told`` when reviews have news.
     """
     views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts, clock)
@@ -87,7 +90,10 @@ def build_fact_verbs(
         clock=clock,
     )
     sweep = FactSweep(lambda: replica.facts, changes.apply, gate, clock)
-    reviewing, effects = _reviews(*(ledger, replica, clock, faults), changes=changes, told=told)
+    sign = AnswerSigning(issuer, replica, clock).sign
+    reviewing, effects = _reviews(
+        *(ledger, replica, clock, faults), changes=changes, told=told, sign=sign
+    )
     reach = FactReach(views)
     return FactVerbs(views, reach, orders, history, changes, sweep, reviewing, effects)
 
@@ -100,6 +106,7 @@ def _reviews(
     *,
     changes: FactChanges,
     told: Callable[[], None],
+    sign: SignAnswer,
 ) -> tuple[Reviewing, ReviewEffects]:
     effects = ReviewEffects(
         ledger.reviews, newest=_Newest(replica), appends=changes, told=told, faults=faults
@@ -109,6 +116,7 @@ def _reviews(
         facts=lambda: replica.facts,
         effects=effects,
         told=told,
+        sign=sign,
         clock=clock,
         faults=faults,
     )
