@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from broker.affected import Affected
-from broker.answer_signing import AnswerSigning, SignAnswer
+from broker.answer_signing import AnswerSigning
 from broker.clock import Clock
 from broker.fact_changes import FactChanges
 from broker.fact_history import FactHistory
@@ -22,6 +22,7 @@ from broker.preview import Foreseen, Preview
 from broker.replica import Replica
 from broker.review_effects import ReviewEffects
 from broker.reviewing import Reviewing
+from broker.settings.settings import Settings
 from broker.store.ledger import Ledger
 from broker.ticker import Ticker
 from broker.touched import Touched
@@ -50,21 +51,19 @@ class FactVerbs:
         return Facts(self.views, self.reach, self.orders, self.history)
 
 
-def build_fact_verbs(  # noqa: PLR0913 - one argument per collaborator
+def build_fact_verbs(
     ledger: Ledger,
     replica: Replica,
     gate: Gate,
     clock: Clock,
     faults: FaultPoints,
     *,
-    issuer: str,
-    brake: int,
+    settings: Settings,
     counted: Callable[[int], None],
     told: Callable[[], None],
 ) -> FactVerbs:
-    """Build them. ``issuer`` is who signs answers to reviews.
+    """Build them.
 
-    ``brake`` is how many live credentials may die of one change unasked.
     ``counted`` is called with how many changes were made, ``told`` when reviews have news.
     """
     views, history = FactViews(lambda: replica.facts, clock), FactHistory(ledger.facts, clock)
@@ -76,11 +75,8 @@ def build_fact_verbs(  # noqa: PLR0913 - one argument per collaborator
         faults=faults,
         counted=counted,
     )
-    foresight = Foresight(
-        _Foresees(replica, Preview.over(ledger)),
-        _Stock(ledger),
-        brake=brake,
-    )
+    foreseen = _Foresees(replica, Preview.over(ledger))
+    foresight = Foresight(foreseen, _Stock(ledger), brake=settings.reevaluation.brake_leases)
     orders = FactOrders(
         facts=lambda: replica.facts,
         newest=_Newest(replica),
@@ -90,10 +86,8 @@ def build_fact_verbs(  # noqa: PLR0913 - one argument per collaborator
         clock=clock,
     )
     sweep = FactSweep(lambda: replica.facts, changes.apply, gate, clock)
-    sign = AnswerSigning(issuer, replica, clock).sign
-    reviewing, effects = _reviews(
-        *(ledger, replica, clock, faults), changes=changes, told=told, sign=sign
-    )
+    whole = (ledger, replica, clock, faults)
+    reviewing, effects = _reviews(*whole, changes=changes, told=told, issuer=settings.issuer)
     reach = FactReach(views)
     return FactVerbs(views, reach, orders, history, changes, sweep, reviewing, effects)
 
@@ -106,7 +100,7 @@ def _reviews(
     *,
     changes: FactChanges,
     told: Callable[[], None],
-    sign: SignAnswer,
+    issuer: str,
 ) -> tuple[Reviewing, ReviewEffects]:
     effects = ReviewEffects(
         ledger.reviews, newest=_Newest(replica), appends=changes, told=told, faults=faults
@@ -116,7 +110,7 @@ def _reviews(
         facts=lambda: replica.facts,
         effects=effects,
         told=told,
-        sign=sign,
+        sign=AnswerSigning(issuer, replica, clock).sign,
         clock=clock,
         faults=faults,
     )
