@@ -5,10 +5,11 @@ what to install.
 """
 
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     missing = [name for name in ("click", "rich") if find_spec(name) is None]
     if missing:
@@ -18,7 +19,12 @@ def main() -> int:
         from broker.cli.main import main as run  # noqa: PLC0415 - only after the check above
     except KeyboardInterrupt:
         return 130
-    return run()
+    return run(arguments)
+
+
+def docker() -> int:
+    """Run as ``docker-credential-broker``, the name by which Docker finds a credential helper."""
+    return main(["credential-helper", "docker", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

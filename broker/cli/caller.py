@@ -10,6 +10,7 @@ from typing import Any, Final
 import aiohttp
 import click
 
+from broker.cli.caller_files import FILES, file_options
 from broker.client.api import BrokerClient
 from broker.client.endpoint import token_file
 from broker.client.key_pair import certificate_files
@@ -18,22 +19,6 @@ from broker.secret import Secret
 
 PASSPHRASE: Final = "BROKER_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 """Environment variable that opens an encrypted key: a command line could be seen by others."""
-
-_FILES: Final[Mapping[str, tuple[str, str]]] = {
-    "token_file": (
-        "BROKER_TOKEN_FILE",
-        "A file with your workload token; it is read for each request.",
-    ),
-    "cert_file": (
-        "BROKER_CERT_FILE",
-        "Your client certificate (X.509-SVID) in PEM, beside the token or in its place.",
-    ),
-    "key_file": ("BROKER_KEY_FILE", "Its private key, when it is in a file of its own."),
-    "ca_file": (
-        "BROKER_CA_FILE",
-        "The only authorities to believe of the broker; else the machine's.",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +46,7 @@ def caller_of(options: Mapping[str, Any]) -> Caller:
     Raises:
         click.UsageError: nothing says who calls, or a key has no certificate.
     """
-    files = {name: _file(options.get(name), variable) for name, (variable, _) in _FILES.items()}
+    files = {name: _file(options.get(name), variable) for name, (variable, _) in FILES.items()}
     cert, key, trust = files["cert_file"], files["key_file"], files["ca_file"]
     if files["token_file"] is None and cert is None:
         raise click.UsageError("Missing option '--token-file' or '--cert-file': who are you?")
@@ -78,14 +63,10 @@ def caller_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_caller(*args: Any, **options: Any) -> None:  # noqa: ANN401 - the command's own
-        mine = {name: options.pop(name) for name in _FILES}
+        mine = {name: options.pop(name) for name in FILES}
         command(*args, caller=caller_of(mine), **options)
 
-    wrapped: Callable[..., None] = with_caller
-    for name, (variable, words) in reversed(list(_FILES.items())):
-        flag, path = f"--{name.replace('_', '-')}", click.Path(path_type=Path)
-        wrapped = click.option(flag, envvar=variable, type=path, help=words)(wrapped)
-    return wrapped
+    return file_options(with_caller)
 
 
 def _file(given: object, variable: str) -> Path | None:

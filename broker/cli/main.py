@@ -39,6 +39,9 @@ COMMANDS: Final = {
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "session": Entry("broker.cli.sessions", "session", "End the sessions of people."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
+    "credential-helper": Entry(
+        "broker.cli.helpers", "credential_helper", "Give a tool a credential in its own form."
+    ),
     "approval": Entry(
         "broker.cli.approvals", "approval", "Look at what waits for people, and answer it."
     ),

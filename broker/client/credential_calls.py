@@ -16,6 +16,9 @@ from broker.client.transport import Call, Transport, ensure_about
 
 _NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
+NO_TOOL: Final[Mapping[str, str]] = MappingProxyType({})
+"""The agent says nothing of what will use the credential."""
+
 
 def _wait_unseen(_: AwaitedApproval) -> None:
     """Nobody wants to know."""
@@ -35,7 +38,7 @@ class CredentialCalls:
         scopes: Sequence[str],
         ttl_seconds: int | None = None,
         labels: Mapping[str, str] = _NO_LABELS,
-        tool: Mapping[str, str] = _NO_LABELS,
+        tool: Mapping[str, str] = NO_TOOL,
         idempotency_key: str = "",
         wait_for_approval: float = 0,
         waiting: Waiting = _wait_unseen,

@@ -11,7 +11,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from broker.client.api_errors import (
@@ -21,7 +21,7 @@ from broker.client.api_errors import (
     CredentialNotRenewableError,
     IssuanceFailedError,
 )
-from broker.client.credential_calls import CredentialCalls
+from broker.client.credential_calls import NO_TOOL, CredentialCalls
 from broker.client.errors import ClientError
 from broker.client.results import Credential, IssuedCredential
 
@@ -51,11 +51,13 @@ class Renewing:
         scopes: tuple[str, ...],
         ttl_seconds: int | None,
         retire: Retire,
+        tool: Mapping[str, str] = NO_TOOL,
     ) -> None:
         self._credentials = credentials
         self._current = first
         self._scopes = scopes
         self._ttl_seconds = ttl_seconds
+        self._tool = tool
         self._retire = retire
         self._failures = 0
 
@@ -100,6 +102,7 @@ class Renewing:
             self._current.capability,
             scopes=self._scopes,
             ttl_seconds=self._ttl_seconds,
+            tool=self._tool,
             idempotency_key=idempotency_key,
         )
 

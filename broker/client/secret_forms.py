@@ -3,14 +3,16 @@
 What is returned is in the clear: hand it to the program, and to nobody else.
 """
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from broker.client.results import IssuedCredential
+from broker.secret import Secret
+from broker.shapes import aws
+from broker.shapes.given import Given
 
-AWS: Final = "aws_sts"
+AWS: Final = aws.KIND
 
 _NAMES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
     {
@@ -51,21 +53,16 @@ def environment(issued: IssuedCredential) -> dict[str, str]:
     }
 
 
+def given(issued: IssuedCredential) -> Given:
+    """Return a credential as the forms of :mod:`broker.shapes` take it."""
+    found = {name: Secret(word) for name, word in words(issued).items()}
+    return Given(issued.kind, found, int(issued.expires_at.timestamp() * 1000))
+
+
 def credential_process(issued: IssuedCredential) -> str:
     """Write what AWS's tools take from a ``credential_process`` (its Version 1).
 
     Raises:
         ValueError: it is no session of AWS.
     """
-    if issued.kind != AWS:
-        raise ValueError(f"{issued.kind} is not what AWS's tools take")
-    found = words(issued)
-    return json.dumps(
-        {
-            "Version": 1,
-            "AccessKeyId": found["access_key_id"],
-            "SecretAccessKey": found["secret_access_key"],
-            "SessionToken": found["session_token"],
-            "Expiration": found["expiration"],
-        }
-    )
+    return aws.document(given(issued))

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from broker.client.api import BrokerClient
+from broker.client.credential_calls import NO_TOOL
 from broker.client.endpoint import TokenSource, open_session
 from broker.client.errors import ClosedError, ForkedError
 from broker.client.held import HeldCredential
@@ -129,6 +130,7 @@ class SyncTaskScope:
         *,
         scopes: tuple[str, ...],
         ttl_seconds: int | None = None,
+        tool: Mapping[str, str] = NO_TOOL,
         wait_for_approval: float = 0,
     ) -> IssuedCredential:
         """Ask for a credential within this task; wait so long for people who have to agree."""
@@ -136,6 +138,7 @@ class SyncTaskScope:
             capability,
             scopes=scopes,
             ttl_seconds=ttl_seconds,
+            tool=tool,
             wait_for_approval=wait_for_approval,
         )
         return self._thread.run(work)
@@ -146,6 +149,7 @@ class SyncTaskScope:
         *,
         scopes: tuple[str, ...],
         ttl_seconds: int | None = None,
+        tool: Mapping[str, str] = NO_TOOL,
         hand_over_seconds: float = HAND_OVER_SECONDS,
     ) -> SyncHeldCredential:
         """Ask for a credential and keep it fresh until the task ends (:class:`TaskScope`)."""
@@ -153,6 +157,7 @@ class SyncTaskScope:
             capability,
             scopes=scopes,
             ttl_seconds=ttl_seconds,
+            tool=tool,
             hand_over_seconds=hand_over_seconds,
         )
         return SyncHeldCredential(self._thread.run(work), self._thread)

@@ -15,13 +15,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 from broker.client.api_errors import TaskEndedError
-from broker.client.credential_calls import CredentialCalls
+from broker.client.credential_calls import NO_TOOL, CredentialCalls
 from broker.client.ending import END_SECONDS, Outcome, outcome_of, report_end
 from broker.client.errors import TaskLostError
 from broker.client.heart import Heart
@@ -144,12 +144,13 @@ class TaskScope:
         *,
         scopes: tuple[str, ...],
         ttl_seconds: int | None = None,
+        tool: Mapping[str, str] = NO_TOOL,
         wait_for_approval: float = 0,
     ) -> IssuedCredential:
         """Ask for a credential within this task. It dies with the task at the latest.
 
-        Where people have to agree first, it waits so many seconds for them
-        (:meth:`CredentialCalls.issue`).
+        ``tool`` is what it will be used by (:meth:`CredentialCalls.issue`). Where people have to
+        agree first, it waits so many seconds for them.
         """
         try:
             return await self._credentials.issue(
@@ -157,6 +158,7 @@ class TaskScope:
                 capability,
                 scopes=scopes,
                 ttl_seconds=ttl_seconds,
+                tool=tool,
                 wait_for_approval=wait_for_approval,
             )
         except TaskEndedError:
@@ -169,6 +171,7 @@ class TaskScope:
         *,
         scopes: tuple[str, ...],
         ttl_seconds: int | None = None,
+        tool: Mapping[str, str] = NO_TOOL,
         hand_over_seconds: float = HAND_OVER_SECONDS,
     ) -> HeldCredential:
         """Ask for a credential and keep it fresh in the background until the task ends.
@@ -178,10 +181,15 @@ class TaskScope:
         of others is followed, too, within :data:`~broker.client.noticing.LOOK_SECONDS`.
         """
         asked = Asked.now(self._clock)
-        issued = await self.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds)
+        issued = await self.issue(capability, scopes=scopes, ttl_seconds=ttl_seconds, tool=tool)
         retire = partial(self._retire, hand_over_seconds)
         renew = Renewing(
-            self._credentials, issued, scopes=scopes, ttl_seconds=ttl_seconds, retire=retire
+            self._credentials,
+            issued,
+            scopes=scopes,
+            ttl_seconds=ttl_seconds,
+            tool=tool,
+            retire=retire,
         )
         held = HeldCredential(
             issued,

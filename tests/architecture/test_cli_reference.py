@@ -6,6 +6,7 @@ import re
 import click
 
 from broker.cli import exits
+from broker.cli.helpers import COMMANDS as HELPERS
 from broker.cli.main import COMMANDS, ROOT
 from tests.architecture.cli_reference import FILE, reference
 
@@ -58,8 +59,12 @@ def test_every_option_is_named_where_it_belongs_and_no_other() -> None:
 
 
 def test_every_command_that_answers_can_answer_json() -> None:
-    """But for those that run until they are stopped, print a script or token, or hold others."""
+    """But for those that run until they are stopped, print a script or token, or hold others.
+
+    Nor do those that answer a tool in its own form.
+    """
     silent = {"broker serve", "broker completion", "broker dev token"}
+    silent |= {f"broker credential-helper {tool}" for tool in HELPERS}
     without = {
         path
         for path, command in tree().items()

@@ -1,13 +1,10 @@
-import importlib
-import pkgutil
-
 import pytest
 
-import broker
 from broker.client import errors as client_errors
 from broker.client.api_errors import ApiError, classes
 from broker.errors import BrokerError
 from broker.http import problems
+from tests.fakes.every_module import import_every_module
 
 
 def _below(kind: type[Exception]) -> set[type[Exception]]:
@@ -16,9 +13,7 @@ def _below(kind: type[Exception]) -> set[type[Exception]]:
 
 def _problem_types() -> set[str]:
     """Return every code that the broker can answer: each class with a row, and all below it."""
-    for module in pkgutil.walk_packages(broker.__path__, "broker."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    import_every_module()
     kinds = {kind for listed in problems.TABLE for kind in _below(listed)}
     return {
         problems.word_of(kind)

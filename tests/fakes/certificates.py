@@ -75,12 +75,18 @@ class Authority:
         self._write(self.ca_file, root.sign(self._key, hashes.SHA256()))
 
     def issue(
-        self, name: str, *, begins: datetime = _EPOCH, life: timedelta = _LIFE
+        self,
+        name: str,
+        *,
+        begins: datetime = _EPOCH,
+        life: timedelta = _LIFE,
+        hosts: tuple[str, ...] = (),
     ) -> tuple[Path, Path]:
         """Make a key pair; return the files of the certificate and of the key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        here = x509.SubjectAlternativeName([address, *map(x509.DNSName, hosts)])
         issuer = (self._name, self._key.public_key())
         certificate = draft(subject, key.public_key(), issuer, begins, life).add_extension(
             here, critical=False
@@ -96,10 +102,12 @@ class Authority:
         )
         return cert_file, key_file
 
-    def server_context(self, *, asks_clients: bool = False) -> ssl.SSLContext:
+    def server_context(
+        self, *, asks_clients: bool = False, hosts: tuple[str, ...] = ()
+    ) -> ssl.SSLContext:
         """Make the TLS side of a server, which may insist on certificates of its clients."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.ca_file)
-        context.load_cert_chain(*self.issue("server"))
+        context.load_cert_chain(*self.issue("server", hosts=hosts))
         context.verify_mode = ssl.CERT_REQUIRED if asks_clients else ssl.CERT_NONE
         return context
 

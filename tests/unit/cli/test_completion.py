@@ -106,14 +106,14 @@ def test_the_script_completes_in_bash(with_command: dict[str, str]) -> None:
     program = """
         eval "$(broker completion bash)"
         complete -p broker >&2
-        COMP_WORDS=(broker cred) COMP_CWORD=1
+        COMP_WORDS=(broker sess) COMP_CWORD=1
         _broker_completion broker
         printf '%s\\n' "${COMPREPLY[@]}"
     """
 
     done = run("bash", program, with_command)
 
-    assert done.stdout == "credential\n", done.stderr
+    assert done.stdout == "session\n", done.stderr
     assert "_broker_completion broker" in done.stderr
 
 
@@ -122,7 +122,7 @@ def test_the_script_completes_in_fish(with_command: dict[str, str]) -> None:
     """Commands, options and choices, with what they mean."""
     program = """
         broker completion fish | source
-        for line in "broker cred" "broker revoke --older" "broker report --wait con"
+        for line in "broker sess" "broker revoke --older" "broker report --wait con"
             complete -C $line
         end
     """
@@ -130,8 +130,8 @@ def test_the_script_completes_in_fish(with_command: dict[str, str]) -> None:
     done = run("fish", program, with_command)
 
     offered = [line.split("\t") for line in done.stdout.splitlines()]
-    assert [word for word, *_ in offered] == ["credential", "--older-than", "confirmed"], done
-    assert offered[0][1] == "Look at a task's credentials."
+    assert [word for word, *_ in offered] == ["session", "--older-than", "confirmed"], done
+    assert offered[0][1] == "End the sessions of people."
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="the script is for zsh")
@@ -154,7 +154,7 @@ def test_the_script_completes_in_zsh(with_command: dict[str, str], tmp_path: Pat
         try:
             os.write(ours, load.encode())
             read_until(ours, "itisready")
-            os.write(ours, b"broker cred\t")
+            os.write(ours, b"broker sess\t")
             assert "ential" in read_until(ours, "ential")
         finally:
             shell.kill()

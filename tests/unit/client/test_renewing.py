@@ -36,6 +36,7 @@ class Calls:
         self._refusals = list(refusals)
         self.asked: list[str] = []
         self.ended_by = ""
+        self.tools: list[dict[str, str]] = []
 
     async def show(self, credential: str) -> Credential:
         """Tell why it has ended."""
@@ -66,9 +67,10 @@ class Calls:
             raise self._refusals.pop(0)
         return replace(TOY, id=credential, generation=2)
 
-    async def issue(self, *_: Any, **__: Any) -> IssuedCredential:
+    async def issue(self, *_: Any, **named: Any) -> IssuedCredential:
         """Issue another."""
         self.asked.append("issue")
+        self.tools.append(dict(named["tool"]))
         return replace(TOY, id=f"{TOY.id}-next")
 
 
@@ -99,6 +101,24 @@ async def test_what_cannot_is_followed_and_given_back(*, is_said_before: bool) -
     assert younger.id != first.id
     assert retired == [first]
     assert calls.asked == (["issue"] if is_said_before else ["renew", "issue"])
+
+
+async def test_what_follows_is_for_the_same_tool() -> None:
+    """A tool that was named once is decided about each time."""
+    calls, search = Calls(), {"name": "search", "origin": "https://mcp.example/search"}
+    first = replace(TOY, renewable=False)
+    renew = Renewing(
+        calls,  # type: ignore[arg-type]
+        first,
+        scopes=("s",),
+        ttl_seconds=None,
+        tool=search,
+        retire=[].append,
+    )
+
+    await renew(idempotency_key="k")
+
+    assert calls.tools == [search]
 
 
 async def test_a_target_that_does_not_prolong_it_is_asked_for_another() -> None:

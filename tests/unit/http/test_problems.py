@@ -1,24 +1,20 @@
 """The table from errors to answers."""
 
-import importlib
 import json
-import pkgutil
 from collections.abc import Iterator
 
 import pytest
 from aiohttp import web
 
-import broker
 from broker import errors
 from broker.http.problems import TABLE, answer, row_of
 from broker.http.refusals import MethodNotAllowedError, of_aiohttp
+from tests.fakes.every_module import import_every_module
 
 
 def all_errors() -> list[type[errors.BrokerError]]:
     """Find every error class of the service, wherever it is defined."""
-    for module in pkgutil.walk_packages(broker.__path__, "broker."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    import_every_module()
     return sorted(set(_below(errors.BrokerError)), key=lambda kind: kind.__qualname__)
 
 

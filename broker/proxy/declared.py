@@ -1,0 +1,187 @@
+"""What is declared: to which servers a credential may go, how, and for what."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from broker.errors import InvalidRequestError
+from broker.proxy.authority import DEFAULT_PORTS, Authority, is_host
+from broker.proxy.message import HOP_BY_HOP
+from broker.proxy.pattern import PathPattern, parse_pattern
+from broker.proxy.placing import InBasic, InHeader, Placing, Template
+from broker.proxy.target import Target
+
+MAX_ROUTES: Final = 256
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+_METHOD: Final = re.compile(r"[A-Z][A-Z-]{0,31}", re.ASCII)
+_FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
+_USER: Final = re.compile(r"[\x21-\x39\x3b-\x7e]*")
+_NEVER_METHODS: Final = frozenset({"TRACE", "TRACK", "CONNECT"})
+"""They answer with the request itself, or are no request at all."""
+_NEVER_FIELDS: Final = HOP_BY_HOP | {"host", "content-length", "cookie", "expect", "content-type"}
+
+
+class PutSpec(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How a credential is put in: a template in a header field, or Basic."""
+
+    header: str = ""
+    template: str = ""
+    basic_user: str | None = None
+
+
+class RouteSpec(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """One route as it is written in a declaration."""
+
+    need: str
+    host: str
+    methods: list[str]
+    paths: list[str]
+    id: str = ""
+    scheme: Literal["https", "http"] = "https"
+    port: int = 0
+    put: PutSpec = PutSpec(header="Authorization", template="Bearer {access_token}")
+    when: Literal["stand-in", "always"] = "stand-in"
+    local: bool = False
+    cookies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One server, some methods and paths, and the credential that goes there."""
+
+    id: str
+    """By which uses are told."""
+    need: str
+    scheme: str
+    authority: Authority
+    methods: frozenset[str]
+    paths: tuple[PathPattern, ...]
+    placing: Placing
+    always: bool
+    """Put the credential in although no stand-in is shown."""
+    local: bool
+    """The host may be on this machine or in a private network, and spoken to without TLS."""
+    cookies: bool
+    """Let the child have cookies that answers to the credential set."""
+
+    def matches(self, method: str, target: Target) -> bool:
+        """Tell whether a request is one of those that are declared."""
+        if method not in self.methods:
+            return False
+        return any(pattern.matches(target.segments) for pattern in self.paths)
+
+
+def parse_routes(document: object) -> tuple[Route, ...]:
+    """Check a list of routes, as JSON or YAML bring it.
+
+    Raises:
+        InvalidRequestError: ``field`` names the member, the text what to write instead.
+    """
+    try:
+        specs = msgspec.convert(document, list[RouteSpec])
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError(f"is not a list of routes: {error}", field="routes") from None
+    if not 0 < len(specs) <= MAX_ROUTES:
+        raise InvalidRequestError(f"declare 1 to {MAX_ROUTES} routes", field="routes")
+    routes = tuple(_route(spec, number) for number, spec in enumerate(specs))
+    _check_together(routes)
+    return routes
+
+
+def _route(spec: RouteSpec, number: int) -> Route:
+    at = f"routes[{number}]"
+    _check(_NAME, spec.need, f"{at}.need", "the name of a need")
+    name = spec.id or f"{spec.need}-{number}"
+    _check(_NAME, name, f"{at}.id", "letters, digits and . _ -")
+    return Route(
+        id=name,
+        need=spec.need,
+        scheme=spec.scheme,
+        authority=_authority(spec, at),
+        methods=_methods(spec.methods, f"{at}.methods"),
+        paths=tuple(_paths(spec.paths, f"{at}.paths")),
+        placing=_placing(spec.put, f"{at}.put"),
+        always=spec.when == "always",
+        local=spec.local,
+        cookies=spec.cookies,
+    )
+
+
+def _authority(spec: RouteSpec, at: str) -> Authority:
+    if not is_host(spec.host):
+        raise InvalidRequestError(
+            "write the exact name of one host, in lower case: no address, no wildcard, no port",
+            field=f"{at}.host",
+        )
+    port = spec.port or DEFAULT_PORTS[spec.scheme]
+    if not 0 < port <= 65_535:  # noqa: PLR2004  the highest port there is
+        raise InvalidRequestError("write a port from 1 to 65535", field=f"{at}.port")
+    if spec.scheme == "http" and not spec.local:
+        raise InvalidRequestError(
+            "a credential goes over https; http only with local: true", field=f"{at}.scheme"
+        )
+    return Authority(spec.host, port)
+
+
+def _methods(methods: list[str], field: str) -> frozenset[str]:
+    for method in methods:
+        _check(_METHOD, method, field, "methods in capitals, such as GET")
+    if not methods or _NEVER_METHODS & set(methods):
+        raise InvalidRequestError(
+            f"name at least one method, and none of {sorted(_NEVER_METHODS)}", field=field
+        )
+    return frozenset(methods)
+
+
+def _paths(paths: list[str], field: str) -> Iterable[PathPattern]:
+    if not paths:
+        raise InvalidRequestError("name at least one path; /** is all of them", field=field)
+    for text in paths:
+        pattern = parse_pattern(text)
+        if pattern is None:
+            raise InvalidRequestError(
+                "write paths as /v1/orders, /v1/orders/{id} or /v1/orders/**, spelt plainly",
+                field=field,
+            )
+        yield pattern
+
+
+def _placing(put: PutSpec, field: str) -> Placing:
+    template = Template(put.template)
+    if not template.is_sound or not put.template.isascii() or not put.template.isprintable():
+        raise InvalidRequestError(
+            "write a template with a name in braces, such as Bearer {access_token}",
+            field=f"{field}.template",
+        )
+    if put.basic_user is not None:
+        if put.header or _USER.fullmatch(put.basic_user) is None:
+            raise InvalidRequestError(
+                "write a user without colon or space, and no header", field=f"{field}.basic_user"
+            )
+        return InBasic(put.basic_user, template)
+    _check(_FIELD, put.header, f"{field}.header", "the name of a header field")
+    if put.header.lower() in _NEVER_FIELDS:
+        raise InvalidRequestError(
+            "a credential cannot be put into this field", field=f"{field}.header"
+        )
+    return InHeader(put.header, template)
+
+
+def _check(pattern: re.Pattern[str], text: str, field: str, what: str) -> None:
+    if pattern.fullmatch(text) is None:
+        raise InvalidRequestError(f"write {what}", field=field)
+
+
+def _check_together(routes: tuple[Route, ...]) -> None:
+    if len({route.id for route in routes}) != len(routes):
+        raise InvalidRequestError("two routes have the same id", field="routes")
+    local: dict[str, bool] = {}
+    for route in routes:
+        if local.setdefault(route.authority.host, route.local) != route.local:
+            raise InvalidRequestError(
+                "one host is declared local and not local: say which", field="routes"
+            )

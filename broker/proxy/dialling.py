@@ -1,0 +1,168 @@
+"""Connections to servers: the address that is dialled is the one that was looked at.
+
+A name is resolved once, here; each of its addresses is judged, and TLS is checked for the name. So
+a declared name that suddenly points into this machine or at a metadata service leads nowhere.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from broker.proxy.authority import Authority
+from broker.proxy.limits import Limits
+from broker.proxy.problem import GoneError, RefusedError
+from broker.proxy.wire import Wire
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_MOST_ADDRESSES: Final = 16
+_TRIES: Final = 4
+_TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
+"""IPv4 behind NAT64 (RFC 6052)."""
+_METADATA: Final = (
+    ipaddress.ip_address("fd00:ec2::254"),
+    ipaddress.ip_address("100.100.100.200"),
+)
+"""Metadata services that are not at link-local addresses."""
+
+
+class Resolver(Protocol):
+    """Turns names into addresses."""
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        """Return the addresses of a host, the preferred one first; none when there are none."""
+        ...
+
+
+class SystemResolver:
+    """As this machine resolves names."""
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        """Ask the system."""
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            return ()
+        return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def may_reach(text: str, *, local: bool) -> bool:
+    """Tell whether an address may be dialled: public ones, and only if told so, local ones.
+
+    Link-local addresses and metadata services never are: what answers there hands out credentials.
+    """
+    try:
+        address = _innermost(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return False
+    if address in _METADATA:
+        return False
+    return local or address.is_global
+
+
+def _innermost(address: Address) -> Address:
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    teredo = address.teredo[1] if address.teredo else None
+    inner = address.ipv4_mapped or address.sixtofour or teredo
+    if inner is None and address in _TRANSLATED:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return inner or address
+
+
+class Dialler:
+    """Opens connections to servers, within bounds."""
+
+    def __init__(self, limits: Limits, resolver: Resolver, upstream_ca: str | None = None) -> None:
+        """Fix whom to believe.
+
+        Args:
+            limits: how long it may take, and how long a head may be.
+            resolver: how names are resolved.
+            upstream_ca: a file of authorities to trust in the place of the system's.
+        """
+        self._limits = limits
+        self._resolver = resolver
+        self._tls = ssl.create_default_context(cafile=upstream_ca)
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._tls.set_alpn_protocols(["http/1.1"])
+
+    async def dial(self, authority: Authority, *, secure: bool, local: bool) -> Wire:
+        """Connect to a server, over TLS if ``secure``.
+
+        Raises:
+            RefusedError: its name leads nowhere, or where it must not; it cannot be reached; it is
+                not the one it is asked for as.
+        """
+        try:
+            async with asyncio.timeout(self._limits.dial_seconds):
+                addresses = await self._addresses(authority, local=local)
+                return await self._first(addresses, authority, secure=secure)
+        except TimeoutError:
+            raise RefusedError(504, "unreachable", "the server does not answer in time") from None
+
+    async def _addresses(self, authority: Authority, *, local: bool) -> Sequence[str]:
+        found = [authority.host] if authority.is_address else None
+        addresses = found or await self._resolver.resolve(authority.host)
+        if not addresses:
+            raise RefusedError(502, "unresolved", "the name of the server cannot be resolved")
+        if not all(may_reach(address, local=local) for address in addresses[:_MOST_ADDRESSES]):
+            raise RefusedError(
+                403, "forbidden-address", "the name of the server leads to an address it may not"
+            )
+        return addresses[:_TRIES]
+
+    async def _first(self, addresses: Sequence[str], to: Authority, *, secure: bool) -> Wire:
+        for address in addresses:
+            try:
+                return await self._connect(address, to, secure=secure)
+            except ssl.SSLError:
+                raise RefusedError(
+                    502, "untrusted-server", "the server's certificate or TLS is not accepted"
+                ) from None
+            except OSError:
+                continue
+        raise RefusedError(502, "unreachable", "the server cannot be reached")
+
+    async def _connect(self, address: str, to: Authority, *, secure: bool) -> Wire:
+        reader, writer = await asyncio.open_connection(
+            address,
+            to.port,
+            limit=self._limits.head_bytes,
+            ssl=self._tls if secure else None,
+            server_hostname=to.host if secure else None,
+        )
+        return Wire(reader, writer)
+
+
+async def accept_tls(wire: Wire, context: ssl.SSLContext, limits: Limits) -> Wire:
+    """Shake hands with a child as the server that it asked for.
+
+    Raises:
+        GoneError: it does not trust the certificate, asks for another name or is too slow.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=limits.head_bytes)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    try:
+        transport = await loop.start_tls(
+            wire.writer.transport,
+            protocol,
+            context,
+            server_side=True,
+            ssl_handshake_timeout=limits.dial_seconds,
+            ssl_shutdown_timeout=2,
+        )
+    except (OSError, EOFError) as error:
+        wire.abort()
+        raise GoneError(type(error).__name__) from error
+    if transport is None:
+        raise GoneError("closed during the handshake")
+    protocol.connection_made(transport)
+    return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop))

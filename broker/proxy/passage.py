@@ -1,0 +1,123 @@
+"""The bytes of one exchange: a body goes out, an answer comes back, each looked through."""
+
+import asyncio
+from typing import Final
+
+from broker.proxy.desk import Desk
+from broker.proxy.framing import Body, read_body
+from broker.proxy.message import AnswerHead, RequestHead, parse_answer
+from broker.proxy.outgoing import Injection, answer_head, is_expecting, switched_head
+from broker.proxy.problem import GoneError, RefusedError, bad_answer
+from broker.proxy.rules import stray
+from broker.proxy.tunnel import join
+from broker.proxy.watching import Watch
+from broker.proxy.wire import SilentError, Wire
+
+_MOST_INTERIM: Final = 16
+
+
+class Passage:
+    """The bytes of one exchange, once its head is sent."""
+
+    def __init__(self, desk: Desk, child: Wire, server: Wire, injection: Injection | None) -> None:
+        self._desk = desk
+        self._limits = desk.limits
+        self._child = child
+        self._server = server
+        self._injection = injection
+        self.watch = injection.watch() if injection is not None else Watch(())
+
+    async def begin(self, sent: bytes) -> None:
+        """Send the head. A server that is away is found out when its answer is heard."""
+        await self._taken(sent)
+
+    async def carry(self, head: RequestHead, body: Body) -> tuple[AnswerHead, asyncio.Task[bool]]:
+        """Send the body and hear the answer's head, whichever comes first."""
+        pump = asyncio.create_task(self._pump(head, body))
+        ear = asyncio.create_task(self.hear())
+        try:
+            await asyncio.wait({pump, ear}, return_when=asyncio.FIRST_COMPLETED)
+            if pump.done():
+                await pump  # what the child did wrong is told, not what the server made of it
+            return await ear, pump
+        except BaseException:
+            ear.cancel()
+            pump.cancel()
+            await asyncio.gather(ear, pump, return_exceptions=True)
+            raise
+
+    async def hear(self) -> AnswerHead:
+        """Hear the head of an answer; interim ones are left out."""
+        for _ in range(_MOST_INTERIM):
+            answer = await self._heard()
+            if not answer.is_interim:
+                return answer
+        raise bad_answer("the server says no more than that it is at work")
+
+    async def _heard(self) -> AnswerHead:
+        limits = self._limits
+        try:
+            lines = await self._server.head(
+                limits.answer_seconds, limits.head_seconds, limits.head_bytes
+            )
+        except RefusedError as error:
+            raise bad_answer(error.problem.detail) from None
+        except SilentError:
+            raise RefusedError(504, "silent", "the server does not answer in time") from None
+        except GoneError:
+            lines = None
+        if lines is None:
+            raise RefusedError(502, "no-answer", "the server closed without an answer")
+        return parse_answer(lines, most=limits.fields)
+
+    async def _pump(self, head: RequestHead, body: Body) -> bool:
+        """Send the body; tell whether all of it was taken."""
+        if body.is_empty:
+            return True
+        limits, watch = self._limits, Watch(self._desk.rules.stand_ins.needles())
+        if is_expecting(head):
+            await self._child.send(b"HTTP/1.1 100 Continue\r\n\r\n", limits.silent_seconds)
+        try:
+            async for piece in read_body(self._child, body, limits.silent_seconds):
+                safe = watch.feed(piece)
+                if watch.has_found:
+                    raise stray()
+                if not await self._taken(body.frame(safe)):
+                    return False
+        except (RefusedError, GoneError):
+            self._server.abort()  # it must not take half a body for a whole one
+            raise
+        return await self._taken(body.frame(watch.flush()) + body.end())
+
+    async def _taken(self, data: bytes) -> bool:
+        try:
+            await self._server.send(data, self._limits.silent_seconds)
+        except GoneError:
+            return False  # a server may answer and close before it has read all
+        return True
+
+    async def bring_back(self, answer: AnswerHead, body: Body, *, closes: bool) -> None:
+        """Bring an answer to the child, without the credential."""
+        seconds = self._limits.silent_seconds
+        head = answer_head(answer, body, self._injection, self.watch, closes=closes)
+        try:
+            await self._child.send(head, seconds)
+            async for piece in read_body(self._server, body, seconds):
+                if safe := self.watch.feed(piece):
+                    await self._child.send(body.frame(safe), seconds)
+            await self._child.send(body.frame(self.watch.flush()) + body.end(), seconds)
+        except RefusedError as error:
+            raise GoneError("the answer broke off") from error
+
+    async def switch(self, answer: AnswerHead) -> None:
+        """Begin a websocket, and pass its bytes until it ends."""
+        head = switched_head(answer, self.watch, asked=True)
+        await self._child.send(head, self._limits.silent_seconds)
+        await join(self._child, self._server, self._limits.silent_seconds, self.watch)
+
+
+async def ended(pump: asyncio.Task[bool]) -> object:
+    """Stop sending a body; return True if all of it was sent, or else what went wrong."""
+    pump.cancel()
+    (result,) = await asyncio.gather(pump, return_exceptions=True)
+    return result
