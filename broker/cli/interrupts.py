@@ -21,6 +21,14 @@ T = TypeVar("T")
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 """The signals that end a command."""
 
+IGNORED: Final = frozenset(
+    each
+    for each in signal.Signals
+    if each not in {signal.SIGPIPE, signal.SIGXFSZ} and signal.getsignal(each) is signal.SIG_IGN
+)
+"""What was ignored when this process began (``nohup``, ``&`` in a script); not what Python ignores
+for itself. Looked at here, because we are imported before anything listens to signals."""
+
 _SHELL: Final = 128
 """What shells add to a signal's number."""
 

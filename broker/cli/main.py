@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "issuer": Entry("broker.cli.issuer", "issuer", "Try the issuers of workload tokens."),
     "keys": Entry("broker.cli.keys", "keys", "Make, show and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
+    "run": Entry("broker.cli.run", "run_", "Run a command with a task's credentials."),
     "session": Entry("broker.cli.sessions", "session", "End the sessions of people."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
     "credential-helper": Entry(
@@ -69,6 +70,9 @@ COMMANDS: Final = {
     "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
     "ledger": Entry("broker.cli.ledger", "ledger", "Look after what is in the ledger."),
     "reconcile": Entry("broker.cli.reconcile", "reconcile", "Compare ledger and targets."),
+    "scan": Entry(
+        "broker.cli.scan", "scan", "Find long-lived secrets, and what would replace them."
+    ),
     "doctor": Entry("broker.cli.doctor", "doctor", "Examine an installation."),
     "help": Entry("broker.cli.help", "help_", "Explain what all commands have in common."),
     "completion": Entry(
@@ -78,8 +82,8 @@ COMMANDS: Final = {
 
 EPILOGUE: Final = """\
 Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 no broker answered or it gives no
-access now, 4 and 5 not as far as --wait asked, 78 wrong configuration, 130, 141, 143 interrupted.
-`broker help exit-codes` has all of them.
+access now, 4 and 5 not as far as --wait asked, 6 partly read, 78 wrong configuration, 130, 141,
+143 interrupted. `broker help exit-codes` has all of them.
 """
 
 ROOT: Final = LazyGroup(
@@ -96,7 +100,7 @@ _QUIET: Final = logging.NullHandler()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     line = sys.argv[1:] if arguments is None else arguments
-    complaints = Complaints(as_json="--json" in line)
+    complaints = Complaints(as_json="--json" in _own(line))
     logging.getLogger("broker").addHandler(_QUIET)
     _open_closed_streams()
     with obeying() as heard:
@@ -110,6 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if heard.number:
                 return heard.exit_code
             raise
+
+
+def _own(line: Sequence[str]) -> Sequence[str]:
+    """Return the words that are ours: what stands behind ``--`` is a command of somebody else."""
+    return line[: line.index("--")] if "--" in line else line
 
 
 def _written(code: int, complaints: Complaints) -> int:

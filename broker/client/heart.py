@@ -49,6 +49,10 @@ class Heart:
         self._on_loss = on_loss
         self._sleep = sleep
         self._random = random
+        self.seen = task
+        """The task as the newest answer has it."""
+        self.trouble: Exception | None = None
+        """Why the newest beat was not heard; None if it was."""
 
     @property
     def period_seconds(self) -> float:
@@ -68,12 +72,15 @@ class Heart:
     async def _is_over(self) -> bool:
         try:
             async with asyncio.timeout(max(self.period_seconds, MIN_BEAT_SECONDS)):
-                seen = await self._beat()
-                return not (seen.alive or seen.frozen)  # a frozen one may be thawed
+                self.seen = await self._beat()
         except (TaskEndedError, AbsentError):
             return True
-        except (ClientError, TimeoutError):
+        except (ClientError, TimeoutError) as error:
+            self.trouble = error
             return False
         except Exception as error:  # noqa: BLE001  a heart that stops for a slip would end the task
             _LOG.warning("a heartbeat failed: %s", type(error).__name__)
+            self.trouble = error
             return False
+        self.trouble = None
+        return not (self.seen.alive or self.seen.frozen)  # a frozen one may be thawed

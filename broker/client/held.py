@@ -5,8 +5,7 @@
 * However many ask, one renewal is under way; it carries one idempotency key until it has worked.
 * A renewal that is refused leaves the token that is there until it expires. Only when the broker
   says that the credential or its task has ended, the token is dead at once.
-* Age is counted from before the request was sent, by whichever of this machine's clocks says more:
-  a token is never taken for younger than it is.
+* Age is counted from before the request was sent, by whichever of this machine's clocks says more.
 * At a target, a renewal prolongs it in its place; the words that it brings are the current ones,
   and without any those that were there go on. Where that cannot be, there is another credential.
 * One that has ended although its task lives is handed out no more: either another is obtained at
@@ -52,7 +51,7 @@ LATEST: Final = 0.8
 """The parts of a token's life between which its renewal begins; the rest is for trying again."""
 
 _YOUNG_MS: Final = 5_000
-"""So old a token must be to be renewed because somebody has refused it."""
+"""What refuses a token that is younger would refuse the next one as well."""
 
 _LONGEST_SLEEP_SECONDS: Final = 60.0
 """A machine may sleep meanwhile: the clocks are looked at again so often."""
@@ -119,6 +118,11 @@ class HeldCredential:
     def current(self) -> IssuedCredential:
         """The newest answer of the broker, whatever has become of it since."""
         return self._current
+
+    @property
+    def failure(self) -> ClientError | None:
+        """Why the newest try to renew has failed; None when it has not."""
+        return self._failure
 
     @property
     def is_renewable(self) -> bool:
@@ -200,14 +204,14 @@ class HeldCredential:
     async def refused(self, authorization: str) -> bool:
         """Renew because a server has refused this header; tell whether there is another token now.
 
-        However many were refused with one token, one renewal is under way. A token that was got a
-        moment ago is not renewed: what refuses it would refuse the next one as well.
+        One renewal is under way for all. A token that is new is not renewed: so would the next be.
         """
+        shown = authorization.partition(" ")[2]
         is_old = self._asked.age_ms(self._clock) >= _YOUNG_MS
-        may_try = self._clock.monotonic_ms() >= self._next_try_ms
-        if self._is_current(authorization) and is_old and may_try:
+        may_try = is_old and self._clock.monotonic_ms() >= self._next_try_ms
+        if may_try and self._current.access_token.matches(shown):
             await self._renewed()
-        return not self._is_current(authorization) and not self._is_over()
+        return not (self._current.access_token.matches(shown) or self._is_over())
 
     async def tls_context(self) -> ssl.SSLContext:
         """Return what to connect with for one request: it shows the certificate bound to.
@@ -277,9 +281,6 @@ class HeldCredential:
         self.halt()
         if self._flight is not None:
             await self._flight
-
-    def _is_current(self, authorization: str) -> bool:
-        return self._current.access_token.matches(authorization.partition(" ")[2])
 
     def _has_ended(self) -> bool:
         return self._current.id == self._ended

@@ -45,12 +45,20 @@ def words(issued: IssuedCredential) -> dict[str, str]:
 
 def environment(issued: IssuedCredential) -> dict[str, str]:
     """Return the variables by which the kind's usual programs take it; else ``JIT_<NAME>``."""
-    names: Mapping[str, tuple[str, ...]] = _NAMES.get(issued.kind, {})
     return {
         variable: word
         for name, word in words(issued).items()
-        for variable in names.get(name, (f"JIT_{name.upper()}",))
+        for variable in variables(issued.kind, name) or (f"JIT_{name.upper()}",)
     }
+
+
+def variables(kind: str, word: str) -> tuple[str, ...]:
+    """Return the variables by which a kind's usual programs take one word; none if there are none.
+
+    The word is named as :func:`words` does.
+    """
+    names: Mapping[str, tuple[str, ...]] = _NAMES.get(kind, {})
+    return names.get(word, ())
 
 
 def given(issued: IssuedCredential) -> Given:

@@ -46,6 +46,9 @@ class TaskScope:
     opened: Task
     """The task as the broker opened it, or gave it to this instance; set on entering."""
 
+    heart: Heart
+    """Beats, and knows what was heard of it; set on entering."""
+
     report: Report | None = None
     """The first page of the receipts, or all of them where these are waited for; set on leaving, if
     the broker was told of the end."""
@@ -101,8 +104,8 @@ class TaskScope:
         self._body = asyncio.current_task()
         self._cancelling_before = self._body.cancelling() if self._body else 0
         beat = partial(self._tasks.heartbeat, self.id)
-        heart = Heart(self.opened, beat, on_loss=self._lose, sleep=self._sleep)
-        self._background.append(asyncio.create_task(heart.run()))
+        self.heart = Heart(self.opened, beat, on_loss=self._lose, sleep=self._sleep)
+        self._background.append(asyncio.create_task(self.heart.run()))
         return self
 
     async def __aexit__(

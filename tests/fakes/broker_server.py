@@ -79,6 +79,10 @@ class BrokerServer:
         self.reply(route, reply)
         return released
 
+    def forget(self, route: str) -> None:
+        """Take back what was laid ready for a route."""
+        self._replies.pop(route, None)
+
     def reply(self, route: str, reply: Reply) -> None:
         """Lay any reply ready."""
         self._replies.setdefault(route, []).append(reply)

@@ -40,6 +40,7 @@ class Command:
     """Runs commands as somebody."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = dict(environment)
         self._environment = {**os.environ, "COLUMNS": "200", **environment}
 
     async def run(self, *arguments: str) -> Ended:

@@ -1,0 +1,1 @@
+"""The forms in which tools expect a credential: one file for each."""

@@ -1,0 +1,94 @@
+"""Runs before a broker that answers what it is told to: for what happens between the processes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.fakes import answers, serving_thread
+from tests.fakes import token_mint as mint
+from tests.fakes.broker_server import BrokerServer
+from tests.fakes.run_command import NEED, Running, start
+
+TASK: Final = f"/v1/tasks/{answers.TASK}"
+ISSUE: Final = f"POST {TASK}/credentials"
+RENEW: Final = f"POST /v1/credentials/{mint.LEASE}/renew"
+BEAT: Final = f"POST {TASK}/heartbeat"
+ENDS: Final = {"complete": "completed", "fail": "failed", "cancel": "cancelled"}
+
+
+def issued(**changes: object) -> dict[str, object]:
+    """Return a delivered token that lives for five minutes from now on."""
+    return {**answers.issued(), **changes}
+
+
+@dataclass
+class Stage:
+    """A broker where everything goes well unless a test says otherwise, and runs before it."""
+
+    broker: BrokerServer
+    folder: Path
+    started: list[Running] = field(default_factory=list)
+
+    def run(self, script: str, *options: str, through: Sequence[str] = ()) -> Running:
+        """Start a run of a script."""
+        place = self.folder / f"run-{len(self.started)}"
+        line = [*self.line(), *options]
+        running = start(self.environment(), line, script, place, through=through)
+        self.started.append(running)
+        return running
+
+    def line(self) -> list[str]:
+        """Return the options that every run here has."""
+        return ["--task", "reconcile-invoices", *NEED]
+
+    def environment(self) -> dict[str, str]:
+        """Return what the run is told by variables."""
+        return {
+            "BROKER_URL": self.broker.url,
+            "BROKER_TOKEN_FILE": str(self.folder / "token"),
+            "BROKER_AGENT": "invoice-bot",
+            "BROKER_TENANT": "acme",
+            "XDG_RUNTIME_DIR": str(self.folder / "runtime"),
+        }
+
+    def left(self) -> list[str]:
+        """Return what is in the place for folders of runs."""
+        return [each.name for each in (self.folder / "runtime").iterdir()]
+
+    def said(self, verb: str) -> int:
+        """Return how often the broker was told of an end."""
+        return len(self.broker.requests(f"POST {TASK}/{verb}"))
+
+    def ends(self) -> dict[str, int]:
+        """Return how often the broker was told of each end."""
+        return {verb: self.said(verb) for verb in ENDS if self.said(verb)}
+
+
+@contextmanager
+def stage(
+    folder: Path, *, task: dict[str, object] | None = None, **token: object
+) -> Iterator[Stage]:
+    """Set the stage; whatever still runs at the end is killed."""
+    (folder / "token").write_text("workload\n")
+    (folder / "runtime").mkdir(mode=0o700)
+    shown = answers.task(**(task or {}))
+    broker = BrokerServer()
+    broker.answer("POST /v1/tasks", {**shown, "claim_handle": "handle"}, status=201)
+    broker.answer(f"POST {TASK}/claim", shown)
+    broker.answer(BEAT, shown)
+    broker.answer(ISSUE, issued(**token), status=201)
+    broker.answer(RENEW, issued(generation=2, **token))
+    broker.answer(f"GET /v1/credentials/{mint.LEASE}", answers.credential())
+    for verb, state in ENDS.items():
+        ended = answers.report(task=answers.task(state=state, alive=False))
+        broker.answer(f"POST {TASK}/{verb}", ended)
+    with serving_thread.running(broker) as served:
+        here = Stage(served, folder)
+        try:
+            yield here
+        finally:
+            for each in here.started:
+                each.process.kill()
+                each.process.communicate()
