@@ -8,7 +8,7 @@ JOBS ?= auto
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo-real test test-soak test-real check fmt bench bench-facts clean
+.PHONY: help setup run demo-real test test-soak test-real check fmt site bench bench-facts clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,10 @@ check: $(STAMP) ## what must hold before a commit: format, lint, types, import r
 fmt: $(STAMP) ## format, and mend what the linter can mend
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+site: $(STAMP) ## the documentation as a site, in .cache/site
+	$(PY) -m tests.real.fetch mkdocs
+	$(PY) -m tests.real.site
 
 bench: $(STAMP) ## the broker beside its physical floor, interleaved, as ratios
 	$(PY) -m tests.bench

@@ -2,8 +2,8 @@
 
 - Resource servers and operators ask, each within its tenants; a server about what is meant for it.
 - Of a *credential* the ledger's judge answers: alive, for this server, with these scopes.
-- Of an *agent*, *orchestrator* or *task* policy answers, as it would answer a request that comes
-  now. Nothing is given, used up or recorded by it.
+- Of an *agent*, *orchestrator*, *person* or *task* policy answers, as it would answer a request
+  that comes now. Nothing is given, used up or recorded by it.
 - Absent and foreign look the same. What nobody can say is not permitted.
 """
 
@@ -90,7 +90,7 @@ class Evaluations:
         match question.subject.type:
             case "credential":
                 return await self._credential(caller, question)
-            case "agent" | "orchestrator":
+            case "agent" | "orchestrator" | "person":
                 return await self._hypotheses.of_caller(caller, question)
             case "task":
                 return await self._hypotheses.of_task(caller, question)

@@ -1,21 +1,30 @@
 """What policy would answer to a request that came now, for those who ask before they act."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, TypeVar
-
-import msgspec
-from msgspec import Meta
+from typing import Final
 
 from broker.errors import AttestationError, InvalidRequestError, NotFoundError
 from broker.gate import Gate
 from broker.governance.published import Published
+from broker.hypothesis_words import (
+    SaidAction,
+    SaidContext,
+    ceiling_of,
+    or_what_is_asked,
+    pairs_of,
+    read_as,
+    supposed_caller,
+    task_agent,
+    task_facts,
+    tool_of,
+    ttl_of,
+)
 from broker.ids import parse_task_id
 from broker.model.capability import Capability, Ceiling, covers
 from broker.model.decision import Decision, Deny, NeedsApproval, Obligations, Permit
 from broker.model.evaluation import Evaluated, Evaluation
 from broker.model.principal import Kind, Principal
-from broker.model.task import Task
 from broker.model.tool import Tool
 from broker.ownership import is_operator_of
 from broker.policy.query import Action, Query, TaskFacts
@@ -23,62 +32,11 @@ from broker.proof.confirmation import Binding
 from broker.renewability import capability_of
 from broker.store.task_ledger import TaskLedger
 from broker.text import parse_scope
-from broker.tool_claim import read_tool
-from broker.tool_origin import MAX_ORIGIN
 
 KEY: Final = "jit_broker"
 """What obligations and policies stand under, as broker.engines.authzen reads them."""
 
 _NOT_FOUND: Final = Evaluated.denied("not-found")
-_MOST_SECONDS: Final = 31_622_400
-
-T = TypeVar("T")
-
-_Word = Annotated[str, Meta(max_length=256)]
-_Words = Annotated[list[_Word], Meta(max_length=64)]
-_Seconds = Annotated[int, Meta(ge=0, le=_MOST_SECONDS)]
-
-
-class _Line(msgspec.Struct):
-    capability: _Word
-    scopes: _Words = msgspec.field(default_factory=list)
-
-
-class _Task(msgspec.Struct):
-    tenant: _Word
-    name: _Word = ""
-    id: _Word = ""
-    agent: _Word = ""
-    opener: _Word = ""
-    on_behalf_of: _Word = ""
-    tickets: _Words = msgspec.field(default_factory=list)
-    resources: _Words = msgspec.field(default_factory=list)
-    depth: Annotated[int, Meta(ge=0, le=64)] = 0
-
-
-class _Tool(msgspec.Struct, forbid_unknown_fields=True):
-    name: _Word
-    origin: Annotated[str, Meta(max_length=MAX_ORIGIN)] = ""
-    digest: _Word = ""
-
-
-class _Context(msgspec.Struct):
-    task: _Task | None = None
-    ceiling: Annotated[list[_Line], Meta(max_length=64)] | None = None
-    labels: _Words = msgspec.field(default_factory=list)
-    tool: _Tool | None = None
-
-
-class _Subject(msgspec.Struct):
-    instance: _Word = ""
-    issuer: Annotated[str, Meta(max_length=512)] = ""
-    subject: Annotated[str, Meta(max_length=1024)] = ""
-    claims: _Words = msgspec.field(default_factory=list)
-
-
-class _Asked(msgspec.Struct):
-    scopes: _Words = msgspec.field(default_factory=list)
-    ttl_seconds: _Seconds = 0
 
 
 class Hypotheses:
@@ -90,21 +48,21 @@ class Hypotheses:
         self._gate = gate
 
     async def of_caller(self, asker: Principal, question: Evaluation) -> Evaluated:
-        """Answer for an agent or orchestrator, in a task as the context describes it.
+        """Answer for an agent, orchestrator or person, in a task as the context describes it.
 
         Raises:
             InvalidRequestError: something is not of the type that it has to have.
             UnavailableError: revoke-only.
         """
-        context = _read(question.context, _Context, "context")
+        context = read_as(question.context, SaidContext, "context")
         if context.task is None:
             raise InvalidRequestError(
                 "say of which task: its tenant at least", field="context.task"
             )
-        task = _facts(context.task, question)
-        ceiling = None if context.ceiling is None else tuple(map(_ceiling, context.ceiling))
+        task = task_facts(context.task, question)
+        ceiling = None if context.ceiling is None else tuple(map(ceiling_of, context.ceiling))
         supposed = _Supposed(
-            _principal(question, task.tenant), task, ceiling, context.labels, _tool(context)
+            supposed_caller(question, task.tenant), task, ceiling, context.labels, tool_of(context)
         )
         return await self._answer(asker, question, supposed)
 
@@ -115,7 +73,7 @@ class Hypotheses:
             InvalidRequestError: something is not of the type that it has to have.
             UnavailableError: revoke-only, or the ledger does not answer.
         """
-        context = _read(question.context, _Context, "context")
+        context = read_as(question.context, SaidContext, "context")
         try:
             task = await self._tasks.view(parse_task_id(question.subject.id))
         except (InvalidRequestError, NotFoundError):
@@ -124,8 +82,8 @@ class Hypotheses:
             return _NOT_FOUND
         if not task.is_alive:
             return Evaluated.denied("task-frozen" if task.is_frozen else "task-closed")
-        who, facts = _of_task(question, task), TaskFacts.of(task.spec)
-        supposed = _Supposed(who, facts, task.spec.ceiling, context.labels, _tool(context))
+        who, facts = task_agent(question, task), TaskFacts.of(task.spec)
+        supposed = _Supposed(who, facts, task.spec.ceiling, context.labels, tool_of(context))
         return await self._answer(asker, question, supposed)
 
     async def _answer(
@@ -139,7 +97,7 @@ class Hypotheses:
         capability = None
         if action.is_about_credential:
             capability = capability_of(published, question.resource.id, tenant)
-        if not _may_ask(asker, tenant, capability):
+        if not _may_ask(asker, supposed, capability):
             return _NOT_FOUND
         try:
             known = published.registry.confirm(supposed.who)
@@ -164,13 +122,6 @@ class _Supposed:
     tool: Tool | None
 
 
-def _tool(context: _Context) -> Tool | None:
-    said = context.tool
-    if said is None:
-        return None
-    return read_tool(said.name, said.origin, said.digest, field="context.tool")
-
-
 def _query(
     question: Evaluation,
     action: Action,
@@ -178,32 +129,39 @@ def _query(
     known: Principal,
     capability: Capability | None,
 ) -> Query:
-    asked = _read(question.action_properties, _Asked, "action.properties")
+    asked = read_as(question.action_properties, SaidAction, "action.properties")
     scopes = frozenset(parse_scope(s, field="action.properties.scopes") for s in asked.scopes)
     return Query(
         action=action,
         principal=known,
         task=supposed.task,
         capability=capability,
-        ceiling=_or_what_is_asked(supposed.ceiling, capability, scopes),
+        ceiling=or_what_is_asked(supposed.ceiling, capability, scopes),
         scopes=scopes,
-        ttl_ms=_ttl_ms(asked, capability),
-        labels=_pairs(supposed.labels, "context.labels"),
+        ttl_ms=ttl_of(asked, capability),
+        labels=pairs_of(supposed.labels, "context.labels"),
         tool=supposed.tool,
     )
 
 
-def _may_ask(asker: Principal, tenant: str, capability: Capability | None) -> bool:
-    """Operators ask about their tenants; resource servers about what is meant for them there."""
+def _may_ask(asker: Principal, supposed: "_Supposed", capability: Capability | None) -> bool:
+    """Operators ask about their tenants; resource servers about what is meant for them there.
+
+    Who is a person there, and what she has a right to, is told to operators only.
+    """
+    tenant = supposed.task.tenant
     if is_operator_of(asker, tenant):
         return True
     is_its_own = capability is not None and capability.audience == asker.name
-    return asker.kind is Kind.RESOURCE and asker.answers_for(tenant) and is_its_own
+    is_theirs = asker.kind is Kind.RESOURCE and supposed.who.kind is not Kind.PERSON
+    return is_theirs and asker.answers_for(tenant) and is_its_own
 
 
 def _own_refusal(query: Query, question: Evaluation) -> str:
     """Hold a question to the rules that no policy can change; empty when they have no objection."""
     resource = question.resource
+    if not _is_her_own(query):
+        return "not-its-task"
     if not query.action.is_about_credential:
         is_the_agent = resource.type == "agent" and resource.id == query.task.agent
         return "" if is_the_agent else "unknown-resource"
@@ -217,6 +175,12 @@ def _own_refusal(query: Query, question: Evaluation) -> str:
     if not query.scopes <= capability.scopes:
         return "beyond-capability"
     return "" if covers(query.ceiling, capability.name, query.scopes) else "beyond-ceiling"
+
+
+def _is_her_own(query: Query) -> bool:
+    """Tell whether it is on her own behalf, where a person asks: nothing else comes up."""
+    who = query.principal
+    return who.kind is not Kind.PERSON or who.name == query.task.on_behalf_of
 
 
 def _is_its_to_ask(query: Query) -> bool:
@@ -267,82 +231,3 @@ def _action(question: Evaluation) -> Action | None:
         return None
     is_for_tasks = question.subject.type != "task" or action.is_about_credential
     return action if is_for_tasks else None
-
-
-def _facts(task: _Task, question: Evaluation) -> TaskFacts:
-    is_about_agent = question.resource.type == "agent"
-    agent = task.agent or (question.resource.id if is_about_agent else question.subject.id)
-    return TaskFacts(
-        id=task.id,
-        name=task.name,
-        tenant=task.tenant,
-        agent=agent,
-        opener=task.opener,
-        on_behalf_of=task.on_behalf_of,
-        tickets=tuple(task.tickets),
-        resources=tuple(task.resources),
-        depth=task.depth,
-    )
-
-
-def _principal(question: Evaluation, tenant: str) -> Principal:
-    said = _read(question.subject.properties, _Subject, "subject.properties")
-    return Principal(
-        kind=Kind(question.subject.type),
-        name=question.subject.id,
-        tenants=frozenset({tenant}),
-        instance=said.instance,
-        issuer=said.issuer,
-        subject=said.subject,
-        expires_at_ms=0,
-        claims=_pairs(said.claims, "subject.properties.claims"),
-    )
-
-
-def _of_task(question: Evaluation, task: Task) -> Principal:
-    said = _read(question.subject.properties, _Subject, "subject.properties")
-    return Principal(
-        kind=Kind.AGENT,
-        name=task.spec.agent,
-        tenants=frozenset({task.spec.tenant}),
-        instance=task.instance,
-        issuer=said.issuer,
-        subject=said.subject,
-        expires_at_ms=0,
-        claims=_pairs(said.claims, "subject.properties.claims"),
-    )
-
-
-def _ceiling(line: _Line) -> Ceiling:
-    return Ceiling(line.capability, frozenset(line.scopes))
-
-
-def _or_what_is_asked(
-    ceiling: tuple[Ceiling, ...] | None, capability: Capability | None, scopes: frozenset[str]
-) -> tuple[Ceiling, ...]:
-    if ceiling is not None:
-        return ceiling
-    return () if capability is None else (Ceiling(capability.name, scopes),)
-
-
-def _ttl_ms(asked: _Asked, capability: Capability | None) -> int:
-    default_ms = 0 if capability is None else capability.default_ttl_ms
-    return asked.ttl_seconds * 1000 or default_ms
-
-
-def _pairs(texts: Iterable[str], field: str) -> dict[str, str]:
-    """Read texts ``key=value``, as policy sees labels and claims."""
-    pairs = [text.partition("=") for text in texts]
-    found = {key: value for key, _, value in pairs}
-    if len(found) != len(pairs) or not all(mark for _, mark, _ in pairs):
-        raise InvalidRequestError("send texts key=value, each key once", field=field)
-    return found
-
-
-def _read(value: object, type_: type[T], field: str) -> T:
-    try:
-        return msgspec.convert(value, type_)
-    except msgspec.ValidationError as error:
-        place = str(error).rpartition("`$")[2].rstrip("`") if "`$" in str(error) else ""
-        where = f"{field}{place}" if place.isprintable() and len(place) <= 64 else field  # noqa: PLR2004 - a bound
-    raise InvalidRequestError("is not of the type that it has to have", field=where)

@@ -178,7 +178,8 @@ async def test_the_brokers_own_rules_hold_in_a_hypothesis(world: World) -> None:
     for question, reason in (
         (but(subject={"type": "agent", "id": "nobody"}), "unregistered"),
         (but(subject={"type": "agent", "id": "stock-bot"}), "unregistered"),
-        (but(subject={"type": "person", "id": "alice"}), "unknown-subject-type"),
+        (but(subject={"type": "robot", "id": "alice"}), "unknown-subject-type"),
+        (but(subject={"type": "person", "id": "alice"}), "unregistered"),
         (but(action={"name": "Reign"}), "unknown-action"),
         (but(action=wide), "beyond-capability"),
         (but(context=narrow), "beyond-ceiling"),

@@ -224,6 +224,13 @@ def test_no_lease_is_longer_than_its_roles_sessions(files: Files) -> None:
     }
 
 
+def test_a_session_may_be_had_in_an_emergency(files: Files) -> None:
+    """It ends by AWS's clock, whoever is there (I9)."""
+    files.capability |= {"break_glass": {"max_ttl_seconds": 300, "scopes": ["orders:read"]}}
+
+    assert files.faults() == []
+
+
 def test_a_role_behind_a_role_has_an_hour(files: Files) -> None:
     """AWS refuses more when it is asked: it is found before."""
     files.capability["template"] |= {"max_session_seconds": 7200}

@@ -136,3 +136,26 @@ def test_a_standing_secret_is_permitted_by_name(files: Files) -> None:
     files.capability |= secret(mount="kv", path="data/a", standing="kv/data/a")
 
     assert files.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("at", "refused"),
+    [
+        ({"mount": "database"}, 1),
+        ({"mount": "ssh", "path": "issue/bots"}, 0),
+        ({"mount": "kv", "path": "data/a", "standing": "kv/data/a"}, 1),
+    ],
+    ids=["lease", "age", "never"],
+)
+def test_in_an_emergency_there_is_only_what_states_its_own_end(
+    files: Files, at: dict[str, Any], refused: int
+) -> None:
+    """What a lease's end undoes is its engine's matter, and its owner's statements' (I9)."""
+    files.capability |= secret(**at) | {
+        "break_glass": {"max_ttl_seconds": 300, "scopes": ["orders:read"]}
+    }
+
+    told = [fault.message for fault in files.faults() if fault.key.endswith(".break_glass")]
+
+    assert len(told) == refused
+    assert all("does not end what it gave by itself" in each for each in told)
