@@ -220,6 +220,7 @@ class Broker:
             more_work={"w": self.fact_verbs.review_effects},
             patience=Patience(settings.policy.undecided_seconds),
             questions=settings.approvals,
+            end_sources=settings.ends.sources,
         )
 
     def _follow_up(self, buckets: Sequence[int]) -> None:
@@ -270,9 +271,8 @@ class Broker:
 
     async def _start_background(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(self._notices.close)
-        feed, courier = self._feed, self._notices.courier
-        watch = self._watch.log.run
-        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, courier.run, watch):
+        feed, tell = self._feed, self._notices.courier.run
+        for run in (feed.shipper.run, feed.hub.run, feed.sink.run, tell, self._watch.log.run):
             task = asyncio.create_task(run())
             stack.push_async_callback(under_way.end, [task])
 
@@ -298,8 +298,7 @@ class Broker:
         trust = trust_of(self._settings.listen, endpoint)
         callers = Callers(attestation, self.replica, client_watch(attestation, trust, self._clock))
         self._ticker.every(_WATCH_MS, callers.look)
-        log = structlog.get_logger("broker.http")
-        server = HttpServer(build(self._services(callers, limits)), limits, log)
+        server = HttpServer(build(found := self._services(callers, limits)), limits, found.log)
         await server.start(endpoint)
         return server
 
@@ -314,6 +313,7 @@ class Broker:
             freezing=verbs.freezing,
             findings=self._behaviour.findings,
             signals=self._watch.signals,
+            ends=verbs.ends,
             listing=verbs.listing,
             trees=TaskTrees.over(self.ledger),
             agents=verbs.agents,

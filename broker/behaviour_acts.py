@@ -18,6 +18,7 @@ from broker.errors import (
     NotFoundError,
 )
 from broker.facts.change import ChangeSet, HoldThing
+from broker.faultpoints import FaultPoints
 from broker.freezing import Freezing
 from broker.ids import parse_task_id
 from broker.model.fact import Hold, Ref, ThingKind
@@ -56,24 +57,35 @@ class Acts:
     """Carries findings out."""
 
     def __init__(
-        self, freezing: Freezing, hold: Held, ledger: WatchLedger, clock: Clock, tasks: "TasksOf"
+        self,
+        freezing: Freezing,
+        hold: Held,
+        ledger: WatchLedger,
+        clock: Clock,
+        *,
+        tasks: "TasksOf",
+        faults: FaultPoints,
     ) -> None:
         self._freezing = freezing
         self._tasks = tasks
         self._hold = hold
         self._ledger = ledger
         self._clock = clock
+        self._faults = faults
 
     async def act(self, finding: Finding) -> tuple[str, ...]:
         """Do it; return what was done."""
         did: list[str] = []
         if finding.action in (Action.FREEZE, Action.SUSPEND):
             did += await self._freeze(finding)
+            self._faults.reach("watch.froze")
         if finding.action is Action.SUSPEND:
             did += await self._suspend(finding)
+            self._faults.reach("watch.held")
         await self._ledger.tell(
             finding.id, "behaviour.found", finding.tenant, codec.encode(_detail(finding, did))
         )
+        self._faults.reach("watch.told")
         return tuple(did)
 
     async def _freeze(self, finding: Finding) -> list[str]:

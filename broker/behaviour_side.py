@@ -7,6 +7,7 @@ from broker.behaviour_findings import BehaviourFindings
 from broker.behaviour_watch import BehaviourWatch
 from broker.clock import Clock
 from broker.fact_verbs import FactVerbs
+from broker.faultpoints import FaultPoints
 from broker.late_use import LateUse
 from broker.settings.settings import Settings
 from broker.signals import Signals
@@ -36,23 +37,31 @@ class BehaviourSide:
     findings: BehaviourFindings
     clock: Clock
     process: str
+    faults: FaultPoints
 
     @classmethod
     def over(cls, link: Link, ledger: Ledger, clock: Clock, bounds: ClockBounds) -> "BehaviourSide":
         """Build it."""
         kept = WatchLedger(link, ledger.keys, ledger.ids, bounds=bounds)
         findings = BehaviourFindings(kept, clock)
-        return cls(ledger, kept, LateUse(kept, clock), findings, clock, ledger.ids.operation())
+        late, process = LateUse(kept, clock), ledger.ids.operation()
+        faults = FaultPoints.of_this_process()
+        return cls(ledger, kept, late, findings, clock, process, faults)
 
     def watch(self, settings: Settings, log: FeedLog, verbs: Verbs, fact_verbs: FactVerbs) -> Watch:
         """Build what finds and what is told."""
         kept, whole = self.kept, self.ledger
-        acts = Acts(verbs.freezing, fact_verbs.changes.apply, kept, self.clock, TasksOf(whole))
+        acts = Acts(
+            *(verbs.freezing, fact_verbs.changes.apply, kept, self.clock),
+            tasks=TasksOf(whole),
+            faults=self.faults,
+        )
         follows = BehaviourWatch(
             *(self.process, log, kept),
             rules=settings.behaviour.rules,
             acts=acts,
             clock=self.clock,
+            faults=self.faults,
         )
         signals = Signals(
             *(settings.signals.sources, settings.issuer),

@@ -21,6 +21,7 @@ from broker.behaviour.rules import Rules
 from broker.behaviour.sighting import Sighting, Where, sighting_of
 from broker.clock import Clock
 from broker.errors import BrokerError, StoreUnavailableError, UnreadableRecordError
+from broker.faultpoints import FaultPoints
 from broker.model.behaviour import Kept, decode, encode
 from broker.store.feed_entry import LogEntry
 from broker.store.feed_log import FeedLog, Position
@@ -76,6 +77,7 @@ class BehaviourWatch:
         rules: Callable[[str], Rules],
         acts: Acts,
         clock: Clock,
+        faults: FaultPoints,
     ) -> None:
         self._process = process
         self._log = log
@@ -83,6 +85,7 @@ class BehaviourWatch:
         self._rules = rules
         self._acts = acts
         self._clock = clock
+        self._faults = faults
 
     async def run(self) -> None:
         """Watch until cancelled, whatever comes."""
@@ -133,6 +136,8 @@ class BehaviourWatch:
         now = Place(entries[-1].seq, place.epoch, _mark(entries[-1]))
         learnt = {name: msgspec.json.encode(past).decode() for name, past in pasts.items()}
         await self._ledger.note(self._process, stood, str(now), learnt, rows)
+        if rows:
+            self._faults.reach("watch.noted")
 
     def _sighting(self, entry: LogEntry) -> Sighting | None:
         change = entry.change
@@ -175,6 +180,7 @@ class BehaviourWatch:
                 continue
             done = msgspec.structs.replace(kept, did=did, done_ms=self._clock.now_ms())
             await self._ledger.replace(row.id, row.text, encode(done))
+            self._faults.reach("watch.done")
 
 
 def _beginning(position: Position) -> Place:

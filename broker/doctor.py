@@ -34,6 +34,7 @@ from broker.list_watch import states_of
 from broker.notices.notice_side import NoticeSession, receivers_of
 from broker.observation import LoggingObserver
 from broker.publishing import Publishing
+from broker.settings.fault import dotted
 from broker.settings.load import Reading, load_document
 from broker.settings.settings import BundleFiles, Settings
 from broker.signing.key_files import load_keys
@@ -158,7 +159,8 @@ class Doctor:
                 await attestation.close()
         remedy = "its tokens are refused: bring its key set back, or check the way to it"
         found = [Line("issuers", "fail", f"no usable keys of {name}", remedy) for name in missing]
-        return found or [Line("issuers", "ok", f"{attestation.issuer_count} with usable keys")]
+        found = found or [Line("issuers", "ok", f"{attestation.issuer_count} with usable keys")]
+        return [*found, *_doubted(declared)]
 
     async def _store(self) -> list[Line]:
         link = await connect(self._settings.store)
@@ -253,6 +255,13 @@ class Doctor:
     def _of(self, link: Link) -> Ledger:
         store = self._settings.store
         return Ledger.over(link, namespace=store.namespace, buckets=store.buckets, limits=Limits())
+
+
+def _doubted(declared: AttestationSettings) -> Iterator[Line]:
+    """Tell what `broker config check` warns of."""
+    for fault in declared.warnings():
+        what = f"{dotted(fault.path)}: {fault.message}"
+        yield Line("issuers", "warn", what, fault.remedy)
 
 
 def _writable(file: Path) -> Iterator[Line]:

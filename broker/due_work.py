@@ -3,6 +3,7 @@
 from broker.approving import Approving
 from broker.faultpoints import FaultPoints
 from broker.freeze_worker import FollowFreeze
+from broker.glass_worker import TellEnd
 from broker.killing import Killer
 from broker.places import Places
 from broker.populations import Populations
@@ -52,6 +53,7 @@ def workers(
         "k": take_down,
         "a": approvals,
         "z": FollowFreeze.over(ledger, faults),
+        "e": TellEnd(ledger.glass, faults),
         "x": clean_up,
         "v": killer,
         "g": Forget(ledger.tree, retention_ms=retention_ms),

@@ -15,6 +15,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "heartbeat": ("written",),
     "extend": ("decided", "written"),
     "close": ("written",),
+    "tell": ("bound",),
     "freeze": ("written",),
     "thaw": ("written",),
     "issue": ("decided", "asked", "spent", "granted", "signed"),
@@ -28,7 +29,10 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "revoke": ("kept", "ended", "laid", "noted"),
     "session": ("kept", "noted"),
     "refuse": ("noted",),
-    "glass": ("asked", "agreed", "ready", "told", "opened", "granted", "noted", "ended"),
+    "glass": (
+        *("asked", "agreed", "ready", "told", "opened", "granted", "noted", "ended"),
+        *("over", "expired"),
+    ),
     "reap": (
         *("claimed", "batch-ended", "freed", "child-closed", "cut-followed", "freeze-followed"),
         "settled",
@@ -38,6 +42,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "snapshot": ("pointed", "trimmed"),
     "review": ("answered", "changed", "effected"),
     "ship": ("appended", "trimmed"),
+    "watch": ("noted", "froze", "held", "told", "done"),
 }
 """What may be interrupted, and after which of its steps. A name is ``<verb>.<step>``.
 
@@ -47,7 +52,8 @@ it serves once. ``written``, ``granted``, ``kept``, ``laid``, ``noted``: it is i
 ``swept``: whoever lives and is
 hit by a cut-off of a list has been ended. ``walked``: everything in a bucket was decided again.
 ``staged``: a piece of what is large lies ready, and counts for nothing yet.
-``appended``: it is in the feed log, or in the facts log. ``settled``: it counts in every bucket.
+``appended``: it is in the feed log, or in the facts log. ``bound``: the id of a
+message stands for one end. ``settled``: it counts in every bucket.
 ``pointed``: the snapshot is the one that is read.
 """
 

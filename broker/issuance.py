@@ -35,7 +35,6 @@ from broker.model.lease import Lease, LeaseSpec, LeaseState
 from broker.model.principal import Principal
 from broker.model.requests import IssueCredential, IssuedCredential
 from broker.model.task import TaskSpec
-from broker.ownership import require_holder, require_owner
 from broker.policy.query import Query
 from broker.prolonging import Prolonging
 from broker.questions import about_issue, about_renewal, asked_of
@@ -132,7 +131,7 @@ class Issuance:
             if found is None:
                 raise NotFoundError("no such task")
             spec, instance = found
-            require_owner(known, spec, instance)
+            await self._judgement.knocks.require_owner(known, spec, instance)
             redeeming = await self._questions.mine(known, approval) if approval else None
             return await self._issue(
                 known, spec, request, same, published, use=use, redeeming=redeeming
@@ -278,7 +277,7 @@ class Issuance:
 
         async def attempt(published: Published, known: Principal) -> IssuedCredential:
             held = await self._leases.view(lease)
-            require_holder(known, held.spec)
+            await self._judgement.knocks.require_holder(known, held.spec)
             return await self._renew(known, held, ttl_ms, same, published, use=use)
 
         return await self._judgement.on_fresh_facts(caller, attempt)

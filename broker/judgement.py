@@ -19,6 +19,8 @@ from broker.errors import (
 from broker.faultpoints import FaultPoints
 from broker.gate import Gate
 from broker.governance.published import Published
+from broker.knocks import Knocks
+from broker.late_use import UNNOTED, Lateness
 from broker.metrics import Metrics
 from broker.model.decision import Deny, NeedsApproval, Permit, Trace
 from broker.model.principal import Principal
@@ -34,14 +36,6 @@ Rest = Callable[[], Awaitable[None]]
 
 async def _no_rest() -> None:
     """Ask nobody."""
-
-
-Late = Callable[[Principal], Awaitable[None]]
-"""Is told who asked for something in a task that has ended."""
-
-
-async def _nobody_is_late(_caller: Principal) -> None:
-    """Tell nobody."""
 
 
 _ATTEMPTS: Final = 8
@@ -71,7 +65,10 @@ class Replica(Protocol):
 
 
 class Judgement:
-    """Decides, and keeps what operators need to understand a refusal."""
+    """Decides, and keeps what operators need to understand a refusal.
+
+    ``knocks`` are the doors of those who give.
+    """
 
     def __init__(
         self,
@@ -83,7 +80,7 @@ class Judgement:
         faults: FaultPoints,
         onlooker: Onlooker,
         rest: Rest = _no_rest,
-        late: Late = _nobody_is_late,
+        late: Lateness = UNNOTED,
     ) -> None:
         self._gate = gate
         self._replica = replica
@@ -93,6 +90,7 @@ class Judgement:
         self._onlooker = onlooker
         self._rest = rest
         self._late = late
+        self.knocks = Knocks(late)
 
     async def on_fresh_facts(self, caller: Principal, attempt: Attempt[Result]) -> Result:
         """Run a giving verb on the published revision, again if the facts moved meanwhile.
@@ -110,7 +108,7 @@ class Judgement:
         except TaskFrozenError:
             raise
         except TaskClosedError:
-            await self._late(caller)
+            await self._late.asked(caller)
             raise
 
     async def _at_rest(self, caller: Principal, attempt: Attempt[Result]) -> Result:

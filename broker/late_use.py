@@ -1,4 +1,7 @@
-"""Notes that what has ended is still used: an agent asks within it, or its token is shown.
+"""Notes that what has ended is still used, or that an instance knocks on a task that it has not.
+
+An agent asks or claims within what has ended, or its token is shown; an instance asks for what
+belongs to another one.
 
 Nothing is written for whoever stays within what is open. What is noted is bounded by agent and
 minute; a note that cannot be made is left out, for it is nobody's access.
@@ -9,10 +12,14 @@ from typing import Final, Protocol
 
 from broker.clock import Clock
 from broker.errors import StoreUnavailableError
+from broker.ids import TaskId
 from broker.model.lease import Lease
 from broker.model.principal import ALL_TENANTS, Kind, Principal
 from broker.store import codec
 from broker.store.watch_ledger import WatchLedger
+
+LATE: Final = "use.late"
+FOREIGN: Final = "use.foreign"
 
 GRACE_MS: Final = 10_000
 """Whoever was served a moment before the end shows its token a moment after it."""
@@ -24,8 +31,12 @@ _AGAIN_MS: Final = 60_000
 class Lateness(Protocol):
     """Who is told of it."""
 
-    async def asked(self, caller: Principal) -> None:
-        """Hear that somebody asked for something in a task that has ended."""
+    async def asked(self, caller: Principal, how: str = "ask") -> None:
+        """Hear that somebody asked for something in a task that has ended, or claims it."""
+        ...
+
+    async def knocked(self, caller: Principal, task: TaskId, tenant: str) -> None:
+        """Hear that somebody wants something of a task that is another's."""
         ...
 
     async def shown(self, lease: Lease) -> None:
@@ -36,11 +47,17 @@ class Lateness(Protocol):
 class Unnoted:
     """Nobody is told."""
 
-    async def asked(self, caller: Principal) -> None:
+    async def asked(self, caller: Principal, how: str = "ask") -> None:
+        """Do nothing."""
+
+    async def knocked(self, caller: Principal, task: TaskId, tenant: str) -> None:
         """Do nothing."""
 
     async def shown(self, lease: Lease) -> None:
         """Do nothing."""
+
+
+UNNOTED: Final = Unnoted()
 
 
 class LateUse:
@@ -51,13 +68,22 @@ class LateUse:
         self._clock = clock
         self._shown: dict[str, int] = {}
 
-    async def asked(self, caller: Principal) -> None:
+    async def asked(self, caller: Principal, how: str = "ask") -> None:
         """Note that an agent asked for something in a task that has ended."""
         tenants = caller.tenants - {ALL_TENANTS}
         if caller.kind is not Kind.AGENT or len(tenants) != 1:
             return
-        detail = {"agent": caller.name, "instance": caller.instance, "how": "ask"}
-        await self._note(next(iter(tenants)), caller.name, detail)
+        detail = {"agent": caller.name, "instance": caller.instance, "how": how}
+        await self._note(LATE, next(iter(tenants)), caller.name, detail)
+
+    async def knocked(self, caller: Principal, task: TaskId, tenant: str) -> None:
+        """Note that an instance, of the task's agent or of another one, wants what it has not.
+
+        Only within the task's tenant: elsewhere the task does not exist.
+        """
+        if caller.kind is Kind.AGENT and caller.answers_for(tenant):
+            detail = {"agent": caller.name, "instance": caller.instance, "task": task}
+            await self._note(FOREIGN, tenant, caller.name, detail)
 
     async def shown(self, lease: Lease) -> None:
         """Note that somebody shows a token whose end is some time ago, once a minute for each."""
@@ -78,8 +104,8 @@ class LateUse:
             "how": "introspect",
             "ended_by": lease.ended_by,
         }
-        await self._note(spec.tenant, spec.agent, detail)
+        await self._note(LATE, spec.tenant, spec.agent, detail)
 
-    async def _note(self, tenant: str, agent: str, detail: dict[str, str]) -> None:
+    async def _note(self, kind: str, tenant: str, agent: str, detail: dict[str, str]) -> None:
         with suppress(StoreUnavailableError):
-            await self._ledger.late(tenant, agent, codec.encode(detail))
+            await self._ledger.note_use(kind, tenant, agent, codec.encode(detail))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.attenuation import Rights, excesses, explained, within
-from broker.errors import InvalidRequestError, NotFoundError
+from broker.errors import InvalidRequestError, NotFoundError, TaskClosedError, TaskFrozenError
 from broker.faultpoints import FaultPoints
 from broker.governance.own_work import lender_of, require_own
 from broker.governance.published import Published
@@ -24,7 +24,7 @@ from broker.judgement import Judgement
 from broker.model.principal import Kind, Principal
 from broker.model.requests import ExtendTask, OpenedTask, OpenTask
 from broker.model.task import Task, TaskSpec, TaskState
-from broker.ownership import is_opener, is_operator_of, is_owner, require_visible
+from broker.ownership import is_opener, is_operator_of, is_owner
 from broker.policy.query import Query
 from broker.questions import about_extension, about_opening, behalf_of
 from broker.secret import Secret
@@ -63,6 +63,7 @@ class Tasks:
     ) -> None:
         self._ledger = ledger
         self._judgement = judgement
+        self._knocks = judgement.knocks
         self._single_use = single_use
         self._ids = ids
         self._limits = limits
@@ -197,7 +198,7 @@ class Tasks:
             return None
         parent = await self._ledger.view(request.parent)
         if not (is_owner(caller, parent) or is_opener(caller, parent.spec)):
-            raise NotFoundError("no such task")
+            raise await self._knocks.foreign(caller, parent.spec)
         if parent.spec.tenant != request.tenant:
             raise InvalidRequestError("must be the parent's tenant", field="tenant")
         if request.on_behalf_of not in ("", parent.spec.on_behalf_of):
@@ -218,8 +219,16 @@ class Tasks:
         found = await self._ledger.view(task)
         right = caller.kind is Kind.AGENT and caller.name == found.spec.agent
         if not right or not caller.answers_for(found.spec.tenant):
-            raise NotFoundError("no such task")
-        await self._ledger.claim(found, _hash(handle), caller.instance)
+            raise await self._knocks.foreign(caller, found.spec)
+        try:
+            await self._ledger.claim(found, _hash(handle), caller.instance)
+        except NotFoundError:  # another instance has claimed it, or the handle is none of it
+            raise await self._knocks.foreign(caller, found.spec) from None
+        except TaskFrozenError:
+            raise
+        except TaskClosedError:
+            await self._knocks.came_late(caller, "claim")
+            raise
         self._faults.reach("claim.written")
         return await self._ledger.view(task)
 
@@ -230,7 +239,7 @@ class Tasks:
             NotFoundError: to everybody else.
         """
         found = await self._ledger.view(task)
-        require_visible(caller, found)
+        await self._knocks.require_visible(caller, found)
         return found
 
     async def heartbeat(self, caller: Principal, task: TaskId) -> Task:
@@ -243,7 +252,7 @@ class Tasks:
         found = await self._ledger.view(task)
         by_agent = is_owner(caller, found)
         if not by_agent and not is_opener(caller, found.spec):
-            raise NotFoundError("no such task")
+            raise await self._knocks.foreign(caller, found.spec)
         await self._ledger.beat(found, by_agent=by_agent)
         self._faults.reach("heartbeat.written")
         return await self._ledger.view(task)
@@ -266,7 +275,7 @@ class Tasks:
         async def attempt(published: Published, known: Principal) -> Task:
             found = await self._ledger.view(task)
             if not is_owner(known, found) and not is_opener(known, found.spec):
-                raise NotFoundError("no such task")
+                raise await self._knocks.foreign(known, found.spec)
             query = about_extension(known, found, request)
             permit = await self._judgement.permit(published, query)
             self._faults.reach("extend.decided")
@@ -293,7 +302,7 @@ class Tasks:
         own = is_owner(caller, found) or is_opener(caller, found.spec)
         operated = outcome is TaskState.CANCELLED and is_operator_of(caller, found.spec.tenant)
         if not own and not operated:
-            raise NotFoundError("no such task")
+            raise await self._knocks.foreign(caller, found.spec)
         ended_by = _ENDINGS[outcome]
         closed_by = f"{caller.ref}: {reason}" if reason else caller.ref
         await self._ledger.close(found.spec.path, outcome, ended_by=ended_by, closed_by=closed_by)

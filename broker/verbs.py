@@ -48,6 +48,7 @@ from broker.revocation import Revocations
 from broker.selecting import Selecting
 from broker.selections import Selections
 from broker.set_orders import SetOrders
+from broker.settings.ends import EndSource
 from broker.settings.limits import Approvals
 from broker.single_use import SingleUse
 from broker.store.feed_log import FeedLog
@@ -55,6 +56,7 @@ from broker.store.ledger import Ledger
 from broker.target_minting import TargetMinting
 from broker.targets.targets import Targets
 from broker.tasks import TaskLimits, Tasks
+from broker.told_ends import ToldEnds
 from broker.tree_walk import TreeWalk
 
 
@@ -91,6 +93,7 @@ class Parts:
     more_work: Mapping[str, Worker] = field(default_factory=dict)
     late: Lateness = field(default_factory=Unnoted)
     alarm: AlarmPort = field(default_factory=NoAlarm)
+    end_sources: Sequence[EndSource] = ()
 
     def wake(self, buckets: Sequence[int]) -> None:
         """Say that access ended in these buckets, and that there is work."""
@@ -104,6 +107,7 @@ class Verbs:
     """Everything that callers and the due queue can set in motion."""
 
     tasks: Tasks
+    ends: ToldEnds
     freezing: Freezing
     listing: Listing
     agents: Agents
@@ -147,7 +151,8 @@ def build_verbs(parts: Parts) -> Verbs:
     )
     at_targets = TargetMinting.over(ledger, parts.targets, killer, bans, parts.faults)
     return Verbs(
-        tasks=_tasks(parts, judgement),
+        tasks=(tasks := _tasks(parts, judgement)),
+        ends=ToldEnds.over(parts, tasks),
         freezing=freezing,
         listing=listing,
         agents=_agents(parts, listing, cuts),
@@ -201,7 +206,7 @@ def _judgement(parts: Parts) -> Judgement:
         faults=parts.faults,
         onlooker=parts.onlooker,
         rest=parts.ledger.facts.rest,
-        late=parts.late.asked,
+        late=parts.late,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from broker.attestation.declaration import IssuerDeclaration, below
 from broker.attestation.instances import doubts
+from broker.attestation.people import people_doubts
 from broker.attestation.spiffe.declared import TrustDomainDeclaration
 from broker.attestation.stanza import IssuerStanza
 from broker.settings.fault import Fault
@@ -45,6 +46,7 @@ class AttestationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
             if declaration is not None:
                 found = doubts(declaration, stanza.defaults.tells_apart)
                 yield from below("issuers", below(position, found))
+                yield from below("issuers", below(position, people_doubts(declaration)))
         for position, domain in enumerate(self.trust_domains):
             yield from below("trust_domains", below(position, domain.warnings()))
 

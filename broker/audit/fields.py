@@ -93,6 +93,7 @@ FIELDS: Final[Mapping[str, Members]] = {
     "use.late": _members(
         text, "task", "credential", "agent", "instance", "capability", "how", "ended_by"
     ),
+    "use.foreign": _members(text, "task", "agent", "instance"),
     "behaviour.found": (
         _members(text, "finding", "detector", "action", "agent", "what")
         | _members(_WORDS, "tasks", "did")

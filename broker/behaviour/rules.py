@@ -26,6 +26,7 @@ class Detector(StrEnum):
     FIRST_RESOURCE = "first-resource"
     RATE = "rate"
     INSTANCES = "instances"
+    SECOND_INSTANCE = "second-instance"
     AFTER_END = "after-end"
     SHOWN_DEAD = "shown-dead"
     ORIGIN = "origin"
@@ -49,6 +50,7 @@ DEFAULTS: Final = {
     Detector.FIRST_RESOURCE: Rule(1, DAY_MS, Action.NOTE, 7 * DAY_MS),
     Detector.RATE: Rule(50, 60 * MINUTE_MS, Action.NOTE, 7 * DAY_MS),
     Detector.INSTANCES: Rule(1, 10 * MINUTE_MS, Action.NOTE, 7 * DAY_MS),
+    Detector.SECOND_INSTANCE: Rule(3, 10 * MINUTE_MS, Action.NOTE),
     Detector.AFTER_END: Rule(5, 10 * MINUTE_MS, Action.NOTE),
     Detector.SHOWN_DEAD: Rule(3, 10 * MINUTE_MS, Action.NOTE),
     Detector.ORIGIN: Rule(1, DAY_MS, Action.NOTE, 7 * DAY_MS),

@@ -18,6 +18,7 @@ class Seen(StrEnum):
     ISSUED = "issued"
     RENEWED = "renewed"
     CLAIMED = "claimed"
+    KNOCKED = "knocked"
     AFTER_END = "after-end"
     SHOWN_DEAD = "shown-dead"
 
@@ -113,6 +114,10 @@ def _late(members: Members) -> dict[str, object]:
     return _named(members, what) | {"capability": members.get("capability", "")}
 
 
+def _knocked(members: Members) -> dict[str, object]:
+    return _named(members, Seen.KNOCKED)
+
+
 def _named(members: Members, what: Seen) -> dict[str, object]:
     return {"what": what} | {name: members.get(name, "") for name in ("agent", "task", "instance")}
 
@@ -123,4 +128,5 @@ _READERS: Final = {
     "lease.renewed": _renewed,
     "task.claimed": _claimed,
     "use.late": _late,
+    "use.foreign": _knocked,
 }

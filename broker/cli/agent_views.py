@@ -6,6 +6,7 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
+from broker.cli.banner import emergencies
 from broker.cli.screen import Document, fields, page, rows, stacked
 from broker.cli.views import CUT_COLUMNS
 from broker.terminal import shown
@@ -28,8 +29,9 @@ _NONE: Final = (
 
 def agents(document: Document) -> RenderableType:
     """Show a page of agents, and where the next one begins."""
-    table = rows([_row(each) for each in document["agents"]], COLUMNS, empty=_NONE)
-    return page(table, document)
+    found = document["agents"]
+    table = rows([_row(each) for each in found], COLUMNS, empty=_NONE)
+    return stacked(emergencies(*found), page(table, document))
 
 
 def agent(document: Document) -> RenderableType:
@@ -45,6 +47,7 @@ def agent(document: Document) -> RenderableType:
         "last_issued_at": credentials["last_issued_at"],
     }
     return stacked(
+        emergencies(document),
         fields(summary, FIELDS),
         rows(tasks["first"], TASK_COLUMNS, empty="No task of it is open."),
         *_capabilities(credentials["capabilities"]),

@@ -7,6 +7,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from broker.cli.screen import Document, fields, page, rows, stacked
+from broker.terminal import shown
 
 COLUMNS: Final = ("id", "state", "agent", "capability", "scope", "requirement", "expires_at")
 FIELDS: Final = (
@@ -20,6 +21,9 @@ KNOWN: Final = (
 SAID_COLUMNS: Final = ("by", "name", "shown", "marks")
 ANSWER_COLUMNS: Final = ("person", "answer", "at", "reason")
 REQUIREMENT_COLUMNS: Final = ("requirement", "met")
+
+DIGITS: Final = 8
+"""So many characters of a digest are asked for: enough to have looked."""
 
 _NONE: Final = "Nothing waits for you."
 
@@ -40,12 +44,21 @@ def approval(document: Document) -> RenderableType:
         rows(document["said"], SAID_COLUMNS, empty="nothing"),
         rows(list(_requirements(document)), REQUIREMENT_COLUMNS, empty=""),
         rows(document["answers"], ANSWER_COLUMNS, empty="Nobody has answered yet."),
+        *map(Text, _what_to_do(document)),
     )
 
 
 def print_to(output: TextIO, document: Document) -> None:
     """Show one beside the answer itself."""
     Console(file=output, highlight=False, markup=False).print(approval(document))
+
+
+def _what_to_do(document: Document) -> Iterator[str]:
+    """Say how whoever may answer does it: the digest last, below all that it stands for."""
+    if document["may_answer"] and document["state"] == "pending":
+        name, digest = shown(document["id"]), shown(document["digest"][:DIGITS])
+        yield f"to exactly this:  broker approval approve {name} --digest {digest}"
+        yield f"or not:           broker approval deny {name}"
 
 
 def _row(document: Document) -> Document:

@@ -1,18 +1,16 @@
 """`broker approval`: what waits for people, and their answers."""
 
 import sys
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from broker.cli import approval_views
+from broker.cli.approval_views import DIGITS
 from broker.cli.desk import Desk, at_desk, document
 from broker.cli.failure import CommandFailedError
 from broker.cli.one import One
 from broker.client.approval_results import Approval
-
-_SHOWN: Final = 8
-"""So many characters of a digest are asked for: enough to have looked."""
 
 
 @click.group(short_help="Look at what waits for people, and answer it.")
@@ -70,10 +68,10 @@ def deny(desk: Desk, /, approval_id: str, reason: str) -> None:
 def _confirm(seen: Approval, digest: str, *, is_asked: bool) -> None:
     if not digest and is_asked and sys.stdin.isatty():
         approval_views.print_to(sys.stderr, document(seen))
-        digest = click.prompt(f"Type the first {_SHOWN} of its digest to say yes", err=True)
+        digest = click.prompt(f"Type the first {DIGITS} of its digest to say yes", err=True)
     if not digest:
         raise click.UsageError("look at it with `broker approval show`, then pass --digest")
-    if len(digest) < _SHOWN or not seen.digest.startswith(digest):
+    if len(digest) < DIGITS or not seen.digest.startswith(digest):
         raise CommandFailedError(
             "That is not the digest of what stands there now: look at it again."
         )

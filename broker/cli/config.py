@@ -28,7 +28,8 @@ def check(config: Path, *, as_json: bool) -> None:
 
     All faults are printed, each with its file, line, key and remedy. Nothing is published, and no
     server is needed. What is allowed and worth a second look is printed as a warning: an issuer
-    whose tokens do not tell two running copies apart, a target that believes no signing key here.
+    whose tokens do not tell two running copies apart, one that vouches for people in all tenants,
+    a target that believes no signing key here.
     """
     file = settings_file(config)
     bundle, warnings = _check(file)

@@ -1,6 +1,6 @@
 """`broker credential`: look at credentials, never at the secrets themselves."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import click
 from click.exceptions import Exit
 
 from broker.cli import views
+from broker.cli.agreeing import ask_for_credential
 from broker.cli.delivery import FORMS, Kept, written
 from broker.cli.desk import Desk, at_desk, document
 from broker.cli.failure import CommandFailedError
@@ -15,7 +16,7 @@ from broker.cli.one import One
 from broker.cli.private_file import write_private_text
 from broker.cli.reach import Waiting, ask_and_wait, exit_code, wait_options
 from broker.cli.subjects import task_argument
-from broker.cli.types import SPAN
+from broker.cli.types import LABEL, SPAN
 from broker.client.api import BrokerClient
 from broker.client.results import Credential, IssuedCredential
 from broker.clock import SystemClock
@@ -32,10 +33,18 @@ def credential() -> None:
 @click.argument("capability")
 @click.option("--scope", "scopes", multiple=True, required=True, help="To do what. Repeatable.")
 @click.option("--ttl", "ttl_seconds", type=SPAN, help="How long it shall live: 2m.")
+@click.option(
+    "--label", "labels", type=LABEL, multiple=True, help="What is said besides. Repeatable."
+)
 @click.option("--tool", cls=One, help="The tool that it is for.")
 @click.option("--tool-origin", cls=One, help="Where that comes from: https://… or pkg:….")
 @click.option("--tool-digest", cls=One, help="What was found there: sha256:….")
 @click.option("--idempotency-key", cls=One, help="Makes a repeated command harmless.")
+@click.option(
+    "--wait-for-approval",
+    type=SPAN,
+    help="Where people have to agree first: wait for them, so long at most: 10m.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write it to this file, mode 0600.")
 @click.option(
     "--format",
@@ -54,10 +63,16 @@ def issue(desk: Desk, /, task_id: str, capability: str, **given: Any) -> None:  
 
     With --out the secret goes to the file alone; without, a token of the broker's is printed. The
     secret of a credential at a target is printed with --format or --json.
+
+    Where people have to agree first it ends with 4 and says what waits for them; once they have,
+    the same command gets it. With --wait-for-approval it waits, and ends with 1 if they say no.
     """
     form, out = given.pop("form"), given.pop("out")
     given["tool"] = _tool(*(given.pop(name) for name in ("tool", "tool_origin", "tool_digest")))
-    kept = _kept(given.pop("keep"), form, [task_id, capability, *given["scopes"]])
+    given["labels"] = _labels(given["labels"])
+    given["wait_for_approval"] = given["wait_for_approval"] or 0
+    said = [f"{name}={text}" for name, text in sorted(given["labels"].items())]
+    kept = _kept(given.pop("keep"), form, [task_id, capability, *given["scopes"], *said])
     found = kept.find() if kept is not None else None
     if found is not None:
         _deliver(found, out)
@@ -66,7 +81,7 @@ def issue(desk: Desk, /, task_id: str, capability: str, **given: Any) -> None:  
         kept.reserve()  # before anything is issued that could not be kept
     if out is not None:
         write_private_text(out, "")
-    issued = desk.ask(lambda broker: broker.credentials.issue(task_id, capability, **given))
+    issued = ask_for_credential(desk, task_id, capability, given)
     if form is None:
         answer(desk, issued, out)
         return
@@ -81,6 +96,13 @@ def _tool(name: str | None, origin: str | None, digest: str | None) -> dict[str,
     if not name and any(said.values()):
         raise click.UsageError("name the tool: --tool NAME")
     return {key: value for key, value in said.items() if value}
+
+
+def _labels(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    labels = dict(pairs)
+    if len(labels) < len(pairs):
+        raise click.UsageError("say each --label once")
+    return labels
 
 
 def _kept(file: Path | None, form: str | None, asked: list[str]) -> Kept | None:

@@ -15,10 +15,13 @@ UNAVAILABLE: Final = 3
 """No broker answered, or it gives no access now; try again later."""
 
 NOT_REACHED: Final = 4
-"""What was waited for (`--wait`) was not reached in time; what was ordered stands."""
+"""What is waited for (`--wait`, or people's consent) has not come; what was ordered stands."""
 
 IRREVOCABLE: Final = 5
 """What was waited for will not come: some credentials die only of age."""
+
+PARTLY_READ: Final = 6
+"""Nothing was found, but a part of what should have been looked through could not be read."""
 
 TRY_LATER: Final = 75
 """`run`: no broker answered, or it gives no access now; nothing was started (EX_TEMPFAIL)."""
@@ -52,8 +55,9 @@ MEANINGS: Final = {
     REFUSED: "it was refused, does not exist, or what was checked is not as it must be",
     USAGE: "the command line is wrong; nothing was sent",
     UNAVAILABLE: "no broker answered, it gives no access now, or the order stands in a part only",
-    NOT_REACHED: "what --wait asks for was not reached in time; what was ordered stands",
+    NOT_REACHED: "what is waited for (--wait, or people's consent) has not come; the order stands",
     IRREVOCABLE: "what --wait asks for will not come: some credentials die only of age",
+    PARTLY_READ: "nothing was found in what could be read, but a part could not be",
     TRY_LATER: "run: no broker answered, or it gives no access now; nothing was started",
     NOT_GIVEN: "run: it was refused; nothing was started",
     CONFIGURATION: "the configuration is wrong; every fault was printed",

@@ -10,7 +10,7 @@ from broker.cli.credentials import answer
 from broker.cli.desk import Desk, at_desk
 from broker.cli.one import One
 from broker.cli.private_file import write_private_text
-from broker.cli.screen import Document, fields, rows, stacked
+from broker.cli.screen import Document, fields, page, rows, stacked
 from broker.cli.types import SPAN
 
 FIELDS = (
@@ -63,10 +63,12 @@ def confirm(desk: Desk, /, glass: str, digest: str) -> None:
 
 @break_glass.command(name="list", short_help="List emergencies.")
 @click.option("--only", type=click.Choice(["open", "unreviewed"]), help="Only such.")
+@click.option("--cursor", cls=One, help="Where the page begins; the page before names it.")
+@click.option("--limit", type=click.IntRange(1), help="How many to a page.")
 @at_desk
-def find(desk: Desk, /, only: str | None) -> None:
-    """List the newest emergencies of your tenants, and all that nobody has looked at yet."""
-    desk.answer(lambda broker: broker.break_glass.find(only=only or ""), listed)
+def find(desk: Desk, /, only: str | None, **page: Any) -> None:  # noqa: ANN401 - the keywords of GlassCalls.find
+    """List the emergencies of your tenants, the newest first."""
+    desk.answer(lambda broker: broker.break_glass.find(only=only or "", **page), listed)
 
 
 @break_glass.command(short_help="Show one.")
@@ -121,7 +123,7 @@ def shown(document: Document) -> RenderableType:
 def listed(document: Document) -> RenderableType:
     """Show many."""
     found = [{**each, "review": _review(each["review"])} for each in document["break_glass"]]
-    return rows(found, COLUMNS, empty="no emergencies")
+    return page(rows(found, COLUMNS, empty="no emergencies"), document)
 
 
 def _review(review: Document) -> str:

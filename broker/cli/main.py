@@ -70,6 +70,9 @@ COMMANDS: Final = {
     "feed": Entry("broker.cli.feed", "feed", "Look after the feed log."),
     "ledger": Entry("broker.cli.ledger", "ledger", "Look after what is in the ledger."),
     "reconcile": Entry("broker.cli.reconcile", "reconcile", "Compare ledger and targets."),
+    "scan": Entry(
+        "broker.cli.scan", "scan", "Find long-lived secrets, and what would replace them."
+    ),
     "doctor": Entry("broker.cli.doctor", "doctor", "Examine an installation."),
     "help": Entry("broker.cli.help", "help_", "Explain what all commands have in common."),
     "completion": Entry(
@@ -79,8 +82,8 @@ COMMANDS: Final = {
 
 EPILOGUE: Final = """\
 Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 no broker answered or it gives no
-access now, 4 and 5 not as far as --wait asked, 78 wrong configuration, 130, 141, 143 interrupted.
-`broker help exit-codes` has all of them.
+access now, 4 and 5 not as far as --wait asked, 6 partly read, 78 wrong configuration, 130, 141,
+143 interrupted. `broker help exit-codes` has all of them.
 """
 
 ROOT: Final = LazyGroup(

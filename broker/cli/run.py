@@ -25,11 +25,13 @@ from broker.client.endpoint import open_session
 from broker.client.errors import ClientError
 from broker.client.results import Task
 from broker.client.task_scope import TaskScope
+from broker.errors import InvalidRequestError
 from broker.running import linux
 from broker.running.command import GRACE_SECONDS, Command
 from broker.running.folder import choose_place
 from broker.running.launcher import Launcher, NotStartedError
 from broker.running.need import Need, Said, ceiling_of, read_needs
+from broker.running.proxying import MAX_BYTES, Proxying, read_routes
 from broker.running.run import Ended, Order, Run
 from broker.running.surroundings import less_ours
 from broker.running.voice import Voice
@@ -115,6 +117,25 @@ Opening = Callable[[], Coroutine[Any, Any, Task]]
     help="From SIGTERM to SIGKILL.",
 )
 @click.option("--wait-for-approval", type=DURATION, default="0s", help="For people to agree.")
+@click.option(
+    "--proxy",
+    "routes",
+    type=click.File("rb"),
+    help="Let it hold stand-ins, by the routes in this file; docs/proxy.md.",
+)
+@click.option(
+    "--only-declared", is_flag=True, help="With --proxy: let it reach no server but those."
+)
+@click.option(
+    "--upstream-ca",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="With --proxy: the only authorities to believe of servers.",
+)
+@click.option(
+    "--proxy-log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --proxy: append each use to this file.",
+)
 @click.option("--keep-env", multiple=True, help="Let this BROKER_… variable through. Repeatable.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @at_desk
@@ -125,6 +146,7 @@ def run_(desk: Desk, /, command: tuple[str, ...], **given: Any) -> None:  # noqa
     nothing was started, and with 79 when it was ended because a credential was taken away.
     """
     needs = _needs(given)
+    proxying = _proxying(needs, given)
     opening = _opening(needs, given)
     _require_executable(command[0])
     launcher = Launcher(IGNORED)
@@ -135,6 +157,7 @@ def run_(desk: Desk, /, command: tuple[str, ...], **given: Any) -> None:  # noqa
         environment=less_ours(os.environ, given["keep_env"]),
         ends_when_taken=given["on_revoked"] == "term",
         approval_seconds=given["wait_for_approval"],
+        proxying=proxying,
     )
     task = Command(launcher, grace_seconds=given["grace"], ignored=IGNORED)
     raise Exit(_code(_asked(desk, partial(_run, desk, order, opening, task), launcher)))
@@ -219,6 +242,23 @@ def _needs(given: dict[str, Any]) -> tuple[Need, ...]:
         return read_needs(said, _span)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _proxying(needs: Sequence[Need], given: dict[str, Any]) -> Proxying | None:
+    members = {name: given[name] for name in ("only_declared", "upstream_ca")}
+    members["log"] = given["proxy_log"]
+    if given["routes"] is None:
+        if any(members.values()):
+            raise click.UsageError("Missing option '--proxy': the others are for it.")
+        return None
+    try:
+        routes = read_routes(given["routes"].read(MAX_BYTES + 1))
+    except InvalidRequestError as error:
+        raise click.UsageError(f"--proxy: {error.field}: {error}") from error
+    for route in routes:
+        if route.need not in {need.name for need in needs}:
+            raise click.UsageError(f"--proxy: the route {route.id} is for a need that is not here.")
+    return Proxying(routes=routes, **members)
 
 
 def _span(text: str) -> int:

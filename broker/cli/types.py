@@ -43,6 +43,26 @@ class CeilingLine(click.ParamType[Ceiling]):
         return Ceiling(capability, tuple(named))
 
 
+class LabelPair(click.ParamType[tuple[str, str]]):
+    """``KEY=VALUE``: what is said besides in a request."""
+
+    name = "key=value"
+
+    def convert(
+        self,
+        value: str | tuple[str, str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, str]:
+        """Read the pair."""
+        if isinstance(value, tuple):
+            return value
+        key, mark, said = value.partition("=")
+        if not key or not mark:
+            self.fail(f"{value!r} is no label; write for example ticket=T-1", param, ctx)
+        return key, said
+
+
 class IdentityType(click.ParamType[Identity]):
     """``KIND:NAME``: who a workload token is for."""
 
@@ -62,4 +82,5 @@ class IdentityType(click.ParamType[Identity]):
 
 
 CEILING_LINE: Final = CeilingLine()
+LABEL: Final = LabelPair()
 IDENTITY: Final = IdentityType()

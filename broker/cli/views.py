@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from broker.cli.banner import emergencies
 from broker.cli.screen import Document, fields, page, rows, stacked
 from broker.clock import rfc3339
 from broker.terminal import shown
@@ -57,7 +58,7 @@ def task(document: Document) -> RenderableType:
     ceiling = rows(
         document.get("ceiling", []), ("capability", "scopes"), empty="an empty ceiling: no access"
     )
-    return stacked(fields(document, TASK_FIELDS), ceiling)
+    return stacked(emergencies(document), fields(document, TASK_FIELDS), ceiling)
 
 
 def opened(document: Document) -> RenderableType:
@@ -72,14 +73,17 @@ def opened(document: Document) -> RenderableType:
 def tasks(document: Document) -> RenderableType:
     """Show a list of tasks."""
     empty = "No such tasks. Open one: broker task open --help"
-    return page(rows(document["tasks"], TASK_COLUMNS, empty=empty), document)
+    found = document["tasks"]
+    table = page(rows(found, TASK_COLUMNS, empty=empty), document)
+    return stacked(emergencies(*found), table)
 
 
 def credentials(document: Document) -> RenderableType:
     """Show a list of credentials."""
     empty = "This task never asked for a credential."
     found = document["credentials"]
-    return page(rows(found, _with_emergencies(CREDENTIAL_COLUMNS, found), empty=empty), document)
+    table = rows(found, _with_emergencies(CREDENTIAL_COLUMNS, found), empty=empty)
+    return stacked(emergencies(document), page(table, document))
 
 
 def _with_emergencies(columns: Sequence[str], found: Sequence[Document]) -> tuple[str, ...]:
@@ -190,6 +194,7 @@ def decision(document: Document) -> RenderableType:
     """Show why a decision fell as it did: the answer, the question, then what was looked at."""
     trace, explanation = document.get("trace", {}), document.get("explanation", {})
     return stacked(
+        emergencies(document),
         fields(document, DECISION_FIELDS),
         fields(document.get("request", {}), REQUEST_FIELDS),
         fields(trace, ("policies", "missing", "errors")),
@@ -220,6 +225,7 @@ def granted(document: Document) -> RenderableType:
     trace, now = document["trace"], document["explanation"] or {}
     verdict = "would be granted now" if document["granted_now"] else "would not be granted now"
     return stacked(
+        emergencies(document),
         fields(document, ("credential", "tenant", "state", "ended_by")),
         fields(document["request"], REQUEST_FIELDS),
         fields(trace, ("policies", "facts")),

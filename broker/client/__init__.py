@@ -35,6 +35,7 @@ from broker.client.passage import current_token
 from broker.client.possession import Possession
 from broker.client.requires import granted, in_path, requires
 from broker.client.results import Ceiling
+from broker.client.run_credential import AsyncRunCredential, RunCredential
 from broker.client.subscription import Subscription
 from broker.client.sync_api import SyncBrokerClient, SyncHeldCredential, SyncTaskScope
 from broker.client.sync_verifier import SyncVerifier, open_sync_verifier
@@ -53,6 +54,7 @@ from broker.secret import Secret
 __all__ = [
     "VERIFIED",
     "ApiError",
+    "AsyncRunCredential",
     "BearerGuard",
     "BrokerClient",
     "CallGuard",
@@ -73,6 +75,7 @@ __all__ = [
     "Possession",
     "Presented",
     "RefusalError",
+    "RunCredential",
     "Secret",
     "Subscription",
     "SyncBrokerClient",

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from broker.client.results import Page, StandingCut, Task
+from broker.client.results import OpenBreakGlass, Page, StandingCut, Task
 
 
 class AgentQuota(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +38,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     review_by: str = ""
     review_overdue: bool = False
     ceiling: tuple[str, ...] = ()
+    open_break_glass: tuple[OpenBreakGlass, ...] = ()
+    """The emergencies that are open for it."""
 
 
 class AgentTasks(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,19 +5,23 @@ from types import MappingProxyType
 from typing import Final
 
 from broker.client import route
-from broker.client.awaiting import ApprovalAwaitedError, delivered, followed
+from broker.client.approval_results import AwaitedApproval
+from broker.client.awaiting import Waiting, followed
 from broker.client.levels import Level
 from broker.client.paging import items
 from broker.client.reaching import WITHIN_SECONDS, Reaching, Reading, Told, tell_nobody
 from broker.client.report_pages import pages_of_task
 from broker.client.results import Credential, CredentialPage, IssuedCredential, Report
-from broker.client.transport import Call, Transport, ensure_about, ensure_id
-from broker.ids import parse_approval_id
+from broker.client.transport import Call, Transport, ensure_about
 
 _NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
 NO_TOOL: Final[Mapping[str, str]] = MappingProxyType({})
 """The agent says nothing of what will use the credential."""
+
+
+def _wait_unseen(_: AwaitedApproval) -> None:
+    """Nobody wants to know."""
 
 
 class CredentialCalls:
@@ -26,7 +30,7 @@ class CredentialCalls:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def issue(
+    async def issue(  # noqa: PLR0913  one keyword per choice, each with its default
         self,
         task: str,
         capability: str,
@@ -37,11 +41,13 @@ class CredentialCalls:
         tool: Mapping[str, str] = NO_TOOL,
         idempotency_key: str = "",
         wait_for_approval: float = 0,
+        waiting: Waiting = _wait_unseen,
     ) -> IssuedCredential:
         """Ask for a credential within a task. Without a TTL it lives as long as is usual.
 
         ``tool`` is what it will be used by: its ``name``, ``origin`` and ``digest``.
-        Where people have to agree first, it waits so many seconds for them.
+        Where people have to agree first, it waits so many seconds for them, and calls ``waiting``
+        with what it waits for. Restarts of the broker and losses of the way to it are sat out.
 
         Raises:
             ApprovalAwaitedError: they have not yet; ask again later.
@@ -57,13 +63,13 @@ class CredentialCalls:
         key = idempotency_key or route.new_idempotency_key()
         path = route.task_path(task, "credentials")
         call = Call("POST", path, json=members, idempotency_key=key, proves_key=True)
-        try:
-            issued = await delivered(self._transport, call)
-        except ApprovalAwaitedError as waits:
-            if wait_for_approval <= 0:
-                raise
-            seen = ensure_id(waits.approval, parse_approval_id)
-            issued = await followed(self._transport, seen, within_seconds=wait_for_approval)
+        issued = await followed(
+            self._transport,
+            call,
+            key=idempotency_key,
+            within_seconds=wait_for_approval,
+            waiting=waiting,
+        )
         ensure_about(task, issued.task)
         return issued
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from broker.client.results import NoLonger
+from broker.client.results import NoLonger, OpenBreakGlass
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +90,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     explained_at_revision: int
     explanation: Explanation
     counterfactuals: Counterfactuals | None = None
+    open_break_glass: tuple[OpenBreakGlass, ...] = ()
+    """The emergencies that are open for the task that it was about."""
 
 
 class GrantExplanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,3 +116,4 @@ class GrantExplanation(msgspec.Struct, frozen=True, kw_only=True):
     """What policy says of the request now; None when it can no longer be put."""
     counterfactuals: Counterfactuals | None = None
     why: NoLonger | None = None
+    open_break_glass: tuple[OpenBreakGlass, ...] = ()

@@ -1,9 +1,10 @@
 """The routes of emergencies. What they raise: :mod:`broker.client.api_errors`, ``.errors``."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from broker.client import route
 from broker.client.glass_results import BreakGlass, BreakGlassList
+from broker.client.paging import items
 from broker.client.results import IssuedCredential
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
 from broker.ids import parse_glass_id, parse_lease_id
@@ -43,10 +44,22 @@ class GlassCalls:
         """Agree to exactly what the digest stands for; when enough have, it opens."""
         return await self._change(glass, "confirm", {"digest": digest})
 
-    async def find(self, *, only: str = "") -> BreakGlassList:
-        """List them: all, ``open`` ones, or those ``unreviewed``."""
-        call = Call("GET", ("v1", "break-glass"), params=route.query(only=only))
+    async def find(
+        self, *, only: str = "", cursor: str = "", limit: int | None = None
+    ) -> BreakGlassList:
+        """List one page of them, newest first: all, ``open`` ones, or those ``unreviewed``."""
+        params = route.query(only=only) | route.page(cursor, limit)
+        call = Call("GET", ("v1", "break-glass"), params=params)
         return await self._transport.fetch(call, BreakGlassList)
+
+    async def all(self, *, only: str = "", at_most: int | None = None) -> AsyncIterator[BreakGlass]:
+        """Yield them, page by page: all, or so many at most."""
+
+        async def page(cursor: str) -> BreakGlassList:
+            return await self.find(only=only, cursor=cursor)
+
+        async for found in items(page, lambda one: one.break_glass, at_most=at_most):
+            yield found
 
     async def show(self, glass: str) -> BreakGlass:
         """Return one."""

@@ -54,6 +54,6 @@ class BreakGlass(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BreakGlassList(Page, frozen=True, kw_only=True):
-    """The newest emergencies, and all that nobody has looked at."""
+    """One page of emergencies."""
 
     break_glass: tuple[BreakGlass, ...]

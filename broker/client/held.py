@@ -5,8 +5,7 @@
 * However many ask, one renewal is under way; it carries one idempotency key until it has worked.
 * A renewal that is refused leaves the token that is there until it expires. Only when the broker
   says that the credential or its task has ended, the token is dead at once.
-* Age is counted from before the request was sent, by whichever of this machine's clocks says more:
-  a token is never taken for younger than it is.
+* Age is counted from before the request was sent, by whichever of this machine's clocks says more.
 * At a target, a renewal prolongs it in its place; the words that it brings are the current ones,
   and without any those that were there go on. Where that cannot be, there is another credential.
 * One that has ended although its task lives is handed out no more: either another is obtained at
@@ -51,6 +50,9 @@ from broker.secret import Secret
 EARLIEST: Final = 0.6
 LATEST: Final = 0.8
 """The parts of a token's life between which its renewal begins; the rest is for trying again."""
+
+_YOUNG_MS: Final = 5_000
+"""What refuses a token that is younger would refuse the next one as well."""
 
 _LONGEST_SLEEP_SECONDS: Final = 60.0
 """A machine may sleep meanwhile: the clocks are looked at again so often."""
@@ -199,6 +201,18 @@ class HeldCredential:
             ``use_dpop_nonce``) may be sent once more, with new :meth:`headers`.
         """
         return self._dpop_key is not None and self._dpop_key.heed(url, headers)
+
+    async def refused(self, authorization: str) -> bool:
+        """Renew because a server has refused this header; tell whether there is another token now.
+
+        One renewal is under way for all. A token that is new is not renewed: so would the next be.
+        """
+        shown = authorization.partition(" ")[2]
+        is_old = self._asked.age_ms(self._clock) >= _YOUNG_MS
+        may_try = is_old and self._clock.monotonic_ms() >= self._next_try_ms
+        if may_try and self._current.access_token.matches(shown):
+            await self._renewed()
+        return not (self._current.access_token.matches(shown) or self._is_over())
 
     async def tls_context(self) -> ssl.SSLContext:
         """Return what to connect with for one request: it shows the certificate bound to.

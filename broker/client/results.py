@@ -24,6 +24,17 @@ class Ceiling(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
 
 
+class OpenBreakGlass(msgspec.Struct, frozen=True, kw_only=True):
+    """An emergency that is open now, as it marks what it is about."""
+
+    id: str
+    task: str
+    agent: str
+    capability: str
+    scopes: tuple[str, ...]
+    ends_at: datetime
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """A task as the ledger has it now; ``alive`` is the ledger's judgement, ancestors included."""
 
@@ -61,6 +72,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     frozen_at: datetime | None = None
     frozen_by: str = ""
     frozen_reason: str = ""
+    open_break_glass: tuple[OpenBreakGlass, ...] = ()
+    """The emergencies that are open for it, where it is shown or listed."""
 
 
 class OpenedTask(Task, frozen=True, kw_only=True):
@@ -269,6 +282,7 @@ class CredentialPage(Page, frozen=True, kw_only=True):
     """One page of credentials."""
 
     credentials: tuple[Credential, ...]
+    open_break_glass: tuple[OpenBreakGlass, ...] = ()
 
 
 class StandingCut(msgspec.Struct, frozen=True, kw_only=True):

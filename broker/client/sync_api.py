@@ -74,6 +74,10 @@ class SyncHeldCredential:
         """Take the DPoP nonce out of a resource server's answer (:meth:`HeldCredential.heed`)."""
         return self._held.heed(url, headers)
 
+    def refused(self, authorization: str) -> bool:
+        """Renew because a server has refused this header (:meth:`HeldCredential.refused`)."""
+        return self._thread.run(self._held.refused(authorization))
+
     def tls_context(self) -> ssl.SSLContext:
         """Return what to connect with when bound to a certificate.
 

@@ -137,6 +137,7 @@ class SyncGlassCalls(BlockingCalls):
     ask = blocking(GlassCalls.ask)
     confirm = blocking(GlassCalls.confirm)
     find = blocking(GlassCalls.find)
+    all = iterating(GlassCalls.all)
     show = blocking(GlassCalls.show)
     fetch = blocking(GlassCalls.fetch)
     end = blocking(GlassCalls.end)

@@ -12,9 +12,9 @@ Messages come at least once, so whoever acts on one remembers its id. Give two s
 being changed.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from broker import strict_json
@@ -22,16 +22,11 @@ from broker.client.errors import WebhookRefusedError
 from broker.clock import Clock, SystemClock
 from broker.errors import InvalidRequestError
 from broker.secret import Secret
-from broker.webhook_signing import ID, SIGNATURE, TIMESTAMP, is_signed, parse_secret
-
-TOLERANCE_SECONDS: Final = 300
-"""How far a message's time may be from ours, as the specification advises."""
+from broker.webhook_check import TOLERANCE_SECONDS, UncountedError, check
+from broker.webhook_signing import is_signed, parse_secret
 
 MAX_BYTES: Final = 256 * 1024
 """No message of the broker is longer."""
-
-_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}", re.ASCII)
-_TIMESTAMP: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +69,12 @@ class Webhooks:
             WebhookRefusedError: it is not the broker's, or too old, or from the future.
         """
         found = {name.lower(): value for name, value in headers.items()}
-        id_, timestamp = found.get(ID, ""), found.get(TIMESTAMP, "")
-        if _ID.fullmatch(id_) is None or _TIMESTAMP.fullmatch(timestamp) is None:
-            raise WebhookRefusedError("the headers of a webhook are missing, or are none")
-        if not is_signed(self._secrets, id_, timestamp, body, found.get(SIGNATURE, "")):
-            raise WebhookRefusedError("none of the secrets made one of its signatures")
-        if abs(int(timestamp) * 1000 - self._clock.now_ms()) > self._tolerance_ms:
-            raise WebhookRefusedError("its time is too far from this machine's")
+        now_ms = self._clock.now_ms()
+        judge = partial(is_signed, self._secrets)
+        try:
+            id_ = check(found, body, judge, now_ms=now_ms, tolerance_ms=self._tolerance_ms)
+        except UncountedError as error:
+            raise WebhookRefusedError(str(error)) from None
         return _message(id_, body)
 
 

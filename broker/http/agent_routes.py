@@ -2,7 +2,9 @@
 
 from aiohttp import web
 
+from broker.agents import Agent
 from broker.http import fact_filters, filters, query, render, render_agents
+from broker.http.emergencies import Emergencies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.services import Services
 from broker.http.table import Table
@@ -13,6 +15,7 @@ class AgentRoutes:
 
     def __init__(self, services: Services) -> None:
         self._agents = services.agents
+        self._emergencies = Emergencies(services.glass.desk)
 
     def register(self, table: Table) -> None:
         """Add the routes."""
@@ -24,10 +27,17 @@ class AgentRoutes:
         window, which = query.window(request), filters.agents(request[QUERY])
         page = await self._agents.find(request[PRINCIPAL], which, window.cursor, window.limit)
         following = render.next_link("/v1/agents", page.cursor, window)
-        shown = [render_agents.agent(each) for each in page.agents]
+        mark = await self._emergencies.of_agents()
+        shown = [render_agents.agent(each) | mark(_name(each)) for each in page.agents]
         return render.reply(render.listing("agents", shown, following))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show an agent."""
         name = fact_filters.agent(request.match_info["agent"])
-        return render.reply(render_agents.view(await self._agents.show(request[PRINCIPAL], name)))
+        found = await self._agents.show(request[PRINCIPAL], name)
+        mark = await self._emergencies.of_agents()
+        return render.reply(render_agents.view(found) | mark(name))
+
+
+def _name(agent: Agent) -> str:
+    return agent.enrolled.thing.name

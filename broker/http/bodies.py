@@ -56,6 +56,15 @@ class Bodies:
             return self._shaped(data, shape, most)
         return await asyncio.to_thread(self._shaped, data, shape, most)
 
+    async def data(self, request: web.Request) -> bytes:
+        """Read the bytes of a JSON body, where they count as they came: they are signed.
+
+        Raises:
+            InvalidRequestError: its subclasses: type, size, deadline.
+        """
+        _check_type(request, JSON)
+        return await self._read(request, self._most)
+
     async def json_or_nothing(self, request: web.Request, shape: type[B]) -> B:
         """Read a JSON body of this shape, where no body means an empty object."""
         if not request.body_exists:

@@ -7,6 +7,7 @@ from aiohttp import web
 from broker import ids
 from broker.http import filters, parse, query, render, render_approvals, wire
 from broker.http.bodies import Bodies
+from broker.http.emergencies import Emergencies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.services import Services
 from broker.http.table import Table
@@ -21,6 +22,7 @@ class CredentialRoutes:
         self._services = services
         self._credentials = services.credentials
         self._bodies = bodies
+        self._emergencies = Emergencies(services.glass.desk)
 
     def register(self, table: Table) -> None:
         """Add the routes."""
@@ -61,7 +63,8 @@ class CredentialRoutes:
         )
         shown = [render.lease(each) for each in page.leases]
         following = render.next_link(f"/v1/tasks/{task}/credentials", page.cursor, window)
-        return render.reply(render.listing("credentials", shown, following))
+        mark = await self._emergencies.of_task(task)
+        return render.reply(render.listing("credentials", shown, following) | mark)
 
     async def show(self, request: web.Request) -> web.Response:
         """Show a credential's record."""

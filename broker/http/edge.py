@@ -19,6 +19,7 @@ from broker.errors import AttestationError, InvalidProofError, InvalidRequestErr
 from broker.http import (
     authzen_routes,
     document_routes,
+    end_routes,
     oauth_routes,
     problems,
     session_routes,
@@ -61,6 +62,7 @@ PUBLIC: Final = frozenset(
         document_routes.CONTRACT,
         document_routes.PROBLEM,
         signal_routes.SIGNALS,
+        end_routes.ENDS,
         session_routes.BACKCHANNEL,
     }
 )

@@ -6,6 +6,7 @@ from typing import Protocol
 from broker.breaking_glass import AskGlass
 from broker.ids import BreakGlassId
 from broker.model.break_glass import Glass as Emergency
+from broker.model.break_glass import GlassPage
 from broker.model.principal import Principal
 from broker.model.requests import IssuedCredential
 
@@ -37,8 +38,12 @@ class Desk(Protocol):
         """Show one."""
         ...
 
-    async def find(self, caller: Principal, *, only: str = "") -> Sequence[Emergency]:
+    async def find(self, caller: Principal, only: str, cursor: str, limit: int) -> GlassPage:
         """List them."""
+        ...
+
+    async def open_for(self, *, task: str = "") -> Sequence[Emergency]:
+        """Return what is open now."""
         ...
 
     async def end(self, caller: Principal, glass: BreakGlassId) -> Emergency:

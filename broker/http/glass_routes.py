@@ -5,7 +5,7 @@ from aiohttp import web
 from broker import ids, text
 from broker.breaking_glass import AskGlass
 from broker.errors import InvalidRequestError
-from broker.http import parse, render, wire
+from broker.http import parse, query, render, wire
 from broker.http.bodies import Bodies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.render_glass import shown
@@ -27,7 +27,7 @@ class GlassRoutes:
     def register(self, table: Table) -> None:
         """Add the routes."""
         table.change("/v1/break-glass", self.ask)
-        table.read("/v1/break-glass", self.find, "only")
+        table.read("/v1/break-glass", self.find, "only", *query.PAGE)
         table.read("/v1/break-glass/{glass}", self.show)
         table.change("/v1/break-glass/{glass}/confirm", self.confirm)
         table.change("/v1/break-glass/{glass}/credential", self.fetch)
@@ -47,8 +47,12 @@ class GlassRoutes:
         only = request[QUERY].get("only")
         if only is not None and only not in ONLY:
             raise InvalidRequestError("use open or unreviewed", field="only")
-        found = await self._glass.desk.find(request[PRINCIPAL], only=only or "")
-        return render.reply(render.listing("break_glass", list(map(shown, found)), None))
+        window = query.window(request)
+        page = await self._glass.desk.find(
+            request[PRINCIPAL], only or "", window.cursor, window.limit
+        )
+        following = render.next_link("/v1/break-glass", page.cursor, window)
+        return render.reply(render.listing("break_glass", [*map(shown, page.found)], following))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one."""

@@ -1,10 +1,13 @@
 """What operators do: take access away, look what came of it, ask why."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from broker import ids, text
 from broker.http import filters, parse, query, render, wire
 from broker.http.bodies import Bodies
+from broker.http.emergencies import Emergencies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.services import Services
 from broker.http.table import Table
@@ -19,6 +22,7 @@ class OperatorRoutes:
         self._services = services
         self._revocations = services.revocations
         self._bodies = bodies
+        self._emergencies = Emergencies(services.glass.desk)
 
     def register(self, table: Table) -> None:
         """Add the routes."""
@@ -84,12 +88,20 @@ class OperatorRoutes:
     async def explain(self, request: web.Request) -> web.Response:
         """Show why a decision fell as it did."""
         decision = ids.parse_decision_id(request.match_info["decision"])
-        return render.reply(await self._services.explain.decision(request[PRINCIPAL], decision))
+        told = await self._services.explain.decision(request[PRINCIPAL], decision)
+        return render.reply({**told, **await self._marked(told)})
 
     async def explain_granted(self, request: web.Request) -> web.Response:
         """Show why a credential was granted, and whether it would be now."""
         lease = ids.parse_lease_id(request.match_info["credential"])
-        return render.reply(await self._services.explain.credential(request[PRINCIPAL], lease))
+        told = await self._services.explain.credential(request[PRINCIPAL], lease)
+        return render.reply({**told, **await self._marked(told)})
+
+    async def _marked(self, told: Mapping[str, object]) -> render.Json:
+        """Say beside an answer that an emergency is open for the task that it was about."""
+        asked = told.get("request")
+        task = asked.get("task") if isinstance(asked, Mapping) else None
+        return await self._emergencies.of_task(str(task)) if task else {}
 
     async def suppose(self, request: web.Request) -> web.Response:
         """Show what policy would say to a request that nobody has made."""

@@ -10,6 +10,7 @@ from aiohttp import web
 from broker.errors import InvalidRequestError
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.paging import unseal
+from broker.model.principal import Principal
 
 MAX_PAGE: Final = 200
 """The most that one page shows: no command of the ledger may be longer (DESIGN §4)."""
@@ -52,9 +53,9 @@ def parameters(request: web.Request, known: Collection[str]) -> dict[str, str]:
     return found
 
 
-def first(request: web.Request) -> Window:
+def first(principal: Principal) -> Window:
     """Return the first page of a list, for this caller."""
-    return Window("", DEFAULT_PAGE, _caller(request))
+    return Window("", DEFAULT_PAGE, _named(principal))
 
 
 def window(request: web.Request) -> Window:
@@ -78,5 +79,8 @@ def window(request: web.Request) -> Window:
 
 
 def _caller(request: web.Request) -> str:
-    principal = request[PRINCIPAL]
+    return _named(request[PRINCIPAL])
+
+
+def _named(principal: Principal) -> str:
     return f"{principal.issuer} {principal.ref} {principal.instance}"

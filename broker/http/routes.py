@@ -12,6 +12,7 @@ from broker.http.bodies import Bodies
 from broker.http.credential_routes import CredentialRoutes
 from broker.http.document_routes import DocumentRoutes
 from broker.http.edge import PUBLIC, Edge, expect, seal
+from broker.http.end_routes import EndRoutes
 from broker.http.fact_routes import FactRoutes
 from broker.http.finding_routes import FindingRoutes
 from broker.http.glass_routes import GlassRoutes
@@ -76,6 +77,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     AgentRoutes(services).register(table)
     FindingRoutes(services, bodies).register(table)
     SignalRoutes(services, bodies).register(table)
+    EndRoutes(services, bodies).register(table)
     FactRoutes(services, bodies).register(table)
     ReviewRoutes(services, bodies).register(table)
     GlassRoutes(services, bodies).register(table)

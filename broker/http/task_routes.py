@@ -5,12 +5,14 @@ from aiohttp import web
 from broker import ids, text
 from broker.http import filters, parse, query, render, render_trees, wire
 from broker.http.bodies import Bodies
+from broker.http.emergencies import Emergencies
 from broker.http.keys import PRINCIPAL, QUERY
 from broker.http.mutations import Handler
+from broker.http.reported import reported
 from broker.http.services import Services
 from broker.http.table import Table
 from broker.http.waiting import PARAMETER, Waiters
-from broker.model.task import Task, TaskState
+from broker.model.task import TaskState
 
 
 class TaskRoutes:
@@ -22,6 +24,7 @@ class TaskRoutes:
         self._tasks = services.tasks
         self._freezing = services.freezing
         self._bodies = bodies
+        self._emergencies = Emergencies(services.glass.desk)
 
     def register(self, table: Table) -> None:
         """Add the routes."""
@@ -57,16 +60,17 @@ class TaskRoutes:
             request[PRINCIPAL], which, window.cursor, window.limit
         )
         following = render.next_link("/v1/tasks", page.cursor, window)
-        return render.reply(
-            render.listing("tasks", [render.task(each) for each in page.tasks], following)
-        )
+        mark = await self._emergencies.of_tasks()
+        shown = [render.task(each) | mark(each.spec.id) for each in page.tasks]
+        return render.reply(render.listing("tasks", shown, following))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show a task."""
         task, caller = _id(request), request[PRINCIPAL]
 
         async def look() -> render.Json:
-            return render.task(await self._tasks.show(caller, task))
+            found = render.task(await self._tasks.show(caller, task))
+            return found | await self._emergencies.of_task(task)
 
         return await self._waiters.answer(request, look)
 
@@ -121,7 +125,7 @@ class TaskRoutes:
         task, caller = _id(request), request[PRINCIPAL]
         body = await self._bodies.json(request, wire.FreezeBody)
         frozen = await self._freezing.order(caller, task, text.parse_reason(body.reason))
-        return await self._reported(request, frozen)
+        return await reported(self._services, caller, frozen)
 
     async def thaw(self, request: web.Request) -> web.Response:
         """Let a frozen task ask anew."""
@@ -135,16 +139,10 @@ class TaskRoutes:
             task, caller = _id(request), request[PRINCIPAL]
             body = await self._bodies.json_or_nothing(request, wire.CloseBody)
             reason = parse.reason_or_nothing(body.reason)
-            return await self._reported(
-                request, await self._tasks.close(caller, task, outcome, reason)
-            )
+            closed = await self._tasks.close(caller, task, outcome, reason)
+            return await reported(self._services, caller, closed)
 
         return close
-
-    async def _reported(self, request: web.Request, task: Task) -> web.Response:
-        caller, durability = request[PRINCIPAL], self._services.durability
-        first = await self._services.reports.of_task(caller, task.spec.id, "", query.DEFAULT_PAGE)
-        return render.reply(render.task_report(task, first, query.first(request), durability))
 
 
 def _id(request: web.Request) -> ids.TaskId:

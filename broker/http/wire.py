@@ -108,6 +108,21 @@ class SignalBody(Body):
     signal: Annotated[str, Meta(min_length=1, max_length=MAX_SIGNAL)]
 
 
+class ToldEnd(Body):
+    """The ``data`` of a message that says that a task has ended."""
+
+    task: Word
+    reason: Reason | None = None
+
+
+class TellEndBody(Body):
+    """``POST /v1/ends/{orchestrator}``. When it was made is in a header, and signed there."""
+
+    type: Literal["task.completed", "task.failed", "task.cancelled"]
+    data: ToldEnd
+    timestamp: Word | None = None
+
+
 class EmptyBody(Body):
     """Where there is nothing to say."""
 

@@ -105,3 +105,10 @@ class Glass(msgspec.Struct, frozen=True, kw_only=True):
     def parties(self) -> frozenset[str]:
         """Name the people who brought it about: nobody of them looks at it afterwards."""
         return frozenset({self.spec.opener, *self.voices})
+
+
+class GlassPage(msgspec.Struct, frozen=True):
+    """One page, the newest first; ``cursor`` is empty on the last one."""
+
+    found: tuple[Glass, ...]
+    cursor: str

@@ -7,7 +7,6 @@ place, for the signature would then vouch for a message to whoever answers there
 import asyncio
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,13 +18,12 @@ from broker.notices.notice import Notice, Wishes, body_of
 from broker.notices.outcome import Delivered, Failed, Outcome, Stopped
 from broker.secret import Secret
 from broker.settings.notify import Webhook
-from broker.webhook_signing import ID, SIGNATURE, TIMESTAMP, parse_secret, signatures
+from broker.webhook_keys import read_secrets
+from broker.webhook_signing import ID, SIGNATURE, TIMESTAMP, signatures
 
 MOST_READ: Final = 64 * 1024
 """Bytes of an answer that are read before it counts as one that never ends."""
 
-MOST_SECRETS: Final = 2
-_MAX_FILE: Final = 4_096
 _GONE: Final = 410
 _LONGEST_WAIT_S: Final = 3_600
 
@@ -86,20 +84,6 @@ class WebhookReceiver:
         ca_file = self._settings.ca_file
         context = ssl.create_default_context(cafile=ca_file) if ca_file else True
         return read_secrets(self._settings.secret_file), context
-
-
-def read_secrets(path: Path) -> list[Secret]:
-    """Read the secrets that sign: one, or two while one takes the other's place.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it holds no secret, or something else. The message holds nothing of it.
-    """
-    with path.open("rb") as file:
-        lines = file.read(_MAX_FILE + 1).decode("ascii", "replace").split()
-    if not 0 < len(lines) <= MOST_SECRETS:
-        raise ValueError("must hold one secret, or two while it is changed, one a line")
-    return [parse_secret(line) for line in lines]
 
 
 async def _judged(response: ClientResponse) -> Outcome:

@@ -110,7 +110,10 @@ class Connection:
     def _origin(self, scheme: str, authority: Authority) -> Origin:
         self._name("", authority)
         routes = self._desk.rules.at(scheme, authority)
-        if not routes and self._desk.only_declared:
+        is_open = (
+            not self._desk.only_declared or (authority.host, authority.port) in self._desk.open_to
+        )
+        if not routes and not is_open:
             raise RefusedError(403, "undeclared-host", "this server is not declared for the task")
         return Origin(scheme, authority, routes)
 

@@ -27,3 +27,5 @@ class Desk:
     """By which the child shows that it is this run's."""
     only_declared: bool
     """Refuse every server that is not declared."""
+    open_to: frozenset[tuple[str, int]]
+    """Hosts and ports that are reached all the same, without a credential."""

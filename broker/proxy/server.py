@@ -33,6 +33,8 @@ class Options:
 
     only_declared: bool = False
     """Refuse every server that is not declared; otherwise it is reached without a credential."""
+    open_to: frozenset[tuple[str, int]] = frozenset()
+    """Hosts and ports that are reached all the same, without a credential: the run's own desk."""
     upstream_ca: Path | None = None
     """Authorities that certify servers, in the place of the system's."""
     log: Path | None = None
@@ -80,6 +82,7 @@ class InjectingProxy:
             clock=chosen.clock,
             word=Secret(secrets.token_urlsafe(_WORD_BYTES)),
             only_declared=chosen.only_declared,
+            open_to=chosen.open_to,
         )
         self._server: asyncio.Server | None = None
         self._teller: asyncio.Task[None] | None = None

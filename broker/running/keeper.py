@@ -6,6 +6,7 @@ a freeze.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from broker.client.api_errors import (
@@ -20,8 +21,11 @@ from broker.client.held import HeldCredential
 from broker.client.results import IssuedCredential
 from broker.running.errors import NoCredentialNowError, UnknownNeedError
 from broker.running.need import Need
+from broker.running.shapes.aws import Aws
 from broker.running.shapes.catalogue import usual_shape
-from broker.running.shapes.shape import Fitting, Place, Shape
+from broker.running.shapes.kubeconfig import Kubeconfig
+from broker.running.shapes.pgpass import PgPass
+from broker.running.shapes.shape import Fitting, Place, Shape, ShapeUnfitError
 from broker.running.source import HeldValues
 from broker.secret import Secret
 
@@ -30,6 +34,9 @@ Obtain = Callable[[Need], Awaitable[HeldCredential]]
 
 _LAST_PART: Final = 0.3
 """The part of its life that is left when one that cannot be renewed is followed by another."""
+
+_UNPROXIED: Final = (Aws, PgPass, Kubeconfig)
+"""Shapes for clients that sign with what they hold, speak no HTTP or trust one authority alone."""
 
 _Ends = (CredentialEndedError, TaskEndedError, TaskFrozenError)
 
@@ -43,6 +50,7 @@ class Keeper:
         self._obtain = obtain
         self._refusal: ClientError | None = None
         self._suspended: ClientError | None = None
+        self._stand_in: Secret | None = None
         self._shapes = need.shapes or (usual_shape(held.current.kind),)
 
     @property
@@ -110,13 +118,30 @@ class Keeper:
         """Hand out nothing until there is another one."""
         self._suspended = why
 
+    def show_only(self, stand_in: Secret) -> None:
+        """Put this word in the place of all that the command would be shown.
+
+        Raises:
+            ShapeUnfitError: the command would take it for something that no proxy can replace.
+        """
+        if any(isinstance(shape, _UNPROXIED) for shape in self._shapes):
+            raise ShapeUnfitError(f"{self.need.name}: this shape does not go with --proxy")
+        self._stand_in = stand_in
+
+    def _shown(self) -> HeldValues:
+        held = self.last()
+        if self._stand_in is None:
+            return held
+        return replace(held, values=dict.fromkeys(held.values, self._stand_in))
+
     def fit(self, place: Place) -> list[Fitting]:
         """Return what the need puts into the command's surroundings."""
-        return [shape.fit(self.last(), place) for shape in self._shapes]
+        held = self._shown()
+        return [shape.fit(held, place) for shape in self._shapes]
 
     def files(self) -> Mapping[str, Secret]:
         """Return the files of the need as they are to be now."""
-        held = self.last()
+        held = self._shown()
         return {name: text for each in self._shapes for name, text in each.files(held).items()}
 
     @property

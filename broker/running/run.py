@@ -25,6 +25,7 @@ from broker.running.errors import RunError
 from broker.running.folder import RunFolder, Where
 from broker.running.keeper import Holdings, Keeper
 from broker.running.need import Need
+from broker.running.proxying import Proxying
 from broker.running.shapes.shape import Place
 from broker.running.surroundings import of_the_run, one_of_each, surroundings
 from broker.running.voice import Voice
@@ -46,6 +47,8 @@ class Order:
     """Whether the command is asked to end when a credential was taken away."""
     approval_seconds: float = 0
     """How long people may take to agree."""
+    proxying: Proxying | None = None
+    """The servers that the command reaches through a proxy; None: there is no proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +108,43 @@ class Run:
     async def _held(self, command: Command) -> Ended:
         keepers = {need.name: await self._keeper(need) for need in self._order.needs}
         proxied = frozenset(need.name for need in self._order.needs if need.is_proxied)
+        if self._order.proxying is not None:
+            proxied |= self._order.proxying.needs
         async with Desk(Holdings(keepers), proxied=proxied) as desk:
             with RunFolder(self._where.base) as folder:
                 self._say_where(folder)
                 place = Place(folder.path, desk.url, desk.token)
-                return await self._started(command, [*keepers.values()], folder, place)
+                async with self._through(keepers, place) as environment:
+                    return await self._started(
+                        command, [*keepers.values()], folder, place, environment
+                    )
+
+    @contextlib.asynccontextmanager
+    async def _through(
+        self, keepers: Mapping[str, Keeper], place: Place
+    ) -> AsyncIterator[Mapping[str, str]]:
+        """Stand between the command and its servers, if that is asked for."""
+        environment, proxying = self._order.environment, self._order.proxying
+        if proxying is None:
+            yield environment
+            return
+        async with proxying.opened(keepers, place, self._scope.opened.deadline) as through:
+            yield through(environment)
 
     async def _started(
-        self, command: Command, keepers: Sequence[Keeper], folder: RunFolder, place: Place
+        self,
+        command: Command,
+        keepers: Sequence[Keeper],
+        folder: RunFolder,
+        place: Place,
+        environment: Mapping[str, str],
     ) -> Ended:
         files = [{n: t.reveal() for n, t in keeper.files().items()} for keeper in keepers]
         one_of_each("file", files)
         for keeper in keepers:
             folder.write(keeper.files())
         fittings = [fitting for keeper in keepers for fitting in keeper.fit(place)]
-        variables = surroundings(self._order.environment, fittings)
+        variables = surroundings(environment, fittings)
         variables |= of_the_run(place, self._scope.id)
         watch = Watch(
             self._scope,

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from broker.settings.behaviour import Behaviour
+from broker.settings.ends import Ends
 from broker.settings.fault import Fault
 from broker.settings.limits import (
     Approvals,
@@ -120,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     notify: Notify = msgspec.field(default_factory=Notify)
     behaviour: Behaviour = msgspec.field(default_factory=Behaviour)
     signals: Signals = msgspec.field(default_factory=Signals)
+    ends: Ends = msgspec.field(default_factory=Ends)
     retention_seconds: Seconds = 604_800
     """How long the ledger remembers what has ended. Default 604800, a week."""
     drain_seconds: Seconds = 10

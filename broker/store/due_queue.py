@@ -14,7 +14,7 @@ from broker.store.link import Link
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One claimed piece: its ``kind`` (``l t k z v x g f c``) and what follows it.
+    """One claimed piece: its ``kind`` (``l t k z v x g e f c``) and what follows it.
 
     It was claimed at ``claimed_ms`` by the ledger's clock, ``late_ms`` after it was due.
     """

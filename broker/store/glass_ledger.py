@@ -5,8 +5,10 @@
 - What was opened ends at an instant that its record says from its first moment on.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -24,14 +26,19 @@ from broker.store.refusals import accept
 ASKED_MS: Final = 900_000
 """For how long it may be agreed to: an emergency of a quarter of an hour ago is another one."""
 
-SHOWN: Final = 100
-"""The newest of a bucket that are listed."""
+EXPIRED: Final = "expired"
+"""By what those end that nobody has ended."""
 
 Known = tuple[int, int]
 """The revisions of bundle and facts log that whoever gives has decided by."""
 
 NOTHING: Final[Known] = (0, 0)
 """What who gives nothing needs to know."""
+
+Spot: TypeAlias = tuple[int, BreakGlassId]
+"""A place in the list of all: when it was asked for, and its id."""
+
+Looked: TypeAlias = tuple[Spot, Glass | None]
 
 _SPEC: Final = msgspec.json.Decoder(GlassSpec)
 
@@ -118,6 +125,11 @@ class GlassLedger:
         """End it, before its time or before it was opened."""
         await self._step("end", spec, {"by": by}, by)
 
+    async def expire(self, spec: GlassSpec) -> int | None:
+        """Note that its time has come, and tell it once; return when, where it has not yet."""
+        reply = await self._step("expire", spec, {"by": EXPIRED}, EXPIRED)
+        return int(reply[1]) if reply[0] == "early" else None
+
     async def review(self, spec: GlassSpec, by: str, words: str) -> None:
         """Note that somebody has looked at it.
 
@@ -139,18 +151,56 @@ class GlassLedger:
             raise NotFoundError("no such break-glass")
         return found[0]
 
-    async def newest(self) -> list[Glass]:
-        """Return the newest of each bucket, and all that are owed a review; the newest first.
+    async def older(self, after: Spot | None, limit: int, *, is_owed: bool) -> list[Looked]:
+        """Return the next after a spot, the newest first; fewer only at the end.
+
+        With ``is_owed`` of those that nobody has looked at. What is forgotten is a spot alone.
+
+        Raises:
+            StoreUnavailableError: a bucket does not answer: a part would pass for the whole.
+        """
+        of_buckets = await asyncio.gather(
+            *(self._older(bucket, after, limit, is_owed=is_owed) for bucket in self._keys.buckets)
+        )
+        rows = [row for found in of_buckets for row in found]
+        return nlargest(limit, rows, key=lambda row: row[0])
+
+    async def _older(
+        self, bucket: Bucket, after: Spot | None, limit: int, *, is_owed: bool
+    ) -> list[Looked]:
+        spots = [] if is_owed else await self._asked(bucket, after, limit)
+        # What waits for an answer stays, however long ago it was asked.
+        owed = await self._link.read("ZRANGE", bucket.glass_reviews, 0, -1)
+        names = dict.fromkeys([name for _, name in spots] + [BreakGlassId(name) for name in owed])
+        seen = {each.spec.id: each for each in await self._seen(bucket, list(names))}
+        forgotten = [(spot, None) for spot in spots if spot[1] not in seen]
+        found = [((each.asked_ms, each.spec.id), each) for each in seen.values()]
+        return forgotten + [row for row in found if after is None or row[0] < after]
+
+    async def _asked(self, bucket: Bucket, after: Spot | None, limit: int) -> list[Spot]:
+        """Return those that were asked for before a spot, by Redis's own order, falling."""
+        until, same = "+inf", list[str]()
+        if after is not None:
+            at_ms, last = after
+            until = f"({at_ms}"
+            found = await self._link.read("ZREVRANGEBYSCORE", bucket.glasses, at_ms, at_ms)
+            same = [name for name in found if name < last]
+        window = (until, "-inf", "WITHSCORES", "LIMIT", 0, limit)
+        flat = await self._link.read("ZREVRANGEBYSCORE", bucket.glasses, *window)
+        pairs = zip(flat[1::2], flat[::2], strict=True)
+        older = [(int(float(at)), BreakGlassId(name)) for at, name in pairs]
+        return [(after[0], BreakGlassId(name)) for name in same if after] + older
+
+    async def open_in(self, buckets: Iterable[int] | None = None) -> list[Glass]:
+        """Return what is open in some buckets (None: in all), by when it ends.
 
         Raises:
             StoreUnavailableError: a bucket does not answer.
         """
-        found: list[Glass] = []
-        for bucket in self._keys.buckets:
-            names = await self._link.read("ZREVRANGE", bucket.glasses, 0, SHOWN - 1)
-            owed = await self._link.read("ZRANGE", bucket.glass_reviews, 0, -1)
-            found += await self._seen(bucket, list(dict.fromkeys([*names, *owed])))
-        return sorted(found, key=lambda each: (-each.asked_ms, each.spec.id))
+        wanted = range(len(self._keys.buckets)) if buckets is None else sorted(set(buckets))
+        found = await asyncio.gather(*(self._owed_in(self._keys.buckets[each]) for each in wanted))
+        is_open = [each for some in found for each in some if each.is_open]
+        return sorted(is_open, key=lambda each: (each.ends_ms, each.spec.id))
 
     async def owed(self) -> list[Glass]:
         """Return what nobody has looked at yet, whether it is due or not.
@@ -158,11 +208,12 @@ class GlassLedger:
         Raises:
             StoreUnavailableError: a bucket does not answer.
         """
-        found: list[Glass] = []
-        for bucket in self._keys.buckets:
-            names = await self._link.read("ZRANGE", bucket.glass_reviews, 0, -1)
-            found += await self._seen(bucket, names)
-        return [each for each in found if each.awaits_review]
+        found = await asyncio.gather(*(self._owed_in(bucket) for bucket in self._keys.buckets))
+        return [each for some in found for each in some if each.awaits_review]
+
+    async def _owed_in(self, bucket: Bucket) -> list[Glass]:
+        names = await self._link.read("ZRANGE", bucket.glass_reviews, 0, -1)
+        return await self._seen(bucket, names)
 
     async def _seen(self, bucket: Bucket, names: Sequence[str]) -> list[Glass]:
         if not names:
@@ -179,7 +230,7 @@ class GlassLedger:
         detail: Mapping[str, object],
         *needs: str | int,
         known: Known = NOTHING,
-    ) -> None:
+    ) -> list[Any]:
         bucket = self._keys.of(spec.id)
         keys = [
             *bucket.head,
@@ -199,7 +250,7 @@ class GlassLedger:
             raise GlassStateError(f"it is {reply[1]}")
         if reply[0] == "changed":
             raise GlassStateError("what is asked is another thing than what was agreed to")
-        accept(reply)
+        return reply if reply[0] == "early" else accept(reply)
 
 
 def _detail(spec: GlassSpec) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from broker.errors import NotFoundError
 from broker.ids import IdFactory, TaskId
 from broker.model.task import Freeze, Task, TaskSpec, TaskState
 from broker.store import codec, scripts
+from broker.store.bindings import Bindings
 from broker.store.clock_bounds import ANY_TIME, ClockBounds
 from broker.store.keyspace import Keyspace
 from broker.store.limits import Limits
@@ -75,6 +76,7 @@ class TaskLedger:
         self._paths = paths
         self._limits = limits
         self._bounds = bounds
+        self.bindings = Bindings(link, keys, ids, limits)
 
     async def open(self, new: NewTask) -> tuple[TaskId, bool]:
         """Open a task; return its id and whether it is new.
@@ -117,9 +119,7 @@ class TaskLedger:
         is asked for in another one: so all of them meet in the bucket that follows from the key.
         """
         if new.key:
-            home = self._keys.buckets[self._ids.bucket_for(new.key)]
-            args: list[str | int] = [new.digest, self._limits.retention_ms]
-            accept(await self._link.run(scripts.IDEM_BIND, [home.idempotency(new.key)], args))
+            await self.bindings.bind(new.key, new.digest)
 
     def _open_args(self, new: NewTask) -> list[str | int]:
         spec = new.spec

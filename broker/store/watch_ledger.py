@@ -25,7 +25,7 @@ MOST_SIGNALS: Final = 10_000
 """Signals that are known to have been used."""
 
 LATE_PER_MINUTE: Final = 20
-"""Late uses of one agent that are told in a minute."""
+"""Late uses of one agent that are told in a minute; and knocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +128,12 @@ class WatchLedger:
         args: list[str | int] = [self._ids.operation(), kind, tenant, detail, KEPT_MS]
         await self._link.run(scripts.WATCH_TELL, keys, [*args, *self._bounds.around_now()])
 
-    async def late(self, tenant: str, agent: str, detail: str) -> None:
-        """Note that an agent used what has ended; an agent's notes go to one bucket."""
+    async def note_use(self, kind: str, tenant: str, agent: str, detail: str) -> None:
+        """Note how an agent used what it should not; an agent's notes go to one bucket."""
         name = f"{tenant}/{agent}".encode()
         bucket = self._keys.buckets[hashlib.sha256(name).digest()[0] % len(self._keys.buckets)]
-        keys = [*bucket.head, bucket.late(f"{tenant}/{agent}")]
-        args: list[str | int] = [self._ids.operation(), tenant, LATE_PER_MINUTE, detail]
+        keys = [*bucket.head, bucket.late(f"{kind}:{tenant}/{agent}")]
+        args: list[str | int] = [self._ids.operation(), tenant, LATE_PER_MINUTE, detail, kind]
         await self._link.run(scripts.USE_NOTE, keys, args)
 
 

@@ -14,6 +14,7 @@ from tests.chaos.facts_cases import POINTS as OF_FACTS
 from tests.chaos.glass_cases import POINTS as OF_GLASS
 from tests.chaos.review_cases import POINTS as OF_REVIEWS
 from tests.chaos.target_cases import POINTS as AT_TARGETS
+from tests.chaos.watch_cases import POINTS as OF_WATCHING
 
 _REACHED = re.compile(r'\.reach\("([^"]+)"\)')
 _SOURCES = sorted(Path(broker.__file__).parent.rglob("*.py"))
@@ -28,7 +29,8 @@ def test_every_point_is_passed_and_every_passed_point_is_named() -> None:
 
 def test_every_point_has_a_scenario_that_dies_there() -> None:
     """A name that no test arms promises nothing."""
-    assert {case.point for case in CASES} | AT_TARGETS | OF_FACTS | OF_GLASS | OF_REVIEWS == NAMES
+    others = AT_TARGETS | OF_FACTS | OF_GLASS | OF_REVIEWS | OF_WATCHING
+    assert {case.point for case in CASES} | others == NAMES
 
 
 VERBS: Final = {
@@ -39,6 +41,7 @@ VERBS: Final = {
     "completeTask": "close",
     "failTask": "close",
     "cancelTask": "close",
+    "tellEnd": "tell",
     "freezeTask": "freeze",
     "thawTask": "thaw",
     "issueCredential": "issue",
@@ -74,9 +77,9 @@ CHANGES_NOBODY_S_ACCESS: Final = {
 
 BESIDE: Final = {
     *("mint", "kill", "prolong", "ban", "refuse", "reap", "redecide", "ship"),
-    *("change", "snapshot"),
+    *("change", "snapshot", "watch"),
 }
-"""What no route is the only way to: targets, refusals, due work, the feed, facts."""
+"""What no route is the only way to: targets, refusals, due work, the feed, facts, behaviour."""
 
 
 def test_every_route_that_changes_access_has_a_verb_with_points() -> None:

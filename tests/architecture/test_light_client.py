@@ -6,7 +6,7 @@ HEAVY = {"redis", "cedarpy", "boto3", "botocore", "hvac", "click", "apscheduler"
 HEAVY |= {"prometheus_client", "yaml", "rich", "backends", "spiffe", "grpc", "google"}
 OURS = {
     *("secret", "clock", "base64url", "proof", "ids", "errors", "strict_json", "text", "client"),
-    *("webhook_signing", "shapes"),
+    *("webhook_check", "webhook_signing", "shapes"),
 }
 
 

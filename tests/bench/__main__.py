@@ -1,7 +1,8 @@
 """``python -m tests.bench``: run a benchmark and print what came of it.
 
 Without a command it compares the broker with its physical floor. ``tree`` closes a tree with a
-hundred thousand leases, ``fanout`` measures how soon subscribers of the feed are told.
+hundred thousand leases, ``fanout`` measures how soon subscribers of the feed are told, ``freezing``
+how soon a task is frozen that a detector finds odd.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from rich.console import Console
 
 from broker.dev.processes import ProcessFailedError
 from broker.errors import ConfigurationError
-from tests.bench import fanout, report, tree
+from tests.bench import fanout, freezing, report, tree
 from tests.bench.compare import VERBS, Result, Scope, compare
 from tests.bench.loops import LOOPS
 from tests.bench.meter import BenchFailedError
@@ -108,6 +109,16 @@ async def _fan_out(options: argparse.Namespace, desk: Desk) -> int:
     return 0
 
 
+async def _freezing(options: argparse.Namespace, desk: Desk) -> int:
+    bursts = freezing.Bursts(options.rounds or (3 if options.quick else 20), options.loop)
+    delay = await freezing.freeze(bursts, desk.say)
+    desk.show(delay, lambda console: freezing.show(console, delay))
+    if delay.max_ms <= options.at_most:
+        return 0
+    desk.say(f"one took {delay.max_ms:.0f} ms")
+    return 1
+
+
 def _scope(options: argparse.Namespace) -> Scope:
     quick = options.quick
     return Scope(
@@ -140,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="")
     _add_tree(commands.add_parser("tree", parents=[common], help="close a large tree"))
     _add_fanout(commands.add_parser("fanout", parents=[common], help="revoke before an audience"))
+    _add_freezing(commands.add_parser("freezing", parents=[common], help="bursts of refusals"))
     return parser
 
 
@@ -176,6 +188,12 @@ def _add_fanout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subscribers", type=int, default=200)
     parser.add_argument("--revocations", type=int)
     parser.add_argument("--per-second", type=float, default=20.0)
+
+
+def _add_freezing(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_freezing)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--at-most", type=float, default=math.inf, help="milliseconds, or fail")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ CONNECTIONS: Final = 1_000
 TREE: Final = 200_000
 """Live credentials of one task: the tree benchmark holds a hundred thousand."""
 
+BURST: Final = 4
+"""Refusals that freeze: a hundred a minute of one agent are recorded, in twenty bursts eighty."""
+
 LOOKS_AT_EVERYTHING: Final = """
 @id("bench-looks-at-everything")
 forbid (principal, action, resource) when { context.labels.containsAny(context.task.tickets) };
@@ -91,6 +94,7 @@ def _changes(shipped: Mapping[str, Any], state: Path, addresses: Addresses) -> d
         "limits": shipped["limits"]
         | {"connections_per_peer": CONNECTIONS, "connections": CONNECTIONS},
         "tasks": shipped["tasks"] | {"max_live_credentials": TREE},
+        "behaviour": {"detectors": {"denial-burst": {"threshold": BURST}}},
         "quotas": {"agent": PLENTY, "tenant": PLENTY},
         "log": shipped["log"] | {"level": "warning"},
     }

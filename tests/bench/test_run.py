@@ -78,6 +78,19 @@ def test_a_tree_is_closed_and_taken_down() -> None:
         assert list(Path(place).iterdir()) == []
 
 
+def test_a_burst_freezes_and_how_soon_is_measured() -> None:
+    """Small; how long it took is for whoever reads it, and that it happened is checked here."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        bench = start(Path(place), "freezing", "--rounds", "2", "--json")
+        out, err = bench.communicate()
+
+        assert bench.returncode == 0, err
+        delay = json.loads(out)
+        assert (delay["rounds"], delay["refusals"]) == (2, 4)
+        assert 0 < delay["p50_ms"] <= delay["max_ms"]
+        assert list(Path(place).iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_whatever_ends_it_ends_everything(number: signal.Signals) -> None:
     """Also in the middle, and also when it cannot do anything about it."""

@@ -27,6 +27,7 @@ from tests.chaos.scenarios import (
 )
 from tests.chaos.sessions import END_SESSIONS
 from tests.chaos.sets import REVOKE_SET
+from tests.chaos.told import TELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ CASES: Final = (
     Case("give-back.written", "a credential is given back", GIVE_BACK),
     Case("give-back.freed", "a credential is given back", GIVE_BACK),
     Case("close.written", "a family is completed", COMPLETE),
+    Case("tell.bound", "a message ends a family", TELL),
+    Case("close.written", "a message ends a family", TELL),
     Case("freeze.written", "a family is frozen", FREEZE),
     Case("thaw.written", "a task is thawed", THAW),
     Case("reap.freed", "a family is frozen", FREEZE),

@@ -5,4 +5,8 @@ from typing import Final
 CONFIRMING: Final = ("agreed", "ready", "told", "opened")
 FETCHING: Final = ("granted", "noted")
 
-POINTS: Final = frozenset(f"glass.{step}" for step in ("asked", *CONFIRMING, *FETCHING, "ended"))
+EXPIRING: Final = ("over", "expired")
+
+POINTS: Final = frozenset(
+    f"glass.{step}" for step in ("asked", *CONFIRMING, *FETCHING, "ended", *EXPIRING)
+)

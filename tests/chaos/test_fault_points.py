@@ -18,6 +18,7 @@ from tests.chaos.ledger_state import settled
 from tests.chaos.once import ask_for_single_use
 from tests.chaos.scenarios import Play, a_play
 from tests.chaos.sessions import let_people_lend
+from tests.chaos.told import take_messages
 from tests.chaos.world import ORDERS, REPORTS, open_world
 from tests.fakes.eventually_true import eventually_true
 
@@ -36,6 +37,7 @@ def _edit(config: Path) -> None:
     ask_for_single_use(config)
     ask_people(config)
     let_people_lend(config)
+    take_messages(config)
 
 
 Outcomes = Mapping[str, "asyncio.Future[None]"]

@@ -18,12 +18,15 @@ from broker.client.api_errors import ApiError, BreakGlassStateError
 from broker.client.errors import BrokerUnreachableError
 from broker.client.glass_results import BreakGlass
 from broker.client.results import Ceiling
+from broker.client.webhooks import WebhookMessage
 from broker.dev.passports import Identity
 from broker.model.principal import Kind
+from tests.chaos.audit_log import read_audit
 from tests.chaos.cast import Cast, unique
-from tests.chaos.glass_cases import CONFIRMING, FETCHING
+from tests.chaos.glass_cases import CONFIRMING, EXPIRING, FETCHING
 from tests.chaos.world import ORDERS, Caller, open_world
 from tests.fakes.alarm_receiver import AlarmReceiver, receiving
+from tests.fakes.eventually_true import eventually_true
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -60,13 +63,14 @@ class Stage:
             )
         await facts.change(changes, reason="they are on call")
 
-    async def ask(self, task: str, key: str) -> BreakGlass:
+    async def ask(self, task: str, key: str, ttl_seconds: int | None = None) -> BreakGlass:
         """Ask to break glass."""
         return await self.of("dana").break_glass.ask(
             *(task, "orders-export"),
             scopes=SCOPES,
             reason="it is stuck",
             incident="INC-1",
+            ttl_seconds=ttl_seconds,
             idempotency_key=key,
         )
 
@@ -93,6 +97,11 @@ class Stage:
         assert await slot.died() == KILLED, f"it did not die at {point}"
         self.check()
         await slot.start()
+
+    @property
+    def ends(self) -> list[WebhookMessage]:
+        """What was told about ends."""
+        return [each for each in self.oncall.messages if each.type == "breakglass.ended"]
 
     def check(self) -> None:
         """Hold what the ledger says to what must hold at any instant, past every broker."""
@@ -173,3 +182,26 @@ async def test_an_end_is_an_end(stage: Stage) -> None:
     assert (await calls.end(opened.id)).state == "ended"
     witness = stage.cast.world.witnesses[0]
     assert not await witness.accepts(issued.access_token.reveal())
+
+
+@pytest.mark.parametrize("step", EXPIRING)
+async def test_a_natural_end_is_told_by_whoever_is_left(stage: Stage, step: str) -> None:
+    """Told once in the trail, and to the receiver at least once, under one id."""
+    slot = stage.cast.world.slots[0]
+    await slot.kill()
+    await slot.start(armed=f"glass.{step}")
+    opened = await stage.confirm(await stage.ask(await stage.task(), unique("ask"), ttl_seconds=2))
+
+    assert await slot.died() == KILLED, f"it did not die at glass.{step}"
+    await slot.start()
+
+    async def told() -> bool:
+        return any(each.data["break_glass"] == opened.id for each in stage.ends)
+
+    await eventually_true(told, "somebody is told of the end")
+    shown = await stage.of("dana").break_glass.show(opened.id)
+    assert (shown.state, shown.ended_by, shown.ended_at) == ("ended", "expired", opened.ends_at)
+    assert len({each.id for each in stage.ends if each.data["break_glass"] == opened.id}) == 1
+    trail = read_audit(stage.cast.world.audit_files()[0])
+    ends = [each for each in trail if each["type"] == "breakglass.ended"]
+    assert [each["by"] for each in ends if each["break_glass"] == opened.id] == ["expired"]

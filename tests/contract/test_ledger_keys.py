@@ -148,7 +148,7 @@ async def _following(kit: LedgerKit) -> None:
     await watch.newest("+inf", 10)
     await watch.replace(finding, "{}", '{"x":1}')
     await watch.tell(finding, "behaviour.found", "acme", '{"x":1}')
-    await watch.late("acme", "a", '{"agent":"a"}')
+    await watch.note_use("use.late", "acme", "a", '{"agent":"a"}')
 
 
 async def _lending(kit: ApprovalKit) -> None:
@@ -178,12 +178,15 @@ async def _breaking_glass(kit: LedgerKit) -> None:
         await ledger.ready(spec, (1, 1))
     await ledger.open(reviewed, (1, 1), ["oncall"], [])
     await ledger.note(reviewed, (1, 1), "a-lease")
+    assert await ledger.expire(reviewed), "its time has not come"
     await ledger.end(reviewed, "dana")
     assert [each.spec for each in await ledger.owed()] == [reviewed]
     await ledger.review(reviewed, "frank", "seen")
     await ledger.fail(untold, ["nobody answers"])
     await ledger.end(dropped, "dana")
-    assert len(await ledger.newest()) == 3
+    listed = await ledger.older(None, 2, is_owed=False)
+    assert len(listed + await ledger.older(listed[-1][0], 2, is_owed=False)) == 3
+    assert await ledger.open_in() == []
 
 
 async def _reviewing(kit: LedgerKit) -> None:

@@ -40,6 +40,23 @@ async def test_a_sound_installation_is_all_well(world: World) -> None:
     )
 
 
+async def test_an_issuer_of_people_of_all_tenants_is_warned_of(world: World) -> None:
+    """As by `config check`, with where it stands and what to do."""
+
+    def drop_tenant(file: Any) -> None:
+        del file["issuers"][0]["map"]["tenant"]
+        file["issuers"][0]["claims"]["optional"].remove("tenant")
+
+    world.config.edit("issuers.yaml", drop_tenant)
+
+    lines = [line async for line in Doctor(world.config.settings()).run()]
+
+    [warned] = [line for line in lines if (line.check, line.state) == ("issuers", "warn")]
+    assert "issuers[0].map.tenant: is missing: the issuer vouches for people" in warned.what
+    assert "identities" in warned.remedy
+    assert warned.where == str(world.config.settings().issuers)
+
+
 async def test_each_thing_that_is_broken_is_named(world: World) -> None:
     """And keeps no other check from being made."""
     world.config.edit_agent("invoice-bot", purpose="something else")

@@ -262,7 +262,11 @@ async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> N
     public = {"/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"}
     public |= {"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}
     public |= {"/v1/openapi.json", "/problems/{problem}", "/.well-known/authzen-configuration"}
-    signed = {"/v1/signals", "/v1/backchannel-logout"}  # what vouches for itself
+    signed = {
+        "/v1/signals",
+        "/v1/backchannel-logout",
+        "/v1/ends/{orchestrator}",
+    }  # what vouches for itself
     ids = {
         "task": MISSING["task"],
         "credential": MISSING["lease"],
@@ -274,6 +278,7 @@ async def test_nothing_but_health_keys_and_metadata_is_public(world: World) -> N
         "problem": "not-found",
         "revision": "1",
         "agent": "invoice-bot",
+        "orchestrator": "ci-orchestrator",
         "kind": "agent",
         "tenant": "acme",
         "name": "invoice-bot",

@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from broker.behaviour.rules import Action
 from broker.settings.signals import Signals, SignalSource
+from tests.fakes import delegation
 from tests.fakes.cast import AGENT, HELPER, OPERATOR, STOCK_AGENT, STOCK_ORCHESTRATOR
 from tests.fakes.issuer import Signer
+from tests.fakes.people import change
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.world import Answer, World, open_world
 from tests.fakes.world_config import Template
@@ -101,6 +103,54 @@ async def test_a_signal_about_an_agent_stops_all_that_it_does(world: World) -> N
     assert found["did"] == ["froze 2 tasks", "held the agent"]
     await world.post(OPERATOR, f"/v1/tasks/{tasks[1]['id']}/thaw", {"reason": "x"})
     assert (await world.ask(tasks[1]["id"])).status in (401, 403)
+
+
+async def test_a_signal_about_a_person_stops_all_that_is_done_for_her(world: World) -> None:
+    """What she lent and what others say is hers, children included; nobody else's."""
+    await delegation.prepare(world)
+    own = await delegation.lent(world)
+    child = (await world.delegate(own["id"], ceiling=delegation.EXPORT)).body
+    named = await world.open(on_behalf_of="dana")
+    other, erins = await world.open(), await world.open(on_behalf_of="erin")
+    held = (await delegation.ask(world, own["id"])).body
+    given, kept = await world.issue(named["id"]), await world.issue(erins["id"])
+
+    taken = await send(world, signed(world, "person:dana"))
+
+    assert taken.status == 202
+    found = await world.get(OPERATOR, f"/v1/findings/{taken['finding']}")
+    assert (found["what"], found["agent"]) == ("soc: person:dana", "")
+    assert found["did"] == ["froze 3 tasks"]
+    for task in (own, child, named):
+        assert (await world.get(OPERATOR, f"/v1/tasks/{task['id']}"))["frozen"], task["name"]
+    for task in (other, erins):
+        assert not (await world.get(OPERATOR, f"/v1/tasks/{task['id']}"))["frozen"]
+    assert not await world.is_active(held["access_token"])
+    assert not await world.is_active(given["access_token"])
+    assert await world.is_active(kept["access_token"])
+    again = await world.post(OPERATOR, f"/v1/tasks/{own['id']}/thaw", {"reason": "it was she"})
+    assert again.status == 200
+    assert (await delegation.ask(world, own["id"])).status == 201, "she herself is not held"
+
+
+async def test_a_severe_signal_about_a_person_holds_her_until_an_operator_lets_go(
+    world: World,
+) -> None:
+    """She opens and lends nothing any more, thawed or not; agents go on for others."""
+    await delegation.prepare(world)
+    own = await delegation.lent(world)
+
+    taken = await send(world, signed(world, "person:dana", event={"severity": "high"}))
+
+    found = await world.get(OPERATOR, f"/v1/findings/{taken['finding']}")
+    assert found["did"] == ["froze 1 tasks", "held the person"]
+    await world.post(OPERATOR, f"/v1/tasks/{own['id']}/thaw", {"reason": "x"})
+    assert (await delegation.ask(world, own["id"])).status in (403, 409)
+    assert (await delegation.open_own(world)).status in (401, 403)
+    assert (await world.ask((await world.open())["id"])).status == 201
+
+    await change(world, {"op": "lift", "ref": "person:dana"})
+    assert (await delegation.open_own(world)).status == 201
 
 
 async def test_a_signal_counts_once_at_whatever_broker(world: World) -> None:

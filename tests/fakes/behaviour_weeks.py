@@ -165,6 +165,13 @@ def _late(trail: Trail) -> None:
         trail.add(ATTACK_MS + n * 5_000, "use.late", agent="report-bot", instance="x", how="ask")
 
 
+def _second(trail: Trail) -> None:
+    task = trail.task()
+    for n in range(4):
+        said = {"agent": "invoice-bot", "instance": "pod-9", "task": task}
+        trail.add(ATTACK_MS + n * 5_000, "use.foreign", **said)
+
+
 def _far(trail: Trail) -> None:
     trail.issued(ATTACK_MS, "invoice-bot", trail.task(), origin="net:198.51.100.0/24")
 
@@ -187,6 +194,7 @@ ATTACKS: Final[dict[str, Callable[[Trail], None]]] = {
     "first-resource": _resource,
     "rate": _fast,
     "instances": _copies,
+    "second-instance": _second,
     "after-end": _late,
     "shown-dead": _shown,
     "origin": _far,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from broker.breaking_glass import AskGlass
 from broker.ids import BreakGlassId
 from broker.model.approval import Requirement
-from broker.model.break_glass import Glass, GlassSpec, GlassState
+from broker.model.break_glass import Glass, GlassPage, GlassSpec, GlassState
 from broker.model.principal import Principal
 from broker.model.requests import IssuedCredential
 from broker.secret import Secret
@@ -87,9 +87,14 @@ class FakeGlassDesk:
         """Show."""
         return await self.stage.play("glass.show", caller, glass, answer=a_glass())
 
-    async def find(self, caller: Principal, *, only: str = "") -> Sequence[Glass]:
+    async def find(self, caller: Principal, only: str, cursor: str, limit: int) -> GlassPage:
         """List."""
-        return await self.stage.play("glass.find", caller, only, answer=[a_glass()])
+        asked = (caller, only, cursor, limit)
+        return await self.stage.play("glass.find", *asked, answer=GlassPage((a_glass(),), ""))
+
+    async def open_for(self, *, task: str = "") -> Sequence[Glass]:  # noqa: ARG002 - as the port has it
+        """Return what is open: nothing."""
+        return ()
 
     async def end(self, caller: Principal, glass: BreakGlassId) -> Glass:
         """End."""

@@ -25,6 +25,7 @@ from broker.proxy import (
 )
 from broker.secret import Secret
 from tests.fakes.certificates import Authority
+from tests.fakes.pretend_secrets import drawn
 
 HOST = "api.test"
 OTHER = "other.test"
@@ -32,7 +33,7 @@ STRANGER = "stranger.test"
 """Declared, but the server has no certificate for it."""
 PUBLIC = "public.test"
 """Declared as a host that is not local."""
-TOKEN = "real-token-Zm9vYmFyYmF6cXV4"
+TOKEN = f"real-token-{drawn('proxy', 16)}"
 LEASE = "l_00_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 Answer = Callable[["Upstream", "Received", asyncio.StreamWriter], Awaitable[None]]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import structlog
 from structlog.testing import LogCapture
+from structlog.typing import FilteringBoundLogger
 
 from broker.cuts import StandingCut
 from broker.errors import AttestationError
@@ -46,6 +47,7 @@ from tests.fakes.agents import FakeAgents
 from tests.fakes.clock import FakeClock
 from tests.fakes.fact_verbs import fake_facts
 from tests.fakes.fake_approvals import FakeApprovals
+from tests.fakes.fake_ends import FakeEnds
 from tests.fakes.fake_explain import FakeExplain
 from tests.fakes.fake_glass import FakeGlass
 from tests.fakes.fake_issuance import FakeIssuance
@@ -380,17 +382,23 @@ class NoClients:
         return NOTHING_PROVEN
 
 
+def _log_of(stage: Stage) -> FilteringBoundLogger:
+    bound = structlog.make_filtering_bound_logger(0)
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        None, processors=[stage.logs], wrapper_class=bound
+    )
+    return log
+
+
 def make_services(stage: Stage, **changes: object) -> Services:
     """Put the doubles together. ``changes`` replaces members of the result."""
     numbers, clock = itertools.count(1), FakeClock(NOW_MS)
-    log = structlog.wrap_logger(
-        None, processors=[stage.logs], wrapper_class=structlog.make_filtering_bound_logger(0)
-    )
     services = Services(
         tasks=FakeTasks(stage),
         freezing=FakeFreezing(stage),
         findings=FakeFindings(stage),
         signals=FakeSignals(stage),
+        ends=FakeEnds(stage),
         listing=FakeListing(stage),
         trees=FakeTrees(stage, a_task(), a_task(CHILD)),
         agents=FakeAgents(stage),
@@ -419,7 +427,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         came=stage.came,
         limits=Limits(),
         clock=clock,
-        log=log,
+        log=_log_of(stage),
         issuer=ISSUER,
         durability="os",
         request_id=lambda: f"q{next(numbers)}",

@@ -74,6 +74,7 @@ def reply(request: BaseHTTPRequestHandler, status: int, body: bytes = b"", **hea
     for name, value in headers.items():
         request.send_header(name.replace("_", "-"), value)
     request.send_header("Content-Length", str(len(body)))
+    request.send_header("Connection", "close")
     request.end_headers()
     request.wfile.write(body)
 

@@ -43,6 +43,7 @@ IDS: Final = {
     "selection": "ab" * 32,
     "finding": f"f_07_{'f' * 26}",
     "agent": "invoice-bot",
+    "orchestrator": "ci-orchestrator",
     "problem": "not-found",
     "revision": "1",
     "kind": "ticket",
@@ -91,7 +92,7 @@ def test_every_route_is_in_the_contract_and_no_other() -> None:
     assert promised - served == set(), "in the contract, and served by nobody"
     public = [each for each in OPERATIONS if each.is_public]
     posted = {each.path for each in public if each.method == "POST"}
-    known = {"/v1/signals", "/v1/backchannel-logout"}
+    known = {"/v1/signals", "/v1/backchannel-logout", "/v1/ends/{orchestrator}"}
     assert posted == known, "what vouches for itself; nothing else is open to strangers"
     assert heads | posted == PUBLIC == {each.path for each in public}
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from broker.http.edge import PUBLIC
+from broker.http.end_routes import ENDS
 from broker.http.limits import Limits
 from broker.http.session_routes import BACKCHANNEL
 from broker.http.signal_routes import SIGNALS
@@ -271,7 +272,7 @@ async def test_expect_is_answered_for_continue_only(dial: Dial, stage: Stage) ->
     assert stage.verbs() == ["tasks.extend"]
 
 
-POSTED = frozenset({SIGNALS, BACKCHANNEL})
+POSTED = frozenset({SIGNALS, BACKCHANNEL, ENDS})
 """What vouches for itself stands in the body."""
 
 
@@ -280,7 +281,12 @@ async def test_public_paths_need_no_token_and_mind_none(dial: Dial, path: str) -
     """They do not even look at it. What is only posted to says so, and asks for none either."""
     answer = await ask(
         dial,
-        b"GET " + path.format(problem="not-found").encode() + b" HTTP/1.1\r\n" + HOST + AUTH + AUTH,
+        b"GET "
+        + path.format(problem="not-found", orchestrator="ci").encode()
+        + b" HTTP/1.1\r\n"
+        + HOST
+        + AUTH
+        + AUTH,
     )
 
     assert answer.status == (405 if path in POSTED else 200)

@@ -101,7 +101,7 @@ def test_an_agent_works_with_its_task_and_ends_it(broker: BrokerServer, tmp_path
 
 def test_an_orchestrator_opens_ends_and_follows(broker: BrokerServer, tmp_path: Path) -> None:
     """To the last receipt."""
-    (program,) = programs("orchestrators.md")
+    program = programs("orchestrators.md")[0]
 
     assert run(program, broker, tmp_path) == "orders-api confirmed\nreconcile-invoices\n"
 

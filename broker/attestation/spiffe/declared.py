@@ -12,6 +12,7 @@ from broker import text
 from broker.attestation.algorithms import ALGORITHMS
 from broker.attestation.declared_keys import duration_faults
 from broker.attestation.key_url import url_fault
+from broker.attestation.people import rule_doubts
 from broker.attestation.spiffe.path_rule import PathRule
 from broker.attestation.spiffe.spiffe_id import SpiffeIdError, check_trust_domain, parse_spiffe_id
 from broker.errors import InvalidRequestError
@@ -111,6 +112,7 @@ class TrustDomainDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=
                     "nothing tells two copies apart: all bearers of one SPIFFE ID are one instance",
                     "put {instance} into the path, or name the claim that does: instance_claim",
                 )
+            yield from (fault.under("map", position) for fault in rule_doubts(rule))
 
     def faults(self) -> Iterator[Fault]:
         """Yield what is well-typed and still wrong, here and below."""

@@ -5,7 +5,16 @@ from typing import Final
 from broker.governance.records import Risk, Status
 from broker.http.contract.fact_routes import HOLD
 from broker.http.contract.operation import Answer, Operation
-from broker.http.contract.parts import COUNT, FLAG, GLOB, MAYBE_INSTANT, NAME, PAGE, STRING
+from broker.http.contract.parts import (
+    COUNT,
+    FLAG,
+    GLOB,
+    MAYBE_INSTANT,
+    NAME,
+    OPEN_GLASS,
+    PAGE,
+    STRING,
+)
 from broker.http.contract.schema import Schema, array, described, form, paged, record, ref, words
 from broker.model.fact import NAME_PATTERN
 
@@ -32,7 +41,7 @@ _AGENT: Final[dict[str, Schema]] = {
 }
 
 SCHEMAS: Final = {
-    "Agent": record(_AGENT),
+    "Agent": record(_AGENT, OPEN_GLASS),
     "AgentPage": paged("agents", ref("Agent")),
     "AgentView": record(
         {
@@ -55,7 +64,8 @@ SCHEMAS: Final = {
                 }
             ),
             "cuts": array(ref("Cut")),
-        }
+        },
+        OPEN_GLASS,
     ),
 }
 

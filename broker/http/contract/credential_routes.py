@@ -13,6 +13,7 @@ from broker.http.contract.parts import (
     LEASE_ID,
     MAYBE_INSTANT,
     NAME,
+    OPEN_GLASS,
     OPTIONAL_TTL,
     PAGE,
     SCOPES,
@@ -83,7 +84,7 @@ SCHEMAS: Final = {
             ),
         },
     ),
-    "CredentialPage": paged("credentials", ref("Credential")),
+    "CredentialPage": paged("credentials", ref("Credential"), OPEN_GLASS),
     "IssueBody": record(
         {"capability": NAME, "scopes": SCOPES},
         {

@@ -3,7 +3,7 @@
 from typing import Final
 
 from broker.http.contract.operation import Answer, Operation
-from broker.http.contract.parts import COUNT, FLAG, LEASE_ID, STRING
+from broker.http.contract.parts import COUNT, FLAG, LEASE_ID, OPEN_GLASS, STRING
 from broker.http.contract.schema import described, nullable, record, ref, words
 from broker.model.lease import LeaseState
 
@@ -31,7 +31,7 @@ SCHEMAS: Final = {
                 nullable(ref("Counterfactuals")), "Where policy says no: what would turn that."
             ),
         },
-        {"why": described(ref("NoLonger"), "Of one that ended because of it.")},
+        {"why": described(ref("NoLonger"), "Of one that ended because of it."), **OPEN_GLASS},
     ),
 }
 

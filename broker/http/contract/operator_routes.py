@@ -14,6 +14,7 @@ from broker.http.contract.parts import (
     LEASE_ID,
     MAYBE_INSTANT,
     NAME,
+    OPEN_GLASS,
     OPTIONAL_TTL,
     PAGE,
     REASON,
@@ -128,7 +129,8 @@ SCHEMAS: Final = {
             "explained_at_revision": COUNT,
             "explanation": ref("Explanation"),
             "counterfactuals": nullable(ref("Counterfactuals")),
-        }
+        },
+        OPEN_GLASS,
     ),
     "Counterfactuals": described(
         record(

@@ -125,6 +125,7 @@ PATH: Final = {
     "tenant": NAME,
     "name": form(r"^[A-Za-z0-9][A-Za-z0-9._/#+@-]{0,127}$", "OPS-1"),
     "agent": NAME,
+    "orchestrator": NAME,
     "problem": form("^[a-z-]{1,64}$", "not-found"),
 }
 """What stands for a parameter of a path template, by its name."""
@@ -187,7 +188,24 @@ TOKEN_TYPE: Final = words("Bearer", "DPoP")
 
 CEILING_LINE: Final = record({"capability": NAME, "scopes": SCOPES})
 
+OPEN_GLASS: Final = {
+    "open_break_glass": described(
+        array(ref("OpenBreakGlass"), least=1), "The emergencies that are open; absent: none is."
+    )
+}
+"""What marks a task, an agent, or what was decided about them."""
+
 SCHEMAS: Final = {
+    "OpenBreakGlass": record(
+        {
+            "id": GLASS_ID,
+            "task": TASK_ID,
+            "agent": STRING,
+            "capability": STRING,
+            "scopes": array(STRING),
+            "ends_at": INSTANT,
+        }
+    ),
     "Problem": PROBLEM,
     "OAuthError": OAUTH_ERROR,
     "CeilingLine": CEILING_LINE,

@@ -80,9 +80,9 @@ def described(schema: Schema, text: str) -> Schema:
     return schema | {"description": text}
 
 
-def paged(name: str, of: Schema) -> Schema:
+def paged(name: str, of: Schema, optional: Mapping[str, Schema] | None = None) -> Schema:
     """Write one page of a list: the items, and the address of the next page (null on the last)."""
-    return record({name: array(of, most=200), "next": NEXT})
+    return record({name: array(of, most=200), "next": NEXT}, optional)
 
 
 NEXT: Final[Schema] = {"type": ["string", "null"], "pattern": "^/"}

@@ -13,6 +13,7 @@ from broker.http.contract.parts import (
     KNOWN,
     MAYBE_INSTANT,
     NAME,
+    OPEN_GLASS,
     OPTIONAL_TTL,
     PAGE,
     REASON,
@@ -92,7 +93,7 @@ _HANDLE: Final = described(
 )
 
 SCHEMAS: Final = {
-    "Task": record(_TASK),
+    "Task": record(_TASK, OPEN_GLASS),
     "OpenedTask": record(_TASK, {"claim_handle": _HANDLE}),
     "TaskPage": paged("tasks", ref("Task")),
     "Branch": described(

@@ -2,7 +2,7 @@
 -- fencing number: none is ever given twice in a bucket. Leases, approvals, looks at tasks and kills at targets need no
 -- number: their scripts judge afresh, and settle. Nor does deciding again (f c).
 -- What is decided again comes back soon if its broker dies, for access depends on it; whoever is at it says so.
--- With a clock that is not believed, what is due by age (l a t g) is left where it is.
+-- With a clock that is not believed, what is due by age (l a t g e) is left where it is.
 -- KEYS: meta cuts due out fences. ARGV: limit, visibility, earliest, latest, may age (1 or 0)
 local limit = tonumber(ARGV[1])
 local now, sure = cautious_clock(ARGV[3], ARGV[4])
@@ -35,7 +35,7 @@ local most = believed and limit or 5000
 local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', text(now), 'WITHSCORES', 'LIMIT', 0, most)
 for i = 1, #due, 2 do
   local kind = string.sub(due[i], 1, 1)
-  local by_age = kind == 'l' or kind == 'a' or kind == 't' or kind == 'g'
+  local by_age = kind == 'l' or kind == 'a' or kind == 't' or kind == 'g' or kind == 'e'
   if found < limit and (believed or not by_age) then take(due[i], due[i + 1]) end
 end
 return taken

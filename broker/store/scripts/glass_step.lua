@@ -7,8 +7,10 @@
 --   fail     why                          nobody could be told: nothing opens
 --   note     lease                        what was had by it; not once it has ended
 --   end      by whom
+--   expire   by whom: its time has come; whoever notes it first tells
 --   review   by whom, words, retention
--- A repeat changes and tells nothing. Answers {'ok'}, or {'state', the state that it is in}.
+-- A repeat changes and tells nothing. Answers {'ok'}, or {'state', the state that it is in};
+-- {'early', when} where its time has not come.
 local step, id, op = ARGV[1], ARGV[2], ARGV[3]
 local gives = step == 'agree' or step == 'ready' or step == 'open' or step == 'note'
 local now, sure = cautious_clock(ARGV[4], ARGV[5])
@@ -60,6 +62,7 @@ if step == 'open' then
   redis.call('HSET', KEYS[5], 'state', 'open', 'opened', text(now), 'ends', text(now + math.min(tonumber(ARGV[12]), 3600000)),
     'alarm', ARGV[13])
   redis.call('PERSIST', KEYS[5])
+  redis.call('ZADD', KEYS[3], text(now + math.min(tonumber(ARGV[12]), 3600000)), 'e:' .. id)
   return {'ok'}
 end
 
@@ -86,6 +89,14 @@ if step == 'end' then
   say('breakglass.ended')
   redis.call('HSET', KEYS[5], 'state', 'ended', 'ended', text(state == 'ended' and tonumber(record[5]) or now), 'ended_by', ARGV[12])
   if not record[7] then redis.call('ZREM', KEYS[6], id) end
+  return {'ok'}
+end
+
+if step == 'expire' then
+  if record[1] ~= 'open' then return {'repeat'} end
+  if not sure or tonumber(record[5]) > now then return {'early', record[5]} end
+  say('breakglass.ended')
+  redis.call('HSET', KEYS[5], 'state', 'ended', 'ended', record[5], 'ended_by', ARGV[12])
   return {'ok'}
 end
 

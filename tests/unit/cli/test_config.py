@@ -165,6 +165,22 @@ def test_the_check_warns_where_nothing_tells_two_copies_apart(
     assert f"warning: {warning}" in told.err
 
 
+def test_the_check_warns_of_people_of_all_tenants(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the stanza does not say whose people its bearers are; the shipped one does."""
+    document = yaml.safe_load((config / "issuers.yaml").read_text())
+    del document["issuers"][0]["map"]["tenant"]
+    document["issuers"][0]["claims"]["optional"].remove("tenant")
+    (config / "issuers.yaml").write_text(yaml.safe_dump(document))
+
+    assert main(["config", "check", "--config", str(config), "--json"]) == exits.OK
+
+    told = capsys.readouterr()
+    (warning,) = json.loads(told.out)["warnings"]
+    assert "issuers[0].map.tenant: is missing: the issuer vouches for people in every" in warning
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["--pod", "a/b/c", "--job", "a/b/c"], ["--pod", "a/b"], ["--job", "a//c"]],

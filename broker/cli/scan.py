@@ -1,0 +1,150 @@
+"""`broker scan`: which long-lived secrets lie about, and what would take their place."""
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import click
+from click.exceptions import Exit
+
+from broker.cli import exits, scan_views
+from broker.cli.progress import Teller, showing
+from broker.cli.screen import Screen
+from broker.cli.settings import settings_file
+from broker.clock import SystemClock
+from broker.scanning.baseline import Baseline, encoded, read_baseline
+from broker.scanning.coverage import Coverage
+from broker.scanning.engine import open_engine
+from broker.scanning.finding import Finding
+from broker.scanning.offers import read_offers
+from broker.scanning.replacing import Offer, with_replacements
+from broker.scanning.sarif import sarif
+from broker.scanning.scan import Order, Scan
+from broker.scanning.telling import document
+
+
+class Options(TypedDict):
+    """What the command line says."""
+
+    paths: tuple[Path, ...]
+    config: Path | None
+    history: bool
+    home: bool
+    environment: bool
+    with_all: bool
+    exclude: tuple[str, ...]
+    baseline: Path | None
+    update_baseline: bool
+    as_sarif: bool
+    as_json: bool
+
+
+@click.command(short_help="Find long-lived secrets, and what would replace them.")
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--history", is_flag=True, help="Every version in the Git repository, too.")
+@click.option("--home", is_flag=True, help="Configurations, histories and logins of your own, too.")
+@click.option("--environment", is_flag=True, help="The variables of this process, too: names only.")
+@click.option("--all", "with_all", is_flag=True, help="node_modules, .venv and their like, too.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave paths out that fit.")
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file of findings that somebody has accepted.",
+)
+@click.option("--update-baseline", is_flag=True, help="Accept what is found now: write the file.")
+@click.option(
+    "--config",
+    envvar="BROKER_CONFIG",
+    type=click.Path(path_type=Path),
+    help="broker.yaml, whose capabilities may be the replacement. Default: config, if there.",
+)
+@click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code scanning.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def scan(**options: Unpack[Options]) -> None:
+    """Find long-lived secrets in PATHS, or here.
+
+    Agent and MCP configurations, dotenv, CI, containers, shell histories, credential files, source.
+
+    Each finding has its file and line, kind, age, likely owner, and the declared capability that
+    would take its place. No secret is ever printed, kept or tried out, and nothing leaves this
+    machine. Nothing of a repository is run.
+
+    Ends with 0 when nothing is found, 1 when something is, 6 when nothing is and a part could not
+    be read. Needs: pip install 'jit-broker[scan]'.
+    """
+    _check(options)
+    baseline = _baseline(options)
+    offers = _offers(options["config"])
+    coverage, found = _scanned(_order(options), quiet=options["as_json"] or options["as_sarif"])
+    findings = with_replacements(found, offers)
+    if options["update_baseline"] and options["baseline"] is not None:
+        baseline = (baseline or Baseline.fresh()).holding(findings)
+        options["baseline"].write_bytes(encoded(baseline))
+    new = findings if baseline is None else baseline.others(findings)
+    _answer(options, new, coverage, len(findings) - len(new))
+    for line in coverage.told():
+        click.echo(f"not read: {line}", err=True)
+    if new or not coverage.is_whole:
+        raise Exit(exits.REFUSED if new else exits.PARTLY_READ)
+
+
+def _check(options: Options) -> None:
+    if options["update_baseline"] and options["baseline"] is None:
+        raise click.UsageError("--update-baseline: say which file, with --baseline FILE")
+    if options["as_sarif"] and options["as_json"]:
+        raise click.UsageError("--sarif and --json: choose one")
+
+
+def _order(options: Options) -> Order:
+    return Order(
+        roots=options["paths"] or (() if options["home"] or options["environment"] else (Path(),)),
+        excluded=options["exclude"],
+        with_all=options["with_all"],
+        with_history=options["history"],
+        home=Path.home() if options["home"] else None,
+        environment=dict(os.environ) if options["environment"] else None,
+    )
+
+
+def _baseline(options: Options) -> Baseline | None:
+    file = options["baseline"]
+    if file is None or (options["update_baseline"] and not file.exists()):
+        return None
+    return read_baseline(file)
+
+
+def _offers(config: Path | None) -> tuple[Offer, ...]:
+    """Read the capabilities; without a configuration there are none, and nothing is wrong."""
+    file = settings_file(config or Path("config"))
+    return read_offers(file) if config is not None or file.is_file() else ()
+
+
+def _scanned(order: Order, *, quiet: bool) -> tuple[Coverage, list[Finding]]:
+    engine = open_engine()
+    with showing(sys.stderr, as_json=quiet) as teller:
+        scanning = Scan(engine, order, _Telling(teller).done)
+        return scanning.coverage, list(scanning.findings())
+
+
+class _Telling:
+    """Counts what is done, for a bar."""
+
+    def __init__(self, teller: Teller) -> None:
+        self._teller = teller
+        self._done: Counter[str] = Counter()
+
+    def done(self, what: str) -> None:
+        self._done[what] += 1
+        self._teller.tell(what, self._done[what], None)
+
+
+def _answer(options: Options, new: list[Finding], coverage: Coverage, accepted: int) -> None:
+    now_s = SystemClock().now_ms() // 1000
+    if options["as_sarif"]:
+        click.echo(json.dumps(sarif(new, coverage, now_s), indent=2))
+        return
+    told = document(new, coverage, accepted, now_s)
+    Screen(sys.stdout, as_json=options["as_json"]).answer(told, scan_views.findings)

@@ -1,0 +1,119 @@
+"""A run whose command reaches servers through the injecting proxy, and holds stand-ins alone.
+
+The shapes stay what they are: they are made of the stand-in in the place of the credential, so they
+need no renewal either.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from broker.client.errors import ClientError
+from broker.proxy import (
+    HeldValues,
+    InjectingProxy,
+    NotHeldError,
+    Options,
+    Route,
+    child_environment,
+    parse_routes,
+    write_bundle,
+)
+from broker.running.errors import RunError
+from broker.running.keeper import Holdings, Keeper
+from broker.running.shapes.shape import Place
+from broker.running.source import CredentialSource
+from broker.secret import Secret
+from broker.strict_json import loads
+
+MAX_BYTES: Final = 262_144
+"""A file of routes is no longer than this."""
+
+Through = Callable[[Mapping[str, str]], dict[str, str]]
+"""Changes an environment so that what runs in it goes through the proxy."""
+
+
+class ProxyUnfitError(RunError):
+    """The proxy cannot be opened."""
+
+    remedy = "Look at --proxy, --upstream-ca and the folder of the run."
+
+
+class _Held:
+    """What the run holds, as the proxy asks for it."""
+
+    def __init__(self, source: CredentialSource) -> None:
+        self._source = source
+
+    async def current(self, need: str) -> HeldValues:
+        """Return what is alive now."""
+        try:
+            held = await self._source.current(need)
+        except ClientError as error:
+            raise NotHeldError(str(error)) from error
+        return HeldValues(held.credential_id, held.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxying:
+    """How a run's command reaches servers."""
+
+    routes: tuple[Route, ...]
+    only_declared: bool = False
+    upstream_ca: Path | None = None
+    log: Path | None = None
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The needs of which the command gets the stand-in alone."""
+        return frozenset(route.need for route in self.routes)
+
+    @asynccontextmanager
+    async def opened(
+        self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
+    ) -> AsyncIterator[Through]:
+        """Stand between the command and its servers until the block ends.
+
+        Raises:
+            RunError: the proxy cannot be opened, or a need cannot be shown as a stand-in.
+        """
+        proxy = self._made(keepers, place, deadline)
+        for need in self.needs:
+            keepers[need].show_only(Secret(proxy.stand_ins.of(need)))
+        async with proxy:
+            try:
+                bundle = write_bundle(place.folder, proxy.authority_pem)
+            except OSError as error:
+                raise ProxyUnfitError(f"{place.folder}: {error.strerror}") from error
+            yield partial(child_environment, proxy_url=proxy.url.reveal(), bundle=bundle)
+
+    def _made(
+        self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
+    ) -> InjectingProxy:
+        desk = urlsplit(place.desk_url)
+        options = Options(
+            only_declared=self.only_declared,
+            open_to=frozenset({(desk.hostname or "", desk.port or 0)}),
+            upstream_ca=self.upstream_ca,
+            log=self.log,
+        )
+        expires_at_ms = int(deadline.timestamp() * 1000)
+        source = _Held(Holdings(keepers))
+        try:
+            return InjectingProxy(self.routes, source, expires_at_ms=expires_at_ms, options=options)
+        except OSError as error:
+            raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
+
+
+def read_routes(text: bytes) -> tuple[Route, ...]:
+    """Read the routes of a file, in JSON.
+
+    Raises:
+        InvalidRequestError: they cannot be meant; ``field`` says which member.
+    """
+    return parse_routes(loads(text, max_bytes=MAX_BYTES, field="routes"))

@@ -1,0 +1,1 @@
+"""Finds long-lived secrets that should not lie about: what `broker scan` knows."""

@@ -1,0 +1,133 @@
+"""Which matches count: by the value's looks, by what it was given to, and by where it stands.
+
+A match of a known form counts wherever it is. One that only a name makes suspicious counts as its
+surface allows. Of several over the same place the one that tells most is kept.
+"""
+
+import re
+from typing import Final
+
+from broker.scanning.entropy import entropy
+from broker.scanning.match import Match
+from broker.scanning.pretending import is_elsewhere, is_identifier, is_pretend
+from broker.scanning.surfaces import Strength, Surface
+
+_NAMED: Final = frozenset({"jit.assigned", "jit.environment-line", "jit.flag", "jit.header"})
+"""Rules by which a name alone makes a value suspicious."""
+
+_AT_HOME: Final = {"jit.registry-login": "credentials", "jit.pgpass": "credentials"}
+"""Rules that mean something only in the files that they are about."""
+
+_MUST_LOOK_MADE: Final = frozenset(
+    {"jit.repository-uri", "jit.netrc", "jit.mysql-flag", "jit.client-flag"}
+)
+"""Rules whose form other things have, too, where it is not at home."""
+
+_NO_SECRET: Final = re.compile(
+    r"""(?xi)
+    .*[_.-](?:url|uri|endpoint|file|path|dir|folder|name|id|ids|type|length|size|ttl|expiry|expires
+        |expiration|expires_?in|count|version|policy|field|header|prefix|suffix|hash|digest|algorithm
+        |alg|method|mode|arn|ref|limit|budget|usage|format|lifetime|age|period|seconds|ms|enabled
+        |required|rotation|class|label|hint|regex|pattern)
+    | .*(?-i:KeyRef|Url|Uri|Endpoint|File|Path|Name|Id|Type|Length|Ttl|Hash|Policy|Field|Header
+        |Prefix|Limit|Arn|Ref)
+    | (?:max|min|num|total|prompt|completion|input|output|cache\w*|budget)[_.-]?tokens?(?:[_.-]\w*)?
+    | .*(?:public|publishable)[_.-]?(?:key|token).* | .*tokeni[sz].*
+    | .*(?:secrets|passwords|credentials) | secretary.* | author(?!ization).*
+    | (?:csrf|xsrf|nonce|next|page|continuation|sync|cancel\w*|design)[_.-]?token
+    | .*keyboard.* | .*key[_.-]?(?:code|press|down|up|word|words)\w*
+    """
+)
+
+_LETTER: Final = re.compile(r"[A-Za-z]")
+_DIGIT: Final = re.compile(r"[0-9]")
+_WORDY: Final = re.compile(
+    r"[A-Za-z]+(?:[_.:/ -]+[A-Za-z]+)*[_.:/ -]*[0-9]{0,2}\Z|[A-Za-z][a-z]+(?:[A-Z][a-z]+)*\Z"
+    r"|[a-z]{2,8}[0-9]{1,3}[a-z]{2,8}\Z"
+)
+_OF_ONE_WORD: Final = re.compile(r"[A-Za-z0-9+/=_.~!@#$%^&*:-]+\Z")
+_CODE: Final = re.compile(r"[\w.]+\(|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z|[A-Za-z_]\w*\[")
+_HEXADECIMAL: Final = re.compile(r"(?i)[0-9a-f]+\Z")
+_DIGESTS: Final = frozenset({32, 40, 56, 64, 96, 128})
+_NUMBER: Final = re.compile(r"[0-9.,:+ -]{1,14}\Z")
+
+_CONFIG_LENGTH: Final = 8
+_CONFIG_ENTROPY: Final = 2.75
+_SOURCE_LENGTH: Final = 12
+_SOURCE_ENTROPY: Final = 3.2
+_LONGEST_LINE: Final = 2_000
+"""A longer line was made by a machine: in it only known forms count."""
+
+
+def judged(matches: list[Match], surface: Surface, text: bytes) -> list[Match]:
+    """Return the matches that count, one for each place."""
+    counting = [match for match in matches if _counts(match, surface, text)]
+    kept: list[Match] = []
+    for match in sorted(counting, key=_weight):
+        if not any(_is_same_place(match, other) for other in kept):
+            kept.append(match)
+    return sorted(kept, key=lambda match: match.start)
+
+
+def _counts(match: Match, surface: Surface, text: bytes) -> bool:
+    value = match.secret.reveal()
+    if is_pretend(value) or _NUMBER.match(value):
+        return False
+    if _AT_HOME.get(match.rule, surface.name) != surface.name:
+        return False
+    if match.rule not in _NAMED:
+        return _is_at_home(match.rule, surface) or _looks_made(value)
+    if _NO_SECRET.fullmatch(match.name.strip("-")) or is_elsewhere(value):
+        return False
+    if surface.strength is Strength.DIRECT:
+        return not _is_code(match, value, text)
+    return _is_convincing(match, value, surface.strength) and not _is_in_long_line(match, text)
+
+
+def _is_code(match: Match, value: str, text: bytes) -> bool:
+    """Tell whether a program stands there: a call, an index, a member of something."""
+    after = text[match.end : match.end + 1]
+    return bool(_CODE.match(value)) or (not match.is_quoted and after in {b"(", b"["})
+
+
+def _is_at_home(rule: str, surface: Surface) -> bool:
+    if rule not in _MUST_LOOK_MADE:
+        return True
+    return surface.strength is Strength.DIRECT and rule != "jit.repository-uri"
+
+
+def _is_convincing(match: Match, value: str, strength: Strength) -> bool:
+    if strength is Strength.SILENT or _WORDY.match(value) or _CODE.match(value):
+        return False
+    if is_identifier(value):
+        return False
+    if strength is Strength.CONFIG:
+        return len(value) >= _CONFIG_LENGTH and entropy(value) >= _CONFIG_ENTROPY
+    return (match.is_quoted or match.rule == "jit.header") and _looks_made(value)
+
+
+def _looks_made(value: str) -> bool:
+    """Tell whether a machine made a value; digests stand in source for good reasons."""
+    if _HEXADECIMAL.match(value) and len(value) in _DIGESTS:
+        return False
+    return (
+        len(value) >= _SOURCE_LENGTH
+        and bool(_OF_ONE_WORD.match(value))
+        and entropy(value) >= _SOURCE_ENTROPY
+        and bool(_LETTER.search(value) and _DIGIT.search(value))
+    )
+
+
+def _is_in_long_line(match: Match, text: bytes) -> bool:
+    begin = text.rfind(b"\n", 0, match.start) + 1
+    end = text.find(b"\n", match.start)
+    return (len(text) if end < 0 else end) - begin > _LONGEST_LINE
+
+
+def _weight(match: Match) -> tuple[bool, int, str]:
+    """Order matches by how much they tell: known forms first, then the longer one."""
+    return match.rule in _NAMED, -(match.end - match.start), match.rule
+
+
+def _is_same_place(one: Match, other: Match) -> bool:
+    return one.start < other.end and other.start < one.end

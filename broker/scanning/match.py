@@ -1,0 +1,27 @@
+"""What the engine saw in a text, before anybody has judged what it is worth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from broker.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One place that looks like a secret. ``words`` are what stands beside it: host, scheme, …."""
+
+    rule: str
+    line: int
+    """From 1, in the text that was given."""
+    start: int
+    """The byte at which the secret begins."""
+    secret: Secret
+    name: str = ""
+    """What it was assigned to, as it was written; empty where nothing names it."""
+    is_quoted: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def end(self) -> int:
+        """Return the byte after the secret."""
+        return self.start + len(self.secret.reveal().encode("utf-8", "surrogateescape"))

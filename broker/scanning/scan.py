@@ -1,0 +1,133 @@
+"""One scan: every place that was asked for, in order, and what was found and read there."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from broker.scanning.codeowners import CodeOwners
+from broker.scanning.coverage import Coverage
+from broker.scanning.engine import Engine
+from broker.scanning.environment import of_environment
+from broker.scanning.finding import Finding
+from broker.scanning.git_blobs import blobs
+from broker.scanning.git_lines import Lines
+from broker.scanning.git_process import GitFailedError, Repository, repository
+from broker.scanning.home import of_home
+from broker.scanning.origins import Origins
+from broker.scanning.past import Naming, Past
+from broker.scanning.trees import Trees
+from broker.scanning.walking import Found, Walk
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be looked through."""
+
+    roots: tuple[Path, ...] = ()
+    excluded: tuple[str, ...] = ()
+    """Patterns of paths that nobody looks at; ``*`` passes over slashes, too."""
+    with_all: bool = False
+    """Folders of other people's code, too."""
+    with_history: bool = False
+    home: Path | None = None
+    environment: Mapping[str, str] | None = None
+
+    def is_wanted(self, name: str) -> bool:
+        """Tell whether a file or folder is to be looked at."""
+        return not any(fnmatchcase(name, pattern) for pattern in self.excluded)
+
+
+class Scan:
+    """Looks through what an order names. ``tell`` hears of each thing that is done."""
+
+    def __init__(self, engine: Engine, order: Order, tell: Tell) -> None:
+        self.coverage = Coverage()
+        self._engine = engine
+        self._order = order
+        self._tell = tell
+        self._walk = Walk(self.coverage, order.is_wanted, with_all=order.with_all)
+        self._trees = Trees(engine, self.coverage, lambda: tell("files"))
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is found, place by place."""
+        for root in self._order.roots:
+            yield from self._of_root(root, self._prefix(root))
+        if self._order.home is not None:
+            yield from self._of_home(self._order.home)
+        if self._order.environment is not None:
+            self.coverage.read["variables"] += len(self._order.environment)
+            yield from of_environment(self._order.environment, self._engine)
+
+    def _prefix(self, root: Path) -> str:
+        """Return what comes before the names of a root: nothing, where there is only one."""
+        if len(self._order.roots) == 1 or root.is_file():
+            return ""
+        return f"{os.fspath(root).rstrip('/')}/"
+
+    def _of_root(self, root: Path, prefix: str) -> Iterator[Finding]:
+        folder = os.fspath(root if root.is_dir() else root.parent)
+        try:
+            with repository(folder) as found:
+                if found is None:
+                    yield from self._of_files(root, prefix, self._origins(folder, None))
+                else:
+                    yield from self._of_repository(root, prefix, found)
+        except GitFailedError as error:
+            # The files are there, whatever Git thinks of them; only whose they are is not known.
+            self.coverage.trouble(f"{prefix or './'}.git", str(error))
+            yield from self._of_files(root, prefix, self._origins(folder, None))
+
+    def _of_repository(self, root: Path, prefix: str, found: Repository) -> Iterator[Finding]:
+        owners = CodeOwners.of(Path(found.root))
+        keys: set[bytes] = set()
+        with blobs(found) as source:
+            origins = Origins(found.root, owners, Lines(found, source))
+            for finding in self._of_files(root, prefix, origins):
+                keys.add(finding.key())
+                yield finding
+        if self._order.with_history:
+            yield from self._of_history(found, owners, root, prefix, keys)
+
+    def _of_history(
+        self, found: Repository, owners: CodeOwners, root: Path, prefix: str, keys: set[bytes]
+    ) -> Iterator[Finding]:
+        """Yield what is no longer as it was: what is still there was told with its file."""
+        past = Past(self._engine, self.coverage, lambda: self._tell("versions"))
+        for findings in past.findings(found, owners, self._naming(root, found, prefix)):
+            for finding in findings:
+                if finding.key() not in keys:
+                    keys.add(finding.key())
+                    yield finding
+
+    def _naming(self, root: Path, found: Repository, prefix: str) -> Naming:
+        """Return how a path of the repository is called here: as the same file in the tree is."""
+        start = os.path.relpath(os.path.realpath(root), os.path.realpath(found.root))
+        below = "" if start == os.curdir else f"{start}/"
+
+        def name(path: str) -> str:
+            if path == start:  # the root is a file
+                return f"{prefix}{root.name}"
+            inner = path.removeprefix(below)
+            is_here = path.startswith(below) and self._order.is_wanted(inner)
+            return f"{prefix}{inner}" if is_here else ""
+
+        return name
+
+    def _of_files(self, root: Path, prefix: str, origins: Origins) -> Iterator[Finding]:
+        for path, findings in self._trees.findings(root, self._walk, prefix):
+            yield from origins.of_file(path, findings)
+
+    def _of_home(self, home: Path) -> Iterator[Finding]:
+        origins = self._origins(os.fspath(home), None)
+        for file, name in of_home(home):
+            found = self._trees.of_file(Found(os.fspath(file), name.removeprefix("~/")), name)
+            yield from origins.of_file(os.fspath(file), found)
+
+    @staticmethod
+    def _origins(folder: str, lines: Lines | None) -> Origins:
+        root = os.path.realpath(folder)
+        return Origins(root, CodeOwners.of(Path(root)), lines)

@@ -1,0 +1,105 @@
+"""Looking through the files of a folder."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from broker.scanning.coverage import Coverage, reason
+from broker.scanning.engine import Engine
+from broker.scanning.finding import Finding
+from broker.scanning.looking import look_through
+from broker.scanning.making import made
+from broker.scanning.reading import ChangedError, NotTextError, Readable, opened
+from broker.scanning.surfaces import surface_of
+from broker.scanning.walking import Found, Walk
+
+_TRIES: Final = 3
+"""How often a file that changes under us is read again."""
+
+_MOST_OF_A_FILE: Final = 1_000
+"""Findings of one file that are kept: whoever has more has one problem, not many."""
+
+
+class Trees:
+    """Reads files, and notes what it could not read."""
+
+    def __init__(self, engine: Engine, coverage: Coverage, done: Callable[[], None]) -> None:
+        self._engine = engine
+        self._coverage = coverage
+        self._done = done
+
+    def findings(self, root: Path, walk: Walk, prefix: str) -> Iterator[tuple[str, list[Finding]]]:
+        """Yield what is in each file that has anything, with the file's own path."""
+        for found in walk.files(root):
+            here = self.of_file(found, f"{prefix}{found.name}")
+            self._done()
+            if here:
+                yield found.path, here
+
+    def of_file(self, found: Found, name: str) -> list[Finding]:
+        """Return what counts in one file."""
+        for _ in range(_TRIES):
+            try:
+                return self._read(found, name)
+            except ChangedError:
+                continue
+            except NotTextError:
+                self._coverage.left_out["binary files"] += 1
+                return []
+            except OSError as error:
+                self._coverage.trouble(name, reason(error))
+                return []
+        self._coverage.trouble(name, f"changed each of the {_TRIES} times it was read")
+        return []
+
+    def _read(self, found: Found, name: str) -> list[Finding]:
+        with opened(found.path) as source:
+            counting = Counting(source)
+            # The name, not the path: where somebody keeps his checkouts says nothing of a file.
+            findings = gathered(counting, found.name, name, self._engine, coverage=self._coverage)
+        self._coverage.read["files"] += 1
+        self._coverage.read["bytes"] += counting.bytes
+        return findings
+
+
+class Counting:
+    """Counts what is read of a source."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self.bytes = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Read on."""
+        part = self._source.read(size)
+        self.bytes += len(part)
+        return part
+
+
+def gathered(
+    source: Readable,
+    place: str,
+    name: str,
+    engine: Engine,
+    *,
+    coverage: Coverage,
+    commit: str = "",
+) -> list[Finding]:
+    """Return what counts in one text; what takes too long, or is too much, is noted as not read.
+
+    Raises:
+        NotTextError: it is none.
+    """
+    surface = surface_of(place)
+    findings: list[Finding] = []
+    try:
+        for match in look_through(source, place, surface, engine):
+            findings.append(made(match, name, surface.name, commit))
+            if len(findings) == _MOST_OF_A_FILE:
+                coverage.trouble(name, f"holds more than {_MOST_OF_A_FILE} secrets")
+                break
+    except TimeoutError:
+        coverage.trouble(name, "takes too long to look through")
+    except (RuntimeError, ValueError) as error:  # the library's own; never the text that it read
+        coverage.trouble(name, f"cannot be looked through ({type(error).__name__})")
+    return findings
