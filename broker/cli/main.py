@@ -62,6 +62,9 @@ COMMANDS: Final = {
     ),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
     "signal": Entry("broker.cli.signals", "signal", "Say that something is odd, as a source."),
+    "watch": Entry(
+        "broker.cli.watch", "watch", "End the tasks of jobs when what runs them says they ended."
+    ),
     "behaviour": Entry(
         "broker.cli.behaviour", "behaviour", "Look at what was found odd in what agents do."
     ),

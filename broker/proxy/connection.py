@@ -11,10 +11,10 @@ from broker.proxy.framing import body_of_request
 from broker.proxy.message import RequestHead, parse_request
 from broker.proxy.problem import GoneError, RefusedError, malformed
 from broker.proxy.standin import basic_pair
-from broker.proxy.target import Target, parse_target, split_absolute
+from broker.proxy.target import Target, parse_target, raw_target, split_absolute
 from broker.proxy.tunnel import join
 from broker.proxy.uses import Use
-from broker.proxy.watching import Watch
+from broker.proxy.watching import NO_WORDS, Watch
 from broker.proxy.wire import Wire
 
 USER: Final = "run"
@@ -100,7 +100,7 @@ class Connection:
         where, path = split_absolute(head.target)
         origin = self._origin("http", parse_authority(where, 80))
         self._check_host(head, origin)
-        return origin, parse_target(path)
+        return origin, parse_target(path) if origin.routes else raw_target(path)
 
     def _check_host(self, head: RequestHead, origin: Origin) -> None:
         default = 443 if origin.scheme == "https" else 80
@@ -143,7 +143,7 @@ class Connection:
         try:
             await self._wire.send(_ESTABLISHED, limits.silent_seconds)
             self._exchange.use = replace(self._exchange.use, outcome="tunnelled")
-            await join(self._wire, server, limits.silent_seconds, Watch(()))
+            await join(self._wire, server, limits.silent_seconds, Watch(NO_WORDS))
         finally:
             server.abort()
         return False

@@ -1,6 +1,6 @@
 """What every connection of one run shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from broker.clock import Clock
 from broker.proxy.certificates import TaskAuthority
@@ -9,6 +9,7 @@ from broker.proxy.limits import Limits
 from broker.proxy.rules import Rules
 from broker.proxy.source import CredentialSource
 from broker.proxy.uses import Uses
+from broker.proxy.watching import Words
 from broker.secret import Secret
 
 
@@ -23,6 +24,8 @@ class Desk:
     uses: Uses
     limits: Limits
     clock: Clock
+    given: Words = field(default_factory=Words)
+    """All that was put in so far, in every spelling: no answer may bring it to the child."""
     word: Secret
     """By which the child shows that it is this run's."""
     only_declared: bool

@@ -84,7 +84,14 @@ class Exchange:
         verdict = self._judged(head, origin, target)
         injection = await self._injection(verdict)
         body = body_of_request(head)
-        fields = request_fields(head, origin.authority, origin.scheme, body, injection)
+        fields = request_fields(
+            head,
+            origin.authority,
+            origin.scheme,
+            body,
+            injection=injection,
+            is_declared=verdict is not None,
+        )
         asked = _Asked(head, body, fields.render(f"{head.method} {target} HTTP/1.1"), injection)
         server, is_kept = await self._connected(origin)
         try:
@@ -134,7 +141,9 @@ class Exchange:
                 503, "credential-not-held", "the credential has ended or cannot be had now"
             ) from None
         self.use = replace(self.use, credential=held.credential)
-        return Injection(verdict, held)
+        injection = Injection(verdict, held)
+        self._desk.given.add(injection.needles())
+        return injection
 
     async def _connected(self, origin: Origin) -> tuple[Wire, bool]:
         if self._server is not None and self._origin == origin and self._server.is_idle:

@@ -38,11 +38,11 @@ async def _watch(
 ) -> None:
     try:
         while wires[0].is_idle:
-            await asyncio.sleep(seconds)
             async with asyncio.timeout(max(seconds, 1) * 5):
                 if not await _is_held(source, injection):
                     lasting.is_cut = True
                     break
+            await asyncio.sleep(seconds)
     except TimeoutError:  # who holds the credential does not answer: unsure is no
         lasting.is_cut = True
     for wire in wires:
@@ -59,9 +59,18 @@ async def while_held(
 ) -> AsyncIterator[Lasting]:
     """Cut both connections off when the credential is not held any more, or the child is away."""
     lasting = Lasting()
-    watcher = asyncio.create_task(_watch(lasting, source, injection, (child, server), seconds))
+    watchers: list[asyncio.Task[None]] = []
+
+    def begin() -> None:
+        watch = _watch(lasting, source, injection, (child, server), seconds)
+        watchers.append(asyncio.create_task(watch))
+
+    # Most exchanges are over before the first look, and cost no task.
+    timer = asyncio.get_running_loop().call_later(seconds, begin)
     try:
         yield lasting
     finally:
-        watcher.cancel()
-        await asyncio.gather(watcher, return_exceptions=True)
+        timer.cancel()
+        for watcher in watchers:
+            watcher.cancel()
+        await asyncio.gather(*watchers, return_exceptions=True)

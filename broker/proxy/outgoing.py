@@ -37,9 +37,9 @@ class Injection:
         placing = self.verdict.route.placing
         return placing.field, placing.value(self.held.values)
 
-    def watch(self) -> Watch:
-        """Return what keeps the credential out of answers."""
-        return Watch(needles(self.verdict.route.placing, self.held.values))
+    def needles(self) -> tuple[bytes, ...]:
+        """Return what must not come back to the child."""
+        return needles(self.verdict.route.placing, self.held.values)
 
 
 def wants_websocket(head: RequestHead, body: Body) -> bool:
@@ -70,20 +70,28 @@ def is_expecting(head: RequestHead) -> bool:
 
 
 def request_fields(
-    head: RequestHead, to: Authority, scheme: str, body: Body, injection: Injection | None
+    head: RequestHead,
+    to: Authority,
+    scheme: str,
+    body: Body,
+    *,
+    injection: Injection | None,
+    is_declared: bool,
 ) -> Fields:
     """Write the fields of a request anew: one Host, one framing, the credential at its place."""
     dropped = HOP_BY_HOP | _FRAMING
     host = Fields((("Host", to.header(scheme)),))
     framed = () if body.is_empty and head.fields.one("content-length") is None else body.fields()
     websocket = _UPGRADE if wants_websocket(head, body) else ()
-    if injection is None:
-        kept = head.fields.without(dropped)
-        return host.with_(*kept.items, *framed, *websocket)
-    # Only what is not compressed can be looked through for the credential on its way back.
-    dropped |= {injection.field[0].lower(), "accept-encoding", "sec-websocket-extensions"}
+    added: tuple[tuple[str, str], ...] = ()
+    if is_declared:
+        # Only what is not compressed can be looked through for credentials on its way back.
+        dropped |= {"accept-encoding", "sec-websocket-extensions"}
+        added = (("Accept-Encoding", "identity"),)
+    if injection is not None:
+        dropped |= {injection.field[0].lower()}
+        added = (*added, injection.field)
     kept = head.fields.without(dropped)
-    added = (("Accept-Encoding", "identity"), injection.field)
     return host.with_(*kept.items, *added, *framed, *websocket)
 
 

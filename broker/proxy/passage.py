@@ -10,7 +10,7 @@ from broker.proxy.outgoing import Injection, answer_head, is_expecting, switched
 from broker.proxy.problem import GoneError, RefusedError, bad_answer
 from broker.proxy.rules import stray
 from broker.proxy.tunnel import join
-from broker.proxy.watching import Watch
+from broker.proxy.watching import Watch, Words
 from broker.proxy.wire import SilentError, Wire
 
 _MOST_INTERIM: Final = 16
@@ -25,14 +25,16 @@ class Passage:
         self._child = child
         self._server = server
         self._injection = injection
-        self.watch = injection.watch() if injection is not None else Watch(())
+        self.watch = Watch(desk.given)
 
     async def begin(self, sent: bytes) -> None:
         """Send the head. A server that is away is found out when its answer is heard."""
         await self._taken(sent)
 
-    async def carry(self, head: RequestHead, body: Body) -> tuple[AnswerHead, asyncio.Task[bool]]:
+    async def carry(self, head: RequestHead, body: Body) -> tuple[AnswerHead, asyncio.Future[bool]]:
         """Send the body and hear the answer's head, whichever comes first."""
+        if body.is_empty:
+            return await self.hear(), _nothing_to_send()
         pump = asyncio.create_task(self._pump(head, body))
         ear = asyncio.create_task(self.hear())
         try:
@@ -72,9 +74,7 @@ class Passage:
 
     async def _pump(self, head: RequestHead, body: Body) -> bool:
         """Send the body; tell whether all of it was taken."""
-        if body.is_empty:
-            return True
-        limits, watch = self._limits, Watch(self._desk.rules.stand_ins.needles())
+        limits, watch = self._limits, Watch(Words(*self._desk.rules.stand_ins.needles()))
         if is_expecting(head):
             await self._child.send(b"HTTP/1.1 100 Continue\r\n\r\n", limits.silent_seconds)
         try:
@@ -105,7 +105,8 @@ class Passage:
             async for piece in read_body(self._server, body, seconds):
                 if safe := self.watch.feed(piece):
                     await self._child.send(body.frame(safe), seconds)
-            await self._child.send(body.frame(self.watch.flush()) + body.end(), seconds)
+            if last := body.frame(self.watch.flush()) + body.end():
+                await self._child.send(last, seconds)
         except RefusedError as error:
             raise GoneError("the answer broke off") from error
 
@@ -116,8 +117,16 @@ class Passage:
         await join(self._child, self._server, self._limits.silent_seconds, self.watch)
 
 
-async def ended(pump: asyncio.Task[bool]) -> object:
+def _nothing_to_send() -> asyncio.Future[bool]:
+    sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    sent.set_result(True)
+    return sent
+
+
+async def ended(pump: asyncio.Future[bool]) -> object:
     """Stop sending a body; return True if all of it was sent, or else what went wrong."""
+    if pump.done():
+        return pump.exception() or pump.result()
     pump.cancel()
     (result,) = await asyncio.gather(pump, return_exceptions=True)
     return result

@@ -40,8 +40,8 @@ class StandIns:
 
     def occur_in(self, text: str) -> bool:
         """Tell whether any is in a text, plainly or behind percent signs."""
-        plain = unquote(text, encoding="latin-1")
-        return any(word in text or word in plain for word in self._words.values())
+        plain = unquote(text, encoding="latin-1") if "%" in text else text
+        return PREFIX in plain and any(word in plain for word in self._words.values())
 
     def occur_in_fields(self, fields: Fields) -> bool:
         """Tell whether any is in a header field, also behind the base 64 of Basic."""

@@ -20,7 +20,7 @@ _FORBIDDEN: Final = frozenset("/\\;%?#") | {chr(code) for code in range(32)} | {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A path in its one spelling, and the query as it came (with its ``?``, or empty)."""
+    """A path, in its one spelling if it is judged, and the query as it came (with its ``?``)."""
 
     path: str
     query: str
@@ -49,6 +49,18 @@ def parse_target(text: str) -> Target:
     if any(part in {".", ".."} for part in inner) or "" in inner[:-1]:
         raise _ambiguous()
     return Target(plain, mark + query)
+
+
+def raw_target(text: str) -> Target:
+    """Take the path and query for a server of which nothing is declared, as they are spelt.
+
+    Raises:
+        RefusedError: there is a fragment, which no request has.
+    """
+    if "#" in text:
+        raise _ambiguous()
+    path, mark, query = text.partition("?")
+    return Target(path, mark + query)
 
 
 def split_absolute(text: str) -> tuple[str, str]:

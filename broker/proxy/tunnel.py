@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from broker.proxy.problem import GoneError
-from broker.proxy.watching import Watch
+from broker.proxy.watching import NO_WORDS, Watch
 from broker.proxy.wire import PIECE, SilentError, Wire
 
 _LAST_WORDS_SECONDS: Final = 30.0
@@ -29,7 +29,7 @@ class _Silence:
 async def join(child: Wire, server: Wire, seconds: float, watch: Watch) -> None:
     """Pass bytes both ways until one side closes; what comes from the server is watched."""
     silence = _Silence(seconds)
-    forth = asyncio.create_task(_copy(child, server, silence, seconds, Watch(())))
+    forth = asyncio.create_task(_copy(child, server, silence, seconds, Watch(NO_WORDS)))
     back = asyncio.create_task(_copy(server, child, silence, seconds, watch))
     try:
         await asyncio.wait({forth, back}, return_when=asyncio.FIRST_COMPLETED)

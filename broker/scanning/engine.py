@@ -25,8 +25,14 @@ HOW_TO_INSTALL: Final = "the scanner library is not installed: pip install 'jit-
 PATIENCE_S: Final = 60.0
 """How long one piece of text may take; an honest one takes milliseconds."""
 
-_LEFT_TO_OURS: Final = frozenset({"betterleaks.generic-credential-uri", "betterleaks.private-key"})
-"""Rules of the library that see less than ours for the same: by path or host they say nothing."""
+_LEFT_TO_OURS: Final = frozenset(
+    {
+        *("betterleaks.generic-credential-uri", "betterleaks.private-key"),
+        *("betterleaks.curl-auth-user", "betterleaks.curl-auth-header"),
+    }
+)
+"""Rules of the library for what ours see, too: theirs look away in some folders, or take templates
+for secrets."""
 
 _FORMS: Final = ("VALUE", "QUOTED", "SINGLE")
 _WORDS: Final = {"SCHEME": "scheme", "HOST": "host", "DATABASE": "database"}

@@ -19,7 +19,10 @@ _AT_HOME: Final = {"jit.registry-login": "credentials", "jit.pgpass": "credentia
 """Rules that mean something only in the files that they are about."""
 
 _MUST_LOOK_MADE: Final = frozenset(
-    {"jit.repository-uri", "jit.netrc", "jit.mysql-flag", "jit.client-flag"}
+    {
+        *("jit.repository-uri", "jit.netrc", "jit.mysql-flag", "jit.client-flag"),
+        "jit.http-client-flag",
+    }
 )
 """Rules whose form other things have, too, where it is not at home."""
 
@@ -33,7 +36,8 @@ _NO_SECRET: Final = re.compile(
         |Prefix|Limit|Arn|Ref)
     | (?:max|min|num|total|prompt|completion|input|output|cache\w*|budget)[_.-]?tokens?(?:[_.-]\w*)?
     | .*(?:public|publishable)[_.-]?(?:key|token).* | .*tokeni[sz].*
-    | .*(?:secrets|passwords|credentials) | secretary.* | author(?!ization).*
+    | .*(?:secrets|passwords|credentials) | secretary.* | .*secrets?[_.-]?manager
+    | author(?!ization).*
     | (?:csrf|xsrf|nonce|next|page|continuation|sync|cancel\w*|design)[_.-]?token
     | .*keyboard.* | .*key[_.-]?(?:code|press|down|up|word|words)\w*
     """
@@ -49,7 +53,11 @@ _OF_ONE_WORD: Final = re.compile(r"[A-Za-z0-9+/=_.~!@#$%^&*:-]+\Z")
 _CODE: Final = re.compile(r"[\w.]+\(|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z|[A-Za-z_]\w*\[")
 _HEXADECIMAL: Final = re.compile(r"(?i)[0-9a-f]+\Z")
 _DIGESTS: Final = frozenset({32, 40, 56, 64, 96, 128})
-_NUMBER: Final = re.compile(r"[0-9.,:+ -]{1,14}\Z")
+_SHORT_DIGEST: Final = 20
+_NUMBER: Final = re.compile(
+    r"[0-9.,:+ -]{1,14}\Z|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]{5,24}\Z"
+)
+"""Numbers, addresses and instants."""
 
 _CONFIG_LENGTH: Final = 8
 _CONFIG_ENTROPY: Final = 2.75
@@ -108,7 +116,7 @@ def _is_convincing(match: Match, value: str, strength: Strength) -> bool:
 
 def _looks_made(value: str) -> bool:
     """Tell whether a machine made a value; digests stand in source for good reasons."""
-    if _HEXADECIMAL.match(value) and len(value) in _DIGESTS:
+    if _HEXADECIMAL.match(value) and (len(value) <= _SHORT_DIGEST or len(value) in _DIGESTS):
         return False
     return (
         len(value) >= _SOURCE_LENGTH

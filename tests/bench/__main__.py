@@ -2,7 +2,7 @@
 
 Without a command it compares the broker with its physical floor. ``tree`` closes a tree with a
 hundred thousand leases, ``fanout`` measures how soon subscribers of the feed are told, ``freezing``
-how soon a task is frozen that a detector finds odd.
+how soon a task is frozen that a detector finds odd, ``scan`` how much of what was planted is found.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from rich.console import Console
 
 from broker.dev.processes import ProcessFailedError
 from broker.errors import ConfigurationError
-from tests.bench import fanout, freezing, report, tree
+from tests.bench import fanout, freezing, report, scanning, tree
 from tests.bench.compare import VERBS, Result, Scope, compare
 from tests.bench.loops import LOOPS
 from tests.bench.meter import BenchFailedError
@@ -109,6 +109,14 @@ async def _fan_out(options: argparse.Namespace, desk: Desk) -> int:
     return 0
 
 
+async def _scan(options: argparse.Namespace, desk: Desk) -> int:
+    """Compare what is found with what was planted; poor figures end with 1."""
+    figures = scanning.measure(desk.say)
+    desk.show(figures, lambda console: scanning.show(console, figures))
+    whole = figures[-1]
+    return 1 if whole.recall < options.recall or whole.precision < options.precision else 0
+
+
 async def _freezing(options: argparse.Namespace, desk: Desk) -> int:
     bursts = freezing.Bursts(options.rounds or (3 if options.quick else 20), options.loop)
     delay = await freezing.freeze(bursts, desk.say)
@@ -151,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="")
     _add_tree(commands.add_parser("tree", parents=[common], help="close a large tree"))
     _add_fanout(commands.add_parser("fanout", parents=[common], help="revoke before an audience"))
+    _add_scan(commands.add_parser("scan", parents=[common], help="find planted secrets"))
     _add_freezing(commands.add_parser("freezing", parents=[common], help="bursts of refusals"))
     return parser
 
@@ -181,6 +190,12 @@ def _add_tree(parser: argparse.ArgumentParser) -> None:
         help="no ordinary process takes a CPU from Redis (root only): its commands are measured, "
         "not the machine",
     )
+
+
+def _add_scan(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_scan)
+    parser.add_argument("--recall", type=float, default=0.0, help="fail below this share")
+    parser.add_argument("--precision", type=float, default=0.0, help="fail below this share")
 
 
 def _add_fanout(parser: argparse.ArgumentParser) -> None:

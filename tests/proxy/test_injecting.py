@@ -6,7 +6,7 @@ import pytest
 
 from broker.proxy import HeldValues
 from broker.secret import Secret
-from tests.fakes.proxy_lab import HOST, LEASE, OTHER, TOKEN, Lab, echo
+from tests.fakes.proxy_lab import HOST, LEASE, OTHER, TOKEN, Lab, echo, saying
 
 
 async def test_a_shown_stand_in_becomes_the_credential(lab: Lab) -> None:
@@ -157,3 +157,35 @@ async def test_the_credential_is_masked_in_answers(lab: Lab) -> None:
     assert TOKEN.encode() not in reply.body
     assert b"Bearer " + b"*" * len(TOKEN) in reply.body
     assert b"Accept-Encoding: identity" in reply.body
+
+
+async def test_a_path_at_an_undeclared_server_is_as_the_child_spells_it(open_lab: Lab) -> None:
+    """Nothing is judged there; a plain request is read strictly all the same."""
+    at = f"{OTHER}:{open_lab.plain.port}"
+    child = await open_lab.child()
+    text = f"GET http://{at}//a/../b;c?d HTTP/1.1\r\nHost: {at}\r\n{open_lab.word_line}"
+
+    reply = await child.say(f"{text}Authorization: Bearer mine\r\n\r\n".encode())
+
+    assert reply.status == 200
+    assert open_lab.plain.received[0].line == "GET //a/../b;c?d HTTP/1.1"
+    assert open_lab.plain.received[0].values("authorization") == ["Bearer mine"]
+
+
+async def test_what_a_server_has_kept_does_not_come_back_later(lab: Lab) -> None:
+    """Neither after a renewal, nor to a request without a stand-in, nor on another connection."""
+    child = await lab.inside()
+    await child.say(lab.request())
+    lab.source.held["orders"] = HeldValues(LEASE, {"access_token": Secret("renewed-token")})
+    lab.upstream.answer = saying(
+        b"HTTP/1.1 200 OK\r\nX-Kept: %b\r\nContent-Length: %d\r\n\r\n%b"
+        % (TOKEN.encode(), len(TOKEN), TOKEN.encode())
+    )
+    without = lab.request(more="Accept-Encoding: gzip\r\n").replace(lab.shown.encode(), b"")
+
+    replies = [await child.say(lab.request()), await (await lab.inside()).say(without)]
+
+    for reply in replies:
+        assert TOKEN.encode() not in reply.head
+        assert reply.body == b"*" * len(TOKEN)
+    assert lab.upstream.received[-1].values("accept-encoding") == ["identity"]

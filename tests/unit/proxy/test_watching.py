@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.proxy.watching import Watch
+from broker.proxy.watching import MOST_WORDS, Watch, Words
 
 WORDS = (b"abcab", b"bca")
 
@@ -9,7 +9,7 @@ WORDS = (b"abcab", b"bca")
 @given(st.lists(st.text("abc", max_size=6).map(str.encode), max_size=12))
 def test_masking_does_not_depend_on_where_pieces_end(pieces: list[bytes]) -> None:
     """No word passes whole, nothing is lost, and nothing else is changed."""
-    watch = Watch(WORDS[:1])
+    watch = Watch(Words(WORDS[0]))
 
     passed = b"".join(map(watch.feed, pieces)) + watch.flush()
 
@@ -20,9 +20,32 @@ def test_masking_does_not_depend_on_where_pieces_end(pieces: list[bytes]) -> Non
 @given(st.lists(st.text("abc", max_size=6).map(str.encode), max_size=12))
 def test_no_word_of_several_passes(pieces: list[bytes]) -> None:
     """Although one is a part of another."""
-    watch = Watch(WORDS)
+    watch = Watch(Words(*WORDS))
 
     passed = b"".join(map(watch.feed, pieces)) + watch.flush()
 
     assert len(passed) == len(b"".join(pieces))
     assert not any(word in passed for word in WORDS)
+
+
+def test_a_word_that_is_added_is_looked_for_at_once() -> None:
+    """Also in streams that began before."""
+    words = Words()
+    watch = Watch(words)
+
+    before = watch.feed(b"secret ")
+    words.add([b"secret"])
+
+    assert (before, watch.feed(b"secret ")) == (b"secret ", b"****** ")
+
+
+def test_words_are_bounded_and_the_oldest_go_first() -> None:
+    """Memory is; the newest token is always looked for."""
+    words = Words()
+
+    for number in range(MOST_WORDS + 10):
+        words.add([b"%04d" % number])
+
+    assert len(words.needles) == MOST_WORDS
+    assert b"0009" not in words.needles
+    assert {b"0010", b"%04d" % (MOST_WORDS + 9)} <= set(words.needles)

@@ -87,6 +87,11 @@ VECTORS: Final[Mapping[str, Vector]] = {
         (f"sshpass -p {PASSWORD} ssh host", f"redis-cli -h x -a {PASSWORD} ping"),
         ("docker login -p $TOKEN x", "redis-cli -p 6379 ping", "docker login --password-stdin x"),
     ),
+    "jit.http-client-flag": Vector(
+        ".bash_history",
+        (f"curl -u admin:{PASSWORD} https://nexus.internal/x", f"http -a me:{PASSWORD} x"),
+        ("curl -u admin https://x", 'curl -u "admin:$PASSWORD" x', "curl -u admin:<password> x"),
+    ),
     "jit.netrc": Vector(
         ".netrc",
         (f"machine api.internal login me password {PASSWORD}",),

@@ -1,0 +1,1 @@
+"""Watching what runs people's jobs, and ending their tasks when the jobs end."""
