@@ -112,7 +112,7 @@ class Broker:
         self._looks = self._build_looks()
         self.fact_verbs = build_fact_verbs(
             *(self.ledger, self.replica, self.gate, clock, self._faults),
-            brake=settings.reevaluation.brake_leases,
+            settings=settings,
             counted=self.metrics.facts_changed,
             told=lambda: self._feed.shipper.poke(0, urgent=False),
         )

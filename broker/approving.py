@@ -16,13 +16,14 @@ from broker.clock import Clock
 from broker.cursor import foreign, number
 from broker.errors import AccessDeniedError, BrokerError, NotFoundError, SupersededError
 from broker.faultpoints import FaultPoints
-from broker.governance.approvers import Parties, bar, may_answer, unmet
+from broker.governance.approvers import Parties, bar, may_answer, unmet, who_may
 from broker.governance.published import Published
 from broker.ids import ApprovalId, TaskId, parse_approval_id
 from broker.judgement import Judgement
 from broker.model.approval import Answer, Approval, Requirement, Voice
 from broker.model.fact import Thing
 from broker.model.principal import ALL_TENANTS, Kind, Principal
+from broker.model.requests import ApprovalFilter
 from broker.ownership import is_operator_of
 from broker.store.approval_records import Said, Saying
 from broker.store.due_queue import Work
@@ -70,13 +71,15 @@ class Reply:
 class Shown:
     """One approval as an approver or operator sees it: with what the broker knows itself.
 
-    ``agent`` is who asks, by the facts of now; ``lacking`` what still has to be met.
+    ``agent`` is who asks, by the facts of now; ``lacking`` what still has to be met; ``who`` may
+    answer, the first of them, is for operators to see.
     """
 
     approval: Approval
     agent: Thing | None
     lacking: tuple[Requirement, ...]
     may_answer: bool
+    who: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +154,22 @@ class Approving:
             raise NotFoundError("no such approval")
         return found
 
-    async def find(self, caller: Principal, cursor: str, limit: int) -> ApprovalPage:
+    async def find(
+        self, caller: Principal, which: ApprovalFilter, cursor: str, limit: int
+    ) -> ApprovalPage:
         """Page through the open ones that the caller may see, oldest first.
+
+        Those of one task are one page: no more than a task may have.
 
         Raises:
             InvalidRequestError: the cursor is none of this list.
         """
         published = self._replica.published
+        if which.task is not None:
+            known = await self._ledger.show(await self._ledger.of_task(which.task))
+            open_ones = [each for each in known if isinstance(each, Approval)]
+            seen = [self._listed(published, caller, which, each) for each in open_ones]
+            return ApprovalPage(tuple(each for each in seen if each is not None), "")
         after = _parse(cursor) if cursor else None
         found: list[Shown] = []
         looked = 0
@@ -169,11 +181,18 @@ class Approving:
                 if len(found) == limit:
                     return ApprovalPage(tuple(found), _write(after))
                 after, looked = row, looked + 1
-                if approval is None or not approval.state.is_open:
+                if approval is None:
                     continue
-                shown = self._visible(published, caller, approval)
+                shown = self._listed(published, caller, which, approval)
                 found += [] if shown is None else [shown]
         return ApprovalPage(tuple(found), _write(after))
+
+    def _listed(
+        self, published: Published, caller: Principal, which: ApprovalFilter, approval: Approval
+    ) -> Shown | None:
+        is_meant = which.agent in {"", approval.wanted.agent}
+        is_listed = approval.state.is_open and is_meant
+        return self._visible(published, caller, approval) if is_listed else None
 
     async def _next(
         self,
@@ -209,10 +228,12 @@ class Approving:
         now_ms, parties = self._clock.now_ms(), parties_of(approval)
         asked = wanted.requirements
         may = caller.kind is Kind.PERSON and may_answer(facts, caller.name, asked, parties, now_ms)
-        if not (may or is_operator_of(caller, wanted.tenant) or _has_answered(caller, approval)):
+        is_operator = is_operator_of(caller, wanted.tenant)
+        if not (may or is_operator or _has_answered(caller, approval)):
             return None
         lacking = unmet(facts, approval.agreeing(), asked, parties, now_ms)
-        return Shown(approval, facts.agent(wanted.agent), lacking, may)
+        who = who_may(facts, asked, parties, now_ms) if is_operator else ()
+        return Shown(approval, facts.agent(wanted.agent), lacking, may, who)
 
     async def answer(self, caller: Principal, approval: ApprovalId, reply: Reply) -> Shown:
         """Say yes or no, as a person who may; saying it again changes nothing.

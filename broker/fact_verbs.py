@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from broker.affected import Affected
+from broker.answer_signing import AnswerSigning
 from broker.clock import Clock
 from broker.fact_changes import FactChanges
 from broker.fact_history import FactHistory
@@ -21,6 +22,7 @@ from broker.preview import Foreseen, Preview
 from broker.replica import Replica
 from broker.review_effects import ReviewEffects
 from broker.reviewing import Reviewing
+from broker.settings.settings import Settings
 from broker.store.ledger import Ledger
 from broker.ticker import Ticker
 from broker.touched import Touched
@@ -56,11 +58,11 @@ def build_fact_verbs(
     clock: Clock,
     faults: FaultPoints,
     *,
-    brake: int,
+    settings: Settings,
     counted: Callable[[int], None],
     told: Callable[[], None],
 ) -> FactVerbs:
-    """Build them. ``brake`` is how many live credentials may die of one change unasked.
+    """Build them.
 
     ``counted`` is called with how many changes were made, ``told`` when reviews have news.
     """
@@ -73,11 +75,8 @@ def build_fact_verbs(
         faults=faults,
         counted=counted,
     )
-    foresight = Foresight(
-        _Foresees(replica, Preview.over(ledger)),
-        _Stock(ledger),
-        brake=brake,
-    )
+    foreseen = _Foresees(replica, Preview.over(ledger))
+    foresight = Foresight(foreseen, _Stock(ledger), brake=settings.reevaluation.brake_leases)
     orders = FactOrders(
         facts=lambda: replica.facts,
         newest=_Newest(replica),
@@ -87,7 +86,8 @@ def build_fact_verbs(
         clock=clock,
     )
     sweep = FactSweep(lambda: replica.facts, changes.apply, gate, clock)
-    reviewing, effects = _reviews(*(ledger, replica, clock, faults), changes=changes, told=told)
+    whole = (ledger, replica, clock, faults)
+    reviewing, effects = _reviews(*whole, changes=changes, told=told, issuer=settings.issuer)
     reach = FactReach(views)
     return FactVerbs(views, reach, orders, history, changes, sweep, reviewing, effects)
 
@@ -100,6 +100,7 @@ def _reviews(
     *,
     changes: FactChanges,
     told: Callable[[], None],
+    issuer: str,
 ) -> tuple[Reviewing, ReviewEffects]:
     effects = ReviewEffects(
         ledger.reviews, newest=_Newest(replica), appends=changes, told=told, faults=faults
@@ -109,6 +110,7 @@ def _reviews(
         facts=lambda: replica.facts,
         effects=effects,
         told=told,
+        sign=AnswerSigning(issuer, replica, clock).sign,
         clock=clock,
         faults=faults,
     )

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
+from broker.answer_signing import SignAnswer
 from broker.clock import Clock
 from broker.cursor import foreign
 from broker.errors import (
@@ -34,6 +35,7 @@ from broker.reviews.answers import (
     Effect,
     may_answer,
     may_look,
+    signed_of,
     stale,
 )
 from broker.reviews.packets import Entry, Header, Verdict
@@ -88,6 +90,7 @@ class Reviewing:
         facts: Callable[[], Facts],
         effects: ReviewEffects,
         told: Callable[[], None],
+        sign: SignAnswer,
         clock: Clock,
         faults: FaultPoints,
     ) -> None:
@@ -95,6 +98,7 @@ class Reviewing:
         self._facts = facts
         self._effects = effects
         self._told = told
+        self._sign = sign
         self._clock = clock
         self._faults = faults
 
@@ -178,8 +182,7 @@ class Reviewing:
         return _reviewed(entry, kept)
 
     async def _keep(self, found: Review, answer: Answer) -> None:
-        signed = {name: getattr(answer, name) for name in answer.__struct_fields__}
-        text = msgspec.json.encode(answer)
+        text = msgspec.json.encode(msgspec.structs.replace(answer, signature=self._sign(answer)))
         same = msgspec.json.encode(
             msgspec.structs.replace(answer, issuer="", subject="", evidence="")
         )
@@ -190,7 +193,7 @@ class Reviewing:
             answer=text,
             same=same,
             tenant=found.kept.tenant,
-            detail=signed,
+            detail=signed_of(answer),
         )
         self._faults.reach("review.answered")
         self._told()

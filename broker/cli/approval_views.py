@@ -11,7 +11,11 @@ from broker.terminal import shown
 
 COLUMNS: Final = ("id", "state", "agent", "capability", "scope", "requirement", "expires_at")
 FIELDS: Final = (
-    *("id", "state", "because", "digest", "version", "asked_at", "expires_at", "credential"),
+    *("id", "state", "because", "digest", "version", "asked_at", "expires_at", "credential", "who"),
+)
+WAITING: Final = (
+    *("id", "state", "task", "agent", "capability", "scope", "requirement", "yes", "who"),
+    *("expires_at", "digest"),
 )
 KNOWN: Final = (
     *("tenant", "agent", "agent_owner", "agent_purpose", "agent_risk", "task", "opener", "above"),
@@ -25,6 +29,7 @@ REQUIREMENT_COLUMNS: Final = ("requirement", "met")
 DIGITS: Final = 8
 """So many characters of a digest are asked for: enough to have looked."""
 
+_NOBODY_ASKED: Final = "Nothing waits for people here."
 _NONE: Final = "Nothing waits for you."
 
 
@@ -48,6 +53,12 @@ def approval(document: Document) -> RenderableType:
     )
 
 
+def explained(document: Document) -> RenderableType:
+    """Show why nothing was given yet: what waits, for whom, until when, by which digest."""
+    table = rows([_row(each) for each in document["approvals"]], WAITING, empty=_NOBODY_ASKED)
+    return page(table, document)
+
+
 def print_to(output: TextIO, document: Document) -> None:
     """Show one beside the answer itself."""
     Console(file=output, highlight=False, markup=False).print(approval(document))
@@ -63,7 +74,8 @@ def _what_to_do(document: Document) -> Iterator[str]:
 
 def _row(document: Document) -> Document:
     brief = "; ".join(each["requirement"] for each in _requirements(document))
-    return {**document["known"], **document, "requirement": brief}
+    yes = [each["person"] for each in document["answers"] if each["answer"] == "yes"]
+    return {**document["known"], **document, "requirement": brief, "yes": yes}
 
 
 def _known(document: Document) -> Document:

@@ -19,6 +19,8 @@ def approval() -> None:
 
 
 @approval.command(name="list", short_help="List what you may answer.")
+@click.option("--task", cls=One, help="Only those of this task.")
+@click.option("--agent", cls=One, help="Only those of this agent.")
 @click.option("--cursor", cls=One, help="Where the page begins; the page before names it.")
 @click.option("--limit", type=click.IntRange(1), help="How many to a page.")
 @at_desk

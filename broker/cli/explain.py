@@ -1,11 +1,15 @@
 """`broker explain`: why a decision fell as it did, or would fall."""
 
+from typing import Final
+
 import click
 
-from broker.cli import views
+from broker.cli import approval_views, views
 from broker.cli.desk import Desk, at_desk
 from broker.cli.types import SPAN
 from broker.policy.query import Action
+
+_WAITING: Final = approval_views.explained
 
 
 @click.command(short_help="Tell why a decision fell as it did.")
@@ -36,6 +40,9 @@ def explain(
 
     The caller who was refused has the id in the refusal; what stands behind it only operators see.
 
+    Of a task (t_…, c_…), an agent (agent:NAME) or an approval (a_…) it tells what waits for people:
+    who may answer, until when, and the digest of what they are asked.
+
     Of credential ID (l_…) it tells by what it was granted, and whether the same request would be
     granted now; if not, why. It may have ended, as long as its task is kept.
 
@@ -43,7 +50,8 @@ def explain(
     that nobody has made. Ceilings, quotas and the state of a task have no part in that.
     """
     if bool(subject) == bool(action):
-        raise click.UsageError("name a decision or credential, or suppose a request with --action")
+        what = "a decision, credential, task, agent or approval"
+        raise click.UsageError(f"name {what}, or suppose a request with --action")
     if action is None:
         _recorded(desk, subject)
         return
@@ -57,7 +65,15 @@ def explain(
 
 def _recorded(desk: Desk, subject: str) -> None:
     """Explain what its id, by its form, is of."""
-    if subject.startswith("l_"):
-        desk.answer(lambda broker: broker.operator.explain_credential(subject), views.granted)
-    else:
-        desk.answer(lambda broker: broker.operator.explain(subject), views.decision)
+    kind, _, name = subject.partition(":")
+    match subject[:2]:
+        case "l_":
+            desk.answer(lambda broker: broker.operator.explain_credential(subject), views.granted)
+        case "a_":
+            desk.answer(lambda broker: broker.approvals.show(subject), approval_views.approval)
+        case "t_" | "c_":
+            desk.answer(lambda broker: broker.approvals.find(task=subject), _WAITING)
+        case _ if kind == "agent" and name:
+            desk.answer(lambda broker: broker.approvals.find(agent=name), _WAITING)
+        case _:
+            desk.answer(lambda broker: broker.operator.explain(subject), views.decision)

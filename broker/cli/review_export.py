@@ -13,8 +13,11 @@ from rich.text import Text
 from broker.cli import exits
 from broker.cli.desk import Desk, at_desk, document
 from broker.cli.failure import CommandFailedError
+from broker.cli.one import One
 from broker.cli.screen import Document, Screen, fields, stacked
 from broker.client.api import BrokerClient
+from broker.client.keys import VerificationKey, parse_key_set
+from broker.client.review_signatures import ReviewSignatures
 from broker.clock import SystemClock, rfc3339
 from broker.reviews.checking import Checked, check_export
 from broker.reviews.sheet import csv_of
@@ -62,20 +65,48 @@ def _text(whole: Document, form: str) -> str:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The audit trail that has the answers, or a part of one; may be said again.",
 )
+@click.option(
+    *("--keys", "key_files"),
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The broker's public keys (a JWK set, from /.well-known/jwks.json); may be said again.",
+)
+@click.option("--issuer", cls=One, help="The broker's issuer, whose signatures these have to be.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def check(file: Path, trails: tuple[Path, ...], *, as_json: bool) -> None:
+def check(
+    file: Path,
+    trails: tuple[Path, ...],
+    key_files: tuple[Path, ...],
+    issuer: str | None,
+    *,
+    as_json: bool,
+) -> None:
     """Check that FILE (JSON) is the packet of its digest, and every answer bound to that.
 
     With --trail also that each answer stands in the audit trail's chain as it stands in the file:
-    by whom, on which evidence, for which packet.
+    by whom, on which evidence, for which packet. With --keys and --issuer also that the broker has
+    signed each answer. Keep the key set beside the export: keys rotate.
     """
+    if bool(key_files) != bool(issuer):
+        raise click.UsageError("--keys and --issuer go together: say both, or neither")
+    read = _signatures(key_files, issuer).read if issuer else None
     try:
-        found = check_export(msgspec.json.decode(file.read_bytes()), trails)
+        found = check_export(msgspec.json.decode(file.read_bytes()), trails, read)
     except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
         raise CommandFailedError(f"{file}: no exported review: {error}") from error
     Screen(sys.stdout, as_json=as_json).answer(_told(found), _view)
     if not found.is_good:
         raise Exit(exits.REFUSED)
+
+
+def _signatures(files: tuple[Path, ...], issuer: str) -> ReviewSignatures:
+    keys: dict[str, VerificationKey] = {}
+    for file in files:
+        try:
+            keys |= parse_key_set(msgspec.json.decode(file.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise CommandFailedError(f"{file}: no set of public keys: {error}") from error
+    return ReviewSignatures(issuer, keys)
 
 
 def _told(found: Checked) -> dict[str, Any]:
@@ -84,6 +115,7 @@ def _told(found: Checked) -> dict[str, Any]:
         "packet": found.packet,
         "answers": found.answers,
         "in_trail": found.in_trail,
+        "signed": found.signed,
         "faults": list(found.faults),
     }
 
@@ -92,4 +124,4 @@ def _view(told: Document) -> RenderableType:
     word = Text("The review is what was answered.", style="green")
     if not told["good"]:
         word = Text("The review was changed, or its answers cannot be shown.", style="bold red")
-    return stacked(word, fields(told, ("packet", "answers", "in_trail", "faults")))
+    return stacked(word, fields(told, ("packet", "answers", "in_trail", "signed", "faults")))

@@ -22,16 +22,21 @@ class ApprovalCalls:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def find(self, *, cursor: str = "", limit: int | None = None) -> ApprovalPage:
+    async def find(
+        self, *, task: str = "", agent: str = "", cursor: str = "", limit: int | None = None
+    ) -> ApprovalPage:
         """List one page of the open ones that the caller may answer, or its tenants'."""
-        call = Call("GET", ("v1", "approvals"), params=route.page(cursor, limit))
+        narrowed = route.query(task=task, agent=agent)
+        call = Call("GET", ("v1", "approvals"), params=narrowed | route.page(cursor, limit))
         return await self._transport.fetch(call, ApprovalPage)
 
-    async def all(self, *, at_most: int | None = None) -> AsyncIterator[Approval]:
+    async def all(
+        self, *, task: str = "", agent: str = "", at_most: int | None = None
+    ) -> AsyncIterator[Approval]:
         """Yield the open ones, page by page: all of them, or so many at most."""
 
         async def page(cursor: str) -> ApprovalPage:
-            return await self.find(cursor=cursor)
+            return await self.find(task=task, agent=agent, cursor=cursor)
 
         async for approval in items(page, lambda found: found.approvals, at_most=at_most):
             yield approval

@@ -75,6 +75,8 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     because: str
     credential: str
     may_answer: bool
+    who: tuple[str, ...] = ()
+    """Who may answer, the first of them; told to operators only."""
     known: dict[str, Any]
     said: tuple[SaidText, ...]
     requirements: tuple[RequirementView, ...]

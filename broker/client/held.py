@@ -20,8 +20,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from msgspec.structs import replace
-
 from broker.client import route
 from broker.client.api_errors import (
     ApiError,
@@ -41,6 +39,7 @@ from broker.client.errors import (
     NoTokenError,
 )
 from broker.client.problem import Problem
+from broker.client.renewing import with_words
 from broker.client.results import IssuedCredential
 from broker.client.tls import Tls
 from broker.clock import Clock
@@ -329,7 +328,7 @@ class HeldCredential:
         with contextlib.suppress(asyncio.CancelledError):
             try:
                 younger = await self._renew(idempotency_key=self._key)
-                self._install(_with_words(self._current, younger), asked)
+                self._install(with_words(self._current, younger), asked)
             except ClientError as failure:
                 self._note(failure)
 
@@ -341,10 +340,3 @@ class HeldCredential:
             self.refusal = failure
         pause_ms = int(self._backoff.next_seconds() * 1000)
         self._next_try_ms = self._clock.monotonic_ms() + pause_ms
-
-
-def _with_words(former: IssuedCredential, younger: IssuedCredential) -> IssuedCredential:
-    """Keep the words of a credential that was prolonged without others."""
-    if younger.secret or younger.id != former.id:
-        return younger
-    return replace(younger, secret=former.secret)

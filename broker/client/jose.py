@@ -48,8 +48,8 @@ class UnverifiedJws:
     signature: bytes
 
 
-def split(token: str) -> UnverifiedJws:
-    """Take a token apart.
+def split(token: str, types: frozenset[str] = ACCESS_TOKEN_TYPES) -> UnverifiedJws:
+    """Take a token apart; ``types`` are those that it may be of, an access token by default.
 
     Raises:
         TokenMalformedError: it is no strict compact JWS with exactly our header members.
@@ -61,7 +61,7 @@ def split(token: str) -> UnverifiedJws:
     if shape is None:
         raise TokenMalformedError("not three base64url segments")
     return UnverifiedJws(
-        header=_header(shape[1]),
+        header=_header(shape[1], types),
         claims=_object(shape[2]),
         signing_input=token[: shape.end(2)].encode(),
         signature=decode_segment(shape[3]),
@@ -88,15 +88,15 @@ def decode_segment(text: str) -> bytes:
     return data
 
 
-def _header(segment: str) -> Header:
+def _header(segment: str, types: frozenset[str]) -> Header:
     try:
         header = msgspec.convert(_object(segment), Header)
     except msgspec.ValidationError as error:
         raise TokenMalformedError("the header is not exactly alg, kid, typ") from error
     if not is_key_id(header.kid):
         raise TokenMalformedError("the kid is not well-formed")
-    if header.typ.lower() not in ACCESS_TOKEN_TYPES:
-        raise TokenUntrustedError("not an access token (typ)")
+    if header.typ.lower() not in types:
+        raise TokenUntrustedError("of another type (typ)")
     return header
 
 

@@ -14,6 +14,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from broker.client.api_errors import (
     ApiError,
     BindingRequiredError,
@@ -110,6 +112,13 @@ class Renewing:
 def was_collateral(credential: Credential) -> bool:
     """Tell whether it has ended, and nobody meant it."""
     return not credential.alive and credential.ended_by == _COLLATERAL
+
+
+def with_words(former: IssuedCredential, younger: IssuedCredential) -> IssuedCredential:
+    """Keep the words of a credential that was prolonged without others."""
+    if younger.secret or younger.id != former.id:
+        return younger
+    return replace(younger, secret=former.secret)
 
 
 async def give_back_later(

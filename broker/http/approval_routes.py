@@ -5,7 +5,7 @@ from aiohttp import hdrs, web
 from broker import ids
 from broker.approving import Reply
 from broker.errors import InvalidRequestError
-from broker.http import parse, query, render, render_approvals, wire
+from broker.http import filters, parse, query, render, render_approvals, wire
 from broker.http.bodies import Bodies
 from broker.http.credential_routes import delivered
 from broker.http.keys import PRINCIPAL
@@ -26,7 +26,7 @@ class ApprovalRoutes:
 
     def register(self, table: Table) -> None:
         """Add the routes."""
-        table.read("/v1/approvals", self.find, *query.PAGE)
+        table.read("/v1/approvals", self.find, *filters.APPROVALS, *query.PAGE)
         table.read("/v1/approvals/{approval}", self.show, PARAMETER)
         table.change("/v1/approvals/{approval}/answer", self.answer)
         table.change("/v1/approvals/{approval}/credential", self.redeem)
@@ -34,7 +34,8 @@ class ApprovalRoutes:
     async def find(self, request: web.Request) -> web.Response:
         """List what is open."""
         window = query.window(request)
-        page = await self._approvals.find(request[PRINCIPAL], window.cursor, window.limit)
+        which = filters.approvals(window.filters)
+        page = await self._approvals.find(request[PRINCIPAL], which, window.cursor, window.limit)
         following = render.next_link("/v1/approvals", page.cursor, window)
         shown = [render_approvals.shown(each) for each in page.approvals]
         return render.reply(render.listing("approvals", shown, following))

@@ -11,12 +11,13 @@ from broker.behaviour.rules import SIGNAL, Detector
 from broker.errors import InvalidRequestError
 from broker.governance.records import Status
 from broker.http import parse
-from broker.ids import parse_lease_id
+from broker.ids import parse_lease_id, parse_task_id
 from broker.model.behaviour import FindingFilter, FindingState
 from broker.model.lease import LeaseState
 from broker.model.receipt import ReceiptFilter, ReceiptState
 from broker.model.requests import (
     AgentFilter,
+    ApprovalFilter,
     LeaseFilter,
     RevocationFilter,
     SelectorKind,
@@ -34,6 +35,9 @@ FINDINGS: Final = ("tenant", "agent", "detector", "state")
 
 AGENTS: Final = ("tenant", "status", "team", "name")
 """The filters of the list of agents."""
+
+APPROVALS: Final = ("task", "agent")
+"""The filters of the list of approvals."""
 
 CREDENTIALS: Final = ("state", "capability")
 """The filters of the list of a task's credentials."""
@@ -84,6 +88,16 @@ def findings(found: Mapping[str, str]) -> FindingFilter:
         detector=_detector(found),
         state=_word(found, "state", FindingState),
     )
+
+
+def approvals(found: Mapping[str, str]) -> ApprovalFilter:
+    """Read which approvals to list.
+
+    Raises:
+        InvalidRequestError: a value cannot be.
+    """
+    task = parse_task_id(found["task"]) if "task" in found else None
+    return ApprovalFilter(task, _name(found, "agent"))
 
 
 def agents(found: Mapping[str, str]) -> AgentFilter:

@@ -15,6 +15,7 @@ from broker.model.principal import Principal
 from broker.model.receipt import ALL_RECEIPTS, ReceiptFilter, ReportPage
 from broker.model.requests import (
     AgentFilter,
+    ApprovalFilter,
     ExtendTask,
     Introspected,
     IssueCredential,
@@ -187,7 +188,9 @@ class Approvals(Protocol):
         """Show one to those who may answer it."""
         ...
 
-    async def find(self, caller: Principal, cursor: str, limit: int) -> ApprovalPage:
+    async def find(
+        self, caller: Principal, which: ApprovalFilter, cursor: str, limit: int
+    ) -> ApprovalPage:
         """Page through the open ones."""
         ...
 

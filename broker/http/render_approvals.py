@@ -56,6 +56,7 @@ def shown(value: Shown) -> Json:
         "because": approval.because,
         "credential": approval.credential,
         "may_answer": value.may_answer,
+        "who": value.who,
         "known": _known(approval.wanted) | {"agent_record": _agent(value)},
         "said": list(_said(value)),
         "requirements": [

@@ -30,7 +30,13 @@ def reviewed(value: Reviewed) -> Json:
     """Show an agent of a packet, what was answered about it, and what came of that."""
     answer = None if value.answer is None else msgspec.to_builtins(value.answer)
     if answer is not None:
-        answer = {"ceiling": (), "review_by": "", **answer, "at": rfc3339(value.at_ms)}
+        answer = {
+            "ceiling": (),
+            "review_by": "",
+            "signature": "",
+            **answer,
+            "at": rfc3339(value.at_ms),
+        }
     effect = None if value.effect is None else msgspec.to_builtins(value.effect)
     if effect is not None:
         effect = {"to_do": (), "revision": 0, **effect}

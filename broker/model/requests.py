@@ -116,6 +116,14 @@ class AgentFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalFilter:
+    """Which approvals to list: of one task, of one agent; nothing filters nothing."""
+
+    task: TaskId | None = None
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskPage:
     """One page of tasks; ``cursor`` is empty on the last one."""
 

@@ -1,5 +1,7 @@
 """What a reviewer answers, who may, and what follows from it."""
 
+import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -14,13 +16,20 @@ from broker.model.fact import Hold, Ref, Thing, ThingKind
 from broker.model.principal import Kind, Principal
 from broker.reviews.packets import Header, Verdict, owner_label
 
+SIGNED: Final = (
+    *("review", "agent", "verdict", "reason", "packet", "by", "issuer", "subject", "evidence"),
+    *("ceiling", "review_by"),
+)
+"""What an answer says: the audit trail has it, and the broker's signature is over its digest."""
+
 _RETIRED: Final = "retired"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One answer about one agent, signed by whoever gave it: bound to the packet's digest.
+    """One answer about one agent, bound to the packet's digest.
 
     ``issuer`` and ``subject`` are of the evidence that ``by`` showed, ``evidence`` is its digest.
+    ``signature`` is the broker's word that all of this was so (:mod:`broker.answer_signing`).
     """
 
     review: str
@@ -34,6 +43,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: str
     ceiling: tuple[str, ...] = ()
     review_by: str = ""
+    signature: str = ""
 
 
 class Effect(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -43,6 +53,22 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True):
     told: str
     to_do: tuple[str, ...] = ()
     revision: int = 0
+
+
+def signed_of(answer: Answer) -> dict[str, object]:
+    """Return what an answer says, as the audit trail has it."""
+    return {name: getattr(answer, name) for name in SIGNED}
+
+
+def answer_digest(said: Mapping[str, object]) -> str:
+    """Return the SHA-256 of what an answer says: JSON in UTF-8, members sorted, without blanks."""
+    signed = {name: said[name] for name in SIGNED}
+    return hashlib.sha256(msgspec.json.encode(signed, order="deterministic")).hexdigest()
+
+
+def audience_of(review: str) -> str:
+    """Return for whom the signature of an answer is: for who reads that review, and no server."""
+    return f"urn:jit-broker:review:{review}"
 
 
 def may_answer(facts: Facts, header: Header, caller: Principal, now_ms: int) -> bool:

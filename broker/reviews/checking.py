@@ -1,29 +1,32 @@
 """Whether an exported review is what was put before its owner, and its answers what was given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from broker.reviews.answers import SIGNED, answer_digest, audience_of
 from broker.reviews.packets import Entry, Header, digest_of, encode
 from broker.reviews.trails import Trails
 
-_SIGNED: Final = (
-    *("review", "agent", "verdict", "reason", "packet", "by", "issuer", "subject", "evidence"),
-    *("ceiling", "review_by"),
-)
-"""What the audit trail has of an answer."""
+ReadSignature = Callable[[str], Mapping[str, object]]
+"""Returns what is signed, verified; raises ValueError where it is not the broker's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found. ``in_trail`` is how many of the answers stand in a whole trail."""
+    """What was found.
+
+    ``in_trail`` is how many of the answers stand in a whole trail, ``signed`` how many the broker's
+    signature is good of; none, where they were not to be looked at.
+    """
 
     packet: str
     answers: int
     in_trail: int
+    signed: int
     faults: tuple[str, ...]
 
     @property
@@ -32,8 +35,10 @@ class Checked:
         return not self.faults
 
 
-def check_export(whole: Mapping[str, Any], trails: Sequence[Path]) -> Checked:
-    """Compute the packet's digest anew, and look for every answer.
+def check_export(
+    whole: Mapping[str, Any], trails: Sequence[Path], read: ReadSignature | None = None
+) -> Checked:
+    """Compute the packet's digest anew, and look for every answer and, with ``read``, signature.
 
     Raises:
         KeyError, TypeError, msgspec.ValidationError: it is no exported review.
@@ -52,7 +57,25 @@ def check_export(whole: Mapping[str, Any], trails: Sequence[Path]) -> Checked:
     for each in whole["agents"]:
         faults += _of_answer(review, each)
     found, told = _in_trails(answers, trails)
-    return Checked(packet, len(answers), found, (*faults, *told))
+    unsigned = [] if read is None else _unsigned(answers, read)
+    signed = 0 if read is None else len(answers) - len(unsigned)
+    return Checked(packet, len(answers), found, signed, (*faults, *told, *unsigned))
+
+
+def _unsigned(answers: Mapping[str, Mapping[str, Any]], read: ReadSignature) -> list[str]:
+    """Say of which answers the broker has not signed just that."""
+    faults = []
+    for agent, answer in sorted(answers.items()):
+        try:
+            claims = read(str(answer.get("signature", "")))
+        except ValueError as error:
+            faults.append(f"the signature of the answer about {agent}: {error}")
+            continue
+        wanted = {name: answer[name] for name in ("review", "agent", "verdict", "packet", "by")}
+        wanted |= {"aud": audience_of(answer["review"]), "answer": answer_digest(answer)}
+        if any(claims.get(name) != value for name, value in wanted.items()):
+            faults.append(f"the signature of the answer about {agent} is of another answer")
+    return faults
 
 
 def _of_answer(review: Mapping[str, Any], each: Mapping[str, Any]) -> list[str]:
@@ -81,7 +104,7 @@ def _in_trails(
 
 
 def _same(record: Mapping[str, object], answer: Mapping[str, Any]) -> bool:
-    return all(_plain(record.get(name)) == _plain(answer[name]) for name in _SIGNED)
+    return all(_plain(record.get(name)) == _plain(answer[name]) for name in SIGNED)
 
 
 def _plain(value: object) -> object:

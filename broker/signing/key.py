@@ -22,6 +22,8 @@ SIGNING_ALGORITHMS: Final = ("EdDSA", "ES256")
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068's media type, no password
 LOGIN_TYPE: Final = "JWT"
 """Of tokens by which the broker logs in somewhere; no verifier of access tokens takes it."""
+ANSWER_TYPE: Final = "review-answer+jwt"
+"""Of statements on what a reviewer has answered: no tokens, and no verifier takes them for one."""
 
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
@@ -63,6 +65,10 @@ class SigningKey:
     def sign_login(self, claims: Mapping[str, object]) -> Secret:
         """Sign a token that is no access token: its type says so (RFC 8725 §3.11)."""
         return self._sealed(self._login_prefix, claims)
+
+    def sign_answer(self, claims: Mapping[str, object]) -> str:
+        """Sign a statement on what a reviewer has answered; it opens nothing: no secret."""
+        return self._sealed(self._prefix_of(ANSWER_TYPE), claims).reveal()
 
     def _prefix_of(self, token_type: str) -> str:
         return _encode({"alg": self.alg, "kid": self.kid, "typ": token_type}) + "."

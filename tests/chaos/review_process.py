@@ -60,6 +60,7 @@ async def reviewing_of(ledger: Ledger, faults: FaultPoints) -> Reviewing:
         facts=facts,
         effects=effects_of(ledger, faults),
         told=lambda: None,
+        sign=lambda _: "",
         clock=SystemClock(),
         faults=faults,
     )

@@ -43,6 +43,16 @@ async def findings(world: World, detector: str) -> list[dict[str, Any]]:
     return found
 
 
+async def until_done(world: World, detector: str) -> None:
+    """Wait until something is found, and what it leads to is done."""
+
+    async def done() -> bool:
+        found = await findings(world, detector)
+        return bool(found) and all(each["done_at"] for each in found)
+
+    await eventually_true(done, "it is found")
+
+
 async def test_a_second_instance_at_every_door_is_found_and_the_task_frozen(world: World) -> None:
     """Each door says what it says of a task that never was; the trail says who knocked."""
     task = (await world.open())["id"]
@@ -66,10 +76,7 @@ async def test_a_second_instance_at_every_door_is_found_and_the_task_frozen(worl
         for door, body in zip(doors(absent), bodies, strict=True)
     ]
 
-    async def found() -> bool:
-        return bool(await findings(world, "second-instance"))
-
-    await eventually_true(found, "it is found")
+    await until_done(world, "second-instance")
     assert knocks == nothing
     (finding,) = await findings(world, "second-instance")
     assert (finding["agent"], finding["count"]) == ("invoice-bot", 3)
@@ -103,10 +110,7 @@ async def test_another_agent_that_knocks_is_found_and_the_knocked_task_goes_on(
         for _ in range(3):
             await world.post(who, f"/v1/tasks/{task}/heartbeat", {})
 
-    async def found() -> bool:
-        return bool(await findings(world, "second-instance"))
-
-    await eventually_true(found, "it is found")
+    await until_done(world, "second-instance")
     (finding,) = await findings(world, "second-instance")
     assert (finding["agent"], finding["did"]) == ("helper-bot", [])
     assert (await world.get(OPERATOR, f"/v1/tasks/{task}"))["state"] == "open"
@@ -124,9 +128,6 @@ async def test_a_claim_that_comes_too_late_is_use_after_the_end(world: World) ->
         for _ in range(2)
     ]
 
-    async def found() -> bool:
-        return bool(await findings(world, "after-end"))
-
     assert [each.status for each in late] == [409, 409]
-    await eventually_true(found, "it is found")
+    await until_done(world, "after-end")
     assert (await findings(world, "second-instance")) == []

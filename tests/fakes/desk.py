@@ -40,6 +40,9 @@ class FakeDesk:
     bytes_per_second: float = 0
     """How slowly it answers; 0: at once."""
 
+    is_slow_to_begin: bool = False
+    """Whether its headers come as slowly."""
+
     def gives(self, need: str, kind: str = "jwt", lives_s: float = 300, **words: str) -> None:
         """Lay a credential ready."""
         self.answers[need] = (200, delivered(need, kind, lives_s, **words))
@@ -60,13 +63,24 @@ class FakeDesk:
                 """Answer."""
                 status, body = desk.answer(self)
                 payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+                if desk.is_slow_to_begin:
+                    payload, status = b"HTTP/1.1 200 " + payload, 0
+                with suppress(ConnectionError):  # whoever asked has given up
+                    self.tell(status, payload)
+
+            def tell(self, status: int, payload: bytes) -> None:
+                """Send it; without a status it is the whole answer."""
+                if status:
+                    self.begin(status, len(payload))
+                for piece in desk.pieces(payload):
+                    self.wfile.write(piece)
+
+            def begin(self, status: int, length: int) -> None:
+                """Send the headers."""
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(payload)))
+                self.send_header("Content-Length", str(length))
                 self.end_headers()
-                with suppress(ConnectionError):  # whoever asked has given up
-                    for piece in desk.pieces(payload):
-                        self.wfile.write(piece)
 
             def log_message(self, *args: object) -> None:
                 """Stay silent."""

@@ -6,6 +6,7 @@ from broker.approving import ApprovalPage, Reply, Shown
 from broker.ids import ApprovalId
 from broker.model.approval import Approval
 from broker.model.principal import Kind, Principal
+from broker.model.requests import ApprovalFilter
 from tests.fakes.orders import Stage
 from tests.fakes.samples import an_approval
 
@@ -29,10 +30,12 @@ class FakeApprovals:
         """Show it to those who may answer."""
         return await self.stage.play("approvals.show", caller, approval, answer=_shown())
 
-    async def find(self, caller: Principal, cursor: str, limit: int) -> ApprovalPage:
+    async def find(
+        self, caller: Principal, which: ApprovalFilter, cursor: str, limit: int
+    ) -> ApprovalPage:
         """List."""
         page = ApprovalPage((_shown(),), "")
-        return await self.stage.play("approvals.find", caller, cursor, limit, answer=page)
+        return await self.stage.play("approvals.find", caller, which, cursor, limit, answer=page)
 
     async def answer(self, caller: Principal, approval: ApprovalId, reply: Reply) -> Shown:
         """Say yes or no."""

@@ -1,6 +1,7 @@
 """The ledger of a running installation, looked at and pushed past every broker."""
 
 import json
+from collections import Counter
 from typing import Final
 
 from broker.store.floors import REDECIDE
@@ -30,14 +31,17 @@ class LedgerView:
 
     def told(self, kind: str) -> int:
         """Count the events of a kind that all outboxes and the feed log have told."""
+        return self.told_by_kind()[kind]
+
+    def told_by_kind(self) -> Counter[str]:
+        """Count the events of each kind."""
         streams = [*(bucket.out for bucket in self._keys.buckets), self._log]
         seen = {
-            fields["op"] + fields["detail"]
+            (fields["type"], fields["op"] + fields["detail"])
             for stream in streams
             for fields in self._entries(stream)
-            if fields["type"] == kind
         }
-        return len(seen)
+        return Counter(kind for kind, _ in seen)
 
     def _entries(self, stream: str) -> list[dict[str, str]]:
         if self._server.ask("TYPE", stream) != "stream":

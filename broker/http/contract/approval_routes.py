@@ -13,6 +13,7 @@ from broker.http.contract.parts import (
     INSTANT,
     KNOWN,
     MAYBE_INSTANT,
+    NAME,
     PAGE,
     REASON,
     STRING,
@@ -103,6 +104,7 @@ SCHEMAS: Final = {
             "version": described(number(1), "Changes with all that is decided of it."),
             "settled_at": MAYBE_INSTANT,
             "may_answer": described(FLAG, "Whether the caller may."),
+            "who": described(array(STRING), "Who may answer, the first 50; for operators only."),
             "known": described(_KNOWN, "What the broker has checked, or people have published."),
             "said": described(array(_SAID), "What others have written: nobody has checked it."),
             "requirements": array(
@@ -136,7 +138,7 @@ OPERATIONS: Final = (
         name="listApprovals",
         summary="List the open approvals that the caller may answer, or its tenants', oldest first",
         callers=_PEOPLE,
-        query=PAGE,
+        query={"task": TASK_ID, "agent": NAME, **PAGE},
         answers={200: Answer("One page; it may be short before the last.", "ApprovalPage")},
     ),
     Operation(

@@ -115,6 +115,7 @@ SCHEMAS: Final = {
                             "verdict": _VERDICT,
                             "ceiling": _LINES,
                             "review_by": STRING,
+                            "signature": described(STRING, "The broker's word on it, a JWS."),
                             "at": INSTANT,
                         }
                     ),

@@ -3,38 +3,17 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from broker.cli import exits
 from broker.cli.main import main
+from tests.fakes.answers import TASK
+from tests.fakes.approval_answers import APPROVAL, awaited
 from tests.fakes.scripted_broker import ScriptedBroker
 
-TASK: Final = f"t_00_{'a' * 26}"
-APPROVAL: Final = f"a_00_{'b' * 26}"
 POST: Final = f"POST /v1/tasks/{TASK}/credentials"
-
-
-def waits(**changes: Any) -> dict[str, Any]:
-    """What the broker answers while people have to agree."""
-    return {
-        "id": APPROVAL,
-        "state": "pending",
-        "digest": "3f" * 32,
-        "task": TASK,
-        "capability": "refunds",
-        "scope": "refunds:write",
-        "ttl_seconds": 60,
-        "asked_at": "2027-01-15T08:00:00.000Z",
-        "expires_at": "2027-01-15T09:00:00.000Z",
-        "because": "",
-        "credential": "",
-        "poll": f"/v1/approvals/{APPROVAL}",
-        "redeem": f"/v1/approvals/{APPROVAL}/credential",
-        "interval_seconds": 5,
-        **changes,
-    }
 
 
 @pytest.fixture
@@ -42,7 +21,7 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted
     """A broker where refunds wait for people."""
     token = tmp_path / "token"
     token.write_text("workload.token.of-a-bot\n")
-    with ScriptedBroker({POST: (202, waits())}) as broker:
+    with ScriptedBroker({POST: (202, awaited())}) as broker:
         monkeypatch.setenv("BROKER_URL", broker.url)
         monkeypatch.setenv("BROKER_TOKEN_FILE", str(token))
         yield broker
@@ -76,7 +55,7 @@ def test_a_program_is_told_in_json(
     assert broker.url
     assert issue("--json") == exits.NOT_REACHED
 
-    assert json.loads(capsys.readouterr().out) == waits()
+    assert json.loads(capsys.readouterr().out) == awaited()
 
 
 def test_labels_are_sent(broker: ScriptedBroker) -> None:
@@ -110,7 +89,7 @@ def test_a_broker_that_names_no_approval_is_not_followed(
     broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is no id never becomes part of a path, nor of what is shown."""
-    broker.answers[POST] = (202, waits(id="../x\x1b[2J"))
+    broker.answers[POST] = (202, awaited(id="../x\x1b[2J"))
 
     assert issue("--wait-for-approval", "10s") == exits.REFUSED
 

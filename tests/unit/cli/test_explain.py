@@ -3,6 +3,7 @@ import pytest
 from broker.cli import exits
 from broker.cli.main import main
 from tests.fakes import answers
+from tests.fakes.approval_answers import APPROVAL, approval
 from tests.fakes.scripted_broker import ScriptedBroker
 
 SUPPOSED = [
@@ -66,3 +67,59 @@ def test_either_a_decision_or_a_whole_supposition_is_named(
 
     assert capsys.readouterr().err
     assert not broker.asked
+
+
+@pytest.mark.parametrize(
+    ("subject", "path"),
+    [
+        (answers.TASK, f"GET /v1/approvals?task={answers.TASK}"),
+        ("agent:invoice-bot", "GET /v1/approvals?agent=invoice-bot"),
+    ],
+    ids=["task", "agent"],
+)
+def test_what_waits_of_a_task_or_an_agent_is_told(
+    subject: str, path: str, broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who may answer, who has, until when, and the digest of what they are asked."""
+    broker.answers[path] = (200, {"approvals": [approval()], "next": None})
+
+    assert main(["explain", subject]) == exits.OK
+
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split()[-4:] == ["who", "expires", "at", "digest"]
+    for word in (
+        APPROVAL,
+        "2 of oncall",
+        "dana, erin",
+        "2027-01-15T09:00:00.000Z",
+    ):
+        assert word in row
+    assert approval()["digest"] in row
+
+
+def test_where_nothing_waits_it_is_said(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a task that does not exist, or is another tenant's."""
+    path = f"GET /v1/approvals?task={answers.TASK}"
+    broker.answers[path] = (200, {"approvals": [], "next": None})
+
+    assert main(["explain", answers.TASK]) == exits.OK
+
+    assert capsys.readouterr().out == "Nothing waits for people here.\n"
+
+
+def test_one_approval_is_told_with_who_may_answer(
+    broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And an operator is not told how to answer."""
+    broker.answers[f"GET /v1/approvals/{APPROVAL}"] = (
+        200,
+        approval(),
+    )
+
+    assert main(["explain", APPROVAL]) == exits.OK
+
+    out = capsys.readouterr().out
+    assert "who         dana, erin" in out
+    assert "broker approval approve" not in out
