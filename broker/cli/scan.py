@@ -10,20 +10,25 @@ from typing import TypedDict, Unpack
 import click
 from click.exceptions import Exit
 
-from broker.cli import exits, scan_views
+from broker.cli import exits, scan_fix, scan_views
+from broker.cli.interrupts import run
 from broker.cli.progress import Teller, showing
 from broker.cli.screen import Screen
 from broker.cli.settings import settings_file
 from broker.clock import SystemClock
+from broker.dev.configure import shipped
 from broker.scanning.baseline import Baseline, encoded, read_baseline
 from broker.scanning.coverage import Coverage
 from broker.scanning.engine import open_engine
 from broker.scanning.finding import Finding
 from broker.scanning.offers import read_offers
+from broker.scanning.proposing import name_from
 from broker.scanning.replacing import Offer, with_replacements
 from broker.scanning.sarif import sarif
 from broker.scanning.scan import Order, Scan
 from broker.scanning.telling import document
+from broker.scanning.vaults import Access, of_vault
+from broker.secret import Secret
 
 
 class Options(TypedDict):
@@ -38,6 +43,11 @@ class Options(TypedDict):
     exclude: tuple[str, ...]
     baseline: Path | None
     update_baseline: bool
+    vault: str
+    vault_token_file: Path | None
+    fix: Path | None
+    agent: str
+    tenant: str
     as_sarif: bool
     as_json: bool
 
@@ -61,6 +71,21 @@ class Options(TypedDict):
     type=click.Path(path_type=Path),
     help="broker.yaml, whose capabilities may be the replacement. Default: config, if there.",
 )
+@click.option("--vault", default="", metavar="URL", help="Look into this Vault's KV, too.")
+@click.option(
+    "--vault-token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Its first line is a token that may list and read metadata. Default: VAULT_TOKEN.",
+)
+@click.option(
+    "--fix",
+    type=click.Path(path_type=Path),
+    help="A new folder: the configuration with what is missing, and a list of what to rotate.",
+)
+@click.option("--agent", default="", help="Which agent --fix declares. Default: after this folder.")
+@click.option(
+    "--tenant", default="", help="Whose it is. Default: the configuration's first tenant."
+)
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code scanning.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def scan(**options: Unpack[Options]) -> None:
@@ -72,19 +97,27 @@ def scan(**options: Unpack[Options]) -> None:
     would take its place. No secret is ever printed, kept or tried out, and nothing leaves this
     machine. Nothing of a repository is run.
 
+    --fix declares an agent and capabilities in a copy of your configuration, checks it, and lists
+    what to rotate and how. It changes no file that is there and deletes no secret.
+
     Ends with 0 when nothing is found, 1 when something is, 6 when nothing is and a part could not
     be read. Needs: pip install 'jit-broker[scan]'.
     """
     _check(options)
     baseline = _baseline(options)
     offers = _offers(options["config"])
+    access = _access(options) if options["vault"] else None
     coverage, found = _scanned(_order(options), quiet=options["as_json"] or options["as_sarif"])
+    if access is not None:
+        found += run(of_vault(access, coverage))
     findings = with_replacements(found, offers)
     if options["update_baseline"] and options["baseline"] is not None:
         baseline = (baseline or Baseline.fresh()).holding(findings)
         options["baseline"].write_bytes(encoded(baseline))
     new = findings if baseline is None else baseline.others(findings)
     _answer(options, new, coverage, len(findings) - len(new))
+    if options["fix"] is not None:
+        scan_fix.write(options["fix"], new, _source(options["config"]), _names(options))
     for line in coverage.told():
         click.echo(f"not read: {line}", err=True)
     if new or not coverage.is_whole:
@@ -94,13 +127,38 @@ def scan(**options: Unpack[Options]) -> None:
 def _check(options: Options) -> None:
     if options["update_baseline"] and options["baseline"] is None:
         raise click.UsageError("--update-baseline: say which file, with --baseline FILE")
+    if options["agent"] and options["agent"] != name_from(options["agent"]):
+        raise click.UsageError("--agent: write 1 to 48 of a-z 0-9 -")
     if options["as_sarif"] and options["as_json"]:
         raise click.UsageError("--sarif and --json: choose one")
 
 
+def _access(options: Options) -> Access:
+    """Return how the Vault is reached; the token never comes from the command line."""
+    file = options["vault_token_file"]
+    token = (
+        os.environ.get("VAULT_TOKEN", "") if file is None else file.read_text().partition("\n")[0]
+    )
+    if not token:
+        raise click.UsageError("--vault: give --vault-token-file FILE, or VAULT_TOKEN")
+    return Access(options["vault"], Secret(token))
+
+
+def _source(config: Path | None) -> Path:
+    """Return the configuration that a fix begins with: the one in use, or the shipped one."""
+    file = settings_file(config or Path("config"))
+    return file if config is not None or file.is_file() else settings_file(shipped())
+
+
+def _names(options: Options) -> scan_fix.Names:
+    folder = (options["paths"] or (Path(),))[0].resolve()
+    return scan_fix.Names(options["agent"] or name_from(folder.name), options["tenant"])
+
+
 def _order(options: Options) -> Order:
     return Order(
-        roots=options["paths"] or (() if options["home"] or options["environment"] else (Path(),)),
+        roots=options["paths"]
+        or (() if options["home"] or options["environment"] or options["vault"] else (Path(),)),
         excluded=options["exclude"],
         with_all=options["with_all"],
         with_history=options["history"],

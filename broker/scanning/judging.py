@@ -5,6 +5,7 @@ surface allows. Of several over the same place the one that tells most is kept.
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from broker.scanning.entropy import entropy
@@ -72,8 +73,11 @@ def judged(matches: list[Match], surface: Surface, text: bytes) -> list[Match]:
     counting = [match for match in matches if _counts(match, surface, text)]
     kept: list[Match] = []
     for match in sorted(counting, key=_weight):
-        if not any(_is_same_place(match, other) for other in kept):
+        same = next((n for n, other in enumerate(kept) if _is_same_place(match, other)), None)
+        if same is None:
             kept.append(match)
+        elif not kept[same].name:  # a form tells what it is, an assignment what it is called
+            kept[same] = replace(kept[same], name=match.name)
     return sorted(kept, key=lambda match: match.start)
 
 

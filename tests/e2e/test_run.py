@@ -3,57 +3,20 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from broker.running.desk_client import DeskClient
 from broker.secret import Secret
-from tests.fakes.cast import AGENT, OPERATOR, ORCHESTRATOR
-from tests.fakes.command import commanding
+from tests.fakes.cast import OPERATOR
 from tests.fakes.eventually_true import eventually_true
-from tests.fakes.run_command import NEED, WAIT, Running, start
+from tests.fakes.run_command import WAIT, Running
+from tests.fakes.run_world import runs, state_of
 from tests.fakes.world import World
 
-KEEP = 'cp "$ORDERS_API_TOKEN_FILE" token; echo "$BROKER_TASK_ID" > task; '
+KEEP = 'env > variables; cp "$ORDERS_API_TOKEN_FILE" token; echo "$BROKER_TASK_ID" > task; '
 """A command that shows the test what it was given."""
-
-Start = Callable[..., Running]
-
-
-@asynccontextmanager
-async def runs(world: World, folder: Path) -> AsyncIterator[Start]:
-    """Let an agent start runs, whose tasks its orchestrator opens."""
-    opener = folder / "opener-token"
-    opener.write_text(world.token(ORCHESTRATOR))
-    started: list[Running] = []
-    mine = {"BROKER_AGENT": "invoice-bot", "BROKER_TENANT": "acme", "XDG_RUNTIME_DIR": ""}
-
-    def begin(script: str, *options: str, needs: tuple[str, ...] = NEED) -> Running:
-        task = () if "--task-id" in options else ("--task", "reconcile-invoices")
-        opening = () if "--task-id" in options else ("--opener-token-file", str(opener))
-        place = folder / f"run-{len(started)}"
-        running = start(
-            {**command.environment, **mine}, [*task, *opening, *needs, *options], script, place
-        )
-        started.append(running)
-        return running
-
-    async with commanding(world, AGENT, folder) as command:
-        try:
-            yield begin
-        finally:
-            for each in started:
-                each.process.kill()
-                await asyncio.to_thread(each.process.communicate)
-
-
-async def state_of(world: World, task: str) -> tuple[str, str]:
-    """Return a task's state, and who has ended it."""
-    shown = await world.get(OPERATOR, f"/v1/tasks/{task}")
-    return shown["state"], shown["closed_by"]
 
 
 async def test_a_credential_lives_as_long_as_the_command(world: World, tmp_path: Path) -> None:
@@ -84,9 +47,7 @@ async def test_a_command_asks_its_desk_for_what_it_holds_now(world: World, tmp_p
     async with runs(world, tmp_path) as begin:
         run = begin(script, needs=needs + scopes)
         await run.started()
-        said = dict(
-            line.split("=", 1) for line in run.read("variables").splitlines() if "=" in line
-        )
+        said = variables_of(run)
         desk = DeskClient(said["BROKER_RUN_URL"], Secret(said["BROKER_RUN_TOKEN"]))
         first = await asyncio.to_thread(desk.credential, "in")
         second = await asyncio.to_thread(desk.credential, "orders-api")
@@ -126,10 +87,9 @@ def is_there(path: str) -> bool:
 
 
 def variables_of(run: Running) -> dict[str, str]:
-    """Return the variables of a run's command, as the kernel has them."""
-    children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text()
-    raw = Path(f"/proc/{children.split()[0]}/environ").read_bytes().decode()
-    return dict(each.split("=", 1) for each in raw.split("\0") if "=" in each)
+    """Return the variables that a run's command has written down."""
+    lines = run.read("variables").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 async def test_killed_without_a_word_it_is_silent_and_its_credentials_die(

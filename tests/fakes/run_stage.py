@@ -29,19 +29,18 @@ class Stage:
 
     broker: BrokerServer
     folder: Path
+    options: list[str] = field(default_factory=lambda: ["--task", "reconcile-invoices", *NEED])
+    """What every run here is told."""
+
     started: list[Running] = field(default_factory=list)
 
     def run(self, script: str, *options: str, through: Sequence[str] = ()) -> Running:
         """Start a run of a script."""
         place = self.folder / f"run-{len(self.started)}"
-        line = [*self.line(), *options]
+        line = [*self.options, *options]
         running = start(self.environment(), line, script, place, through=through)
         self.started.append(running)
         return running
-
-    def line(self) -> list[str]:
-        """Return the options that every run here has."""
-        return ["--task", "reconcile-invoices", *NEED]
 
     def environment(self) -> dict[str, str]:
         """Return what the run is told by variables."""

@@ -322,3 +322,35 @@ def test_a_faulty_configuration_is_said_and_not_passed_over(project: Path, told:
 
     assert code == exits.CONFIGURATION
     assert "broker.yaml:1" in text
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--vault", "https://vault.internal:8200"), exits.USAGE),
+        (("--vault", "http://vault.internal:8200"), exits.CONFIGURATION),
+    ],
+    ids=["no-token", "in-the-clear"],
+)
+def test_a_vault_is_asked_with_a_token_and_over_tls_or_not_at_all(
+    words: tuple[str, ...], code: int, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token never travels in the clear."""
+    monkeypatch.delenv("VAULT_TOKEN", raising=False)
+    if code == exits.CONFIGURATION:
+        monkeypatch.setenv("VAULT_TOKEN", "of-nobody")
+
+    assert told(*words)[0] == code
+
+
+def test_a_vault_that_does_not_answer_makes_the_scan_partial(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing found there is not nothing there."""
+    monkeypatch.setenv("VAULT_TOKEN", "of-nobody")
+
+    code, text = told(str(tmp_path), "--vault", "http://127.0.0.1:1")
+
+    assert code == exits.PARTLY_READ
+    assert "not read: vault: Vault does not answer" in text
