@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "keys": Entry("broker.cli.keys", "keys", "Make, show and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "run": Entry("broker.cli.run", "run_", "Run a command with a task's credentials."),
+    "mcp": Entry("broker.cli.mcp", "mcp", "Offer the broker's verbs to an agent as MCP tools."),
     "session": Entry("broker.cli.sessions", "session", "End the sessions of people."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
     "credential-helper": Entry(

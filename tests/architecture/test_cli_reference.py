@@ -63,7 +63,7 @@ def test_every_command_that_answers_can_answer_json() -> None:
 
     Nor do those that answer a tool in its own form.
     """
-    silent = {"broker serve", "broker completion", "broker dev token"}
+    silent = {"broker serve", "broker completion", "broker dev token", "broker mcp serve"}
     silent |= {f"broker credential-helper {tool}" for tool in HELPERS}
     without = {
         path
