@@ -31,7 +31,7 @@ const again = await orchestrator.openTask(wishes, { key: "story.open" });
 const conflict = await refusal(orchestrator.openTask({ ...wishes, name: "another" }, { key: "story.open" }));
 const handle = again.claim_handle ?? new Secret(""); // a repeat has a handle of its own: only the newest is good
 await agent.claimTask(opened.id, handle);
-const issued = await agent.issue(opened.id, { capability: "orders-api", scopes: ["orders:read"], ttl_seconds: 300 });
+const issued = await agent.issue(opened.id, { capability: "orders-api", scopes: ["orders:read"], ttl_seconds: 60 });
 const token = issued.access_token ?? new Secret("");
 const alive = async (): Promise<boolean> => (await resource.introspect(token)).active;
 
@@ -40,6 +40,7 @@ const refused = await refusal(agent.issue(opened.id, { capability: "orders-api",
 const renewed = await agent.renew(issued.id);
 states.push(await alive());
 const shown = [String(token), `${handle}`, JSON.stringify({ issued, renewed }), inspect({ issued, client: agent }, { depth: 9, showHidden: true })];
+const secrets = [token, handle, renewed.access_token];
 const listed = await orchestrator.call("get", "/v1/tasks", { query: { tenant: "acme", limit: 5 } });
 const report = await agent.endTask(opened.id, "completed", "done");
 states.push(await alive());
@@ -51,7 +52,7 @@ console.log(
     refused,
     generation: renewed.generation,
     states,
-    leaks: shown.filter((text) => text.includes(token.reveal()) || text.includes(handle.reveal())).length,
+    leaks: secrets.filter((each) => !each || shown.some((text) => text.includes(each.reveal()))).length,
     listed: listed.body.tasks.some((task) => task.id === opened.id),
     state: report.task.state,
     after: await refusal(agent.issue(opened.id, { capability: "orders-api", scopes: ["orders:read"] })),
