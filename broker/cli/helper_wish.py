@@ -52,6 +52,8 @@ class Wish:
             return fit(desk.ask(self.need))
         except UnfitError as error:
             raise CommandFailedError(f"{self.need}: {error}") from error
+        except desk.NoRunError as error:
+            raise CommandFailedError(f"{error}; name --capability and --scope") from error
         except desk.DeskRefusedError as error:
             raise CommandFailedError(str(error)) from error
         except desk.DeskAwayError as error:

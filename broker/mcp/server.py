@@ -10,8 +10,8 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from broker.client.credential_calls import NO_TOOL
-from broker.mcp.verbs import AgentVerbs, VerbRefusedError
-from broker.mcp.words import Given, Refusal, Seen, TaskSeen
+from broker.tools.verbs import VerbRefusedError, Verbs
+from broker.tools.words import Given, Refusal, Seen, TaskSeen
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ Origin = Annotated[str, Field(description="Where that tool is from: https addres
 class BrokerTools:
     """The verbs, with what a model reads about them. A refusal is an error of the tool."""
 
-    def __init__(self, verbs: AgentVerbs) -> None:
+    def __init__(self, verbs: Verbs) -> None:
         self._verbs = verbs
 
     async def my_task(self) -> TaskSeen:
@@ -73,7 +73,7 @@ class BrokerTools:
 
     async def why_refused(self) -> list[Refusal]:
         """Tell what you were refused of late, and how to ask better."""
-        return self._verbs.why_refused()
+        return await _said(self._verbs.why_refused())
 
 
 async def _said(work: Awaitable[T]) -> T:
@@ -83,7 +83,7 @@ async def _said(work: Awaitable[T]) -> T:
         raise ToolError(str(refusal)) from refusal
 
 
-def build_server(verbs: AgentVerbs) -> MCPServer:
+def build_server(verbs: Verbs) -> MCPServer:
     """Make a server that offers an agent its verbs."""
     tools = BrokerTools(verbs)
     server: MCPServer = MCPServer(

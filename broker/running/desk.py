@@ -3,9 +3,11 @@
 * It answers nothing without the run's token (:mod:`broker.running.desk_door`).
 * Each answer has what is alive when it is asked for; 503 while nothing is.
 * A need that goes through the proxy is not to be had here.
+* It does the verbs of the agent (:mod:`broker.running.desk_verbs`) when it was given any.
 * Nothing that it says may be kept by anybody in between, and it logs nothing.
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -16,12 +18,17 @@ from aiohttp.typedefs import Middleware
 
 from broker.client.errors import ClientError
 from broker.running.desk_door import Door
+from broker.running.desk_verbs import MAX_BYTES, DeskVerbs
 from broker.running.desk_wire import aws_document, credential_document, problem_document
 from broker.running.errors import (
+    DeskBusyError,
     NeedIsProxiedError,
     NoCredentialNowError,
     NotAnAwsNeedError,
     UnknownNeedError,
+    UnknownVerbError,
+    UnreadableVerbError,
+    VerbNotDoneError,
 )
 from broker.running.source import CredentialSource, HeldValues
 from broker.secret import Secret
@@ -32,12 +39,28 @@ _RETRY_AFTER_SECONDS: Final = 1
 _STOP_SECONDS: Final = 0.1
 """How long an answer that is under way may take when the run ends."""
 
+_BODY_SECONDS: Final = 10.0
+"""How long a question may take to arrive."""
+
+_JSON: Final = "application/json"
+
 _ANSWERS: Final[Mapping[type[ClientError], tuple[int, str]]] = {
     UnknownNeedError: (404, "unknown-need"),
     NotAnAwsNeedError: (404, "not-aws"),
     NeedIsProxiedError: (403, "need-is-proxied"),
     NoCredentialNowError: (503, "no-credential-now"),
+    VerbNotDoneError: (403, "refused"),
+    UnknownVerbError: (404, "unknown-verb"),
+    UnreadableVerbError: (400, "invalid-request"),
+    DeskBusyError: (503, "busy"),
 }
+
+_FAULTS: Final[Mapping[int, tuple[str, str]]] = {
+    408: ("too-slow", "The question did not come in time."),
+    413: ("too-long", f"A question is no longer than {MAX_BYTES} bytes."),
+    415: ("not-json", "Send Content-Type: application/json."),
+}
+_ELSEWHERE: Final = ("not-here", "The desk has nothing like this.")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -64,6 +87,11 @@ class Desk:
         self.token = token or Secret(secrets.token_urlsafe(32))
         self._door = Door(self.token, 0)
         self._runner: web.AppRunner | None = None
+        self._verbs: DeskVerbs | None = None
+
+    def offer(self, verbs: DeskVerbs) -> None:
+        """Do these verbs from now on."""
+        self._verbs = verbs
 
     @property
     def url(self) -> str:
@@ -75,9 +103,10 @@ class Desk:
         return f"{self.url}/aws/{need}"
 
     async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[self._guard()])
+        app = web.Application(middlewares=[self._guard()], client_max_size=MAX_BYTES)
         app.router.add_get("/v1/credentials/{name}", self._credential, allow_head=False)
         app.router.add_get("/aws/{name}", self._aws, allow_head=False)
+        app.router.add_post("/v1/verbs/{verb}", self._verb)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
         await self._runner.setup()
         await web.TCPSite(self._runner, LOOPBACK, 0).start()
@@ -109,6 +138,18 @@ class Desk:
     async def _aws(self, request: web.Request) -> web.Response:
         return _answer(200, aws_document(await self._held(request)))
 
+    async def _verb(self, request: web.Request) -> web.Response:
+        if self._verbs is None:
+            raise UnknownVerbError("this desk does no verbs")
+        if request.headers.getall(hdrs.CONTENT_TYPE, []) != [_JSON]:
+            raise web.HTTPUnsupportedMediaType
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        return _answer(200, await self._verbs.do(request.match_info["verb"], body))
+
     async def _held(self, request: web.Request) -> HeldValues:
         name = request.match_info["name"]
         if name in self._proxied:
@@ -120,7 +161,7 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _refusal(error.status, "not-here", "The desk has nothing like this.")
+        return _refusal(error.status, *_FAULTS.get(error.status, _ELSEWHERE))
     except ClientError as error:
         return _refused(error)
 
@@ -129,7 +170,9 @@ def _refused(error: ClientError) -> web.Response:
     for kind in type(error).__mro__:
         with suppress(KeyError):
             status, code = _ANSWERS[kind]
-            return _refusal(status, code, f"{error}. {error.remedy}")
+            return _refusal(
+                status, code, f"{error}. {error.remedy}" if error.remedy else str(error)
+            )
     return _refusal(503, "no-credential-now", "No credential can be had now.")
 
 

@@ -1,19 +1,16 @@
-"""Asks the desk of the run that this program is a part of. Blocks; for helpers that live briefly.
+"""Asks the desk of the run that this program is a part of, with the errors of a run. Blocks.
 
-No proxy of the environment is used and no redirect followed: either would carry the token away.
+Who speaks to it, and how, is :mod:`broker.shapes.desk`, which helpers use that live briefly.
 """
 
-import http.client
-import ipaddress
-import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from typing import Final, TypeVar
 
 import msgspec
 
+from broker.errors import InvalidRequestError
 from broker.running.errors import (
     DeskRefusedError,
     DeskUnreachableError,
@@ -23,20 +20,23 @@ from broker.running.errors import (
     NotInARunError,
     RunError,
     UnknownNeedError,
+    VerbNotDoneError,
 )
 from broker.running.source import HeldValues
 from broker.secret import Secret
+from broker.shapes import desk
+from broker.strict_json import loads
 
-URL: Final = "BROKER_RUN_URL"
-TOKEN: Final = "BROKER_RUN_TOKEN"  # noqa: S105 - the name of a variable
+T = TypeVar("T")
 
-MAX_ANSWER_BYTES: Final = 1_048_576
+MAX_ANSWER_BYTES: Final = 262_144
 
 _CLASSES: Final[Mapping[str, type[RunError]]] = {
     "unknown-need": UnknownNeedError,
     "not-aws": NotAnAwsNeedError,
     "need-is-proxied": NeedIsProxiedError,
     "no-credential-now": NoCredentialNowError,
+    "refused": VerbNotDoneError,
 }
 
 
@@ -54,27 +54,31 @@ class _Said(msgspec.Struct, frozen=True):
 class DeskClient:
     """One desk, by its URL and token."""
 
-    def __init__(self, url: str, token: Secret, *, timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self, url: str, token: Secret, *, timeout_seconds: float = desk.WITHIN_SECONDS
+    ) -> None:
         """Check where the token will be sent.
 
         Raises:
             NotInARunError: the URL is none of a desk on this machine.
         """
-        self._host, self._port = _address(url)
-        self._token = token
+        self._desk = _found({desk.URL: url, desk.TOKEN: token.reveal()})
         self._timeout_seconds = timeout_seconds
 
     @classmethod
-    def of_environment(cls, environment: Mapping[str, str] = os.environ) -> "DeskClient":
+    def of_environment(
+        cls,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        timeout_seconds: float = desk.WITHIN_SECONDS,
+    ) -> "DeskClient":
         """Find the desk by the variables that the command was given.
 
         Raises:
             NotInARunError: there are none.
         """
-        url, token = environment.get(URL, ""), environment.get(TOKEN, "")
-        if not url or not token:
-            raise NotInARunError(f"{URL} or {TOKEN} is not set")
-        return cls(url, Secret(token))
+        url, token = environment.get(desk.URL, ""), environment.get(desk.TOKEN, "")
+        return cls(url, Secret(token), timeout_seconds=timeout_seconds)
 
     def credential(self, need: str) -> HeldValues:
         """Return what a need holds now.
@@ -82,10 +86,7 @@ class DeskClient:
         Raises:
             RunError: the desk does not answer, or has nothing of this name now.
         """
-        try:
-            said = msgspec.json.decode(self._get("v1/credentials", need), type=_Said)
-        except ValueError as error:
-            raise DeskRefusedError("what answers is no desk") from error
+        said = _read(self._of_need(need, "/v1/credentials"), _Said)
         return HeldValues(
             name=said.name,
             capability=said.capability,
@@ -101,48 +102,45 @@ class DeskClient:
         Raises:
             RunError: as :meth:`credential`; also when the need is no session of AWS.
         """
-        return Secret(self._get("aws", need).decode())
+        return Secret(self._of_need(need, "/aws").decode())
 
-    def _get(self, folder: str, need: str) -> bytes:
-        connection = http.client.HTTPConnection(
-            self._host, self._port, timeout=self._timeout_seconds
-        )
-        headers = {"Authorization": f"Bearer {self._token.reveal()}"}
+    def verb(self, name: str, members: Mapping[str, object], kind: type[T]) -> T:
+        """Have the run do one of the agent's verbs, and return what came of it.
+
+        Raises:
+            VerbNotDoneError: it was refused; the text is for the agent.
+            RunError: the desk does not answer, or not now.
+        """
+        body = msgspec.json.encode(members)
+        return _read(self._asked(f"/v1/verbs/{name}", name, body), kind)
+
+    def _of_need(self, need: str, folder: str) -> bytes:
         try:
-            connection.request("GET", f"/{folder}/{quote(need, safe='')}", headers=headers)
-            answer = connection.getresponse()
-            body = answer.read(MAX_ANSWER_BYTES)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise DeskUnreachableError("the desk of this run does not answer") from error
-        finally:
-            connection.close()
-        if answer.status != http.client.OK:
-            raise _refusal(answer.status, body)
-        return body
+            path = desk.credential_path(need, folder)
+        except desk.DeskRefusedError as error:
+            raise UnknownNeedError(str(error)) from error
+        return self._asked(path, repr(need), None)
+
+    def _asked(self, path: str, what: str, body: bytes | None) -> bytes:
+        try:
+            return self._desk.ask(path, what, body, self._timeout_seconds)
+        except (desk.DeskRefusedError, desk.DeskAwayError) as error:
+            is_away = isinstance(error, desk.DeskAwayError) and not error.code
+            usual = DeskUnreachableError if is_away else DeskRefusedError
+            kind = _CLASSES.get(error.code, usual)
+            raise kind(error.detail or str(error)) from error
 
 
-def _address(url: str) -> tuple[str, int]:
+def _found(environment: Mapping[str, str]) -> desk.Desk:
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise NotInARunError(f"{URL} is no URL") from None
-    if parts.scheme != "http" or port is None or not _is_this_machine(parts.hostname or ""):
-        raise NotInARunError(f"{URL} is none of a desk: http://127.0.0.1:PORT")
-    return parts.hostname or "", port
+        return desk.desk_of(environment)
+    except desk.NoRunError as error:
+        raise NotInARunError(str(error)) from error
 
 
-def _is_this_machine(host: str) -> bool:
+def _read(body: bytes, kind: type[T]) -> T:
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _refusal(status: int, body: bytes) -> RunError:
-    try:
-        said: Any = json.loads(body)
-        code, detail = str(said["code"]), str(said["detail"])
-    except (ValueError, KeyError, TypeError):
-        code, detail = "", f"the desk answered {status}"
-    return _CLASSES.get(code, DeskRefusedError)(detail)
+        return msgspec.convert(loads(body, max_bytes=MAX_ANSWER_BYTES), kind)
+    except (InvalidRequestError, msgspec.ValidationError):
+        pass  # what it said is not shown, not even as a cause: it may hold the secret
+    raise DeskRefusedError("what answers is no desk")

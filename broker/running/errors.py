@@ -49,3 +49,27 @@ class DeskRefusedError(RunError):
     """The desk knows another token, or nothing like this request."""
 
     remedy = "Let BROKER_RUN_URL and BROKER_RUN_TOKEN through as they were given to the command."
+
+
+class VerbNotDoneError(RunError):
+    """What an agent asked its run for was refused; the text is for the agent, and whole."""
+
+    remedy = ""
+
+
+class UnknownVerbError(RunError):
+    """The desk does nothing that is called so."""
+
+    remedy = "Name one of those in docs/run.md."
+
+
+class UnreadableVerbError(RunError):
+    """What an agent asked its run for cannot be read; the text names the member."""
+
+    remedy = "Send JSON as docs/run.md says."
+
+
+class DeskBusyError(RunError):
+    """So much is being done for the command already that nothing else is begun."""
+
+    remedy = "Wait for the others, then ask again."

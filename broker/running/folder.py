@@ -82,6 +82,19 @@ class RunFolder:
         for name, text in files.items():
             self._write(name, text)
 
+    def make(self, name: str) -> Path:
+        """Make a folder in it, mode 0700, and return where it is.
+
+        Raises:
+            FolderError: it cannot be made.
+        """
+        folder = self.path / name
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise _trouble(folder, error) from error
+        return folder
+
     def _make(self) -> None:
         made = Path(tempfile.mkdtemp(prefix=_NEW, dir=self._base))
         lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY)

@@ -24,18 +24,38 @@ from broker.proxy import (
     parse_routes,
     write_bundle,
 )
+from broker.proxy.placing import InBasic
 from broker.running.errors import RunError
 from broker.running.keeper import Holdings, Keeper
 from broker.running.shapes.shape import Place
 from broker.running.source import CredentialSource
 from broker.secret import Secret
 from broker.strict_json import loads
+from broker.tools.words import Place as StandInPlace
 
 MAX_BYTES: Final = 262_144
 """A file of routes is no longer than this."""
 
 Through = Callable[[Mapping[str, str]], dict[str, str]]
 """Changes an environment so that what runs in it goes through the proxy."""
+
+
+_USE: Final = (
+    "Send it {ways}; through the proxy that the run's environment names, which puts the credential"
+    " in its place."
+)
+
+_MOST_TOLD: Final = 8
+"""So many servers are named to whoever asks how a stand-in is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A proxy that is open."""
+
+    through: Through
+    places: Mapping[str, StandInPlace]
+    """By need: its stand-in, and how that is used."""
 
 
 class ProxyUnfitError(RunError):
@@ -76,7 +96,7 @@ class Proxying:
     @asynccontextmanager
     async def opened(
         self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
-    ) -> AsyncIterator[Through]:
+    ) -> AsyncIterator[Opened]:
         """Stand between the command and its servers until the block ends.
 
         Raises:
@@ -90,7 +110,19 @@ class Proxying:
                 bundle = write_bundle(place.folder, proxy.authority_pem)
             except OSError as error:
                 raise ProxyUnfitError(f"{place.folder}: {error.strerror}") from error
-            yield partial(child_environment, proxy_url=proxy.url.reveal(), bundle=bundle)
+            url = proxy.url.reveal()
+            yield Opened(
+                partial(child_environment, proxy_url=url, bundle=bundle),
+                {need: self._place(need, proxy.stand_ins.of(need)) for need in self.needs},
+            )
+
+    def _place(self, need: str, stand_in: str) -> StandInPlace:
+        routes = (route for route in self.routes if route.need == need)
+        ways = list(dict.fromkeys(_way(route, stand_in) for route in routes))
+        more = [f"to {len(ways) - _MOST_TOLD} servers more"] if len(ways) > _MOST_TOLD else []
+        return StandInPlace(
+            "stand-in", stand_in, _USE.format(ways="; ".join(ways[:_MOST_TOLD] + more))
+        )
 
     def _made(
         self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
@@ -108,6 +140,13 @@ class Proxying:
             return InjectingProxy(self.routes, source, expires_at_ms=expires_at_ms, options=options)
         except OSError as error:
             raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
+
+
+def _way(route: Route, stand_in: str) -> str:
+    server = f"{route.scheme}://{route.authority.header(route.scheme)}"
+    if isinstance(route.placing, InBasic):
+        return f"to {server} as the password of HTTP Basic"
+    return f"to {server} as {route.placing.field}: {route.placing.template.filled(stand_in)}"
 
 
 def read_routes(text: bytes) -> tuple[Route, ...]:

@@ -21,6 +21,7 @@ from broker.client.noticing import Noticing
 from broker.client.task_scope import TaskScope
 from broker.running.command import Command
 from broker.running.desk import Desk
+from broker.running.desk_verbs import DeskVerbs
 from broker.running.errors import RunError
 from broker.running.folder import RunFolder, Where
 from broker.running.keeper import Holdings, Keeper
@@ -28,8 +29,10 @@ from broker.running.need import Need
 from broker.running.proxying import Proxying
 from broker.running.shapes.shape import Place
 from broker.running.surroundings import of_the_run, one_of_each, surroundings
+from broker.running.verbs_of_run import verbs_of_run
 from broker.running.voice import Voice
 from broker.running.watch import Watch
+from broker.tools.words import Place as StandInPlace
 
 _STOP_SIGNALS: Final = frozenset({128 + 1, 128 + 2, 128 + 3, 128 + 15})
 """How a command ends that the terminal or somebody else has told to stop, not by way of us."""
@@ -114,7 +117,10 @@ class Run:
             with RunFolder(self._where.base) as folder:
                 self._say_where(folder)
                 place = Place(folder.path, desk.url, desk.token)
-                async with self._through(keepers, place) as environment:
+                async with self._through(keepers, place) as (environment, stand_ins):
+                    task = self._scope.id
+                    verbs = verbs_of_run(self._broker, task, folder, keepers, stand_ins)
+                    desk.offer(DeskVerbs(verbs))
                     return await self._started(
                         command, [*keepers.values()], folder, place, environment
                     )
@@ -122,14 +128,17 @@ class Run:
     @contextlib.asynccontextmanager
     async def _through(
         self, keepers: Mapping[str, Keeper], place: Place
-    ) -> AsyncIterator[Mapping[str, str]]:
-        """Stand between the command and its servers, if that is asked for."""
+    ) -> AsyncIterator[tuple[Mapping[str, str], Mapping[str, StandInPlace] | None]]:
+        """Stand between the command and its servers, if that is asked for.
+
+        Yields the command's variables, and the stand-ins where it has them.
+        """
         environment, proxying = self._order.environment, self._order.proxying
         if proxying is None:
-            yield environment
+            yield environment, None
             return
-        async with proxying.opened(keepers, place, self._scope.opened.deadline) as through:
-            yield through(environment)
+        async with proxying.opened(keepers, place, self._scope.opened.deadline) as opened:
+            yield opened.through(environment), opened.places
 
     async def _started(
         self,

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -34,11 +35,74 @@ _PASSING: Final = frozenset({429, 500, 502, 503, 504})
 
 
 class DeskRefusedError(Exception):
-    """There is no run, or it has no such credential for this process, now or later."""
+    """There is no run, or its desk has no such thing for this process, now or later."""
+
+    code = ""
+    """The desk's own word for why; empty where it was not asked, or has said none."""
+
+    detail = ""
+    """What it has said of it, whole."""
+
+
+class NoRunError(DeskRefusedError):
+    """The environment names no run, or one that is not on this machine."""
 
 
 class DeskAwayError(Exception):
     """Nobody answers at the desk, or it has nothing now: the same may work later."""
+
+    code = ""
+    detail = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where one desk is, on this machine, and the token that it wants to be shown."""
+
+    place: str
+    token: Secret
+
+    def ask(
+        self,
+        path: str,
+        what: str,
+        body: bytes | None = None,
+        within_seconds: float = WITHIN_SECONDS,
+    ) -> bytes:
+        """Return what the desk answers; with a body it is sent to it (``POST``).
+
+        Args:
+            path: what is asked for, fit for a line of HTTP.
+            what: the same, in words.
+            body: JSON.
+            within_seconds: the answer is not waited for any longer, however slowly it comes.
+
+        Raises:
+            DeskRefusedError: it gives nothing of the kind.
+            DeskAwayError: nobody answers, or nothing is given now.
+        """
+        try:
+            status, answer = _exchange(self, path, body, within_seconds)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            why = type(error).__name__
+            raise DeskAwayError(f"the desk of this run does not answer ({why})") from error
+        if status != http.client.OK:
+            raise _refusal(status, answer, what)
+        return answer
+
+
+def desk_of(environment: Mapping[str, str]) -> Desk:
+    """Find the desk by the variables that a command of a run is given.
+
+    Raises:
+        NoRunError: there are none, or they name no desk on this machine.
+    """
+    url, token = environment.get(URL, ""), environment.get(TOKEN, "")
+    if not url or not token:
+        raise NoRunError(f"this is no run: {URL} or {TOKEN} is not set")
+    if _HEADER.fullmatch(token) is None:
+        raise NoRunError(f"{TOKEN} is no token")
+    return Desk(_place(url), Secret(token))
 
 
 def ask(name: str, within_seconds: float = WITHIN_SECONDS) -> Given:
@@ -48,44 +112,47 @@ def ask(name: str, within_seconds: float = WITHIN_SECONDS) -> Given:
         DeskRefusedError: this is no run, or it gives nothing by this name.
         DeskAwayError: nobody answers at the desk, or nothing is given now.
     """
-    url, token = _place()
+    desk = desk_of(os.environ)
+    return _given(desk.ask(credential_path(name), repr(name), within_seconds=within_seconds))
+
+
+def credential_path(name: str, folder: str = "/v1/credentials") -> str:
+    """Return where the desk has the credential of a need.
+
+    Raises:
+        DeskRefusedError: no need can be called so.
+    """
     if _NAME.fullmatch(name) is None:
         raise DeskRefusedError(f"{name[:40]!r} is no name of a need")
-    try:
-        status, body = _get(url, f"/v1/credentials/{name}", token, within_seconds)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        why = type(error).__name__
-        raise DeskAwayError(f"the desk of this run does not answer ({why})") from error
-    if status != http.client.OK:
-        raise _refusal(status, body, name)
-    return _given(body)
+    return f"{folder}/{name}"
 
 
-def _place() -> tuple[str, Secret]:
-    url, token = os.environ.get(URL, ""), os.environ.get(TOKEN, "")
-    if not url or not token:
-        raise DeskRefusedError(f"this is no run ({URL}, {TOKEN}): name --capability and --scope")
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not hosts.is_loopback(parts.netloc) or parts.path not in {"", "/"}:
-        raise DeskRefusedError(f"{URL} names no desk on this machine")
-    if _HEADER.fullmatch(token) is None:
-        raise DeskRefusedError(f"{TOKEN} is no token")
-    return parts.netloc, Secret(token)
+def _place(url: str) -> str:
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        is_plain = parts.scheme == "http" and parts.path in {"", "/"}
+        if is_plain and parts.port is not None and hosts.is_loopback(parts.netloc):
+            return parts.netloc
+    raise NoRunError(f"{URL} names no desk on this machine: http://127.0.0.1:PORT")
 
 
-def _get(place: str, path: str, token: Secret, within_seconds: float) -> tuple[int, bytes]:
+def _exchange(
+    desk: Desk, path: str, body: bytes | None, within_seconds: float
+) -> tuple[int, bytes]:
     """Ask once; nothing is waited for beyond the deadline, however slowly it comes."""
-    connection = http.client.HTTPConnection(place, timeout=within_seconds)
+    connection = http.client.HTTPConnection(desk.place, timeout=within_seconds)
+    headers = {"Authorization": f"Bearer {desk.token.reveal()}", "Connection": "close"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     try:
         connection.connect()
         with _closed_after(connection.sock, within_seconds):
-            headers = {"Authorization": f"Bearer {token.reveal()}", "Connection": "close"}
-            connection.request("GET", path, headers=headers)
+            connection.request("GET" if body is None else "POST", path, body, headers)
             with connection.getresponse() as answer:
-                body = answer.read(_MOST_BYTES + 1)
-        if len(body) > _MOST_BYTES or (answer.length or 0) > 0:
+                said = answer.read(_MOST_BYTES + 1)
+        if len(said) > _MOST_BYTES or (answer.length or 0) > 0:
             raise TimeoutError  # it was too much, or broke off
-        return answer.status, body
+        return answer.status, said
     finally:
         connection.close()
 
@@ -107,15 +174,21 @@ def _closed_after(sock: socket.socket, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _refusal(status: int, body: bytes, name: str) -> DeskRefusedError | DeskAwayError:
+def _refusal(status: int, body: bytes, what: str) -> DeskRefusedError | DeskAwayError:
     try:
-        detail = loads_object(body, max_bytes=_MOST_BYTES).get("detail")
+        said = loads_object(body, max_bytes=_MOST_BYTES)
     except InvalidRequestError:
-        detail = None
-    why = detail[:_LINE] if isinstance(detail, str) else http.client.responses.get(status, "")
-    is_passing = status in _PASSING
-    kind = DeskAwayError if is_passing else DeskRefusedError
-    return kind(f"the desk of this run gives no {name!r}: {status} {why}")
+        said = {}
+    detail, code = (_text(said.get(member)) for member in ("detail", "code"))
+    why = detail[:_LINE] or http.client.responses.get(status, "")
+    kind = DeskAwayError if status in _PASSING else DeskRefusedError
+    refusal = kind(f"the desk of this run gives no {what}: {status} {why}")
+    refusal.code, refusal.detail = code, detail
+    return refusal
+
+
+def _text(said: object) -> str:
+    return said if isinstance(said, str) else ""
 
 
 def _given(body: bytes) -> Given:

@@ -12,9 +12,9 @@ from mcp import Client
 from mcp.types import CallToolResult
 
 from broker.client.api import BrokerClient
-from broker.mcp.places import FilePlaces
 from broker.mcp.server import build_server
-from broker.mcp.verbs import AgentVerbs
+from broker.tools.places import FilePlaces
+from broker.tools.verbs import AgentVerbs
 from tests.fakes.cast import AGENT, OPERATOR, Who
 from tests.fakes.world import World
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from broker.client.errors import ClientError
 from broker.client.results import IssuedCredential
-from broker.mcp.words import Place
+from broker.tools.words import Place
 
 _HEADERS: Final = "Pass it to the resource server as a header file: curl -H @{file}"
 _WORDS: Final = "Read its members ({names}) where you connect; do not print them."

@@ -2,15 +2,15 @@
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from broker.client.api import BrokerClient
 from broker.client.credential_calls import NO_TOOL
 from broker.client.errors import ClientError
 from broker.client.results import Credential, IssuedCredential
-from broker.mcp.places import PlaceError, Places
-from broker.mcp.words import Given, Refusal, Seen, TaskSeen
+from broker.tools.places import PlaceError, Places
 from broker.tools.refusals import advice, told
+from broker.tools.words import Given, Refusal, Seen, TaskSeen
 
 _REMEMBERED: Final = 10
 """So many refusals are remembered, the newest first."""
@@ -21,6 +21,45 @@ _MOST_LISTED: Final = 200
 
 class VerbRefusedError(Exception):
     """It was refused; the text is for the agent."""
+
+
+def wish(capability: str, scopes: list[str]) -> str:
+    """Put what was asked for into words."""
+    return f"{capability} with {', '.join(scopes) or 'no scope'}"
+
+
+class Verbs(Protocol):
+    """What an agent may do. Each raises VerbRefusedError, whose text is for the agent."""
+
+    async def task(self) -> TaskSeen:
+        """Show the task, and what it may have at most."""
+        ...
+
+    async def ask(
+        self,
+        capability: str,
+        scopes: list[str],
+        ttl_seconds: int | None = None,
+        tool: Mapping[str, str] = NO_TOOL,
+    ) -> Given:
+        """Have a credential put somewhere."""
+        ...
+
+    async def mine(self) -> list[Seen]:
+        """List the credentials of the task, the newest that fit."""
+        ...
+
+    async def renew(self, credential: str) -> Given:
+        """Have a younger one put in the same place."""
+        ...
+
+    async def give_up(self, credential: str) -> Seen:
+        """Give one back before its time; it dies, and its place is emptied."""
+        ...
+
+    async def why_refused(self) -> list[Refusal]:
+        """Return what was refused of late, the newest first."""
+        ...
 
 
 class AgentVerbs:
@@ -42,7 +81,7 @@ class AgentVerbs:
         try:
             task = await self._client.tasks.show(self._task)
         except ClientError as refusal:
-            raise self._refused("to see the task", told(refusal)) from refusal
+            raise self.refused("to see the task", told(refusal)) from refusal
         return TaskSeen(
             task=task.id,
             name=task.name,
@@ -66,7 +105,7 @@ class AgentVerbs:
         Raises:
             VerbRefusedError: the broker refuses, does not answer, or people have to agree first.
         """
-        asked = f"{capability} with {', '.join(scopes) or 'no scope'}"
+        asked = wish(capability, scopes)
         try:
             issued = await self._client.credentials.issue(
                 self._task, capability, scopes=scopes, ttl_seconds=ttl_seconds, tool=tool
@@ -74,7 +113,7 @@ class AgentVerbs:
             return await self._put(issued)
         except ClientError as refusal:
             text = await self._why(refusal, capability, scopes)
-            raise self._refused(asked, text) from refusal
+            raise self.refused(asked, text) from refusal
 
     async def mine(self) -> list[Seen]:
         """List the credentials of the task, the newest that fit.
@@ -86,7 +125,7 @@ class AgentVerbs:
         try:
             return [self._seen(each) async for each in found]
         except ClientError as refusal:
-            raise self._refused("to list credentials", told(refusal)) from refusal
+            raise self.refused("to list credentials", told(refusal)) from refusal
 
     async def renew(self, credential: str) -> Given:
         """Have a younger one put in the same place.
@@ -98,7 +137,7 @@ class AgentVerbs:
         try:
             return await self._put(await self._client.credentials.renew(credential))
         except ClientError as refusal:
-            raise self._refused(f"to renew {credential}", told(refusal)) from refusal
+            raise self.refused(f"to renew {credential}", told(refusal)) from refusal
 
     async def give_up(self, credential: str) -> Seen:
         """Give one back before its time; it dies, and its place is emptied.
@@ -110,13 +149,18 @@ class AgentVerbs:
         try:
             ended = await self._client.credentials.give_back(credential)
         except ClientError as refusal:
-            raise self._refused(f"to give up {credential}", told(refusal)) from refusal
+            raise self.refused(f"to give up {credential}", told(refusal)) from refusal
         self._forget(credential)
         return self._seen(ended)
 
-    def why_refused(self) -> list[Refusal]:
+    async def why_refused(self) -> list[Refusal]:
         """Return what was refused of late, the newest first."""
         return list(self._refusals)
+
+    def refused(self, asked: str, text: str) -> VerbRefusedError:
+        """Remember a refusal, and return it to be raised."""
+        self._refusals.appendleft(Refusal(asked, text))
+        return VerbRefusedError(text)
 
     async def give_up_all(self) -> None:
         """Give back whatever was given here; what cannot be dies with its task."""
@@ -163,7 +207,7 @@ class AgentVerbs:
     def _ensure_given(self, credential: str, what: str) -> None:
         if credential not in self._given:
             text = "Refused: that credential was not given here, or has ended. List yours."
-            raise self._refused(f"{what} a credential", text)
+            raise self.refused(f"{what} a credential", text)
 
     async def _why(self, refusal: ClientError, capability: str, scopes: list[str]) -> str:
         try:
@@ -171,7 +215,3 @@ class AgentVerbs:
         except ClientError:
             return told(refusal)
         return advice(refusal, task, capability, scopes)
-
-    def _refused(self, asked: str, text: str) -> VerbRefusedError:
-        self._refusals.appendleft(Refusal(asked, text))
-        return VerbRefusedError(text)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from broker.mcp.places import FilePlaces, PlaceError
 from broker.secret import Secret
+from broker.tools.places import FilePlaces, PlaceError
 from tests.fakes.delivered import issued
 
 TOKEN = issued()
