@@ -103,7 +103,7 @@ def _install_npm(pins: Path, workshop: Path) -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(pins / name, place / name)
     # No scripts: what a package would run while it is installed is not what was pinned.
-    _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], place)
+    _run([npm, "ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"], place)
 
 
 def _install_go(pins: Path, workshop: Path) -> None:

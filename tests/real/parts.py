@@ -16,6 +16,7 @@ GO_FILES: Final = ("go.mod", "go.sum")
 SHELF: Final = HERE.parents[1] / ".cache" / "parts"
 
 _WORD = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9.-]*\Z")]
+_FOLDER = Annotated[str, msgspec.Meta(pattern=r"\A(\.\./)*[a-z0-9][a-z0-9./-]*\Z")]
 _PACKAGE = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9./-]*\Z")]
 _SHA256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 _TEXT = Annotated[str, msgspec.Meta(min_length=1)]
@@ -34,7 +35,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: tuple[_SHA256, ...] = ()
     machines: tuple[_TEXT, ...] = ()
     lock: _WORD | None = None
-    npm: _WORD | None = None
+    npm: _FOLDER | None = None
     go: _WORD | None = None
     deb: _WORD | None = None
     python: Annotated[str, msgspec.Meta(pattern=r"\A3\.[0-9]+\Z")] | None = None

@@ -1,0 +1,137 @@
+// Sends requests, and repeats those that it is safe to repeat.
+//
+// - What never left (connection refused, unknown host) did nothing: it is sent again.
+// - Where the answer was lost, or the broker asks to repeat later, only that is sent again which has the effect of
+//   being sent once: a GET, a DELETE, or what carries an idempotency key, and then with the same key.
+// - Redirects are refused: the token would go along. No answer is read beyond a bound.
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { authorization, type TokenSource } from "./endpoint.js";
+import { AnswerError, BrokerError, BrokerProblem, BrokerUnreachable } from "./errors.js";
+
+const ATTEMPTS = 4;
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 5_000;
+const MAX_ANSWER_BYTES = 1_048_576;
+const NEVER_LEFT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"]);
+
+export interface Sent {
+  readonly method: string;
+  readonly url: string;
+  readonly body?: string | undefined;
+  readonly contentType?: string | undefined;
+  readonly key?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How long the broker may hold its answer back; that much longer it may take. */
+  readonly waitMs: number;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface Patience {
+  /** How long one try may take. */
+  readonly timeoutMs: number;
+  /** How long all tries of one request may take together, pauses included. */
+  readonly patienceMs: number;
+}
+
+/** Send a request, again where that is safe. Throws a BrokerError, or the reason of the caller's signal. */
+export async function send(source: TokenSource, sent: Sent, patience: Patience): Promise<Answered> {
+  const endsAt = performance.now() + patience.patienceMs + sent.waitMs;
+  for (let attempt = 1; ; attempt += 1) {
+    const left = endsAt - performance.now();
+    try {
+      return await sendOnce(source, sent, Math.max(1, Math.min(patience.timeoutMs + sent.waitMs, left)));
+    } catch (error) {
+      const pause = Math.max(pauseBefore(attempt), (retryAfter(error) ?? 0) * 1_000);
+      const isLast = attempt === ATTEMPTS || performance.now() + pause >= endsAt;
+      if (isLast || !maySendAgain(sent, error)) throw error;
+      await paused(pause, sent.signal);
+    }
+  }
+}
+
+function maySendAgain(sent: Sent, error: unknown): boolean {
+  if (error instanceof BrokerUnreachable && !error.mayHaveActed) return true;
+  const isRepeatable = sent.method === "GET" || sent.method === "DELETE" || sent.key !== undefined;
+  if (!isRepeatable) return false;
+  return error instanceof BrokerUnreachable || (error instanceof BrokerProblem && error.isTemporary);
+}
+
+function retryAfter(error: unknown): number | undefined {
+  return error instanceof BrokerProblem ? error.retryAfter : undefined;
+}
+
+/** Full jitter: anything up to a bound that doubles, so that no herd comes back at once. */
+export function pauseBefore(attempt: number, firstMs = FIRST_DELAY_MS): number {
+  return Math.random() * Math.min(firstMs * 2 ** (attempt - 1), LONGEST_DELAY_MS);
+}
+
+/** Wait. Throws the reason of the signal when that is aborted meanwhile. */
+export async function paused(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal ? { signal } : {});
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+async function sendOnce(source: TokenSource, sent: Sent, timeoutMs: number): Promise<Answered> {
+  sent.signal?.throwIfAborted();
+  const headers: Record<string, string> = { Accept: "application/json", Authorization: await authorization(source) };
+  if (sent.contentType !== undefined) headers["Content-Type"] = sent.contentType;
+  if (sent.key !== undefined) headers["Idempotency-Key"] = sent.key;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = sent.signal ? AbortSignal.any([sent.signal, timeout]) : timeout;
+  try {
+    const answer = await fetch(sent.url, { method: sent.method, headers, body: sent.body ?? null, redirect: "error", signal });
+    const text = await bounded(answer);
+    if (!answer.ok) throw new BrokerProblem(answer.status, parsed(text), answer.headers.get("Retry-After"));
+    return { status: answer.status, body: answer.status === 204 ? undefined : good(answer, text) };
+  } catch (error) {
+    sent.signal?.throwIfAborted();
+    throw error instanceof BrokerError ? error : unreachable(error);
+  }
+}
+
+// The error of fetch is not kept as a cause: what it quotes is not ours to show.
+function unreachable(error: unknown): BrokerError {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof Error && cause.message === "unexpected redirect") {
+    return new AnswerError("a redirect came and was not followed");
+  }
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (NEVER_LEFT.has(code)) return new BrokerUnreachable(`not connected: ${code}`, false);
+  return new BrokerUnreachable(`no answer: ${code || (error instanceof Error ? error.name : typeof error)}`, true);
+}
+
+async function bounded(answer: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of answer.body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_ANSWER_BYTES) throw new AnswerError(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function good(answer: Response, text: string): unknown {
+  const type = answer.headers.get("Content-Type")?.split(";")[0]?.trim();
+  const body = parsed(text);
+  if (type !== "application/json" || body === undefined) throw new AnswerError("the answer is not application/json");
+  return body;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
