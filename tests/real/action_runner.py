@@ -95,8 +95,7 @@ class Job:
                 "GITHUB_RUN_ATTEMPT": "1",
                 "GITHUB_JOB": "bill",
                 "GITHUB_ACTION": self.step,
-                "ACTIONS_ID_TOKEN_REQUEST_URL": self.desk_url
-                and f"{self.desk_url}?api-version=2.0",
+                "ACTIONS_ID_TOKEN_REQUEST_URL": self.desk_url,
                 "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_TOKEN,
                 **{name: str(path) for name, path in files.items()},
                 **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
