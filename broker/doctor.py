@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from broker import (
+    audience_findings,
+    certificate_names,
     expiry,
     facts_findings,
     glass_watch,
+    key_findings,
     list_findings,
     notice_watch,
     panic_folder,
@@ -25,7 +28,12 @@ from broker.attestation.key_source import open_key_session
 from broker.attestation.settings import AttestationSettings
 from broker.clock import SystemClock
 from broker.endpoints import endpoint_of
-from broker.errors import BrokerError, ConfigurationError
+from broker.errors import (
+    BrokerError,
+    ConfigurationError,
+    StoreUnavailableError,
+    UnreadableRecordError,
+)
 from broker.findings import Line, State
 from broker.governance.bundle import Bundle
 from broker.governance.difference import Change, ChangeKind
@@ -37,14 +45,13 @@ from broker.publishing import Publishing
 from broker.settings.fault import dotted
 from broker.settings.load import Reading, load_document
 from broker.settings.settings import BundleFiles, Settings
-from broker.signing.key_files import load_keys
 from broker.store.connect import connect
+from broker.store.feed_log import FeedLog
 from broker.store.ledger import Ledger
 from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.store.notice_ledger import NoticeLedger
 from broker.store.server_guard import inspect, programs
-from broker.targets.logins import REMEDY, unbelieved
 from broker.targets.settings import load_targets
 
 ROOM_BYTES: Final = 256 * 1024 * 1024
@@ -59,6 +66,17 @@ _DRIFT: Final = {
     ChangeKind.REMOVED: "is published and not in the files",
     ChangeKind.CHANGED: "is published otherwise than the files say",
 }
+
+_STORE: Final = "store"
+_REACH: Final = (
+    "check that the server runs, and store.url; where it asks for a login, store.username and"
+    " store.password_file"
+)
+
+_KEYS: Final = (
+    "its tokens are refused: bring its key set back, or check the way to it:"
+    " `broker issuer check {}`"
+)
 
 Check = Callable[[], Awaitable[list[Line]]]
 
@@ -76,7 +94,7 @@ class Doctor:
             try:
                 lines = await check()
             except (BrokerError, OSError) as error:
-                lines = [Line(name, "fail", str(error), remedy)]
+                lines = [Line(name, "fail", str(error), _remedy(name, error, remedy))]
             for line in lines:
                 yield line if line.where else replace(line, where=where)
 
@@ -85,6 +103,7 @@ class Doctor:
         given = self._settings
         listen, store = str(given.listen.unix or given.listen.address), given.store.url
         issuers, policies = str(given.issuers), str(given.bundle.policies)
+        servers = str(given.bundle.resource_servers)
         return [
             ("listen", self._listen, listen, "mend listen.tls"),
             ("certificates", self._certificates, "", "give files that this process may read"),
@@ -97,9 +116,10 @@ class Doctor:
             ),
             ("policy", self._policy, policies, "run `broker config check`"),
             ("issuers", self._issuers, issuers, "mend the file, or bring their key sets back"),
-            ("store", self._store, store, "check store.url, and that the server runs"),
+            (_STORE, self._store, store, _REACH),
             ("clock", self._clock, store, "let NTP set both clocks"),
             ("ledger", self._ledger, store, "run `broker keys init` and `broker apply`"),
+            ("resource-servers", self._audiences, servers, "look why the ledger cannot be read"),
             ("facts", self._facts, store, "restore the ledger, then `broker apply --restored`"),
             ("redeciding", self._redeciding, store, "look why the ledger cannot be read"),
             ("notices", self._notices, store, "mend `notify`"),
@@ -118,7 +138,9 @@ class Doctor:
         except (ConfigurationError, OSError):
             issuers = None  # which the check of the issuers tells
         files = expiry.files_of(self._settings, issuers)
-        return expiry.examine(files, SystemClock().now_ms())
+        names = [*certificate_names.examine(self._settings)]
+        found = expiry.examine(files, SystemClock().now_ms())
+        return names + [line for line in found if line.state != "ok" or not names]
 
     async def _panic(self) -> list[Line]:
         return panic_folder.examine(self._settings.panic_socket)
@@ -157,8 +179,9 @@ class Doctor:
                 missing = attestation.without_keys()
             finally:
                 await attestation.close()
-        remedy = "its tokens are refused: bring its key set back, or check the way to it"
-        found = [Line("issuers", "fail", f"no usable keys of {name}", remedy) for name in missing]
+        found = [
+            Line("issuers", "fail", f"no usable keys of {n}", _KEYS.format(n)) for n in missing
+        ]
         found = found or [Line("issuers", "ok", f"{attestation.issuer_count} with usable keys")]
         return [*found, *_doubted(declared)]
 
@@ -222,24 +245,26 @@ class Doctor:
             record = await self._of(link).control.read()
         finally:
             await link.close()
+        keys = [*key_findings.examine(self._settings, record)]
         if record is None or not record.revision:
-            return [Line("ledger", "fail", "nothing is published", "run `broker apply`")]
-        here = {key.kid for key in load_keys(self._settings.keys.directory)}
-        states = ", ".join(sorted(f"{key.state} {key.kid[:8]}" for key in record.keys))
-        active = [key.kid for key in record.keys if key.state == "active"]
-        lines = [Line("ledger", "ok", f"revision {record.revision}, {record.digest[:12]}")]
-        place = str(self._settings.keys.directory)
-        if not active:
-            return [*lines, Line("keys", "fail", "none is active", "run `broker keys init`", place)]
-        if active[0] not in here:
-            remedy = "bring its file to keys.directory"
-            what = f"{active[0]} is active and not here"
-            return [*lines, Line("keys", "fail", what, remedy, place)]
-        lines.append(Line("keys", "ok", states, where=place))
-        for name in unbelieved(self._settings, active[0]):
-            what = f"{name} does not believe the key that signs: no login there"
-            lines.append(Line("targets", "fail", what, REMEDY, str(self._settings.targets)))
-        return lines
+            what = "nothing is published: nothing is given"
+            return [Line("ledger", "fail", what, "run `broker apply`"), *keys]
+        words = f"revision {record.revision}, {record.digest[:12]}"
+        return [Line("ledger", "ok", words), *keys]
+
+    async def _audiences(self) -> list[Line]:
+        """Ask who listens; what is wrong with the files is told by the check of the policies."""
+        reading = Reading()
+        bundle = Bundle.read(self._settings.bundle, reading)
+        if bundle is None or reading.faults:
+            return []
+        link = await connect(self._settings.store)
+        try:
+            now_ms = max(await self._of(link).clock.servers())
+            subscribers = FeedLog(link, self._settings.store.namespace).subscribers
+            return await audience_findings.examine(subscribers, bundle, now_ms)
+        finally:
+            await link.close()
 
     async def _targets(self) -> list[Line]:
         """Show what the last comparisons came to; the targets themselves are not asked."""
@@ -255,6 +280,14 @@ class Doctor:
     def _of(self, link: Link) -> Ledger:
         store = self._settings.store
         return Ledger.over(link, namespace=store.namespace, buckets=store.buckets, limits=Limits())
+
+
+def _remedy(name: str, error: Exception, remedy: str) -> str:
+    """Send whoever has no ledger to look at the one thing; a damaged record is another matter."""
+    is_away = isinstance(error, StoreUnavailableError)
+    if name == _STORE or not is_away or isinstance(error, UnreadableRecordError):
+        return remedy
+    return "mend what is said of `store` first"
 
 
 def _doubted(declared: AttestationSettings) -> Iterator[Line]:

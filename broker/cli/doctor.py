@@ -24,13 +24,14 @@ from broker.settings.settings import Settings
 def doctor(config: Path, *, as_json: bool) -> None:
     """Examine an installation, from the machine of a broker, without changing anything.
 
-    Looks at the settings, the listener, the TLS certificates and when they expire, the panic socket
-    and its folder, the audit trail and its disk, the policies with their own tests and how they
-    differ from what is published, the issuers' key sets, the store (its program, version and
-    settings), the clocks, what is published, the signing keys, how far deciding again is behind and
-    which broker cannot reach the facts, and what the last comparisons of the ledger with its
-    targets came to. Ends with 1 when something would keep a broker from giving access, or from
-    taking it away; warnings alone end with 0.
+    Looks at the settings, the listener, the TLS certificates, when they expire and whom they are
+    for, the panic socket and its folder, the audit trail and its disk, the policies with their own
+    tests and how they differ from what is published, the issuers' key sets, the store (its program,
+    version and settings), the clocks, what is published, the signing keys, the resource servers
+    that nobody registered or that do not listen, how far deciding again is behind and which broker
+    cannot reach the facts, and what the last comparisons of the ledger with its targets came to.
+    Ends with 1 when something would keep a broker from giving access, or from taking it away;
+    warnings alone end with 0.
     """
     settings = load(config)
     logs.configure("critical", "console", sys.stderr)

@@ -17,7 +17,7 @@ from typing import Final
 from broker.model.capability import ResourceServer
 from broker.model.receipt import ReceiptState
 from broker.store.clock_bounds import ClockBounds
-from broker.store.feed_entry import LogEntry
+from broker.store.feed_entry import LogEntry, pairs
 from broker.store.feed_keys import FeedKeys, bucket_tag
 from broker.store.link import ENDING, Link, Reply, Value, load_script
 
@@ -33,6 +33,9 @@ it is waited for; after a day it is taken for gone."""
 SHORTEST_MEMORY_MS: Final = 5_000
 """A strict subscriber counts at least this long after it was last seen, however short its bound:
 alive messages are a second apart."""
+
+_CONFIRMED_SEQ: Final = ".confirmed"
+"""A field beside the subscribers' that is none of them: ``scripts/feed_subscriber.lua``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,17 @@ class FeedSubscribers:
         args: list[Value] = [bucket_tag(bucket), n, int(strict), staleness_ms, memory_ms]
         args += self._bounds.around_now()
         return _confirmation(await self._link.run(_CONFIRM, keys, args), at_ms)
+
+    async def listening(self, server: ResourceServer, now_ms: int) -> int:
+        """Count the connections that are waited for. Nobody is registered or dropped by it.
+
+        Raises:
+            StoreUnavailableError: nothing is known.
+        """
+        flat = await self._link.read("HGETALL", self._keys.subs(server.audience))
+        earliest = now_ms - _memory_ms(server.staleness_ms, strict=server.strict)
+        records = [record for name, record in pairs(flat).items() if name != _CONFIRMED_SEQ]
+        return sum(int(record.split()[1]) >= earliest for record in records)
 
 
 def _place(entry: LogEntry | None) -> tuple[Value, ...]:

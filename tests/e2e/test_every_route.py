@@ -24,6 +24,7 @@ from tests.fakes.cast import (
     STOCK_ORCHESTRATOR,
     STOCK_PERSON,
 )
+from tests.fakes.notes import but_for_notes
 from tests.fakes.people import register
 from tests.fakes.until import until
 from tests.fakes.world import Answer, World
@@ -254,18 +255,6 @@ async def somebodys(world: World) -> dict[str, str]:
     }
 
 
-def _but_for_notes(world: World) -> dict[str, object]:
-    """Return what the ledger holds, but for how much was told, and how many notes in a minute."""
-    notes = (":bl:", ":bt:behaviour.found:")
-    kept = {
-        key: value for key, value in world.dump().items() if not any(note in key for note in notes)
-    }
-    for key, value in kept.items():
-        if key.endswith(":meta") and isinstance(value, dict):
-            value.pop("out", None)
-    return {key: value for key, value in kept.items() if value}
-
-
 async def test_what_is_somebody_elses_is_absent(world: World) -> None:
     """Every route about it, by everybody to whom it is nothing: byte for byte, and nothing done.
 
@@ -275,7 +264,7 @@ async def test_what_is_somebody_elses_is_absent(world: World) -> None:
     ids = await somebodys(world)
     await world.settle()
     await until(lambda: "f:facts" not in str(world.dump()))  # it was looked who would die
-    before, told = _but_for_notes(world), world.ledger.told_by_kind()
+    before, told = but_for_notes(world), world.ledger.told_by_kind()
 
     for operation in ASKED:
         if "{" not in operation.path and operation.name not in ("openTask", "revoke", "select"):
@@ -290,7 +279,7 @@ async def test_what_is_somebody_elses_is_absent(world: World) -> None:
             refused = {PERSON["openTask"]} if operation.name == "openTask" else set[int]()
             assert answer.status in {403, 404} | refused, (operation.name, name)
 
-    assert _but_for_notes(world) == before
+    assert but_for_notes(world) == before
     noted = set(world.ledger.told_by_kind() - told)
     assert {"use.foreign"} <= noted <= {"use.foreign", "behaviour.found"}
     shown = await world.get(ORCHESTRATOR, f"/v1/tasks/{ids['task']}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.guide import Guide
-from tests.fakes.playground import playground, run_script
+from tests.fakes.playground import Up, playground, run_script
 from tests.fakes.shown_output import differences
 
 NEEDS_CURL = pytest.mark.skipif(shutil.which("curl") is None, reason="the page uses curl")
@@ -14,10 +14,15 @@ NEEDS_CURL = pytest.mark.skipif(shutil.which("curl") is None, reason="the page u
 
 def require_true(page: str, folder: Path) -> None:
     """Run a page beside a playground of its own, and hold it to its word."""
+    with playground() as up:
+        require_true_at(up, page, folder)
+
+
+def require_true_at(up: Up, page: str, folder: Path, before: str = "") -> None:
+    """Run a page beside a playground; ``before`` is what its shell is told first."""
     turns = Guide(page).turns
 
-    with playground() as up:
-        done = run_script(script_of([turn.runs for turn in turns]), up, folder)
+    done = run_script(before + script_of([turn.runs for turn in turns]), up, folder)
 
     files = [folder / f"printed-{number}" for number in range(len(turns))]
     printed = [file.read_text() if file.exists() else "not run\n" for file in files]

@@ -3,10 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,16 +37,22 @@ def playground() -> Iterator[Up]:
 
 
 def run_script(script: str, up: Up, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run what a reader types, in an empty folder."""
-    return subprocess.run(  # noqa: S603 - the pages are ours
+    """Run what a reader types, in an empty folder; end what it has left in the background."""
+    with subprocess.Popen(  # noqa: S603 - the pages are ours
         [shutil.which("bash") or "bash", "-c", script],
         cwd=folder,
         env=_exports(up),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
+        start_new_session=True,
+    ) as shell:
+        try:
+            said = shell.communicate(timeout=PATIENCE_S)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(shell.args, shell.returncode, *said)
 
 
 def _exports(up: Up) -> dict[str, str]:
