@@ -219,6 +219,41 @@ async def test_a_signal_while_a_task_is_being_begun_ends_it(stage: Stage) -> Non
         assert (ended.code, ended.out, half.ends) == (-signal.SIGTERM, "", ["cancel"])
 
 
+@pytest.mark.parametrize(
+    ("how", "end", "said"),
+    [
+        ("using", "fail", ""),
+        ("ended", "complete", ""),
+        ("aborted", "cancel", '{"began": true}\n"RangeError: enough"\n'),
+    ],
+)
+async def test_a_task_is_ended_however_its_block_is_left(
+    stage: Stage, how: str, end: str, said: str
+) -> None:
+    """Once: by its own word, by the caller's signal, or as failed where nobody has said a word."""
+    async with half_broker.serving() as half:
+        half.may_answer.set()
+        ran = await stage.workshop.run(
+            "leaving", BROKER_URL=half.url, TASK=half_broker.TASK, DO=how
+        )
+
+    assert (ran.code, ran.out, half.ends) == (0, said, [end]), ran.err
+
+
+async def test_a_program_that_listens_itself_decides_when_it_goes(stage: Stage) -> None:
+    """Its task is cancelled all the same; even if it listens just once."""
+    async with half_broker.serving() as half:
+        half.may_answer.set()
+        given = {"BROKER_URL": half.url, "TASK": half_broker.TASK, "DO": "listened"}
+        async with stage.workshop.running("leaving", **given) as program:
+            await program.said()
+            program.process.terminate()
+            ended = await program.ended()
+
+    said = '"heard"\n"Stopped: SIGTERM came"\n"went on"\n'
+    assert (ended.code, ended.out, half.ends) == (0, said, ["cancel"])
+
+
 async def test_an_end_that_cannot_be_told_hides_no_error_of_the_block(stage: Stage) -> None:
     """The block's own error is seen; the other is a warning of the process."""
     async with half_broker.serving() as half:

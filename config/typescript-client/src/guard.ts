@@ -14,7 +14,8 @@ let isStopping = false;
 /** Have something cancelled when the process is told to stop. Returns what takes that back. */
 export function guarded(cancel: Cancel): () => void {
   if (isStopping) throw new Stopped("the process is stopping: no task is begun");
-  if (cancels.size === 0) for (const signal of SIGNALS) process.on(signal, stop);
+  // Ahead of the others: one that listens just once is gone by its turn, and would not be counted.
+  if (cancels.size === 0) for (const signal of SIGNALS) process.prependListener(signal, stop);
   cancels.add(cancel);
   return () => {
     if (cancels.delete(cancel) && cancels.size === 0 && !isStopping) unlisten();
