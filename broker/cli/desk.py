@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import aiohttp
 import click
@@ -43,6 +43,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Ask = Callable[[BrokerClient], Awaitable[T]]
+
+_IF_ANY: Final = "open_break_glass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,18 @@ def document(answer: object) -> Document:
     """Turn a typed answer into the API's own JSON; instants with milliseconds, as it sends them."""
     plain = msgspec.to_builtins(answer, builtin_types=(datetime,), enc_hook=_reveal)
     read: Document = json.loads(json.dumps(plain, default=_instant))
+    _leave_out(read)
     return read
+
+
+def _leave_out(read: object) -> None:
+    """Take out, wherever it stands, what the API sends only where there is some."""
+    if isinstance(read, dict):
+        if read.get(_IF_ANY) == []:
+            del read[_IF_ANY]
+        read = list(read.values())
+    for value in read if isinstance(read, list) else ():
+        _leave_out(value)
 
 
 def _reveal(value: object) -> object:

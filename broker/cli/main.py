@@ -38,7 +38,7 @@ COMMANDS: Final = {
     "keys": Entry("broker.cli.keys", "keys", "Make, show and rotate signing keys."),
     "task": Entry("broker.cli.tasks", "task", "Open, look at and end tasks."),
     "run": Entry("broker.cli.run", "run_", "Run a command with a task's credentials."),
-    "mcp": Entry("broker.cli.mcp", "mcp", "Offer the broker's verbs to an agent as MCP tools."),
+    "mcp": Entry("broker.cli.mcp", "mcp", "Offer the broker's verbs to an agent by MCP."),
     "session": Entry("broker.cli.sessions", "session", "End the sessions of people."),
     "credential": Entry("broker.cli.credentials", "credential", "Look at a task's credentials."),
     "credential-helper": Entry(
@@ -62,9 +62,7 @@ COMMANDS: Final = {
     ),
     "explain": Entry("broker.cli.explain", "explain", "Tell why a decision fell as it did."),
     "signal": Entry("broker.cli.signals", "signal", "Say that something is odd, as a source."),
-    "watch": Entry(
-        "broker.cli.watch", "watch", "End the tasks of jobs when what runs them says they ended."
-    ),
+    "watch": Entry("broker.cli.watch", "watch", "End the tasks of jobs when these have ended."),
     "behaviour": Entry(
         "broker.cli.behaviour", "behaviour", "Look at what was found odd in what agents do."
     ),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 10.0
 
 
-@click.group(short_help="Offer the broker's verbs to an agent as tools of MCP.")
+@click.group(short_help="Offer the broker's verbs to an agent by MCP.")
 def mcp() -> None:
     """Offer the broker's verbs to an agent as tools of the Model Context Protocol."""
 

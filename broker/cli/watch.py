@@ -89,13 +89,13 @@ def _say(event: str, **about: str | int) -> None:
 
 
 def _authority(given: Path | None, token_file: Path) -> Path | None:
-    beside = token_file.with_name("ca.crt")
+    beside = token_file.parent / "ca.crt"
     return given or (beside if beside.exists() else None)
 
 
 def _own_namespace(token_file: Path) -> str:
     try:
-        return token_file.with_name("namespace").read_text(encoding="ascii").strip()
+        return (token_file.parent / "namespace").read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         raise CommandFailedError(
             f"Say which --namespace: none is mounted beside {token_file}. ({LABEL} marks jobs.)"

@@ -1,5 +1,6 @@
 """Whatever word stands on a command line, its user is answered with a sentence and a code."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ TASK: Final = f"t_00_{'a' * 26}"
 WORDS: Final = ["", "x" * 5_000, "\udc80", "\x1b[2J"]
 """Nothing, what is no name of any file, what is no UTF-8, and what would act on a terminal."""
 
-FOR_GOOD: Final = {"broker serve", "broker dev", "broker demo"}
+FOR_GOOD: Final = {"broker serve", "broker dev", "broker demo", "broker watch kubernetes"}
 """They run until they are stopped; how they read the configuration is the others' way."""
 
 COMMANDS: Final = {
@@ -42,6 +43,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings["keys"]["directory"] = str(tmp_path / "keys")
     (folder / "broker.yaml").write_text(yaml.safe_dump(settings))
     (tmp_path / "token").write_text("workload.token.of-alice\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))  # helpers read what is asked
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BROKER_CONFIG", str(folder))
     monkeypatch.setenv("BROKER_URL", NOBODY)
