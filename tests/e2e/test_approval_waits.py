@@ -10,36 +10,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from broker.cli import exits
-from broker.client.api import BrokerClient
 from broker.client.awaiting import ApprovalAwaitedError, ApprovalRefusedError
 from tests.fakes.agreeing import asked, say, staffed
-from tests.fakes.cast import AGENT, DANA, Who
+from tests.fakes.cast import AGENT, DANA
 from tests.fakes.command import Ended, commanding
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.world import World
+from tests.fakes.world_client import client_of
 
 READ = ("orders-api", "--scope", "orders:read", "--ttl", "60s")
 WAIT = ("--wait-for-approval", "10m")
 PATIENCE_S = 120.0
 """A command of its own takes long to begin where many are at work."""
-
-
-@asynccontextmanager
-async def client(world: World, who: Who = AGENT) -> AsyncIterator[BrokerClient]:
-    """Call the broker as somebody."""
-
-    async def source() -> str:
-        return world.token(who)
-
-    wire = aiohttp.UnixConnector(str(world.config.settings(0).listen.unix))
-    async with aiohttp.ClientSession(
-        connector=wire, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
-    ) as session:
-        yield BrokerClient("http://localhost", source, session)
 
 
 async def what_waits(world: World) -> str:
@@ -171,7 +156,7 @@ async def test_both_clients_wait(world: World) -> None:
     task = await staffed(world)
     seen: list[str] = []
 
-    async with client(world) as broker:
+    async with client_of(world) as broker:
 
         def issue(seconds: float, **labels: str) -> Any:
             return broker.credentials.issue(
@@ -202,7 +187,7 @@ async def test_both_clients_wait(world: World) -> None:
 async def test_repeated_by_the_same_key_a_wait_gets_the_same(world: World) -> None:
     """Whoever died after the answer, and begins anew, asks nobody again."""
     task = await staffed(world)
-    async with client(world) as broker:
+    async with client_of(world) as broker:
 
         async def issue() -> Any:
             return await broker.credentials.issue(
@@ -225,7 +210,7 @@ async def test_what_is_overtaken_is_told_by_its_reason(world: World) -> None:
     """The task ended while people were asked."""
     task = await staffed(world)
     waits = await asked(world, task)
-    async with client(world) as broker:
+    async with client_of(world) as broker:
         looking = asyncio.create_task(broker.approvals.wait(waits["id"], within_seconds=60))
         await world.end(task["id"])
         await world.settle()

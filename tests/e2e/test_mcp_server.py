@@ -6,19 +6,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
-from broker.client.api import BrokerClient
 from broker.mcp.server import build_server
 from broker.tools.places import FilePlaces
 from broker.tools.verbs import AgentVerbs
-from tests.fakes.cast import AGENT, OPERATOR, Who
+from tests.fakes.cast import AGENT, OPERATOR
 from tests.fakes.world import World
+from tests.fakes.world_client import client_of
 
-BROKER = "http://localhost"
 READ = {"capability": "orders-api", "scopes": ["orders:read"]}
 
 
@@ -27,20 +25,6 @@ def places(tmp_path: Path) -> Path:
     """A folder of the agent's own."""
     (folder := tmp_path / "places").mkdir(mode=0o700)
     return folder
-
-
-@asynccontextmanager
-async def client_of(world: World, who: Who) -> AsyncIterator[BrokerClient]:
-    """Make a client of the broker for somebody."""
-
-    async def source() -> str:
-        return world.token(who)
-
-    wire = aiohttp.UnixConnector(str(world.config.settings(0).listen.unix))
-    async with aiohttp.ClientSession(
-        connector=wire, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
-    ) as session:
-        yield BrokerClient(BROKER, source, session)
 
 
 @asynccontextmanager

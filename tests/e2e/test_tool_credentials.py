@@ -14,9 +14,10 @@ from broker.client.task_scope import TaskScope
 from broker.tools.mcp_middleware import ToolCredentials
 from broker.tools.need import Need, NoCredentialError, current_credential
 from broker.tools.toolbox import Toolbox
-from tests.e2e.test_mcp_server import client_of, text
+from tests.e2e.test_mcp_server import text
 from tests.fakes.cast import AGENT, OPERATOR
 from tests.fakes.world import World
+from tests.fakes.world_client import client_of
 
 READ = Need("orders-api", scopes=("orders:read",))
 NEEDS = {

@@ -3,24 +3,22 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from broker.cli import exits
-from broker.client.api import BrokerClient
 from broker.client.reaching import NotReachedError
 from broker.client.task_scope import TaskScope
-from tests.fakes.cast import AGENT, OPERATOR, Who
+from tests.fakes.cast import AGENT, OPERATOR
 from tests.fakes.command import Command, Ended, commanding
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.issuer import Signer
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.toy_target import ToyTarget
 from tests.fakes.toy_world import SCOPES, ToyWorld, open_toy_world, toys
+from tests.fakes.world_client import client_of
 from tests.fakes.world_config import Template
 
 ONE, TWO = toys("yard-1"), toys("yard-2")
@@ -56,20 +54,6 @@ def _ask_each_time(file: Any) -> None:
     orders.update(check="introspect", cache_ms=0)
 
 
-@asynccontextmanager
-async def client(world: ToyWorld, who: Who = AGENT) -> AsyncIterator[BrokerClient]:
-    """Call the broker as somebody."""
-
-    async def source() -> str:
-        return world.token(who)
-
-    wire = aiohttp.UnixConnector(str(world.config.settings(0).listen.unix))
-    async with aiohttp.ClientSession(
-        connector=wire, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
-    ) as session:
-        yield BrokerClient("http://localhost", source, session)
-
-
 async def furnished(world: ToyWorld) -> tuple[str, dict[str, str]]:
     """Open a task with a token and two toys; return their capabilities by id."""
     task = await world.toy_task("yard-1", "yard-2")
@@ -86,7 +70,7 @@ async def test_an_end_waits_for_every_kind(world: ToyWorld, targets: list[ToyTar
     """One call, and all of it is refused by its targets."""
     task, issued = await furnished(world)
 
-    async with client(world) as broker:
+    async with client_of(world) as broker:
         report = await broker.tasks.complete(task, wait="confirmed", within_seconds=60)
         again = await broker.tasks.complete(task, wait="confirmed")
 
@@ -103,7 +87,7 @@ async def test_a_hanging_target_is_said_and_the_report_goes_on(
     task, issued = await furnished(world)
     targets[0].freeze()
 
-    async with client(world) as broker:
+    async with client_of(world) as broker:
         ledger = await broker.tasks.complete(task, wait="ledger")
         await _until_two_are_dead(world, task, issued)
         with pytest.raises(NotReachedError, match="2 of 3 credentials are confirmed") as caught:
@@ -127,7 +111,7 @@ async def _until_two_are_dead(world: ToyWorld, task: str, issued: dict[str, str]
 
 async def test_a_block_waits_when_it_is_left(world: ToyWorld, targets: list[ToyTarget]) -> None:
     """And says what is not dead, unless the block has failed for a reason of its own."""
-    async with client(world) as broker:
+    async with client_of(world) as broker:
         opened = await world.toy_task("yard-1")
         async with broker.resume(opened, wait="confirmed", wait_seconds=60) as task:
             await task.issue("yard-1", scopes=tuple(SCOPES))
@@ -154,7 +138,7 @@ async def _fail_within(scope: TaskScope) -> None:
 
 async def test_a_cancelled_block_does_not_wait(world: ToyWorld, targets: list[ToyTarget]) -> None:
     """Whoever cancels it wants it gone; and one that waits already goes as well."""
-    async with client(world) as broker:
+    async with client_of(world) as broker:
         targets[0].freeze("kill")
         for inside in (True, False):
             opened = await world.toy_task("yard-1")
@@ -192,7 +176,7 @@ async def test_one_that_is_given_back_is_waited_for_alone(
     _, issued = await furnished(world)
     toy = next(each for each, capability in issued.items() if capability == "yard-1")
 
-    async with client(world) as broker:
+    async with client_of(world) as broker:
         ended = await broker.credentials.give_back(toy, wait="confirmed", within_seconds=60)
         report = await broker.credentials.reach(toy)
 
@@ -206,7 +190,7 @@ async def test_an_order_is_waited_for(world: ToyWorld, targets: list[ToyTarget])
     """Whatever it names."""
     _, issued = await furnished(world)
 
-    async with client(world, OPERATOR) as broker:
+    async with client_of(world, OPERATOR) as broker:
         order = await broker.operator.revoke({"agent": "invoice-bot"}, reason="a drill")
         report = await broker.operator.reach(order.id, "confirmed", within_seconds=60)
 
@@ -219,7 +203,7 @@ async def test_a_level_that_is_none_ends_nothing(world: ToyWorld) -> None:
     """It is said before anything is sent."""
     task, issued = await furnished(world)
 
-    async with client(world) as broker:
+    async with client_of(world) as broker:
         with pytest.raises(ValueError, match="dead"):
             await broker.tasks.complete(task, wait="dead")
         with pytest.raises(ValueError, match="dead"):
@@ -279,7 +263,7 @@ async def test_what_dies_only_of_age_has_an_exit_code(world: ToyWorld, tmp_path:
     task = str((await world.open(ceiling=ceiling))["id"])
     offline = await world.issue(task, **LEGACY)
     await world.issue(task, **ONE)
-    async with client(world) as broker:
+    async with client_of(world) as broker:
         ledger = await broker.tasks.fail(task, wait="ledger")
         with pytest.raises(NotReachedError, match="die only of age"):
             await broker.tasks.reach(task, "accepted", within_seconds=60)

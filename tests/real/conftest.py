@@ -7,6 +7,8 @@ import pytest
 
 from backends.vault import Vault
 from backends.vault_options import VaultOptions
+from tests.fakes.issuer import Signer
+from tests.fakes.world_config import Template
 from tests.real import localemu_peer, moto_peer, rabbitmq_server, radosgw_peer
 from tests.real.aws_peer import Peer
 from tests.real.fetch import may_skip, missing, must_have
@@ -33,6 +35,18 @@ def part() -> Part:
         raise missing(why, is_needed=must_have(declared))
 
     return find
+
+
+@pytest.fixture(scope="module")
+def signer() -> Signer:
+    """Who vouches for callers."""
+    return Signer()
+
+
+@pytest.fixture(scope="module")
+def template(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The configuration that every world begins with."""
+    return Template(tmp_path_factory.mktemp("template"), signer)
 
 
 @pytest.fixture(scope="session")

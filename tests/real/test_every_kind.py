@@ -40,18 +40,6 @@ TOYS = {"capability": "yard-1", "scopes": ["orders:read"]}
 LIFE_S = 200
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    """Who vouches for callers."""
-    return Signer()
-
-
-@pytest.fixture(scope="module")
-def template(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The configuration that every world begins with."""
-    return Template(tmp_path_factory.mktemp("template"), signer)
-
-
 @pytest.fixture
 def toy() -> Iterator[ToyTarget]:
     """A toy target."""

@@ -22,11 +22,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 async def world(
-    single: SingleServer, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+    single: SingleServer, template: Template, signer: Signer, tmp_path: Path
 ) -> AsyncIterator[World]:
     """One broker."""
-    signer = Signer()
-    template = Template(tmp_path_factory.mktemp("template"), signer)
     async with open_world(single, template, signer, tmp_path) as world:
         yield world
 

@@ -50,18 +50,6 @@ BURST: Final = Behaviour(
 )
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    """Who vouches for callers."""
-    return Signer()
-
-
-@pytest.fixture(scope="module")
-def template(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The configuration that every world begins with."""
-    return Template(tmp_path_factory.mktemp("template"), signer)
-
-
 @pytest.fixture
 def lab(radosgw: Peer, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsLab]:
     """Objects and a role; the broker is the peer's administrator, by its environment."""

@@ -27,18 +27,6 @@ from tests.real.postgres_server import PostgresServer
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    """Who vouches for callers."""
-    return Signer()
-
-
-@pytest.fixture(scope="module")
-def template(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The configuration that every world begins with."""
-    return Template(tmp_path_factory.mktemp("template"), signer)
-
-
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
     """The admin's password."""

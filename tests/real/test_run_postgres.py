@@ -25,18 +25,6 @@ NEED = ("--need", "orders-db", "--scope", "orders:read")
 WHO = "psql -X -At -c 'SELECT current_user, count(*) FROM shop.orders'"
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    """Who vouches for callers."""
-    return Signer()
-
-
-@pytest.fixture(scope="module")
-def template(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The configuration that every world begins with."""
-    return Template(tmp_path_factory.mktemp("template"), signer)
-
-
 @pytest.fixture
 async def world(
     single: SingleServer,

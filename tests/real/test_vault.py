@@ -24,18 +24,6 @@ DB = asking("bao-db")
 ORDERS = "database/creds/orders"
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    """Who vouches for callers."""
-    return Signer()
-
-
-@pytest.fixture(scope="module")
-def template(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The configuration that every world begins with."""
-    return Template(tmp_path_factory.mktemp("template"), signer)
-
-
 @pytest.fixture
 def proxy(openbao: OpenBaoServer) -> Any:
     """A way to OpenBao that can lose answers."""

@@ -28,18 +28,6 @@ LOOPBACK_6 = "00000000000000000000000001000000"
 
 
 @pytest.fixture(scope="module")
-def signer() -> Signer:
-    """Who vouches for callers."""
-    return Signer()
-
-
-@pytest.fixture(scope="module")
-def template(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The configuration that every world begins with."""
-    return Template(tmp_path_factory.mktemp("template"), signer)
-
-
-@pytest.fixture(scope="module")
 def engine(openbao_server: OpenBaoServer, rabbitmq: RabbitServer) -> Iterator[OpenBaoServer]:
     """OpenBao with an engine that works on the RabbitMQ."""
     furnish(openbao_server, rabbitmq)

@@ -28,18 +28,6 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("broker.comparing.second_look_ms", lambda target: 100)  # noqa: ARG005
 
 
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    """Who vouches for callers."""
-    return Signer()
-
-
-@pytest.fixture(scope="module")
-def template(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The configuration that every world begins with."""
-    return Template(tmp_path_factory.mktemp("template"), signer)
-
-
 @pytest.fixture
 async def world(
     single: SingleServer,
