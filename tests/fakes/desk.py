@@ -2,16 +2,15 @@
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Final, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Final
 
 from broker.clock import SystemClock, rfc3339
+from tests.fakes.http_thread import HttpThread
 
 TOKEN: Final = "desk-token-of-tests"
 
@@ -31,7 +30,7 @@ def delivered(
 
 
 @dataclass
-class FakeDesk:
+class FakeDesk(HttpThread):
     """Answers ``GET /v1/credentials/NEED``; any other need is 404, any other token 401."""
 
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
@@ -52,8 +51,8 @@ class FakeDesk:
         """What a run puts into the environment of its command."""
         return {"BROKER_RUN_URL": self.url, "BROKER_RUN_TOKEN": TOKEN}
 
-    def __enter__(self) -> Self:
-        """Listen on a free port of this machine."""
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """Return what answers."""
         desk = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -85,23 +84,7 @@ class FakeDesk:
             def log_message(self, *args: object) -> None:
                 """Stay silent."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return Handler
 
     def answer(self, request: BaseHTTPRequestHandler) -> tuple[int, Any]:
         """Note a request and find its answer."""

@@ -4,12 +4,12 @@ It runs on a thread of its own, because the commands under test run an event loo
 """
 
 import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.fakes.http_thread import HttpThread
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Asked:
 
 
 @dataclass
-class ScriptedBroker:
+class ScriptedBroker(HttpThread):
     """Answers by method and path (with its query); anything else is 404."""
 
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
 
-    def __enter__(self) -> Self:
-        """Listen on a free port."""
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """Return what answers."""
         script = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,22 +52,7 @@ class ScriptedBroker:
             def log_message(self, *args: object) -> None:
                 """Stay silent."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return Handler
 
     def answer(self, request: BaseHTTPRequestHandler) -> tuple[int, Any]:
         """Note a request and find its answer."""
