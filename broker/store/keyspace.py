@@ -186,6 +186,14 @@ class Bucket:
         """How many late uses of an agent (``TENANT/NAME``) were told in this minute."""
         return f"{self.prefix}bl:{agent}"
 
+    def said(self, task: TaskId) -> str:
+        """What a task's agent has said of the uses of its credentials."""
+        return f"{self.prefix}ts:{task}"
+
+    def said_lately(self, task: TaskId) -> str:
+        """How often it has in this minute."""
+        return f"{self.prefix}tm:{task}"
+
     def cut_marker(self, revocation: RevocationId) -> str:
         """Set once this bucket has told of the order's cut."""
         return f"{self.prefix}rc:{revocation}"
