@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.test_run import KEEP, runs
 from tests.fakes.cast import OPERATOR
@@ -14,6 +15,7 @@ from tests.fakes.certificates import Authority
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.proxy_lab import Upstream
 from tests.fakes.run_command import WAIT
+from tests.fakes.until import until
 from tests.fakes.world import World
 
 FETCH = """
@@ -89,13 +91,17 @@ async def _is_told(world: World, task: str, credential: str) -> None:
     said = [(each["outcome"], each["problem"], each["times"]) for each in shown["uses"]]
     assert ("answered", "", 1) in said
     assert {problem for _, problem, _ in said} == {"", "not-declared", "undeclared-host"}
-    await world.settle()
-    lines = map(json.loads, world.config.settings().audit.file.read_text().splitlines())
-    told = [use for line in lines if line["type"] == "use.said" for use in line["uses"]]
+    await until(lambda: len(_in_the_trail(world)) >= 3)
+    told = _in_the_trail(world)
     [used] = [use for use in told if use["outcome"] == "answered"]
     assert (used["credential"], used["capability"]) == (credential, "orders-api")
     assert (used["scopes"], used["rule"], used["status"]) == (["orders:read"], "orders", 200)
     assert "/v1/orders" not in json.dumps(told)
+
+
+def _in_the_trail(world: World) -> list[dict[str, Any]]:
+    lines = map(json.loads, world.config.settings().audit.file.read_text().splitlines())
+    return [use for line in lines if line["type"] == "use.said" for use in line["uses"]]
 
 
 async def test_what_was_told_outlives_a_run_that_is_killed(world: World, tmp_path: Path) -> None:
