@@ -50,8 +50,9 @@ def _brief(word: str) -> str:
 
 
 def _remedy(refusal: ClientError) -> str:
-    is_of_a_member = isinstance(refusal, RequestRejectedError) and refusal.problem.field
-    return f"Mend {refusal.problem.field}, and ask again." if is_of_a_member else refusal.remedy
+    if isinstance(refusal, RequestRejectedError) and refusal.problem.field:
+        return f"Mend {refusal.problem.field}, and ask again."
+    return refusal.remedy
 
 
 def better(task: Task, capability: str, scopes: Iterable[str]) -> tuple[str, ...]:
