@@ -1,4 +1,4 @@
-"""A whole broker in this process that programs of others reach over TCP, with their tokens in files."""
+"""A whole broker in this process that other programs reach over TCP, with their tokens in files."""
 
 import os
 from collections.abc import AsyncIterator

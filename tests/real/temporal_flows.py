@@ -15,7 +15,7 @@ class OneActivity:
     """Runs the named activity, as often as it may be tried, and returns what it returns."""
 
     @workflow.run
-    async def run(self, wish: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever it returns
+    async def run(self, wish: dict[str, Any]) -> Any:
         """Wait for it, and for its cancellation too."""
         silence = wish.get("heartbeat_s")
         return await workflow.execute_activity(
