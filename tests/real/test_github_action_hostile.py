@@ -48,7 +48,10 @@ async def job(broker: BrokerServer, tmp_path: Path) -> AsyncIterator[Job]:
     app.router.add_get("/token", TokenDesk(mint).hand_out)
     async with TestServer(app, host="127.0.0.1") as server:
         inputs = {
-            "url": broker.url, "name": "bill", "agent": "invoice-bot", "tenant": "acme",
+            "url": broker.url,
+            "name": "bill",
+            "agent": "invoice-bot",
+            "tenant": "acme",
             "credentials": "A: orders-api orders:read",
         }
         yield Job(tmp_path, str(server.make_url("/token?api-version=2.0")), inputs)
