@@ -69,7 +69,7 @@ class SaidUses:
         """Build it in a broker."""
         return cls(
             given.ledger.tasks,
-            given.ledger.said,
+            given.ledger.tasks.said,
             knocks,
             given.faults,
             told=lambda task: given.news(bucket_of(task), urgent=False),

@@ -33,7 +33,6 @@ from broker.store.redo_ledger import RedoLedger
 from broker.store.replicas import Replicas
 from broker.store.review_ledger import ReviewLedger
 from broker.store.revocation_ledger import RevocationLedger
-from broker.store.said_ledger import SaidLedger
 from broker.store.selection_ledger import SelectionLedger
 from broker.store.shadow_ledger import ShadowLedger
 from broker.store.target_leases import TargetLeases
@@ -78,7 +77,6 @@ class Ledger:
     facts: FactsLog
     snapshots: FactsSnapshots
     reviews: ReviewLedger
-    said: SaidLedger
 
     @classmethod
     def over(
@@ -125,5 +123,4 @@ class Ledger:
             facts=(facts := FactsLog(link, keys, ids, retention_ms=limits.retention_ms)),
             snapshots=FactsSnapshots(link, keys, ids, facts),
             reviews=ReviewLedger(link, keys, ids, limits),
-            said=SaidLedger(link, keys, ids, limits, bounds=bounds),
         )
