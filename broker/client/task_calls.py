@@ -42,12 +42,15 @@ class TaskCalls:
         max_below: int | None = None,
         idempotency_key: str = "",
     ) -> OpenedTask:
-        """Open a named task. Without an instance the answer has the handle to claim it by."""
+        """Open a named task. Without an instance the answer has the handle to claim it by.
+
+        A line of the ceiling without scopes asks for the only one that there is.
+        """
         members = route.body(
             name=name,
             agent=agent,
             tenant=tenant,
-            ceiling=[{"capability": c.capability, "scopes": list(c.scopes)} for c in ceiling],
+            ceiling=[_asked(line) for line in ceiling],
             ttl_seconds=ttl_seconds,
             idle_timeout_seconds=idle_timeout_seconds,
             opener_timeout_seconds=opener_timeout_seconds,
@@ -277,3 +280,8 @@ class TaskCalls:
         if level is None:
             return first
         return await self.reach(task, level, within_seconds=within_seconds)
+
+
+def _asked(line: Ceiling) -> dict[str, object]:
+    scopes = {"scopes": list(line.scopes)} if line.scopes else {}
+    return {"capability": line.capability, **scopes}

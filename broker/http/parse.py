@@ -252,7 +252,7 @@ def _selected(body: wire.RevokeBody, kind: SelectorKind) -> str:
 def _ceiling(line: wire.CeilingLine, at: int) -> Ceiling:
     return Ceiling(
         text.parse_name(line.capability, field=f"ceiling[{at}].capability"),
-        _scopes(line.scopes, f"ceiling[{at}].scopes"),
+        _scopes(line.scopes or (), f"ceiling[{at}].scopes"),
     )
 
 

@@ -51,10 +51,10 @@ class Body(Struct, forbid_unknown_fields=True):
 
 
 class CeilingLine(Body):
-    """One capability of a task's ceiling."""
+    """One capability of a task's ceiling; without scopes: its only one."""
 
     capability: Word
-    scopes: Scopes
+    scopes: Scopes | None = None
 
 
 class OpenTaskBody(Body):
