@@ -42,10 +42,7 @@ class TaskCalls:
         max_below: int | None = None,
         idempotency_key: str = "",
     ) -> OpenedTask:
-        """Open a named task. Without an instance the answer has the handle to claim it by.
-
-        A line of the ceiling without scopes asks for the only one that there is.
-        """
+        """Open a named task. Without an instance the answer has the handle to claim it by."""
         members = route.body(
             name=name,
             agent=agent,
@@ -283,5 +280,6 @@ class TaskCalls:
 
 
 def _asked(line: Ceiling) -> dict[str, object]:
+    """Write a line; without scopes it asks for the only one that the agent may have."""
     scopes = {"scopes": list(line.scopes)} if line.scopes else {}
     return {"capability": line.capability, **scopes}
