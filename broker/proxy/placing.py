@@ -113,13 +113,18 @@ def needles(placing: Placing, values: Mapping[str, Secret]) -> tuple[bytes, ...]
     texts = [values[name].reveal() for name in placing.template.names]
     if isinstance(placing, InBasic):
         texts.append(placing.value(values).partition(" ")[2])
-    spellings = {
+    return spellings(*texts)
+
+
+def spellings(*texts: str) -> tuple[bytes, ...]:
+    """Return every spelling of these values, the longest first; short ones are left out."""
+    found = {
         spelling
         for text in texts
         if len(text) >= _SHORTEST
         for spelling in (text, quote(text, safe=""), json.dumps(text)[1:-1])
     }
-    return tuple(sorted((spelling.encode() for spelling in spellings), key=len, reverse=True))
+    return tuple(sorted((spelling.encode() for spelling in found), key=len, reverse=True))
 
 
 def _unfit() -> RefusedError:
