@@ -214,4 +214,4 @@ async def _over_tls(
     if transport is None:
         raise EOFError("closed during the handshake")
     protocol.connection_made(transport)
-    return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+    return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop), beneath=wire)

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ from broker.clock import SystemClock
 from broker.proxy import HeldValues, InjectingProxy, Limits, NotHeldError, Options, parse_routes
 from broker.secret import Secret
 from tests.fakes.eventually_true import eventually_true
+from tests.fakes.login_child import LoginChild
+from tests.fakes.login_server import LoginServer
 from tests.fakes.proxy_lab import LEASE, Names, Told
 
 DATABASE = "orders"
@@ -37,6 +39,22 @@ class Lab:
     proxy: InjectingProxy
     holder: Holder
     told: Told
+    children: list[LoginChild] = field(default_factory=list)
+
+    async def child(self) -> LoginChild:
+        """Connect to the relay."""
+        self.children.append(await LoginChild.to(self.libpq["port"]))
+        return self.children[-1]
+
+    async def tried(self, *settings: str) -> tuple[bytes, bytes]:
+        """Log in as a new child; return the last that it is told."""
+        child = await self.child()
+        return (await child.log_in(self.stand_in, *settings))[-1]
+
+    @property
+    def stand_in(self) -> str:
+        """The password of the child."""
+        return self.proxy.stand_ins.of("db")
 
     @property
     def login(self) -> dict[str, str]:
@@ -56,6 +74,11 @@ class Lab:
             "sslmode": words["sslmode"],
         }
 
+    @property
+    def ends(self) -> list[str]:
+        """How each use that was told has ended; all of them, once the relay is closed."""
+        return [f"{use.method} {use.problem or use.outcome}" for use in self.told.uses]
+
     async def told_uses(self, count: int = 1) -> list[str]:
         """Wait for so many uses, and return how each has ended."""
 
@@ -63,7 +86,7 @@ class Lab:
             return len(self.told.uses) >= count
 
         await eventually_true(are_told, "uses")
-        return [f"{use.method} {use.problem or use.outcome}" for use in self.told.uses]
+        return self.ends
 
 
 @contextlib.asynccontextmanager
@@ -91,4 +114,16 @@ async def relayed(
     async with InjectingProxy(
         routes, holder, expires_at_ms=expires_at_ms, options=options
     ) as proxy:
-        yield Lab(proxy, holder, told)
+        lab = Lab(proxy, holder, told)
+        try:
+            yield lab
+        finally:
+            for child in lab.children:
+                child.close()
+
+
+@contextlib.asynccontextmanager
+async def facing(server: LoginServer, holder: Holder, **more: Any) -> AsyncIterator[Lab]:
+    """Run such a server, and stand between it and a child until the block ends."""
+    async with server.running(), relayed(server.port, holder, **more) as lab:
+        yield lab
