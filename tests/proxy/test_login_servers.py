@@ -240,7 +240,7 @@ async def test_over_tls_a_login_is_bound_to_the_server_s_certificate(
 
 
 async def test_md5_is_answered_as_postgresql_wants_it() -> None:
-    """For servers that know no better."""
+    """For servers that know no better; with a credential that says nothing of TLS, as Vault's."""
 
     async def md5(server: LoginServer) -> None:
         server.ask(5, b"salt")
@@ -250,7 +250,8 @@ async def test_md5_is_answered_as_postgresql_wants_it() -> None:
             server.say(IN + READY)
 
     server = LoginServer(md5)
-    async with facing(server, holder(), limits=QUICK) as lab:
+    held = Holder(USER, PASSWORD)
+    async with facing(server, held, limits=QUICK, sslmode="disable") as lab:
         child = await lab.child()
         heard = await child.log_in(lab.stand_in)
 
