@@ -14,6 +14,11 @@ LOOPBACK: Final = "127.0.0.1"
 class Served(Protocol):
     """One connection of a child."""
 
+    @property
+    def is_known(self) -> bool:
+        """Tell whether it has shown that it is this run's."""
+        ...
+
     async def run(self) -> None:
         """Serve it until either side ends it; nothing that they do makes it raise."""
         ...
@@ -69,7 +74,7 @@ class Listener:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._served) >= self._limits.connections:
+        if task is None or not self._has_room():
             writer.write(self._full)
             writer.close()
             return
@@ -80,4 +85,19 @@ class Listener:
                 await served.run()
         finally:
             served.abort()
-            del self._served[task]
+            self._served.pop(task, None)
+
+    def _has_room(self) -> bool:
+        """Tell whether there is room for one more; a stranger, the oldest, has to make it.
+
+        Whoever is on this machine can connect; nobody but the child must keep the child out.
+        """
+        if len(self._served) < self._limits.connections:
+            return True
+        strangers = (task for task, each in self._served.items() if not each.is_known)
+        oldest = next(strangers, None)
+        if oldest is None:
+            return False
+        self._served.pop(oldest).abort()
+        oldest.cancel()
+        return True

@@ -15,7 +15,7 @@ from tests.fakes.login_server import KEY, READY, LoginServer
 from tests.fakes.pretend_secrets import drawn
 
 USER, PASSWORD = "jit_role", drawn("children", 24)
-LIMITS = Limits(recheck_seconds=0.05, head_seconds=5, connections=4)
+LIMITS = Limits(recheck_seconds=0.05, linger_seconds=0.05, head_seconds=5, connections=4)
 SSL, GSS, CANCEL = (struct.pack("!i", code) for code in (80877103, 80877104, 80877102))
 RUN = ("user", "run", "database", "orders")
 
@@ -274,13 +274,26 @@ async def test_a_server_that_loses_its_way_ends_the_session() -> None:
 
 async def test_one_session_too_many_is_told_so() -> None:
     """Those that are there go on."""
-    async with opened() as (lab, _):
-        children = [await lab.child() for _ in range(5)]
+    async with opened(Limits(connections=1)) as (lab, _):
+        await lab.tried()
         async with asyncio.timeout(20):
-            error = await children[4].rest()
-            await children[0].log_in(lab.stand_in)
+            error = await (await lab.child()).rest()
+            lab.children[0].say(message(b"Q", b"on"))
+            row = await lab.children[0].hear()
 
     assert (error[:1], state_of(error[5:])) == (b"E", "53300")
+    assert row == (b"D", message(b"Q", b"on"))
+
+
+async def test_strangers_make_room_for_the_child() -> None:
+    """However many connections they hold."""
+    async with opened() as (lab, _):
+        strangers = [await lab.child() for _ in range(LIMITS.connections)]
+        async with asyncio.timeout(20):
+            heard = await lab.tried()
+            gone = await strangers[0].rest()
+
+    assert (heard[0], gone) == (b"Z", b"")
 
 
 async def test_the_end_of_the_run_ends_sessions() -> None:

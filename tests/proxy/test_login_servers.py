@@ -17,7 +17,7 @@ from tests.fakes.login_server import IN, KEY, READY, SASL, LoginServer, Script
 from tests.fakes.pretend_secrets import drawn
 
 USER, PASSWORD = "jit_role", drawn("login", 24)
-QUICK = Limits(recheck_seconds=0.05, dial_seconds=5)
+QUICK = Limits(recheck_seconds=0.05, linger_seconds=0.05, dial_seconds=5)
 
 
 def holder(**more: str) -> Holder:

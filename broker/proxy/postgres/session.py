@@ -37,6 +37,8 @@ class Session:
         self._opened = opened
         self._child = child
         self._server: Wire | None = None
+        self.is_known = False
+        """Whether it has shown the stand-in."""
         self._watch = Watch(desk.given)
         self._use = Use(
             at_ms=desk.clock.now_ms(),
@@ -80,6 +82,8 @@ class Session:
         self._use = replace(self._use, outcome="refused", problem=problem)
         if self._use.method != "CANCEL":  # who cancels waits for the end alone
             await self._tell(message)
+            limits = self._desk.limits
+            await self._child.linger(limits.linger_seconds, limits.head_seconds)
 
     async def _tell(self, data: bytes) -> None:
         masked = self._watch.feed(data) + self._watch.flush()
@@ -95,6 +99,7 @@ class Session:
                     self._use = replace(self._use, method="LOGIN")
                     await self._child.send(begun.answer(), seconds)
                     await self._gate.admit(self._child, begun, seconds)
+                    self.is_known = True
                 return begun
         except TimeoutError:
             raise GoneError("silent") from None
