@@ -8,6 +8,8 @@
   by somebody else, is a note on it. When the block raised nothing, it is the error.
 * With ``wait`` leaving takes until every credential has come so far, ``wait_seconds`` at most; that
   it has not is :class:`~broker.client.reaching.NotReachedError`. A cancelled block does not wait.
+* With ``beats_alone=False`` a heartbeat goes out only after :meth:`TaskScope.show_life`: where the
+  work hangs, the idle timeout ends the task although the process lives.
 * When somebody else ends the task, ``was_ended`` is set; with ``cancel_when_lost`` the block is
   cancelled as well and leaves as :class:`~broker.client.errors.TaskLostError`.
 """
@@ -67,7 +69,9 @@ class TaskScope:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         key: DpopKey | None = None,
         tls: Tls | None = None,
+        beats_alone: bool = True,
     ) -> None:
+        self._beats_alone = beats_alone
         self._key = key
         self._tls = tls
         self._tasks = tasks
@@ -104,7 +108,13 @@ class TaskScope:
         self._body = asyncio.current_task()
         self._cancelling_before = self._body.cancelling() if self._body else 0
         beat = partial(self._tasks.heartbeat, self.id)
-        self.heart = Heart(self.opened, beat, on_loss=self._lose, sleep=self._sleep)
+        self.heart = Heart(
+            self.opened,
+            beat,
+            on_loss=self._lose,
+            sleep=self._sleep,
+            beats_alone=self._beats_alone,
+        )
         self._background.append(asyncio.create_task(self.heart.run()))
         return self
 
@@ -131,6 +141,10 @@ class TaskScope:
             raise cancelled
         if trouble is None and outcome_of(error) is not Outcome.CANCELLED:
             await self._reach(error)
+
+    def show_life(self) -> None:
+        """Say that the work goes on: the next heartbeat may go out. Not for other threads."""
+        self.heart.show_life()
 
     def ensure_open(self) -> None:
         """Return as long as nothing has been heard of the task's end.
