@@ -7,7 +7,7 @@ from typing import Final
 from broker.proxy.database_route import DatabaseRoute
 from broker.proxy.desk import Desk
 from broker.proxy.lasting import Holding, Lasting, while_held
-from broker.proxy.placing import spellings
+from broker.proxy.placing import in_every_spelling
 from broker.proxy.postgres.admission import Gate
 from broker.proxy.postgres.cancelling import Opened, Target, cancel
 from broker.proxy.postgres.encryption import connected, mode_of
@@ -115,7 +115,7 @@ class Session:
     async def _session(self, start: Start) -> None:
         held = await self._held()
         login = Login.of(held.values)
-        self._desk.given.add((*spellings(login.password.reveal()), *login.needles()))
+        self._desk.given.add((*in_every_spelling(login.password.reveal()), *login.needles()))
         mode = mode_of(self._route, held.values)
         server, welcome = await self._logged_in(start, login, mode)
         if welcome.cancel is None:
