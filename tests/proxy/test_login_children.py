@@ -227,8 +227,8 @@ async def test_a_cut_says_so_between_messages_and_never_within_one() -> None:
     assert cut == cut_too == ["LOGIN cut"]
 
 
-async def test_another_lease_in_its_place_and_a_holder_that_hangs_cut_it() -> None:
-    """Unsure is no; a younger password of the same lease is none of these."""
+async def test_another_lease_in_its_place_cuts_it_and_a_renewal_does_not() -> None:
+    """A younger password of the same lease is not another credential."""
     async with opened() as (lab, _):
         child = await lab.child()
         await child.log_in(lab.stand_in)
@@ -237,7 +237,7 @@ async def test_another_lease_in_its_place_and_a_holder_that_hangs_cut_it() -> No
         child.say(message(b"Q", b"still here"))
         async with asyncio.timeout(20):
             still = await child.hear()
-            lab.holder.credential = "l_00_another"
+            lab.holder.credential += "-another"
             cut = await child.rest()
 
     assert still == (b"D", message(b"Q", b"still here"))
