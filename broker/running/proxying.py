@@ -20,6 +20,7 @@ from broker.proxy import (
     InjectingProxy,
     NotHeldError,
     Options,
+    Reporter,
     Route,
     child_environment,
     parse_routes,
@@ -101,14 +102,18 @@ class Proxying:
 
     @asynccontextmanager
     async def opened(
-        self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
+        self,
+        keepers: Mapping[str, Keeper],
+        place: Place,
+        deadline: datetime,
+        reporter: Reporter | None = None,
     ) -> AsyncIterator[Opened]:
-        """Stand between the command and its servers until the block ends.
+        """Stand between the command and its servers until the block ends; it is told of each use.
 
         Raises:
             RunError: the proxy cannot be opened, or a need cannot be shown as a stand-in.
         """
-        async with self._made(keepers, place, deadline) as proxy:
+        async with self._made(keepers, place, deadline, reporter) as proxy:
             for need in self.needs:
                 _show(keepers[need], proxy)
             try:
@@ -134,7 +139,11 @@ class Proxying:
         )
 
     def _made(
-        self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
+        self,
+        keepers: Mapping[str, Keeper],
+        place: Place,
+        deadline: datetime,
+        reporter: Reporter | None,
     ) -> InjectingProxy:
         desk = urlsplit(place.desk_url)
         options = Options(
@@ -142,6 +151,7 @@ class Proxying:
             open_to=frozenset({(desk.hostname or "", desk.port or 0)}),
             upstream_ca=self.upstream_ca,
             log=self.log,
+            reporter=reporter,
         )
         expires_at_ms = int(deadline.timestamp() * 1000)
         source = _Held(Holdings(keepers))
