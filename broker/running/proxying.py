@@ -24,7 +24,9 @@ from broker.proxy import (
     parse_routes,
     write_bundle,
 )
-from broker.proxy.placing import InBasic
+from broker.proxy.placing import InBasic, InHeader
+from broker.proxy.signing import Signing
+from broker.proxy.standin import StandIn
 from broker.running.errors import RunError
 from broker.running.keeper import Holdings, Keeper
 from broker.running.shapes.shape import Place
@@ -43,6 +45,11 @@ Through = Callable[[Mapping[str, str]], dict[str, str]]
 _USE: Final = (
     "Send it {ways}; through the proxy that the run's environment names, which puts the credential"
     " in its place."
+)
+
+_USE_OF_KEYS: Final = (
+    "AWS's tools find it in the run's environment, with its secret, and sign with it {ways}; the"
+    " proxy that the environment names signs anew with the credential."
 )
 
 _MOST_TOLD: Final = 8
@@ -104,7 +111,7 @@ class Proxying:
         """
         proxy = self._made(keepers, place, deadline)
         for need in self.needs:
-            keepers[need].show_only(Secret(proxy.stand_ins.of(need)))
+            self._show(keepers[need], proxy.stand_ins.whole(need))
         async with proxy:
             try:
                 bundle = write_bundle(place.folder, proxy.authority_pem)
@@ -113,16 +120,31 @@ class Proxying:
             url = proxy.url.reveal()
             yield Opened(
                 partial(child_environment, proxy_url=url, bundle=bundle),
-                {need: self._place(need, proxy.stand_ins.of(need)) for need in self.needs},
+                {need: self._place(need, proxy.stand_ins.whole(need)) for need in self.needs},
             )
 
-    def _place(self, need: str, stand_in: str) -> StandInPlace:
+    def _show(self, keeper: Keeper, stand_in: StandIn) -> None:
+        if self._is_signed(keeper.need.name):
+            keeper.show_keys(
+                {
+                    "access_key_id": Secret(stand_in.access_key_id),
+                    "secret_access_key": stand_in.secret_access_key,
+                    "session_token": Secret(stand_in.word),
+                }
+            )
+        else:
+            keeper.show_only(Secret(stand_in.word))
+
+    def _is_signed(self, need: str) -> bool:
+        return any(r.need == need and isinstance(r.placing, Signing) for r in self.routes)
+
+    def _place(self, need: str, stand_in: StandIn) -> StandInPlace:
         routes = (route for route in self.routes if route.need == need)
         ways = list(dict.fromkeys(_way(route, stand_in) for route in routes))
         more = [f"to {len(ways) - _MOST_TOLD} servers more"] if len(ways) > _MOST_TOLD else []
-        return StandInPlace(
-            "stand-in", stand_in, _USE.format(ways="; ".join(ways[:_MOST_TOLD] + more))
-        )
+        use = _USE_OF_KEYS if self._is_signed(need) else _USE
+        word = stand_in.access_key_id if self._is_signed(need) else stand_in.word
+        return StandInPlace("stand-in", word, use.format(ways="; ".join(ways[:_MOST_TOLD] + more)))
 
     def _made(
         self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
@@ -142,11 +164,14 @@ class Proxying:
             raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
 
 
-def _way(route: Route, stand_in: str) -> str:
+def _way(route: Route, stand_in: StandIn) -> str:
     server = f"{route.scheme}://{route.authority.header(route.scheme)}"
     if isinstance(route.placing, InBasic):
         return f"to {server} as the password of HTTP Basic"
-    return f"to {server} as {route.placing.field}: {route.placing.template.filled(stand_in)}"
+    if isinstance(route.placing, InHeader):
+        text = route.placing.template.filled(stand_in.word)
+        return f"to {server} as {route.placing.field}: {text}"
+    return f"to {server}"
 
 
 def read_routes(text: bytes) -> tuple[Route, ...]:
