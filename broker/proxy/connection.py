@@ -76,7 +76,6 @@ class Connection:
         if head.method == "CONNECT":
             return await self._connect(head)
         origin, target = self._meant(head)
-        self._origin_meant = origin
         self._name(head.method, origin.authority)
         return await self._exchange.run(head, origin, target)
 
@@ -104,6 +103,7 @@ class Connection:
             return self._tunnel, parse_target(head.target)
         where, path = split_absolute(head.target)
         origin = self._origin("http", parse_authority(where, 80))
+        self._origin_meant = origin
         self._check_host(head, origin)
         return origin, parse_target(path) if origin.routes else raw_target(path)
 
