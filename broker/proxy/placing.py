@@ -1,12 +1,13 @@
 """How a credential is put into a request, and how the stand-in must be shown for it."""
 
 import hmac
+import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from broker.proxy.message import Fields
 from broker.proxy.problem import RefusedError
@@ -16,6 +17,7 @@ from broker.secret import Secret
 
 _PLACE: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63})\}")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
 _SHORTEST: Final = 8
 """Shorter values are not looked for in answers: they would occur by chance."""
 
@@ -152,9 +154,16 @@ def needles(placing: Placing, values: Mapping[str, Secret]) -> tuple[bytes, ...]
         spelling
         for text in placing.secrets(values)
         if len(text) >= _SHORTEST
-        for spelling in (text, quote(text, safe=""), json.dumps(text)[1:-1])
+        for spelling in _spelt(text)
     }
     return tuple(sorted((spelling.encode() for spelling in spellings), key=len, reverse=True))
+
+
+def _spelt(text: str) -> Iterable[str]:
+    in_json = json.dumps(text)[1:-1]
+    yield from (text, html.escape(text), in_json, in_json.replace("/", "\\/"))
+    for encoded in (quote(text, safe=""), quote(text), quote_plus(text)):
+        yield from (encoded, _PERCENT.sub(lambda match: match[0].lower(), encoded))
 
 
 def unfit() -> RefusedError:

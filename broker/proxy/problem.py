@@ -65,7 +65,8 @@ class Problem:
         """
         told = document or self.document()
         lines = [
-            f"HTTP/1.1 {self.status} {_REASONS[self.status]}",
+            # Of a tunnel that is refused most clients show this line alone.
+            f"HTTP/1.1 {self.status} {_REASONS[self.status]} ({NAME}: {self.code})",
             f"Content-Type: {told.kind}",
             f"Content-Length: {len(told.body)}",
             "Cache-Control: no-store",

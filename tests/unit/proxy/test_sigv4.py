@@ -17,15 +17,11 @@ from broker.secret import Secret
 from tests.fakes.pretend_secrets import aws_key_id, aws_secret
 
 VECTORS: Final = Path(__file__).parents[2] / "fixtures" / "sigv4.json"
-PUBLISHED: Final = Secret("/".join(("wJalrXUtnFEMI", "K7MDENG+bPxRfiCYEXAMPLEKEY")))
+SUITE: Final[dict[str, Any]] = json.loads(VECTORS.read_text())
+PUBLISHED: Final = Secret("/".join(SUITE["key"]))
 """The suite's key, which is in AWS's documentation."""
 
 AT: Final = "20261130T120000Z"
-
-
-def vectors() -> list[dict[str, Any]]:
-    """Read them."""
-    return list(json.loads(VECTORS.read_text())["vectors"])
 
 
 def target(text: str) -> Target:
@@ -34,7 +30,7 @@ def target(text: str) -> Target:
     return Target(path, mark + query)
 
 
-@pytest.mark.parametrize("vector", vectors(), ids=lambda vector: vector["name"])
+@pytest.mark.parametrize("vector", SUITE["vectors"], ids=lambda vector: vector["name"])
 def test_the_suite_of_aws_is_met(vector: dict[str, Any]) -> None:
     """Each request has the signature that AWS gives it."""
     fields = Fields(tuple((name, value) for name, value in vector["fields"]))
