@@ -1,25 +1,20 @@
 """How a credential is put into a request, and how the stand-in must be shown for it."""
 
 import hmac
-import html
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
-from urllib.parse import quote, quote_plus
 
 from broker.proxy.message import Fields
 from broker.proxy.problem import RefusedError
 from broker.proxy.sigv4 import Said
 from broker.proxy.standin import StandIn, basic_pair, basic_value
 from broker.secret import Secret
+from broker.spelling import SHORTEST, spellings
 
 _PLACE: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63})\}")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
-_SHORTEST: Final = 8
-"""Shorter values are not looked for in answers: they would occur by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +145,9 @@ class InBasic:
 
 def needles(placing: Placing, values: Mapping[str, Secret]) -> tuple[bytes, ...]:
     """Return every spelling of a credential that an answer must not bring to the child."""
-    spellings = {
-        spelling
-        for text in placing.secrets(values)
-        if len(text) >= _SHORTEST
-        for spelling in _spelt(text)
-    }
-    return tuple(sorted((spelling.encode() for spelling in spellings), key=len, reverse=True))
-
-
-def _spelt(text: str) -> Iterable[str]:
-    in_json = json.dumps(text)[1:-1]
-    yield from (text, html.escape(text), in_json, in_json.replace("/", "\\/"))
-    for encoded in (quote(text, safe=""), quote(text), quote_plus(text)):
-        yield from (encoded, _PERCENT.sub(lambda match: match[0].lower(), encoded))
+    texts = [text for text in placing.secrets(values) if len(text) >= SHORTEST]
+    spelt = {each for text in texts for each in spellings(text)}
+    return tuple(sorted((each.encode() for each in spelt), key=len, reverse=True))
 
 
 def unfit() -> RefusedError:
