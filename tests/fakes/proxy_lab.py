@@ -350,6 +350,13 @@ def declarations(port: int, plain_port: int) -> list[dict[str, object]]:
             "methods": ["GET"],
             "paths": ["/**"],
         },
+        *_signed(port),
+    ]
+
+
+def _signed(port: int) -> list[dict[str, object]]:
+    """Declare two services of AWS."""
+    return [
         {
             "need": "files",
             "id": "s3",
