@@ -145,8 +145,12 @@ class InBasic:
 
 def needles(placing: Placing, values: Mapping[str, Secret]) -> tuple[bytes, ...]:
     """Return every spelling of a credential that an answer must not bring to the child."""
-    texts = [text for text in placing.secrets(values) if len(text) >= SHORTEST]
-    spelt = {each for text in texts for each in spellings(text)}
+    return in_every_spelling(*placing.secrets(values))
+
+
+def in_every_spelling(*texts: str) -> tuple[bytes, ...]:
+    """Return all spellings of these values, the longest first; short values are left out."""
+    spelt = {each for text in texts if len(text) >= SHORTEST for each in spellings(text)}
     return tuple(sorted((each.encode() for each in spelt), key=len, reverse=True))
 
 

@@ -24,6 +24,7 @@ from broker.running.errors import NoCredentialNowError, UnknownNeedError
 from broker.running.need import Need
 from broker.running.shapes.aws import Aws, AwsStandIns
 from broker.running.shapes.catalogue import usual_shape
+from broker.running.shapes.env import Env
 from broker.running.shapes.kubeconfig import Kubeconfig
 from broker.running.shapes.pgpass import PgPass
 from broker.running.shapes.shape import Fitting, Place, Shape, ShapeUnfitError
@@ -42,6 +43,9 @@ _UNPROXIED: Final = (Aws, PgPass, Kubeconfig)
 _SHOWN: Final = frozenset({"region"})
 """Words of a session of AWS that are no secret, and shown as they are."""
 
+_OF_LOGINS: Final = (Env, PgPass)
+"""Shapes for clients of databases."""
+
 _Ends = (CredentialEndedError, TaskEndedError, TaskFrozenError)
 
 
@@ -54,8 +58,7 @@ class Keeper:
         self._obtain = obtain
         self._refusal: ClientError | None = None
         self._suspended: ClientError | None = None
-        self._stand_in: Secret | None = None
-        self._stand_in_keys: Mapping[str, Secret] | None = None
+        self._stand_in: Mapping[str, Secret] | None = None
         self._shapes = need.shapes or (usual_shape(held.current.kind),)
 
     @property
@@ -133,7 +136,20 @@ class Keeper:
             raise ShapeUnfitError(
                 f"{self.need.name}: this shape does not go with --proxy; AWS's does with sigv4"
             )
-        self._stand_in = stand_in
+        self._stand_in = dict.fromkeys(self.last().values, stand_in)
+
+    def show_login(self, login: Mapping[str, Secret]) -> None:
+        """Put the proxy's login at a database in the place of the credential's.
+
+        Raises:
+            ShapeUnfitError: the credential is no login, or its shape is not for databases.
+        """
+        if not {"username", "password"} <= self.last().values.keys():
+            text = "is no login of a database, as its route says"
+            raise ShapeUnfitError(f"{self.need.name}: {text}")
+        if not all(isinstance(shape, _OF_LOGINS) for shape in self._shapes):
+            raise ShapeUnfitError(f"{self.need.name}: --as is env or pgpass for a database")
+        self._stand_in = login
 
     def show_keys(self, keys: Mapping[str, Secret]) -> None:
         """Put these keys in the place of a session of AWS: the command signs with them.
@@ -145,19 +161,15 @@ class Keeper:
             raise ShapeUnfitError(
                 f"{self.need.name}: a {self.newest.kind} credential signs nothing: leave sigv4 out"
             )
-        self._stand_in_keys = keys
+        last = self.last().values
+        self._stand_in = {name: last[name] for name in _SHOWN & last.keys()} | dict(keys)
         self._shapes = tuple(
             AwsStandIns() if isinstance(shape, Aws) else shape for shape in self._shapes
         )
 
     def _shown(self) -> HeldValues:
         held = self.last()
-        if self._stand_in_keys is not None:
-            plain = {name: held.values[name] for name in _SHOWN & held.values.keys()}
-            return replace(held, values=plain | dict(self._stand_in_keys))
-        if self._stand_in is None:
-            return held
-        return replace(held, values=dict.fromkeys(held.values, self._stand_in))
+        return held if self._stand_in is None else replace(held, values=self._stand_in)
 
     def fit(self, place: Place) -> list[Fitting]:
         """Return what the need puts into the command's surroundings."""

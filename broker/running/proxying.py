@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from broker.client.errors import ClientError
 from broker.proxy import (
+    Declared,
     HeldValues,
     InjectingProxy,
     NotHeldError,
@@ -26,8 +27,6 @@ from broker.proxy import (
     write_bundle,
 )
 from broker.proxy.placing import InBasic, InHeader
-from broker.proxy.signing import Signing
-from broker.proxy.standin import StandIn
 from broker.running.errors import RunError
 from broker.running.keeper import Holdings, Keeper
 from broker.running.shapes.shape import Place
@@ -51,6 +50,11 @@ _USE: Final = (
 _USE_OF_KEYS: Final = (
     "AWS's tools find it in the run's environment, with its secret, and sign with it {ways}; the"
     " proxy that the environment names signs anew with the credential."
+)
+
+_LOGIN: Final = (
+    "Log in with it as the password of {username} to the database {database} at {host}:{port},"
+    " without TLS, which logs in at the server with the credential."
 )
 
 _MOST_TOLD: Final = 8
@@ -91,7 +95,7 @@ class _Held:
 class Proxying:
     """How a run's command reaches servers."""
 
-    routes: tuple[Route, ...]
+    routes: tuple[Declared, ...]
     only_declared: bool = False
     upstream_ca: Path | None = None
     log: Path | None = None
@@ -114,10 +118,9 @@ class Proxying:
         Raises:
             RunError: the proxy cannot be opened, or a need cannot be shown as a stand-in.
         """
-        proxy = self._made(keepers, place, deadline, reporter)
-        for need in self.needs:
-            self._show(keepers[need], proxy.stand_ins.whole(need))
-        async with proxy:
+        async with self._made(keepers, place, deadline, reporter) as proxy:
+            for need in self.needs:
+                _show(keepers[need], proxy)
             try:
                 bundle = write_bundle(place.folder, proxy.authority_pem)
             except OSError as error:
@@ -125,31 +128,23 @@ class Proxying:
             url = proxy.url.reveal()
             yield Opened(
                 partial(child_environment, proxy_url=url, bundle=bundle),
-                {need: self._place(need, proxy.stand_ins.whole(need)) for need in self.needs},
+                {need: self._place(need, proxy) for need in self.needs},
             )
 
-    def _show(self, keeper: Keeper, stand_in: StandIn) -> None:
-        if self._is_signed(keeper.need.name):
-            keeper.show_keys(
-                {
-                    "access_key_id": Secret(stand_in.access_key_id),
-                    "secret_access_key": stand_in.secret_access_key,
-                    "session_token": Secret(stand_in.word),
-                }
-            )
-        else:
-            keeper.show_only(Secret(stand_in.word))
-
-    def _is_signed(self, need: str) -> bool:
-        return any(r.need == need and isinstance(r.placing, Signing) for r in self.routes)
-
-    def _place(self, need: str, stand_in: StandIn) -> StandInPlace:
-        routes = (route for route in self.routes if route.need == need)
+    def _place(self, need: str, proxy: InjectingProxy) -> StandInPlace:
+        stand_in, login = proxy.stand_ins.of(need), proxy.login(need)
+        if login is not None:
+            words = {name: word.reveal() for name, word in login.items()}
+            return StandInPlace("stand-in", stand_in, _LOGIN.format_map(words))
+        keys = proxy.keys(need)
+        if keys is not None:
+            stand_in = keys["access_key_id"].reveal()
+        routes = (r for r in self.routes if isinstance(r, Route) and r.need == need)
         ways = list(dict.fromkeys(_way(route, stand_in) for route in routes))
         more = [f"to {len(ways) - _MOST_TOLD} servers more"] if len(ways) > _MOST_TOLD else []
-        use = _USE_OF_KEYS if self._is_signed(need) else _USE
-        word = stand_in.access_key_id if self._is_signed(need) else stand_in.word
-        return StandInPlace("stand-in", word, use.format(ways="; ".join(ways[:_MOST_TOLD] + more)))
+        use = _USE if keys is None else _USE_OF_KEYS
+        told = use.format(ways="; ".join(ways[:_MOST_TOLD] + more))
+        return StandInPlace("stand-in", stand_in, told)
 
     def _made(
         self,
@@ -174,17 +169,28 @@ class Proxying:
             raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
 
 
-def _way(route: Route, stand_in: StandIn) -> str:
+def _show(keeper: Keeper, proxy: InjectingProxy) -> None:
+    need = keeper.need.name
+    login, keys = proxy.login(need), proxy.keys(need)
+    if login is not None:
+        keeper.show_login(login)
+    elif keys is not None:
+        keeper.show_keys(keys)
+    else:
+        keeper.show_only(Secret(proxy.stand_ins.of(need)))
+
+
+def _way(route: Route, stand_in: str) -> str:
     server = f"{route.scheme}://{route.authority.header(route.scheme)}"
     if isinstance(route.placing, InBasic):
         return f"to {server} as the password of HTTP Basic"
     if isinstance(route.placing, InHeader):
-        text = route.placing.template.filled(stand_in.word)
+        text = route.placing.template.filled(stand_in)
         return f"to {server} as {route.placing.field}: {text}"
     return f"to {server}"
 
 
-def read_routes(text: bytes) -> tuple[Route, ...]:
+def read_routes(text: bytes) -> tuple[Declared, ...]:
     """Read the routes of a file, in JSON.
 
     Raises:
