@@ -19,9 +19,10 @@ from broker.client.api_errors import (
 from broker.client.errors import ClientError
 from broker.client.held import HeldCredential
 from broker.client.results import IssuedCredential
+from broker.client.secret_forms import AWS
 from broker.running.errors import NoCredentialNowError, UnknownNeedError
 from broker.running.need import Need
-from broker.running.shapes.aws import Aws
+from broker.running.shapes.aws import Aws, AwsStandIns
 from broker.running.shapes.catalogue import usual_shape
 from broker.running.shapes.env import Env
 from broker.running.shapes.kubeconfig import Kubeconfig
@@ -38,6 +39,9 @@ _LAST_PART: Final = 0.3
 
 _UNPROXIED: Final = (Aws, PgPass, Kubeconfig)
 """Shapes for clients that sign with what they hold, speak no HTTP or trust one authority alone."""
+
+_SHOWN: Final = frozenset({"region"})
+"""Words of a session of AWS that are no secret, and shown as they are."""
 
 _OF_LOGINS: Final = (Env, PgPass)
 """Shapes for clients of databases."""
@@ -129,7 +133,9 @@ class Keeper:
             ShapeUnfitError: the command would take it for something that no proxy can replace.
         """
         if any(isinstance(shape, _UNPROXIED) for shape in self._shapes):
-            raise ShapeUnfitError(f"{self.need.name}: this shape does not go with --proxy")
+            raise ShapeUnfitError(
+                f"{self.need.name}: this shape does not go with --proxy; AWS's does with sigv4"
+            )
         self._stand_in = dict.fromkeys(self.last().values, stand_in)
 
     def show_login(self, login: Mapping[str, Secret]) -> None:
@@ -144,6 +150,22 @@ class Keeper:
         if not all(isinstance(shape, _OF_LOGINS) for shape in self._shapes):
             raise ShapeUnfitError(f"{self.need.name}: --as is env or pgpass for a database")
         self._stand_in = login
+
+    def show_keys(self, keys: Mapping[str, Secret]) -> None:
+        """Put these keys in the place of a session of AWS: the command signs with them.
+
+        Raises:
+            ShapeUnfitError: it is no such session.
+        """
+        if self.newest.kind != AWS:
+            raise ShapeUnfitError(
+                f"{self.need.name}: a {self.newest.kind} credential signs nothing: leave sigv4 out"
+            )
+        last = self.last().values
+        self._stand_in = {name: last[name] for name in _SHOWN & last.keys()} | dict(keys)
+        self._shapes = tuple(
+            AwsStandIns() if isinstance(shape, Aws) else shape for shape in self._shapes
+        )
 
     def _shown(self) -> HeldValues:
         held = self.last()
