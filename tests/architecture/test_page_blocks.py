@@ -54,7 +54,10 @@ RUN: Final[dict[str, dict[str, str]]] = {
     "quickstart-github.md": {"sh": "tests/story/test_quickstarts.py"},
     "quickstart-kubernetes.md": {"sh": "tests/story/test_quickstarts.py"},
     "quickstart-spiffe.md": {"sh": "tests/story/test_quickstarts.py"},
-    "resource-owners.md": {"python": "tests/story/test_guides.py"},
+    "resource-owners.md": {
+        "python": "tests/story/test_guides.py",
+        "ts": "tests/real/typescript_stage.py",
+    },
     "reviews.md": {"sh": "tests/story/test_reviews.py"},
     "run.md": {"sh": "tests/story/test_run.py"},
     "shapes.md": dict.fromkeys(("ini", "gitconfig", "sh", "python"), "tests/tools/test_recipes.py"),

@@ -19,8 +19,8 @@ from tests.real.typescript_workshop import Running, Workshop, texts
 MISUSE: Final = "misuse"
 NONCES: Final = {**QUICK, "dpop": {"require_nonce": True}}
 """Whoever proves a key has to be asked for a nonce first."""
-PAGES: Final = ("agents", "orchestrators")
-"""Each has one program, which is run as it stands."""
+PAGES: Final = ("agents", "orchestrators", "resource-owners")
+"""Each has one program, which compiles as it stands; those of the first two are run."""
 
 
 @dataclass(frozen=True, slots=True)

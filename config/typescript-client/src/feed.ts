@@ -7,7 +7,7 @@
 // - What is not understood is an error and no message: an event that was passed over would be a token let in.
 
 import { BrokerError } from "./errors.js";
-import { pauseBefore, paused } from "./transport.js";
+import { chunks, pauseBefore, paused } from "./transport.js";
 
 const MOST_BYTES = 1_048_576;
 const LINE_END = /\r\n|\n|\r(?!$)/;
@@ -110,12 +110,13 @@ class Order {
 }
 
 async function* connected(connect: Connect, query: Record<string, string>, signal: AbortSignal, silenceMs: number): AsyncGenerator<Told> {
-  const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(new FeedError(`nothing came for ${silenceMs} ms`)), silenceMs);
+  const cut = new AbortController();
+  const ended = (): void => cut.abort(signal.reason);
+  const timer = setTimeout(() => cut.abort(new FeedError(`nothing came for ${silenceMs} ms`)), silenceMs);
+  signal.addEventListener("abort", ended, { once: true });
   try {
-    const answer = await connect(query, AbortSignal.any([signal, silence.signal]));
     const reader = new Lines();
-    for await (const chunk of answer.body ?? []) {
+    for await (const chunk of chunks(await connect(query, cut.signal), cut.signal)) {
       timer.refresh();
       for (const [type, data] of reader.events(chunk)) {
         const message = understood(type, data);
@@ -123,9 +124,8 @@ async function* connected(connect: Connect, query: Record<string, string>, signa
       }
     }
     throw new FeedError("the broker ended the stream");
-  } catch (error) {
-    throw silence.signal.aborted && !signal.aborted ? silence.signal.reason : error;
   } finally {
+    signal.removeEventListener("abort", ended);
     clearTimeout(timer);
   }
 }

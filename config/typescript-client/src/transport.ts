@@ -106,7 +106,7 @@ async function sendOnce(source: TokenSource, sent: Sent, timeoutMs: number): Pro
   try {
     const answer = await fetch(sent.url, { method: sent.method, headers, body: sent.body ?? null, redirect: "error", signal });
     sent.proves?.heed(sent.url, answer.headers);
-    const text = await bounded(answer);
+    const text = await bounded(answer, signal);
     if (!answer.ok) throw new BrokerProblem(answer.status, parsed(text), answer.headers.get("Retry-After"));
     return { status: answer.status, body: answer.status === 204 ? undefined : good(answer, text) };
   } catch (error) {
@@ -122,7 +122,7 @@ export async function streamed(source: TokenSource, url: string, signal: AbortSi
     signal.throwIfAborted();
     throw unreachable(error);
   });
-  if (!answer.ok) throw new BrokerProblem(answer.status, parsed(await bounded(answer)), answer.headers.get("Retry-After"));
+  if (!answer.ok) throw new BrokerProblem(answer.status, parsed(await bounded(answer, signal)), answer.headers.get("Retry-After"));
   if (answer.status !== 200 || mediaType(answer) !== "text/event-stream") throw new AnswerError("the answer is no stream of events");
   return answer;
 }
@@ -138,15 +138,38 @@ function unreachable(error: unknown): BrokerError {
   return new BrokerUnreachable(`no answer: ${code || (error instanceof Error ? error.name : typeof error)}`, true);
 }
 
-async function bounded(answer: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
+/**
+ * Yield a body's chunks; throws the signal's reason as soon as that is aborted. The signal that fetch was given is not
+ * enough: once the head is there, Node 20 may have collected what listens to it.
+ */
+export async function* chunks(answer: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reader = answer.body?.getReader();
+  if (!reader) return;
+  const cut = (): void => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", cut, { once: true });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener("abort", cut);
+    cut();
+  }
+}
+
+async function bounded(answer: Response, signal: AbortSignal): Promise<string> {
+  const read: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of answer.body ?? []) {
+  for await (const chunk of chunks(answer, signal)) {
     size += chunk.byteLength;
     if (size > MAX_ANSWER_BYTES) throw new AnswerError(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
+    read.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(read).toString("utf8");
 }
 
 function good(answer: Response, text: string): unknown {
