@@ -17,8 +17,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
+from itertools import chain
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -84,7 +85,7 @@ class TaskScope:
         self._clock = clock or SystemClock()
         self._sleep = sleep
         self._background: list[asyncio.Task[None]] = []
-        self._held: list[HeldCredential] = []
+        self._held: dict[HeldCredential, list[asyncio.Task[None]]] = {}
         self._body: asyncio.Task[Any] | None = None
         self._cancelling_before = 0
         self._has_cancelled = False
@@ -217,12 +218,48 @@ class TaskScope:
             key=self._key,
             tls=self._tls,
         )
-        self._held.append(held)
-        self._background.append(asyncio.create_task(held.keep_fresh()))
+        self._held[held] = [asyncio.create_task(held.keep_fresh())]
         if issued.target:
             noticing = Noticing(held, self._credentials.show, sleep=self._sleep)
-            self._background.append(asyncio.create_task(noticing.run()))
+            self._held[held].append(asyncio.create_task(noticing.run()))
         return held
+
+    @contextlib.asynccontextmanager
+    async def lent(
+        self,
+        capability: str,
+        *,
+        scopes: tuple[str, ...],
+        ttl_seconds: int | None = None,
+        tool: Mapping[str, str] = NO_TOOL,
+    ) -> AsyncIterator[HeldCredential]:
+        """Hold a credential for the length of a block, and give it back on every way out of it.
+
+        A cancellation waits, within a bound, until that is done. What cannot be given back dies
+        with the task.
+        """
+        asking = asyncio.create_task(
+            self.credential(capability, scopes=scopes, ttl_seconds=ttl_seconds, tool=tool)
+        )
+        was_cancelled = await finished(asking)
+        if was_cancelled and asking.exception() is not None:
+            raise asyncio.CancelledError
+        held = asking.result()
+        try:
+            if was_cancelled:
+                raise asyncio.CancelledError
+            yield held
+        finally:
+            if await finished(asyncio.create_task(self._return(held))):
+                raise asyncio.CancelledError
+
+    async def _return(self, held: HeldCredential) -> None:
+        held.halt()
+        for task in self._held.pop(held, ()):
+            task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._end_within_seconds):
+                await give_back_later(self._credentials, held.current, 0, self._sleep)
 
     def _retire(self, seconds: float, former: IssuedCredential) -> None:
         giving = give_back_later(self._credentials, former, seconds, self._sleep)
@@ -285,9 +322,10 @@ class TaskScope:
             error.add_note(f"the task {self.id} has ended, and: {late}")
 
     async def _stop_background(self) -> None:
-        for task in self._background:
+        background = [*self._background, *chain.from_iterable(self._held.values())]
+        for task in background:
             task.cancel()
         for held in self._held:
             await held.stop()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._background, return_exceptions=True)
+            await asyncio.gather(*background, return_exceptions=True)

@@ -1,23 +1,18 @@
 """How a credential is put into a request, and how the stand-in must be shown for it."""
 
 import hmac
-import html
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
-from urllib.parse import quote, quote_plus
 
 from broker.proxy.problem import RefusedError
 from broker.proxy.standin import basic_pair, basic_value
 from broker.secret import Secret
+from broker.spelling import SHORTEST, spellings
 
 _PLACE: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63})\}")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
-_SHORTEST: Final = 8
-"""Shorter values are not looked for in answers: they would occur by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +110,13 @@ def needles(placing: Placing, values: Mapping[str, Secret]) -> tuple[bytes, ...]
     texts = [values[name].reveal() for name in placing.template.names]
     if isinstance(placing, InBasic):
         texts.append(placing.value(values).partition(" ")[2])
-    spellings = {each for text in texts if len(text) >= _SHORTEST for each in _spelt(text)}
-    return tuple(sorted((spelling.encode() for spelling in spellings), key=len, reverse=True))
+    return in_every_spelling(*texts)
 
 
-def _spelt(text: str) -> Iterable[str]:
-    in_json = json.dumps(text)[1:-1]
-    yield from (text, html.escape(text), in_json, in_json.replace("/", "\\/"))
-    for encoded in (quote(text, safe=""), quote(text), quote_plus(text)):
-        yield from (encoded, _PERCENT.sub(lambda match: match[0].lower(), encoded))
+def in_every_spelling(*texts: str) -> tuple[bytes, ...]:
+    """Return all spellings of these values, the longest first; short values are left out."""
+    spelt = {each for text in texts if len(text) >= SHORTEST for each in spellings(text)}
+    return tuple(sorted((each.encode() for each in spelt), key=len, reverse=True))
 
 
 def _unfit() -> RefusedError:
