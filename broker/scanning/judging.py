@@ -35,7 +35,7 @@ _MUST_LOOK_MADE: Final = frozenset(
 """Rules whose form other things have, too, where it is not at home."""
 
 _KEY: Final = "jit.some-key"
-"""A rule whose name is that of many things: the value must look made by a machine, and be at home."""
+"""A rule whose name is that of many things: its value must look made by a machine, too."""
 
 _OF_PEOPLE: Final = re.compile(r"(?i).*(?:passwo?r?d|passphrase|pwd|_pass|secret)\w*\Z")
 """What people choose themselves: it may be shorter than what a machine makes."""
@@ -52,8 +52,8 @@ _NO_SECRET: Final = re.compile(
     | .*(?:public|publishable)[_.-]?(?:key|token).* | .*tokeni[sz].*
     | .*(?:secrets|passwords|credentials) | secretary.* | .*secrets?[_.-]?manager
     | author(?!ization).* | loadcredential\w*
-    | .*(?:primary|foreign|unique|cache|sort|partition|idempotency|dedup\w*|group|row|hash|range|registry
-        |map|object|routing|lookup|index|shard|host|known|ssh|gpg|pgp|verif\w*|site|translation|i18n
+    | .*(?:primary|foreign|unique|cache|sort|partition|idempotency|dedup\w*|group|row|hash|range
+        |registry|map|object|routing|lookup|index|shard|host|known|ssh|gpg|pgp|verif\w*|site|translation|i18n
         |locale|answer|feature|flag|metric|event|topic|config|query|search|surrogate|natural)
         [_.-]?key
     | (?:csrf|xsrf|nonce|next|page|continuation|sync|cancel\w*|design)[_.-]?token
@@ -125,19 +125,24 @@ def _counts(match: Match, surface: Surface, text: bytes) -> bool:
     value = match.secret.reveal()
     if is_pretend(value) or is_pretend(_unwrapped(value)) or _NUMBER.match(value):
         return False
-    if _AT_HOME.get(match.rule, surface.name) != surface.name:
-        return False
     if match.rule not in _NAMED:
-        return _is_at_home(match.rule, surface) or _looks_made(value)
-    if _NO_SECRET.fullmatch(match.name.strip("-")) or is_elsewhere(value):
+        return _is_of_here(match.rule, surface) and (
+            _is_at_home(match.rule, surface) or looks_made(value)
+        )
+    if _is_something_else(match, value, text) or is_elsewhere(value):
         return False
-    if value.startswith("?") and text[: match.named_at].endswith(b"${"):
-        return False  # ${NAME:?what to say when it is not there}
-    if match.rule == _KEY and not (surface.strength is Strength.DIRECT and _looks_made(value)):
-        return False
+    if match.rule == _KEY:
+        return surface.strength is Strength.DIRECT and looks_made(value)
     if surface.strength is Strength.DIRECT:
         return not _is_code(match, value, text)
     return _is_convincing(match, value, surface.strength) and not _is_in_long_line(match, text)
+
+
+def _is_something_else(match: Match, value: str, text: bytes) -> bool:
+    """Tell whether the name says so, or it is `${NAME:?what to say when it is not there}`."""
+    if value.startswith("?") and text[max(match.named_at - 2, 0) : match.named_at] == b"${":
+        return True
+    return bool(_NO_SECRET.fullmatch(match.name.strip("-")))
 
 
 def _unwrapped(value: str) -> str:
@@ -155,6 +160,10 @@ def _is_code(match: Match, value: str, text: bytes) -> bool:
     return bool(_CODE.match(value)) or (not match.is_quoted and after in {b"(", b"["})
 
 
+def _is_of_here(rule: str, surface: Surface) -> bool:
+    return _AT_HOME.get(rule, surface.name) == surface.name
+
+
 def _is_at_home(rule: str, surface: Surface) -> bool:
     if rule not in _MUST_LOOK_MADE:
         return True
@@ -170,10 +179,10 @@ def _is_convincing(match: Match, value: str, strength: Strength) -> bool:
         return len(value) >= _CONFIG_LENGTH and entropy(value) >= _CONFIG_ENTROPY
     if match.is_quoted and _OF_PEOPLE.match(match.name) and _looks_chosen(value):
         return True
-    return (match.is_quoted or match.rule == "jit.header") and _looks_made(value)
+    return (match.is_quoted or match.rule == "jit.header") and looks_made(value)
 
 
-def _looks_made(value: str) -> bool:
+def looks_made(value: str) -> bool:
     """Tell whether a machine made a value; digests stand in source for good reasons."""
     if _HEXADECIMAL.match(value) and (len(value) <= _SHORT_DIGEST or len(value) in _DIGESTS):
         return False

@@ -50,12 +50,17 @@ class Veil:
         if len(text) < SHORTEST:
             return
         raw = text.encode("utf-8", "surrogateescape")
-        for match in judged(self._engine.matches(raw, "text"), _SHOWN, raw):
+        try:
+            matches = judged(self._engine.matches(raw, "text"), _SHOWN, raw)
+        except (TimeoutError, RuntimeError, ValueError):  # what nobody has looked through is hidden
+            yield 0, len(text)
+            return
+        for match in matches:
             yield _length(raw[: match.start]), _length(raw[: match.end])
 
 
 def veiled(findings: Iterable[Finding], coverage: Coverage, engine: Engine) -> list[Finding]:
-    """Return findings of which every text may be shown; the coverage's texts are veiled in place."""
+    """Return findings whose texts may all be shown; those of the coverage are veiled in place."""
     found = list(findings)
     veil = Veil(engine, (each.secret.reveal() for each in found))
     known: dict[str, str] = {}
