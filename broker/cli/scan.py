@@ -22,13 +22,13 @@ from broker.scanning.coverage import Coverage
 from broker.scanning.engine import open_engine
 from broker.scanning.finding import Finding
 from broker.scanning.offers import read_offers
-from broker.scanning.proposing import name_from
 from broker.scanning.replacing import Offer, with_replacements
 from broker.scanning.sarif import sarif
 from broker.scanning.scan import Order, Scan
+from broker.scanning.stanzas import name_from
 from broker.scanning.telling import document
 from broker.scanning.vaults import Access, of_vault, trusting
-from broker.scanning.veiling import veiled
+from broker.scanning.veiling import Veil, veiled
 from broker.secret import Secret
 
 
@@ -49,6 +49,7 @@ class Options(TypedDict):
     vault_namespace: str
     vault_ca_file: Path | None
     fix: Path | None
+    fix_into: Path | None
     agent: str
     tenant: str
     as_sarif: bool
@@ -94,6 +95,11 @@ class Options(TypedDict):
     type=click.Path(path_type=Path),
     help="A new folder: the configuration with what is missing, and a list of what to rotate.",
 )
+@click.option(
+    "--fix-into",
+    type=click.Path(exists=True, path_type=Path),
+    help="Your configuration: what is missing is added to its files. Nothing in them is lost.",
+)
 @click.option("--agent", default="", help="Which agent --fix declares. Default: after this folder.")
 @click.option(
     "--tenant", default="", help="Whose it is. Default: the configuration's first tenant."
@@ -110,14 +116,15 @@ def scan(**options: Unpack[Options]) -> None:
     machine. Nothing of a repository is run.
 
     --fix declares an agent and capabilities in a copy of your configuration, checks it, and lists
-    what to rotate and how. It changes no file that is there and deletes no secret.
+    what to rotate and how. It changes no file that is there. --fix-into adds the same to the files
+    of your configuration. Neither deletes a secret.
 
     Ends with 0 when nothing is found, 1 when something is, 6 when nothing is and a part could not
     be read. Needs: pip install 'jit-broker[scan]'.
     """
     _check(options)
     baseline = _baseline(options)
-    offers = _offers(options["config"])
+    offers = _offers(options["config"] or options["fix_into"])
     access = _access(options) if options["vault"] else None
     is_quiet = options["as_json"] or options["as_sarif"]
     coverage, found, interrupted = _scanned(_order(options), is_quiet=is_quiet)
@@ -129,8 +136,8 @@ def scan(**options: Unpack[Options]) -> None:
         options["baseline"].write_bytes(encoded(baseline))
     new = findings if baseline is None else baseline.others(findings)
     _answer(options, new, coverage, len(findings) - len(new))
-    if options["fix"] is not None and not interrupted:
-        scan_fix.write(options["fix"], new, _source(options["config"]), _names(options))
+    if not interrupted:
+        _fix(options, new)
     for line in coverage.told():
         click.echo(f"not read: {line}", err=True)
     if interrupted:
@@ -144,6 +151,8 @@ def _check(options: Options) -> None:
         raise click.UsageError("--update-baseline: say which file, with --baseline FILE")
     if options["agent"] and options["agent"] != name_from(options["agent"]):
         raise click.UsageError("--agent: write 1 to 48 of a-z 0-9 -")
+    if options["fix"] is not None and options["fix_into"] is not None:
+        raise click.UsageError("--fix and --fix-into: choose one")
     if options["as_sarif"] and options["as_json"]:
         raise click.UsageError("--sarif and --json: choose one")
 
@@ -173,6 +182,13 @@ def _first_line(file: Path) -> str:
     return token
 
 
+def _fix(options: Options, findings: list[Finding]) -> None:
+    if options["fix"] is not None:
+        scan_fix.write(options["fix"], findings, _source(options["config"]), _names(options))
+    if options["fix_into"] is not None and findings:
+        scan_fix.write_in(findings, settings_file(options["fix_into"]), _names(options))
+
+
 def _source(config: Path | None) -> Path:
     """Return the configuration that a fix begins with: the one in use, or the shipped one."""
     file = settings_file(config or Path("config"))
@@ -181,7 +197,8 @@ def _source(config: Path | None) -> Path:
 
 def _names(options: Options) -> scan_fix.Names:
     folder = (options["paths"] or (Path(),))[0].resolve()
-    return scan_fix.Names(options["agent"] or name_from(folder.name), options["tenant"])
+    name = options["agent"] or name_from(Veil(open_engine(), ()).over(folder.name))
+    return scan_fix.Names(name, options["tenant"])
 
 
 def _order(options: Options) -> Order:

@@ -79,7 +79,7 @@ def account_of(key_id: str) -> str:
     """Return the account that the id of an access key names; empty where it names none.
 
     AWS puts the number into the id: the first 40 of the bits after the first one of what follows
-    the prefix, in base 32 (as T. Be'ery has shown in 2023; `sts get-access-key-info` says the same).
+    the prefix, in base 32 (T. Be'ery, 2023; `sts get-access-key-info` says the same).
     """
     if key_id.startswith(_OLD_IDS):
         return ""

@@ -99,9 +99,15 @@ def judged(matches: list[Match], surface: Surface, text: bytes) -> list[Match]:
         same = next((n for n, other in enumerate(kept) if _is_same_place(match, other)), None)
         if same is None:
             kept.append(match)
-        elif not kept[same].name:  # a form tells what it is, an assignment what it is called
-            kept[same] = replace(kept[same], name=match.name, named_at=match.named_at)
+        else:
+            kept[same] = _together(kept[same], match)
     return sorted((_unnamed(match, kept) for match in kept), key=lambda match: match.start)
+
+
+def _together(match: Match, other: Match) -> Match:
+    """A form tells what a secret is, an assignment its name, an address the words beside it."""
+    both = replace(match, words={**other.words, **match.words})
+    return both if match.name else replace(both, name=other.name, named_at=other.named_at)
 
 
 def _unnamed(match: Match, kept: list[Match]) -> Match:

@@ -18,6 +18,7 @@ from broker.scanning.match import Match
 from broker.scanning.names import NAME, Names
 from broker.scanning.origins import of_commit
 from broker.scanning.reading import NotTextError
+from broker.scanning.seen import Seen
 from broker.scanning.surfaces import Strength, Surface
 from broker.scanning.trees import Counting, Telling, gathered
 from broker.scanning.watching import Watcher
@@ -34,10 +35,11 @@ VERSIONS: Final = "versions"
 class Past:
     """Reads versions, and notes what it could not read."""
 
-    def __init__(self, engine: Engine, coverage: Coverage, watcher: Watcher) -> None:
+    def __init__(self, engine: Engine, coverage: Coverage, watcher: Watcher, seen: Seen) -> None:
         self._engine = engine
         self._coverage = coverage
         self._watcher = watcher
+        self._seen = seen
 
     def findings(
         self, repository: Repository, owners: CodeOwners, naming: Naming
@@ -75,6 +77,10 @@ class Past:
         ]
 
     def _of_version(self, called: "_Called", source: Blobs) -> list[Finding]:
+        if (size := self._seen.size(called.version.blob, called.name)) is not None:
+            Telling(self._watcher, VERSIONS, size).end()
+            self._coverage.left_out["versions read as files"] += 1
+            return []
         with source.opened(called.version.blob) as blob:
             if blob is None:
                 self._coverage.trouble(called.name, "an object of it is missing")

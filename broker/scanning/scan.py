@@ -18,6 +18,7 @@ from broker.scanning.git_process import GitFailedError, Repository, repository
 from broker.scanning.home import of_home
 from broker.scanning.origins import Origins
 from broker.scanning.past import Naming, Past, count
+from broker.scanning.seen import Seen
 from broker.scanning.trees import Trees
 from broker.scanning.walking import Found, Walk
 from broker.scanning.watching import NOBODY, Watcher
@@ -100,6 +101,7 @@ class Scan:
     def _of_repository(self, root: Path, prefix: str, found: Repository) -> Iterator[Finding]:
         owners = CodeOwners.of(Path(found.root))
         keys: set[bytes] = set()
+        self._trees.seen = Seen(len(found.head) if self._order.with_history else 0)
         with blobs(found) as source:
             origins = Origins(found.root, owners, Lines(found, source))
             for finding in self._of_files(root, prefix, origins):
@@ -112,7 +114,7 @@ class Scan:
         self, found: Repository, owners: CodeOwners, root: Path, prefix: str, keys: set[bytes]
     ) -> Iterator[Finding]:
         """Yield what is no longer as it was: what is still there was told with its file."""
-        past = Past(self._engine, self.coverage, self._watcher)
+        past = Past(self._engine, self.coverage, self._watcher, self._trees.seen)
         for findings in past.findings(found, owners, self._naming(root, found, prefix)):
             for finding in findings:
                 if finding.key() not in keys:

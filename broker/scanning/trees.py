@@ -13,6 +13,7 @@ from broker.scanning.making import made
 from broker.scanning.match import Match
 from broker.scanning.names import NAME, Names
 from broker.scanning.reading import ChangedError, NotTextError, Readable, opened
+from broker.scanning.seen import Seen, Summing
 from broker.scanning.surfaces import surface_of
 from broker.scanning.walking import Found, Walk
 from broker.scanning.watching import Watcher
@@ -31,6 +32,8 @@ class Trees:
         self._engine = engine
         self._coverage = coverage
         self._watcher = watcher
+        self.seen = Seen(0)
+        """Where the history is to be read, too: what need not be read again."""
 
     def findings(self, root: Path, walk: Walk, prefix: str) -> Iterator[tuple[str, list[Finding]]]:
         """Yield what is in each file, or in its name, that has anything; with the file's path."""
@@ -73,20 +76,24 @@ class Trees:
 
     def _read(self, found: Found, name: str, told: "Telling") -> list[Finding]:
         with opened(found.path) as source:
-            counting = Counting(source, told)
+            summing = self.seen.sum_of(found.size)
+            counting = Counting(source, told, summing)
             # The name, not the path: where somebody keeps his checkouts says nothing of a file.
             findings = gathered(counting, found.name, name, self._engine, coverage=self._coverage)
         self._coverage.read["files"] += 1
         self._coverage.read["bytes"] += counting.bytes
+        if summing is not None and counting.bytes == found.size:
+            self.seen.add(summing, name, found.size)
         return findings
 
 
 class Counting:
     """Counts what is read of a source, and tells it on the way: one file may be a gigabyte."""
 
-    def __init__(self, source: Readable, told: "Telling") -> None:
+    def __init__(self, source: Readable, told: "Telling", summing: Summing | None = None) -> None:
         self._source = source
         self._told = told
+        self._summing = summing
         self.bytes = 0
 
     def read(self, size: int, /) -> bytes:
@@ -94,6 +101,8 @@ class Counting:
         part = self._source.read(size)
         self.bytes += len(part)
         self._told.read(len(part))
+        if self._summing is not None:
+            self._summing.update(part)
         return part
 
 

@@ -94,7 +94,9 @@ def test_the_answer_for_programs_has_all_that_is_known(project: Path, told: Told
     assert by_kind["postgres"]["beside"] == {
         "scheme": "postgres",
         "host": "db.internal",
+        "port": "5432",
         "database": "orders",
+        "user": "app",
     }
     assert by_kind["github-token"]["preview"] == "ghp_…"
     assert by_kind["password"]["name"] == "ADMIN_PASSWORD"
