@@ -1,4 +1,4 @@
-"""`broker scan` tells what stands in a real OpenBao, whose audit log shows that it read no value."""
+"""`broker scan` tells what stands in a real OpenBao, whose log says that it read no value."""
 
 import json
 from collections.abc import Callable, Iterator
