@@ -37,7 +37,7 @@ _PLACEHOLDERS: Final = re.compile(
         | x{5} | \*{3} | \.{3} | …
         | 0123456789abcdef\Z | 1234567890\Z | abcdefghijkl | deadbeef
     )
-    | <.*> | \[.*\] | \{.*\}
+    | <.*> | <[a-z-]+\Z | \[.*\] | \{.*\}
     """
 )
 
@@ -50,7 +50,7 @@ _WORDS: Final = frozenset(
         *("basic", "inherit", "read", "write", "none.", "nothing", "hidden", "masked"),
         *("unset", "value", "values", "env", "file", "hunter2", "letmein", "any"),
         *("all", "auto", "always", "never", "enabled", "disabled", "unknown", "anonymous"),
-        *("public", "private"),
+        *("public", "private", "x-oauth-basic", "x-token-auth", "oauth2"),
     ]
 )
 
