@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 import click
 from click.exceptions import Exit
@@ -17,17 +17,20 @@ from broker.cli import exits
 from broker.cli.desk import Desk, at_desk
 from broker.cli.failure import CommandFailedError, NoAccessNowError
 from broker.cli.interrupts import IGNORED
-from broker.cli.one import One
 from broker.cli.private_file import read_secret_text
-from broker.cli.types import DURATION, SPAN
+from broker.cli.run_file import RunFile, read_run_file
+from broker.cli.run_options import run_options
+from broker.cli.types import SPAN
 from broker.client.api import BrokerClient
+from broker.client.awaiting import ApprovalAwaitedError
 from broker.client.endpoint import open_session
 from broker.client.errors import ClientError
 from broker.client.results import Task
 from broker.client.task_scope import TaskScope
 from broker.errors import InvalidRequestError
+from broker.proxy import Route
 from broker.running import linux
-from broker.running.command import GRACE_SECONDS, Command
+from broker.running.command import Command
 from broker.running.folder import choose_place
 from broker.running.launcher import Launcher, NotStartedError
 from broker.running.need import Need, Said, ceiling_of, read_needs
@@ -37,8 +40,6 @@ from broker.running.surroundings import less_ours
 from broker.running.voice import Voice
 from broker.secret import Secret
 from broker.terminal import shown
-
-OPENER: Final = "BROKER_OPENER_TOKEN_FILE"
 
 
 class NotGivenError(CommandFailedError):
@@ -75,78 +76,30 @@ Opening = Callable[[], Coroutine[Any, Any, Task]]
     short_help="Run a command with a task's credentials.",
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
 )
-@click.option("--task", "name", cls=One, help="Open a task for it: what the job is.")
-@click.option("--task-id", cls=One, help="Work on this task, which is open and yours.")
-@click.option(
-    "--handle-file",
-    type=click.File("r", encoding="ascii"),
-    help="With --task-id: claim it by the handle in this file.",
-)
-@click.option("--need", "needs", multiple=True, help="[NAME=]CAPABILITY. Repeatable.")
-@click.option("--scope", "scopes", multiple=True, help="[NAME=]SCOPE: to do what. Repeatable.")
-@click.option("--as", "shapes", multiple=True, help="[NAME=]SHAPE: how the command takes it.")
-@click.option("--credential-ttl", "ttls", multiple=True, help="[NAME=]2m: its life.")
-@click.option("--agent", cls=One, envvar="BROKER_AGENT", help="Who you are. With --task.")
-@click.option("--tenant", cls=One, envvar="BROKER_TENANT", help="Whose job it is. With --task.")
-@click.option("--ttl", type=SPAN, default="1h", show_default=True, help="The task's deadline.")
-@click.option(
-    "--idle", type=SPAN, default="1m", show_default=True, help="Its idle timeout: we beat for it."
-)
-@click.option("--on-behalf-of", cls=One, help="For whom.")
-@click.option("--ticket", "tickets", multiple=True, help="What it is about. Repeatable.")
-@click.option("--resource", "resources", multiple=True, help="What it touches. Repeatable.")
-@click.option("--parent", cls=One, help="The task that it is a part of.")
-@click.option(
-    "--opener-token-file",
-    envvar=OPENER,
-    type=click.Path(path_type=Path),
-    help="The workload token of who opens the task, where that is not you.",
-)
-@click.option(
-    "--on-revoked",
-    type=click.Choice(["term", "warn"]),
-    default="term",
-    show_default=True,
-    help="What to do when a credential was taken away.",
-)
-@click.option(
-    "--grace",
-    type=DURATION,
-    default=f"{GRACE_SECONDS:.0f}s",
-    show_default=True,
-    help="From SIGTERM to SIGKILL.",
-)
-@click.option("--wait-for-approval", type=DURATION, default="0s", help="For people to agree.")
-@click.option(
-    "--proxy",
-    "routes",
-    type=click.File("rb"),
-    help="Let it hold stand-ins, by the routes in this file; docs/proxy.md.",
-)
-@click.option(
-    "--only-declared", is_flag=True, help="With --proxy: let it reach no server but those."
-)
-@click.option(
-    "--upstream-ca",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="With --proxy: the only authorities to believe of servers.",
-)
-@click.option(
-    "--proxy-log",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="With --proxy: append each use to this file.",
-)
-@click.option("--keep-env", multiple=True, help="Let this BROKER_… variable through. Repeatable.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@run_options
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
 @at_desk
-def run_(desk: Desk, /, command: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - see the options
+def run_(
+    desk: Desk,
+    context: click.Context,
+    /,
+    command: tuple[str, ...],
+    **given: Any,  # noqa: ANN401 - see the options
+) -> None:
     """Run COMMAND with the credentials that it needs, within one task that ends with it.
+
+    What the command line does not say is taken from the run file, if one is named, COMMAND as well.
 
     Ends with the command's exit code (128 + the signal's number); with 75, 77, 126 or 127 when
     nothing was started, and with 79 when it was ended because a credential was taken away.
     """
-    needs = _needs(given)
-    proxying = _proxying(needs, given)
+    file = _file(context, given)
+    command = command or file.command
+    if not command:
+        raise click.UsageError("Missing argument 'COMMAND...': what is to be run?")
+    needs = _needs(given, file.needs)
+    proxying = _proxying(needs, given, file.routes)
     opening = _opening(needs, given)
     _require_executable(command[0])
     launcher = Launcher(IGNORED)
@@ -157,6 +110,8 @@ def run_(desk: Desk, /, command: tuple[str, ...], **given: Any) -> None:  # noqa
         environment=less_ours(os.environ, given["keep_env"]),
         ends_when_taken=given["on_revoked"] == "term",
         approval_seconds=given["wait_for_approval"],
+        # A task of our own has no more than its needs, and the broker refuses the rest itself.
+        asks_for_needs_only=bool(given["task_id"]) and not given["may_ask"],
         proxying=proxying,
     )
     task = Command(launcher, grace_seconds=given["grace"], ignored=IGNORED)
@@ -224,14 +179,23 @@ def _not_run(failure: CommandFailedError) -> CommandFailedError:
     text = "\n".join([failure.message, *getattr(cause, "__notes__", ())])
     if isinstance(cause, NotStartedError):
         return _NOT_STARTED[cause.exit_code](text)
-    return (LaterError if isinstance(failure, NoAccessNowError) else NotGivenError)(text)
+    is_passing = isinstance(failure, NoAccessNowError) or isinstance(cause, ApprovalAwaitedError)
+    return (LaterError if is_passing else NotGivenError)(text)
 
 
 def _code(ended: Ended) -> int:
     return exits.TAKEN_AWAY if ended.was_taken else ended.code
 
 
-def _needs(given: dict[str, Any]) -> tuple[Need, ...]:
+def _file(context: click.Context, given: dict[str, Any]) -> RunFile:
+    """Read the run file, if one is named, and put in what the command line does not say."""
+    named: Path | None = given.pop("file")
+    file = RunFile() if named is None else read_run_file(named)
+    file.fill(context, given)
+    return file
+
+
+def _needs(given: dict[str, Any], written: Sequence[Need]) -> tuple[Need, ...]:
     said = Said(
         needs=given.pop("needs"),
         scopes=given.pop("scopes"),
@@ -239,26 +203,34 @@ def _needs(given: dict[str, Any]) -> tuple[Need, ...]:
         ttls=given.pop("ttls"),
     )
     try:
-        return read_needs(said, _span)
+        return read_needs(said, _span, written=written)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
-def _proxying(needs: Sequence[Need], given: dict[str, Any]) -> Proxying | None:
+def _proxying(
+    needs: Sequence[Need], given: dict[str, Any], written: Sequence[Route]
+) -> Proxying | None:
     members = {name: given[name] for name in ("only_declared", "upstream_ca")}
     members["log"] = given["proxy_log"]
-    if given["routes"] is None:
+    routes = tuple(written) if given["routes"] is None else _routes(given["routes"])
+    if not routes:
         if any(members.values()):
             raise click.UsageError("Missing option '--proxy': the others are for it.")
         return None
-    try:
-        routes = read_routes(given["routes"].read(MAX_BYTES + 1))
-    except InvalidRequestError as error:
-        raise click.UsageError(f"--proxy: {error.field}: {error}") from error
+    if given["may_ask"]:
+        raise click.UsageError("'--may-ask' does not go with '--proxy': its command holds nothing.")
     for route in routes:
         if route.need not in {need.name for need in needs}:
             raise click.UsageError(f"--proxy: the route {route.id} is for a need that is not here.")
     return Proxying(routes=routes, **members)
+
+
+def _routes(source: BinaryIO) -> tuple[Route, ...]:
+    try:
+        return read_routes(source.read(MAX_BYTES + 1))
+    except InvalidRequestError as error:
+        raise click.UsageError(f"--proxy: {error.field}: {error}") from error
 
 
 def _span(text: str) -> int:
@@ -277,6 +249,8 @@ def _opening(needs: Sequence[Need], given: dict[str, Any]) -> _Opening:
         return _Opening(given["task_id"], secret, None, {})
     if handle is not None:
         raise click.UsageError("'--handle-file' is for '--task-id'.")
+    if given["may_ask"]:
+        raise click.UsageError("'--may-ask' is for '--task-id': a new task has what it needs.")
     for option in ("agent", "tenant"):
         if not given[option]:
             raise click.UsageError(f"Missing option '--{option}', or BROKER_{option.upper()}.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.client.api import BrokerClient
-from broker.client.awaiting import ApprovalAwaitedError
+from broker.client.awaiting import ApprovalAwaitedError, ensure_agreed
 from broker.client.errors import ClientError, TaskLostError
 from broker.client.held import HeldCredential
 from broker.client.noticing import Noticing
@@ -50,6 +50,8 @@ class Order:
     """Whether the command is asked to end when a credential was taken away."""
     approval_seconds: float = 0
     """How long people may take to agree."""
+    asks_for_needs_only: bool = False
+    """Whether an agent in the command may ask for its needs alone, where the task may have more."""
     proxying: Proxying | None = None
     """The servers that the command reaches through a proxy; None: there is no proxy."""
 
@@ -119,7 +121,14 @@ class Run:
                 place = Place(folder.path, desk.url, desk.token)
                 async with self._through(keepers, place) as (environment, stand_ins):
                     task = self._scope.id
-                    verbs = verbs_of_run(self._broker, task, folder, keepers, stand_ins)
+                    verbs = verbs_of_run(
+                        self._broker,
+                        task,
+                        folder,
+                        keepers,
+                        stand_ins,
+                        only_declared=self._order.asks_for_needs_only,
+                    )
                     desk.offer(DeskVerbs(verbs))
                     return await self._started(
                         command, [*keepers.values()], folder, place, environment
@@ -189,7 +198,9 @@ class Run:
             if seconds <= 0:
                 raise
             self._voice.say(f"{need.name}: {waits}; waiting")
-            await self._broker.approvals.wait(waits.approval.id, within_seconds=seconds)
+            approval = waits.approval.id
+            ensure_agreed(await self._broker.approvals.wait(approval, within_seconds=seconds))
+            # Asked for in the same words it is the same request, and has been agreed to.
             return await self._obtain(need)
 
     async def _obtain(self, need: Need) -> HeldCredential:
