@@ -5,27 +5,24 @@ import shutil
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, BinaryIO, Final
 
 import click
+from click.core import ParameterSource
 from click.exceptions import Exit
 
 from broker.cli import exits
 from broker.cli.desk import Desk, at_desk
 from broker.cli.failure import CommandFailedError, NoAccessNowError
 from broker.cli.interrupts import IGNORED
-from broker.cli.private_file import read_secret_text
 from broker.cli.run_file import RunFile, read_run_file
+from broker.cli.run_opening import Opening, opening
 from broker.cli.run_options import run_options
 from broker.cli.types import SPAN
 from broker.client.api import BrokerClient
 from broker.client.awaiting import ApprovalAwaitedError
-from broker.client.endpoint import open_session
-from broker.client.errors import ClientError
-from broker.client.results import Task
 from broker.client.task_scope import TaskScope
 from broker.errors import InvalidRequestError
 from broker.proxy import Route
@@ -33,12 +30,11 @@ from broker.running import linux
 from broker.running.command import Command
 from broker.running.folder import choose_place
 from broker.running.launcher import Launcher, NotStartedError
-from broker.running.need import Need, Said, ceiling_of, read_needs
+from broker.running.need import Need, Said, read_needs
 from broker.running.proxying import MAX_BYTES, Proxying, read_routes
 from broker.running.run import Ended, Order, Run
 from broker.running.surroundings import less_ours
 from broker.running.voice import Voice
-from broker.secret import Secret
 from broker.terminal import shown
 
 
@@ -67,8 +63,6 @@ class NotFoundError(CommandFailedError):
 
 
 _NOT_STARTED: Final = {exits.NOT_EXECUTABLE: NotExecutableError, exits.NOT_FOUND: NotFoundError}
-
-Opening = Callable[[], Coroutine[Any, Any, Task]]
 
 
 @click.command(
@@ -100,7 +94,7 @@ def run_(
         raise click.UsageError("Missing argument 'COMMAND...': what is to be run?")
     needs = _needs(given, file.needs)
     proxying = _proxying(needs, given, file.routes)
-    opening = _opening(needs, given)
+    how = opening(needs, given, _said(context))
     _require_executable(command[0])
     launcher = Launcher(IGNORED)
     linux.hide_memory()
@@ -115,52 +109,17 @@ def run_(
         proxying=proxying,
     )
     task = Command(launcher, grace_seconds=given["grace"], ignored=IGNORED)
-    raise Exit(_code(_asked(desk, partial(_run, desk, order, opening, task), launcher)))
+    raise Exit(_code(_asked(desk, partial(_run, desk, order, how, task), launcher)))
 
 
 async def _run(
-    desk: Desk, order: Order, opening: "_Opening", command: Command, broker: BrokerClient
+    desk: Desk, order: Order, how: Opening, command: Command, broker: BrokerClient
 ) -> Ended:
     async with AsyncExitStack() as stack:
-        open_task = await opening.by(broker, desk, stack)
+        open_task = await how.by(broker, desk, stack)
         scope = TaskScope(broker.tasks, broker.credentials, open_task, tls=desk.caller.tls)
         where = choose_place(os.environ)
         return await Run(broker, scope, order, where=where, voice=Voice(_say))(command)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """How the task is come by: ``members`` open one, else one that is open is gone on with."""
-
-    task: str
-    handle: Secret | None
-    opener: Path | None
-    members: dict[str, Any]
-
-    async def by(self, broker: BrokerClient, desk: Desk, stack: AsyncExitStack) -> Opening:
-        """Return what the scope calls; connections of the opener's are closed by the stack."""
-        if not self.members:
-            if self.handle is None:
-                return partial(broker.tasks.heartbeat, self.task)
-            return partial(broker.tasks.claim, self.task, self.handle)
-        opener = broker
-        if self.opener is not None:
-            session = await stack.enter_async_context(open_session())
-            caller = replace(desk.caller, token=self.opener)
-            opener = caller.client(desk.url, session, desk.timeout_seconds)
-        return partial(_opened, opener, broker, self.members)
-
-
-async def _opened(opener: BrokerClient, agent: BrokerClient, members: dict[str, Any]) -> Task:
-    """Open a task for whoever shows its handle, and show it: nobody has to know our instance."""
-    opened = await opener.tasks.open(**members)
-    if opened.claim_handle is None:
-        return opened
-    try:
-        return await agent.tasks.claim(opened.id, opened.claim_handle)
-    except ClientError:
-        await opener.tasks.cancel(opened.id, reason="it could not be claimed")
-        raise
 
 
 def _asked(
@@ -193,6 +152,12 @@ def _file(context: click.Context, given: dict[str, Any]) -> RunFile:
     file = RunFile() if named is None else read_run_file(named)
     file.fill(context, given)
     return file
+
+
+def _said(context: click.Context) -> frozenset[str]:
+    """Return which options the command line itself says."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(n for n, source in sources.items() if source is ParameterSource.COMMANDLINE)
 
 
 def _needs(given: dict[str, Any], written: Sequence[Need]) -> tuple[Need, ...]:
@@ -238,28 +203,6 @@ def _span(text: str) -> int:
         return SPAN.convert(text, None, None)
     except click.BadParameter as error:
         raise ValueError(error.message) from error
-
-
-def _opening(needs: Sequence[Need], given: dict[str, Any]) -> _Opening:
-    handle: TextIO | None = given["handle_file"]
-    if bool(given["name"]) == bool(given["task_id"]):
-        raise click.UsageError("Say which task: --task NAME opens one, --task-id ID takes one.")
-    if given["task_id"]:
-        secret = None if handle is None else read_secret_text(handle)
-        return _Opening(given["task_id"], secret, None, {})
-    if handle is not None:
-        raise click.UsageError("'--handle-file' is for '--task-id'.")
-    if given["may_ask"]:
-        raise click.UsageError("'--may-ask' is for '--task-id': a new task has what it needs.")
-    for option in ("agent", "tenant"):
-        if not given[option]:
-            raise click.UsageError(f"Missing option '--{option}', or BROKER_{option.upper()}.")
-    if not needs:
-        raise click.UsageError("Missing option '--need': a task is for something.")
-    same = ("name", "agent", "tenant", "on_behalf_of", "tickets", "resources", "parent")
-    members = {option: given[option] for option in same}
-    members |= {"ttl_seconds": given["ttl"], "idle_timeout_seconds": given["idle"]}
-    return _Opening("", None, given["opener_token_file"], members | {"ceiling": ceiling_of(needs)})
 
 
 def _require_executable(command: str) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from broker.client.api import BrokerClient
@@ -18,7 +19,9 @@ from broker.client.awaiting import ApprovalAwaitedError, ensure_agreed
 from broker.client.errors import ClientError, TaskLostError
 from broker.client.held import HeldCredential
 from broker.client.noticing import Noticing
+from broker.client.results import Task
 from broker.client.task_scope import TaskScope
+from broker.clock import SystemClock
 from broker.running.command import Command
 from broker.running.desk import Desk
 from broker.running.desk_verbs import DeskVerbs
@@ -146,7 +149,7 @@ class Run:
         if proxying is None:
             yield environment, None
             return
-        async with proxying.opened(keepers, place, self._scope.opened.deadline) as opened:
+        async with proxying.opened(keepers, place, _deadline(self._scope.opened)) as opened:
             yield opened.through(environment), opened.places
 
     async def _started(
@@ -196,6 +199,7 @@ class Run:
         except ApprovalAwaitedError as waits:
             seconds = self._order.approval_seconds
             if seconds <= 0:
+                waits.add_note("Nobody has been waited for: --wait-for-approval 5m does.")
                 raise
             self._voice.say(f"{need.name}: {waits}; waiting")
             approval = waits.approval.id
@@ -221,7 +225,8 @@ class Run:
     def _tell_notes(self, told: BaseException) -> None:
         for note in getattr(told, "__notes__", ()):
             if not self._was_taken:
-                self._voice.say(note)
+                is_told = self._scope.report is not None
+                self._voice.say(note if is_told else f"{note}: its idle timeout ends it")
 
     def _tell_end(self, trouble: ClientError) -> None:
         if isinstance(trouble, TaskLostError):
@@ -231,6 +236,15 @@ class Run:
         self._voice.say(
             f"the end of the task could not be told, and its idle timeout ends it: {trouble}"
         )
+
+
+def _deadline(task: Task) -> datetime:
+    """Return the task's deadline by our own clock, which may be minutes off the broker's.
+
+    A task that was opened a while ago ends sooner than that.
+    """
+    now = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC)
+    return now + (task.deadline - task.opened_at)
 
 
 def _raise_unless_well(ended: Ended) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from broker.client.api_errors import TaskFrozenError
 from broker.client.backoff import Backoff
-from broker.client.errors import ClientError
+from broker.client.errors import ClientError, TokenSourceError
 from broker.client.problem import Problem
 from broker.client.results import Task
 from broker.client.task_scope import TaskScope
@@ -29,6 +29,8 @@ LOOK_SECONDS: Final = 0.5
 
 _THAW_SECONDS: Final = 2.0
 """How often a frozen task is asked for something, at the most."""
+
+_NO_EVIDENCE: Final = "the file of your workload token cannot be read, or is empty"
 
 Show = Callable[[str], Awaitable[Task]]
 
@@ -74,7 +76,8 @@ class Watch:
         if trouble is None:
             self._voice.ends("trouble", "the broker answers again")
         else:
-            text = f"{trouble}: the command goes on with what it has, and this is tried again"
+            why = _NO_EVIDENCE if isinstance(trouble, TokenSourceError) else trouble
+            text = f"{why}: the command goes on with what it has, and this is tried again"
             self._voice.begins("trouble", text)
 
     async def _need(self, keeper: Keeper) -> None:

@@ -160,7 +160,7 @@ def test_a_run_file_says_what_the_options_say(tmp_path: Path) -> None:
             "run.yaml:3: proxy.routes[0].need: is for a need that is not here",
         ),
         (
-            "proxy:\n  routes:\n  - need: a\n    host: 10.0.0.1\n    methods: [GET]\n    paths: []\n",
+            "proxy:\n  routes:\n  - {need: a, methods: [GET], paths: [/],\n    host: 10.0.0.1}\n",
             "run.yaml:4: proxy.routes[0].host: ",
         ),
         ("proxy: {routes: []}\n", "run.yaml:1: proxy.routes: declare 1 to "),
@@ -179,7 +179,8 @@ def test_what_cannot_be_meant_is_told_with_its_line(tmp_path: Path, text: str, t
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     """One reading, one list."""
-    text = "ttl: soon\nneeds:\n- {capability: a, scopes: [x], credential_ttl: 0}\n- {capability: b, scopes: [x], as: c}\n"
+    needs = "needs:\n- {capability: a, scopes: [x], credential_ttl: 0}\n"
+    text = f"ttl: soon\n{needs}- {{capability: b, scopes: [x], as: c}}\n"
 
     assert [fault.split(": ")[0] for fault in faults(tmp_path, text)] == [
         "run.yaml:1",
