@@ -7,6 +7,7 @@ a freeze.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 from broker.client.api_errors import (
@@ -19,6 +20,7 @@ from broker.client.api_errors import (
 from broker.client.errors import ClientError
 from broker.client.held import HeldCredential
 from broker.client.results import IssuedCredential
+from broker.clock import Clock, SystemClock
 from broker.running.errors import NoCredentialNowError, UnknownNeedError
 from broker.running.need import Need
 from broker.running.shapes.aws import Aws
@@ -44,8 +46,11 @@ _Ends = (CredentialEndedError, TaskEndedError, TaskFrozenError)
 class Keeper:
     """Holds what one need is given."""
 
-    def __init__(self, need: Need, held: HeldCredential, obtain: Obtain) -> None:
+    def __init__(
+        self, need: Need, held: HeldCredential, obtain: Obtain, clock: Clock | None = None
+    ) -> None:
         self.need = need
+        self._clock = clock or SystemClock()
         self._held = held
         self._obtain = obtain
         self._refusal: ClientError | None = None
@@ -98,8 +103,14 @@ class Keeper:
         return self.last()
 
     def last(self) -> HeldValues:
-        """Return what was given last, alive or not."""
-        return HeldValues.of(self.need.name, self.newest)
+        """Return what was given last, alive or not.
+
+        Its end is told by this machine's clock, which is what the command's tools compare it with:
+        git and the SDKs take what has expired for worthless, and the broker's clock may be another.
+        """
+        ends_ms = self._clock.now_ms() + self._held.seconds_left() * 1000
+        ends = datetime.fromtimestamp(ends_ms // 1000, UTC)
+        return replace(HeldValues.of(self.need.name, self.newest), expires_at=ends)
 
     async def replace(self) -> None:
         """Ask for another one in its place. A refusal is remembered.

@@ -33,14 +33,19 @@ async def test_a_broker_may_be_restarted_and_may_be_gone_at_the_end(
         run.go()
         code, _, err = await run.ended()
         await world.start()
-        task = run.read("task").strip()
+        await until_dead(world, seen[-1])
 
-        async def is_over() -> bool:
-            return not await world.is_active(seen[-1])
-
-        await eventually_true(is_over, "the end of its credential")
-
+    task = run.read("task").strip()
     assert (alive, code) == (True, 5)
     assert f"the task {task} could not be ended: " in err
     assert "its idle timeout ends it" in err
     assert (await world.ended(task))["ended_by"] == "idle"
+
+
+async def until_dead(world: World, token: str) -> None:
+    """Wait until a resource server is told that it is."""
+
+    async def is_over() -> bool:
+        return not await world.is_active(token)
+
+    await eventually_true(is_over, "the end of its credential")

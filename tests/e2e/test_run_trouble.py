@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from broker.clock import SystemClock, rfc3339
 from broker.running.watch import LOOK_SECONDS
 from tests.fakes import answers
 from tests.fakes import token_mint as mint
 from tests.fakes.run_command import WAIT
-from tests.fakes.run_stage import BEAT, ISSUE, RENEW, TASK, issued, stage
+from tests.fakes.run_stage import BEAT, ISSUE, RENEW, TASK, issued, soon, stage
 
 UNSHARE = shutil.which("unshare") or ""
 CAN_MOUNT = (
@@ -25,13 +24,6 @@ CAN_MOUNT = (
 
 FAST = {"idle_timeout_seconds": 0.6}
 """A beat every fifth of a second."""
-
-
-def soon(seconds: int) -> dict[str, object]:
-    """Return the members of a token that expires so soon."""
-    until = rfc3339(SystemClock().now_ms() + seconds * 1000)
-    latest = "2099-01-01T00:00:00.000Z"
-    return {"expires_in": seconds, "expires_at": until, "max_expires_at": latest}
 
 
 async def test_a_command_goes_on_without_a_broker(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from broker.clock import SystemClock, rfc3339
 from broker.running.folder import SHARED_MEMORY
 from tests.fakes import answers, serving_thread
 from tests.fakes import token_mint as mint
@@ -23,6 +24,29 @@ ENDS: Final = {"complete": "completed", "fail": "failed", "cancel": "cancelled"}
 def issued(**changes: object) -> dict[str, object]:
     """Return a delivered token that lives for five minutes from now on."""
     return {**answers.issued(), **changes}
+
+
+def soon(seconds: int) -> dict[str, object]:
+    """Return the members of a token that expires so soon."""
+    until = rfc3339(SystemClock().now_ms() + seconds * 1000)
+    latest = "2099-01-01T00:00:00.000Z"
+    return {"expires_in": seconds, "expires_at": until, "max_expires_at": latest}
+
+
+def aws_session(key: str, **changes: object) -> dict[str, object]:
+    """Return a delivered session of AWS, whose target prolongs nothing."""
+    secret = {
+        "access_key_id": key,
+        "secret_access_key": "canary-key",
+        "session_token": "canary-session",
+        "expiration": changes.get("expires_at", "2099-01-01T00:00:00Z"),
+    }
+    members: dict[str, object] = {"kind": "aws_sts", "target": "account", "secret": secret}
+    members |= {"renewable": False, "expires_at": "2099-01-01T00:00:00.000Z"}
+    told = issued(**{**members, **changes})
+    return {
+        name: value for name, value in told.items() if not name.startswith(("access_", "token"))
+    }
 
 
 @dataclass

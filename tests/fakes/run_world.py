@@ -1,7 +1,7 @@
 """Runs before a whole broker: an agent's, whose tasks its orchestrator opens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -25,11 +25,16 @@ async def runs(world: World, folder: Path) -> AsyncIterator[Start]:
     mine = {"BROKER_AGENT": "invoice-bot", "BROKER_TENANT": "acme", "XDG_RUNTIME_DIR": ""}
     mine["BROKER_OPENER_TOKEN_FILE"] = str(opener)
 
-    def begin(script: str, *options: str, needs: tuple[str, ...] = NEED) -> Running:
+    def begin(
+        script: str,
+        *options: str,
+        needs: tuple[str, ...] = NEED,
+        through: Sequence[str] = (),
+    ) -> Running:
         opening = () if NAMES_A_TASK.intersection(options) else ("--task", "reconcile-invoices")
         line = [*opening, *needs, *options]
         place = folder / f"run-{len(started)}"
-        running = start({**command.environment, **mine}, line, script, place)
+        running = start({**command.environment, **mine}, line, script, place, through=through)
         started.append(running)
         return running
 
