@@ -45,8 +45,8 @@ async def test_ten_minutes_off_a_run_renews_and_its_proxy_is_believed(
             return begin(script, *options, *SHORT, through=clock.prefix)
 
         def tokens(run: Running) -> int:
-            mine = [each for each in upstream.received if each.target.endswith(run.folder.name)]
-            return len({each.values("authorization") for each in mine})
+            mine = [each for each in upstream.received if f"/{run.folder.name} " in each.line]
+            return len({token for each in mine for token in each.values("authorization")})
 
         begun = [started(minutes) for minutes in MINUTES]
         for run in begun:
