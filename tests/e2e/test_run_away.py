@@ -14,7 +14,7 @@ async def test_a_broker_may_be_restarted_and_may_be_gone_at_the_end(
 ) -> None:
     """Tokens follow each other before and after; what could not be told, the idle timeout does."""
     async with runs(world, tmp_path) as begin:
-        run = begin(KEEP + WAIT + "exit 5", "--credential-ttl", "4s", "--idle", "20s")
+        run = begin(KEEP + WAIT + "exit 5", "--credential-ttl", "4s", "--idle", "8s")
         await run.started()
         file = Path(variables_of(run)["ORDERS_API_TOKEN_FILE"])
         seen = [run.read("token")]
