@@ -33,7 +33,7 @@ class NeedSpec(Struct, forbid_unknown_fields=True, frozen=True, rename={"shapes"
     """One need; ``as`` is one shape or a list of them."""
 
     capability: Word
-    scopes: Annotated[list[Word], Meta(min_length=1)]
+    scopes: Annotated[list[Word], Meta(min_length=1)] = []
     name: Word = ""
     shapes: list[Word] | Word = []
     credential_ttl: Length | None = None

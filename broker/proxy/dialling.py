@@ -20,11 +20,23 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MOST_ADDRESSES: Final = 16
 _TRIES: Final = 4
-_TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
-"""IPv4 behind NAT64 (RFC 6052)."""
-_METADATA: Final = (
-    ipaddress.ip_address("fd00:ec2::254"),
-    ipaddress.ip_address("100.100.100.200"),
+_TRANSLATED: Final = tuple(
+    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96"))
+)
+"""IPv4 in the last four bytes: NAT64 (RFC 6052, RFC 8215), compatible and translated addresses."""
+_SITE_LOCAL: Final = ipaddress.ip_network("fec0::/10")
+"""Private networks of old (RFC 3879), which Python takes for global."""
+_METADATA: Final = frozenset(
+    map(
+        ipaddress.ip_address,
+        (
+            *("fd00:ec2::254", "fd00:ec2::23"),  # AWS: instances, pods of EKS
+            "fd20:ce::254",  # Google Cloud
+            "168.63.129.16",  # Azure, a public address that leads to the host
+            "100.100.100.200",  # Alibaba Cloud
+            "192.0.0.192",  # Oracle Cloud
+        ),
+    )
 )
 """Metadata services that are not at link-local addresses."""
 
@@ -56,14 +68,14 @@ def may_reach(text: str, *, local: bool) -> bool:
     Link-local addresses and metadata services never are: what answers there hands out credentials.
     """
     try:
-        address = _innermost(ipaddress.ip_address(text))
+        address = _innermost(ipaddress.ip_address(text.partition("%")[0]))
     except ValueError:
         return False
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
     if address in _METADATA:
         return False
-    return local or address.is_global
+    return local or (address.is_global and address not in _SITE_LOCAL)
 
 
 def _innermost(address: Address) -> Address:
@@ -71,7 +83,7 @@ def _innermost(address: Address) -> Address:
         return address
     teredo = address.teredo[1] if address.teredo else None
     inner = address.ipv4_mapped or address.sixtofour or teredo
-    if inner is None and address in _TRANSLATED:
+    if inner is None and int(address) > 1 and any(address in net for net in _TRANSLATED):
         inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return inner or address
 
@@ -141,6 +153,15 @@ class Dialler:
         return Wire(reader, writer)
 
 
+class _InTls(asyncio.StreamReaderProtocol):
+    """Half a connection of TLS cannot be kept open; asyncio complains of whoever wants to."""
+
+    def eof_received(self) -> bool:
+        """Tell the reader, and let the transport close."""
+        super().eof_received()
+        return False
+
+
 async def accept_tls(wire: Wire, context: ssl.SSLContext, limits: Limits) -> Wire:
     """Shake hands with a child as the server that it asked for.
 
@@ -149,7 +170,7 @@ async def accept_tls(wire: Wire, context: ssl.SSLContext, limits: Limits) -> Wir
     """
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limits.head_bytes)
-    protocol = asyncio.StreamReaderProtocol(reader)
+    protocol = _InTls(reader)
     try:
         transport = await loop.start_tls(
             wire.writer.transport,

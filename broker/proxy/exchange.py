@@ -146,7 +146,7 @@ class Exchange:
         return injection
 
     async def _connected(self, origin: Origin) -> tuple[Wire, bool]:
-        if self._server is not None and self._origin == origin and self._server.is_idle:
+        if self._server is not None and self._origin == origin and await self._server.is_quiet():
             return self._server, True
         self.close()
         is_secure = origin.scheme == "https"
@@ -171,6 +171,9 @@ class Exchange:
         self.use = replace(self.use, outcome="answered")
         if not (is_whole and keeps_alive(answer, answer_body)):
             self.close()
+        if not is_whole:
+            limits = self._desk.limits
+            await self._child.linger(limits.linger_seconds, limits.head_seconds)
         return is_whole and not closes
 
     def _stopped(self, result: object) -> bool:

@@ -136,7 +136,7 @@ class InjectingProxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._served) >= self._desk.limits.connections:
+        if task is None or not self._has_room():
             writer.transport.abort()
             return
         connection = Connection(self._desk, Wire(reader, writer))
@@ -146,4 +146,19 @@ class InjectingProxy:
                 await connection.run()
         finally:
             connection.abort()
-            del self._served[task]
+            self._served.pop(task, None)
+
+    def _has_room(self) -> bool:
+        """Tell whether there is room for one more; a stranger, the oldest, has to make it.
+
+        Whoever is on this machine can connect; nobody but the child must keep the child out.
+        """
+        if len(self._served) < self._desk.limits.connections:
+            return True
+        strangers = (task for task, each in self._served.items() if not each.is_known)
+        oldest = next(strangers, None)
+        if oldest is None:
+            return False
+        self._served.pop(oldest).abort()
+        oldest.cancel()
+        return True

@@ -63,7 +63,7 @@ async def test_a_command_uses_a_credential_that_it_never_holds(
     assert run.read("answers").splitlines() == [
         "200",
         "403",
-        "Tunnel connection failed: 403 Forbidden",
+        "Tunnel connection failed: 403 Forbidden (jit-broker: undeclared-host)",
     ]
     held = run.read("token") + run.read("env") + out + err
     assert run.read("token").startswith("standin_")

@@ -358,7 +358,7 @@ async def opened(
             upstream_ca=authority.ca_file,
             log=folder / "uses.jsonl",
             reporter=told,
-            limits=limits or Limits(recheck_seconds=0.05),
+            limits=limits or Limits(recheck_seconds=0.05, linger_seconds=0.05),
             resolver=names,
         )
         routes = parse_routes([*declarations(upstream.port, plain.port), *more])

@@ -131,7 +131,7 @@ def test_a_run_file_says_what_the_options_say(tmp_path: Path) -> None:
         ("may_ask: yes\n", "run.yaml:1: may_ask: Expected `bool`"),
         ("command: rm -rf /\n", "run.yaml:1: command: Expected `array`"),
         ("command: ['', x]\n", "run.yaml:1: command[0]: Expected `str` of length >= 1"),
-        ("needs: [{capability: a}]\n", "run.yaml:1: needs[0].scopes: missing"),
+        ("needs: [{scopes: [a]}]\n", "run.yaml:1: needs[0].capability: missing"),
         (
             "needs: [{capability: a, scopes: []}]\n",
             "needs[0].scopes: Expected `array` of length >= 1",
