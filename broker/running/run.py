@@ -190,7 +190,8 @@ class Run:
 
     async def _keeper(self, need: Need) -> Keeper:
         try:
-            return Keeper(need, await self._first(need), self._obtain)
+            show = self._broker.credentials.show
+            return Keeper(need, await self._first(need), self._obtain, show)
         except ClientError as error:
             error.add_note(f"This was asked for as {need.name} ({need.capability}).")
             raise

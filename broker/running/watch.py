@@ -3,6 +3,8 @@
 * **A younger credential** is in the files within a second.
 * **No broker, or evidence that it does not take:** the command goes on with what it has. That is
   said once, and once when it is over; renewing is tried all the time.
+* **A credential that has died of age,** because no broker could be asked for longer than it lived,
+  is followed by another as soon as one can be had.
 * **A credential that was taken away, a task that was ended:** it is said, and the command is asked
   to end (or is not, as was chosen).
 * **A frozen task** has lost all it had, and may get it again: the command goes on without. What
@@ -89,7 +91,7 @@ class Watch:
             if keeper.end is not None or self._is_known_frozen():
                 if not await self._comes_back(keeper):
                     return
-            elif keeper.wants_another and not await self._another(keeper):
+            elif keeper.wants_another and not await self._another(keeper) and not keeper.end:
                 await self._sleep(backoff.next_seconds())
             self._tell_refusal(keeper)
 
@@ -111,10 +113,11 @@ class Watch:
 
     async def _another(self, keeper: Keeper) -> bool:
         try:
-            await keeper.replace()
+            await keeper.follow()
         except ClientError as error:
-            text = f"no other {keeper.need.name} can be had: {error}"
-            self._voice.begins(f"other {keeper.need.name}", text)
+            if keeper.end is None:
+                text = f"no other {keeper.need.name} can be had: {error}"
+                self._voice.begins(f"other {keeper.need.name}", text)
             return False
         self._voice.ends(f"other {keeper.need.name}", f"{keeper.need.name} has been renewed")
         return True

@@ -11,7 +11,7 @@ from broker.running.watch import LOOK_SECONDS
 from tests.fakes import answers
 from tests.fakes import token_mint as mint
 from tests.fakes.run_command import WAIT
-from tests.fakes.run_stage import BEAT, ISSUE, RENEW, TASK, issued, soon, stage
+from tests.fakes.run_stage import BEAT, ISSUE, RENEW, TASK, Stage, issued, soon, stage
 
 UNSHARE = shutil.which("unshare") or ""
 CAN_MOUNT = (
@@ -21,6 +21,9 @@ CAN_MOUNT = (
     ).returncode
 )
 """Whether a folder of any size can be made without being root."""
+
+SHOWN = f"GET /v1/credentials/{mint.LEASE}"
+OTHER = "l_03_" + "b" * 26
 
 FAST = {"idle_timeout_seconds": 0.6}
 """A beat every fifth of a second."""
@@ -201,24 +204,53 @@ async def test_a_claim_that_is_refused_leaves_no_open_task(tmp_path: Path) -> No
     assert before.ends() == {"cancel": 1}
 
 
-async def test_a_token_that_expires_while_the_broker_is_away_ends_nothing(tmp_path: Path) -> None:
-    """Nobody has taken anything away; the desk has nothing until it is back."""
-    with stage(tmp_path, **soon(2)) as before:
-        before.broker.forget(RENEW)
-        before.broker.problem(RENEW, 503, "unavailable")
-        script = (
-            WAIT + 'curl -s -o /dev/null -w "%{http_code}" -H "Authorization: $BROKER_RUN_TOKEN" '
-            '"$BROKER_RUN_URL/v1/credentials/orders-api"'
-        )
+def goes_away(before: Stage) -> None:
+    """Let nothing be had of the broker."""
+    for route in (RENEW, SHOWN, ISSUE):
+        before.broker.forget(route)
+        before.broker.problem(route, 503, "unavailable")
+
+
+def comes_back(before: Stage, ended_by: str) -> None:
+    """Let it say what has become of the credential, and give another one."""
+    for route in (RENEW, SHOWN, ISSUE):
+        before.broker.forget(route)
+    before.broker.problem(RENEW, 410, "credential-ended")
+    ended = answers.credential(alive=False, state="ended", ended_by=ended_by)
+    before.broker.answer(SHOWN, ended)
+    before.broker.answer(ISSUE, issued(access_token="another", id=OTHER), status=201)
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "code", "said"),
+    [("expired", 0, "the broker answers again"), ("revoked", 79, "orders-api is dead: ")],
+)
+async def test_a_token_that_expires_while_the_broker_is_away_is_followed_unless_it_was_taken(
+    tmp_path: Path, ended_by: str, code: int, said: str
+) -> None:
+    """The desk has nothing meanwhile. Files have another one afterwards, without being asked."""
+    script = (
+        WAIT + 'curl -s -o /dev/null -w "%{http_code}" -H "Authorization: $BROKER_RUN_TOKEN" '
+        '"$BROKER_RUN_URL/v1/credentials/orders-api"; until [ -e end ]; do sleep 0.05; done'
+    )
+    with stage(tmp_path, task=FAST, **soon(2)) as before:
         run = before.run(script)
         await run.started()
-        await asyncio.sleep(3)
+        goes_away(before)
+        token = before.file("orders-api.token")
+        await run.until(lambda: bool(before.broker.requests(SHOWN)), "a look at what is dead")
         run.go()
-        code, out, err = await run.ended()
+        await asyncio.sleep(1)
+        comes_back(before, ended_by)
+        if code == 0:
+            await run.until(lambda: token.read_text() == "another", "the one that follows")
+            await asyncio.sleep(2 * LOOK_SECONDS)
+            (run.folder / "end").touch()
+        ended_as, out, err = await run.ended()
 
-    assert (code, out) == (0, "503")
+    assert (ended_as, out) == (code, "503")
     assert "the command goes on with what it has" in err
-    assert mint.LEASE not in out
+    assert said in err
 
 
 async def test_evidence_that_rotates_empties_and_goes_is_read_again_each_time(
