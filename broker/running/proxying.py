@@ -19,6 +19,7 @@ from broker.proxy import (
     InjectingProxy,
     NotHeldError,
     Options,
+    Reporter,
     Route,
     child_environment,
     parse_routes,
@@ -95,14 +96,18 @@ class Proxying:
 
     @asynccontextmanager
     async def opened(
-        self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
+        self,
+        keepers: Mapping[str, Keeper],
+        place: Place,
+        deadline: datetime,
+        reporter: Reporter | None = None,
     ) -> AsyncIterator[Opened]:
-        """Stand between the command and its servers until the block ends.
+        """Stand between the command and its servers until the block ends; it is told of each use.
 
         Raises:
             RunError: the proxy cannot be opened, or a need cannot be shown as a stand-in.
         """
-        proxy = self._made(keepers, place, deadline)
+        proxy = self._made(keepers, place, deadline, reporter)
         for need in self.needs:
             keepers[need].show_only(Secret(proxy.stand_ins.of(need)))
         async with proxy:
@@ -125,7 +130,11 @@ class Proxying:
         )
 
     def _made(
-        self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
+        self,
+        keepers: Mapping[str, Keeper],
+        place: Place,
+        deadline: datetime,
+        reporter: Reporter | None,
     ) -> InjectingProxy:
         desk = urlsplit(place.desk_url)
         options = Options(
@@ -133,6 +142,7 @@ class Proxying:
             open_to=frozenset({(desk.hostname or "", desk.port or 0)}),
             upstream_ca=self.upstream_ca,
             log=self.log,
+            reporter=reporter,
         )
         expires_at_ms = int(deadline.timestamp() * 1000)
         source = _Held(Holdings(keepers))
