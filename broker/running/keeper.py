@@ -44,8 +44,23 @@ _Ends = (CredentialEndedError, TaskEndedError, TaskFrozenError)
 class Keeper:
     """Holds what one need is given."""
 
-    def __init__(self, need: Need, held: HeldCredential, obtain: Obtain) -> None:
+    def __init__(
+        self,
+        need: Need,
+        held: HeldCredential,
+        obtain: Obtain,
+        glance: Callable[[HeldCredential], None] = lambda _: None,
+    ) -> None:
+        """Hold what a need was given first.
+
+        Args:
+            need: what was asked for.
+            held: what was given.
+            obtain: asks for another one.
+            glance: has what is used looked at, whether it has ended.
+        """
         self.need = need
+        self._glance = glance
         self._held = held
         self._obtain = obtain
         self._refusal: ClientError | None = None
@@ -95,6 +110,7 @@ class Keeper:
             await (self._held.secret() if self.newest.target else self._held.token())
         except ClientError as error:
             raise NoCredentialNowError(f"{self.need.name}: {error}") from error
+        self._glance(self._held)
         return self.last()
 
     def last(self) -> HeldValues:

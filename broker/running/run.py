@@ -24,6 +24,7 @@ from broker.running.desk import Desk
 from broker.running.desk_verbs import DeskVerbs
 from broker.running.errors import RunError
 from broker.running.folder import RunFolder, Where
+from broker.running.glancing import Glances
 from broker.running.keeper import Holdings, Keeper
 from broker.running.need import Need
 from broker.running.proxying import Proxying
@@ -87,6 +88,7 @@ class Run:
         self._where = where
         self._voice = voice
         self._noticing: list[asyncio.Task[None]] = []
+        self._glances = Glances(broker.credentials.show)
         self._was_taken = False
 
     async def __call__(self, command: Command) -> Ended:
@@ -164,7 +166,10 @@ class Run:
             on_taken=lambda: self._take(command),
         )
         async with _beside(watch, self._noticing):
-            code = await command.run(self._order.command, variables)
+            try:
+                code = await command.run(self._order.command, variables)
+            finally:
+                await self._glances.stop()
         was_stopped = command.was_stopped or code in _STOP_SIGNALS
         return Ended(code, was_stopped, self._was_taken)
 
@@ -176,7 +181,7 @@ class Run:
 
     async def _keeper(self, need: Need) -> Keeper:
         try:
-            return Keeper(need, await self._first(need), self._obtain)
+            return Keeper(need, await self._first(need), self._obtain, self._glances.at)
         except ClientError as error:
             error.add_note(f"This was asked for as {need.name} ({need.capability}).")
             raise
