@@ -25,6 +25,7 @@ from broker.proxy import (
     write_bundle,
 )
 from broker.proxy.placing import InBasic
+from broker.proxy.uses import ensure_log
 from broker.running.errors import RunError
 from broker.running.keeper import Holdings, Keeper
 from broker.running.shapes.shape import Place
@@ -61,7 +62,7 @@ class Opened:
 class ProxyUnfitError(RunError):
     """The proxy cannot be opened."""
 
-    remedy = "Look at --proxy, --upstream-ca and the folder of the run."
+    remedy = "Look at --proxy, --upstream-ca, --proxy-log and the folder of the run."
 
 
 class _Held:
@@ -102,6 +103,7 @@ class Proxying:
         Raises:
             RunError: the proxy cannot be opened, or a need cannot be shown as a stand-in.
         """
+        self._check(keepers)
         proxy = self._made(keepers, place, deadline)
         for need in self.needs:
             keepers[need].show_only(Secret(proxy.stand_ins.of(need)))
@@ -115,6 +117,16 @@ class Proxying:
                 partial(child_environment, proxy_url=url, bundle=bundle),
                 {need: self._place(need, proxy.stand_ins.of(need)) for need in self.needs},
             )
+
+    def _check(self, keepers: Mapping[str, Keeper]) -> None:
+        """Find out before the command starts what it could not know of when it asks."""
+        for route in self.routes:
+            _check_fits(route, keepers[route.need].last().values)
+        if self.log is not None:
+            try:
+                ensure_log(self.log)
+            except OSError as error:
+                raise ProxyUnfitError(f"--proxy-log {self.log}: {error.strerror}") from error
 
     def _place(self, need: str, stand_in: str) -> StandInPlace:
         routes = (route for route in self.routes if route.need == need)
@@ -140,6 +152,14 @@ class Proxying:
             return InjectingProxy(self.routes, source, expires_at_ms=expires_at_ms, options=options)
         except OSError as error:
             raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
+
+
+def _check_fits(route: Route, values: Mapping[str, Secret]) -> None:
+    if missing := sorted(set(route.placing.template.names) - values.keys()):
+        raise ProxyUnfitError(
+            f"the route {route.id} puts in {', '.join(missing)}, and {route.need} has"
+            f" {', '.join(sorted(values))}"
+        )
 
 
 def _way(route: Route, stand_in: str) -> str:
