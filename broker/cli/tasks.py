@@ -39,7 +39,7 @@ def task() -> None:
     type=CEILING_LINE,
     multiple=True,
     required=True,
-    help="The most it can get: CAPABILITY=SCOPE[,SCOPE]. Repeatable.",
+    help="The most it can get: CAPABILITY[=SCOPE[,SCOPE]]. Repeatable.",
 )
 @click.option("--ttl", "ttl_seconds", type=SPAN, required=True, help="Its deadline: 10m, 8h.")
 @click.option("--idle", "idle_timeout_seconds", type=SPAN, help="How long its agent may idle.")

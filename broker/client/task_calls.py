@@ -47,7 +47,7 @@ class TaskCalls:
             name=name,
             agent=agent,
             tenant=tenant,
-            ceiling=[{"capability": c.capability, "scopes": list(c.scopes)} for c in ceiling],
+            ceiling=[_asked(line) for line in ceiling],
             ttl_seconds=ttl_seconds,
             idle_timeout_seconds=idle_timeout_seconds,
             opener_timeout_seconds=opener_timeout_seconds,
@@ -277,3 +277,9 @@ class TaskCalls:
         if level is None:
             return first
         return await self.reach(task, level, within_seconds=within_seconds)
+
+
+def _asked(line: Ceiling) -> dict[str, object]:
+    """Write a line; without scopes it asks for the only one that the agent may have."""
+    scopes = {"scopes": list(line.scopes)} if line.scopes else {}
+    return {"capability": line.capability, **scopes}

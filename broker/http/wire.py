@@ -50,11 +50,11 @@ class Body(Struct, forbid_unknown_fields=True):
     """The root of all bodies."""
 
 
-class CeilingLine(Body):
-    """One capability of a task's ceiling."""
+class AskedCeilingLine(Body):
+    """One capability of a task's ceiling; without scopes: its only one."""
 
     capability: Word
-    scopes: Scopes
+    scopes: Scopes | None = None
 
 
 class OpenTaskBody(Body):
@@ -63,7 +63,7 @@ class OpenTaskBody(Body):
     name: Word
     agent: Word
     tenant: Word
-    ceiling: Annotated[list[CeilingLine], Meta(min_length=1, max_length=MAX_LINES)]
+    ceiling: Annotated[list[AskedCeilingLine], Meta(min_length=1, max_length=MAX_LINES)]
     ttl_seconds: Seconds
     instance: Word | None = None
     on_behalf_of: Word | None = None

@@ -26,7 +26,7 @@ from broker.running.errors import RunError
 from broker.running.folder import RunFolder, Where
 from broker.running.glancing import Glances
 from broker.running.keeper import Holdings, Keeper
-from broker.running.need import Need
+from broker.running.need import Need, within
 from broker.running.proxying import Proxying
 from broker.running.shapes.shape import Place
 from broker.running.surroundings import of_the_run, one_of_each, surroundings
@@ -111,7 +111,9 @@ class Run:
         return ended or Ended(0, was_stopped=False, was_taken=False)
 
     async def _held(self, command: Command) -> Ended:
-        keepers = {need.name: await self._keeper(need) for need in self._order.needs}
+        ceiling = self._scope.opened.ceiling
+        needs = [within(need, ceiling) for need in self._order.needs]
+        keepers = {need.name: await self._keeper(need) for need in needs}
         proxied = frozenset(need.name for need in self._order.needs if need.is_proxied)
         if self._order.proxying is not None:
             proxied |= self._order.proxying.needs
