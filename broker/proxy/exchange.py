@@ -91,6 +91,7 @@ class Exchange:
             body,
             injection=injection,
             is_declared=verdict is not None,
+            lets_cookies=verdict is None or verdict.route.cookies,
         )
         asked = _Asked(head, body, fields.render(f"{head.method} {target} HTTP/1.1"), injection)
         server, is_kept = await self._connected(origin)
