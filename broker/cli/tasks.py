@@ -16,6 +16,7 @@ from broker.cli.reach import Waiting, ask_and_wait, exit_code, wait_options
 from broker.cli.reports import whole
 from broker.cli.subjects import task_argument
 from broker.cli.task_tree import tree
+from broker.cli.task_uses import uses
 from broker.cli.types import CEILING_LINE, DURATION, SPAN
 from broker.client.api import BrokerClient
 from broker.client.results import Ceiling, Report
@@ -73,6 +74,7 @@ def show(desk: Desk, /, task_id: str) -> None:
 
 
 task.add_command(tree)
+task.add_command(uses)
 
 
 @task.command(name="list")

@@ -168,7 +168,7 @@ class Told:
         self.uses: list[Use] = []
         self.news = asyncio.Event()
 
-    async def report(self, uses: Sequence[Use]) -> None:
+    async def report(self, uses: Sequence[Use], missing: int = 0) -> None:  # noqa: ARG002
         """Keep them."""
         self.uses.extend(uses)
         self.news.set()
