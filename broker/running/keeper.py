@@ -75,10 +75,22 @@ class Keeper:
         obtain: Obtain,
         show: Show,
         *,
+        glance: Callable[[HeldCredential], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
+        """Hold what a need was given first.
+
+        Args:
+            need: what was asked for.
+            held: what was given.
+            obtain: asks for another one.
+            show: asks what has become of one.
+            glance: has what is used looked at, whether it has ended.
+            clock: by which its end is told; by default this machine's.
+        """
         self.need = need
         self._show = show
+        self._glance = glance
         self._was_taken = False
         self._clock = clock or SystemClock()
         self._held = held
@@ -139,6 +151,7 @@ class Keeper:
             await (self._held.secret() if self.newest.target else self._held.token())
         except ClientError as error:
             raise NoCredentialNowError(f"{self.need.name}: {error}") from error
+        self._glance(self._held)
         return self.last()
 
     def last(self) -> HeldValues:

@@ -49,10 +49,10 @@ def keeper(kind: str, *shapes: str, **words: str) -> Keeper:
     need = Need(name="db", capability="db", scopes=("read",), shapes=(*map(parse_shape, shapes),))
     held: Any = Held(kind, **words)
 
-    async def none(_: Need) -> Any:
+    async def none(_: object) -> Any:
         raise AssertionError
 
-    return Keeper(need, held, none)
+    return Keeper(need, held, none, none)
 
 
 async def shown(kept: Keeper, folder: Path) -> tuple[dict[str, str], dict[str, str], Opened]:
