@@ -101,9 +101,9 @@ class Dialler:
         """
         self._limits = limits
         self._resolver = resolver
-        self._tls = ssl.create_default_context(cafile=upstream_ca)
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._tls.set_alpn_protocols(["http/1.1"])
+        self._tls = _trusting(upstream_ca, "http/1.1")
+        self._upstream_ca = upstream_ca
+        self._later: dict[bool, ssl.SSLContext] = {}
 
     async def dial(self, authority: Authority, *, secure: bool, local: bool) -> Wire:
         """Connect to a server, over TLS if ``secure``.
@@ -135,9 +135,7 @@ class Dialler:
             try:
                 return await self._connect(address, to, secure=secure)
             except ssl.SSLError:
-                raise RefusedError(
-                    502, "untrusted-server", "the server's certificate or TLS is not accepted"
-                ) from None
+                raise untrusted() from None
             except OSError:
                 continue
         raise RefusedError(502, "unreachable", "the server cannot be reached")
@@ -151,6 +149,43 @@ class Dialler:
             server_hostname=to.host if secure else None,
         )
         return Wire(reader, writer)
+
+    async def encrypt(self, wire: Wire, to: Authority, *, names: bool) -> Wire:
+        """Go on over TLS with a server that has just agreed to it (PostgreSQL's way).
+
+        Args:
+            wire: the connection; what was sent on it in the clear meanwhile is dropped.
+            to: which server it is.
+            names: check its name; without, its authority alone is checked, if it is our own.
+
+        Raises:
+            RefusedError: it is not the one it is asked for as.
+        """
+        context = self._agreed_later(names=names)
+        try:
+            return await _over_tls(wire, context, self._limits, server_hostname=to.host)
+        except (OSError, EOFError):
+            raise untrusted() from None
+
+    def _agreed_later(self, *, names: bool) -> ssl.SSLContext:
+        # The system's authorities certify anybody: then the name is all there is to check.
+        checks = names or self._upstream_ca is None
+        if checks not in self._later:
+            self._later[checks] = _trusting(self._upstream_ca, "postgresql")
+            self._later[checks].check_hostname = checks
+        return self._later[checks]
+
+
+def _trusting(authorities: str | None, protocol: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authorities)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols([protocol])
+    return context
+
+
+def untrusted() -> RefusedError:
+    """Refuse a server that is not known to be the one that is meant."""
+    return RefusedError(502, "untrusted-server", "the server's certificate or TLS is not accepted")
 
 
 class _InTls(asyncio.StreamReaderProtocol):
@@ -168,22 +203,36 @@ async def accept_tls(wire: Wire, context: ssl.SSLContext, limits: Limits) -> Wir
     Raises:
         GoneError: it does not trust the certificate, asks for another name or is too slow.
     """
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=limits.head_bytes)
-    protocol = _InTls(reader)
     try:
-        transport = await loop.start_tls(
-            wire.writer.transport,
-            protocol,
-            context,
-            server_side=True,
-            ssl_handshake_timeout=limits.dial_seconds,
-            ssl_shutdown_timeout=2,
-        )
+        return await _over_tls(wire, context, limits)
     except (OSError, EOFError) as error:
         wire.abort()
         raise GoneError(type(error).__name__) from error
+
+
+async def _over_tls(
+    wire: Wire, context: ssl.SSLContext, limits: Limits, server_hostname: str | None = None
+) -> Wire:
+    """Shake hands as a client if there is a name to ask for, else as a server.
+
+    A new reader: what came in the clear before can never be taken for something encrypted.
+
+    Raises:
+        OSError, EOFError: it does not come about.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=limits.head_bytes)
+    protocol = _InTls(reader)
+    transport = await loop.start_tls(
+        wire.writer.transport,
+        protocol,
+        context,
+        server_side=server_hostname is None,
+        server_hostname=server_hostname,
+        ssl_handshake_timeout=limits.dial_seconds,
+        ssl_shutdown_timeout=2,
+    )
     if transport is None:
-        raise GoneError("closed during the handshake")
+        raise EOFError("closed during the handshake")
     protocol.connection_made(transport)
-    return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+    return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop), beneath=wire)

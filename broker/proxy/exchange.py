@@ -105,11 +105,9 @@ class Exchange:
             return await self._carry(asked, server)
 
     async def _carry(self, asked: "_Asked", server: Wire) -> bool:
-        limits = self._desk.limits
-        lasting = while_held(
-            self._desk.source, asked.injection, self._child, server, limits.recheck_seconds
-        )
-        async with lasting as state:
+        holding = asked.injection.holding if asked.injection else None
+        lasting = Lasting(self._desk.source, holding, self._child, (self._child, server))
+        async with while_held(lasting, self._desk.limits.recheck_seconds) as state:
             with self._told(state):
                 passage = Passage(self._desk, self._child, server, asked.injection)
                 await passage.begin(asked.sent)

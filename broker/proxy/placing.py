@@ -110,6 +110,11 @@ def needles(placing: Placing, values: Mapping[str, Secret]) -> tuple[bytes, ...]
     texts = [values[name].reveal() for name in placing.template.names]
     if isinstance(placing, InBasic):
         texts.append(placing.value(values).partition(" ")[2])
+    return in_every_spelling(*texts)
+
+
+def in_every_spelling(*texts: str) -> tuple[bytes, ...]:
+    """Return all spellings of these values, the longest first; short values are left out."""
     spelt = {each for text in texts if len(text) >= SHORTEST for each in spellings(text)}
     return tuple(sorted((each.encode() for each in spelt), key=len, reverse=True))
 

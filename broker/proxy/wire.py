@@ -34,9 +34,23 @@ def _as_gone() -> Iterator[None]:
 class Wire:
     """One connection, read and written by one exchange at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        beneath: "Wire | None" = None,
+    ) -> None:
+        """Take both ways of a connection.
+
+        Args:
+            reader: what the peer says.
+            writer: what is said to it.
+            beneath: the connection in the clear that TLS is spoken over. It is kept here, because
+                a writer that nobody keeps closes what it wrote to.
+        """
         self._reader = reader
         self.writer = writer
+        self._beneath = beneath
 
     @property
     def is_idle(self) -> bool:
