@@ -84,7 +84,8 @@ def _taking(given: dict[str, Any], said: AbstractSet[str]) -> Opening:
         if option in said:
             raise click.UsageError(f"'--{flag}' is for '--task': one that is open has its own.")
     handle: TextIO | None = given["handle_file"]
-    return Opening(given["task_id"], handle and read_secret_text(handle), None, {})
+    secret = None if handle is None else read_secret_text(handle)
+    return Opening(given["task_id"], secret, None, {})
 
 
 def _opening(needs: Sequence[Need], given: dict[str, Any]) -> Opening:
