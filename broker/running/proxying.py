@@ -26,6 +26,7 @@ from broker.proxy import (
     parse_routes,
     write_bundle,
 )
+from broker.proxy.database_route import DatabaseRoute
 from broker.proxy.placing import InBasic, InHeader
 from broker.proxy.uses import ensure_log
 from broker.running.errors import RunError
@@ -181,7 +182,9 @@ class Proxying:
             raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
 
 
-def _check_fits(route: Route, values: Mapping[str, Secret]) -> None:
+def _check_fits(route: Declared, values: Mapping[str, Secret]) -> None:
+    if isinstance(route, DatabaseRoute) or not isinstance(route.placing, InBasic | InHeader):
+        return  # the shapes of logins and keys are looked at where these are shown
     if missing := sorted(set(route.placing.template.names) - values.keys()):
         raise ProxyUnfitError(
             f"the route {route.id} puts in {', '.join(missing)}, and {route.need} has"
