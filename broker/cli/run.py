@@ -25,7 +25,7 @@ from broker.client.api import BrokerClient
 from broker.client.awaiting import ApprovalAwaitedError
 from broker.client.task_scope import TaskScope
 from broker.errors import InvalidRequestError
-from broker.proxy import Route
+from broker.proxy.declared import Declared
 from broker.running import linux
 from broker.running.command import Command
 from broker.running.folder import choose_place
@@ -174,7 +174,7 @@ def _needs(given: dict[str, Any], written: Sequence[Need]) -> tuple[Need, ...]:
 
 
 def _proxying(
-    needs: Sequence[Need], given: dict[str, Any], written: Sequence[Route]
+    needs: Sequence[Need], given: dict[str, Any], written: Sequence[Declared]
 ) -> Proxying | None:
     members = {name: given[name] for name in ("only_declared", "upstream_ca")}
     members["log"] = given["proxy_log"]
@@ -191,7 +191,7 @@ def _proxying(
     return Proxying(routes=routes, **members)
 
 
-def _routes(source: BinaryIO) -> tuple[Route, ...]:
+def _routes(source: BinaryIO) -> tuple[Declared, ...]:
     try:
         return read_routes(source.read(MAX_BYTES + 1))
     except InvalidRequestError as error:

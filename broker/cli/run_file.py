@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from broker.cli.run_spec import LENGTHS, NeedSpec, ProxySpec, RunSpec, seconds_of
 from broker.errors import ConfigurationError, InvalidRequestError
-from broker.proxy.declared import Route, parse_routes
+from broker.proxy.declared import Declared, parse_routes
 from broker.running.need import Need, check_name, usual_name
 from broker.running.shapes.catalogue import parse_shape
 from broker.settings.fault import Fault
@@ -35,7 +35,7 @@ class RunFile:
     """A run file without a fault; an empty one where none was named."""
 
     needs: tuple[Need, ...] = ()
-    routes: tuple[Route, ...] = ()
+    routes: tuple[Declared, ...] = ()
     command: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     """By the name of the option's parameter."""
