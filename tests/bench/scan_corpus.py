@@ -18,7 +18,7 @@ OF_EACH: Final = 8
 """How many values are drawn for each form."""
 
 
-_CASES: Final = Path(__file__).with_name("scan_cases.toml")
+_CASES: Final = Path(__file__).with_name("scan_cases.template")
 _DRAWN: Final = re.compile("«([^»]*)»")
 _ALPHABETS: Final[Mapping[str, str]] = {
     "letters": pretend.LETTERS,
