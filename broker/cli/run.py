@@ -25,7 +25,7 @@ from broker.client.api import BrokerClient
 from broker.client.awaiting import ApprovalAwaitedError
 from broker.client.task_scope import TaskScope
 from broker.errors import InvalidRequestError
-from broker.proxy.declared import Declared
+from broker.proxy import Declared
 from broker.running import linux
 from broker.running.command import Command
 from broker.running.folder import choose_place

@@ -25,10 +25,11 @@ from broker.client.api_errors import (
 from broker.client.errors import ClientError, CredentialExpiredError
 from broker.client.held import HeldCredential
 from broker.client.results import Credential, IssuedCredential
+from broker.client.secret_forms import AWS
 from broker.clock import Clock, SystemClock
 from broker.running.errors import NoCredentialNowError, UnknownNeedError
 from broker.running.need import Need
-from broker.running.shapes.aws import Aws
+from broker.running.shapes.aws import Aws, AwsStandIns
 from broker.running.shapes.catalogue import usual_shape
 from broker.running.shapes.env import Env
 from broker.running.shapes.kubeconfig import Kubeconfig
@@ -55,6 +56,9 @@ _LAST_PART: Final = 0.3
 _UNPROXIED: Final = (Aws, PgPass, Kubeconfig)
 """Shapes for clients that sign with what they hold, speak no HTTP or trust one authority alone."""
 
+_SHOWN: Final = frozenset({"region"})
+"""Words of a session of AWS that are no secret, and shown as they are."""
+
 _OF_LOGINS: Final = (Env, PgPass)
 """Shapes for clients of databases."""
 
@@ -71,10 +75,22 @@ class Keeper:
         obtain: Obtain,
         show: Show,
         *,
+        glance: Callable[[HeldCredential], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
+        """Hold what a need was given first.
+
+        Args:
+            need: what was asked for.
+            held: what was given.
+            obtain: asks for another one.
+            show: asks what has become of one.
+            glance: has what is used looked at, whether it has ended.
+            clock: by which its end is told; by default this machine's.
+        """
         self.need = need
         self._show = show
+        self._glance = glance
         self._was_taken = False
         self._clock = clock or SystemClock()
         self._held = held
@@ -135,6 +151,7 @@ class Keeper:
             await (self._held.secret() if self.newest.target else self._held.token())
         except ClientError as error:
             raise NoCredentialNowError(f"{self.need.name}: {error}") from error
+        self._glance(self._held)
         return self.last()
 
     def last(self) -> HeldValues:
@@ -190,7 +207,9 @@ class Keeper:
             ShapeUnfitError: the command would take it for something that no proxy can replace.
         """
         if any(isinstance(shape, _UNPROXIED) for shape in self._shapes):
-            raise ShapeUnfitError(f"{self.need.name}: this shape does not go with --proxy")
+            raise ShapeUnfitError(
+                f"{self.need.name}: this shape does not go with --proxy; AWS's does with sigv4"
+            )
         self._stand_in = dict.fromkeys(self.last().values, stand_in)
 
     def show_login(self, login: Mapping[str, Secret]) -> None:
@@ -205,6 +224,22 @@ class Keeper:
         if not all(isinstance(shape, _OF_LOGINS) for shape in self._shapes):
             raise ShapeUnfitError(f"{self.need.name}: --as is env or pgpass for a database")
         self._stand_in = login
+
+    def show_keys(self, keys: Mapping[str, Secret]) -> None:
+        """Put these keys in the place of a session of AWS: the command signs with them.
+
+        Raises:
+            ShapeUnfitError: it is no such session.
+        """
+        if self.newest.kind != AWS:
+            raise ShapeUnfitError(
+                f"{self.need.name}: a {self.newest.kind} credential signs nothing: leave sigv4 out"
+            )
+        last = self.last().values
+        self._stand_in = {name: last[name] for name in _SHOWN & last.keys()} | dict(keys)
+        self._shapes = tuple(
+            AwsStandIns() if isinstance(shape, Aws) else shape for shape in self._shapes
+        )
 
     def _shown(self) -> HeldValues:
         held = self.last()

@@ -27,6 +27,7 @@ from broker.running.desk import Desk
 from broker.running.desk_verbs import DeskVerbs
 from broker.running.errors import RunError
 from broker.running.folder import RunFolder, Where
+from broker.running.glancing import Glances
 from broker.running.keeper import Holdings, Keeper
 from broker.running.need import Need, within
 from broker.running.proxying import Proxying
@@ -93,6 +94,7 @@ class Run:
         self._where = where
         self._voice = voice
         self._noticing: list[asyncio.Task[None]] = []
+        self._glances = Glances(broker.credentials.show)
         self._was_taken = False
         self._reporter: UseReporter | None = None
 
@@ -192,7 +194,10 @@ class Run:
             on_taken=lambda: self._take(command),
         )
         async with _beside(watch, self._noticing):
-            code = await command.run(self._order.command, variables)
+            try:
+                code = await command.run(self._order.command, variables)
+            finally:
+                await self._glances.stop()
         was_stopped = command.was_stopped or code in _STOP_SIGNALS
         return Ended(code, was_stopped, self._was_taken)
 
@@ -204,8 +209,8 @@ class Run:
 
     async def _keeper(self, need: Need) -> Keeper:
         try:
-            show = self._broker.credentials.show
-            return Keeper(need, await self._first(need), self._obtain, show)
+            show, glance = self._broker.credentials.show, self._glances.at
+            return Keeper(need, await self._first(need), self._obtain, show, glance=glance)
         except ClientError as error:
             error.add_note(f"This was asked for as {need.name} ({need.capability}).")
             raise

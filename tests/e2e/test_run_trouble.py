@@ -74,6 +74,7 @@ async def test_evidence_that_is_no_longer_taken_is_told_and_renewing_is_tried_ag
         run = before.run(WAIT)
         await run.started()
         await run.until(lambda: bool(before.broker.requests(RENEW)), "a try to renew")
+        await asyncio.sleep(2 * LOOK_SECONDS)
         before.broker.forget(RENEW)
         younger = issued(generation=2, access_token="younger")
         before.broker.answer(RENEW, younger)
