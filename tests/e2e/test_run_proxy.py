@@ -1,5 +1,6 @@
 """`broker run --proxy`: the command holds a stand-in, and its server gets the credential."""
 
+import asyncio
 import contextlib
 import json
 import signal
