@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
+from broker.running.folder import SHARED_MEMORY
 from tests.e2e.test_mcp_server import READ, words
 from tests.fakes.cast import AGENT
 from tests.fakes.command import commanding
@@ -61,10 +63,12 @@ class Serving:
 @asynccontextmanager
 async def serving(world: World, folder: Path, task: str) -> AsyncIterator[Serving]:
     """Prepare what the agent of a task needs."""
-    (memory := folder / "memory").mkdir(mode=0o700)
-    async with commanding(world, AGENT, folder) as command:
-        mine = {"BROKER_TASK_ID": task, "XDG_RUNTIME_DIR": str(memory), "PYTHONPATH": str(ROOT)}
-        yield Serving({**os.environ, **command.environment, **mine}, memory)
+    where = SHARED_MEMORY if SHARED_MEMORY.is_dir() else folder  # where files of secrets may be
+    with tempfile.TemporaryDirectory(dir=where) as place:
+        memory = Path(place)
+        async with commanding(world, AGENT, folder) as command:
+            mine = {"BROKER_TASK_ID": task, "XDG_RUNTIME_DIR": str(memory), "PYTHONPATH": str(ROOT)}
+            yield Serving({**os.environ, **command.environment, **mine}, memory)
 
 
 def token_of(header: str) -> str:
