@@ -149,10 +149,14 @@ class Run:
         if self._order.proxying is None:
             yield
             return
-        async with UseReporter(self._broker.tasks.say_uses, self._scope.id) as self._reporter:
-            yield
-        if untold := self._reporter.untold:
-            self._voice.say(f"{untold} uses were not told to the broker: {self._reporter.trouble}")
+        self._reporter = UseReporter(self._broker.tasks.say_uses, self._scope.id)
+        try:
+            async with self._reporter:
+                yield
+        finally:
+            if untold := self._reporter.untold:
+                why = self._reporter.trouble
+                self._voice.say(f"{untold} uses were not told to the broker: {why}")
 
     @contextlib.asynccontextmanager
     async def _through(
