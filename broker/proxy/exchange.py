@@ -98,6 +98,7 @@ class Exchange:
             body,
             injection=injection,
             is_declared=verdict is not None,
+            lets_cookies=verdict is None or verdict.route.cookies,
         )
         line = f"{head.method} {target} HTTP/1.1"
         asked = _Asked(head, body, fields.render(line), injection, payload.ready)

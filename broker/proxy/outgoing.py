@@ -15,6 +15,7 @@ from broker.proxy.source import HeldValues
 from broker.proxy.watching import Watch
 
 SWITCHED: Final = 101
+_NO_CONTENT: Final = 204
 _FRAMING: Final = frozenset({"content-length", "host", "expect"})
 _LEADS_AWAY: Final = frozenset({"alt-svc", "content-length"})
 """An alternative service would be reached past the proxy."""
@@ -83,6 +84,7 @@ def request_fields(
     *,
     injection: Injection | None,
     is_declared: bool,
+    lets_cookies: bool,
 ) -> Fields:
     """Write the fields of a request anew: one Host, one framing, the credential at its place."""
     dropped = HOP_BY_HOP | _FRAMING
@@ -94,6 +96,8 @@ def request_fields(
         # Only what is not compressed can be looked through for credentials on its way back.
         dropped |= {"accept-encoding", "sec-websocket-extensions"}
         added = (("Accept-Encoding", "identity"),)
+    if not lets_cookies:
+        dropped |= {"cookie"}  # whatever session that is, it is not the credential's
     kept = head.fields.without(dropped)
     fields = host.with_(*kept.items, *added, *framed, *websocket)
     return fields if injection is None else injection.into(fields)
@@ -127,7 +131,8 @@ def switched_head(answer: AnswerHead, watch: Watch, *, asked: bool) -> bytes:
 
 def _framed(answer: AnswerHead, body: Body) -> tuple[tuple[str, str], ...]:
     if body is EMPTY:
-        return length_of_head_answer(answer.fields)
+        is_told = answer.status != _NO_CONTENT  # RFC 9110 §8.6
+        return length_of_head_answer(answer.fields) if is_told else ()
     return body.fields()
 
 

@@ -26,7 +26,9 @@ from broker.proxy import (
     parse_routes,
     write_bundle,
 )
+from broker.proxy.database_route import DatabaseRoute
 from broker.proxy.placing import InBasic, InHeader
+from broker.proxy.uses import ensure_log
 from broker.running.errors import RunError
 from broker.running.keeper import Holdings, Keeper
 from broker.running.shapes.shape import Place
@@ -73,7 +75,7 @@ class Opened:
 class ProxyUnfitError(RunError):
     """The proxy cannot be opened."""
 
-    remedy = "Look at --proxy, --upstream-ca and the folder of the run."
+    remedy = "Look at --proxy, --upstream-ca, --proxy-log and the folder of the run."
 
 
 class _Held:
@@ -118,6 +120,7 @@ class Proxying:
         Raises:
             RunError: the proxy cannot be opened, or a need cannot be shown as a stand-in.
         """
+        self._check(keepers)
         async with self._made(keepers, place, deadline, reporter) as proxy:
             for need in self.needs:
                 _show(keepers[need], proxy)
@@ -130,6 +133,16 @@ class Proxying:
                 partial(child_environment, proxy_url=url, bundle=bundle),
                 {need: self._place(need, proxy) for need in self.needs},
             )
+
+    def _check(self, keepers: Mapping[str, Keeper]) -> None:
+        """Find out before the command starts what it could not know of when it asks."""
+        for route in (each for each in self.routes if isinstance(each, Route)):
+            _check_fits(route, keepers[route.need].last().values)
+        if self.log is not None:
+            try:
+                ensure_log(self.log)
+            except OSError as error:
+                raise ProxyUnfitError(f"--proxy-log {self.log}: {error.strerror}") from error
 
     def _place(self, need: str, proxy: InjectingProxy) -> StandInPlace:
         stand_in, login = proxy.stand_ins.of(need), proxy.login(need)
@@ -167,6 +180,16 @@ class Proxying:
             return InjectingProxy(self.routes, source, expires_at_ms=expires_at_ms, options=options)
         except OSError as error:
             raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
+
+
+def _check_fits(route: Declared, values: Mapping[str, Secret]) -> None:
+    if isinstance(route, DatabaseRoute) or not isinstance(route.placing, InBasic | InHeader):
+        return  # the shapes of logins and keys are looked at where these are shown
+    if missing := sorted(set(route.placing.template.names) - values.keys()):
+        raise ProxyUnfitError(
+            f"the route {route.id} puts in {', '.join(missing)}, and {route.need} has"
+            f" {', '.join(sorted(values))}"
+        )
 
 
 def _show(keeper: Keeper, proxy: InjectingProxy) -> None:

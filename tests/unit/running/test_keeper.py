@@ -27,12 +27,12 @@ def keeper(shape: str, kind: str = "aws_sts") -> Keeper:
         id="l", capability="files", kind=kind, secret=BUCKET.values, expires_at=EXPIRES, target="t"
     )
     need = Need(name="files", capability="files", scopes=("r",), shapes=(parse_shape(shape),))
-    held: Any = SimpleNamespace(current=issued)
-    return Keeper(need, held, _never)
+    held: Any = SimpleNamespace(current=issued, seconds_left=lambda: 60.0)
+    return Keeper(need, held, _never, _never)
 
 
-async def _never(need: Need) -> Any:
-    raise AssertionError(need)
+async def _never(asked: object) -> Any:
+    raise AssertionError(asked)
 
 
 @pytest.mark.parametrize("shape", ["aws", "env", "env:S3_"])
