@@ -67,9 +67,9 @@ class InjectingProxy:
         chosen = options or Options()
         declared = tuple(declared)
         self.stand_ins = StandIns(route.need for route in declared)
-        databases = [r.authority.host for r in declared if isinstance(r, DatabaseRoute)]
+        databases = [route for route in declared if isinstance(route, DatabaseRoute)]
         routes = [route for route in declared if isinstance(route, Route)]
-        rules = Rules(routes, self.stand_ins, databases)
+        rules = Rules(routes, self.stand_ins, [each.authority.host for each in databases])
         upstream_ca = str(chosen.upstream_ca) if chosen.upstream_ca else None
         self._uses = Uses(chosen.log, chosen.reporter)
         self._desk = Desk(
@@ -89,8 +89,7 @@ class InjectingProxy:
         self._listener = Listener(chosen.limits, lambda child: Connection(self._desk, child))
         self._doors = {
             route.need: Door(self._desk, route, self.stand_ins.of(route.need))
-            for route in declared
-            if isinstance(route, DatabaseRoute)
+            for route in databases
         }
         self._teller: asyncio.Task[None] | None = None
 

@@ -44,8 +44,8 @@ class Held:
         )
 
     def seconds_left(self) -> float:
-        """It has just begun."""
-        return 300
+        """Tell how long it lives on."""
+        return 300.0
 
 
 def keeper(kind: str, *shapes: str, **words: str) -> Keeper:
