@@ -104,7 +104,7 @@ class Broker:
         self._feed = self._build_feed()
         self._notices = self._build_notices()
         self._behaviour = BehaviourSide.over(link, self.ledger, clock, self._build_bounds())
-        self._presence = self._build_presence()
+        self._presence = Presence.over(self.ledger, self.replica, self.gate, name_of(settings))
         self._shadow = self._build_shadow()
         parts = (self._targets, self.ledger, self.gate, self.metrics, self.replica)
         self.reconcile_watch = ReconcileWatch(*parts)
@@ -168,10 +168,6 @@ class Broker:
     def _build_shadow(self) -> Shadow:
         ledger, metrics = self.ledger.shadow, self.metrics
         return Shadow(ledger, lambda: self.replica.published.facts, metrics, self._clock)
-
-    def _build_presence(self) -> Presence:
-        process, name = self.ledger.ids.operation(), name_of(self._settings)
-        return Presence(self.ledger.replicas, self.replica, self.gate, process=process, name=name)
 
     def _build_feed(self) -> FeedSide:
         log = feed_log_of(self._settings, self._link, self._restoration, self._build_bounds())
@@ -314,6 +310,7 @@ class Broker:
             findings=self._behaviour.findings,
             signals=self._watch.signals,
             ends=verbs.ends,
+            said=verbs.said,
             listing=verbs.listing,
             trees=TaskTrees.over(self.ledger),
             agents=verbs.agents,

@@ -13,6 +13,7 @@ POINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "open": ("decided", "written", "handed"),
     "claim": ("written",),
     "heartbeat": ("written",),
+    "use": ("written",),
     "extend": ("decided", "written"),
     "close": ("written",),
     "tell": ("bound",),

@@ -10,6 +10,7 @@ from broker.gate import Gate
 from broker.key_state import key_set_digest
 from broker.replica import Replica
 from broker.signing.keyring import Keyring
+from broker.store.ledger import Ledger
 from broker.store.replicas import Replicas, Serving
 
 
@@ -24,6 +25,11 @@ class Presence:
         self._gate = gate
         self._id = process
         self._name = name
+
+    @classmethod
+    def over(cls, ledger: Ledger, replica: Replica, gate: Gate, name: str) -> "Presence":
+        """Build it for this very process."""
+        return cls(ledger.replicas, replica, gate, process=ledger.ids.operation(), name=name)
 
     async def report(self) -> None:
         """Say what is served now.

@@ -290,6 +290,9 @@ def _of_grant(grant: Grant, tasks: set[str]) -> Iterator[dict[str, object]]:
     yield {**common, "type": "lease.issued", **lines}
     if grant.used_at_ms:
         yield {**common, "type": "lease.used", **lines, "at": rfc3339(grant.used_at_ms)}
+    if grant.said_times:
+        use = {**lines, "credential": spec.id, "outcome": "answered", "times": grant.said_times}
+        yield {**common, "type": "use.said", "uses": [use], "at": rfc3339(grant.said_at_ms)}
 
 
 def _kib(heard: Heard) -> Tell:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from broker.asked_ceiling import completed, wrong_name
 from broker.attenuation import Rights, excesses, explained, within
 from broker.errors import InvalidRequestError, NotFoundError, TaskClosedError, TaskFrozenError
 from broker.faultpoints import FaultPoints
@@ -100,6 +101,7 @@ class Tasks:
         *,
         use: Use,
     ) -> OpenedTask:
+        request = completed(request, published)
         query = about_opening(caller, request, parent)
         await self._check_names(caller, request, published, query)
         if parent:
@@ -133,7 +135,7 @@ class Tasks:
         self, caller: Principal, request: OpenTask, published: Published, query: Query
     ) -> None:
         """Tell those of the tenant which name is wrong; to others it is a refusal as any (I16)."""
-        wrong = _wrong_name(request, published)
+        wrong = wrong_name(request, published)
         if wrong is None:
             return
         if caller.answers_for(request.tenant):
@@ -309,23 +311,6 @@ class Tasks:
         self._faults.reach("close.written")
         self._wake(task)
         return await self._ledger.view(task)
-
-
-def _wrong_name(request: OpenTask, published: Published) -> InvalidRequestError | None:
-    """Return what names nothing of this tenant; absent and another tenant's look the same (I16)."""
-    for position, line in enumerate(request.ceiling):
-        capability = published.capabilities.get(line.capability)
-        if capability is None or request.tenant not in capability.tenants:
-            return InvalidRequestError(
-                "no such capability in this tenant", field=f"ceiling[{position}].capability"
-            )
-        if beyond := line.scopes - capability.scopes:
-            return InvalidRequestError(
-                f"{line.capability} has no {', '.join(sorted(beyond))}: send some of "
-                f"{', '.join(sorted(capability.scopes))}",
-                field=f"ceiling[{position}].scopes",
-            )
-    return None
 
 
 def _rooms(parent: Task | None) -> tuple[int, ...]:

@@ -45,6 +45,7 @@ from broker.replica import Replica
 from broker.reports import Reports
 from broker.revisions import Revisions
 from broker.revocation import Revocations
+from broker.said_uses import SaidUses
 from broker.selecting import Selecting
 from broker.selections import Selections
 from broker.set_orders import SetOrders
@@ -108,6 +109,7 @@ class Verbs:
 
     tasks: Tasks
     ends: ToldEnds
+    said: SaidUses
     freezing: Freezing
     listing: Listing
     agents: Agents
@@ -153,6 +155,7 @@ def build_verbs(parts: Parts) -> Verbs:
     return Verbs(
         tasks=(tasks := _tasks(parts, judgement)),
         ends=ToldEnds.over(parts, tasks),
+        said=SaidUses.over(parts, judgement.knocks),
         freezing=freezing,
         listing=listing,
         agents=_agents(parts, listing, cuts),

@@ -1,6 +1,7 @@
 """Fixtures that several suites share: real servers, and a link over each way to reach one."""
 
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -20,6 +21,14 @@ settings.load_profile("busy")
 
 LINKS = ("mux", "client", "cluster", "fake")
 """Every way to reach a Redis. For some of them: ``parametrize("link", ["mux"], indirect=True)``."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:  # noqa: ARG001 - its name
+    """Start two workers for each CPU: half of the time a test waits, for an expiry, for a death."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ So a secret that ever strays into a detail stays out of the trail (F11), whateve
 from collections.abc import Mapping
 from typing import Final
 
-from broker.audit.shapes import Member, Shape, each, instant, maybe, number, object_of, text
+from broker.audit.shapes import Member, Shape, each, flag, instant, maybe, number, object_of, text
 
 Members = Mapping[str, Member]
 
@@ -65,6 +65,15 @@ _APPROVAL: Final = _members(text, "approval", "task", "agent", "capability", "di
 
 _LEASE: Final = _members(text, "credential", "task", "agent", "capability")
 
+_SAID_USE: Final = (
+    _members(text, "outcome", "credential", "capability", "need", "rule", "method", "host")
+    | _members(text, "problem")
+    | _members(_WORDS, "scopes")
+    | _members(number, "times", "port", "status")
+    | _members(flag, "masked")
+    | _instants("first_at", "last_at")
+)
+
 _GLASS: Final = (
     _members(text, "break_glass", "digest", "task", "agent", "instance", "capability")
     | _members(text, "opener", "reason", "incident")
@@ -94,6 +103,11 @@ FIELDS: Final[Mapping[str, Members]] = {
         text, "task", "credential", "agent", "instance", "capability", "how", "ended_by"
     ),
     "use.foreign": _members(text, "task", "agent", "instance"),
+    "use.said": (
+        _members(text, "task", "agent", "instance", "said_by")
+        | _members(number, "untold")
+        | {"uses": Member("uses", each(object_of(_SAID_USE)))}
+    ),
     "behaviour.found": (
         _members(text, "finding", "detector", "action", "agent", "what")
         | _members(_WORDS, "tasks", "did")

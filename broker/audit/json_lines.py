@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -85,6 +86,7 @@ class JsonLinesSink:
         self._waits_since_ms: int | None = None
         self._is_abandoned = False
         self._standby: Standby | None = None
+        self._hurry = asyncio.Event()
 
     async def run(self) -> None:
         """Copy until cancelled, whatever the disk and the store do."""
@@ -115,8 +117,12 @@ class JsonLinesSink:
             StoreUnavailableError: nobody knows what the log has.
         """
         position = await self._log.position()
-        while self.is_healthy() and self._standby is None and self._lacks(position):  # noqa: ASYNC110
-            await asyncio.sleep(POLL_S)
+        self._hurry.set()
+        try:
+            while self.is_healthy() and self._standby is None and self._lacks(position):  # noqa: ASYNC110
+                await asyncio.sleep(POLL_S)
+        finally:
+            self._hurry.clear()
 
     def _lacks(self, position: Position) -> bool:
         return self._at.epoch == position.epoch and self._at.seq < position.seq
@@ -153,7 +159,13 @@ class JsonLinesSink:
         self._trouble = ""
         while True:
             if await self._copy_page(block_ms=BLOCK_MS) < PAGE:
-                await asyncio.sleep(GATHER_S)
+                await self._gather()
+
+    async def _gather(self) -> None:
+        """Let more come together, unless somebody waits for what there is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_S):
+                await self._hurry.wait()
 
     async def _opened(self) -> Tail:
         tail = await self._timed(self._file.open)

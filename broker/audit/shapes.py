@@ -37,6 +37,13 @@ def number(value: object) -> object:
     return value
 
 
+def flag(value: object) -> object:
+    """Take a yes or no."""
+    if not isinstance(value, bool):
+        raise TypeError("neither yes nor no")
+    return value
+
+
 def instant(value: object) -> object:
     """Take milliseconds since the epoch, write RFC 3339."""
     if not isinstance(value, int) or isinstance(value, bool):

@@ -43,7 +43,7 @@ def review(document: Document) -> RenderableType:
 
 
 _COLUMNS = (
-    *("agent", "granted", "never_used", "use_not_known", "denied", "never_granted"),
+    *("agent", "granted", "never_used", "use_not_known", "said_used", "denied", "never_granted"),
     *("suggestion", "left", "answer"),
 )
 
@@ -56,6 +56,7 @@ def _row(reviewed: Mapping[str, Any]) -> Document:
         "granted": _counted(entry["usage"]["granted"]),
         "never_used": entry["unused"],
         "use_not_known": entry["unknown"],
+        "said_used": _counted(entry["usage"].get("said", {})),
         "denied": sum(entry["usage"]["denied"].values()),
         "never_granted": entry["never"],
         "suggestion": suggestion["verdict"],

@@ -16,6 +16,7 @@ from broker.cli.reach import Waiting, ask_and_wait, exit_code, wait_options
 from broker.cli.reports import whole
 from broker.cli.subjects import task_argument
 from broker.cli.task_tree import tree
+from broker.cli.task_uses import uses
 from broker.cli.types import CEILING_LINE, DURATION, SPAN
 from broker.client.api import BrokerClient
 from broker.client.results import Ceiling, Report
@@ -39,7 +40,7 @@ def task() -> None:
     type=CEILING_LINE,
     multiple=True,
     required=True,
-    help="The most it can get: CAPABILITY=SCOPE[,SCOPE]. Repeatable.",
+    help="The most it can get: CAPABILITY[=SCOPE[,SCOPE]]. Repeatable.",
 )
 @click.option("--ttl", "ttl_seconds", type=SPAN, required=True, help="Its deadline: 10m, 8h.")
 @click.option("--idle", "idle_timeout_seconds", type=SPAN, help="How long its agent may idle.")
@@ -73,6 +74,7 @@ def show(desk: Desk, /, task_id: str) -> None:
 
 
 task.add_command(tree)
+task.add_command(uses)
 
 
 @task.command(name="list")

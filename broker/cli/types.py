@@ -21,9 +21,9 @@ __all__ = [
 
 
 class CeilingLine(click.ParamType[Ceiling]):
-    """``CAPABILITY=SCOPE[,SCOPE…]``: one line of a task's ceiling."""
+    """``CAPABILITY[=SCOPE[,SCOPE…]]``: one line of a task's ceiling."""
 
-    name = "capability=scope[,scope]"
+    name = "capability[=scope[,scope]]"
 
     def convert(
         self,
@@ -34,9 +34,9 @@ class CeilingLine(click.ParamType[Ceiling]):
         """Read the line into the client's form."""
         if isinstance(value, Ceiling):
             return value
-        capability, _, scopes = value.partition("=")
+        capability, mark, scopes = value.partition("=")
         named = [scope for scope in scopes.split(",") if scope]
-        if not capability or not named:
+        if not capability or (mark and not named):
             self.fail(
                 f"{value!r} names no scopes; write for example orders-api=orders:read", param, ctx
             )

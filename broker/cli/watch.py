@@ -1,6 +1,7 @@
 """`broker watch`: end the tasks of jobs when what runs the jobs says that they have ended."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,13 +10,15 @@ import click
 from broker.cli.desk import Desk, at_desk
 from broker.cli.failure import CommandFailedError
 from broker.client.api import BrokerClient
-from broker.client.endpoint import open_session
+from broker.client.endpoint import open_session, parse_base_url
 from broker.watching.api_server import Address, ApiServer
 from broker.watching.following import Following
 from broker.watching.jobs import LABEL, Kind
 from broker.watching.telling import Telling
 
 _MOUNTED: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+"""RFC 1123: nothing that could lead to another path of the API."""
 
 
 @click.group(short_help="End the tasks of jobs when these have ended.")
@@ -67,10 +70,14 @@ def kubernetes(
     before cancels it. The caller has to be who opened the tasks. Runs until it is stopped, whatever
     happens to the API server or the broker; says what it does in lines of JSON.
     """
-    if not api_url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-        raise click.UsageError("--api: write https://host (http on loopback only)")
+    try:
+        parse_base_url(api_url, allow_plain_http=False)
+    except ValueError as error:
+        raise click.UsageError(f"--api: {error}") from None
     address = Address(api_url, api_token_file, _authority(rest["api_ca_file"], api_token_file))
     where = namespace or _own_namespace(api_token_file)
+    if _NAMESPACE.fullmatch(where) is None:
+        raise click.UsageError("--namespace: write 1 to 63 of a-z 0-9 -, as Kubernetes names one")
 
     async def follow(broker: BrokerClient) -> None:
         async with open_session() as session:

@@ -92,6 +92,7 @@ class BrokerClient:
         self,
         *,
         cancel_when_lost: bool = False,
+        beats_alone: bool = True,
         wait: str = "",
         wait_seconds: float = WITHIN_SECONDS,
         **members: Any,  # noqa: ANN401  exactly the keywords of TaskCalls.open
@@ -99,11 +100,12 @@ class BrokerClient:
         """Open a task for the length of an ``async with`` block (:class:`TaskScope`).
 
         Takes the keywords of :meth:`TaskCalls.open`. With ``cancel_when_lost`` the block is
-        cancelled when somebody else ends the task; it then leaves as ``TaskLostError``. With
-        ``wait`` (a level of :meth:`TaskCalls.reach`) leaving takes until everything is so dead.
+        cancelled when somebody else ends the task; it then leaves as ``TaskLostError``. Without
+        ``beats_alone`` heartbeats go out only after :meth:`TaskScope.show_life`. With ``wait`` (a
+        level of :meth:`TaskCalls.reach`) leaving takes until everything is so dead.
         """
         opening = partial(self.tasks.open, **members)
-        return self._scope(opening, cancel_when_lost, wait, wait_seconds)
+        return self._scope(opening, cancel_when_lost, beats_alone, wait, wait_seconds)
 
     def claim(
         self,
@@ -111,29 +113,32 @@ class BrokerClient:
         handle: Secret,
         *,
         cancel_when_lost: bool = False,
+        beats_alone: bool = True,
         wait: str = "",
         wait_seconds: float = WITHIN_SECONDS,
     ) -> TaskScope:
         """Claim a task by its handle, for the length of an ``async with`` block."""
         opening = partial(self.tasks.claim, task, handle)
-        return self._scope(opening, cancel_when_lost, wait, wait_seconds)
+        return self._scope(opening, cancel_when_lost, beats_alone, wait, wait_seconds)
 
     def resume(
         self,
         task: str,
         *,
         cancel_when_lost: bool = False,
+        beats_alone: bool = True,
         wait: str = "",
         wait_seconds: float = WITHIN_SECONDS,
     ) -> TaskScope:
         """Work on a task that names this instance already, for the length of a block."""
         opening = partial(self.tasks.heartbeat, task)
-        return self._scope(opening, cancel_when_lost, wait, wait_seconds)
+        return self._scope(opening, cancel_when_lost, beats_alone, wait, wait_seconds)
 
     def _scope(
         self,
         opening: Callable[[], Coroutine[Any, Any, OpenedTask | Task]],
         cancel_when_lost: bool,  # noqa: FBT001  handed on from a keyword
+        beats_alone: bool,  # noqa: FBT001  the same
         wait: str,
         wait_seconds: float,
     ) -> TaskScope:
@@ -142,6 +147,7 @@ class BrokerClient:
             self.credentials,
             opening,
             cancel_when_lost=cancel_when_lost,
+            beats_alone=beats_alone,
             wait=wait,
             wait_seconds=wait_seconds,
             key=self._key,

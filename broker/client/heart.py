@@ -33,6 +33,7 @@ class Heart:
         on_loss: Callable[[], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = SYSTEM_RANDOM,
+        beats_alone: bool = True,
     ) -> None:
         """Fix what to do.
 
@@ -43,12 +44,16 @@ class Heart:
             sleep: how to wait.
             random: draws from 0 to 1; a tenth of each period is left to chance, so that a fleet
                 which was started at once does not beat at once for ever.
+            beats_alone: False lets a beat out only if :meth:`show_life` was called since the one
+                before: work that hangs in a process that lives is silent then.
         """
         self._idle_seconds = task.idle_timeout_seconds
         self._beat = beat
         self._on_loss = on_loss
         self._sleep = sleep
         self._random = random
+        self._beats_alone = beats_alone
+        self._has_shown_life = False
         self.seen = task
         """The task as the newest answer has it."""
         self.trouble: Exception | None = None
@@ -59,15 +64,26 @@ class Heart:
         """The longest time between two beats."""
         return max(self._idle_seconds / BEATS_PER_TIMEOUT, MIN_PERIOD_SECONDS)
 
+    def show_life(self) -> None:
+        """Let the next beat out; calling it as often as one likes costs nothing."""
+        self._has_shown_life = True
+
     async def run(self) -> None:
         """Go on until cancelled, or until the task is over."""
         if self._idle_seconds <= 0:
             return  # nobody listens for beats
         while True:
             await self._sleep(self.period_seconds * (1 - 0.1 * self._random()))
+            if self._is_silent():
+                continue
             if await self._is_over():
                 self._on_loss()
                 return
+
+    def _is_silent(self) -> bool:
+        """Tell whether nobody has shown life since the last beat that was due."""
+        had_shown_life, self._has_shown_life = self._has_shown_life, False
+        return not (self._beats_alone or had_shown_life)
 
     async def _is_over(self) -> bool:
         try:

@@ -24,6 +24,8 @@ class SyncTaskCalls(BlockingCalls):
     branches = iterating(TaskCalls.branches)
     claim = blocking(TaskCalls.claim)
     heartbeat = blocking(TaskCalls.heartbeat)
+    say_uses = blocking(TaskCalls.say_uses)
+    uses = blocking(TaskCalls.uses)
     extend = blocking(TaskCalls.extend)
     complete = blocking(TaskCalls.complete)
     fail = blocking(TaskCalls.fail)

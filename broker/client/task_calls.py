@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
+
 from broker.client import route
 from broker.client.following import DEFAULT_FOLLOWING, Following
 from broker.client.levels import Level
@@ -11,6 +13,7 @@ from broker.client.report_pages import pages_of_task
 from broker.client.results import Ceiling, OpenedTask, Receipt, Report, Task, TaskPage
 from broker.client.transport import Call, Transport, ensure_about, ensure_id
 from broker.client.tree_results import Branch, TaskTree
+from broker.client.use_results import SaidUses, SayUse
 from broker.ids import parse_task_id
 from broker.secret import Secret
 
@@ -47,7 +50,7 @@ class TaskCalls:
             name=name,
             agent=agent,
             tenant=tenant,
-            ceiling=[{"capability": c.capability, "scopes": list(c.scopes)} for c in ceiling],
+            ceiling=[_asked(line) for line in ceiling],
             ttl_seconds=ttl_seconds,
             idle_timeout_seconds=idle_timeout_seconds,
             opener_timeout_seconds=opener_timeout_seconds,
@@ -104,6 +107,30 @@ class TaskCalls:
     async def heartbeat(self, task: str) -> Task:
         """Say that the caller is alive."""
         return await self._about(task, Call("POST", route.task_path(task, "heartbeat")))
+
+    async def say_uses(
+        self,
+        task: str,
+        uses: Sequence[SayUse],
+        *,
+        untold: int = 0,
+        idempotency_key: str = "",
+    ) -> Task:
+        """Say how the task's credentials were used; it counts as a heartbeat.
+
+        A repeat under the same key counts once. ``untold`` is how many exchanges more there were.
+        At most 32 rows at a time, and 20 batches in a minute.
+        """
+        key = idempotency_key or route.new_idempotency_key()
+        members = {"uses": msgspec.to_builtins(uses), "untold": untold}
+        path = route.task_path(task, "uses")
+        return await self._about(task, Call("POST", path, json=members, idempotency_key=key))
+
+    async def uses(self, task: str) -> SaidUses:
+        """Return what was said of the uses of a task's credentials."""
+        found = await self._transport.fetch(Call("GET", route.task_path(task, "uses")), SaidUses)
+        ensure_about(task, found.task)
+        return found
 
     async def extend(self, task: str, *, ttl_seconds: int, idempotency_key: str = "") -> Task:
         """Move the deadline to so long from now, if policy and the ceilings agree.
@@ -277,3 +304,9 @@ class TaskCalls:
         if level is None:
             return first
         return await self.reach(task, level, within_seconds=within_seconds)
+
+
+def _asked(line: Ceiling) -> dict[str, object]:
+    """Write a line; without scopes it asks for the only one that the agent may have."""
+    scopes = {"scopes": list(line.scopes)} if line.scopes else {}
+    return {"capability": line.capability, **scopes}

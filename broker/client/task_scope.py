@@ -8,6 +8,8 @@
   by somebody else, is a note on it. When the block raised nothing, it is the error.
 * With ``wait`` leaving takes until every credential has come so far, ``wait_seconds`` at most; that
   it has not is :class:`~broker.client.reaching.NotReachedError`. A cancelled block does not wait.
+* With ``beats_alone=False`` a heartbeat goes out only after :meth:`TaskScope.show_life`: where the
+  work hangs, the idle timeout ends the task although the process lives.
 * When somebody else ends the task, ``was_ended`` is set; with ``cancel_when_lost`` the block is
   cancelled as well and leaves as :class:`~broker.client.errors.TaskLostError`.
 """
@@ -15,8 +17,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
+from itertools import chain
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -67,7 +70,9 @@ class TaskScope:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         key: DpopKey | None = None,
         tls: Tls | None = None,
+        beats_alone: bool = True,
     ) -> None:
+        self._beats_alone = beats_alone
         self._key = key
         self._tls = tls
         self._tasks = tasks
@@ -80,7 +85,7 @@ class TaskScope:
         self._clock = clock or SystemClock()
         self._sleep = sleep
         self._background: list[asyncio.Task[None]] = []
-        self._held: list[HeldCredential] = []
+        self._held: dict[HeldCredential, list[asyncio.Task[None]]] = {}
         self._body: asyncio.Task[Any] | None = None
         self._cancelling_before = 0
         self._has_cancelled = False
@@ -104,7 +109,13 @@ class TaskScope:
         self._body = asyncio.current_task()
         self._cancelling_before = self._body.cancelling() if self._body else 0
         beat = partial(self._tasks.heartbeat, self.id)
-        self.heart = Heart(self.opened, beat, on_loss=self._lose, sleep=self._sleep)
+        self.heart = Heart(
+            self.opened,
+            beat,
+            on_loss=self._lose,
+            sleep=self._sleep,
+            beats_alone=self._beats_alone,
+        )
         self._background.append(asyncio.create_task(self.heart.run()))
         return self
 
@@ -131,6 +142,10 @@ class TaskScope:
             raise cancelled
         if trouble is None and outcome_of(error) is not Outcome.CANCELLED:
             await self._reach(error)
+
+    def show_life(self) -> None:
+        """Say that the work goes on: the next heartbeat may go out. Not for other threads."""
+        self.heart.show_life()
 
     def ensure_open(self) -> None:
         """Return as long as nothing has been heard of the task's end.
@@ -203,12 +218,48 @@ class TaskScope:
             key=self._key,
             tls=self._tls,
         )
-        self._held.append(held)
-        self._background.append(asyncio.create_task(held.keep_fresh()))
+        self._held[held] = [asyncio.create_task(held.keep_fresh())]
         if issued.target:
             noticing = Noticing(held, self._credentials.show, sleep=self._sleep)
-            self._background.append(asyncio.create_task(noticing.run()))
+            self._held[held].append(asyncio.create_task(noticing.run()))
         return held
+
+    @contextlib.asynccontextmanager
+    async def lent(
+        self,
+        capability: str,
+        *,
+        scopes: tuple[str, ...],
+        ttl_seconds: int | None = None,
+        tool: Mapping[str, str] = NO_TOOL,
+    ) -> AsyncIterator[HeldCredential]:
+        """Hold a credential for the length of a block, and give it back on every way out of it.
+
+        A cancellation waits, within a bound, until that is done. What cannot be given back dies
+        with the task.
+        """
+        asking = asyncio.create_task(
+            self.credential(capability, scopes=scopes, ttl_seconds=ttl_seconds, tool=tool)
+        )
+        was_cancelled = await finished(asking)
+        if was_cancelled and asking.exception() is not None:
+            raise asyncio.CancelledError
+        held = asking.result()
+        try:
+            if was_cancelled:
+                raise asyncio.CancelledError
+            yield held
+        finally:
+            if await finished(asyncio.create_task(self._return(held))):
+                raise asyncio.CancelledError
+
+    async def _return(self, held: HeldCredential) -> None:
+        held.halt()
+        for task in self._held.pop(held, ()):
+            task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._end_within_seconds):
+                await give_back_later(self._credentials, held.current, 0, self._sleep)
 
     def _retire(self, seconds: float, former: IssuedCredential) -> None:
         giving = give_back_later(self._credentials, former, seconds, self._sleep)
@@ -271,9 +322,10 @@ class TaskScope:
             error.add_note(f"the task {self.id} has ended, and: {late}")
 
     async def _stop_background(self) -> None:
-        for task in self._background:
+        background = [*self._background, *chain.from_iterable(self._held.values())]
+        for task in background:
             task.cancel()
         for held in self._held:
             await held.stop()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._background, return_exceptions=True)
+            await asyncio.gather(*background, return_exceptions=True)

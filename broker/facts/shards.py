@@ -21,9 +21,13 @@ class Shards(Generic[K, V]):
     __slots__ = ("_count", "_parts")
 
     def __init__(self, entries: Iterable[tuple[K, V]] = ()) -> None:
-        parts: list[dict[K, V]] = [{} for _ in range(_SHARDS)]
+        empty: dict[K, V] = {}  # one for all, until an entry comes: most graphs are small
+        parts = [empty] * _SHARDS
         for key, value in entries:
-            parts[hash(key) % _SHARDS][key] = value
+            at = hash(key) % _SHARDS
+            if parts[at] is empty:
+                parts[at] = {}
+            parts[at][key] = value
         self._parts = parts
         self._count = sum(map(len, parts))
 

@@ -9,6 +9,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -83,15 +84,7 @@ class Bundle:
         Raises:
             ConfigurationError: it is not the canonical text of a bundle without faults.
         """
-        reading = Reading()
-        document = _decoded(raw)
-        for fault in declared_faults(document):
-            reading.note(_unplaced(fault))
-        compiled = compile_policies(*_sources(document))
-        reading.note(*compiled.faults)
-        bundle = _checked(document, Places(PUBLISHED, {}, compiled, PUBLISHED), reading)
-        reading.finish()
-        return _made(bundle)
+        return _published(raw)
 
     def to_bytes(self) -> bytes:
         """Return the canonical text."""
@@ -112,6 +105,19 @@ class Bundle:
     def offline_capabilities(self) -> tuple[str, ...]:
         """Capabilities whose audience is not registered: their tokens die of age only."""
         return offline_capabilities(self.document)
+
+
+@lru_cache(maxsize=2)  # several parts of a broker read the same text, and its self-test takes long
+def _published(raw: bytes) -> Bundle:
+    reading = Reading()
+    document = _decoded(raw)
+    for fault in declared_faults(document):
+        reading.note(_unplaced(fault))
+    compiled = compile_policies(*_sources(document))
+    reading.note(*compiled.faults)
+    bundle = _checked(document, Places(PUBLISHED, {}, compiled, PUBLISHED), reading)
+    reading.finish()
+    return _made(bundle)
 
 
 def _checked(document: BundleDocument, places: Places, reading: Reading) -> Bundle | None:

@@ -1,5 +1,6 @@
 """What the broker says of itself: the contract, and a page for every problem."""
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -16,11 +17,16 @@ CONTRACT: Final = "/v1/openapi.json"
 PROBLEM: Final = f"{PAGES}{{problem}}"
 
 
+@lru_cache(maxsize=4)  # brokers of one process have the same limits, and building takes long
+def _encoded(limits: Limits) -> bytes:
+    return msgspec.json.encode(document(limits))
+
+
 class DocumentRoutes:
     """``/v1/openapi.json`` and ``/problems/…``, built once: nothing in them changes."""
 
     def __init__(self, limits: Limits) -> None:
-        self._contract = msgspec.json.encode(document(limits))
+        self._contract = _encoded(limits)
         self._pages = pages()
 
     def register(self, table: Table) -> None:

@@ -249,10 +249,10 @@ def _selected(body: wire.RevokeBody, kind: SelectorKind) -> str:
             return text.parse_name(getattr(body, kind), field=kind.value)
 
 
-def _ceiling(line: wire.CeilingLine, at: int) -> Ceiling:
+def _ceiling(line: wire.AskedCeilingLine, at: int) -> Ceiling:
     return Ceiling(
         text.parse_name(line.capability, field=f"ceiling[{at}].capability"),
-        _scopes(line.scopes, f"ceiling[{at}].scopes"),
+        _scopes(line.scopes or (), f"ceiling[{at}].scopes"),
     )
 
 

@@ -21,6 +21,7 @@ from broker.http.oauth_routes import OAuthRoutes
 from broker.http.operator_routes import OperatorRoutes
 from broker.http.review_routes import ReviewRoutes
 from broker.http.revision_routes import RevisionRoutes
+from broker.http.said_routes import SaidRoutes
 from broker.http.selection_routes import SelectionRoutes
 from broker.http.services import Services
 from broker.http.session_routes import SessionRoutes
@@ -77,6 +78,7 @@ def _own_routes(services: Services, mutations: Mutations, waiters: Waiters) -> T
     AgentRoutes(services).register(table)
     FindingRoutes(services, bodies).register(table)
     SignalRoutes(services, bodies).register(table)
+    SaidRoutes(services, bodies).register(table)
     EndRoutes(services, bodies).register(table)
     FactRoutes(services, bodies).register(table)
     ReviewRoutes(services, bodies).register(table)

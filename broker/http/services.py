@@ -8,7 +8,7 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from broker.clock import Clock
-from broker.http import end_ports, fact_ports, glass_ports, ports, review_ports
+from broker.http import end_ports, fact_ports, glass_ports, ports, review_ports, said_ports
 from broker.http.limits import Limits
 from broker.http.possession import Possession
 from broker.metrics import Metrics
@@ -86,6 +86,7 @@ class Services:
     findings: ports.Findings
     signals: ports.Signals
     ends: end_ports.Ends
+    said: said_ports.Said
     listing: ports.Listing
     trees: ports.Trees
     agents: ports.Agents

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from broker.ids import MAX_DEPTH
 from broker.text import MAX_REASON
 from broker.tool_origin import MAX_ORIGIN
+from broker.use_words import MOST_PORT, MOST_ROWS, MOST_STATUS, MOST_TIMES, MOST_UNTOLD
 
 MAX_LINES = 64
 """Scopes of one line, lines of one ceiling."""
@@ -31,6 +32,7 @@ CRITERIA = (
 """The members of :class:`SelectBody` that narrow a set."""
 
 Word = Annotated[str, Meta(min_length=1, max_length=MAX_WORD)]
+Said = Annotated[str, Meta(max_length=MAX_WORD)]
 Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL)]
 Origin = Annotated[str, Meta(min_length=1, max_length=MAX_ORIGIN)]
 Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
@@ -50,11 +52,11 @@ class Body(Struct, forbid_unknown_fields=True):
     """The root of all bodies."""
 
 
-class CeilingLine(Body):
-    """One capability of a task's ceiling."""
+class AskedCeilingLine(Body):
+    """One capability of a task's ceiling; without scopes: its only one."""
 
     capability: Word
-    scopes: Scopes
+    scopes: Scopes | None = None
 
 
 class OpenTaskBody(Body):
@@ -63,7 +65,7 @@ class OpenTaskBody(Body):
     name: Word
     agent: Word
     tenant: Word
-    ceiling: Annotated[list[CeilingLine], Meta(min_length=1, max_length=MAX_LINES)]
+    ceiling: Annotated[list[AskedCeilingLine], Meta(min_length=1, max_length=MAX_LINES)]
     ttl_seconds: Seconds
     instance: Word | None = None
     on_behalf_of: Word | None = None
@@ -94,6 +96,31 @@ class CloseBody(Body):
     """``POST /v1/tasks/{task}/complete``, ``/fail`` and ``/cancel``."""
 
     reason: Reason | None = None
+
+
+class SaidUseBody(Body):
+    """Exchanges that were alike, as the agent's side tells them."""
+
+    outcome: Word
+    times: Annotated[int, Meta(ge=1, le=MOST_TIMES)]
+    first_at: Word
+    last_at: Word
+    credential: Word | None = None
+    need: Said = ""
+    rule: Said = ""
+    method: Said = ""
+    host: Said = ""
+    port: Annotated[int, Meta(ge=0, le=MOST_PORT)] = 0
+    status: Annotated[int, Meta(ge=0, le=MOST_STATUS)] = 0
+    problem: Said = ""
+    masked: bool = False
+
+
+class SayUsesBody(Body):
+    """``POST /v1/tasks/{task}/uses``. ``untold``: how many exchanges are known to be missing."""
+
+    uses: Annotated[list[SaidUseBody], Meta(min_length=1, max_length=MOST_ROWS)]
+    untold: Annotated[int, Meta(ge=0, le=MOST_UNTOLD)] = 0
 
 
 class FreezeBody(Body):

@@ -10,6 +10,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from broker.client.credential_calls import NO_TOOL
+from broker.mcp.arguments import KnownArguments
 from broker.tools.verbs import VerbRefusedError, Verbs
 from broker.tools.words import Given, Refusal, Seen, TaskSeen
 
@@ -86,9 +87,15 @@ async def _said(work: Awaitable[T]) -> T:
 def build_server(verbs: Verbs) -> MCPServer:
     """Make a server that offers an agent its verbs."""
     tools = BrokerTools(verbs)
+    arguments = KnownArguments()
     server: MCPServer = MCPServer(
-        "jit-broker", instructions=_INSTRUCTIONS, version=version("jit-broker"), log_level="ERROR"
+        "jit-broker",
+        instructions=_INSTRUCTIONS,
+        version=version("jit-broker"),
+        log_level="ERROR",
+        middleware=[arguments],
     )
+    arguments.of(server)
     for work, hints in (
         (tools.my_task, _READS),
         (tools.ask_for_credential, _GIVES),

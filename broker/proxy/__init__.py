@@ -16,7 +16,8 @@ Light: it knows neither the broker's service nor the client, only who holds valu
 (:class:`CredentialSource`) and who hears of uses (:class:`Reporter`).
 """
 
-from broker.proxy.declared import Route, parse_routes
+from broker.proxy.database_route import DatabaseRoute
+from broker.proxy.declared import Declared, Route, parse_routes
 from broker.proxy.environment import child_environment, write_bundle
 from broker.proxy.limits import Limits
 from broker.proxy.server import InjectingProxy, Options
@@ -26,6 +27,8 @@ from broker.proxy.uses import Reporter, Use, Uses
 
 __all__ = [
     "CredentialSource",
+    "DatabaseRoute",
+    "Declared",
     "HeldValues",
     "InjectingProxy",
     "Limits",

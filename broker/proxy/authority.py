@@ -77,6 +77,7 @@ def _named(host: str, port: int) -> Authority:
     except ValueError:
         raise malformed("the host is not spelt in the plain way") from None
     is_bracketed = host.startswith("[")
-    if str(address) != bare or is_bracketed != (address.version == 6):  # noqa: PLR2004  IPv6
+    is_plain = str(address) == bare and "%" not in bare  # a zone is of one machine
+    if not is_plain or is_bracketed != (address.version == 6):  # noqa: PLR2004  IPv6
         raise malformed("the address is not spelt in the plain way")
     return Authority(bare, port, is_address=True)

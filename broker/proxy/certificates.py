@@ -23,7 +23,9 @@ _LEAF_NAME: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "jit-brok
 _EARLIER: Final = timedelta(minutes=5)
 """A child whose clock is a little behind sees a certificate that is valid already."""
 
-_ADDRESSES: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+_ADDRESSES: Final = tuple(map(x509.IPAddress, map(ipaddress.ip_network, ("0.0.0.0/0", "::/0"))))
+_ALL_NAMES: Final = x509.DNSName("")
+"""An empty constraint covers every name; no list of permitted ones would permit all."""
 
 
 class TaskAuthority:
@@ -55,7 +57,7 @@ class TaskAuthority:
     def _certificate(self) -> x509.Certificate:
         constraints = x509.NameConstraints(
             permitted_subtrees=[x509.DNSName(host) for host in self._hosts] or None,
-            excluded_subtrees=[x509.IPAddress(network) for network in _ADDRESSES],
+            excluded_subtrees=[*_ADDRESSES, *([] if self._hosts else [_ALL_NAMES])],
         )
         return (
             self._draft(_NAME, self._key.public_key())

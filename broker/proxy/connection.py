@@ -33,6 +33,8 @@ class Connection:
         self._wire = child
         self._tunnel: Origin | None = None
         self._exchange = Exchange(desk, child)
+        self.is_known = False
+        """Whether it has shown the run's word."""
 
     async def run(self) -> None:
         """Serve requests; nothing that either side does makes it raise."""
@@ -87,6 +89,7 @@ class Connection:
         user, _, word = pair.partition(":")
         if not (user == USER and self._desk.word.matches(word)):
             raise RefusedError(407, "not-this-run", "use the proxy's whole URL, as it was given")
+        self.is_known = True
 
     def _meant(self, head: RequestHead) -> tuple[Origin, Target]:
         """Tell which server is meant; every way in which a request says so must say the same.
@@ -157,6 +160,9 @@ class Connection:
         self._exchange.close()
         closes = head is None or problem.code in _MALFORMED or not _is_bare(head)
         await self._wire.send(problem.render(closes=closes), self._desk.limits.silent_seconds)
+        if closes:
+            limits = self._desk.limits
+            await self._wire.linger(limits.linger_seconds, limits.head_seconds)
         return not closes
 
     def _name(self, method: str, to: Authority | None = None) -> None:

@@ -1,14 +1,16 @@
 """What is declared: to which servers a credential may go, how, and for what."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
 
 from broker.errors import InvalidRequestError
+from broker.proxy import database_route
 from broker.proxy.authority import DEFAULT_PORTS, Authority, is_host
+from broker.proxy.database_route import DatabaseRoute, DatabaseSpec
 from broker.proxy.message import HOP_BY_HOP
 from broker.proxy.pattern import PathPattern, parse_pattern
 from broker.proxy.placing import InBasic, InHeader, Placing, Template
@@ -75,33 +77,66 @@ class Route:
         return any(pattern.matches(target.segments) for pattern in self.paths)
 
 
-def parse_routes(document: object) -> tuple[Route, ...]:
+Declared = Route | DatabaseRoute
+"""What may be declared."""
+
+
+def parse_routes(document: object) -> tuple[Declared, ...]:
     """Check a list of routes, as JSON or YAML bring it.
 
     Raises:
         InvalidRequestError: ``field`` names the member, the text what to write instead.
     """
-    try:
-        specs = msgspec.convert(document, list[RouteSpec])
-    except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"is not a list of routes: {error}", field="routes") from None
+    specs = _specs(document)
     if not 0 < len(specs) <= MAX_ROUTES:
         raise InvalidRequestError(f"declare 1 to {MAX_ROUTES} routes", field="routes")
-    routes = tuple(_route(spec, number) for number, spec in enumerate(specs))
+    routes = tuple(_declared(spec, number) for number, spec in enumerate(specs))
     _check_together(routes)
     return routes
 
 
-def _route(spec: RouteSpec, number: int) -> Route:
+def _specs(document: object) -> list[RouteSpec | DatabaseSpec]:
+    try:
+        entries = msgspec.convert(document, list[dict[str, object]])
+        return [msgspec.convert(entry, _kind(entry)) for entry in entries]
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError(f"is not a list of routes: {error}", field="routes") from None
+
+
+def _kind(entry: Mapping[str, object]) -> type[RouteSpec | DatabaseSpec]:
+    return DatabaseSpec if entry.get("scheme") == database_route.SCHEME else RouteSpec
+
+
+def _declared(spec: RouteSpec | DatabaseSpec, number: int) -> Declared:
     at = f"routes[{number}]"
     _check(_NAME, spec.need, f"{at}.need", "the name of a need")
     name = spec.id or f"{spec.need}-{number}"
     _check(_NAME, name, f"{at}.id", "letters, digits and . _ -")
+    return _route(spec, name, at) if isinstance(spec, RouteSpec) else _database(spec, name, at)
+
+
+def _database(spec: DatabaseSpec, name: str, at: str) -> DatabaseRoute:
+    database_route.check(spec, at)
+    return DatabaseRoute(
+        id=name,
+        need=spec.need,
+        authority=_authority(spec.host, spec.port, at),
+        database=spec.database,
+        sslmode=spec.sslmode,
+        local=spec.local,
+    )
+
+
+def _route(spec: RouteSpec, name: str, at: str) -> Route:
+    if spec.scheme == "http" and not spec.local:
+        raise InvalidRequestError(
+            "a credential goes over https; http only with local: true", field=f"{at}.scheme"
+        )
     return Route(
         id=name,
         need=spec.need,
         scheme=spec.scheme,
-        authority=_authority(spec, at),
+        authority=_authority(spec.host, spec.port or DEFAULT_PORTS[spec.scheme], at),
         methods=_methods(spec.methods, f"{at}.methods"),
         paths=tuple(_paths(spec.paths, f"{at}.paths")),
         placing=_placing(spec.put, f"{at}.put"),
@@ -111,20 +146,15 @@ def _route(spec: RouteSpec, number: int) -> Route:
     )
 
 
-def _authority(spec: RouteSpec, at: str) -> Authority:
-    if not is_host(spec.host):
+def _authority(host: str, port: int, at: str) -> Authority:
+    if not is_host(host):
         raise InvalidRequestError(
             "write the exact name of one host, in lower case: no address, no wildcard, no port",
             field=f"{at}.host",
         )
-    port = spec.port or DEFAULT_PORTS[spec.scheme]
     if not 0 < port <= 65_535:  # noqa: PLR2004  the highest port there is
         raise InvalidRequestError("write a port from 1 to 65535", field=f"{at}.port")
-    if spec.scheme == "http" and not spec.local:
-        raise InvalidRequestError(
-            "a credential goes over https; http only with local: true", field=f"{at}.scheme"
-        )
-    return Authority(spec.host, port)
+    return Authority(host, port)
 
 
 def _methods(methods: list[str], field: str) -> frozenset[str]:
@@ -176,7 +206,7 @@ def _check(pattern: re.Pattern[str], text: str, field: str, what: str) -> None:
         raise InvalidRequestError(f"write {what}", field=field)
 
 
-def _check_together(routes: tuple[Route, ...]) -> None:
+def _check_together(routes: tuple[Declared, ...]) -> None:
     if len({route.id for route in routes}) != len(routes):
         raise InvalidRequestError("two routes have the same id", field="routes")
     local: dict[str, bool] = {}
@@ -185,3 +215,8 @@ def _check_together(routes: tuple[Route, ...]) -> None:
             raise InvalidRequestError(
                 "one host is declared local and not local: say which", field="routes"
             )
+    needs = [route.need for route in routes]
+    if any(isinstance(route, DatabaseRoute) and needs.count(route.need) > 1 for route in routes):
+        raise InvalidRequestError(
+            "a need that logs in to a database has that one route alone", field="routes"
+        )

@@ -20,11 +20,23 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MOST_ADDRESSES: Final = 16
 _TRIES: Final = 4
-_TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
-"""IPv4 behind NAT64 (RFC 6052)."""
-_METADATA: Final = (
-    ipaddress.ip_address("fd00:ec2::254"),
-    ipaddress.ip_address("100.100.100.200"),
+_TRANSLATED: Final = tuple(
+    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96"))
+)
+"""IPv4 in the last four bytes: NAT64 (RFC 6052, RFC 8215), compatible and translated addresses."""
+_SITE_LOCAL: Final = ipaddress.ip_network("fec0::/10")
+"""Private networks of old (RFC 3879), which Python takes for global."""
+_METADATA: Final = frozenset(
+    map(
+        ipaddress.ip_address,
+        (
+            *("fd00:ec2::254", "fd00:ec2::23"),  # AWS: instances, pods of EKS
+            "fd20:ce::254",  # Google Cloud
+            "168.63.129.16",  # Azure, a public address that leads to the host
+            "100.100.100.200",  # Alibaba Cloud
+            "192.0.0.192",  # Oracle Cloud
+        ),
+    )
 )
 """Metadata services that are not at link-local addresses."""
 
@@ -56,14 +68,14 @@ def may_reach(text: str, *, local: bool) -> bool:
     Link-local addresses and metadata services never are: what answers there hands out credentials.
     """
     try:
-        address = _innermost(ipaddress.ip_address(text))
+        address = _innermost(ipaddress.ip_address(text.partition("%")[0]))
     except ValueError:
         return False
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
     if address in _METADATA:
         return False
-    return local or address.is_global
+    return local or (address.is_global and address not in _SITE_LOCAL)
 
 
 def _innermost(address: Address) -> Address:
@@ -71,7 +83,7 @@ def _innermost(address: Address) -> Address:
         return address
     teredo = address.teredo[1] if address.teredo else None
     inner = address.ipv4_mapped or address.sixtofour or teredo
-    if inner is None and address in _TRANSLATED:
+    if inner is None and int(address) > 1 and any(address in net for net in _TRANSLATED):
         inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return inner or address
 
@@ -89,9 +101,9 @@ class Dialler:
         """
         self._limits = limits
         self._resolver = resolver
-        self._tls = ssl.create_default_context(cafile=upstream_ca)
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._tls.set_alpn_protocols(["http/1.1"])
+        self._tls = _trusting(upstream_ca, "http/1.1")
+        self._upstream_ca = upstream_ca
+        self._later: dict[bool, ssl.SSLContext] = {}
 
     async def dial(self, authority: Authority, *, secure: bool, local: bool) -> Wire:
         """Connect to a server, over TLS if ``secure``.
@@ -123,9 +135,7 @@ class Dialler:
             try:
                 return await self._connect(address, to, secure=secure)
             except ssl.SSLError:
-                raise RefusedError(
-                    502, "untrusted-server", "the server's certificate or TLS is not accepted"
-                ) from None
+                raise untrusted() from None
             except OSError:
                 continue
         raise RefusedError(502, "unreachable", "the server cannot be reached")
@@ -140,6 +150,52 @@ class Dialler:
         )
         return Wire(reader, writer)
 
+    async def encrypt(self, wire: Wire, to: Authority, *, names: bool) -> Wire:
+        """Go on over TLS with a server that has just agreed to it (PostgreSQL's way).
+
+        Args:
+            wire: the connection; what was sent on it in the clear meanwhile is dropped.
+            to: which server it is.
+            names: check its name; without, its authority alone is checked, if it is our own.
+
+        Raises:
+            RefusedError: it is not the one it is asked for as.
+        """
+        context = self._agreed_later(names=names)
+        try:
+            return await _over_tls(wire, context, self._limits, server_hostname=to.host)
+        except (OSError, EOFError):
+            raise untrusted() from None
+
+    def _agreed_later(self, *, names: bool) -> ssl.SSLContext:
+        # The system's authorities certify anybody: then the name is all there is to check.
+        checks = names or self._upstream_ca is None
+        if checks not in self._later:
+            self._later[checks] = _trusting(self._upstream_ca, "postgresql")
+            self._later[checks].check_hostname = checks
+        return self._later[checks]
+
+
+def _trusting(authorities: str | None, protocol: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authorities)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols([protocol])
+    return context
+
+
+def untrusted() -> RefusedError:
+    """Refuse a server that is not known to be the one that is meant."""
+    return RefusedError(502, "untrusted-server", "the server's certificate or TLS is not accepted")
+
+
+class _InTls(asyncio.StreamReaderProtocol):
+    """Half a connection of TLS cannot be kept open; asyncio complains of whoever wants to."""
+
+    def eof_received(self) -> bool:
+        """Tell the reader, and let the transport close."""
+        super().eof_received()
+        return False
+
 
 async def accept_tls(wire: Wire, context: ssl.SSLContext, limits: Limits) -> Wire:
     """Shake hands with a child as the server that it asked for.
@@ -147,22 +203,36 @@ async def accept_tls(wire: Wire, context: ssl.SSLContext, limits: Limits) -> Wir
     Raises:
         GoneError: it does not trust the certificate, asks for another name or is too slow.
     """
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=limits.head_bytes)
-    protocol = asyncio.StreamReaderProtocol(reader)
     try:
-        transport = await loop.start_tls(
-            wire.writer.transport,
-            protocol,
-            context,
-            server_side=True,
-            ssl_handshake_timeout=limits.dial_seconds,
-            ssl_shutdown_timeout=2,
-        )
+        return await _over_tls(wire, context, limits)
     except (OSError, EOFError) as error:
         wire.abort()
         raise GoneError(type(error).__name__) from error
+
+
+async def _over_tls(
+    wire: Wire, context: ssl.SSLContext, limits: Limits, server_hostname: str | None = None
+) -> Wire:
+    """Shake hands as a client if there is a name to ask for, else as a server.
+
+    A new reader: what came in the clear before can never be taken for something encrypted.
+
+    Raises:
+        OSError, EOFError: it does not come about.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=limits.head_bytes)
+    protocol = _InTls(reader)
+    transport = await loop.start_tls(
+        wire.writer.transport,
+        protocol,
+        context,
+        server_side=server_hostname is None,
+        server_hostname=server_hostname,
+        ssl_handshake_timeout=limits.dial_seconds,
+        ssl_shutdown_timeout=2,
+    )
     if transport is None:
-        raise GoneError("closed during the handshake")
+        raise EOFError("closed during the handshake")
     protocol.connection_made(transport)
-    return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+    return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop), beneath=wire)

@@ -16,6 +16,9 @@ _BUNDLES: Final = (
     *("GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "PIP_CERT", "CARGO_HTTP_CAINFO", "DENO_CERT"),
 )
 
+_WGETRC: Final = "wgetrc"
+"""Beside the bundle: wget takes authorities from a file of settings alone."""
+
 _KNOWN_BUNDLES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -39,7 +42,8 @@ def child_environment(
     changed |= dict.fromkeys(_PROXIES, proxy_url)
     changed |= dict.fromkeys(_EMPTIED, "")
     changed |= dict.fromkeys(_BUNDLES, str(bundle))
-    changed["NODE_USE_ENV_PROXY"] = "1"  # Node's own fetch looks at no proxy otherwise
+    changed["WGETRC"] = str(bundle.with_name(_WGETRC))
+    changed["NODE_USE_ENV_PROXY"] = "1"  # Node's own clients look at no proxy otherwise
     return changed
 
 
@@ -50,10 +54,15 @@ def write_bundle(folder: Path, authority_pem: str) -> Path:
         OSError: it cannot be written, or there is such a file already.
     """
     file = folder / "ca-bundle.pem"
+    _write(file, _system_roots() + authority_pem)
+    _write(folder / _WGETRC, f"ca_certificate = {file}\n")
+    return file
+
+
+def _write(file: Path, text: str) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as opened:  # noqa: PTH123  a descriptor
-        opened.write(_system_roots() + authority_pem)
-    return file
+        opened.write(text)
 
 
 def _system_roots() -> str:

@@ -105,11 +105,9 @@ class Exchange:
             return await self._carry(asked, server)
 
     async def _carry(self, asked: "_Asked", server: Wire) -> bool:
-        limits = self._desk.limits
-        lasting = while_held(
-            self._desk.source, asked.injection, self._child, server, limits.recheck_seconds
-        )
-        async with lasting as state:
+        holding = asked.injection.holding if asked.injection else None
+        lasting = Lasting(self._desk.source, holding, self._child, (self._child, server))
+        async with while_held(lasting, self._desk.limits.recheck_seconds) as state:
             with self._told(state):
                 passage = Passage(self._desk, self._child, server, asked.injection)
                 await passage.begin(asked.sent)
@@ -146,7 +144,7 @@ class Exchange:
         return injection
 
     async def _connected(self, origin: Origin) -> tuple[Wire, bool]:
-        if self._server is not None and self._origin == origin and self._server.is_idle:
+        if self._server is not None and self._origin == origin and await self._server.is_quiet():
             return self._server, True
         self.close()
         is_secure = origin.scheme == "https"
@@ -171,6 +169,9 @@ class Exchange:
         self.use = replace(self.use, outcome="answered")
         if not (is_whole and keeps_alive(answer, answer_body)):
             self.close()
+        if not is_whole:
+            limits = self._desk.limits
+            await self._child.linger(limits.linger_seconds, limits.head_seconds)
         return is_whole and not closes
 
     def _stopped(self, result: object) -> bool:

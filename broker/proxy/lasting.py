@@ -7,63 +7,78 @@ that it opened are cut within ``recheck_seconds``. A renewal changes nothing.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
 
-from broker.proxy.outgoing import Injection
 from broker.proxy.source import CredentialSource, NotHeldError
 from broker.proxy.wire import Wire
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What an exchange lasts by."""
+
+    need: str
+    credential: str
+    """The id of its lease."""
+
+
+class Ends(Protocol):
+    """What can be cut off."""
+
+    def abort(self) -> None:
+        """Cut it off."""
+        ...
+
+
 class Lasting:
-    """Tells afterwards whether the exchange was cut."""
+    """One exchange, and afterwards whether it was cut."""
 
-    is_cut = False
+    def __init__(
+        self,
+        source: CredentialSource,
+        holding: Holding | None,
+        child: Wire,
+        ends: tuple[Ends, ...],
+    ) -> None:
+        """Fix what it lasts by (None: by the child alone), and what is cut off with it."""
+        self._source = source
+        self._holding = holding
+        self._child = child
+        self._ends = ends
+        self.is_cut = False
 
+    async def watch(self, seconds: float) -> None:
+        """Look every so often, until there is something to cut off."""
+        try:
+            while self._child.is_idle:
+                async with asyncio.timeout(max(seconds, 1) * 5):
+                    if not await self._is_held():
+                        self.is_cut = True
+                        break
+                await asyncio.sleep(seconds)
+        except TimeoutError:  # who holds the credential does not answer: unsure is no
+            self.is_cut = True
+        for end in self._ends:
+            end.abort()
 
-async def _is_held(source: CredentialSource, injection: Injection | None) -> bool:
-    if injection is None:
-        return True
-    try:
-        held = await source.current(injection.verdict.route.need)
-    except NotHeldError:
-        return False
-    return held.credential == injection.held.credential
-
-
-async def _watch(
-    lasting: Lasting,
-    source: CredentialSource,
-    injection: Injection | None,
-    wires: tuple[Wire, ...],
-    seconds: float,
-) -> None:
-    try:
-        while wires[0].is_idle:
-            async with asyncio.timeout(max(seconds, 1) * 5):
-                if not await _is_held(source, injection):
-                    lasting.is_cut = True
-                    break
-            await asyncio.sleep(seconds)
-    except TimeoutError:  # who holds the credential does not answer: unsure is no
-        lasting.is_cut = True
-    for wire in wires:
-        wire.abort()
+    async def _is_held(self) -> bool:
+        if self._holding is None:
+            return True
+        try:
+            held = await self._source.current(self._holding.need)
+        except NotHeldError:
+            return False
+        return held.credential == self._holding.credential
 
 
 @contextlib.asynccontextmanager
-async def while_held(
-    source: CredentialSource,
-    injection: Injection | None,
-    child: Wire,
-    server: Wire,
-    seconds: float,
-) -> AsyncIterator[Lasting]:
-    """Cut both connections off when the credential is not held any more, or the child is away."""
-    lasting = Lasting()
+async def while_held(lasting: Lasting, seconds: float) -> AsyncIterator[Lasting]:
+    """Cut it off when the credential is not held any more, or the child is away."""
     watchers: list[asyncio.Task[None]] = []
 
     def begin() -> None:
-        watch = _watch(lasting, source, injection, (child, server), seconds)
-        watchers.append(asyncio.create_task(watch))
+        watchers.append(asyncio.create_task(lasting.watch(seconds)))
 
     # Most exchanges are over before the first look, and cost no task.
     timer = asyncio.get_running_loop().call_later(seconds, begin)

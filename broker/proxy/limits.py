@@ -31,5 +31,8 @@ class Limits:
     silent_seconds: float = 900
     """Between two pieces of a body, of a tunnel or of a websocket."""
 
+    linger_seconds: float = 1
+    """How long a child may be silent that goes on sending what was refused, until it is closed."""
+
     recheck_seconds: float = 2
     """How often a lasting exchange asks whether its credential is still held."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from broker.proxy.authority import Authority
 from broker.proxy.framing import EMPTY, Body, Framing, length_of_head_answer
+from broker.proxy.lasting import Holding
 from broker.proxy.message import HOP_BY_HOP, AnswerHead, Fields, RequestHead
 from broker.proxy.placing import needles
 from broker.proxy.problem import RefusedError, bad_answer, malformed
@@ -36,6 +37,11 @@ class Injection:
         """
         placing = self.verdict.route.placing
         return placing.field, placing.value(self.held.values)
+
+    @property
+    def holding(self) -> Holding:
+        """Return what the exchange lasts by."""
+        return Holding(self.verdict.route.need, self.held.credential)
 
     def needles(self) -> tuple[bytes, ...]:
         """Return what must not come back to the child."""

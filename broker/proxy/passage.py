@@ -7,6 +7,7 @@ from broker.proxy.desk import Desk
 from broker.proxy.framing import Body, read_body
 from broker.proxy.message import AnswerHead, RequestHead, parse_answer
 from broker.proxy.outgoing import Injection, answer_head, is_expecting, switched_head
+from broker.proxy.pausing import Pausing
 from broker.proxy.problem import GoneError, RefusedError, bad_answer
 from broker.proxy.rules import stray
 from broker.proxy.tunnel import join
@@ -78,16 +79,18 @@ class Passage:
         if is_expecting(head):
             await self._child.send(b"HTTP/1.1 100 Continue\r\n\r\n", limits.silent_seconds)
         try:
-            async for piece in read_body(self._child, body, limits.silent_seconds):
-                safe = watch.feed(piece)
-                if watch.has_found:
-                    raise stray()
-                if not await self._taken(body.frame(safe)):
-                    return False
+            with Pausing(watch, self._server, body.frame) as passing:
+                async for piece in read_body(self._child, body, limits.silent_seconds):
+                    safe = passing.feed(piece)
+                    if watch.has_found:
+                        raise stray()
+                    if not await self._taken(safe):
+                        return False
+                last = passing.flush() + body.end()
         except (RefusedError, GoneError):
             self._server.abort()  # it must not take half a body for a whole one
             raise
-        return await self._taken(body.frame(watch.flush()) + body.end())
+        return await self._taken(last)
 
     async def _taken(self, data: bytes) -> bool:
         try:
@@ -102,11 +105,12 @@ class Passage:
         head = answer_head(answer, body, self._injection, self.watch, closes=closes)
         try:
             await self._child.send(head, seconds)
-            async for piece in read_body(self._server, body, seconds):
-                if safe := self.watch.feed(piece):
-                    await self._child.send(body.frame(safe), seconds)
-            if last := body.frame(self.watch.flush()) + body.end():
-                await self._child.send(last, seconds)
+            with Pausing(self.watch, self._child, body.frame) as passing:
+                async for piece in read_body(self._server, body, seconds):
+                    if safe := passing.feed(piece):
+                        await self._child.send(safe, seconds)
+                if last := passing.flush() + body.end():
+                    await self._child.send(last, seconds)
         except RefusedError as error:
             raise GoneError("the answer broke off") from error
 

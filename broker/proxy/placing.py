@@ -1,21 +1,18 @@
 """How a credential is put into a request, and how the stand-in must be shown for it."""
 
 import hmac
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
-from urllib.parse import quote
 
 from broker.proxy.problem import RefusedError
 from broker.proxy.standin import basic_pair, basic_value
 from broker.secret import Secret
+from broker.spelling import SHORTEST, spellings
 
 _PLACE: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63})\}")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_SHORTEST: Final = 8
-"""Shorter values are not looked for in answers: they would occur by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +110,13 @@ def needles(placing: Placing, values: Mapping[str, Secret]) -> tuple[bytes, ...]
     texts = [values[name].reveal() for name in placing.template.names]
     if isinstance(placing, InBasic):
         texts.append(placing.value(values).partition(" ")[2])
-    spellings = {
-        spelling
-        for text in texts
-        if len(text) >= _SHORTEST
-        for spelling in (text, quote(text, safe=""), json.dumps(text)[1:-1])
-    }
-    return tuple(sorted((spelling.encode() for spelling in spellings), key=len, reverse=True))
+    return in_every_spelling(*texts)
+
+
+def in_every_spelling(*texts: str) -> tuple[bytes, ...]:
+    """Return all spellings of these values, the longest first; short values are left out."""
+    spelt = {each for text in texts if len(text) >= SHORTEST for each in spellings(text)}
+    return tuple(sorted((each.encode() for each in spelt), key=len, reverse=True))
 
 
 def _unfit() -> RefusedError:

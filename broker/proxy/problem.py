@@ -44,7 +44,8 @@ class Problem:
             }
         ).encode()
         lines = [
-            f"HTTP/1.1 {self.status} {_REASONS[self.status]}",
+            # Of a tunnel that is refused most clients show this line alone.
+            f"HTTP/1.1 {self.status} {_REASONS[self.status]} ({NAME}: {self.code})",
             "Content-Type: application/problem+json",
             f"Content-Length: {len(body)}",
             "Cache-Control: no-store",

@@ -36,9 +36,12 @@ class Verdict:
 class Rules:
     """Every declared route and every stand-in of one run."""
 
-    def __init__(self, routes: Iterable[Route], stand_ins: StandIns) -> None:
+    def __init__(
+        self, routes: Iterable[Route], stand_ins: StandIns, databases: Iterable[str] = ()
+    ) -> None:
+        """Take what is declared; hosts of databases are not spoken to by HTTP."""
         self._routes = tuple(routes)
-        self._hosts = frozenset(route.authority.host for route in self._routes)
+        self._hosts = frozenset(route.authority.host for route in self._routes) | set(databases)
         self.stand_ins = stand_ins
 
     @property

@@ -1,9 +1,8 @@
 """The proxy of one run: listens on loopback while it is open."""
 
 import asyncio
-import contextlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -12,18 +11,19 @@ from typing import Final, Self
 from broker.clock import Clock, SystemClock
 from broker.proxy.certificates import TaskAuthority
 from broker.proxy.connection import USER, Connection
-from broker.proxy.declared import Route
+from broker.proxy.database_route import DatabaseRoute
+from broker.proxy.declared import Declared, Route
 from broker.proxy.desk import Desk
 from broker.proxy.dialling import Dialler, Resolver, SystemResolver
 from broker.proxy.limits import Limits
+from broker.proxy.listening import LOOPBACK, Listener
+from broker.proxy.postgres.door import Door
 from broker.proxy.rules import Rules
 from broker.proxy.source import CredentialSource
 from broker.proxy.standin import StandIns
 from broker.proxy.uses import Reporter, Uses
-from broker.proxy.wire import Wire
 from broker.secret import Secret
 
-LOOPBACK: Final = "127.0.0.1"
 _WORD_BYTES: Final = 32
 
 
@@ -50,7 +50,7 @@ class InjectingProxy:
 
     def __init__(
         self,
-        routes: Iterable[Route],
+        declared: Iterable[Declared],
         source: CredentialSource,
         *,
         expires_at_ms: int,
@@ -59,15 +59,17 @@ class InjectingProxy:
         """Make the run's word, stand-ins and authority; nothing listens yet.
 
         Args:
-            routes: where credentials may go.
+            declared: where credentials may go.
             source: who holds them.
             expires_at_ms: when the task ends at the latest, and the authority with it.
             options: all else.
         """
         chosen = options or Options()
-        declared = tuple(routes)
+        declared = tuple(declared)
         self.stand_ins = StandIns(route.need for route in declared)
-        rules = Rules(declared, self.stand_ins)
+        databases = [r.authority.host for r in declared if isinstance(r, DatabaseRoute)]
+        routes = [route for route in declared if isinstance(route, Route)]
+        rules = Rules(routes, self.stand_ins, databases)
         upstream_ca = str(chosen.upstream_ca) if chosen.upstream_ca else None
         self._uses = Uses(chosen.log, chosen.reporter)
         self._desk = Desk(
@@ -84,9 +86,13 @@ class InjectingProxy:
             only_declared=chosen.only_declared,
             open_to=chosen.open_to,
         )
-        self._server: asyncio.Server | None = None
+        self._listener = Listener(chosen.limits, lambda child: Connection(self._desk, child))
+        self._doors = {
+            route.need: Door(self._desk, route, self.stand_ins.of(route.need))
+            for route in declared
+            if isinstance(route, DatabaseRoute)
+        }
         self._teller: asyncio.Task[None] | None = None
-        self._served: dict[asyncio.Task[None], Connection] = {}
 
     @property
     def authority_pem(self) -> str:
@@ -100,21 +106,28 @@ class InjectingProxy:
         Raises:
             RuntimeError: the proxy is not open.
         """
-        if self._server is None:
-            message = "the proxy is not open"
-            raise RuntimeError(message)
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._listener.port
 
     @property
     def url(self) -> Secret:
         """The URL for the child's environment; whoever has it is taken for the child."""
         return Secret(f"http://{USER}:{self._desk.word.reveal()}@{LOOPBACK}:{self.port}")
 
+    def login(self, need: str) -> Mapping[str, Secret] | None:
+        """Return what the child logs in with at a database, in a credential's words.
+
+        None if the need goes to servers of HTTP: then it has its stand-in alone.
+
+        Raises:
+            RuntimeError: the proxy is not open.
+        """
+        door = self._doors.get(need)
+        return door.login() if door else None
+
     async def __aenter__(self) -> Self:
         """Begin to listen."""
-        limit = self._desk.limits.head_bytes
-        self._server = await asyncio.start_server(self._accept, LOOPBACK, 0, limit=limit)
+        for each in self._listeners():
+            await each.open()
         self._teller = asyncio.create_task(self._uses.run())
         return self
 
@@ -125,25 +138,10 @@ class InjectingProxy:
         trace: TracebackType | None,
     ) -> None:
         """Cut every connection off, and tell what is left to tell."""
-        if self._server is not None:
-            self._server.close()
-        for task, connection in list(self._served.items()):
-            connection.abort()
-            task.cancel()
-        await asyncio.gather(*self._served, return_exceptions=True)
+        for each in self._listeners():
+            await each.close()
         if self._teller is not None:
             await self._uses.stop(self._teller)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or len(self._served) >= self._desk.limits.connections:
-            writer.transport.abort()
-            return
-        connection = Connection(self._desk, Wire(reader, writer))
-        self._served[task] = connection
-        try:
-            with contextlib.suppress(asyncio.CancelledError):  # the run is over
-                await connection.run()
-        finally:
-            connection.abort()
-            del self._served[task]
+    def _listeners(self) -> list[Listener]:
+        return [self._listener, *(door.listener for door in self._doors.values())]

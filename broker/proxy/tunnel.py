@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from broker.proxy.pausing import Pausing
 from broker.proxy.problem import GoneError
 from broker.proxy.watching import NO_WORDS, Watch
 from broker.proxy.wire import PIECE, SilentError, Wire
@@ -42,16 +43,17 @@ async def join(child: Wire, server: Wire, seconds: float, watch: Watch) -> None:
 
 
 async def _copy(source: Wire, sink: Wire, silence: _Silence, seconds: float, watch: Watch) -> None:
-    while True:
-        try:
-            piece = await source.piece(PIECE, seconds)
-        except SilentError:
-            if silence.is_over():
-                raise
-            continue
-        except GoneError:
-            return
-        silence.broken()
-        await sink.send(watch.feed(piece) if piece else watch.flush(), seconds)
-        if not piece:
-            return
+    with Pausing(watch, sink) as passing:
+        while True:
+            try:
+                piece = await source.piece(PIECE, seconds)
+            except SilentError:
+                if silence.is_over():
+                    raise
+                continue
+            except GoneError:
+                return
+            silence.broken()
+            await sink.send(passing.feed(piece) if piece else passing.flush(), seconds)
+            if not piece:
+                return

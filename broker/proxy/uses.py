@@ -55,8 +55,11 @@ class Use:
 class Reporter(Protocol):
     """Hears of uses."""
 
-    async def report(self, uses: Sequence[Use]) -> None:
-        """Take a batch. May fail in any way or be slow: it is then left out, and logged."""
+    async def report(self, uses: Sequence[Use], missing: int = 0) -> None:
+        """Take a batch; ``missing`` more exchanges there were that nobody can tell of.
+
+        May fail in any way or be slow: it is then left out, logged, and missing from then on.
+        """
         ...
 
 
@@ -68,6 +71,7 @@ class Uses:
         self._reporter = reporter
         self._waiting: deque[Use] = deque(maxlen=_MOST_WAITING)
         self._dropped = 0
+        self._unreported = 0
         self._news = asyncio.Event()
 
     def note(self, use: Use) -> None:
@@ -91,7 +95,7 @@ class Uses:
             batch = [self._waiting.popleft() for _ in range(count)]
             dropped, self._dropped = self._dropped, 0
             await self._write(batch, dropped)
-            await self._report(batch)
+            await self._report(batch, dropped)
 
     async def _write(self, batch: Sequence[Use], dropped: int) -> None:
         if self._log is None:
@@ -105,13 +109,16 @@ class Uses:
         except OSError as error:
             _LOG.warning("uses were not written: %s", type(error).__name__)
 
-    async def _report(self, batch: Sequence[Use]) -> None:
+    async def _report(self, batch: Sequence[Use], dropped: int) -> None:
+        self._unreported += dropped
         if self._reporter is None or not batch:
             return
+        missing, self._unreported = self._unreported, 0
         try:
             async with asyncio.timeout(_LONGEST_REPORT_SECONDS):
-                await self._reporter.report(batch)
+                await self._reporter.report(batch, missing)
         except Exception as error:  # noqa: BLE001  telling must not end because one report failed
+            self._unreported = missing + len(batch)
             _LOG.warning("%d uses were not reported: %s", len(batch), type(error).__name__)
 
     async def stop(self, running: asyncio.Task[None]) -> None:

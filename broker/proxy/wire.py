@@ -34,14 +34,43 @@ def _as_gone() -> Iterator[None]:
 class Wire:
     """One connection, read and written by one exchange at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        beneath: "Wire | None" = None,
+    ) -> None:
+        """Take both ways of a connection.
+
+        Args:
+            reader: what the peer says.
+            writer: what is said to it.
+            beneath: the connection in the clear that TLS is spoken over. It is kept here, because
+                a writer that nobody keeps closes what it wrote to.
+        """
         self._reader = reader
         self.writer = writer
+        self._beneath = beneath
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether the peer still listens and has said nothing out of turn."""
+        """Tell whether the peer still listens."""
         return not (self._reader.at_eof() or self.writer.is_closing())
+
+    async def is_quiet(self) -> bool:
+        """Tell whether the peer is there, and has said nothing since it was last read.
+
+        What it said is lost: it was said to nobody.
+        """
+        if not self.is_idle:
+            return False
+        with contextlib.suppress(OSError, EOFError):
+            try:
+                async with asyncio.timeout(0):
+                    await self._reader.read(1)
+            except TimeoutError:
+                return True
+        return False
 
     async def head(self, first: float, rest: float, limit: int) -> list[bytes] | None:
         """Read the lines of a head, without their ends; None when the peer has closed instead.
@@ -112,6 +141,11 @@ class Wire:
             async with asyncio.timeout(seconds):
                 await self.writer.drain()
 
+    def add(self, data: bytes) -> None:
+        """Write a few bytes, without waiting for anybody to take them."""
+        if data and not self.writer.is_closing():
+            self.writer.write(data)
+
     async def pieces(self, seconds: float) -> AsyncIterator[bytes]:
         """Read until the peer closes."""
         while piece := await self.piece(PIECE, seconds):
@@ -123,6 +157,17 @@ class Wire:
             return False
         self.writer.write_eof()
         return True
+
+    async def linger(self, silent_seconds: float, longest_seconds: float) -> None:
+        """Read on and drop it, until the peer closes or is silent.
+
+        Whoever closes on bytes that were not read takes away from a peer that is still sending what
+        it was told last (RFC 9112 §9.6).
+        """
+        with contextlib.suppress(GoneError, TimeoutError):
+            async with asyncio.timeout(longest_seconds):
+                while await self.piece(PIECE, silent_seconds):
+                    pass
 
     def abort(self) -> None:
         """Cut it off: what was not delivered is lost, and the peer sees that."""

@@ -16,6 +16,7 @@ _FORMULA: Final = frozenset("=+-@|%'\t\r\n\uff1d\uff0b\uff0d\uff20")
 COLUMNS: Final = (
     *("review", "packet", "tenant", "owner", "due", "verified", "agent", "source", "status"),
     *("purpose", "risk", "review_by", "ceiling", "granted", "used", "unused", "use_not_known"),
+    *("said_used", "said_refused", "last_said"),
     *("denied", "never_granted", "tasks", "children", "handed_on", "credentials", "renewed"),
     *("on_behalf_of", "break_glass", "findings", "suggestion", "suggested_ceiling"),
     *("verdict", "answered_by", "answered_at", "reason", "left", "effect"),
@@ -72,6 +73,9 @@ def _used(entry: Mapping[str, Any]) -> dict[str, object]:
     return {
         **{name: usage[name] for name in numbers},
         **{name: _counts(usage[name]) for name in ("granted", "used", "denied", "findings")},
+        "said_used": _counts(usage.get("said", {})),
+        "said_refused": _counts(usage.get("said_refused", {})),
+        "last_said": usage.get("last_said", ""),
         "on_behalf_of": _counts(usage["behalf"]),
         "unused": _lines(entry["unused"]),
         "use_not_known": _lines(entry["unknown"]),

@@ -125,6 +125,8 @@ def _agent(each: Mapping[str, Any]) -> Iterator[str]:
         ("emergencies", usage["break_glass"]),
         ("findings", _counts(usage["findings"]) or "none"),
         ("last granted, used", f"{usage['last_granted'] or '-'}, {usage['last_used'] or '-'}"),
+        ("said to be used", _said(usage)),
+        ("its proxy refused, it says", _counts(usage.get("said_refused", {})) or "nothing"),
         ("could, after a yes", entry["rights"]["after_approval"] or "nothing"),
         ("could, and never was", entry["never"] or "nothing"),
         ("would be left", suggestion["ceiling"] or "as it is"),
@@ -134,6 +136,14 @@ def _agent(each: Mapping[str, Any]) -> Iterator[str]:
     if answer is not None:
         yield from _answered(answer, effect)
     yield "</section>"
+
+
+def _said(usage: Mapping[str, Any]) -> str:
+    """Say what the agent's own side says, so that nobody takes it for more."""
+    counts = usage.get("said", {})
+    if not counts:
+        return "nothing was said: that is no sign that there was no use"
+    return f"{_counts(counts)} (by its own side, last {usage.get('last_said') or '-'})"
 
 
 def _answered(answer: Mapping[str, Any], effect: Mapping[str, Any] | None) -> Iterator[str]:
@@ -160,7 +170,9 @@ def _bars(entry: Mapping[str, Any]) -> Iterator[_Bar]:
     for line, count in sorted(usage["granted"].items()):
         kind = "unused" if line in unused else "unknown" if line in unknown else "used"
         seen = f", {usage['used'].get(line, 0)} seen in use" if kind == "used" else ""
-        yield line, count, _COLOURS[kind], f"{_WORDS[kind]}{seen}"
+        said = usage.get("said", {}).get(line, 0)
+        claim = f"; used {said} times, its own side says" if said else ""
+        yield line, count, _COLOURS[kind], f"{_WORDS[kind]}{seen}{claim}"
     for line, count in sorted(usage["denied"].items()):
         yield line, count, _COLOURS["denied"], _WORDS["denied"]
 

@@ -9,12 +9,16 @@ from typing import Final
 
 import msgspec
 
+from broker.use_words import USING
+
 MOST_NAMES: Final = 200
 """Different lines, reasons, people counted of an agent each by itself; others together."""
 
 OTHERS: Final = "*"
 
 Counts = dict[str, int]
+Said = Counts | msgspec.UnsetType
+"""Left out of packets from before anything was said: they keep their digest."""
 
 Record = Mapping[str, object]
 
@@ -25,6 +29,9 @@ class Usage(msgspec.Struct):
     ``granted``, ``used`` and ``denied`` count by ``CAPABILITY SCOPE`` (denied: and the reason);
     ``used`` counts credentials that a resource server was seen to accept. ``tasks`` were opened for
     it, ``handed_on`` by it for others, ``children`` of the former were handed on to it.
+
+    What the agent's own side says stands apart, because nobody has checked it: ``said`` counts uses
+    by line, ``said_refused`` what its proxy refused, by the problem.
     """
 
     granted: Counts = msgspec.field(default_factory=dict)
@@ -40,6 +47,14 @@ class Usage(msgspec.Struct):
     break_glass: int = 0
     last_granted: str = ""
     last_used: str = ""
+    said: Said = msgspec.UNSET
+    said_refused: Said = msgspec.UNSET
+    last_said: str | msgspec.UnsetType = msgspec.UNSET
+
+    @classmethod
+    def new(cls) -> "Usage":
+        """Begin one of which nothing was said."""
+        return cls(said={}, said_refused={}, last_said="")
 
 
 class UsageBook:
@@ -54,6 +69,7 @@ class UsageBook:
             "lease.issued": self._issued,
             "lease.renewed": self._renewed,
             "lease.used": self._used,
+            "use.said": self._said,
             "decision.denied": self._denied,
         }
 
@@ -70,12 +86,12 @@ class UsageBook:
 
     def of(self, agent: str) -> Usage:
         """Return what was seen of an agent; nothing, if nothing was."""
-        return self.agents.get(agent, Usage())
+        return self.agents.get(agent, Usage.new())
 
     def _agent(self, name: object) -> Usage:
         if not isinstance(name, str) or not name:
             raise TypeError("no agent")
-        return self.agents.setdefault(name, Usage())
+        return self.agents.setdefault(name, Usage.new())
 
     def _opened(self, record: Record) -> None:
         usage = self._agent(record.get("agent"))
@@ -102,6 +118,17 @@ class UsageBook:
         usage.last_used = _text(record.get("at"))
         for line in lines_of(record):
             _count(usage.used, line)
+
+    def _said(self, record: Record) -> None:
+        usage = self._agent(record.get("agent"))
+        for use in _rows(record.get("uses")):
+            times = _number(use.get("times"))
+            if use.get("outcome") == "refused":
+                _count(_begun(usage.said_refused), _text(use.get("problem", "")) or OTHERS, times)
+            elif use.get("credential") and use.get("outcome") in USING:
+                usage.last_said = _text(record.get("at"))
+                for line in lines_of(use):
+                    _count(_begun(usage.said), line, times)
 
     def _denied(self, record: Record) -> None:
         asked = record.get("request")
@@ -136,16 +163,33 @@ def lines_of(record: Record) -> Iterator[str]:
         yield f"{_text(capability)} {scope}"
 
 
-def _count(counts: Counts, name: str) -> None:
+def _begun(counts: Said) -> Counts:
+    assert not isinstance(counts, msgspec.UnsetType)  # noqa: S101 - every one here is a new one
+    return counts
+
+
+def _count(counts: Counts, name: str, times: int = 1) -> None:
     if name not in counts and len(counts) >= MOST_NAMES:
         name = OTHERS
-    counts[name] = counts.get(name, 0) + 1
+    counts[name] = counts.get(name, 0) + times
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
     return value[:512]
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("no number")
+    return value
+
+
+def _rows(value: object) -> list[Record]:
+    if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
+        raise TypeError("no list of records")
+    return [*value]
 
 
 def _texts(value: object) -> list[str]:

@@ -23,6 +23,7 @@ from broker.running.errors import NoCredentialNowError, UnknownNeedError
 from broker.running.need import Need
 from broker.running.shapes.aws import Aws
 from broker.running.shapes.catalogue import usual_shape
+from broker.running.shapes.env import Env
 from broker.running.shapes.kubeconfig import Kubeconfig
 from broker.running.shapes.pgpass import PgPass
 from broker.running.shapes.shape import Fitting, Place, Shape, ShapeUnfitError
@@ -38,6 +39,9 @@ _LAST_PART: Final = 0.3
 _UNPROXIED: Final = (Aws, PgPass, Kubeconfig)
 """Shapes for clients that sign with what they hold, speak no HTTP or trust one authority alone."""
 
+_OF_LOGINS: Final = (Env, PgPass)
+"""Shapes for clients of databases."""
+
 _Ends = (CredentialEndedError, TaskEndedError, TaskFrozenError)
 
 
@@ -50,7 +54,7 @@ class Keeper:
         self._obtain = obtain
         self._refusal: ClientError | None = None
         self._suspended: ClientError | None = None
-        self._stand_in: Secret | None = None
+        self._stand_in: Mapping[str, Secret] | None = None
         self._shapes = need.shapes or (usual_shape(held.current.kind),)
 
     @property
@@ -126,13 +130,24 @@ class Keeper:
         """
         if any(isinstance(shape, _UNPROXIED) for shape in self._shapes):
             raise ShapeUnfitError(f"{self.need.name}: this shape does not go with --proxy")
-        self._stand_in = stand_in
+        self._stand_in = dict.fromkeys(self.last().values, stand_in)
+
+    def show_login(self, login: Mapping[str, Secret]) -> None:
+        """Put the proxy's login at a database in the place of the credential's.
+
+        Raises:
+            ShapeUnfitError: the credential is no login, or its shape is not for databases.
+        """
+        if not {"username", "password"} <= self.last().values.keys():
+            text = "is no login of a database, as its route says"
+            raise ShapeUnfitError(f"{self.need.name}: {text}")
+        if not all(isinstance(shape, _OF_LOGINS) for shape in self._shapes):
+            raise ShapeUnfitError(f"{self.need.name}: --as is env or pgpass for a database")
+        self._stand_in = login
 
     def _shown(self) -> HeldValues:
         held = self.last()
-        if self._stand_in is None:
-            return held
-        return replace(held, values=dict.fromkeys(held.values, self._stand_in))
+        return held if self._stand_in is None else replace(held, values=self._stand_in)
 
     def fit(self, place: Place) -> list[Fitting]:
         """Return what the need puts into the command's surroundings."""

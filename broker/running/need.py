@@ -7,10 +7,11 @@ need alone.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from broker.client.results import Ceiling
+from broker.running.errors import RunError
 from broker.running.shapes.catalogue import WORDS, parse_shape
 from broker.running.shapes.shape import Shape
 
@@ -27,6 +28,7 @@ class Need:
     name: str
     capability: str
     scopes: tuple[str, ...]
+    """To do what; none: the only thing that the task leaves room for."""
     ttl_seconds: int | None = None
     shapes: tuple[Shape, ...] = ()
     """How the command takes it; none: as its kind is usually taken."""
@@ -35,6 +37,16 @@ class Need:
     def is_proxied(self) -> bool:
         """Tell whether the command gets stand-ins alone."""
         return any(shape.is_proxied for shape in self.shapes)
+
+
+class ScopeUnsaidError(RunError):
+    """A need does not say to do what, and the task leaves room for nothing, or for several."""
+
+    remedy = "Say it: --scope SCOPE."
+
+    def __init__(self, name: str, capability: str, found: Sequence[str]) -> None:
+        which = f"say which: {', '.join(found)}" if found else "the task may not have it"
+        super().__init__(f"{name} ({capability}) has no scope: {which}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +90,22 @@ def ceiling_of(needs: Iterable[Need]) -> tuple[Ceiling, ...]:
     for need in needs:
         scopes.setdefault(need.capability, {}).update(dict.fromkeys(need.scopes))
     return tuple(Ceiling(capability, tuple(found)) for capability, found in scopes.items())
+
+
+def within(need: Need, ceiling: Iterable[Ceiling]) -> Need:
+    """Return the need with the scope that it did not say, by the ceiling of its task.
+
+    Raises:
+        ScopeUnsaidError: the task has no such capability, or leaves room for several scopes.
+    """
+    if need.scopes:
+        return need
+    found = sorted(
+        {s for line in ceiling if line.capability == need.capability for s in line.scopes}
+    )
+    if len(found) != 1:
+        raise ScopeUnsaidError(need.name, need.capability, found)
+    return replace(need, scopes=tuple(found))
 
 
 def check_name(name: str) -> str:
@@ -131,8 +159,6 @@ def _by_need(
 def _need(
     name: str, capability: str, scopes: list[str], shapes: list[Shape], ttls: list[int]
 ) -> Need:
-    if not scopes:
-        raise ValueError(f"{name} has no scope: add --scope {name}=SCOPE")
     if len(ttls) > 1:
         raise ValueError(f"{name} has two lives: give --credential-ttl once")
     return Need(

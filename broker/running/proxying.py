@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 
 from broker.client.errors import ClientError
 from broker.proxy import (
+    Declared,
     HeldValues,
     InjectingProxy,
     NotHeldError,
     Options,
+    Reporter,
     Route,
     child_environment,
     parse_routes,
@@ -43,6 +45,11 @@ Through = Callable[[Mapping[str, str]], dict[str, str]]
 _USE: Final = (
     "Send it {ways}; through the proxy that the run's environment names, which puts the credential"
     " in its place."
+)
+
+_LOGIN: Final = (
+    "Log in with it as the password of {username} to the database {database} at {host}:{port},"
+    " without TLS, which logs in at the server with the credential."
 )
 
 _MOST_TOLD: Final = 8
@@ -83,7 +90,7 @@ class _Held:
 class Proxying:
     """How a run's command reaches servers."""
 
-    routes: tuple[Route, ...]
+    routes: tuple[Declared, ...]
     only_declared: bool = False
     upstream_ca: Path | None = None
     log: Path | None = None
@@ -95,17 +102,20 @@ class Proxying:
 
     @asynccontextmanager
     async def opened(
-        self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
+        self,
+        keepers: Mapping[str, Keeper],
+        place: Place,
+        deadline: datetime,
+        reporter: Reporter | None = None,
     ) -> AsyncIterator[Opened]:
-        """Stand between the command and its servers until the block ends.
+        """Stand between the command and its servers until the block ends; it is told of each use.
 
         Raises:
             RunError: the proxy cannot be opened, or a need cannot be shown as a stand-in.
         """
-        proxy = self._made(keepers, place, deadline)
-        for need in self.needs:
-            keepers[need].show_only(Secret(proxy.stand_ins.of(need)))
-        async with proxy:
+        async with self._made(keepers, place, deadline, reporter) as proxy:
+            for need in self.needs:
+                _show(keepers[need], proxy)
             try:
                 bundle = write_bundle(place.folder, proxy.authority_pem)
             except OSError as error:
@@ -113,11 +123,15 @@ class Proxying:
             url = proxy.url.reveal()
             yield Opened(
                 partial(child_environment, proxy_url=url, bundle=bundle),
-                {need: self._place(need, proxy.stand_ins.of(need)) for need in self.needs},
+                {need: self._place(need, proxy) for need in self.needs},
             )
 
-    def _place(self, need: str, stand_in: str) -> StandInPlace:
-        routes = (route for route in self.routes if route.need == need)
+    def _place(self, need: str, proxy: InjectingProxy) -> StandInPlace:
+        stand_in, login = proxy.stand_ins.of(need), proxy.login(need)
+        if login is not None:
+            words = {name: word.reveal() for name, word in login.items()}
+            return StandInPlace("stand-in", stand_in, _LOGIN.format_map(words))
+        routes = (r for r in self.routes if isinstance(r, Route) and r.need == need)
         ways = list(dict.fromkeys(_way(route, stand_in) for route in routes))
         more = [f"to {len(ways) - _MOST_TOLD} servers more"] if len(ways) > _MOST_TOLD else []
         return StandInPlace(
@@ -125,7 +139,11 @@ class Proxying:
         )
 
     def _made(
-        self, keepers: Mapping[str, Keeper], place: Place, deadline: datetime
+        self,
+        keepers: Mapping[str, Keeper],
+        place: Place,
+        deadline: datetime,
+        reporter: Reporter | None,
     ) -> InjectingProxy:
         desk = urlsplit(place.desk_url)
         options = Options(
@@ -133,6 +151,7 @@ class Proxying:
             open_to=frozenset({(desk.hostname or "", desk.port or 0)}),
             upstream_ca=self.upstream_ca,
             log=self.log,
+            reporter=reporter,
         )
         expires_at_ms = int(deadline.timestamp() * 1000)
         source = _Held(Holdings(keepers))
@@ -142,6 +161,14 @@ class Proxying:
             raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
 
 
+def _show(keeper: Keeper, proxy: InjectingProxy) -> None:
+    login = proxy.login(keeper.need.name)
+    if login is None:
+        keeper.show_only(Secret(proxy.stand_ins.of(keeper.need.name)))
+    else:
+        keeper.show_login(login)
+
+
 def _way(route: Route, stand_in: str) -> str:
     server = f"{route.scheme}://{route.authority.header(route.scheme)}"
     if isinstance(route.placing, InBasic):
@@ -149,7 +176,7 @@ def _way(route: Route, stand_in: str) -> str:
     return f"to {server} as {route.placing.field}: {route.placing.template.filled(stand_in)}"
 
 
-def read_routes(text: bytes) -> tuple[Route, ...]:
+def read_routes(text: bytes) -> tuple[Declared, ...]:
     """Read the routes of a file, in JSON.
 
     Raises:

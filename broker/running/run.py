@@ -25,8 +25,9 @@ from broker.running.desk_verbs import DeskVerbs
 from broker.running.errors import RunError
 from broker.running.folder import RunFolder, Where
 from broker.running.keeper import Holdings, Keeper
-from broker.running.need import Need
+from broker.running.need import Need, within
 from broker.running.proxying import Proxying
+from broker.running.reporting import UseReporter
 from broker.running.shapes.shape import Place
 from broker.running.surroundings import of_the_run, one_of_each, surroundings
 from broker.running.verbs_of_run import verbs_of_run
@@ -88,6 +89,7 @@ class Run:
         self._voice = voice
         self._noticing: list[asyncio.Task[None]] = []
         self._was_taken = False
+        self._reporter: UseReporter | None = None
 
     async def __call__(self, command: Command) -> Ended:
         """Run it.
@@ -109,11 +111,13 @@ class Run:
         return ended or Ended(0, was_stopped=False, was_taken=False)
 
     async def _held(self, command: Command) -> Ended:
-        keepers = {need.name: await self._keeper(need) for need in self._order.needs}
+        ceiling = self._scope.opened.ceiling
+        needs = [within(need, ceiling) for need in self._order.needs]
+        keepers = {need.name: await self._keeper(need) for need in needs}
         proxied = frozenset(need.name for need in self._order.needs if need.is_proxied)
         if self._order.proxying is not None:
             proxied |= self._order.proxying.needs
-        async with Desk(Holdings(keepers), proxied=proxied) as desk:
+        async with self._reporting(), Desk(Holdings(keepers), proxied=proxied) as desk:
             with RunFolder(self._where.base) as folder:
                 self._say_where(folder)
                 place = Place(folder.path, desk.url, desk.token)
@@ -124,6 +128,17 @@ class Run:
                     return await self._started(
                         command, [*keepers.values()], folder, place, environment
                     )
+
+    @contextlib.asynccontextmanager
+    async def _reporting(self) -> AsyncIterator[None]:
+        """Tell the broker of uses, the last of them when command and files have gone."""
+        if self._order.proxying is None:
+            yield
+            return
+        async with UseReporter(self._broker.tasks.say_uses, self._scope.id) as self._reporter:
+            yield
+        if untold := self._reporter.untold:
+            self._voice.say(f"{untold} uses were not told to the broker: {self._reporter.trouble}")
 
     @contextlib.asynccontextmanager
     async def _through(
@@ -137,7 +152,8 @@ class Run:
         if proxying is None:
             yield environment, None
             return
-        async with proxying.opened(keepers, place, self._scope.opened.deadline) as opened:
+        deadline, reporter = self._scope.opened.deadline, self._reporter
+        async with proxying.opened(keepers, place, deadline, reporter) as opened:
             yield opened.through(environment), opened.places
 
     async def _started(

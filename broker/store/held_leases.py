@@ -117,7 +117,7 @@ def _task(task: TaskId, row: Reply) -> TaskLeases | Unreadable | None:
 
 
 def _lease(lease: LeaseId, task: TaskId, row: Reply) -> HeldLease | Unreadable | None:
-    state, spec, asked, issued, renewed, expires, generation, _used = row
+    state, spec, asked, issued, renewed, expires, generation, *_ = row
     if not state or state == LeaseState.ENDED:
         return None
     try:

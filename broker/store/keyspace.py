@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from broker.ids import ApprovalId, BreakGlassId, LeaseId, RevocationId, TaskId, bucket_of
 from broker.model.task import TaskSpec
+from broker.store.facts_keys import FactsKeys
 from broker.store.review_keys import ReviewKeys
 
 
@@ -186,6 +187,14 @@ class Bucket:
         """How many late uses of an agent (``TENANT/NAME``) were told in this minute."""
         return f"{self.prefix}bl:{agent}"
 
+    def said(self, task: TaskId) -> str:
+        """What a task's agent has said of the uses of its credentials."""
+        return f"{self.prefix}ts:{task}"
+
+    def said_lately(self, task: TaskId) -> str:
+        """How often it has in this minute."""
+        return f"{self.prefix}tm:{task}"
+
     def cut_marker(self, revocation: RevocationId) -> str:
         """Set once this bucket has told of the order's cut."""
         return f"{self.prefix}rc:{revocation}"
@@ -221,36 +230,6 @@ class BanKeys:
     def born(self) -> str:
         """The leases that this list has to refuse one day, by when their minting began."""
         return self.prefix + "born"
-
-
-@dataclass(frozen=True, slots=True)
-class FactsKeys:
-    """The keys of the facts log: in bucket 00, so that a change and its event are one script."""
-
-    prefix: str
-
-    @property
-    def head(self) -> str:
-        """Its newest revision, and where its newest snapshot is."""
-        return self.prefix + "facts:head"
-
-    @property
-    def log(self) -> str:
-        """The revisions."""
-        return self.prefix + "facts:log"
-
-    @property
-    def bodies(self) -> str:
-        """The digests of revisions too large for the log itself, by revision."""
-        return self.prefix + "facts:bodies"
-
-    def body(self, digest: str) -> str:
-        """What a large revision says, in pieces, under the digest of that."""
-        return f"{self.prefix}facts:body:{digest}"
-
-    def snapshot(self, operation: str) -> str:
-        """Everything as of one revision, in pieces."""
-        return f"{self.prefix}facts:snapshot:{operation}"
 
 
 class Keyspace:

@@ -50,6 +50,9 @@ class Grant:
     at_ms: int
     used_at_ms: int = 0
     """When a resource server was first told that it is alive; 0: none was, as far as is known."""
+    said_times: int = 0
+    """How often it was used, as the agent's side says; ``said_at_ms`` is when it did so last."""
+    said_at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ def _grant(row: Reply, task: TaskSpec) -> Sequence[Grant]:
 
 
 def _read_grant(row: Reply, task: TaskSpec) -> Grant:
-    _, spec, asked, issued, renewed, expires, generation, used = row
+    _, spec, asked, issued, renewed, expires, generation, used, said, said_at = row
     with codec.reading("a lease in the ledger"):
         at_ms = int(renewed or issued)
         held = HeldLease(
@@ -169,7 +172,7 @@ def _read_grant(row: Reply, task: TaskSpec) -> Grant:
             given_ms=int(expires) - at_ms,
             expires_at_ms=int(expires),
         )
-        return Grant(held, task, at_ms, int(used or 0))
+        return Grant(held, task, at_ms, int(used or 0), int(said or 0), int(said_at or 0))
 
 
 def _refusal(entry: Entry[DecisionId], text: str | None) -> Refusal | None:

@@ -19,6 +19,7 @@ from broker.store.limits import Limits
 from broker.store.link import Link, Reply
 from broker.store.paths import Paths
 from broker.store.refusals import accept
+from broker.store.said_ledger import SaidLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class TaskLedger:
         self._limits = limits
         self._bounds = bounds
         self.bindings = Bindings(link, keys, ids, limits)
+        self.said = SaidLedger(link, keys, ids, limits, bounds=bounds)
 
     async def open(self, new: NewTask) -> tuple[TaskId, bool]:
         """Open a task; return its id and whether it is new.

@@ -166,6 +166,7 @@ class TaskTree:
             bucket.audiences(spec.id),
             bucket.open_children(spec.id),
             bucket.open_below(spec.id),
+            bucket.said(spec.id),
             bucket.index("agent", spec.agent),
             bucket.index("tenant", spec.tenant),
             bucket.index("all", ""),

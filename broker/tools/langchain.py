@@ -5,6 +5,9 @@
 The tool is the one that it was, name, arguments and description, and takes what is its own by
 :func:`broker.tools.need.current_credential`. A refusal is a ``ToolException``: the model reads it
 where the tool says ``handle_tool_error=True``, as LangChain does it.
+
+What the tool returns or raises goes to the model, to callbacks and tracers: its credential is
+masked there. An error that held it is a ``ToolException`` without its cause.
 """
 
 import functools
@@ -13,9 +16,8 @@ from typing import Any
 
 from langchain_core.tools import StructuredTool, ToolException
 
-from broker.client.errors import ClientError
-from broker.tools.need import holding
-from broker.tools.refusals import told
+from broker.tools.calling import Call, ToolRefusedError, calling
+from broker.tools.masking import masked
 from broker.tools.toolbox import Toolbox
 
 
@@ -44,10 +46,19 @@ def _holding(
     @functools.wraps(work)
     async def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - the tool's own
         try:
-            held = await toolbox.credential(name)
-        except ClientError as refusal:
-            raise ToolException(told(refusal)) from refusal
-        with holding(held):
-            return await work(*arguments, **named)
+            async with calling(toolbox, name) as current:
+                return masked(await _done(current, work(*arguments, **named)), current.secrets())
+        except ToolRefusedError as refusal:
+            raise ToolException(str(refusal)) from refusal
 
     return call
+
+
+async def _done(current: Call, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - the tool's own
+    try:
+        return await work
+    except Exception as error:
+        text = masked(f"{type(error).__name__}: {error}", current.secrets())
+        if text == f"{type(error).__name__}: {error}":
+            raise
+    raise ToolException(text)

@@ -5,17 +5,18 @@
         server = MCPServer("orders", middleware=[ToolCredentials(Toolbox(task, needs))])
 
 A tool takes what is its own by :func:`broker.tools.need.current_credential`. The model never sees
-it: it is in no argument and in no result. A tool that is refused its credential is not run.
+it: it is in no argument, and masked in a result. A tool that is refused its credential is not run.
 """
 
 from typing import Any, Final
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent
+from pydantic import BaseModel
 
-from broker.client.errors import ClientError
-from broker.tools.need import holding
-from broker.tools.refusals import told
+from broker.tools.calling import Call, ToolRefusedError, calling
+from broker.tools.masking import masked
 from broker.tools.toolbox import Toolbox
 
 _CALL: Final = "tools/call"
@@ -35,10 +36,31 @@ class ToolCredentials:
         if ctx.method != _CALL or not isinstance(name, str) or not self._toolbox.needs(name):
             return await call_next(ctx)
         try:
-            held = await self._toolbox.credential(name)
-        except ClientError as refusal:
-            return CallToolResult(
-                content=[TextContent(type="text", text=told(refusal))], is_error=True
-            )
-        with holding(held):
-            return await call_next(ctx)
+            async with calling(self._toolbox, name) as call:
+                return await _said(call, ctx, call_next)
+        except ToolRefusedError as refusal:
+            return _error(str(refusal))
+
+
+async def _said(
+    call: Call, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+) -> HandlerResult:
+    try:
+        return _masked(await call_next(ctx), call)
+    except MCPError as error:
+        text = masked(str(error), call.secrets())
+        if text == str(error):
+            raise
+    return _error(text)
+
+
+def _masked(result: HandlerResult, call: Call) -> HandlerResult:
+    if not isinstance(result, BaseModel):
+        return result if result is None else masked(result, call.secrets())
+    said = result.model_dump(by_alias=True)
+    harmless = masked(said, call.secrets())
+    return result if harmless == said else type(result).model_validate(harmless)
+
+
+def _error(text: str) -> CallToolResult:
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)

@@ -21,12 +21,15 @@ class Need:
         ttl_seconds: how long each token lives at most; None: as is usual.
         origin: where the tool is from, as the broker knows it (an ``https`` address or a package
             URL with its version). With one, the broker decides about the tool as well.
+        each_call: have another one for each call of the tool, and give it back when the call ends,
+            however it ends. Otherwise one serves all calls, and dies with the task.
     """
 
     capability: str
     scopes: tuple[str, ...]
     ttl_seconds: int | None = None
     origin: str = ""
+    each_call: bool = False
 
     def claim(self, tool: str) -> Mapping[str, str]:
         """Say what the tool is, where this need says where it is from."""

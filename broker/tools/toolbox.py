@@ -1,11 +1,12 @@
 """The credentials of the tools of one task: one for each, had when it is first called.
 
 Two tools never share one, whatever they need: each is narrow, shown apart in the broker's reports,
-and can be taken away alone. All of them die with the task.
+and can be taken away alone. All of them die with the task, those of one call with the call.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 
 from broker.client.held import HeldCredential
@@ -25,6 +26,25 @@ class Toolbox:
     def needs(self, tool: str) -> bool:
         """Tell whether a tool has declared a need."""
         return tool in self._needs
+
+    @asynccontextmanager
+    async def lent(self, tool: str) -> AsyncIterator[HeldCredential]:
+        """Have the credential of a tool for the length of one call, as its need says.
+
+        Raises what :meth:`credential` raises.
+        """
+        need = self._needs[tool]
+        if not need.each_call:
+            yield await self.credential(tool)
+            return
+        self._task.ensure_open()
+        async with self._task.lent(
+            need.capability,
+            scopes=need.scopes,
+            ttl_seconds=need.ttl_seconds,
+            tool=need.claim(tool),
+        ) as held:
+            yield held
 
     async def credential(self, tool: str) -> HeldCredential:
         """Return the credential of a tool; however many call it at once, one is asked for.

@@ -9,7 +9,7 @@ from broker.client.credential_calls import NO_TOOL
 from broker.client.errors import ClientError
 from broker.client.results import Credential, IssuedCredential
 from broker.tools.places import PlaceError, Places
-from broker.tools.refusals import advice, told
+from broker.tools.refusals import advice, named, told
 from broker.tools.words import Given, Refusal, Seen, TaskSeen
 
 _REMEMBERED: Final = 10
@@ -25,7 +25,7 @@ class VerbRefusedError(Exception):
 
 def wish(capability: str, scopes: list[str]) -> str:
     """Put what was asked for into words."""
-    return f"{capability} with {', '.join(scopes) or 'no scope'}"
+    return f"{named([capability])} with {named(scopes) if scopes else 'no scope'}"
 
 
 class Verbs(Protocol):

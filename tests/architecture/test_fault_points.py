@@ -37,6 +37,7 @@ VERBS: Final = {
     "openTask": "open",
     "claimTask": "claim",
     "beatTask": "heartbeat",
+    "sayUses": "use",
     "extendTask": "extend",
     "completeTask": "close",
     "failTask": "close",

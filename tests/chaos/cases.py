@@ -7,6 +7,7 @@ from tests.chaos.again import FORBID
 from tests.chaos.agreed import AGREE, ASK, REDEEM
 from tests.chaos.facts_scenarios import CLOSE, LIFT, MANY
 from tests.chaos.once import GRANTED, SPENT
+from tests.chaos.saying import SAY
 from tests.chaos.scenarios import (
     BEAT,
     CLAIM,
@@ -51,6 +52,7 @@ CASES: Final = (
     Case("open.handed", "the opening is repeated", OPEN_AGAIN),
     Case("claim.written", "a task is claimed", CLAIM),
     Case("heartbeat.written", "an agent beats", BEAT),
+    Case("use.written", "an agent says what it used", SAY),
     Case("extend.decided", "a task is extended", EXTEND),
     Case("extend.written", "a task is extended", EXTEND),
     Case("issue.decided", "a credential is issued", ISSUE),

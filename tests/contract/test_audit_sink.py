@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.audit import json_lines
 from broker.audit.json_lines import JsonLinesSink, sink_name
 from broker.audit.standby import UNSEEN
 from broker.audit.trail_file import TrailFile
@@ -73,6 +74,23 @@ async def test_a_trail_is_a_copy_of_the_whole_log(log: FeedLog, path: Path) -> N
     assert seqs(path) == list(range(1, 252))
     assert records(path)[-1]["bucket"] == "07"
     await assert_whole(log, path)
+
+
+@one_server
+async def test_who_waits_for_the_trail_is_not_kept_waiting(
+    log: FeedLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that stops does not wait until more has come together."""
+    monkeypatch.setattr(json_lines, "GATHER_S", 3600.0)
+    sink = make_sink(log, path)
+    async with running(sink):
+        await happen(log, 1)
+        await eventually(lambda: has_stored(log, path.stem, 1))
+        await happen(log, 2)
+        async with asyncio.timeout(PATIENCE_S):
+            await sink.caught_up()
+
+    assert seqs(path) == [1, 2]
 
 
 @one_server

@@ -18,6 +18,7 @@ from broker.model.lease import LeaseState
 from broker.model.lender import Lender
 from broker.model.principal import Kind
 from broker.model.requests import Selector, SelectorKind
+from broker.model.said import SaidBatch, SaidUse
 from broker.model.selection import Criteria, Selection
 from broker.model.target import DeathState, TargetRef
 from broker.model.tool import Tool
@@ -47,6 +48,7 @@ from broker.store.redo_ledger import Doubt, Marks, RedoLedger
 from broker.store.replicas import Replicas, Serving
 from broker.store.review_ledger import NewReview, ReviewLedger
 from broker.store.revocation_ledger import Order
+from broker.store.said_ledger import SaidLedger
 from broker.store.selection_ledger import SelectionLedger
 from broker.store.shadow_ledger import Difference, ShadowLedger
 from broker.store.task_ledger import Extension
@@ -68,6 +70,7 @@ async def test_scripts_touch_only_the_keys_that_they_declare(single: SingleServe
     async with KeyAudit(single) as audit:
         kit = LedgerKit(link)
         await _everything(kit)
+        await _saying(kit)
         await _freezing(kit)
         await _lending(ApprovalKit(link))
         await _breaking_glass(kit)
@@ -125,6 +128,15 @@ async def _everything(kit: LedgerKit) -> None:
     await kit.close(root)
     await kit.works(root.id)
     await kit.tree.forget(root)
+
+
+async def _saying(kit: LedgerKit) -> None:
+    task = await kit.open(await kit.open(facts=1), facts=1)
+    lease = (await kit.grant(task, facts=1)).lease
+    said = SaidLedger(kit.link, kit.keys, kit.ids, kit.limits)
+    use = SaidUse(outcome="answered", times=1, first_at_ms=1, last_at_ms=1, credential=lease)
+    await said.note(await kit.tasks.view(task.id), SaidBatch((use,)), "ab", "cd")
+    await said.of_task(task.id)
 
 
 async def _freezing(kit: LedgerKit) -> None:

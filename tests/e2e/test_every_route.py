@@ -63,6 +63,8 @@ ROWS: Final[dict[str, tuple[int, int, int, int]]] = {
     "reportTask": ABSENT,
     "claimTask": ABSENT,
     "beatTask": ABSENT,
+    "sayUses": ABSENT,
+    "showUses": ABSENT,
     "extendTask": ABSENT,
     "completeTask": ABSENT,
     "failTask": ABSENT,

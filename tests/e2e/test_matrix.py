@@ -67,6 +67,8 @@ ROOT_LOOKERS: Final = {"root's agent"} | OPENERS | OPERATORS
 CHILD_LOOKERS: Final = {"child's agent", "root's agent"} | OPERATORS
 ROOT_PARTIES: Final = {"root's agent"} | OPENERS
 CHILD_PARTIES: Final = {"child's agent", "root's agent"}
+_AT: Final = "2027-01-15T08:00:00Z"
+USES: Final = {"uses": [{"outcome": "answered", "times": 1, "first_at": _AT, "last_at": _AT}]}
 
 ROUTES: Final = {
     "show task": _route("GET", "/v1/tasks/{task}", ROOT_LOOKERS, CHILD_LOOKERS),
@@ -78,6 +80,8 @@ ROUTES: Final = {
     ),
     "claim": _route("POST", "/v1/tasks/{task}/claim", set(), set(), {"handle": "a" * 26}),
     "heartbeat": _route("POST", "/v1/tasks/{task}/heartbeat", ROOT_PARTIES, CHILD_PARTIES),
+    "say uses": _route("POST", "/v1/tasks/{task}/uses", {"root's agent"}, {"child's agent"}, USES),
+    "show uses": _route("GET", "/v1/tasks/{task}/uses", ROOT_LOOKERS, CHILD_LOOKERS),
     "extend": _route(
         "POST", "/v1/tasks/{task}/extend", ROOT_PARTIES, CHILD_PARTIES, {"ttl_seconds": 60}
     ),

@@ -65,6 +65,15 @@ async def given(world: World, line: str, who: Who = DESK, **task: object) -> dic
     return await world.issue(opened["id"], who, **asked(line), ttl_seconds=300)
 
 
+async def say(world: World, credential: dict[str, Any], times: int, who: Who = DESK) -> None:
+    """Let an agent say that it has used a credential."""
+    at = "2027-01-15T08:00:00Z"
+    use = {"outcome": "answered", "times": times, "first_at": at, "last_at": at}
+    body = {"uses": [{**use, "credential": credential["id"]}]}
+    said = await world.post(who, f"/v1/tasks/{credential['task']}/uses", body)
+    assert said.status == 200, said.raw
+
+
 def day_after(world: World) -> str:
     """Return tomorrow, UTC."""
     return datetime.fromtimestamp(world.now() + 24 * 3600, UTC).date().isoformat()
@@ -80,15 +89,18 @@ def trail(world: World, kind: str) -> list[dict[str, Any]]:
 async def test_a_packet_tells_what_was_granted_used_and_not_known(
     world: World, source: str
 ) -> None:
-    """The same from an audit trail and from the ledger; what nobody sees is not called unused."""
+    """The same from an audit trail and from the ledger; what nobody sees is not called unused.
+
+    What the agent itself says of its uses is told, and counts for nothing else.
+    """
     await begin(world)
-    await given(world, READ)
-    report = await given(world, REPORT)
+    read, report = await given(world, READ), await given(world, REPORT)
     assert await world.is_active(report["access_token"], REPORTS)
+    await say(world, read, 5)
     refused = await world.open(agent="desk-bot", ceiling=[asked(WRITE)])
     assert (await world.ask(refused["id"], DESK, **asked(WRITE))).status == 403
     await until(lambda: bool(trail(world, "decision.denied")))
-    await until(lambda: bool(trail(world, "lease.used")))
+    await until(lambda: bool(trail(world, "lease.used")) and bool(trail(world, "use.said")))
     trails = [world.config.settings().audit.file] if source == "trail" else []
 
     review = (await start(world, *trails))[TEAM]
@@ -96,6 +108,9 @@ async def test_a_packet_tells_what_was_granted_used_and_not_known(
     entry = (await agent_of(world, ERIN, review, "desk-bot"))["entry"]
     assert entry["usage"]["granted"] == {READ: 1, REPORT: 1}
     assert entry["usage"]["used"][REPORT] == 1
+    assert READ not in entry["usage"]["used"]
+    assert entry["usage"]["said"] == {READ: 5}
+    assert entry["usage"]["last_said"]
     assert entry["usage"]["denied"] == {f"{WRITE} no-permit": 1}
     assert (entry["unknown"], entry["unused"]) == ([READ], [])
     assert entry["rights"]["possible"] == [LEGACY, READ, REPORT]

@@ -3,14 +3,19 @@
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.test_run import KEEP, runs
+from tests.fakes.cast import OPERATOR
 from tests.fakes.certificates import Authority
+from tests.fakes.eventually_true import eventually_true
 from tests.fakes.proxy_lab import Upstream
 from tests.fakes.run_command import WAIT
+from tests.fakes.until import until
 from tests.fakes.world import World
 
 FETCH = """
@@ -63,7 +68,7 @@ async def test_a_command_uses_a_credential_that_it_never_holds(
     assert run.read("answers").splitlines() == [
         "200",
         "403",
-        "Tunnel connection failed: 403 Forbidden",
+        "Tunnel connection failed: 403 Forbidden (jit-broker: undeclared-host)",
     ]
     held = run.read("token") + run.read("env") + out + err
     assert run.read("token").startswith("standin_")
@@ -76,6 +81,68 @@ async def test_a_command_uses_a_credential_that_it_never_holds(
         ("refused", "undeclared-host"),
     ]
     assert uses[0]["credential"].startswith("l_")
+    await _is_told(world, run.read("task").strip(), uses[0]["credential"])
+
+
+async def _is_told(world: World, task: str, credential: str) -> None:
+    """Look at what the broker was told before the task ended: by the task, and in the trail."""
+    shown = await world.get(OPERATOR, f"/v1/tasks/{task}/uses")
+    assert shown["said_by"] == "agent"
+    said = [(each["outcome"], each["problem"], each["times"]) for each in shown["uses"]]
+    assert ("answered", "", 1) in said
+    assert {problem for _, problem, _ in said} == {"", "not-declared", "undeclared-host"}
+    await until(lambda: len(_in_the_trail(world)) >= 3)
+    told = _in_the_trail(world)
+    [used] = [use for use in told if use["outcome"] == "answered"]
+    assert (used["credential"], used["capability"]) == (credential, "orders-api")
+    assert (used["scopes"], used["rule"], used["status"]) == (["orders:read"], "orders", 200)
+    assert "/v1/orders" not in json.dumps(told)
+
+
+def _in_the_trail(world: World) -> list[dict[str, Any]]:
+    lines = map(json.loads, world.config.settings().audit.file.read_text().splitlines())
+    return [use for line in lines if line["type"] == "use.said" for use in line["uses"]]
+
+
+async def test_what_was_told_outlives_a_run_that_is_killed(world: World, tmp_path: Path) -> None:
+    """It is told soon, not at the end alone."""
+    fetch = tmp_path / "fetch.py"
+    fetch.write_text(FETCH)
+    async with shop(tmp_path) as (upstream, options), runs(world, tmp_path) as begin:
+        url = f"https://localhost:{upstream.port}/v1/orders/7"
+        run = begin(f"{KEEP}{sys.executable} {fetch} {url}; {WAIT}", *options)
+        await run.started()
+        path = f"/v1/tasks/{run.read('task').strip()}/uses"
+
+        async def is_told() -> bool:
+            return bool((await world.get(OPERATOR, path))["uses"])
+
+        await eventually_true(is_told, "the use")
+        run.send(signal.SIGKILL)
+        await run.ended()
+
+    [use] = (await world.get(OPERATOR, path))["uses"]
+    assert (use["outcome"], use["times"], use["capability"]) == ("answered", 1, "orders-api")
+
+
+async def test_uses_that_come_after_the_tasks_end_are_said_to_be_missing(
+    world: World, tmp_path: Path
+) -> None:
+    """Whoever has ended it was not the run, which says how many and why."""
+    fetch = tmp_path / "fetch.py"
+    fetch.write_text(FETCH)
+    async with shop(tmp_path) as (upstream, options), runs(world, tmp_path) as begin:
+        stray = f"https://localhost:{upstream.port}/v1/secret"
+        script = f"{KEEP}{WAIT}{sys.executable} {fetch} {stray} {stray}"
+        run = begin(script, *options, "--on-revoked", "warn")
+        await run.started()
+        task = run.read("task").strip()
+        await world.post(OPERATOR, f"/v1/tasks/{task}/cancel", {"reason": "INC-7"})
+        run.go()
+        _, _, err = await run.ended()
+
+    assert "2 uses were not told to the broker" in err
+    assert (await world.get(OPERATOR, f"/v1/tasks/{task}/uses"))["uses"] == []
 
 
 async def test_the_desk_hands_out_nothing_of_what_goes_through_the_proxy(

@@ -168,7 +168,7 @@ class Told:
         self.uses: list[Use] = []
         self.news = asyncio.Event()
 
-    async def report(self, uses: Sequence[Use]) -> None:
+    async def report(self, uses: Sequence[Use], missing: int = 0) -> None:  # noqa: ARG002
         """Keep them."""
         self.uses.extend(uses)
         self.news.set()
@@ -358,7 +358,7 @@ async def opened(
             upstream_ca=authority.ca_file,
             log=folder / "uses.jsonl",
             reporter=told,
-            limits=limits or Limits(recheck_seconds=0.05),
+            limits=limits or Limits(recheck_seconds=0.05, linger_seconds=0.05),
             resolver=names,
         )
         routes = parse_routes([*declarations(upstream.port, plain.port), *more])

@@ -28,6 +28,7 @@ class SingleServer:
 
     def __init__(self, directory: Path) -> None:
         self._embedded = EmbeddedServer(directory, extra={"enable-debug-command": "yes"})
+        self._asking: redis.Redis | None = None
 
     @property
     def settings(self) -> StoreSettings:
@@ -50,10 +51,12 @@ class SingleServer:
 
     def stop(self) -> None:
         """Stop it in good order."""
+        self._hang_up()
         self._embedded.stop()
 
     def kill(self) -> None:
         """Let it die: ``kill -9``."""
+        self._hang_up()
         self._embedded.kill()
 
     def freeze(self) -> None:
@@ -66,9 +69,18 @@ class SingleServer:
 
     def ask(self, *command: Value) -> Reply:
         """Run a command past the link under test."""
-        with redis.Redis(unix_socket_path=self.path, decode_responses=True, protocol=2) as client:
-            client.response_callbacks.clear()
-            return client.execute_command(*command)
+        if self._asking is None:
+            self._asking = redis.Redis(
+                unix_socket_path=self.path, decode_responses=True, protocol=2
+            )
+            self._asking.response_callbacks.clear()
+        return self._asking.execute_command(*command)
+
+    def _hang_up(self) -> None:
+        """End the connection of :meth:`ask`, which is kept from one question to the next."""
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
 
     def back_up(self) -> dict[bytes, bytes]:
         """Copy everything, in one moment."""

@@ -51,6 +51,7 @@ from tests.fakes.fake_ends import FakeEnds
 from tests.fakes.fake_explain import FakeExplain
 from tests.fakes.fake_glass import FakeGlass
 from tests.fakes.fake_issuance import FakeIssuance
+from tests.fakes.fake_said import FakeSaid
 from tests.fakes.fake_sessions import FakeSessions
 from tests.fakes.fake_trees import FakeTrees
 from tests.fakes.finding_verbs import FakeFindings, FakeSignals
@@ -399,6 +400,7 @@ def make_services(stage: Stage, **changes: object) -> Services:
         findings=FakeFindings(stage),
         signals=FakeSignals(stage),
         ends=FakeEnds(stage),
+        said=FakeSaid(stage),
         listing=FakeListing(stage),
         trees=FakeTrees(stage, a_task(), a_task(CHILD)),
         agents=FakeAgents(stage),

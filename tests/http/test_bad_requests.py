@@ -81,7 +81,7 @@ BAD = [
     (TASKS, line(scopes=["ok", None]), "ceiling[1].scopes[1]"),
     (TASKS, line(scopes=["ok", "x" * 257]), "ceiling[1].scopes[1]"),
     (TASKS, line(extra=1), "ceiling[1].extra"),
-    (TASKS, OPENING | {"ceiling": [without(LINE, "scopes")]}, "ceiling[0].scopes"),
+    (TASKS, OPENING | {"ceiling": [without(LINE, "capability")]}, "ceiling[0].capability"),
     (TASKS, OPENING | {"tickets": WORDS_33}, "tickets"),
     (TASKS, OPENING | {"tickets": ["ok", "x" * 257]}, "tickets[1]"),
     (TASKS, OPENING | {"tickets": ["ok", "a\x1bb"]}, "tickets[1]"),

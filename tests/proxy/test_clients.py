@@ -86,6 +86,19 @@ async def test_curl(lab: Lab, tmp_path: Path, body: str) -> None:
     assert len(lab.upstream.received[0].body) == (3_000_000 if options else 0)
 
 
+@needs("wget")
+async def test_wget_trusts_the_authority(lab: Lab) -> None:
+    """By WGETRC: it looks at no variable for that."""
+    url = f"https://{HOST}:{lab.upstream.port}/v1/orders"
+
+    printed = await run(
+        lab, "wget", "-qO-", "--header", f"Authorization: Bearer {lab.stand_in}", url
+    )
+
+    assert "/v1/orders" in printed
+    assert lab.upstream.received[0].values("authorization") == [f"Bearer {TOKEN}"]
+
+
 @needs("node")
 async def test_node_trusts_the_authority(lab: Lab) -> None:
     """By NODE_EXTRA_CA_CERTS."""

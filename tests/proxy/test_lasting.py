@@ -151,6 +151,30 @@ async def test_a_websocket_carries_the_credential_in_its_handshake_only(lab: Lab
     assert TOKEN.encode() not in said
 
 
+async def test_a_message_that_ends_as_the_credential_begins_waits_for_no_other(lab: Lab) -> None:
+    """Its sender may wait for the answer to it; what follows is looked at as one with it."""
+    go_on = asyncio.Event()
+    begun, rest = TOKEN[:3].encode(), TOKEN[3:].encode()
+
+    async def talk(_: Upstream, __: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(SWITCHED + b"\x81\x05<<" + begun)
+        await go_on.wait()
+        writer.write(rest + b">")
+        await writer.wait_closed()
+
+    lab.upstream.answer = talk
+    child = await lab.inside()
+    await child.say(lab.request("/v1/files/ws", more=UPGRADE))
+
+    async with asyncio.timeout(20):
+        message = await child.reader.readexactly(7)
+    go_on.set()
+    more = await child.reader.readuntil(b">")
+
+    assert message == b"\x81\x05<<" + begun
+    assert more == b"*" * len(rest) + b">"
+
+
 async def test_a_websocket_is_cut_when_its_credential_ends(lab: Lab) -> None:
     """Although nobody says anything on it."""
     lab.upstream.answer = _shouting

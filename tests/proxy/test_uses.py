@@ -66,10 +66,12 @@ class Failing:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.missing: list[int] = []
 
-    async def report(self, uses: Sequence[Use]) -> None:
+    async def report(self, uses: Sequence[Use], missing: int = 0) -> None:
         """Fail."""
         self.asked += len(uses)
+        self.missing.append(missing)
         raise ConnectionError
 
 
@@ -85,6 +87,20 @@ async def test_a_report_that_fails_holds_nothing_up(tmp_path: Path) -> None:
 
     assert failing.asked == 3
     assert len((tmp_path / "uses.jsonl").read_text().splitlines()) == 3
+
+
+async def test_what_was_not_reported_is_missing_in_the_next_report() -> None:
+    """So whoever is told in the end knows how much is not."""
+    failing = Failing()
+    uses = Uses(reporter=failing)
+    for number in range(5_000):
+        uses.note(use(status=number))
+    await uses.flush()
+    uses.note(use())
+    await uses.flush()
+
+    assert failing.missing[:2] == [904, 904 + 256]
+    assert failing.missing[-1] == 5_000
 
 
 async def test_too_many_uses_are_counted_instead_of_kept(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ class Job:
 
 def read(file: Path) -> dict[str, str]:
     """Read what an action has written to one of the runner's files."""
-    text = file.read_text(encoding="utf-8")
+    text = file.read_bytes().decode()  # as it is: a value may hold any end of a line
     found = {match[1]: match[3].removesuffix("\n") for match in _HEREDOC.finditer(text)}
     assert _HEREDOC.sub("", text) == "", "what the runner would not read"
     return found

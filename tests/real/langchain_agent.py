@@ -4,8 +4,11 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import StructuredTool
 
 from broker.client.api import BrokerClient
@@ -16,14 +19,38 @@ from broker.tools.toolbox import Toolbox
 
 NEEDS = {
     "read_orders": Need("orders-api", scopes=("orders:read",)),
+    "leak_orders": Need("orders-api", scopes=("orders:read",), each_call=True),
     "burn_orders": Need("orders-api", scopes=("orders:burn",)),
 }
+
+used: list[str] = []
+
+
+class Tracer(BaseCallbackHandler):
+    """Keeps what is sent to whoever traces."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def on_tool_end(self, output: Any, **_: Any) -> None:
+        """A tool has answered."""
+        self.seen.append(repr(output))
+
+    def on_tool_error(self, error: BaseException, **_: Any) -> None:
+        """A tool has failed."""
+        self.seen.append(repr((error, error.__cause__, error.__context__)))
 
 
 async def read_orders(count: int) -> str:
     """Read so many orders."""
-    token = (await current_credential().token()).reveal()
-    return f"{count} {token}"
+    used.append((await current_credential().token()).reveal())
+    return f"{count} {used[-1]}"
+
+
+async def leak_orders(count: int) -> str:
+    """Fail as clients do, with the request in the error."""
+    used.append((await current_credential().token()).reveal())
+    raise RuntimeError(f"{count}: 401 for Bearer {used[-1]}")
 
 
 async def main() -> None:
@@ -39,14 +66,21 @@ async def main() -> None:
             tools = [
                 with_credential(
                     StructuredTool.from_function(
-                        coroutine=read_orders, name=name, handle_tool_error=True
+                        coroutine=leak_orders if name == "leak_orders" else read_orders,
+                        name=name,
+                        handle_tool_error=True,
                     ),
                     toolbox,
                 )
                 for name in NEEDS
             ]
-            said = [str(await tool.ainvoke({"count": 3})) for tool in tools]
-            print(json.dumps({"said": said, "arguments": list(tools[0].args)}), flush=True)  # noqa: T201
+            tracer = Tracer()
+            config: RunnableConfig = {"callbacks": [tracer]}
+            said = [str(await tool.ainvoke({"count": 3}, config)) for tool in tools]
+            streamed = [str(chunk) async for chunk in tools[0].astream({"count": 4}, config)]
+            told = {"said": said, "streamed": streamed, "traced": tracer.seen, "used": used}
+            told["arguments"] = list(tools[0].args)
+            print(json.dumps(told), flush=True)  # noqa: T201
             await asyncio.to_thread(input)
 
 

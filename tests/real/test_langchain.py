@@ -51,13 +51,17 @@ async def test_a_tool_has_its_credential_while_the_task_lives_and_a_refused_one_
     )
     assert process.stdout is not None
     told = json.loads(await process.stdout.readline())
-    read, burnt = told["said"]
-    count, _, used = read.partition(" ")
+    read, leaked, burnt = told["said"]
+    used, of_one_call, again = told["used"]
 
     assert told["arguments"] == ["count"]
-    assert count == "3"
+    assert (read, told["streamed"]) == ("3 ***", ["4 ***"])
+    assert leaked == "RuntimeError: 3: 401 for Bearer ***"
     assert burnt.startswith("Refused: 403 access-denied")
+    assert (len(told["traced"]), used) == (4, again)
+    assert not any(token in "".join(told["traced"]) for token in told["used"])
     assert await world.is_active(used)
+    assert not await world.is_active(of_one_call)
 
     await process.communicate(b"\n")
 

@@ -1,5 +1,6 @@
 """`broker run` around PostgreSQL's own programs, before a real server."""
 
+import json
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -63,6 +64,42 @@ async def test_psql_logs_in_as_whoever_is_held_now(
     assert first[0] != second[0]
     assert (first[1], second[1]) == ("2\n", "2\n")
     await eventually_true(has_gone, "the end of both roles")
+
+
+async def test_behind_the_proxy_psql_logs_in_without_the_login(
+    world: DatabaseWorld, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """Variables, files and desk have a stand-in; the server sees the role, which ends with it."""
+    route = {"need": "orders-db", "scheme": "postgres", "host": "localhost", "local": True}
+    routes, log = tmp_path / "routes.json", tmp_path / "uses.jsonl"
+    routes.write_text(json.dumps([{**route, "port": postgres.port, "database": "orders"}]))
+    desk = "$BROKER_RUN_URL/v1/credentials/orders-db"
+    ask = f'curl -s --noproxy "*" -H "Authorization: Bearer $BROKER_RUN_TOKEN" "{desk}"'
+    script = (
+        f'env > env; cat "$BROKER_RUN_DIR"/orders-db.* > files; {ask} > desk;'
+        f" {WHO} > first; PGPASSWORD=standin_wrong {WHO} 2> wrong; {WAIT}"
+    )
+    options = ("--proxy", str(routes), "--only-declared", "--proxy-log", str(log))
+    async with runs(world, tmp_path) as begin:
+        run = begin(script, *options, needs=NEED)
+        await run.started()
+        (role,) = postgres.roles()
+        run.go()
+        code, out, err = await run.ended()
+    shown = run.read("env") + run.read("files") + run.read("desk") + out + err
+
+    async def has_gone() -> bool:
+        return postgres.roles() == []
+
+    assert (code, err) == (0, "")
+    assert run.read("first") == f"{role}|2\n"
+    assert "need-is-proxied" in run.read("desk")
+    assert "jit-broker: the user or the password is not this run's" in run.read("wrong")
+    assert "standin_" in run.read("files")
+    assert role not in shown
+    uses = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [use.get("problem", use["outcome"]) for use in uses] == ["answered", "not-this-run"]
+    await eventually_true(has_gone, "the end of its role")
 
 
 async def test_a_killed_run_leaves_no_role_and_no_session(

@@ -23,6 +23,7 @@ from broker.http.contract import (
     parts,
     review_routes,
     revision_routes,
+    said_routes,
     selection_routes,
     session_routes,
     signal_routes,
@@ -36,6 +37,7 @@ from broker.proof.nonces import NONCE_HEADER
 
 GROUPS: Final = (
     task_routes,
+    said_routes,
     credential_routes,
     approval_routes,
     operator_routes,

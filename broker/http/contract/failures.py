@@ -1,6 +1,8 @@
 """The problems of the contract: which there are, and which every route can raise."""
 
 from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 from broker.http import problems
@@ -42,9 +44,10 @@ NO_ROUTE: Final = ("not-found", "unknown-version", "method-not-allowed")
 """What a request meets that no route is for."""
 
 
+@cache
 def failures() -> Mapping[str, problems.Row]:
     """Return every problem that a caller can meet, by its word."""
-    return {problems.word_of(kind): row for kind, row in problems.TABLE.items()}
+    return MappingProxyType({problems.word_of(kind): row for kind, row in problems.TABLE.items()})
 
 
 def of_operation(operation: Operation) -> tuple[str, ...]:

@@ -95,7 +95,12 @@ SCHEMAS: Final = {
                     **dict.fromkeys(("renewed", "break_glass"), COUNT),
                     "last_granted": STRING,
                     "last_used": STRING,
-                }
+                },
+                {
+                    "said": described(_COUNTS, "Uses that the agent's own side told of, by line."),
+                    "said_refused": described(_COUNTS, "What its proxy refused, it says."),
+                    "last_said": STRING,
+                },
             ),
             "unused": described(_LINES, "Granted, and use would have been seen."),
             "unknown": described(_LINES, "Granted where nobody tells of use."),

@@ -19,6 +19,7 @@ from broker.http.contract.parts import (
     REASON,
     RECEIPTS,
     REFERENCES,
+    SCOPES,
     STRING,
     TASK_ID,
     TTL,
@@ -113,12 +114,16 @@ SCHEMAS: Final = {
     ),
     "TaskTree": paged("tasks", ref("Branch")),
     "TaskReport": report("task", "Task"),
+    "AskedCeilingLine": described(
+        record({"capability": NAME}, {"scopes": nullable(SCOPES)}),
+        "Without scopes: the only one of the capability that the agent may have.",
+    ),
     "OpenTaskBody": record(
         {
             "name": NAME,
             "agent": NAME,
             "tenant": NAME,
-            "ceiling": array(ref("CeilingLine"), least=1, most=MAX_LINES),
+            "ceiling": array(ref("AskedCeilingLine"), least=1, most=MAX_LINES),
             "ttl_seconds": TTL,
         },
         {

@@ -26,10 +26,11 @@ def test_a_line_of_a_ceiling_is_read() -> None:
     line = CEILING_LINE.convert("orders-api=orders:read,orders:list", None, None)
 
     assert line == Ceiling("orders-api", ("orders:read", "orders:list"))
+    assert CEILING_LINE.convert("reports-read", None, None) == Ceiling("reports-read", ())
 
 
-@pytest.mark.parametrize("text", ["orders-api", "orders-api=", "=orders:read", "", "x=,"])
-def test_a_ceiling_without_scopes_is_refused(text: str) -> None:
-    """A capability without scopes grants nothing; it is a mistake to be told of."""
+@pytest.mark.parametrize("text", ["orders-api=", "=orders:read", "", "x=,"])
+def test_half_a_line_of_a_ceiling_is_refused(text: str) -> None:
+    """Who writes a mark and no scope after it has made a mistake, and is told."""
     with pytest.raises(click.BadParameter, match="write for example orders-api=orders:read"):
         CEILING_LINE.convert(text, None, None)

@@ -29,6 +29,17 @@ def test_it_ends_with_the_task_and_speaks_for_its_names_only(authority: TaskAuth
     assert (basic.critical, basic.value.path_length) == (True, 0)
 
 
+def test_without_a_name_it_speaks_for_none() -> None:
+    """A list of permitted names that is left out would permit all."""
+    authority = TaskAuthority([], now_ms=NOW_MS, expires_at_ms=NOW_MS + HOUR_MS)
+    certificate = x509.load_pem_x509_certificate(authority.pem.encode())
+
+    constraints = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+
+    assert constraints.permitted_subtrees is None
+    assert x509.DNSName("") in (constraints.excluded_subtrees or [])
+
+
 def test_two_tasks_have_nothing_in_common(authority: TaskAuthority) -> None:
     """One's certificate is worth nothing to the other's child."""
     other = TaskAuthority(["a.test"], now_ms=NOW_MS, expires_at_ms=NOW_MS + HOUR_MS)

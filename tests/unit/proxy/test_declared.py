@@ -1,7 +1,7 @@
 import pytest
 
 from broker.errors import InvalidRequestError
-from broker.proxy import parse_routes
+from broker.proxy import DatabaseRoute, Route, parse_routes
 from broker.proxy.pattern import parse_pattern
 
 GOOD: dict[str, object] = {
@@ -16,13 +16,41 @@ def test_a_short_declaration_is_a_bearer_token_over_https() -> None:
     """What is not said is the narrow and usual thing."""
     (route,) = parse_routes([GOOD])
 
+    assert isinstance(route, Route)
     assert (route.scheme, route.authority.port, route.id) == ("https", 443, "orders-0")
     assert route.placing.field == "Authorization"
     assert route.placing.is_shown("Bearer standin_x", "standin_x")
     assert (route.always, route.local, route.cookies) == (False, False, False)
 
 
+DATABASE: dict[str, object] = {
+    "need": "db",
+    "scheme": "postgres",
+    "host": "db.example.com",
+    "database": "orders",
+}
+
+
+def test_a_short_declaration_of_a_database_is_one_over_verified_tls() -> None:
+    """Weaker only as far as the credential says, and never beyond this machine."""
+    (route,) = parse_routes([DATABASE])
+
+    assert isinstance(route, DatabaseRoute)
+    assert (route.authority.port, route.database, route.id) == (5432, "orders", "db-0")
+    assert (route.sslmode, route.local) == ("", False)
+
+
 BAD = {
+    "database-missing": ([{**DATABASE, "database": ""}], "routes[0].database"),
+    "database-with-end": ([{**DATABASE, "database": "a\0b"}], "routes[0].database"),
+    "database-host": ([{**DATABASE, "host": "10.0.0.1"}], "routes[0].host"),
+    "database-port": ([{**DATABASE, "port": 0}], "routes[0].port"),
+    "database-mode": ([{**DATABASE, "sslmode": "prefer"}], "routes"),
+    "database-clear": ([{**DATABASE, "sslmode": "disable"}], "routes[0].sslmode"),
+    "database-paths": ([{**DATABASE, "paths": ["/**"]}], "routes"),
+    "database-twice": ([DATABASE, {**DATABASE, "id": "two"}], "routes"),
+    "database-and-http": ([DATABASE, GOOD | {"need": "db"}], "routes"),
+    "no-object": (["db"], "routes"),
     "no-list": ({}, "routes"),
     "nothing": ([], "routes"),
     "unknown-member": ([GOOD | {"methdos": []}], "routes"),

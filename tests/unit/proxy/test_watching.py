@@ -1,3 +1,5 @@
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +28,32 @@ def test_no_word_of_several_passes(pieces: list[bytes]) -> None:
 
     assert len(passed) == len(b"".join(pieces))
     assert not any(word in passed for word in WORDS)
+
+
+@given(st.lists(st.text("sekr-", max_size=9).map(str.encode), max_size=12))
+def test_a_pause_lets_little_of_a_word_pass_and_the_rest_is_masked(pieces: list[bytes]) -> None:
+    """A fourth of it, wherever the pauses are; nothing is lost or comes twice."""
+    word = b"seekrees"
+    watch = Watch(Words(word))
+
+    passed = b"".join(watch.feed(piece) + watch.pause() for piece in [*pieces, word])
+
+    whole = b"".join([*pieces, word])
+    assert len(passed) == len(whole)
+    assert not watch.is_waiting
+    found = [match.start() for match in re.finditer(word, whole)]
+    hidden = {at for start in found for at in range(start + 2, start + len(word))}
+    assert all(passed[at] == ord("*") for at in hidden)
+    assert all(passed[at] in {whole[at], ord("*")} for at in range(len(whole)))
+
+
+def test_what_says_more_of_a_word_waits_although_nothing_follows() -> None:
+    """Until it is known what it is."""
+    watch = Watch(Words(b"sixteen bytes is"))
+
+    assert (watch.feed(b"xsixt"), watch.pause()) == (b"x", b"sixt")
+    assert (watch.feed(b"e"), watch.pause(), watch.is_waiting) == (b"", b"", True)
+    assert watch.feed(b"r!") == b"er!"
 
 
 def test_a_word_that_is_added_is_looked_for_at_once() -> None:

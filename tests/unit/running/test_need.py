@@ -1,7 +1,7 @@
 import pytest
 
 from broker.client.results import Ceiling
-from broker.running.need import Need, Said, ceiling_of, read_needs
+from broker.running.need import Need, Said, ScopeUnsaidError, ceiling_of, read_needs, within
 from broker.running.shapes.env import Env
 from broker.running.shapes.header import Header
 
@@ -32,6 +32,20 @@ def test_one_need_takes_everything_that_is_said() -> None:
     )
 
 
+def test_a_need_without_a_scope_takes_the_only_one_of_its_task() -> None:
+    """Where the task leaves room for several, or for none, it is told to say which."""
+    (bare,) = read("orders-api")
+    (said,) = read("orders-api", scopes=("orders:write",))
+    one, two = Ceiling("orders-api", ("orders:read",)), Ceiling("orders-api", ("a", "b"))
+
+    assert within(bare, [Ceiling("other", ("x",)), one]).scopes == ("orders:read",)
+    assert within(said, [one]) == said
+    with pytest.raises(ScopeUnsaidError, match="say which: a, b"):
+        within(bare, [two])
+    with pytest.raises(ScopeUnsaidError, match="the task may not have it"):
+        within(bare, [])
+
+
 def test_a_need_is_called_as_the_command_calls_it() -> None:
     """Two of one capability have two names; each takes what is said of it."""
     first, second = read(
@@ -56,7 +70,6 @@ def test_a_capability_with_other_characters_has_a_name_that_can_be_said() -> Non
 @pytest.mark.parametrize(
     ("needs", "scopes", "shapes", "ttls", "says"),
     [
-        (("a",), (), (), (), "--scope a=SCOPE"),
         (("a", "b"), ("x",), (), (), "NAME=x"),
         (("a", "b"), ("c=x", "a=y"), (), (), "NAME=c=x"),
         (("a", "a"), ("a=x",), (), (), "two needs are called a"),

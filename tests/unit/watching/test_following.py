@@ -96,6 +96,36 @@ async def test_complete_failed_and_deleted_jobs_end_their_tasks(
     await told.until((C, "complete"), (A, "complete"), (B, "fail"), ("t_00_d", "cancel"))
 
 
+async def test_a_job_that_is_suspended_or_tries_again_has_not_ended(
+    cluster: Cluster, told: Told
+) -> None:
+    """Suspended, resumed, with failed pods below its limit, and suspended again: it may go on."""
+    for said in ({"Suspended": "True"}, {"Suspended": "False"}, {"Suspended": "True"}):
+        cluster.put({**job("a", A, **said), "spec": {"backoffLimit": 6}})
+    trying = job("b", B)
+    trying["status"] |= {"failed": 5, "active": 1}
+    cluster.put(trying)
+    cluster.put(job("d", "t_00_d", ended="Complete"))
+    await told.until((C, "complete"), ("t_00_d", "complete"))
+
+    cluster.put(job("a", A, Suspended="False", Complete="True"))
+    trying["status"]["conditions"] = [
+        {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+    ]
+    cluster.put(trying)
+
+    await told.until((C, "complete"), ("t_00_d", "complete"), (A, "complete"), (B, "fail"))
+
+
+async def test_one_that_was_over_when_it_was_deleted_is_as_it_ended(
+    cluster: Cluster, told: Told
+) -> None:
+    """The watch had broken off when it ended: what the deletion shows is its last state."""
+    cluster.put(job("a", A, ended="Complete"), "DELETED")
+
+    await told.until((C, "complete"), (A, "complete"))
+
+
 async def test_what_is_said_twice_is_told_once(cluster: Cluster, told: Told) -> None:
     """The same event again, a list after it, and the deletion of what had ended."""
     cluster.put(job("a", A, ended="Complete"))
