@@ -53,16 +53,20 @@ class Noticing:
         """Go on until cancelled, or until there will be no other."""
         while self._held.is_renewable:
             await self._sleep(LOOK_SECONDS * (1 - 0.1 * self._random()))
-            current = self._held.current.id
-            seen = await self._look(current)
-            if seen is None or seen.alive:
-                continue
-            if was_collateral(seen):
-                await self._held.supersede(current)
-            elif seen.ended_by and seen.ended_by != _EXPIRED:
-                self._held.withdraw(current, seen.ended_by)
+            await self.look()
 
-    async def _look(self, credential: str) -> Credential | None:
+    async def look(self) -> None:
+        """Look once; what has ended is followed by another one, or handed out no more."""
+        current = self._held.current.id
+        seen = await self._seen(current)
+        if seen is None or seen.alive:
+            return
+        if was_collateral(seen):
+            await self._held.supersede(current)
+        elif seen.ended_by and seen.ended_by != _EXPIRED:
+            self._held.withdraw(current, seen.ended_by)
+
+    async def _seen(self, credential: str) -> Credential | None:
         try:
             return await self._show(credential)
         except ClientError:

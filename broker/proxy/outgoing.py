@@ -10,10 +10,12 @@ from broker.proxy.message import HOP_BY_HOP, AnswerHead, Fields, RequestHead
 from broker.proxy.placing import needles
 from broker.proxy.problem import RefusedError, bad_answer, malformed
 from broker.proxy.rules import Verdict
+from broker.proxy.sigv4 import Said
 from broker.proxy.source import HeldValues
 from broker.proxy.watching import Watch
 
 SWITCHED: Final = 101
+_NO_CONTENT: Final = 204
 _FRAMING: Final = frozenset({"content-length", "host", "expect"})
 _LEADS_AWAY: Final = frozenset({"alt-svc", "content-length"})
 """An alternative service would be reached past the proxy."""
@@ -27,16 +29,15 @@ class Injection:
 
     verdict: Verdict
     held: HeldValues
+    said: Said
 
-    @property
-    def field(self) -> tuple[str, str]:
-        """Return the header field with the credential in it.
+    def into(self, fields: Fields) -> Fields:
+        """Put the credential into the fields that are sent.
 
         Raises:
             RefusedError: the values do not fit.
         """
-        placing = self.verdict.route.placing
-        return placing.field, placing.value(self.held.values)
+        return self.verdict.route.placing.put(fields, self.held.values, self.said)
 
     @property
     def holding(self) -> Holding:
@@ -83,6 +84,7 @@ def request_fields(
     *,
     injection: Injection | None,
     is_declared: bool,
+    lets_cookies: bool,
 ) -> Fields:
     """Write the fields of a request anew: one Host, one framing, the credential at its place."""
     dropped = HOP_BY_HOP | _FRAMING
@@ -94,11 +96,11 @@ def request_fields(
         # Only what is not compressed can be looked through for credentials on its way back.
         dropped |= {"accept-encoding", "sec-websocket-extensions"}
         added = (("Accept-Encoding", "identity"),)
-    if injection is not None:
-        dropped |= {injection.field[0].lower()}
-        added = (*added, injection.field)
+    if not lets_cookies:
+        dropped |= {"cookie"}  # whatever session that is, it is not the credential's
     kept = head.fields.without(dropped)
-    return host.with_(*kept.items, *added, *framed, *websocket)
+    fields = host.with_(*kept.items, *added, *framed, *websocket)
+    return fields if injection is None else injection.into(fields)
 
 
 def answer_head(
@@ -129,7 +131,8 @@ def switched_head(answer: AnswerHead, watch: Watch, *, asked: bool) -> bytes:
 
 def _framed(answer: AnswerHead, body: Body) -> tuple[tuple[str, str], ...]:
     if body is EMPTY:
-        return length_of_head_answer(answer.fields)
+        is_told = answer.status != _NO_CONTENT  # RFC 9110 §8.6
+        return length_of_head_answer(answer.fields) if is_told else ()
     return body.fields()
 
 

@@ -7,6 +7,7 @@ backslashes, encoded separators, encoded controls and what is encoded twice.
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from broker.proxy.problem import RefusedError, malformed
 
@@ -45,6 +46,7 @@ def parse_target(text: str) -> Target:
     if _PATH.fullmatch(path) is None or _QUERY.fullmatch(query) is None:
         raise _ambiguous()
     plain = _ENCODED.sub(_respell, path)
+    _check_text(plain)
     inner = plain[1:].split("/")
     if any(part in {".", ".."} for part in inner) or "" in inner[:-1]:
         raise _ambiguous()
@@ -82,6 +84,14 @@ def _respell(match: re.Match[str]) -> str:
     if character in _FORBIDDEN:
         raise _ambiguous()
     return character if _UNRESERVED.fullmatch(character) else match[0].upper()
+
+
+def _check_text(path: str) -> None:
+    """Refuse bytes that are no UTF-8: who reads on nevertheless takes ``%c0%ae`` for a dot."""
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise _ambiguous() from None
 
 
 def _ambiguous() -> RefusedError:

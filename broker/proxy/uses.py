@@ -19,6 +19,7 @@ from broker.clock import rfc3339
 from broker.daemon_thread import in_daemon_thread
 
 _LOG: Final = logging.getLogger(__name__)
+_LOG_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
 _MOST_WAITING: Final = 4_096
 _BATCH: Final = 256
 _PAUSE_SECONDS: Final = 0.2
@@ -131,7 +132,15 @@ class Uses:
                 await self.flush()
 
 
+def ensure_log(file: Path) -> None:
+    """Make the log, where there is none yet.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    os.close(os.open(file, _LOG_FLAGS | os.O_NONBLOCK, 0o600))  # a pipe would wait for a reader
+
+
 def _append(file: Path, text: str) -> None:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    with open(os.open(file, flags, 0o600), "a", encoding="ascii") as opened:  # noqa: PTH123  a descriptor
+    with open(os.open(file, _LOG_FLAGS, 0o600), "a", encoding="ascii") as opened:  # noqa: PTH123  a descriptor
         opened.write(text)

@@ -26,7 +26,9 @@ from broker.proxy import (
     parse_routes,
     write_bundle,
 )
-from broker.proxy.placing import InBasic
+from broker.proxy.database_route import DatabaseRoute
+from broker.proxy.placing import InBasic, InHeader
+from broker.proxy.uses import ensure_log
 from broker.running.errors import RunError
 from broker.running.keeper import Holdings, Keeper
 from broker.running.shapes.shape import Place
@@ -45,6 +47,11 @@ Through = Callable[[Mapping[str, str]], dict[str, str]]
 _USE: Final = (
     "Send it {ways}; through the proxy that the run's environment names, which puts the credential"
     " in its place."
+)
+
+_USE_OF_KEYS: Final = (
+    "AWS's tools find it in the run's environment, with its secret, and sign with it {ways}; the"
+    " proxy that the environment names signs anew with the credential."
 )
 
 _LOGIN: Final = (
@@ -68,7 +75,7 @@ class Opened:
 class ProxyUnfitError(RunError):
     """The proxy cannot be opened."""
 
-    remedy = "Look at --proxy, --upstream-ca and the folder of the run."
+    remedy = "Look at --proxy, --upstream-ca, --proxy-log and the folder of the run."
 
 
 class _Held:
@@ -113,6 +120,7 @@ class Proxying:
         Raises:
             RunError: the proxy cannot be opened, or a need cannot be shown as a stand-in.
         """
+        self._check(keepers)
         async with self._made(keepers, place, deadline, reporter) as proxy:
             for need in self.needs:
                 _show(keepers[need], proxy)
@@ -126,17 +134,30 @@ class Proxying:
                 {need: self._place(need, proxy) for need in self.needs},
             )
 
+    def _check(self, keepers: Mapping[str, Keeper]) -> None:
+        """Find out before the command starts what it could not know of when it asks."""
+        for route in (each for each in self.routes if isinstance(each, Route)):
+            _check_fits(route, keepers[route.need].last().values)
+        if self.log is not None:
+            try:
+                ensure_log(self.log)
+            except OSError as error:
+                raise ProxyUnfitError(f"--proxy-log {self.log}: {error.strerror}") from error
+
     def _place(self, need: str, proxy: InjectingProxy) -> StandInPlace:
         stand_in, login = proxy.stand_ins.of(need), proxy.login(need)
         if login is not None:
             words = {name: word.reveal() for name, word in login.items()}
             return StandInPlace("stand-in", stand_in, _LOGIN.format_map(words))
+        keys = proxy.keys(need)
+        if keys is not None:
+            stand_in = keys["access_key_id"].reveal()
         routes = (r for r in self.routes if isinstance(r, Route) and r.need == need)
         ways = list(dict.fromkeys(_way(route, stand_in) for route in routes))
         more = [f"to {len(ways) - _MOST_TOLD} servers more"] if len(ways) > _MOST_TOLD else []
-        return StandInPlace(
-            "stand-in", stand_in, _USE.format(ways="; ".join(ways[:_MOST_TOLD] + more))
-        )
+        use = _USE if keys is None else _USE_OF_KEYS
+        told = use.format(ways="; ".join(ways[:_MOST_TOLD] + more))
+        return StandInPlace("stand-in", stand_in, told)
 
     def _made(
         self,
@@ -161,19 +182,35 @@ class Proxying:
             raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
 
 
+def _check_fits(route: Declared, values: Mapping[str, Secret]) -> None:
+    if isinstance(route, DatabaseRoute) or not isinstance(route.placing, InBasic | InHeader):
+        return  # the shapes of logins and keys are looked at where these are shown
+    if missing := sorted(set(route.placing.template.names) - values.keys()):
+        raise ProxyUnfitError(
+            f"the route {route.id} puts in {', '.join(missing)}, and {route.need} has"
+            f" {', '.join(sorted(values))}"
+        )
+
+
 def _show(keeper: Keeper, proxy: InjectingProxy) -> None:
-    login = proxy.login(keeper.need.name)
-    if login is None:
-        keeper.show_only(Secret(proxy.stand_ins.of(keeper.need.name)))
-    else:
+    need = keeper.need.name
+    login, keys = proxy.login(need), proxy.keys(need)
+    if login is not None:
         keeper.show_login(login)
+    elif keys is not None:
+        keeper.show_keys(keys)
+    else:
+        keeper.show_only(Secret(proxy.stand_ins.of(need)))
 
 
 def _way(route: Route, stand_in: str) -> str:
     server = f"{route.scheme}://{route.authority.header(route.scheme)}"
     if isinstance(route.placing, InBasic):
         return f"to {server} as the password of HTTP Basic"
-    return f"to {server} as {route.placing.field}: {route.placing.template.filled(stand_in)}"
+    if isinstance(route.placing, InHeader):
+        text = route.placing.template.filled(stand_in)
+        return f"to {server} as {route.placing.field}: {text}"
+    return f"to {server}"
 
 
 def read_routes(text: bytes) -> tuple[Declared, ...]:

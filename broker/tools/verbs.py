@@ -1,13 +1,15 @@
 """What an agent may do about its own credentials: ask, look, renew, give up, and learn why not."""
 
+import asyncio
 from collections import deque
-from collections.abc import Mapping
-from typing import Final, Protocol
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, Protocol
 
 from broker.client.api import BrokerClient
 from broker.client.credential_calls import NO_TOOL
 from broker.client.errors import ClientError
 from broker.client.results import Credential, IssuedCredential
+from broker.client.unhurried import finished
 from broker.tools.places import PlaceError, Places
 from broker.tools.refusals import advice, named, told
 from broker.tools.words import Given, Refusal, Seen, TaskSeen
@@ -107,10 +109,7 @@ class AgentVerbs:
         """
         asked = wish(capability, scopes)
         try:
-            issued = await self._client.credentials.issue(
-                self._task, capability, scopes=scopes, ttl_seconds=ttl_seconds, tool=tool
-            )
-            return await self._put(issued)
+            return await self._answered(self._issued(capability, scopes, ttl_seconds, tool))
         except ClientError as refusal:
             text = await self._why(refusal, capability, scopes)
             raise self.refused(asked, text) from refusal
@@ -165,12 +164,36 @@ class AgentVerbs:
     async def give_up_all(self) -> None:
         """Give back whatever was given here; what cannot be dies with its task."""
         for credential in sorted(self._given):
-            try:
-                await self._client.credentials.give_back(credential)
-            except ClientError:
-                pass  # it was ended before, or the task's own end will do it
-            finally:
-                self._forget(credential)
+            await self._returned(credential)
+
+    async def _issued(
+        self,
+        capability: str,
+        scopes: list[str],
+        ttl_seconds: int | None,
+        tool: Mapping[str, str],
+    ) -> Given:
+        issued = await self._client.credentials.issue(
+            self._task, capability, scopes=scopes, ttl_seconds=ttl_seconds, tool=tool
+        )
+        return await self._put(issued)
+
+    async def _answered(self, asking: Coroutine[Any, Any, Given]) -> Given:
+        """Wait for the broker; what it gives to an agent that waits no more is given back."""
+        answer = asyncio.create_task(asking)
+        if not await finished(answer):
+            return answer.result()
+        if answer.exception() is None:
+            await finished(asyncio.create_task(self._returned(answer.result().credential)))
+        raise asyncio.CancelledError
+
+    async def _returned(self, credential: str) -> None:
+        try:
+            await self._client.credentials.give_back(credential)
+        except ClientError:
+            pass  # it was ended before, or the task's own end will do it
+        finally:
+            self._forget(credential)
 
     async def _put(self, issued: IssuedCredential) -> Given:
         try:

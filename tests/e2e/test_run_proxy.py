@@ -190,6 +190,30 @@ async def test_options_that_do_not_go_together_start_nothing(world: World, tmp_p
         assert not (run.folder / "ran").exists()
 
 
+async def test_what_could_not_work_is_said_before_the_command_starts(
+    world: World, tmp_path: Path
+) -> None:
+    """A word that the credential has not, a log that cannot be written."""
+    route = {"need": "orders-api", "id": "r", "host": "a.test", "methods": ["GET"], "paths": ["/"]}
+    put = {"put": {"header": "X-Key", "template": "{key}"}}
+    fits, not_fits = tmp_path / "fits.json", tmp_path / "not.json"
+    fits.write_text(json.dumps([route]))
+    not_fits.write_text(json.dumps([route | put]))
+    nowhere = str(tmp_path / "nowhere" / "uses.jsonl")
+    cases = {
+        ("--proxy", str(not_fits)): "the route r puts in key, and orders-api has access_token",
+        ("--proxy", str(fits), "--proxy-log", nowhere): f"--proxy-log {nowhere}: No such file",
+    }
+    async with runs(world, tmp_path) as begin:
+        started = {options: begin("touch ran", *options) for options in cases}
+        ended = await asyncio.gather(*(run.ended() for run in started.values()))
+
+    for (options, run), (code, _, err) in zip(started.items(), ended, strict=True):
+        assert code == 77, err
+        assert cases[options] in err
+        assert not (run.folder / "ran").exists()
+
+
 async def test_a_shape_that_signs_or_speaks_no_http_does_not_go_with_it(
     world: World, tmp_path: Path
 ) -> None:

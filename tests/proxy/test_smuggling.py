@@ -114,6 +114,7 @@ PATHS = [
     *("//v1/orders", "/v1//orders", "/v1/files//x", "/v1/files/a;b", "/v1/files/a%3bb"),
     *("/v1/files/a%2fb", "/v1/files/a%5Cb", "/v1/files/a\\b", "/v1/files/%252e%252e/x"),
     *("/v1/files/%00", "/v1/files/%0d%0aX:1", "/v1/files/%", "/v1/files/%zz", "/v1/files/.."),
+    *("/v1/files/%c0%ae%c0%ae/x", "/v1/files/%ff", "/v1/files/%ed%a0%80"),
     *("/v1/files/%3fx", "/v1/files/%23x", '/v1/files/"', "/v1/files/<", "/v1/files/.", "/.."),
 ]
 

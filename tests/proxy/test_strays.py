@@ -97,6 +97,16 @@ async def test_a_credential_of_the_childs_own_is_refused(lab: Lab, value: str) -
     assert lab.upstream.received == []
 
 
+async def test_a_cookie_of_the_childs_own_is_left_out(lab: Lab) -> None:
+    """Somebody else's session is somebody else's account; most clients send what they find."""
+    child = await lab.inside()
+
+    reply = await child.say(lab.request(more="Cookie: session=mine\r\n"))
+
+    assert reply.status == 200
+    assert lab.upstream.received[0].values("cookie") == []
+
+
 async def test_fields_of_another_place_are_foreign_there(tmp_path: Path) -> None:
     """Also when they are spelt with an underscore, which some servers take for the same."""
     keyed = {
