@@ -84,11 +84,13 @@ class Uses:
 
     async def run(self) -> None:
         """Tell until it is stopped."""
-        while not self._over.is_set():
+        is_over = False
+        while not is_over:
             await self._news.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PAUSE_SECONDS):
                     await self._over.wait()
+            is_over = self._over.is_set()
             await self.flush()
 
     async def flush(self) -> None:
