@@ -91,13 +91,19 @@ def sentence(error: ClientError, url: str, caller: Caller) -> str:
         case CertificateSourceError() | CertificateRefusedError() | CertificateDoubtedError():
             return f"{error}.\n{error.remedy}"
         case TokenSourceError():
-            return f"No workload token can be read from {caller.token}: check --token-file."
+            return _without_token(getattr(error.__cause__, "filename", None), caller)
         case BrokerUnreachableError():
             return _unreachable(url, error.__cause__)
         case AccessRefusedError(decision=decision) if decision:
             return f"{error}\nAn operator can see why: broker explain {decision}"
         case _:
             return _told(error)
+
+
+def _without_token(file: str | None, caller: Caller) -> str:
+    is_own = file is None or file == str(caller.token)
+    option = "--token-file" if is_own else "the option that names it"
+    return f"No workload token can be read from {file or caller.token}: check {option}."
 
 
 def _told(error: ClientError) -> str:
