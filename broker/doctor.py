@@ -51,6 +51,7 @@ from broker.store.ledger import Ledger
 from broker.store.limits import Limits
 from broker.store.link import Link
 from broker.store.notice_ledger import NoticeLedger
+from broker.store.rights import granting, is_refused_right
 from broker.store.server_guard import inspect, programs
 from broker.targets.settings import load_targets
 
@@ -94,7 +95,7 @@ class Doctor:
             try:
                 lines = await check()
             except (BrokerError, OSError) as error:
-                lines = [Line(name, "fail", str(error), _remedy(name, error, remedy))]
+                lines = [Line(name, "fail", str(error), self._remedy(name, error, remedy))]
             for line in lines:
                 yield line if line.where else replace(line, where=where)
 
@@ -277,17 +278,18 @@ class Doctor:
         lines = target_findings.examine(declared, kept, record.now_ms if record else 0)
         return lines + list_findings.examine(target_findings.CHECK, states, overdue_ms)
 
+    def _remedy(self, name: str, error: Exception, remedy: str) -> str:
+        """Send whoever has no ledger to look at one thing; a damaged record is another matter."""
+        if is_refused_right(error):
+            return f"give the store's user its rights: {granting(self._settings.store)}"
+        is_away = isinstance(error, StoreUnavailableError)
+        if name == _STORE or not is_away or isinstance(error, UnreadableRecordError):
+            return remedy
+        return "mend what is said of `store` first"
+
     def _of(self, link: Link) -> Ledger:
         store = self._settings.store
         return Ledger.over(link, namespace=store.namespace, buckets=store.buckets, limits=Limits())
-
-
-def _remedy(name: str, error: Exception, remedy: str) -> str:
-    """Send whoever has no ledger to look at the one thing; a damaged record is another matter."""
-    is_away = isinstance(error, StoreUnavailableError)
-    if name == _STORE or not is_away or isinstance(error, UnreadableRecordError):
-        return remedy
-    return "mend what is said of `store` first"
 
 
 def _doubted(declared: AttestationSettings) -> Iterator[Line]:
@@ -302,7 +304,8 @@ def _writable(file: Path) -> Iterator[Line]:
     folder = file.parent
     target = file if file.exists() else folder
     if not folder.is_dir():
-        yield Line("audit", "fail", f"{folder} is no folder", "make it, for the broker alone")
+        remedy = f"make it, for the broker alone: mkdir -m 700 {folder}"
+        yield Line("audit", "fail", f"{folder} is no folder", remedy)
         return
     if not os.access(target, os.W_OK):
         yield Line("audit", "fail", f"{target} cannot be written", "give it to the broker's user")

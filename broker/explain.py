@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from broker.clock import Clock
+from broker.clock import Clock, rfc3339
 from broker.counterfactual import Counterfactual
 from broker.errors import NotFoundError
 from broker.governance.published import Published
@@ -133,7 +133,17 @@ def _then(seen: Lease, grant: Grant) -> Mapping[str, object]:
         "ended_by": seen.ended_by,
         "trace": msgspec.to_builtins(spec.trace),
         "request": _request(grant),
+        "used": _used(grant),
         **ended,
+    }
+
+
+def _used(grant: Grant) -> Mapping[str, object]:
+    """Return what was seen of its use, and beside that what its agent's own side says."""
+    return {
+        "seen_at": rfc3339(grant.used_at_ms) if grant.used_at_ms else None,
+        "said_times": grant.said_times,
+        "said_at": rfc3339(grant.said_at_ms) if grant.said_at_ms else None,
     }
 
 

@@ -175,5 +175,6 @@ _LOOKS: Final[Mapping[Seen, Sequence[tuple[Detector, Look]]]] = {
     Seen.CLAIMED: ((Detector.INSTANCES, _instances),),
     Seen.KNOCKED: ((Detector.SECOND_INSTANCE, _many(Detector.SECOND_INSTANCE)),),
     Seen.AFTER_END: ((Detector.AFTER_END, _many(Detector.AFTER_END)),),
+    Seen.STRAYED: ((Detector.STRAY, _many(Detector.STRAY)),),
     Seen.SHOWN_DEAD: ((Detector.SHOWN_DEAD, _many(Detector.SHOWN_DEAD)),),
 }

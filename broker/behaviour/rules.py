@@ -29,6 +29,7 @@ class Detector(StrEnum):
     SECOND_INSTANCE = "second-instance"
     AFTER_END = "after-end"
     SHOWN_DEAD = "shown-dead"
+    STRAY = "stray"
     ORIGIN = "origin"
 
 
@@ -53,6 +54,7 @@ DEFAULTS: Final = {
     Detector.SECOND_INSTANCE: Rule(3, 10 * MINUTE_MS, Action.NOTE),
     Detector.AFTER_END: Rule(5, 10 * MINUTE_MS, Action.NOTE),
     Detector.SHOWN_DEAD: Rule(3, 10 * MINUTE_MS, Action.NOTE),
+    Detector.STRAY: Rule(1, 10 * MINUTE_MS, Action.NOTE),
     Detector.ORIGIN: Rule(1, DAY_MS, Action.NOTE, 7 * DAY_MS),
 }
 

@@ -21,6 +21,7 @@ class Seen(StrEnum):
     KNOCKED = "knocked"
     AFTER_END = "after-end"
     SHOWN_DEAD = "shown-dead"
+    STRAYED = "strayed"
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,9 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 Members = Mapping[str, object]
 
 _PREFIX: Final = "agent:"
+
+STRAYS: Final = frozenset({"stray-stand-in", "foreign-credential"})
+"""What an injecting proxy refuses that looks like a leak, or like a way out for data."""
 
 INTERNAL: Final = frozenset({"stale-facts", "engine-failed", "no-time-left"})
 """Refusals that say nothing about who was refused."""
@@ -118,6 +122,14 @@ def _knocked(members: Members) -> dict[str, object]:
     return _named(members, Seen.KNOCKED)
 
 
+def _strayed(members: Members) -> dict[str, object]:
+    """Read what an agent's proxy has refused: that it says so speaks for the proxy, not for it."""
+    uses = members.get("uses")
+    rows = uses if isinstance(uses, list) else []
+    problems = {str(row.get("problem")) for row in rows if isinstance(row, Mapping)}
+    return _named(members, Seen.STRAYED) if problems & STRAYS else {}
+
+
 def _named(members: Members, what: Seen) -> dict[str, object]:
     return {"what": what} | {name: members.get(name, "") for name in ("agent", "task", "instance")}
 
@@ -129,4 +141,5 @@ _READERS: Final = {
     "task.claimed": _claimed,
     "use.late": _late,
     "use.foreign": _knocked,
+    "use.said": _strayed,
 }

@@ -32,7 +32,7 @@ def check(config: Path, *, as_json: bool) -> None:
     a target that believes no signing key here.
     """
     file = settings_file(config)
-    bundle, warnings = _check(file)
+    bundle, warnings = checked(file)
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
     told = {
@@ -46,7 +46,12 @@ def check(config: Path, *, as_json: bool) -> None:
     plain_answer(told, f"{file} is good: {found}.", as_json)
 
 
-def _check(file: Path) -> tuple[Bundle, list[LocatedFault]]:
+def checked(file: Path) -> tuple[Bundle, list[LocatedFault]]:
+    """Check what a settings file names; return what would be published, and warnings.
+
+    Raises:
+        ConfigurationError: something in it is wrong; it carries every fault.
+    """
     reading = Reading()
     settings = reading.read(file, Settings)
     issuers = settings.value.issuers if settings else reading.part(file, "issuers", Path)

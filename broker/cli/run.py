@@ -5,40 +5,37 @@ import shutil
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final
 
 import click
+from click.core import ParameterSource
 from click.exceptions import Exit
 
 from broker.cli import exits
 from broker.cli.desk import Desk, at_desk
 from broker.cli.failure import CommandFailedError, NoAccessNowError
 from broker.cli.interrupts import IGNORED
-from broker.cli.one import One
-from broker.cli.private_file import read_secret_text
-from broker.cli.types import DURATION, SPAN
+from broker.cli.run_file import RunFile, read_run_file
+from broker.cli.run_opening import Opening, opening
+from broker.cli.run_options import run_options
+from broker.cli.types import SPAN
 from broker.client.api import BrokerClient
-from broker.client.endpoint import open_session
-from broker.client.errors import ClientError
-from broker.client.results import Task
+from broker.client.awaiting import ApprovalAwaitedError
 from broker.client.task_scope import TaskScope
 from broker.errors import InvalidRequestError
+from broker.proxy import Declared
 from broker.running import linux
-from broker.running.command import GRACE_SECONDS, Command
+from broker.running.command import Command
 from broker.running.folder import choose_place
 from broker.running.launcher import Launcher, NotStartedError
-from broker.running.need import Need, Said, ceiling_of, read_needs
+from broker.running.need import Need, Said, read_needs
 from broker.running.proxying import MAX_BYTES, Proxying, read_routes
 from broker.running.run import Ended, Order, Run
 from broker.running.surroundings import less_ours
 from broker.running.voice import Voice
-from broker.secret import Secret
 from broker.terminal import shown
-
-OPENER: Final = "BROKER_OPENER_TOKEN_FILE"
 
 
 class NotGivenError(CommandFailedError):
@@ -67,87 +64,37 @@ class NotFoundError(CommandFailedError):
 
 _NOT_STARTED: Final = {exits.NOT_EXECUTABLE: NotExecutableError, exits.NOT_FOUND: NotFoundError}
 
-Opening = Callable[[], Coroutine[Any, Any, Task]]
-
 
 @click.command(
     name="run",
     short_help="Run a command with a task's credentials.",
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
 )
-@click.option("--task", "name", cls=One, help="Open a task for it: what the job is.")
-@click.option("--task-id", cls=One, help="Work on this task, which is open and yours.")
-@click.option(
-    "--handle-file",
-    type=click.File("r", encoding="ascii"),
-    help="With --task-id: claim it by the handle in this file.",
-)
-@click.option("--need", "needs", multiple=True, help="[NAME=]CAPABILITY. Repeatable.")
-@click.option("--scope", "scopes", multiple=True, help="[NAME=]SCOPE: to do what. Repeatable.")
-@click.option("--as", "shapes", multiple=True, help="[NAME=]SHAPE: how the command takes it.")
-@click.option("--credential-ttl", "ttls", multiple=True, help="[NAME=]2m: its life.")
-@click.option("--agent", cls=One, envvar="BROKER_AGENT", help="Who you are. With --task.")
-@click.option("--tenant", cls=One, envvar="BROKER_TENANT", help="Whose job it is. With --task.")
-@click.option("--ttl", type=SPAN, default="1h", show_default=True, help="The task's deadline.")
-@click.option(
-    "--idle", type=SPAN, default="1m", show_default=True, help="Its idle timeout: we beat for it."
-)
-@click.option("--on-behalf-of", cls=One, help="For whom.")
-@click.option("--ticket", "tickets", multiple=True, help="What it is about. Repeatable.")
-@click.option("--resource", "resources", multiple=True, help="What it touches. Repeatable.")
-@click.option("--parent", cls=One, help="The task that it is a part of.")
-@click.option(
-    "--opener-token-file",
-    envvar=OPENER,
-    type=click.Path(path_type=Path),
-    help="The workload token of who opens the task, where that is not you.",
-)
-@click.option(
-    "--on-revoked",
-    type=click.Choice(["term", "warn"]),
-    default="term",
-    show_default=True,
-    help="What to do when a credential was taken away.",
-)
-@click.option(
-    "--grace",
-    type=DURATION,
-    default=f"{GRACE_SECONDS:.0f}s",
-    show_default=True,
-    help="From SIGTERM to SIGKILL.",
-)
-@click.option("--wait-for-approval", type=DURATION, default="0s", help="For people to agree.")
-@click.option(
-    "--proxy",
-    "routes",
-    type=click.File("rb"),
-    help="Let it hold stand-ins, by the routes in this file; docs/proxy.md.",
-)
-@click.option(
-    "--only-declared", is_flag=True, help="With --proxy: let it reach no server but those."
-)
-@click.option(
-    "--upstream-ca",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="With --proxy: the only authorities to believe of servers.",
-)
-@click.option(
-    "--proxy-log",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="With --proxy: append each use to this file.",
-)
-@click.option("--keep-env", multiple=True, help="Let this BROKER_… variable through. Repeatable.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@run_options
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
 @at_desk
-def run_(desk: Desk, /, command: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - see the options
+def run_(
+    desk: Desk,
+    context: click.Context,
+    /,
+    command: tuple[str, ...],
+    **given: Any,  # noqa: ANN401 - see the options
+) -> None:
     """Run COMMAND with the credentials that it needs, within one task that ends with it.
+
+    What the command line does not say is taken from the run file, if one is named, COMMAND as well.
 
     Ends with the command's exit code (128 + the signal's number); with 75, 77, 126 or 127 when
     nothing was started, and with 79 when it was ended because a credential was taken away.
     """
-    needs = _needs(given)
-    proxying = _proxying(needs, given)
-    opening = _opening(needs, given)
+    file = _file(context, given)
+    command = command or file.command
+    if not command:
+        raise click.UsageError("Missing argument 'COMMAND...': what is to be run?")
+    needs = _needs(given, file.needs)
+    proxying = _proxying(needs, given, file.routes)
+    how = opening(needs, given, _said(context))
     _require_executable(command[0])
     launcher = Launcher(IGNORED)
     linux.hide_memory()
@@ -157,55 +104,22 @@ def run_(desk: Desk, /, command: tuple[str, ...], **given: Any) -> None:  # noqa
         environment=less_ours(os.environ, given["keep_env"]),
         ends_when_taken=given["on_revoked"] == "term",
         approval_seconds=given["wait_for_approval"],
+        # A task of our own has no more than its needs, and the broker refuses the rest itself.
+        asks_for_needs_only=bool(given["task_id"]) and not given["may_ask"],
         proxying=proxying,
     )
     task = Command(launcher, grace_seconds=given["grace"], ignored=IGNORED)
-    raise Exit(_code(_asked(desk, partial(_run, desk, order, opening, task), launcher)))
+    raise Exit(_code(_asked(desk, partial(_run, desk, order, how, task), launcher)))
 
 
 async def _run(
-    desk: Desk, order: Order, opening: "_Opening", command: Command, broker: BrokerClient
+    desk: Desk, order: Order, how: Opening, command: Command, broker: BrokerClient
 ) -> Ended:
     async with AsyncExitStack() as stack:
-        open_task = await opening.by(broker, desk, stack)
+        open_task = await how.by(broker, desk, stack)
         scope = TaskScope(broker.tasks, broker.credentials, open_task, tls=desk.caller.tls)
         where = choose_place(os.environ)
         return await Run(broker, scope, order, where=where, voice=Voice(_say))(command)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """How the task is come by: ``members`` open one, else one that is open is gone on with."""
-
-    task: str
-    handle: Secret | None
-    opener: Path | None
-    members: dict[str, Any]
-
-    async def by(self, broker: BrokerClient, desk: Desk, stack: AsyncExitStack) -> Opening:
-        """Return what the scope calls; connections of the opener's are closed by the stack."""
-        if not self.members:
-            if self.handle is None:
-                return partial(broker.tasks.heartbeat, self.task)
-            return partial(broker.tasks.claim, self.task, self.handle)
-        opener = broker
-        if self.opener is not None:
-            session = await stack.enter_async_context(open_session())
-            caller = replace(desk.caller, token=self.opener)
-            opener = caller.client(desk.url, session, desk.timeout_seconds)
-        return partial(_opened, opener, broker, self.members)
-
-
-async def _opened(opener: BrokerClient, agent: BrokerClient, members: dict[str, Any]) -> Task:
-    """Open a task for whoever shows its handle, and show it: nobody has to know our instance."""
-    opened = await opener.tasks.open(**members)
-    if opened.claim_handle is None:
-        return opened
-    try:
-        return await agent.tasks.claim(opened.id, opened.claim_handle)
-    except ClientError:
-        await opener.tasks.cancel(opened.id, reason="it could not be claimed")
-        raise
 
 
 def _asked(
@@ -224,14 +138,29 @@ def _not_run(failure: CommandFailedError) -> CommandFailedError:
     text = "\n".join([failure.message, *getattr(cause, "__notes__", ())])
     if isinstance(cause, NotStartedError):
         return _NOT_STARTED[cause.exit_code](text)
-    return (LaterError if isinstance(failure, NoAccessNowError) else NotGivenError)(text)
+    is_passing = isinstance(failure, NoAccessNowError) or isinstance(cause, ApprovalAwaitedError)
+    return (LaterError if is_passing else NotGivenError)(text)
 
 
 def _code(ended: Ended) -> int:
     return exits.TAKEN_AWAY if ended.was_taken else ended.code
 
 
-def _needs(given: dict[str, Any]) -> tuple[Need, ...]:
+def _file(context: click.Context, given: dict[str, Any]) -> RunFile:
+    """Read the run file, if one is named, and put in what the command line does not say."""
+    named: Path | None = given.pop("file")
+    file = RunFile() if named is None else read_run_file(named)
+    file.fill(context, given)
+    return file
+
+
+def _said(context: click.Context) -> frozenset[str]:
+    """Return which options the command line itself says."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(n for n, source in sources.items() if source is ParameterSource.COMMANDLINE)
+
+
+def _needs(given: dict[str, Any], written: Sequence[Need]) -> tuple[Need, ...]:
     said = Said(
         needs=given.pop("needs"),
         scopes=given.pop("scopes"),
@@ -239,26 +168,34 @@ def _needs(given: dict[str, Any]) -> tuple[Need, ...]:
         ttls=given.pop("ttls"),
     )
     try:
-        return read_needs(said, _span)
+        return read_needs(said, _span, written=written)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
-def _proxying(needs: Sequence[Need], given: dict[str, Any]) -> Proxying | None:
+def _proxying(
+    needs: Sequence[Need], given: dict[str, Any], written: Sequence[Declared]
+) -> Proxying | None:
     members = {name: given[name] for name in ("only_declared", "upstream_ca")}
     members["log"] = given["proxy_log"]
-    if given["routes"] is None:
+    routes = tuple(written) if given["routes"] is None else _routes(given["routes"])
+    if not routes:
         if any(members.values()):
             raise click.UsageError("Missing option '--proxy': the others are for it.")
         return None
-    try:
-        routes = read_routes(given["routes"].read(MAX_BYTES + 1))
-    except InvalidRequestError as error:
-        raise click.UsageError(f"--proxy: {error.field}: {error}") from error
+    if given["may_ask"]:
+        raise click.UsageError("'--may-ask' does not go with '--proxy': its command holds nothing.")
     for route in routes:
         if route.need not in {need.name for need in needs}:
             raise click.UsageError(f"--proxy: the route {route.id} is for a need that is not here.")
     return Proxying(routes=routes, **members)
+
+
+def _routes(source: BinaryIO) -> tuple[Declared, ...]:
+    try:
+        return read_routes(source.read(MAX_BYTES + 1))
+    except InvalidRequestError as error:
+        raise click.UsageError(f"--proxy: {error.field}: {error}") from error
 
 
 def _span(text: str) -> int:
@@ -266,26 +203,6 @@ def _span(text: str) -> int:
         return SPAN.convert(text, None, None)
     except click.BadParameter as error:
         raise ValueError(error.message) from error
-
-
-def _opening(needs: Sequence[Need], given: dict[str, Any]) -> _Opening:
-    handle: TextIO | None = given["handle_file"]
-    if bool(given["name"]) == bool(given["task_id"]):
-        raise click.UsageError("Say which task: --task NAME opens one, --task-id ID takes one.")
-    if given["task_id"]:
-        secret = None if handle is None else read_secret_text(handle)
-        return _Opening(given["task_id"], secret, None, {})
-    if handle is not None:
-        raise click.UsageError("'--handle-file' is for '--task-id'.")
-    for option in ("agent", "tenant"):
-        if not given[option]:
-            raise click.UsageError(f"Missing option '--{option}', or BROKER_{option.upper()}.")
-    if not needs:
-        raise click.UsageError("Missing option '--need': a task is for something.")
-    same = ("name", "agent", "tenant", "on_behalf_of", "tickets", "resources", "parent")
-    members = {option: given[option] for option in same}
-    members |= {"ttl_seconds": given["ttl"], "idle_timeout_seconds": given["idle"]}
-    return _Opening("", None, given["opener_token_file"], members | {"ceiling": ceiling_of(needs)})
 
 
 def _require_executable(command: str) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -11,8 +11,8 @@ import click
 from click.exceptions import Exit
 
 from broker.cli import exits, scan_fix, scan_views
-from broker.cli.interrupts import run
-from broker.cli.progress import Teller, showing
+from broker.cli.interrupts import obeying, run
+from broker.cli.scan_bar import watching
 from broker.cli.screen import Screen
 from broker.cli.settings import settings_file
 from broker.clock import SystemClock
@@ -22,12 +22,13 @@ from broker.scanning.coverage import Coverage
 from broker.scanning.engine import open_engine
 from broker.scanning.finding import Finding
 from broker.scanning.offers import read_offers
-from broker.scanning.proposing import name_from
 from broker.scanning.replacing import Offer, with_replacements
 from broker.scanning.sarif import sarif
 from broker.scanning.scan import Order, Scan
+from broker.scanning.stanzas import name_from
 from broker.scanning.telling import document
-from broker.scanning.vaults import Access, of_vault
+from broker.scanning.vaults import Access, of_vault, trusting
+from broker.scanning.veiling import Veil, veiled
 from broker.secret import Secret
 
 
@@ -45,7 +46,10 @@ class Options(TypedDict):
     update_baseline: bool
     vault: str
     vault_token_file: Path | None
+    vault_namespace: str
+    vault_ca_file: Path | None
     fix: Path | None
+    fix_into: Path | None
     agent: str
     tenant: str
     as_sarif: bool
@@ -78,9 +82,23 @@ class Options(TypedDict):
     help="Its first line is a token that may list and read metadata. Default: VAULT_TOKEN.",
 )
 @click.option(
+    "--vault-namespace", envvar="VAULT_NAMESPACE", default="", help="In this namespace of it."
+)
+@click.option(
+    "--vault-ca-file",
+    envvar="VAULT_CACERT",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The authority to believe for its certificate. Default: the system's.",
+)
+@click.option(
     "--fix",
     type=click.Path(path_type=Path),
     help="A new folder: the configuration with what is missing, and a list of what to rotate.",
+)
+@click.option(
+    "--fix-into",
+    type=click.Path(exists=True, path_type=Path),
+    help="Your configuration: what is missing is added to its files. Nothing in them is lost.",
 )
 @click.option("--agent", default="", help="Which agent --fix declares. Default: after this folder.")
 @click.option(
@@ -98,28 +116,32 @@ def scan(**options: Unpack[Options]) -> None:
     machine. Nothing of a repository is run.
 
     --fix declares an agent and capabilities in a copy of your configuration, checks it, and lists
-    what to rotate and how. It changes no file that is there and deletes no secret.
+    what to rotate and how. It changes no file that is there. --fix-into adds the same to the files
+    of your configuration. Neither deletes a secret.
 
     Ends with 0 when nothing is found, 1 when something is, 6 when nothing is and a part could not
     be read. Needs: pip install 'jit-broker[scan]'.
     """
     _check(options)
     baseline = _baseline(options)
-    offers = _offers(options["config"])
+    offers = _offers(options["config"] or options["fix_into"])
     access = _access(options) if options["vault"] else None
-    coverage, found = _scanned(_order(options), quiet=options["as_json"] or options["as_sarif"])
-    if access is not None:
+    is_quiet = options["as_json"] or options["as_sarif"]
+    coverage, found, interrupted = _scanned(_order(options), is_quiet=is_quiet)
+    if access is not None and not interrupted:
         found += run(of_vault(access, coverage))
-    findings = with_replacements(found, offers)
-    if options["update_baseline"] and options["baseline"] is not None:
+    findings = with_replacements(veiled(found, coverage, open_engine()), offers)
+    if options["update_baseline"] and options["baseline"] is not None and not interrupted:
         baseline = (baseline or Baseline.fresh()).holding(findings)
         options["baseline"].write_bytes(encoded(baseline))
     new = findings if baseline is None else baseline.others(findings)
     _answer(options, new, coverage, len(findings) - len(new))
-    if options["fix"] is not None:
-        scan_fix.write(options["fix"], new, _source(options["config"]), _names(options))
+    if not interrupted:
+        _fix(options, new)
     for line in coverage.told():
         click.echo(f"not read: {line}", err=True)
+    if interrupted:
+        raise Exit(interrupted)
     if new or not coverage.is_whole:
         raise Exit(exits.REFUSED if new else exits.PARTLY_READ)
 
@@ -129,6 +151,8 @@ def _check(options: Options) -> None:
         raise click.UsageError("--update-baseline: say which file, with --baseline FILE")
     if options["agent"] and options["agent"] != name_from(options["agent"]):
         raise click.UsageError("--agent: write 1 to 48 of a-z 0-9 -")
+    if options["fix"] is not None and options["fix_into"] is not None:
+        raise click.UsageError("--fix and --fix-into: choose one")
     if options["as_sarif"] and options["as_json"]:
         raise click.UsageError("--sarif and --json: choose one")
 
@@ -136,12 +160,33 @@ def _check(options: Options) -> None:
 def _access(options: Options) -> Access:
     """Return how the Vault is reached; the token never comes from the command line."""
     file = options["vault_token_file"]
-    token = (
-        os.environ.get("VAULT_TOKEN", "") if file is None else file.read_text().partition("\n")[0]
-    )
+    token = os.environ.get("VAULT_TOKEN", "") if file is None else _first_line(file)
     if not token:
         raise click.UsageError("--vault: give --vault-token-file FILE, or VAULT_TOKEN")
-    return Access(options["vault"], Secret(token))
+    tls = trusting(options["vault_ca_file"])
+    return Access(options["vault"], Secret(token), options["vault_namespace"], tls)
+
+
+def _first_line(file: Path) -> str:
+    """Read a token.
+
+    Raises:
+        UsageError: the file cannot be read, or what is in it can be no token.
+    """
+    try:
+        token = file.read_text("ascii").partition("\n")[0].strip()
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"--vault-token-file: {file} cannot be read as a token") from error
+    if not token.isprintable() or " " in token:
+        raise click.UsageError(f"--vault-token-file: the first line of {file} is no token")
+    return token
+
+
+def _fix(options: Options, findings: list[Finding]) -> None:
+    if options["fix"] is not None:
+        scan_fix.write(options["fix"], findings, _source(options["config"]), _names(options))
+    if options["fix_into"] is not None and findings:
+        scan_fix.write_in(findings, settings_file(options["fix_into"]), _names(options))
 
 
 def _source(config: Path | None) -> Path:
@@ -152,7 +197,8 @@ def _source(config: Path | None) -> Path:
 
 def _names(options: Options) -> scan_fix.Names:
     folder = (options["paths"] or (Path(),))[0].resolve()
-    return scan_fix.Names(options["agent"] or name_from(folder.name), options["tenant"])
+    name = options["agent"] or name_from(Veil(open_engine(), ()).over(folder.name))
+    return scan_fix.Names(name, options["tenant"])
 
 
 def _order(options: Options) -> Order:
@@ -180,23 +226,23 @@ def _offers(config: Path | None) -> tuple[Offer, ...]:
     return read_offers(file) if config is not None or file.is_file() else ()
 
 
-def _scanned(order: Order, *, quiet: bool) -> tuple[Coverage, list[Finding]]:
+def _scanned(order: Order, *, is_quiet: bool) -> tuple[Coverage, list[Finding], int]:
+    """Look through everything; return what was read, what was found, and what a signal makes of it.
+
+    What was found until Ctrl-C is told: an hour's work is not thrown away.
+    """
     engine = open_engine()
-    with showing(sys.stderr, as_json=quiet) as teller:
-        scanning = Scan(engine, order, _Telling(teller).done)
-        return scanning.coverage, list(scanning.findings())
-
-
-class _Telling:
-    """Counts what is done, for a bar."""
-
-    def __init__(self, teller: Teller) -> None:
-        self._teller = teller
-        self._done: Counter[str] = Counter()
-
-    def done(self, what: str) -> None:
-        self._done[what] += 1
-        self._teller.tell(what, self._done[what], None)
+    found: list[Finding] = []
+    with watching(sys.stderr, is_quiet=is_quiet) as watcher, obeying() as heard:
+        scanning = Scan(engine, order, watcher)
+        try:
+            with closing(scanning.findings()) as findings:
+                found.extend(findings)
+        except BaseException:
+            if not heard.number:  # a library in C turns the signal into any other exception
+                raise
+            scanning.coverage.trouble("the rest", "was not looked at: it was interrupted")
+    return scanning.coverage, found, heard.exit_code
 
 
 def _answer(options: Options, new: list[Finding], coverage: Coverage, accepted: int) -> None:

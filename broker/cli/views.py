@@ -229,6 +229,7 @@ def granted(document: Document) -> RenderableType:
         fields(document, ("credential", "tenant", "state", "ended_by")),
         fields(document["request"], REQUEST_FIELDS),
         fields(trace, ("policies", "facts")),
+        Text(_used(document["used"] or {})),
         _no_longer("ended as no longer granted", document.get("why")),
         Text(verdict, style="bold"),
         _no_longer("", document["no_longer"]),
@@ -239,6 +240,17 @@ def granted(document: Document) -> RenderableType:
             style="dim",
         ),
     )
+
+
+def _used(use: Document) -> str:
+    """Say what was seen of its use, and what is only said."""
+    seen = (
+        f"first seen in use {shown(use['seen_at'])}" if use.get("seen_at") else "use was not seen"
+    )
+    if not use.get("said_times"):
+        return f"{seen}; its agent's side has said nothing of it"
+    said = f"used {use['said_times']} times, its agent's side says (last {shown(use['said_at'])})"
+    return f"{seen}; {said}"
 
 
 def _by(document: Document) -> str:

@@ -101,6 +101,19 @@ async def answered(
         await asyncio.sleep(min(left, max(0, found.interval_seconds - (loop.time() - began))))
 
 
+def ensure_agreed(found: AwaitedApproval) -> None:
+    """Return if people have agreed.
+
+    Raises:
+        ApprovalRefusedError: it was not agreed to.
+        ApprovalAwaitedError: nobody has answered in time.
+    """
+    if found.state == _PENDING:
+        raise ApprovalAwaitedError(found)
+    if found.state not in _GIVING:
+        raise ApprovalRefusedError(found)
+
+
 async def redeem(
     transport: Transport, approval: str, *, idempotency_key: str = ""
 ) -> IssuedCredential:
@@ -147,11 +160,7 @@ async def followed(
             raise
         seen = ensure_id(waits.approval, parse_approval_id)
     waiting(seen)
-    found = await answered(transport, seen.id, within_seconds=within_seconds)
-    if found.state == _PENDING:
-        raise ApprovalAwaitedError(found)
-    if found.state not in _GIVING:
-        raise ApprovalRefusedError(found)
+    ensure_agreed(await answered(transport, seen.id, within_seconds=within_seconds))
 
     async def get() -> IssuedCredential:
         return await (delivered(transport, call) if key else redeem(transport, seen.id))

@@ -1,5 +1,7 @@
 """Why a decision fell as it did, as the broker answers it to operators."""
 
+from datetime import datetime
+
 import msgspec
 
 from broker.client.results import NoLonger, OpenBreakGlass
@@ -94,6 +96,18 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The emergencies that are open for the task that it was about."""
 
 
+class GrantUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a credential's use; nothing is no sign that there was none.
+
+    ``seen_at`` is when a resource server was first told that it is alive; ``said_times`` is how
+    often it was used as the agent's own side says, which nobody has checked.
+    """
+
+    seen_at: datetime | None
+    said_times: int
+    said_at: datetime | None
+
+
 class GrantExplanation(msgspec.Struct, frozen=True, kw_only=True):
     """Why a credential was granted, and whether it would be granted now.
 
@@ -108,6 +122,7 @@ class GrantExplanation(msgspec.Struct, frozen=True, kw_only=True):
     trace: Trace
     request: dict[str, object]
     """What was asked; of a renewed one, by its last renewal."""
+    used: GrantUse | None = None
     explained_at_revision: int
     explained_at_facts_revision: int
     granted_now: bool

@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Final
 
 from broker.proxy.authority import Authority, parse_authority
+from broker.proxy.aws_problem import document
 from broker.proxy.desk import Desk
 from broker.proxy.dialling import accept_tls
 from broker.proxy.exchange import Exchange, Origin
 from broker.proxy.framing import body_of_request
 from broker.proxy.message import RequestHead, parse_request
-from broker.proxy.problem import GoneError, RefusedError, malformed
+from broker.proxy.problem import Document, GoneError, Problem, RefusedError, malformed
+from broker.proxy.signing import Signing
 from broker.proxy.standin import basic_pair
 from broker.proxy.target import Target, parse_target, raw_target, split_absolute
 from broker.proxy.tunnel import join
@@ -32,6 +34,7 @@ class Connection:
         self._desk = desk
         self._wire = child
         self._tunnel: Origin | None = None
+        self._origin_meant: Origin | None = None
         self._exchange = Exchange(desk, child)
         self.is_known = False
         """Whether it has shown the run's word."""
@@ -55,6 +58,7 @@ class Connection:
     async def _next(self) -> bool:
         limits = self._desk.limits
         self._exchange.use = Use(at_ms=self._desk.clock.now_ms(), outcome="broken")
+        self._origin_meant = self._tunnel
         head: RequestHead | None = None
         try:
             lines = await self._wire.head(
@@ -102,6 +106,7 @@ class Connection:
             return self._tunnel, parse_target(head.target)
         where, path = split_absolute(head.target)
         origin = self._origin("http", parse_authority(where, 80))
+        self._origin_meant = origin
         self._check_host(head, origin)
         return origin, parse_target(path) if origin.routes else raw_target(path)
 
@@ -159,7 +164,12 @@ class Connection:
         )
         self._exchange.close()
         closes = head is None or problem.code in _MALFORMED or not _is_bare(head)
-        await self._wire.send(problem.render(closes=closes), self._desk.limits.silent_seconds)
+        told = problem.render(
+            closes=closes,
+            document=_document(problem, head, self._origin_meant),
+            has_body=head is None or head.method != "HEAD",
+        )
+        await self._wire.send(told, self._desk.limits.silent_seconds)
         if closes:
             limits = self._desk.limits
             await self._wire.linger(limits.linger_seconds, limits.head_seconds)
@@ -179,6 +189,15 @@ class Connection:
         use = self._exchange.use
         if use.outcome != "broken" or (head is not None and use.method):
             self._desk.uses.note(use)
+
+
+def _document(problem: Problem, head: RequestHead | None, origin: Origin | None) -> Document | None:
+    """Write a refusal as AWS's tools read it, if it is one of theirs that is refused."""
+    placings = (route.placing for route in origin.routes) if origin is not None else ()
+    signing = next((placing for placing in placings if isinstance(placing, Signing)), None)
+    if head is None or signing is None:
+        return None
+    return document(problem, signing.service, head)
 
 
 def _is_bare(head: RequestHead) -> bool:

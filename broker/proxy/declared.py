@@ -14,6 +14,7 @@ from broker.proxy.database_route import DatabaseRoute, DatabaseSpec
 from broker.proxy.message import HOP_BY_HOP
 from broker.proxy.pattern import PathPattern, parse_pattern
 from broker.proxy.placing import InBasic, InHeader, Placing, Template
+from broker.proxy.signing import Signing
 from broker.proxy.target import Target
 
 MAX_ROUTES: Final = 256
@@ -21,18 +22,31 @@ MAX_ROUTES: Final = 256
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _METHOD: Final = re.compile(r"[A-Z][A-Z-]{0,31}", re.ASCII)
 _FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
+_AWS_WORD: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
 _USER: Final = re.compile(r"[\x21-\x39\x3b-\x7e]*")
 _NEVER_METHODS: Final = frozenset({"TRACE", "TRACK", "CONNECT"})
 """They answer with the request itself, or are no request at all."""
+_HAND_OUT_KEYS: Final = frozenset(
+    {"cognito-identity", "iam", "rolesanywhere", "s3express", "sso", "sts"}
+)
+"""Services whose answers bring keys of their own, which the child would hold."""
 _NEVER_FIELDS: Final = HOP_BY_HOP | {"host", "content-length", "cookie", "expect", "content-type"}
 
 
+class SigV4Spec(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What AWS's tools sign for."""
+
+    service: str
+    region: str
+
+
 class PutSpec(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """How a credential is put in: a template in a header field, or Basic."""
+    """How a credential is put in: a template in a header field, Basic, or AWS's signature."""
 
     header: str = ""
     template: str = ""
     basic_user: str | None = None
+    sigv4: SigV4Spec | None = None
 
 
 class RouteSpec(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -140,10 +154,19 @@ def _route(spec: RouteSpec, name: str, at: str) -> Route:
         methods=_methods(spec.methods, f"{at}.methods"),
         paths=tuple(_paths(spec.paths, f"{at}.paths")),
         placing=_placing(spec.put, f"{at}.put"),
-        always=spec.when == "always",
+        always=_always(spec, at),
         local=spec.local,
         cookies=spec.cookies,
     )
+
+
+def _always(spec: RouteSpec, at: str) -> bool:
+    if spec.when == "always" and spec.put.sigv4 is not None:
+        raise InvalidRequestError(
+            "what goes to AWS is signed with the stand-in first: leave always out",
+            field=f"{at}.when",
+        )
+    return spec.when == "always"
 
 
 def _authority(host: str, port: int, at: str) -> Authority:
@@ -181,6 +204,8 @@ def _paths(paths: list[str], field: str) -> Iterable[PathPattern]:
 
 
 def _placing(put: PutSpec, field: str) -> Placing:
+    if put.sigv4 is not None:
+        return _signing(put, put.sigv4, field)
     template = Template(put.template)
     if not template.is_sound or not put.template.isascii() or not put.template.isprintable():
         raise InvalidRequestError(
@@ -201,6 +226,19 @@ def _placing(put: PutSpec, field: str) -> Placing:
     return InHeader(put.header, template)
 
 
+def _signing(put: PutSpec, spec: SigV4Spec, field: str) -> Signing:
+    if put != PutSpec(sigv4=spec):
+        raise InvalidRequestError("write sigv4 alone: its fields are AWS's", field=field)
+    _check(_AWS_WORD, spec.service, f"{field}.sigv4.service", "a service as it is signed: s3")
+    _check(_AWS_WORD, spec.region, f"{field}.sigv4.region", "a region, such as us-east-1")
+    if spec.service in _HAND_OUT_KEYS:
+        raise InvalidRequestError(
+            "this service answers with keys, which the child would hold: declare another",
+            field=f"{field}.sigv4.service",
+        )
+    return Signing(spec.service, spec.region)
+
+
 def _check(pattern: re.Pattern[str], text: str, field: str, what: str) -> None:
     if pattern.fullmatch(text) is None:
         raise InvalidRequestError(f"write {what}", field=field)
@@ -214,6 +252,17 @@ def _check_together(routes: tuple[Declared, ...]) -> None:
         if local.setdefault(route.authority.host, route.local) != route.local:
             raise InvalidRequestError(
                 "one host is declared local and not local: say which", field="routes"
+            )
+    _check_needs(routes)
+
+
+def _check_needs(routes: tuple[Declared, ...]) -> None:
+    signed: dict[str, bool] = {}
+    for route in routes:
+        is_signed = isinstance(route, Route) and isinstance(route.placing, Signing)
+        if signed.setdefault(route.need, is_signed) != is_signed:
+            raise InvalidRequestError(
+                "one need is signed with and shown: say which", field="routes"
             )
     needs = [route.need for route in routes]
     if any(isinstance(route, DatabaseRoute) and needs.count(route.need) > 1 for route in routes):

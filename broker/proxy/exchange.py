@@ -22,9 +22,12 @@ from broker.proxy.outgoing import (
     request_fields,
     wants_websocket,
 )
-from broker.proxy.passage import Passage, ended
+from broker.proxy.passage import Passage, ended, invite
+from broker.proxy.payload import Payload, read_payload, told_payload
 from broker.proxy.problem import RefusedError, bad_answer
 from broker.proxy.rules import Verdict
+from broker.proxy.signing import Signing
+from broker.proxy.sigv4 import Said
 from broker.proxy.source import NotHeldError
 from broker.proxy.target import Target
 from broker.proxy.uses import Use
@@ -56,6 +59,8 @@ class _Asked:
     body: Body
     sent: bytes = field(repr=False)
     injection: Injection | None
+    ready: bytes | None = field(repr=False)
+    """All of the body, where it was read before it was judged."""
 
     @property
     def is_repeatable(self) -> bool:
@@ -82,8 +87,10 @@ class Exchange:
             GoneError: either side is away.
         """
         verdict = self._judged(head, origin, target)
-        injection = await self._injection(verdict)
-        body = body_of_request(head)
+        payload = await self._payload(verdict, head, target)
+        said = Said(head.method, target, head.fields, payload.text)
+        injection = await self._injection(verdict, said)
+        body = payload.body
         fields = request_fields(
             head,
             origin.authority,
@@ -93,7 +100,8 @@ class Exchange:
             is_declared=verdict is not None,
             lets_cookies=verdict is None or verdict.route.cookies,
         )
-        asked = _Asked(head, body, fields.render(f"{head.method} {target} HTTP/1.1"), injection)
+        line = f"{head.method} {target} HTTP/1.1"
+        asked = _Asked(head, body, fields.render(line), injection, payload.ready)
         server, is_kept = await self._connected(origin)
         try:
             return await self._carry(asked, server)
@@ -105,7 +113,7 @@ class Exchange:
             server, _ = await self._connected(origin)
             return await self._carry(asked, server)
 
-    async def _carry(self, asked: "_Asked", server: Wire) -> bool:
+    async def _carry(self, asked: _Asked, server: Wire) -> bool:
         holding = asked.injection.holding if asked.injection else None
         lasting = Lasting(self._desk.source, holding, self._child, (self._child, server))
         async with while_held(lasting, self._desk.limits.recheck_seconds) as state:
@@ -114,7 +122,7 @@ class Exchange:
                 await passage.begin(asked.sent)
                 if wants_websocket(asked.head, asked.body):
                     return await self._switch(passage, asked.head)
-                return await self._answer(passage, asked.head, asked.body)
+                return await self._answer(passage, asked)
 
     def close(self) -> None:
         """Let go of the server."""
@@ -130,7 +138,26 @@ class Exchange:
         self.use = replace(self.use, need=verdict.route.need, rule=verdict.route.id)
         return verdict
 
-    async def _injection(self, verdict: Verdict | None) -> Injection | None:
+    async def _payload(self, verdict: Verdict | None, head: RequestHead, target: Target) -> Payload:
+        """Look at the signature, where there is one, and at what it says of the body.
+
+        Raises:
+            RefusedError: it is not the stand-in's, over this request, of now.
+        """
+        body = body_of_request(head)
+        if verdict is None or not isinstance(verdict.route.placing, Signing):
+            return Payload(body, "")
+        payload = told_payload(head, body)
+        if payload is None:
+            seconds = self._desk.limits.silent_seconds
+            await invite(head, self._child, seconds)
+            payload = await read_payload(self._child, body, seconds)
+        said = Said(head.method, target, head.fields, payload.text)
+        stand_in = self._desk.rules.stand_ins.whole(verdict.route.need)
+        verdict.route.placing.check(said, stand_in, self._desk.clock.now_ms())
+        return payload
+
+    async def _injection(self, verdict: Verdict | None, said: Said) -> Injection | None:
         if verdict is None or not verdict.injects:
             return None
         try:
@@ -140,7 +167,7 @@ class Exchange:
                 503, "credential-not-held", "the credential has ended or cannot be had now"
             ) from None
         self.use = replace(self.use, credential=held.credential)
-        injection = Injection(verdict, held)
+        injection = Injection(verdict, held, said)
         self._desk.given.add(injection.needles())
         return injection
 
@@ -155,8 +182,9 @@ class Exchange:
         self._origin = origin
         return self._server, False
 
-    async def _answer(self, passage: Passage, head: RequestHead, body: Body) -> bool:
-        answer, pump = await passage.carry(head, body)
+    async def _answer(self, passage: Passage, asked: _Asked) -> bool:
+        head = asked.head
+        answer, pump = await passage.carry(head, asked.body, asked.ready)
         self.use = replace(self.use, status=answer.status)
         try:
             if answer.status == SWITCHED:

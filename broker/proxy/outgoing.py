@@ -10,6 +10,7 @@ from broker.proxy.message import HOP_BY_HOP, AnswerHead, Fields, RequestHead
 from broker.proxy.placing import needles
 from broker.proxy.problem import RefusedError, bad_answer, malformed
 from broker.proxy.rules import Verdict
+from broker.proxy.sigv4 import Said
 from broker.proxy.source import HeldValues
 from broker.proxy.watching import Watch
 
@@ -28,16 +29,15 @@ class Injection:
 
     verdict: Verdict
     held: HeldValues
+    said: Said
 
-    @property
-    def field(self) -> tuple[str, str]:
-        """Return the header field with the credential in it.
+    def into(self, fields: Fields) -> Fields:
+        """Put the credential into the fields that are sent.
 
         Raises:
             RefusedError: the values do not fit.
         """
-        placing = self.verdict.route.placing
-        return placing.field, placing.value(self.held.values)
+        return self.verdict.route.placing.put(fields, self.held.values, self.said)
 
     @property
     def holding(self) -> Holding:
@@ -98,11 +98,9 @@ def request_fields(
         added = (("Accept-Encoding", "identity"),)
     if not lets_cookies:
         dropped |= {"cookie"}  # whatever session that is, it is not the credential's
-    if injection is not None:
-        dropped |= {injection.field[0].lower()}
-        added = (*added, injection.field)
     kept = head.fields.without(dropped)
-    return host.with_(*kept.items, *added, *framed, *websocket)
+    fields = host.with_(*kept.items, *added, *framed, *websocket)
+    return fields if injection is None else injection.into(fields)
 
 
 def answer_head(

@@ -1,6 +1,7 @@
 """The bytes of one exchange: a body goes out, an answer comes back, each looked through."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Final
 
 from broker.proxy.desk import Desk
@@ -32,11 +33,19 @@ class Passage:
         """Send the head. A server that is away is found out when its answer is heard."""
         await self._taken(sent)
 
-    async def carry(self, head: RequestHead, body: Body) -> tuple[AnswerHead, asyncio.Future[bool]]:
-        """Send the body and hear the answer's head, whichever comes first."""
+    async def carry(
+        self, head: RequestHead, body: Body, ready: bytes | None = None
+    ) -> tuple[AnswerHead, asyncio.Future[bool]]:
+        """Send the body and hear the answer's head, whichever comes first.
+
+        Args:
+            head: the child's.
+            body: how the body is framed.
+            ready: all of the body, where it was read before.
+        """
         if body.is_empty:
             return await self.hear(), _nothing_to_send()
-        pump = asyncio.create_task(self._pump(head, body))
+        pump = asyncio.create_task(self._pump(head, body, ready))
         ear = asyncio.create_task(self.hear())
         try:
             await asyncio.wait({pump, ear}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,14 +82,12 @@ class Passage:
             raise RefusedError(502, "no-answer", "the server closed without an answer")
         return parse_answer(lines, most=limits.fields)
 
-    async def _pump(self, head: RequestHead, body: Body) -> bool:
+    async def _pump(self, head: RequestHead, body: Body, ready: bytes | None) -> bool:
         """Send the body; tell whether all of it was taken."""
-        limits, watch = self._limits, Watch(Words(*self._desk.rules.stand_ins.needles()))
-        if is_expecting(head):
-            await self._child.send(b"HTTP/1.1 100 Continue\r\n\r\n", limits.silent_seconds)
+        watch = Watch(Words(*self._desk.rules.stand_ins.needles()))
         try:
             with Pausing(watch, self._server, body.frame) as passing:
-                async for piece in read_body(self._child, body, limits.silent_seconds):
+                async for piece in self._pieces(head, body, ready):
                     safe = passing.feed(piece)
                     if watch.has_found:
                         raise stray()
@@ -91,6 +98,17 @@ class Passage:
             self._server.abort()  # it must not take half a body for a whole one
             raise
         return await self._taken(last)
+
+    async def _pieces(
+        self, head: RequestHead, body: Body, ready: bytes | None
+    ) -> AsyncIterator[bytes]:
+        if ready is not None:
+            yield ready
+            return
+        seconds = self._limits.silent_seconds
+        await invite(head, self._child, seconds)
+        async for piece in read_body(self._child, body, seconds):
+            yield piece
 
     async def _taken(self, data: bytes) -> bool:
         try:
@@ -119,6 +137,17 @@ class Passage:
         head = switched_head(answer, self.watch, asked=True)
         await self._child.send(head, self._limits.silent_seconds)
         await join(self._child, self._server, self._limits.silent_seconds, self.watch)
+
+
+async def invite(head: RequestHead, child: Wire, seconds: float) -> None:
+    """Tell a child that waits for a word to send its body.
+
+    Raises:
+        RefusedError: it waits for something else.
+        GoneError: it is away.
+    """
+    if is_expecting(head):
+        await child.send(b"HTTP/1.1 100 Continue\r\n\r\n", seconds)
 
 
 def _nothing_to_send() -> asyncio.Future[bool]:

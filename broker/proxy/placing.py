@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from broker.proxy.message import Fields
 from broker.proxy.problem import RefusedError
-from broker.proxy.standin import basic_pair, basic_value
+from broker.proxy.sigv4 import Said
+from broker.proxy.standin import StandIn, basic_pair, basic_value
 from broker.secret import Secret
 from broker.spelling import SHORTEST, spellings
 
@@ -42,32 +44,45 @@ class Template:
             RefusedError: one is missing, or cannot stand in a header field.
         """
         if set(self.names) - values.keys():
-            raise _unfit()
+            raise unfit()
         text = _PLACE.sub(lambda match: values[match[1]].reveal(), self.text)
         if _VALUE.fullmatch(text) is None:
-            raise _unfit()
+            raise unfit()
         return text
+
+    def secrets(self, values: Mapping[str, Secret]) -> tuple[str, ...]:
+        """Return the values that it names.
+
+        Raises:
+            RefusedError: one is missing.
+        """
+        if set(self.names) - values.keys():
+            raise unfit()
+        return tuple(values[name].reveal() for name in self.names)
 
 
 class Placing(Protocol):
     """One way to put a credential in."""
 
     @property
-    def field(self) -> str:
-        """The name of the header field, as it is written."""
+    def places(self) -> frozenset[str]:
+        """The header fields in which a credential is shown, in lower case."""
         ...
 
-    @property
-    def template(self) -> Template:
-        """What is made of the values."""
+    def is_shown(self, fields: Fields, stand_in: StandIn) -> bool:
+        """Tell whether a request shows exactly the stand-in at its place."""
         ...
 
-    def is_shown(self, value: str, stand_in: str) -> bool:
-        """Tell whether the field's value is exactly the stand-in at its place."""
+    def put(self, fields: Fields, values: Mapping[str, Secret], said: Said) -> Fields:
+        """Return the fields that are sent with the credential in them, instead of what was said.
+
+        Raises:
+            RefusedError: the values do not fit.
+        """
         ...
 
-    def value(self, values: Mapping[str, Secret]) -> str:
-        """Return the field's value with the credential in it."""
+    def secrets(self, values: Mapping[str, Secret]) -> tuple[str, ...]:
+        """Return what an answer must not bring to the child."""
         ...
 
 
@@ -78,13 +93,24 @@ class InHeader:
     field: str
     template: Template
 
-    def is_shown(self, value: str, stand_in: str) -> bool:
-        """Tell whether the value is the template with the stand-in in it."""
-        return hmac.compare_digest(value.encode(), self.template.filled(stand_in).encode())
+    @property
+    def places(self) -> frozenset[str]:
+        """The one field."""
+        return frozenset({self.field.lower()})
 
-    def value(self, values: Mapping[str, Secret]) -> str:
-        """Fill the template."""
-        return self.template.rendered(values)
+    def is_shown(self, fields: Fields, stand_in: StandIn) -> bool:
+        """Tell whether the field is there once, as the template with the stand-in in it."""
+        expected = self.template.filled(stand_in.word).encode()
+        values = fields.all(self.field.lower())
+        return len(values) == 1 and hmac.compare_digest(values[0].encode(), expected)
+
+    def put(self, fields: Fields, values: Mapping[str, Secret], said: Said) -> Fields:  # noqa: ARG002  the port's
+        """Write the filled template."""
+        return fields.without(self.places).with_((self.field, self.template.rendered(values)))
+
+    def secrets(self, values: Mapping[str, Secret]) -> tuple[str, ...]:
+        """Return what the template names."""
+        return self.template.secrets(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +119,33 @@ class InBasic:
 
     user: str
     template: Template
-    field: str = "Authorization"
 
-    def is_shown(self, value: str, stand_in: str) -> bool:
+    @property
+    def places(self) -> frozenset[str]:
+        """``Authorization``."""
+        return frozenset({"authorization"})
+
+    def is_shown(self, fields: Fields, stand_in: StandIn) -> bool:
         """Tell whether the password is the stand-in."""
-        _, colon, password = (basic_pair(value) or "").partition(":")
-        return bool(colon) and hmac.compare_digest(password.encode(), stand_in.encode())
+        pair = basic_pair(fields.one("authorization") or "") or ""
+        _, colon, password = pair.partition(":")
+        return bool(colon) and hmac.compare_digest(password.encode(), stand_in.word.encode())
 
-    def value(self, values: Mapping[str, Secret]) -> str:
+    def put(self, fields: Fields, values: Mapping[str, Secret], said: Said) -> Fields:  # noqa: ARG002  the port's
         """Write the user and the filled template."""
+        return fields.without(self.places).with_(("Authorization", self._value(values)))
+
+    def secrets(self, values: Mapping[str, Secret]) -> tuple[str, ...]:
+        """Return what the template names, and the two in base 64."""
+        return (*self.template.secrets(values), self._value(values).partition(" ")[2])
+
+    def _value(self, values: Mapping[str, Secret]) -> str:
         return basic_value(f"{self.user}:{self.template.rendered(values)}")
 
 
 def needles(placing: Placing, values: Mapping[str, Secret]) -> tuple[bytes, ...]:
     """Return every spelling of a credential that an answer must not bring to the child."""
-    texts = [values[name].reveal() for name in placing.template.names]
-    if isinstance(placing, InBasic):
-        texts.append(placing.value(values).partition(" ")[2])
-    return in_every_spelling(*texts)
+    return in_every_spelling(*placing.secrets(values))
 
 
 def in_every_spelling(*texts: str) -> tuple[bytes, ...]:
@@ -119,7 +154,8 @@ def in_every_spelling(*texts: str) -> tuple[bytes, ...]:
     return tuple(sorted((each.encode() for each in spelt), key=len, reverse=True))
 
 
-def _unfit() -> RefusedError:
+def unfit() -> RefusedError:
+    """Refuse to put in a credential that is not what the route is for."""
     return RefusedError(
         502, "credential-unfit", "the credential has not the values that the route puts in"
     )

@@ -15,6 +15,7 @@ _REASONS: Final = {
     403: "Forbidden",
     407: "Proxy Authentication Required",
     408: "Request Timeout",
+    413: "Content Too Large",
     417: "Expectation Failed",
     431: "Request Header Fields Too Large",
     501: "Not Implemented",
@@ -26,6 +27,14 @@ _REASONS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A body, and of which type it is."""
+
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One refusal: a status, a stable code, and a text that echoes nothing of the request."""
 
@@ -33,21 +42,33 @@ class Problem:
     code: str
     detail: str
 
-    def render(self, *, closes: bool) -> bytes:
-        """Write it as a whole answer (RFC 9457)."""
-        body = json.dumps(
-            {
-                "type": TYPE_BASE + self.code,
-                "title": _REASONS[self.status],
-                "status": self.status,
-                "detail": self.detail,
-            }
-        ).encode()
+    def document(self, **more: str) -> Document:
+        """Write the body (RFC 9457)."""
+        members = {
+            "type": TYPE_BASE + self.code,
+            "title": _REASONS[self.status],
+            "status": self.status,
+            "detail": self.detail,
+            **more,
+        }
+        return Document("application/problem+json", json.dumps(members).encode())
+
+    def render(
+        self, *, closes: bool, document: Document | None = None, has_body: bool = True
+    ) -> bytes:
+        """Write it as a whole answer.
+
+        Args:
+            closes: the connection ends with it.
+            document: the body in another form than this one's.
+            has_body: whether the body follows its head; it does not where HEAD was asked.
+        """
+        told = document or self.document()
         lines = [
             # Of a tunnel that is refused most clients show this line alone.
             f"HTTP/1.1 {self.status} {_REASONS[self.status]} ({NAME}: {self.code})",
-            "Content-Type: application/problem+json",
-            f"Content-Length: {len(body)}",
+            f"Content-Type: {told.kind}",
+            f"Content-Length: {len(told.body)}",
             "Cache-Control: no-store",
             f"Proxy-Status: {NAME}; error=http_request_denied; details={self.code}",
         ]
@@ -55,7 +76,7 @@ class Problem:
             lines.append(f'Proxy-Authenticate: Basic realm="{NAME}"')
         if closes:
             lines.append("Connection: close")
-        return "\r\n".join([*lines, "", ""]).encode() + body
+        return "\r\n".join([*lines, "", ""]).encode() + (told.body if has_body else b"")
 
 
 class RefusedError(Exception):

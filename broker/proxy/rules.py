@@ -13,6 +13,7 @@ from broker.proxy.authority import Authority
 from broker.proxy.declared import Route
 from broker.proxy.message import RequestHead
 from broker.proxy.problem import RefusedError
+from broker.proxy.signing import ELSEWHERE, Signing, is_presigned
 from broker.proxy.standin import StandIns
 from broker.proxy.target import Target
 
@@ -75,13 +76,16 @@ class Rules:
         fitting = [route for route in routes if route.matches(head.method, target)]
         chosen = self._chosen(fitting, head)
         shown = [chosen] if chosen is not None else []
-        places = {route.placing.field.lower() for route in (shown if fitting else routes)}
+        places = _places(shown if fitting else routes)
+        if chosen is None or is_presigned(target):
+            self._check_signed(fitting, head, target)
         self.check_strays(head, target, places)
         if not fitting:
             raise RefusedError(
                 403, "not-declared", "no route has this method and path", need=routes[0].need
             )
-        if any(name.lower().replace("_", "-") in _OVERRIDES for name, _ in head.fields.items):
+        overrides = _OVERRIDES | (ELSEWHERE if _signing(fitting) else frozenset())
+        if any(name.lower().replace("_", "-") in overrides for name, _ in head.fields.items):
             raise RefusedError(403, "override", "a field asks for another method or path")
         if chosen is None:
             self._check_foreign(fitting, head, shown=frozenset())
@@ -101,11 +105,21 @@ class Rules:
 
     def _chosen(self, fitting: list[Route], head: RequestHead) -> Route | None:
         for route in fitting:
-            values = head.fields.all(route.placing.field.lower())
-            stand_in = self.stand_ins.of(route.need)
-            if len(values) == 1 and route.placing.is_shown(values[0], stand_in):
+            if route.placing.is_shown(head.fields, self.stand_ins.whole(route.need)):
                 return route
         return None
+
+    def _check_signed(self, fitting: list[Route], head: RequestHead, target: Target) -> None:
+        """Refuse what comes to a service of AWS without the stand-in's signature.
+
+        Raises:
+            RefusedError: it says why.
+        """
+        if signing := _signing(fitting):
+            route, placing = signing[0]
+            refusal = placing.refusal(head.fields, target, self.stand_ins.whole(route.need))
+            refusal.need = route.need
+            raise refusal
 
     def _without_stand_in(self, fitting: list[Route]) -> Verdict:
         for route in fitting:
@@ -116,7 +130,7 @@ class Rules:
     def _check_foreign(
         self, fitting: list[Route], head: RequestHead, shown: frozenset[str]
     ) -> None:
-        places = {route.placing.field.lower() for route in fitting} | {"authorization"}
+        places = _places(fitting) | {"authorization"}
         there = {name.lower() for name, _ in head.fields.items}
         misspelt = {name.replace("_", "-") for name in there if "_" in name}
         if (there & places) - shown or misspelt & places:
@@ -126,6 +140,14 @@ class Rules:
                 "another credential than the stand-in is shown: send the stand-in or none",
                 need=fitting[0].need,
             )
+
+
+def _places(routes: Iterable[Route]) -> set[str]:
+    return {place for route in routes for place in route.placing.places}
+
+
+def _signing(routes: Iterable[Route]) -> list[tuple[Route, Signing]]:
+    return [(r, r.placing) for r in routes if isinstance(r.placing, Signing)]
 
 
 def stray() -> RefusedError:

@@ -19,6 +19,7 @@ from broker.proxy.limits import Limits
 from broker.proxy.listening import LOOPBACK, Listener
 from broker.proxy.postgres.door import Door
 from broker.proxy.rules import Rules
+from broker.proxy.signing import Signing
 from broker.proxy.source import CredentialSource
 from broker.proxy.standin import StandIns
 from broker.proxy.uses import Reporter, Uses
@@ -67,9 +68,10 @@ class InjectingProxy:
         chosen = options or Options()
         declared = tuple(declared)
         self.stand_ins = StandIns(route.need for route in declared)
-        databases = [r.authority.host for r in declared if isinstance(r, DatabaseRoute)]
+        databases = [route for route in declared if isinstance(route, DatabaseRoute)]
         routes = [route for route in declared if isinstance(route, Route)]
-        rules = Rules(routes, self.stand_ins, databases)
+        self._signed = {r.need for r in routes if isinstance(r.placing, Signing)}
+        rules = Rules(routes, self.stand_ins, [each.authority.host for each in databases])
         upstream_ca = str(chosen.upstream_ca) if chosen.upstream_ca else None
         self._uses = Uses(chosen.log, chosen.reporter)
         self._desk = Desk(
@@ -89,8 +91,7 @@ class InjectingProxy:
         self._listener = Listener(chosen.limits, lambda child: Connection(self._desk, child))
         self._doors = {
             route.need: Door(self._desk, route, self.stand_ins.of(route.need))
-            for route in declared
-            if isinstance(route, DatabaseRoute)
+            for route in databases
         }
         self._teller: asyncio.Task[None] | None = None
 
@@ -123,6 +124,17 @@ class InjectingProxy:
         """
         door = self._doors.get(need)
         return door.login() if door else None
+
+    def keys(self, need: str) -> Mapping[str, Secret] | None:
+        """Return what the child signs with at AWS, in a credential's words; None if it does not."""
+        if need not in self._signed:
+            return None
+        stand_in = self.stand_ins.whole(need)
+        return {
+            "access_key_id": Secret(stand_in.access_key_id),
+            "secret_access_key": stand_in.secret_access_key,
+            "session_token": Secret(stand_in.word),
+        }
 
     async def __aenter__(self) -> Self:
         """Begin to listen."""

@@ -158,10 +158,15 @@ def _stop_our_group() -> None:
 
     The whole group: the shell waits until all of a job has stopped. In a group that no shell looks
     after the kernel lets nobody stop, and it comes back at once.
+
+    That we go on is known by that alone: were it heard of as a signal, too, the command would be
+    told twice to go on, and the second time might undo a Ctrl-Z that was typed in between.
     """
-    before = signal.signal(Signals.SIGTSTP, signal.SIG_DFL)
+    quiet = (Signals.SIGTSTP, Signals.SIGCONT)
+    before = [signal.signal(each, signal.SIG_DFL) for each in quiet]
     os.killpg(os.getpgrp(), Signals.SIGTSTP)
-    signal.signal(Signals.SIGTSTP, before)
+    for each, handler in zip(quiet, before, strict=True):
+        signal.signal(each, handler)
 
 
 def _kill(pid: int, number: Signals) -> None:

@@ -13,11 +13,12 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from broker.running import linux
 from broker.running.errors import RunError
 from broker.secret import Secret
 
@@ -43,14 +44,35 @@ class Where:
     is_in_memory: bool
 
 
-def choose_place(environment: Mapping[str, str], shared: Path = SHARED_MEMORY) -> Where:
-    """Choose the user's runtime folder, else shared memory, else a folder on the disk."""
+def choose_place(
+    environment: Mapping[str, str],
+    shared: Path = SHARED_MEMORY,
+    is_in_memory: Callable[[Path], bool] = linux.is_in_memory,
+) -> Where:
+    """Choose the user's runtime folder, else shared memory, else a temporary folder.
+
+    One that is in memory comes first: a runtime folder of somebody's making may be anywhere.
+
+    Raises:
+        FolderError: nothing can be written anywhere.
+    """
+    for place in _places(environment, shared):
+        if is_in_memory(place):
+            return Where(place, is_in_memory=True)
+    for place in _places(environment, shared):
+        return Where(place, is_in_memory=False)
+    raise FolderError("there is no folder for the run's files")
+
+
+def _places(environment: Mapping[str, str], shared: Path) -> Iterator[Path]:
     named = environment.get("XDG_RUNTIME_DIR", "")
     if named and _is_our_own(Path(named)):
-        return Where(Path(named), is_in_memory=True)
+        yield Path(named)
     if shared.is_dir() and os.access(shared, os.W_OK):
-        return Where(shared, is_in_memory=True)
-    return Where(Path(tempfile.gettempdir()), is_in_memory=False)
+        yield shared
+    # Looked for last: finding it means to write into it.
+    with contextlib.suppress(FileNotFoundError):
+        yield Path(tempfile.gettempdir())
 
 
 class RunFolder:

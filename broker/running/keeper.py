@@ -1,27 +1,35 @@
 """One need's credential, whichever it is now.
 
 Renewal is :class:`~broker.client.held.HeldCredential`'s. What it leaves to its owner is done here:
-another credential is asked for ahead of the end of one that has come to its longest life, and after
-a freeze.
+another credential is asked for ahead of the end of one that has come to its longest life, after a
+freeze, and when one has died of age because nobody could be asked for longer than it lived. What
+was taken away on purpose is followed by none: of what is dead, it is looked at first why it is.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 from broker.client.api_errors import (
+    AbsentError,
     ApiError,
     CredentialEndedError,
     CredentialNotRenewableError,
+    QuotaError,
     TaskEndedError,
     TaskFrozenError,
+    UnauthenticatedError,
 )
-from broker.client.errors import ClientError
+from broker.client.errors import ClientError, CredentialExpiredError
 from broker.client.held import HeldCredential
-from broker.client.results import IssuedCredential
+from broker.client.results import Credential, IssuedCredential
+from broker.client.secret_forms import AWS
+from broker.clock import Clock, SystemClock
 from broker.running.errors import NoCredentialNowError, UnknownNeedError
 from broker.running.need import Need
-from broker.running.shapes.aws import Aws
+from broker.running.shapes.aws import Aws, AwsStandIns
 from broker.running.shapes.catalogue import usual_shape
 from broker.running.shapes.env import Env
 from broker.running.shapes.kubeconfig import Kubeconfig
@@ -33,11 +41,23 @@ from broker.secret import Secret
 Obtain = Callable[[Need], Awaitable[HeldCredential]]
 """Asks for a credential, and keeps it fresh."""
 
+Show = Callable[[str], Awaitable[Credential]]
+"""Asks what has become of a credential."""
+
+_OF_AGE: Final = frozenset({"", "expired"})
+"""By whom one has ended that nobody has ended."""
+
+_Passing = (UnauthenticatedError, QuotaError)
+"""Refusals that may be others the next time: evidence is rotated late, others give back."""
+
 _LAST_PART: Final = 0.3
 """The part of its life that is left when one that cannot be renewed is followed by another."""
 
 _UNPROXIED: Final = (Aws, PgPass, Kubeconfig)
 """Shapes for clients that sign with what they hold, speak no HTTP or trust one authority alone."""
+
+_SHOWN: Final = frozenset({"region"})
+"""Words of a session of AWS that are no secret, and shown as they are."""
 
 _OF_LOGINS: Final = (Env, PgPass)
 """Shapes for clients of databases."""
@@ -53,7 +73,10 @@ class Keeper:
         need: Need,
         held: HeldCredential,
         obtain: Obtain,
+        show: Show,
+        *,
         glance: Callable[[HeldCredential], None] = lambda _: None,
+        clock: Clock | None = None,
     ) -> None:
         """Hold what a need was given first.
 
@@ -61,10 +84,15 @@ class Keeper:
             need: what was asked for.
             held: what was given.
             obtain: asks for another one.
+            show: asks what has become of one.
             glance: has what is used looked at, whether it has ended.
+            clock: by which its end is told; by default this machine's.
         """
         self.need = need
+        self._show = show
         self._glance = glance
+        self._was_taken = False
+        self._clock = clock or SystemClock()
         self._held = held
         self._obtain = obtain
         self._refusal: ClientError | None = None
@@ -94,13 +122,22 @@ class Keeper:
         """Why what is held is dead, and nothing follows it by itself; None while it is not."""
         refusal = self.refusal
         is_over = isinstance(refusal, _Ends) or self._held.seconds_left() <= 0
-        return refusal if is_over else None
+        return refusal if is_over and not self._may_have_aged else None
 
     @property
     def wants_another(self) -> bool:
-        """Tell whether it is time to ask for another one, because this cannot be renewed."""
+        """Tell whether it is time to ask for another one: this cannot be renewed, or is dead."""
         left, whole = self._held.seconds_left(), self._held.current.expires_in
-        return self.refusal is None and not self._held.is_renewable and left < whole * _LAST_PART
+        is_late = not self._held.is_renewable and left < whole * _LAST_PART
+        return self._may_have_aged or (is_late and self.refusal is None)
+
+    @property
+    def _may_have_aged(self) -> bool:
+        """Whether it is dead, and nobody has said that it was taken away."""
+        refusal = self.refusal
+        if refusal is None:
+            return self._held.seconds_left() <= 0
+        return isinstance(refusal, CredentialEndedError) and not self._was_taken
 
     async def current(self) -> HeldValues:
         """Return what is alive now.
@@ -118,8 +155,32 @@ class Keeper:
         return self.last()
 
     def last(self) -> HeldValues:
-        """Return what was given last, alive or not."""
-        return HeldValues.of(self.need.name, self.newest)
+        """Return what was given last, alive or not.
+
+        Its end is told by this machine's clock, which is what the command's tools compare it with:
+        git and the SDKs take what has expired for worthless, and the broker's clock may be another.
+        """
+        ends_ms = self._clock.now_ms() + self._held.seconds_left() * 1000
+        ends = datetime.fromtimestamp(ends_ms // 1000, UTC)
+        return replace(HeldValues.of(self.need.name, self.newest), expires_at=ends)
+
+    async def follow(self) -> None:
+        """Ask for another one, unless this one was taken away.
+
+        Raises:
+            ClientError: there is none, now or ever.
+        """
+        if self._may_have_aged:
+            await self._ensure_aged()
+        await self.replace()
+
+    async def _ensure_aged(self) -> None:
+        with contextlib.suppress(AbsentError):  # so long dead that nobody remembers
+            seen = await self._show(self.newest.id)
+            if not seen.alive and seen.ended_by not in _OF_AGE:
+                self._held.withdraw(seen.id, seen.ended_by)
+                self._was_taken = True
+                raise self.refusal or CredentialExpiredError("it was taken away")
 
     async def replace(self) -> None:
         """Ask for another one in its place. A refusal is remembered.
@@ -130,7 +191,8 @@ class Keeper:
         try:
             self._held = await self._obtain(self.need)
         except ApiError as error:
-            self._refusal = None if error.is_temporary else error
+            is_passing = error.is_temporary or isinstance(error, _Passing)
+            self._refusal = None if is_passing else error
             raise
         self._refusal = self._suspended = None
 
@@ -145,7 +207,9 @@ class Keeper:
             ShapeUnfitError: the command would take it for something that no proxy can replace.
         """
         if any(isinstance(shape, _UNPROXIED) for shape in self._shapes):
-            raise ShapeUnfitError(f"{self.need.name}: this shape does not go with --proxy")
+            raise ShapeUnfitError(
+                f"{self.need.name}: this shape does not go with --proxy; AWS's does with sigv4"
+            )
         self._stand_in = dict.fromkeys(self.last().values, stand_in)
 
     def show_login(self, login: Mapping[str, Secret]) -> None:
@@ -160,6 +224,22 @@ class Keeper:
         if not all(isinstance(shape, _OF_LOGINS) for shape in self._shapes):
             raise ShapeUnfitError(f"{self.need.name}: --as is env or pgpass for a database")
         self._stand_in = login
+
+    def show_keys(self, keys: Mapping[str, Secret]) -> None:
+        """Put these keys in the place of a session of AWS: the command signs with them.
+
+        Raises:
+            ShapeUnfitError: it is no such session.
+        """
+        if self.newest.kind != AWS:
+            raise ShapeUnfitError(
+                f"{self.need.name}: a {self.newest.kind} credential signs nothing: leave sigv4 out"
+            )
+        last = self.last().values
+        self._stand_in = {name: last[name] for name in _SHOWN & last.keys()} | dict(keys)
+        self._shapes = tuple(
+            AwsStandIns() if isinstance(shape, Aws) else shape for shape in self._shapes
+        )
 
     def _shown(self) -> HeldValues:
         held = self.last()

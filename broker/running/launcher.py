@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import signal
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
@@ -91,6 +92,7 @@ def _become(words: int, failure: int, parent: int, ignored: frozenset[signal.Sig
         document = b"".join(iter(lambda: os.read(words, 65536), b""))
         if document:
             command, environment = json.loads(document)
+            _leave_no_core()
             linux.die_with_parent(parent)
             os.execvpe(command[0], command, environment)  # noqa: S606 - that is what we are for
     except OSError as error:
@@ -99,6 +101,12 @@ def _become(words: int, failure: int, parent: int, ignored: frozenset[signal.Sig
         os.write(failure, str(errno.EINVAL).encode())
     finally:
         os._exit(NOT_EXECUTABLE)
+
+
+def _leave_no_core() -> None:
+    """Let a crash write no secret to the disk; the command may allow it again (`ulimit -c`)."""
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 def _set_signals(ignored: frozenset[signal.Signals]) -> None:

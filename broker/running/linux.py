@@ -15,6 +15,9 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 
 _IS_LINUX: Final = sys.platform == "linux"
 
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
+
 
 def hide_memory() -> None:
     """Keep this process out of core dumps, and its memory and variables from the same user."""
@@ -36,6 +39,23 @@ def adopt_orphans() -> None:
 def children() -> list[int]:
     """Return the processes whose parent we are."""
     return [pid for pid in _processes() if _parent_of(pid) == os.getpid()] if _IS_LINUX else []
+
+
+def is_in_memory(folder: Path, mounts: Path = _MOUNTS) -> bool:
+    """Tell whether what is written there stays in memory; what cannot be known is on a disk."""
+    try:
+        device = folder.stat().st_dev
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    here = f"{os.major(device)}:{os.minor(device)}"
+    kinds = [_kind_of(line) for line in lines if line.split(" ")[2:3] == [here]]
+    return bool(kinds) and _MEMORY.issuperset(kinds)
+
+
+def _kind_of(mount: str) -> str:
+    # Optional fields come before the dash (proc_pid_mountinfo(5)); spaces in paths are escaped.
+    return mount.partition(" - ")[2].partition(" ")[0]
 
 
 def _prctl(option: int, value: int) -> None:

@@ -63,6 +63,7 @@ def read_needs(
     said: Said,
     span: Callable[[str], int],
     shape: Callable[[str], Shape] = parse_shape,
+    written: Iterable[Need] = (),
 ) -> tuple[Need, ...]:
     """Put the needs together.
 
@@ -70,17 +71,21 @@ def read_needs(
         said: the texts.
         span: reads a duration, in seconds; raises ValueError.
         shape: reads a shape; raises ValueError.
+        written: needs that were declared elsewhere. What is said of one by its name takes the place
+            of what is written; one that is said anew by its name takes its place whole.
 
     Raises:
         ValueError: they do not go together; the text says which and the fix.
     """
     named = _named(said.needs)
-    scopes = _by_need(named, "--scope", said.scopes, str)
-    shapes = _by_need(named, "--as", said.shapes, shape)
-    ttls = _by_need(named, "--credential-ttl", said.ttls, span)
+    known = {need.name: need for need in written if need.name not in named}
+    names = [*known, *named]
+    scopes = _by_need(names, "--scope", said.scopes, str)
+    shapes = _by_need(names, "--as", said.shapes, shape)
+    ttls = _by_need(names, "--credential-ttl", said.ttls, span)
     return tuple(
-        _need(name, capability, scopes[name], shapes[name], ttls[name])
-        for name, capability in named.items()
+        _need(known.get(name) or named[name], name, scopes[name], shapes[name], ttls[name])
+        for name in names
     )
 
 
@@ -141,30 +146,32 @@ def _named(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _by_need(
-    named: dict[str, str], option: str, texts: Sequence[str], read: Callable[[str], T]
+    names: Sequence[str], option: str, texts: Sequence[str], read: Callable[[str], T]
 ) -> dict[str, list[T]]:
-    found: dict[str, list[T]] = {name: [] for name in named}
+    found: dict[str, list[T]] = {name: [] for name in names}
     for text in texts:
         before, mark, after = text.partition("=")
-        if mark and before in named:
+        if mark and before in found:
             found[before].append(read(after))
-        elif len(named) == 1:
-            found[next(iter(named))].append(read(text))
+        elif len(names) == 1:
+            found[names[0]].append(read(text))
         else:
-            known = ", ".join(named)
+            known = ", ".join(names)
             raise ValueError(f"{option} {text}: say for which need: NAME={text} ({known})")
     return found
 
 
 def _need(
-    name: str, capability: str, scopes: list[str], shapes: list[Shape], ttls: list[int]
+    written: Need | str, name: str, scopes: list[str], shapes: list[Shape], ttls: list[int]
 ) -> Need:
+    """Make one of a capability's name, or of a need that is written with what is said of it."""
+    if isinstance(written, str):
+        written = Need(name=name, capability=written, scopes=())
     if len(ttls) > 1:
         raise ValueError(f"{name} has two lives: give --credential-ttl once")
-    return Need(
-        name=name,
-        capability=capability,
-        scopes=tuple(scopes),
-        ttl_seconds=ttls[0] if ttls else None,
-        shapes=tuple(shapes),
+    return replace(
+        written,
+        scopes=tuple(scopes) or written.scopes,
+        ttl_seconds=ttls[0] if ttls else written.ttl_seconds,
+        shapes=tuple(shapes) or written.shapes,
     )

@@ -26,7 +26,8 @@ from broker.proxy import (
     parse_routes,
     write_bundle,
 )
-from broker.proxy.placing import InBasic
+from broker.proxy.database_route import DatabaseRoute
+from broker.proxy.placing import InBasic, InHeader
 from broker.proxy.uses import ensure_log
 from broker.running.errors import RunError
 from broker.running.keeper import Holdings, Keeper
@@ -46,6 +47,11 @@ Through = Callable[[Mapping[str, str]], dict[str, str]]
 _USE: Final = (
     "Send it {ways}; through the proxy that the run's environment names, which puts the credential"
     " in its place."
+)
+
+_USE_OF_KEYS: Final = (
+    "AWS's tools find it in the run's environment, with its secret, and sign with it {ways}; the"
+    " proxy that the environment names signs anew with the credential."
 )
 
 _LOGIN: Final = (
@@ -143,12 +149,15 @@ class Proxying:
         if login is not None:
             words = {name: word.reveal() for name, word in login.items()}
             return StandInPlace("stand-in", stand_in, _LOGIN.format_map(words))
+        keys = proxy.keys(need)
+        if keys is not None:
+            stand_in = keys["access_key_id"].reveal()
         routes = (r for r in self.routes if isinstance(r, Route) and r.need == need)
         ways = list(dict.fromkeys(_way(route, stand_in) for route in routes))
         more = [f"to {len(ways) - _MOST_TOLD} servers more"] if len(ways) > _MOST_TOLD else []
-        return StandInPlace(
-            "stand-in", stand_in, _USE.format(ways="; ".join(ways[:_MOST_TOLD] + more))
-        )
+        use = _USE if keys is None else _USE_OF_KEYS
+        told = use.format(ways="; ".join(ways[:_MOST_TOLD] + more))
+        return StandInPlace("stand-in", stand_in, told)
 
     def _made(
         self,
@@ -173,7 +182,9 @@ class Proxying:
             raise ProxyUnfitError(f"the authorities of --upstream-ca: {error}") from error
 
 
-def _check_fits(route: Route, values: Mapping[str, Secret]) -> None:
+def _check_fits(route: Declared, values: Mapping[str, Secret]) -> None:
+    if isinstance(route, DatabaseRoute) or not isinstance(route.placing, InBasic | InHeader):
+        return  # the shapes of logins and keys are looked at where these are shown
     if missing := sorted(set(route.placing.template.names) - values.keys()):
         raise ProxyUnfitError(
             f"the route {route.id} puts in {', '.join(missing)}, and {route.need} has"
@@ -182,18 +193,24 @@ def _check_fits(route: Route, values: Mapping[str, Secret]) -> None:
 
 
 def _show(keeper: Keeper, proxy: InjectingProxy) -> None:
-    login = proxy.login(keeper.need.name)
-    if login is None:
-        keeper.show_only(Secret(proxy.stand_ins.of(keeper.need.name)))
-    else:
+    need = keeper.need.name
+    login, keys = proxy.login(need), proxy.keys(need)
+    if login is not None:
         keeper.show_login(login)
+    elif keys is not None:
+        keeper.show_keys(keys)
+    else:
+        keeper.show_only(Secret(proxy.stand_ins.of(need)))
 
 
 def _way(route: Route, stand_in: str) -> str:
     server = f"{route.scheme}://{route.authority.header(route.scheme)}"
     if isinstance(route.placing, InBasic):
         return f"to {server} as the password of HTTP Basic"
-    return f"to {server} as {route.placing.field}: {route.placing.template.filled(stand_in)}"
+    if isinstance(route.placing, InHeader):
+        text = route.placing.template.filled(stand_in)
+        return f"to {server} as {route.placing.field}: {text}"
+    return f"to {server}"
 
 
 def read_routes(text: bytes) -> tuple[Declared, ...]:

@@ -14,7 +14,13 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from broker.client import route
-from broker.client.api_errors import AbsentError, ApiError, QuotaError, TaskEndedError
+from broker.client.api_errors import (
+    AbsentError,
+    AccessRefusedError,
+    ProofRejectedError,
+    RequestRejectedError,
+    TaskEndedError,
+)
 from broker.client.backoff import Backoff
 from broker.client.errors import ClientError
 from broker.client.results import Task
@@ -30,6 +36,10 @@ SOON_SECONDS: Final = 1.0
 
 LAST_SECONDS: Final = 5.0
 """How long leaving may take, where the broker does not answer."""
+
+_OVER: Final = (TaskEndedError, AbsentError)
+_WRONG: Final = (RequestRejectedError, AccessRefusedError)
+"""It is the batch that is wrong: all else may be otherwise next time, evidence and clocks too."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -146,11 +156,10 @@ class UseReporter:
         return True
 
     def _failed(self, error: ClientError, batch: Batch) -> bool:
-        if isinstance(error, TaskEndedError | AbsentError):
+        if isinstance(error, _OVER):
             self._is_over = True
             return True
-        is_refused = isinstance(error, ApiError) and not error.is_temporary
-        if is_refused and not isinstance(error, QuotaError):
+        if isinstance(error, _WRONG) and not isinstance(error, ProofRejectedError):
             self._sent = None
             self._tally.untold += batch.times
             return True

@@ -11,14 +11,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from broker.client.api import BrokerClient
-from broker.client.awaiting import ApprovalAwaitedError
+from broker.client.awaiting import ApprovalAwaitedError, ensure_agreed
 from broker.client.errors import ClientError, TaskLostError
 from broker.client.held import HeldCredential
 from broker.client.noticing import Noticing
+from broker.client.results import Task
 from broker.client.task_scope import TaskScope
+from broker.clock import SystemClock
 from broker.running.command import Command
 from broker.running.desk import Desk
 from broker.running.desk_verbs import DeskVerbs
@@ -52,6 +55,8 @@ class Order:
     """Whether the command is asked to end when a credential was taken away."""
     approval_seconds: float = 0
     """How long people may take to agree."""
+    asks_for_needs_only: bool = False
+    """Whether an agent in the command may ask for its needs alone, where the task may have more."""
     proxying: Proxying | None = None
     """The servers that the command reaches through a proxy; None: there is no proxy."""
 
@@ -125,7 +130,14 @@ class Run:
                 place = Place(folder.path, desk.url, desk.token)
                 async with self._through(keepers, place) as (environment, stand_ins):
                     task = self._scope.id
-                    verbs = verbs_of_run(self._broker, task, folder, keepers, stand_ins)
+                    verbs = verbs_of_run(
+                        self._broker,
+                        task,
+                        folder,
+                        keepers,
+                        stand_ins,
+                        only_declared=self._order.asks_for_needs_only,
+                    )
                     desk.offer(DeskVerbs(verbs))
                     return await self._started(
                         command, [*keepers.values()], folder, place, environment
@@ -154,7 +166,7 @@ class Run:
         if proxying is None:
             yield environment, None
             return
-        deadline, reporter = self._scope.opened.deadline, self._reporter
+        deadline, reporter = _deadline(self._scope.opened), self._reporter
         async with proxying.opened(keepers, place, deadline, reporter) as opened:
             yield opened.through(environment), opened.places
 
@@ -197,7 +209,8 @@ class Run:
 
     async def _keeper(self, need: Need) -> Keeper:
         try:
-            return Keeper(need, await self._first(need), self._obtain, self._glances.at)
+            show, glance = self._broker.credentials.show, self._glances.at
+            return Keeper(need, await self._first(need), self._obtain, show, glance=glance)
         except ClientError as error:
             error.add_note(f"This was asked for as {need.name} ({need.capability}).")
             raise
@@ -208,9 +221,12 @@ class Run:
         except ApprovalAwaitedError as waits:
             seconds = self._order.approval_seconds
             if seconds <= 0:
+                waits.add_note("Nobody has been waited for: --wait-for-approval 5m does.")
                 raise
             self._voice.say(f"{need.name}: {waits}; waiting")
-            await self._broker.approvals.wait(waits.approval.id, within_seconds=seconds)
+            approval = waits.approval.id
+            ensure_agreed(await self._broker.approvals.wait(approval, within_seconds=seconds))
+            # Asked for in the same words it is the same request, and has been agreed to.
             return await self._obtain(need)
 
     async def _obtain(self, need: Need) -> HeldCredential:
@@ -231,7 +247,8 @@ class Run:
     def _tell_notes(self, told: BaseException) -> None:
         for note in getattr(told, "__notes__", ()):
             if not self._was_taken:
-                self._voice.say(note)
+                is_told = self._scope.report is not None
+                self._voice.say(note if is_told else f"{note}: its idle timeout ends it")
 
     def _tell_end(self, trouble: ClientError) -> None:
         if isinstance(trouble, TaskLostError):
@@ -241,6 +258,15 @@ class Run:
         self._voice.say(
             f"the end of the task could not be told, and its idle timeout ends it: {trouble}"
         )
+
+
+def _deadline(task: Task) -> datetime:
+    """Return the task's deadline by our own clock, which may be minutes off the broker's.
+
+    A task that was opened a while ago ends sooner than that.
+    """
+    now = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC)
+    return now + (task.deadline - task.opened_at)
 
 
 def _raise_unless_well(ended: Ended) -> None:

@@ -1,9 +1,10 @@
-"""Which verbs the agent in a run has: files where it may hold secrets, else stand-ins."""
+"""Which verbs the agent in a run has: files where it may hold secrets, else stand-ins; how much."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from broker.client.api import BrokerClient
+from broker.running.declared_verbs import DeclaredVerbs
 from broker.running.folder import RunFolder
 from broker.running.keeper import Keeper
 from broker.running.stand_in_verbs import StandIn, StandInPlaces, StandInVerbs
@@ -21,6 +22,8 @@ def verbs_of_run(
     folder: RunFolder,
     keepers: Mapping[str, Keeper],
     stand_ins: Mapping[str, Place] | None,
+    *,
+    only_declared: bool,
 ) -> Verbs:
     """Make them.
 
@@ -30,11 +33,14 @@ def verbs_of_run(
         folder: the run's.
         keepers: what the run holds.
         stand_ins: where the run has a proxy, how its command uses each need that goes through it.
+        only_declared: refuse what no need of the run says, whatever the task may have.
 
     Raises:
         FolderError: there is no place for files.
     """
     if stand_ins is None:
-        return AgentVerbs(broker, task, FilePlaces(folder.make(_ASKED)))
+        agent = AgentVerbs(broker, task, FilePlaces(folder.make(_ASKED)))
+        needs = [keeper.need for keeper in keepers.values()]
+        return DeclaredVerbs(agent, needs) if only_declared else agent
     places = StandInPlaces({n: StandIn(keepers[n], place) for n, place in stand_ins.items()})
     return StandInVerbs(AgentVerbs(broker, task, places), places)

@@ -3,6 +3,8 @@
 * **A younger credential** is in the files within a second.
 * **No broker, or evidence that it does not take:** the command goes on with what it has. That is
   said once, and once when it is over; renewing is tried all the time.
+* **A credential that has died of age,** because no broker could be asked for longer than it lived,
+  is followed by another as soon as one can be had.
 * **A credential that was taken away, a task that was ended:** it is said, and the command is asked
   to end (or is not, as was chosen).
 * **A frozen task** has lost all it had, and may get it again: the command goes on without. What
@@ -15,7 +17,7 @@ from typing import Final
 
 from broker.client.api_errors import TaskFrozenError
 from broker.client.backoff import Backoff
-from broker.client.errors import ClientError
+from broker.client.errors import ClientError, TokenSourceError
 from broker.client.problem import Problem
 from broker.client.results import Task
 from broker.client.task_scope import TaskScope
@@ -29,6 +31,8 @@ LOOK_SECONDS: Final = 0.5
 
 _THAW_SECONDS: Final = 2.0
 """How often a frozen task is asked for something, at the most."""
+
+_NO_EVIDENCE: Final = "the file of your workload token cannot be read, or is empty"
 
 Show = Callable[[str], Awaitable[Task]]
 
@@ -74,7 +78,8 @@ class Watch:
         if trouble is None:
             self._voice.ends("trouble", "the broker answers again")
         else:
-            text = f"{trouble}: the command goes on with what it has, and this is tried again"
+            why = _NO_EVIDENCE if isinstance(trouble, TokenSourceError) else trouble
+            text = f"{why}: the command goes on with what it has, and this is tried again"
             self._voice.begins("trouble", text)
 
     async def _need(self, keeper: Keeper) -> None:
@@ -86,7 +91,7 @@ class Watch:
             if keeper.end is not None or self._is_known_frozen():
                 if not await self._comes_back(keeper):
                     return
-            elif keeper.wants_another and not await self._another(keeper):
+            elif keeper.wants_another and not await self._another(keeper) and not keeper.end:
                 await self._sleep(backoff.next_seconds())
             self._tell_refusal(keeper)
 
@@ -108,10 +113,11 @@ class Watch:
 
     async def _another(self, keeper: Keeper) -> bool:
         try:
-            await keeper.replace()
+            await keeper.follow()
         except ClientError as error:
-            text = f"no other {keeper.need.name} can be had: {error}"
-            self._voice.begins(f"other {keeper.need.name}", text)
+            if keeper.end is None:
+                text = f"no other {keeper.need.name} can be had: {error}"
+                self._voice.begins(f"other {keeper.need.name}", text)
             return False
         self._voice.ends(f"other {keeper.need.name}", f"{keeper.need.name} has been renewed")
         return True

@@ -39,7 +39,7 @@ class Coverage:
         """Note something that could not be read."""
         self.unread += 1
         if len(self.troubles) < MOST_TOLD:
-            self.troubles.append(Trouble(shown(place), why))
+            self.troubles.append(Trouble(shown(place), shown(why)))
 
     def told(self) -> Iterator[str]:
         """Say in lines what was not read."""

@@ -6,6 +6,7 @@ the text. It never uses the network here: nothing that was found is tried out.
 
 import importlib
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import as_file, files
@@ -34,8 +35,16 @@ _LEFT_TO_OURS: Final = frozenset(
 """Rules of the library for what ours see, too: theirs look away in some folders, or take templates
 for secrets."""
 
-_FORMS: Final = ("VALUE", "QUOTED", "SINGLE")
-_WORDS: Final = {"SCHEME": "scheme", "HOST": "host", "DATABASE": "database"}
+_FORMS: Final = ("VALUE", "QUOTED", "SINGLE", "PARTS")
+_WORDS: Final = {
+    "SCHEME": "scheme",
+    "HOST": "host",
+    "PORT": "port",
+    "DATABASE": "database",
+    "USER": "user",
+    "SSL": "sslmode",
+}
+_STRINGS: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
 
 class Engine(Protocol):
@@ -107,14 +116,22 @@ def _matches(found: list[Any], text: bytes) -> Iterator[Match]:
 def _of_ours(found: Any, text: bytes) -> Match:  # noqa: ANN401 - the library's finding
     captures, location = found.captures, found.location
     form = next(form for form in _FORMS if form in captures)
-    value, begin = captures[form], location["start_offset"]
-    start = text.find(value.encode("utf-8", "surrogateescape"), begin)
+    begin, name = location["start_offset"], captures.get("NAME", "")
+    raw = captures[form].encode("utf-8", "surrogateescape")
+    start = max(text.find(raw, begin), begin)
     return Match(
         rule=found.rule_id,
-        line=location["line"] + (text.count(b"\n", begin, start) if start > begin else 0),
-        start=max(start, begin),
-        secret=Secret(value),
-        name=captures.get("NAME", ""),
+        line=location["line"] + text.count(b"\n", begin, start),
+        start=start,
+        secret=Secret(_joined(captures[form]) if form == "PARTS" else captures[form]),
+        name=name,
         is_quoted=form != "VALUE",
         words={ours: captures[theirs] for theirs, ours in _WORDS.items() if captures.get(theirs)},
+        named_at=text.find(name.encode("utf-8", "surrogateescape"), begin) if name else -1,
+        written=len(raw),
     )
+
+
+def _joined(parts: str) -> str:
+    """Return what several strings are together."""
+    return "".join(one or other for one, other in _STRINGS.findall(parts))

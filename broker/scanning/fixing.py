@@ -1,21 +1,20 @@
-"""A folder with a configuration that takes the place of secrets, and a list of what to rotate.
+"""A configuration that takes the place of secrets, and a list of what to rotate.
 
-It is a copy of the configuration that there is, with the proposal added: nothing that is there is
-changed, so whoever likes it takes it over file by file. It has passed every check that
-`broker config check` makes of a bundle and its targets, or there is no folder.
+Either in a folder of its own, a copy of the configuration with the proposal added; or into the
+files that are there. A copy has passed every check of a configuration, or nothing is written.
 """
 
 import os
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
+from typing import Final, TypeAlias
 
 from broker.errors import ConfigurationError, InvalidRequestError
+from broker.scanning.changing import Change, changes
+from broker.scanning.exchanging import exchange
 from broker.scanning.finding import Finding
-from broker.scanning.offers import read_offers
 from broker.scanning.proposing import Proposal
 from broker.scanning.rotating import rotation_list
 from broker.settings.load import load_document
@@ -23,10 +22,14 @@ from broker.settings.settings import Settings
 
 ROTATE: Final = "ROTATE.md"
 CONFIG: Final = "config"
-_TARGETS: Final = "targets.yaml"
+
+Check: TypeAlias = Callable[[Path], object]
+"""Checks the configuration that a settings file names; raises ConfigurationError."""
 
 
-def write_fix(folder: Path, source: Path, proposal: Proposal, findings: Sequence[Finding]) -> None:
+def write_fix(
+    folder: Path, source: Path, proposal: Proposal, findings: Sequence[Finding], check: Check
+) -> list[Change]:
     """Write the folder. ``source`` is the settings file of the configuration to begin with.
 
     Raises:
@@ -41,13 +44,49 @@ def write_fix(folder: Path, source: Path, proposal: Proposal, findings: Sequence
         ) from error
     try:
         settings = _copied(source, folder / CONFIG)
-        _add(settings, proposal)
-        read_offers(settings)
-        text = rotation_list(findings, proposal)
-        (folder / ROTATE).write_text(text, encoding="utf-8")
+        found = changes(settings, proposal)
+        for each in found:
+            each.file.write_bytes(each.after)
+        check(settings)
+        _write_list(folder / ROTATE, findings, proposal, found)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    return found
+
+
+def write_into(
+    source: Path, proposal: Proposal, findings: Sequence[Finding], check: Check
+) -> tuple[list[Change], Path]:
+    """Add to the files of a configuration; return what was changed, and where the list is.
+
+    Nothing that stands in them is lost: each file is exchanged as a whole, for one that has every
+    line of it. If one has changed meanwhile, or cannot be written, all are as they were.
+
+    Raises:
+        InvalidRequestError: the list is there already.
+        ConfigurationError: it would not pass its checks, changed meanwhile, or cannot be written.
+    """
+    check(source)
+    found = changes(source, proposal)
+    with tempfile.TemporaryDirectory(prefix="broker-scan-fix-") as folder:
+        copy = _copied(source, Path(folder) / CONFIG)
+        for each in changes(copy, proposal):
+            each.file.write_bytes(each.after)
+        check(copy)
+    rotate = source.parent / f"ROTATE-{proposal.agent['name']}.md"
+    if rotate.exists():
+        raise InvalidRequestError(f"{rotate} is there already: move it away")
+    exchange(found)
+    _write_list(rotate, findings, proposal, found)
+    return found, rotate
+
+
+def _write_list(
+    file: Path, findings: Sequence[Finding], proposal: Proposal, found: Sequence[Change]
+) -> None:
+    left = [str(each) for change in found for each in change.left]
+    file.write_text(rotation_list(findings, proposal, left), encoding="utf-8")
 
 
 def _copied(source: Path, folder: Path) -> Path:
@@ -70,59 +109,3 @@ def _within(file: Path, root: Path) -> str:
     if name.startswith(os.pardir):
         raise ConfigurationError(f"{file} is not below {root}: such a configuration is not copied")
     return name
-
-
-def _add(file: Path, proposal: Proposal) -> None:
-    settings = load_document(file, Settings)
-    insert(settings.bundle.agents, "agents", [proposal.agent])
-    insert(settings.bundle.capabilities, "capabilities", proposal.capabilities)
-    if proposal.targets:
-        targets = settings.targets or file.parent / _TARGETS
-        if settings.targets is None:
-            with file.open("a", encoding="utf-8") as opened:
-                opened.write(f"\ntargets: {_TARGETS}\n")
-            targets.write_text("targets:\n", encoding="utf-8")
-        insert(targets, "targets", proposal.targets)
-    if proposal.capabilities:
-        name = f"80-{proposal.agent['name']}.cedar"
-        (settings.bundle.policies / name).write_text(proposal.policy, encoding="utf-8")
-
-
-def insert(file: Path, key: str, records: Sequence[dict[str, Any]]) -> None:
-    """Put records at the end of a list of a YAML file; every other line stays as it is.
-
-    Raises:
-        ConfigurationError: the list is not written line by line.
-    """
-    if not records:
-        return
-    lines = file.read_text(encoding="utf-8").splitlines()
-    heads = [
-        number for number, line in enumerate(lines) if line.split("#")[0].rstrip() == f"{key}:"
-    ]
-    if len(heads) != 1:
-        raise ConfigurationError(
-            f"{file}: `{key}:` does not begin a list of lines: add to it by hand"
-        )
-    end = _end(lines, heads[0] + 1)
-    indent = _indent(lines[heads[0] + 1 : end])
-    written = yaml.safe_dump(list(records), sort_keys=False, allow_unicode=True).splitlines()
-    added = [f"{indent}{line}" if line else line for line in written]
-    file.write_text("\n".join([*lines[:end], "", *added, *lines[end:]]) + "\n", encoding="utf-8")
-
-
-def _end(lines: list[str], start: int) -> int:
-    """Return after which line a list has ended: before the next key, and what is said above it."""
-    end = start
-    for number in range(start, len(lines)):
-        line = lines[number]
-        if line and not line.startswith((" ", "-", "#")):
-            break
-        if line.strip() and not line.startswith("#"):
-            end = number + 1
-    return end
-
-
-def _indent(lines: list[str]) -> str:
-    items = [line for line in lines if line.lstrip().startswith("- ")]
-    return items[0][: len(items[0]) - len(items[0].lstrip())] if items else "  "

@@ -51,6 +51,29 @@ class Blobs:
         Raises:
             GitFailedError: Git has ended.
         """
+        header = self._asked(name)
+        _, _, rest = header.rpartition(b" ")
+        if not rest.isdigit():  # "… missing", "… ambiguous"
+            yield None
+            return
+        blob = Blob(self._answers, int(rest))
+        is_blob = header.split(b" ")[-2] == b"blob"
+        try:
+            yield blob if is_blob else None
+        finally:
+            self._pass_over(blob)
+
+    def size(self, name: bytes) -> int:
+        """Return how large an object is, where only that is asked for; 0 where it is missing.
+
+        Raises:
+            GitFailedError: Git has ended.
+        """
+        header = self._asked(name)
+        size = header.rpartition(b" ")[2]
+        return int(size) if size.isdigit() else 0
+
+    def _asked(self, name: bytes) -> bytes:
         try:
             self._asking.write(name + b"\n")
             self._asking.flush()
@@ -59,16 +82,7 @@ class Blobs:
         header = self._answers.readline()
         if not header:
             raise GitFailedError("git has ended")
-        _, _, rest = header.rstrip(b"\n").rpartition(b" ")
-        if not rest.isdigit():  # "… missing", "… ambiguous"
-            yield None
-            return
-        blob = Blob(self._answers, int(rest))
-        is_blob = header.rstrip(b"\n").split(b" ")[-2] == b"blob"
-        try:
-            yield blob if is_blob else None
-        finally:
-            self._pass_over(blob)
+        return header.rstrip(b"\n")
 
     def _pass_over(self, blob: Blob) -> None:
         """Read what nobody wanted: the next answer comes after it, and one line break."""
@@ -78,13 +92,13 @@ class Blobs:
 
 
 @contextmanager
-def blobs(repository: Repository) -> Iterator[Blobs]:
-    """Keep the child process that gives objects.
+def blobs(repository: Repository, how: str = "--batch") -> Iterator[Blobs]:
+    """Keep the child process that gives objects; `--batch-check` gives their sizes only.
 
     Raises:
         GitFailedError: it cannot be started.
     """
-    process = repository.start("cat-file", "--batch")
+    process = repository.start("cat-file", how)
     try:
         yield Blobs(process)
     finally:

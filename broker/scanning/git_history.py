@@ -7,7 +7,7 @@ from typing import IO, Final
 from broker.scanning.git_blobs import end
 from broker.scanning.git_process import GitFailedError, Repository
 
-_FORMAT: Final = "--format=tformat:%x02%H%x1f%at%x1f%an <%ae>"
+_FORMAT: Final = "--format=tformat:%x02%H%x1f%at%x1f%an <%ae>%x1f%B"
 _LOG: Final = (
     *("log", "--stdin", "--topo-order", "--reverse", "--root", "-m", "--raw", "-z", "--no-abbrev"),
     *(
@@ -34,6 +34,7 @@ class Commit:
     id: str
     at_s: int
     author: str
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class Version:
     commit: Commit
 
 
-def versions(repository: Repository) -> Iterator[Version]:
-    """Yield every version; of what several commits bring, that of the first.
+def versions(repository: Repository) -> Iterator[Commit | Version]:
+    """Yield every commit, and after it every version that it brings and none before it did.
 
     Raises:
         GitFailedError: Git fails on the way; what came before counts.
@@ -68,21 +69,22 @@ def versions(repository: Repository) -> Iterator[Version]:
         end(process)
 
 
-def _once(found: Iterator[Version]) -> Iterator[Version]:
-    seen: set[tuple[bytes, int]] = set()
-    for version in found:
-        key = (bytes.fromhex(version.blob.decode()), hash(version.path))
+def _once(found: Iterator[Commit | Version]) -> Iterator[Commit | Version]:
+    seen: set[int] = set()  # a number for each: of millions of versions, too, they fit in memory
+    for each in found:
+        key = hash((each.blob, each.path) if isinstance(each, Version) else each.id)
         if key not in seen:
             seen.add(key)
-            yield version
+            yield each
 
 
-def _versions(tokens: Iterator[bytes]) -> Iterator[Version]:
+def _versions(tokens: Iterator[bytes]) -> Iterator[Commit | Version]:
     commit = Commit("", 0, "")
     for token in tokens:
         entry = token.lstrip(b"\n")
         if entry.startswith(b"\x02"):
             commit = _commit(entry[1:])
+            yield commit
         elif entry.startswith(b":"):
             _, mode, _, blob, status = entry[1:].split(b" ")
             path = next(tokens, b"")
@@ -91,8 +93,9 @@ def _versions(tokens: Iterator[bytes]) -> Iterator[Version]:
 
 
 def _commit(words: bytes) -> Commit:
-    name, at, author = words.split(b"\x1f", 2)
-    return Commit(name.decode(), int(at or b"0"), author.decode("utf-8", "replace"))
+    name, at, author, message = words.split(b"\x1f", 3)
+    said = message.decode("utf-8", "surrogateescape")
+    return Commit(name.decode(), int(at or b"0"), author.decode("utf-8", "replace"), said)
 
 
 def _tokens(answer: IO[bytes]) -> Iterator[bytes]:

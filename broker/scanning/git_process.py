@@ -131,9 +131,9 @@ def repository(folder: str) -> Iterator[Repository | None]:
 
 def _is_within(folder: str) -> bool:
     """Tell whether a folder is in a repository, without asking Git."""
-    real = Path(folder).resolve()
+    real = Path(os.path.realpath(folder))
     return any(os.path.lexists(each / ".git") for each in (real, *real.parents)) or (
-        (real / "objects").is_dir() and (real / "HEAD").is_file()
+        os.path.isdir(real / "objects") and os.path.isfile(real / "HEAD")  # noqa: PTH112, PTH113 - these never raise
     )
 
 

@@ -1,5 +1,6 @@
 """Where the programs of a user keep their secrets: agents, shells, clouds, registries."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -64,10 +65,10 @@ PLACES: Final = (
 
 def of_home(home: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files that are there, and how they are called. Links are followed: its own."""
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for place in PLACES:
         for file in sorted(home.glob(place)):
-            real = file.resolve()
-            if real.is_file() and real not in seen:
+            real = os.path.realpath(file)  # of a loop of links it makes something, and no error
+            if os.path.isfile(real) and real not in seen:  # noqa: PTH113 - it never raises
                 seen.add(real)
-                yield real, f"~/{file.relative_to(home)}"
+                yield Path(real), f"~/{file.relative_to(home)}"

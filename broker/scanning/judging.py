@@ -4,6 +4,7 @@ A match of a known form counts wherever it is. One that only a name makes suspic
 surface allows. Of several over the same place the one that tells most is kept.
 """
 
+import base64
 import re
 from dataclasses import replace
 from typing import Final
@@ -13,7 +14,13 @@ from broker.scanning.match import Match
 from broker.scanning.pretending import is_elsewhere, is_identifier, is_pretend
 from broker.scanning.surfaces import Strength, Surface
 
-_NAMED: Final = frozenset({"jit.assigned", "jit.environment-line", "jit.flag", "jit.header"})
+_NAMED: Final = frozenset(
+    {
+        *("jit.assigned", "jit.environment-line", "jit.flag", "jit.header", "jit.command-set"),
+        *("jit.named-value", "jit.element", "jit.argument", "jit.block", "jit.concatenated"),
+        "jit.some-key",
+    }
+)
 """Rules by which a name alone makes a value suspicious."""
 
 _AT_HOME: Final = {"jit.registry-login": "credentials", "jit.pgpass": "credentials"}
@@ -22,10 +29,16 @@ _AT_HOME: Final = {"jit.registry-login": "credentials", "jit.pgpass": "credentia
 _MUST_LOOK_MADE: Final = frozenset(
     {
         *("jit.repository-uri", "jit.netrc", "jit.mysql-flag", "jit.client-flag"),
-        "jit.http-client-flag",
+        *("jit.http-client-flag", "jit.tool-flag", "jit.piped", "jit.sql-password"),
     }
 )
 """Rules whose form other things have, too, where it is not at home."""
+
+_KEY: Final = "jit.some-key"
+"""A rule whose name is that of many things: its value must look made by a machine, too."""
+
+_OF_PEOPLE: Final = re.compile(r"(?i).*(?:passwo?r?d|passphrase|pwd|_pass|secret)\w*\Z")
+"""What people choose themselves: it may be shorter than what a machine makes."""
 
 _NO_SECRET: Final = re.compile(
     r"""(?xi)
@@ -38,16 +51,22 @@ _NO_SECRET: Final = re.compile(
     | (?:max|min|num|total|prompt|completion|input|output|cache\w*|budget)[_.-]?tokens?(?:[_.-]\w*)?
     | .*(?:public|publishable)[_.-]?(?:key|token).* | .*tokeni[sz].*
     | .*(?:secrets|passwords|credentials) | secretary.* | .*secrets?[_.-]?manager
-    | author(?!ization).*
+    | author(?!ization).* | loadcredential\w*
+    | .*(?:primary|foreign|unique|cache|sort|partition|idempotency|dedup\w*|group|row|hash|range
+        |registry|map|object|routing|lookup|index|shard|host|known|ssh|gpg|pgp|verif\w*|site|translation|i18n
+        |locale|answer|feature|flag|metric|event|topic|config|query|search|surrogate|natural)
+        [_.-]?key
     | (?:csrf|xsrf|nonce|next|page|continuation|sync|cancel\w*|design)[_.-]?token
     | .*keyboard.* | .*key[_.-]?(?:code|press|down|up|word|words)\w*
     """
 )
 
 _LETTER: Final = re.compile(r"[A-Za-z]")
+_UPPER: Final = re.compile(r"[A-Z]")
+_LOWER: Final = re.compile(r"[a-z]")
 _DIGIT: Final = re.compile(r"[0-9]")
 _WORDY: Final = re.compile(
-    r"[A-Za-z]+(?:[_.:/ -]+[A-Za-z]+)*[_.:/ -]*[0-9]{0,2}\Z|[A-Za-z][a-z]+(?:[A-Z][a-z]+)*\Z"
+    r"[^\W\d_]+(?:[_.:/ -]+[^\W\d_]+)*[_.:/ -]*[0-9]{0,2}\Z|[A-Za-z][a-z]+(?:[A-Z][a-z]+)*\Z"
     r"|[a-z]{2,8}[0-9]{1,3}[a-z]{2,8}\Z"
 )
 _OF_ONE_WORD: Final = re.compile(r"[A-Za-z0-9+/=_.~!@#$%^&*:-]+\Z")
@@ -60,6 +79,9 @@ _NUMBER: Final = re.compile(
 )
 """Numbers, addresses and instants."""
 
+_OF_SECRETS: Final = re.compile(rb"(?m)^kind: *[\"']?Secret[\"']?\s|^stringData:")
+_SEALED: Final = re.compile(rb"(?m)^kind: *[\"']?SealedSecret|^sops:")
+
 _CONFIG_LENGTH: Final = 8
 _CONFIG_ENTROPY: Final = 2.75
 _SOURCE_LENGTH: Final = 12
@@ -70,36 +92,82 @@ _LONGEST_LINE: Final = 2_000
 
 def judged(matches: list[Match], surface: Surface, text: bytes) -> list[Match]:
     """Return the matches that count, one for each place."""
+    surface = _as_it_says(surface, text)
     counting = [match for match in matches if _counts(match, surface, text)]
     kept: list[Match] = []
     for match in sorted(counting, key=_weight):
         same = next((n for n, other in enumerate(kept) if _is_same_place(match, other)), None)
         if same is None:
             kept.append(match)
-        elif not kept[same].name:  # a form tells what it is, an assignment what it is called
-            kept[same] = replace(kept[same], name=match.name)
-    return sorted(kept, key=lambda match: match.start)
+        else:
+            kept[same] = _together(kept[same], match)
+    return sorted((_unnamed(match, kept) for match in kept), key=lambda match: match.start)
+
+
+def _together(match: Match, other: Match) -> Match:
+    """A form tells what a secret is, an assignment its name, an address the words beside it."""
+    both = replace(match, words={**other.words, **match.words})
+    return both if match.name else replace(both, name=other.name, named_at=other.named_at)
+
+
+def _unnamed(match: Match, kept: list[Match]) -> Match:
+    """Take the name away if it reaches into a secret: what overlaps one is a part of it."""
+    begin, end = match.named_at, match.named_at + len(match.name.encode("utf-8", "replace"))
+    if begin >= 0 and any(each.start < end and begin < each.end for each in kept):
+        return replace(match, name="")
+    return match
+
+
+def _as_it_says(surface: Surface, text: bytes) -> Surface:
+    """A manifest says itself whether secrets stand in it as they are, or sealed."""
+    if surface.strength is not Strength.CONFIG:
+        return surface
+    if _OF_SECRETS.search(text):
+        return surface._replace(strength=Strength.DIRECT)
+    return surface._replace(strength=Strength.SILENT) if _SEALED.search(text) else surface
 
 
 def _counts(match: Match, surface: Surface, text: bytes) -> bool:
     value = match.secret.reveal()
-    if is_pretend(value) or _NUMBER.match(value):
-        return False
-    if _AT_HOME.get(match.rule, surface.name) != surface.name:
+    if is_pretend(value) or is_pretend(_unwrapped(value)) or _NUMBER.match(value):
         return False
     if match.rule not in _NAMED:
-        return _is_at_home(match.rule, surface) or _looks_made(value)
-    if _NO_SECRET.fullmatch(match.name.strip("-")) or is_elsewhere(value):
+        return _is_of_here(match.rule, surface) and (
+            _is_at_home(match.rule, surface) or looks_made(value)
+        )
+    if _is_something_else(match, value, text) or is_elsewhere(value):
         return False
+    if match.rule == _KEY:
+        return surface.strength is Strength.DIRECT and looks_made(value)
     if surface.strength is Strength.DIRECT:
         return not _is_code(match, value, text)
     return _is_convincing(match, value, surface.strength) and not _is_in_long_line(match, text)
+
+
+def _is_something_else(match: Match, value: str, text: bytes) -> bool:
+    """Tell whether the name says so, or it is `${NAME:?what to say when it is not there}`."""
+    if value.startswith("?") and text[max(match.named_at - 2, 0) : match.named_at] == b"${":
+        return True
+    return bool(_NO_SECRET.fullmatch(match.name.strip("-")))
+
+
+def _unwrapped(value: str) -> str:
+    """Return what a manifest of Kubernetes wraps: after the name, in base64; else the value."""
+    wrapped = value.rpartition(": ")[2]
+    try:
+        return base64.b64decode(wrapped, validate=True).decode("ascii")
+    except ValueError:
+        return wrapped
 
 
 def _is_code(match: Match, value: str, text: bytes) -> bool:
     """Tell whether a program stands there: a call, an index, a member of something."""
     after = text[match.end : match.end + 1]
     return bool(_CODE.match(value)) or (not match.is_quoted and after in {b"(", b"["})
+
+
+def _is_of_here(rule: str, surface: Surface) -> bool:
+    return _AT_HOME.get(rule, surface.name) == surface.name
 
 
 def _is_at_home(rule: str, surface: Surface) -> bool:
@@ -115,10 +183,12 @@ def _is_convincing(match: Match, value: str, strength: Strength) -> bool:
         return False
     if strength is Strength.CONFIG:
         return len(value) >= _CONFIG_LENGTH and entropy(value) >= _CONFIG_ENTROPY
-    return (match.is_quoted or match.rule == "jit.header") and _looks_made(value)
+    if match.is_quoted and _OF_PEOPLE.match(match.name) and _looks_chosen(value):
+        return True
+    return (match.is_quoted or match.rule == "jit.header") and looks_made(value)
 
 
-def _looks_made(value: str) -> bool:
+def looks_made(value: str) -> bool:
     """Tell whether a machine made a value; digests stand in source for good reasons."""
     if _HEXADECIMAL.match(value) and (len(value) <= _SHORT_DIGEST or len(value) in _DIGESTS):
         return False
@@ -127,6 +197,17 @@ def _looks_made(value: str) -> bool:
         and bool(_OF_ONE_WORD.match(value))
         and entropy(value) >= _SOURCE_ENTROPY
         and bool(_LETTER.search(value) and _DIGIT.search(value))
+    )
+
+
+def _looks_chosen(value: str) -> bool:
+    """Tell whether a person may have chosen a value as a password: one word of mixed characters."""
+    return (
+        len(value) >= _CONFIG_LENGTH
+        and not _HEXADECIMAL.match(value)
+        and bool(_OF_ONE_WORD.match(value))
+        and entropy(value) >= _CONFIG_ENTROPY
+        and all(form.search(value) for form in (_UPPER, _LOWER, _DIGIT))
     )
 
 

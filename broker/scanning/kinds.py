@@ -16,6 +16,9 @@ _PARTS: Final = re.compile(r"k8s|_auth(?:token)?(?![a-z])|[a-z]+")
 _BY_NAME: Final = "jit."
 """Rules of ours tell little by themselves: the name or address beside the value says more."""
 
+_GENERAL: Final = frozenset({"http-login", "password", "service-key"})
+"""Kinds that say little: the host beside the secret says more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -29,6 +32,10 @@ class Kind:
     hosts: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()
+    engine: str = ""
+    """Of Vault or OpenBao, which makes such a login for each lease; empty where none does."""
+    instead: str = ""
+    """What helps where no capability stands in, or what the one that does needs."""
 
     def preview(self, secret: str) -> str:
         """Return what may be shown of a secret: the public prefix of its kind, or nothing."""
@@ -48,14 +55,17 @@ def kind_named(name: str) -> Kind:
 
 
 def kind_of(match: Match) -> Kind:
-    """Return what a match is: for our rules by its form, its host, its name; else by the rule."""
-    if match.rule.startswith(_BY_NAME):
-        found = _by_prefix(match) or _by_host(match) or _by_words(match)
-        if found is not None:
-            return found
-    return next(
-        kind for kind in kinds() if any(fnmatchcase(match.rule, form) for form in kind.rules)
-    )
+    """Return what a match is: for our rules by its form, its name, its host; else by the rule."""
+    by_rule = next(kind for kind in kinds() if _has_rule(kind, match.rule))
+    if not match.rule.startswith(_BY_NAME):
+        return by_rule
+    named = _by_words(match)
+    special = next((each for each in (named, by_rule) if each and each.name not in _GENERAL), None)
+    return _by_prefix(match) or special or _by_host(match) or named or by_rule
+
+
+def _has_rule(kind: Kind, rule: str) -> bool:
+    return any(fnmatchcase(rule, form) for form in kind.rules)
 
 
 def _by_prefix(match: Match) -> Kind | None:
@@ -95,4 +105,6 @@ def _kind(entry: Mapping[str, Any]) -> Kind:
         hosts=tuple(entry.get("hosts", ())),
         prefixes=tuple(entry.get("prefixes", ())),
         backends=tuple(entry.get("backends", ())),
+        engine=entry.get("engine", ""),
+        instead=entry.get("instead", ""),
     )

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from broker.scanning.beside import beside
 from broker.scanning.engine import Engine
 from broker.scanning.judging import judged
+from broker.scanning.kinds import kind_of
 from broker.scanning.match import Match
 from broker.scanning.reading import Readable, pieces
 from broker.scanning.surfaces import Surface
@@ -19,4 +21,5 @@ def look_through(source: Readable, path: str, surface: Surface, engine: Engine) 
     for piece in pieces(source):
         for match in judged(engine.matches(piece.text, path), surface, piece.text):
             if match.start < piece.fresh:
-                yield replace(match, line=match.line + piece.line - 1)
+                words = {**beside(match, kind_of(match).name, piece.text), **match.words}
+                yield replace(match, line=match.line + piece.line - 1, words=words)

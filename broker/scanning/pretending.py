@@ -7,6 +7,7 @@ _REFERENCES: Final = re.compile(
     r"""(?xi)
     \$[\w{(]            # $NAME, ${NAME}, $(command), ${{ secrets.NAME }}
     |.{0,80}\$\{        # anything that a variable is put into
+    |.{0,80}\{[a-z_][\w.]{0,23}\}   # {name}, in a text that is filled in
     |\{\{ | \{% | <%    # templates
     |%[a-z_]\w*%        # %NAME%
     |\#\{ | %\{
@@ -37,7 +38,7 @@ _PLACEHOLDERS: Final = re.compile(
         | x{5} | \*{3} | \.{3} | …
         | 0123456789abcdef\Z | 1234567890\Z | abcdefghijkl | deadbeef
     )
-    | <.*> | \[.*\] | \{.*\}
+    | <.*> | <[a-z-]+\Z | .{0,120}«[^»]*(?:»|\Z) | \[.*\] | \{.*\}
     """
 )
 
@@ -50,7 +51,7 @@ _WORDS: Final = frozenset(
         *("basic", "inherit", "read", "write", "none.", "nothing", "hidden", "masked"),
         *("unset", "value", "values", "env", "file", "hunter2", "letmein", "any"),
         *("all", "auto", "always", "never", "enabled", "disabled", "unknown", "anonymous"),
-        *("public", "private"),
+        *("public", "private", "x-oauth-basic", "x-token-auth", "oauth2"),
     ]
 )
 

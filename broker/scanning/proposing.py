@@ -1,21 +1,20 @@
-"""What would have to be declared so that a broker takes the place of what was found.
+"""What would have to be declared so that a broker takes the place of what was found."""
 
-A proposal knows what the findings say and no more: what only people can know (tables, a role, an
-account) is written ``CHANGE-ME``, so that it gives nothing until somebody has thought about it.
-"""
-
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from broker.scanning.finding import Finding
-from broker.scanning.kinds import kind_named
+from broker.scanning.stanzas import Mounts, Stanza, stanza
 
-CHANGE: Final = "CHANGE-ME"
-_ACCOUNT: Final = "000000000000"
-_TTLS: Final = {"max_ttl_seconds": 3600, "default_ttl_seconds": 300}
-_LONGEST: Final = 48
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a configuration has already: names that are taken, and Vaults that can be used."""
+
+    capabilities: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
+    vaults: tuple[Mounts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +31,15 @@ class Proposal:
         return "\n".join(_permit(self.agent["name"], each) for each in self.capabilities)
 
 
-def propose(findings: Iterable[Finding], *, agent: str, tenant: str, owner: str) -> Proposal:
+def propose(
+    findings: Iterable[Finding], *, agent: str, tenant: str, owner: str, held: Held
+) -> Proposal:
     """Propose what stands in for the findings that nothing declared stands in for."""
-    found = {
-        name: pair
-        for each in findings
-        if not each.replaced_by and (pair := _declared(each, tenant)) is not None
-        for name in (pair[0]["name"],)
-    }
-    capabilities = [capability for capability, _ in found.values()]
-    scopes = [f"{each['name']} {scope}" for each in capabilities for scope in each["scopes"]]
+    added = _Added(held)
+    for each in findings:
+        if not each.replaced_by and (made := stanza(each, agent, tenant, held.vaults)) is not None:
+            added.take(made)
+    scopes = [f"{each['name']} {scope}" for each in added.capabilities for scope in each["scopes"]]
     record = {
         "name": agent,
         "tenant": tenant,
@@ -51,88 +49,63 @@ def propose(findings: Iterable[Finding], *, agent: str, tenant: str, owner: str)
     }
     return Proposal(
         agent=record | ({"ceiling": scopes} if scopes else {}),
-        capabilities=capabilities,
-        targets=[target for _, target in found.values() if target is not None],
+        capabilities=added.capabilities,
+        targets=added.targets,
     )
 
 
-def name_from(text: str) -> str:
-    """Make a name of any text."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_LONGEST].strip("-") or "agent"
+class _Added:
+    """Collects stanzas: the same thing once, and two things never under one name."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self.capabilities: list[dict[str, Any]] = []
+        self.targets: list[dict[str, Any]] = []
+
+    def take(self, made: Stanza) -> None:
+        capability, target = made
+        if target is not None:
+            target = _once(target, self.targets, self._held.targets)
+            capability = capability | {"target": target["name"]}
+        _once(capability, self.capabilities, self._held.capabilities, _renamed)
 
 
-def _declared(finding: Finding, tenant: str) -> tuple[dict[str, Any], dict[str, Any] | None] | None:
-    """Return a capability, and its target where it needs one; None where nothing can be said."""
-    host = finding.words.get("host", "").lower()
-    backends = kind_named(finding.kind).backends
-    is_name = re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,252}", host) is not None
-    if "postgres" in backends and is_name:
-        return _postgres(host, finding.words.get("database", CHANGE), tenant)
-    if "aws_sts" in backends:
-        return _aws(tenant)
-    if "jwt" in backends and is_name:
-        return _token(host, tenant), None
-    return None
+def _once(
+    record: dict[str, Any],
+    records: list[dict[str, Any]],
+    taken: frozenset[str],
+    renamed: Callable[[dict[str, Any], str], dict[str, Any]] = lambda it, name: it | {"name": name},
+) -> dict[str, Any]:
+    """Return the record that says the same, or add this one, under a name that is free."""
+    for name in _names(record["name"]):
+        mine = renamed(record, name)
+        if mine in records:
+            return mine
+        if name not in taken and name not in {each["name"] for each in records}:
+            records.append(mine)
+            return mine
+    raise AssertionError("there is always another name")  # pragma: no cover - names have no end
 
 
-def _postgres(host: str, database: str, tenant: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    name = name_from(f"{database}-{host.split('.', maxsplit=1)[0]}")
-    options = {
-        "host": host,
-        "database": database,
-        "admin": "broker",
-        "password_file": f"/run/secrets/{name}",
-    }
-    grants = [{"privileges": ["SELECT"], "schema": "public", "tables": [CHANGE]}]
-    scope = f"{name}:read"
-    capability = {
-        **_common(name, "postgres", f"postgres:{database}", scope, tenant),
-        "template": {"scopes": {scope: grants}},
-    }
-    return capability, {"name": name, "kind": "postgres", "options": options}
+def _names(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}-{number}"
+        number += 1
 
 
-def _aws(tenant: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    scope = "aws-session:use"
-    statement = {
-        "Effect": "Allow",
-        "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::{CHANGE}/*",
-    }
-    template = {
-        "role_arn": f"arn:aws:iam::{_ACCOUNT}:role/{CHANGE}",
-        "scopes": {scope: [statement]},
-    }
-    options = {
-        "account": _ACCOUNT,
-        "region": "us-east-1",
-        "web_identity": {"audience": "sts.amazonaws.com"},
-    }
-    common = _common("aws-session", "aws_sts", "aws:sessions", scope, tenant)
-    return common | {"template": template}, {
-        "name": "aws-session",
-        "kind": "aws_sts",
-        "options": options,
-    }
-
-
-def _token(host: str, tenant: str) -> dict[str, Any]:
-    name = name_from(host)
-    common = _common(name, "jwt", f"https://{host}", f"{name}:use", tenant)
-    del common["target"]
-    return common | {"max_ttl_seconds": 300}
-
-
-def _common(name: str, backend: str, audience: str, scope: str, tenant: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "backend": backend,
-        "target": name,
-        "audience": audience,
-        "scopes": [scope],
-        "tenants": [tenant],
-        **_TTLS,
-    }
+def _renamed(capability: dict[str, Any], name: str) -> dict[str, Any]:
+    """Give a capability another name, and its scopes with it."""
+    old = capability["name"]
+    if name == old:
+        return capability
+    scopes = {scope: scope.replace(old, name, 1) for scope in capability["scopes"]}
+    found = capability | {"name": name, "scopes": list(scopes.values())}
+    if "template" in capability:
+        given = {scopes[scope]: what for scope, what in capability["template"]["scopes"].items()}
+        found["template"] = capability["template"] | {"scopes": given}
+    return found
 
 
 def _permit(agent: str, capability: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ it count is said by :attr:`Piece.fresh`.
 """
 
 import codecs
+import errno
 import io
 import os
 import stat
@@ -20,6 +21,9 @@ OVERLAP: Final = 32 * 1024
 """Longer than any secret that a rule finds."""
 
 _PROBE: Final = 8 * 1024
+_BLOCK: Final = 512
+"""Bytes that `st_blocks` counts in (stat(2))."""
+
 _WIDE: Final = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -119,16 +123,36 @@ class _Decoded:
 
 
 class _Bounded:
-    """A file, no further than it reached when it was opened: one that grows has an end, too."""
+    """A file, no further than it reached when it was opened: one that grows has an end, too.
 
-    def __init__(self, file: BinaryIO, left: int) -> None:
+    Of a sparse file the holes are passed over: a terabyte of nothing is on disk in a moment.
+    """
+
+    def __init__(self, file: BinaryIO, status: os.stat_result) -> None:
         self._file = file
-        self._left = left
+        self._at = 0
+        # Files that the kernel makes up have no size, and still something in them.
+        self._end = status.st_size or PIECE
+        self._is_sparse = status.st_blocks * _BLOCK < status.st_size
 
     def read(self, size: int, /) -> bytes:
-        part = self._file.read(min(size, self._left))
-        self._left -= len(part)
+        if self._is_sparse:
+            self._pass_over_hole()
+        part = self._file.read(min(size, self._end - self._at))
+        self._at += len(part)
         return part
+
+    def _pass_over_hole(self) -> None:
+        """Go on where there is something again."""
+        try:
+            data = os.lseek(self._file.fileno(), self._at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # ENXIO: nothing comes any more; else it cannot be told
+                self._is_sparse = False
+                return
+            data = self._end
+        self._file.seek(data)
+        self._at = min(data, self._end)
 
 
 @contextmanager
@@ -141,11 +165,11 @@ def opened(path: str) -> Iterator[Readable]:
     """
     # Neither a link nor a pipe may have taken the file's place since it was listed.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise OSError(0, "is no file any more")
-        yield _Bounded(file, before.st_size)
+        yield _Bounded(file, before)
         if _state(os.fstat(descriptor)) != _state(before):
             raise ChangedError
 

@@ -48,7 +48,7 @@ def _rule(name: str) -> dict[str, Any]:
         "id": name,
         "name": "".join(part.capitalize() for part in name.split("-")),
         "shortDescription": {"text": kind.title},
-        "help": {"text": f"To rotate it: {kind.rotate}"},
+        "help": {"text": f"In its place: {kind.instead} To rotate it: {kind.rotate}"},
         "defaultConfiguration": {"level": "error"},
         "properties": {"tags": ["security", "secret"], "security-severity": "8.0"},
     }

@@ -1,7 +1,8 @@
 """One scan: every place that was asked for, in order, and what was found and read there."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,11 +17,11 @@ from broker.scanning.git_lines import Lines
 from broker.scanning.git_process import GitFailedError, Repository, repository
 from broker.scanning.home import of_home
 from broker.scanning.origins import Origins
-from broker.scanning.past import Naming, Past
+from broker.scanning.past import Naming, Past, count
+from broker.scanning.seen import Seen
 from broker.scanning.trees import Trees
 from broker.scanning.walking import Found, Walk
-
-Tell = Callable[[str], None]
+from broker.scanning.watching import NOBODY, Watcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +43,20 @@ class Order:
 
 
 class Scan:
-    """Looks through what an order names. ``tell`` hears of each thing that is done."""
+    """Looks through what an order names."""
 
-    def __init__(self, engine: Engine, order: Order, tell: Tell) -> None:
+    def __init__(self, engine: Engine, order: Order, watcher: Watcher = NOBODY) -> None:
         self.coverage = Coverage()
         self._engine = engine
         self._order = order
-        self._tell = tell
+        self._watcher = watcher
         self._walk = Walk(self.coverage, order.is_wanted, with_all=order.with_all)
-        self._trees = Trees(engine, self.coverage, lambda: tell("files"))
+        self._trees = Trees(engine, self.coverage, watcher)
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Generator[Finding, None, None]:
         """Yield what is found, place by place."""
+        if self._watcher.is_there:
+            self._count()
         for root in self._order.roots:
             yield from self._of_root(root, self._prefix(root))
         if self._order.home is not None:
@@ -62,6 +65,20 @@ class Scan:
             self.coverage.read["variables"] += len(self._order.environment)
             yield from of_environment(self._order.environment, self._engine)
 
+    def _count(self) -> None:
+        """Tell how much lies ahead: a walk that reads nothing, and an answer of Git's."""
+        walk = Walk(Coverage(), self._order.is_wanted, with_all=self._order.with_all)
+        for root in self._order.roots:
+            for found in walk.files(root):
+                self._watcher.ahead("files", 1, found.size)
+            if self._order.with_history:
+                self._count_history(root)
+
+    def _count_history(self, root: Path) -> None:
+        with suppress(GitFailedError), repository(_folder(root)) as found:  # told when it is read
+            if found is not None:
+                count(found, self._naming(root, found, ""), self._watcher)
+
     def _prefix(self, root: Path) -> str:
         """Return what comes before the names of a root: nothing, where there is only one."""
         if len(self._order.roots) == 1 or root.is_file():
@@ -69,7 +86,7 @@ class Scan:
         return f"{os.fspath(root).rstrip('/')}/"
 
     def _of_root(self, root: Path, prefix: str) -> Iterator[Finding]:
-        folder = os.fspath(root if root.is_dir() else root.parent)
+        folder = _folder(root)
         try:
             with repository(folder) as found:
                 if found is None:
@@ -84,6 +101,7 @@ class Scan:
     def _of_repository(self, root: Path, prefix: str, found: Repository) -> Iterator[Finding]:
         owners = CodeOwners.of(Path(found.root))
         keys: set[bytes] = set()
+        self._trees.seen = Seen(len(found.head) if self._order.with_history else 0)
         with blobs(found) as source:
             origins = Origins(found.root, owners, Lines(found, source))
             for finding in self._of_files(root, prefix, origins):
@@ -96,7 +114,7 @@ class Scan:
         self, found: Repository, owners: CodeOwners, root: Path, prefix: str, keys: set[bytes]
     ) -> Iterator[Finding]:
         """Yield what is no longer as it was: what is still there was told with its file."""
-        past = Past(self._engine, self.coverage, lambda: self._tell("versions"))
+        past = Past(self._engine, self.coverage, self._watcher, self._trees.seen)
         for findings in past.findings(found, owners, self._naming(root, found, prefix)):
             for finding in findings:
                 if finding.key() not in keys:
@@ -131,3 +149,7 @@ class Scan:
     def _origins(folder: str, lines: Lines | None) -> Origins:
         root = os.path.realpath(folder)
         return Origins(root, CodeOwners.of(Path(root)), lines)
+
+
+def _folder(root: Path) -> str:
+    return os.fspath(root if root.is_dir() else root.parent)

@@ -64,5 +64,6 @@ def _told(finding: Finding, now_s: int) -> dict[str, Any]:
         "owner": owner_of(finding),
         "owner_by": finding.origin.owner_by,
         "replaced_by": list(finding.replaced_by),
+        "instead": kind_named(finding.kind).instead,
         "rotate": kind_named(finding.kind).rotate,
     }

@@ -5,9 +5,12 @@ and is what should be used.
 """
 
 import json
+import re
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -27,34 +30,83 @@ _PATIENCE: Final = aiohttp.ClientTimeout(total=15)
 _LARGEST: Final = 4 * 1024 * 1024
 _FOUND: Final = 200
 _NOTHING: Final = 404
+_WHY: Final = {
+    403: ": the token may not list and read the metadata there",
+    503: ": it is sealed",
+}
+_NAMESPACE: Final = re.compile(
+    r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?)?"
+)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where a Vault is, and by which token."""
+    """Where a Vault is, by which token, in which namespace, and whose certificate is believed."""
 
     address: str
     token: Secret
+    namespace: str = ""
+    tls: ssl.SSLContext | None = None
+    """Default: the system's authorities."""
 
     def __post_init__(self) -> None:
-        """Refuse to send a token in the clear.
+        """Refuse to send a token in the clear, or where the address says more than where.
 
         Raises:
-            ConfigurationError: the address is none, or not https beyond this machine.
+            ConfigurationError: it is no such address. It is not repeated: a login may be in it.
         """
-        parts = urlsplit(self.address)
-        is_near = parts.scheme == "http" and parts.hostname in _LOOPBACK
-        if not parts.hostname or not (parts.scheme == "https" or is_near):
-            raise ConfigurationError(f"{self.address}: write https://… (http on loopback only)")
+        if not _is_address(self.address):
+            raise ConfigurationError(
+                "--vault: write https://HOST:PORT, with no login or path (http on loopback only)"
+            )
+        if not _NAMESPACE.fullmatch(self.namespace):
+            raise ConfigurationError("--vault-namespace: write it as a/b")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return what goes with every request."""
+        found = {"X-Vault-Token": self.token.reveal(), "X-Vault-Request": "true"}
+        return found | ({"X-Vault-Namespace": self.namespace} if self.namespace else {})
+
+
+def trusting(file: Path | None) -> ssl.SSLContext | None:
+    """Return a context that believes the authorities of a file, and no others.
+
+    Raises:
+        ConfigurationError: there are none in it.
+    """
+    if file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(file))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"{file}: holds no certificate of an authority") from error
 
 
 async def of_vault(access: Access, coverage: Coverage) -> list[Finding]:
     """Return a finding for each secret that stands in a KV engine which the token may look into."""
-    headers = {"X-Vault-Token": access.token.reveal(), "X-Vault-Request": "true"}
-    async with aiohttp.ClientSession(headers=headers, timeout=_PATIENCE) as session:
+    connector = aiohttp.TCPConnector(ssl=access.tls if access.tls is not None else True)
+    async with aiohttp.ClientSession(
+        headers=access.headers, timeout=_PATIENCE, connector=connector
+    ) as session:
         vault = _Vault(session, access.address.rstrip("/"), coverage)
         return [finding async for finding in vault.findings()]
+
+
+def _is_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        is_plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+        is_near = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        return (
+            bool(parts.hostname)
+            and parts.port != 0
+            and is_plain
+            and (parts.scheme == "https" or is_near)
+        )
+    except ValueError:
+        return False
 
 
 class _Vault:
@@ -64,7 +116,10 @@ class _Vault:
         self._coverage = coverage
 
     async def findings(self) -> AsyncIterator[Finding]:
-        for mount, version in (await self._mounts()).items():
+        mounts = await self._mounts()
+        if not mounts:  # whether there is none, or the token sees none, nobody can tell from here
+            self._coverage.trouble("vault", "shows this token no KV engine in this namespace")
+        for mount, version in mounts.items():
             async for path in self._paths(mount, "metadata/" if version == "2" else ""):
                 if self._coverage.read["vault entries"] >= MOST:
                     self._coverage.trouble(f"vault:{mount}", f"holds more than {MOST} entries")
@@ -104,7 +159,8 @@ class _Vault:
                 if answer.status == _NOTHING:
                     return {}
                 if answer.status != _FOUND:
-                    self._coverage.trouble(place, f"Vault answers {answer.status}")
+                    why = _WHY.get(answer.status, "")
+                    self._coverage.trouble(place, f"Vault answers {answer.status}{why}")
                     return {}
                 data = json.loads(await answer.content.read(_LARGEST)).get("data")
                 return data if isinstance(data, dict) else {}
@@ -126,11 +182,17 @@ def _finding(mount: str, path: str, facts: Mapping[str, Any]) -> Finding:
         kind=kind.name,
         title=kind.title,
         rule="vault.kv",
-        name=f"{len(versions)} versions" if versions else "",
+        name=_versions(versions),
         preview="",
         origin=Origin(_seconds(created), "vault" if created else "", owner, "vault" * bool(owner)),
         secret=Secret(f"{current} of {created}"),  # another version is another finding
     )
+
+
+def _versions(versions: Mapping[str, Any]) -> str:
+    """Say how many there are: an engine of the first sort has one, and does not say since when."""
+    count = len(versions)
+    return f"{count} version{'' if count == 1 else 's'}" if count else ""
 
 
 def _seconds(created: str) -> int:

@@ -24,6 +24,14 @@ LEFT_OUT: Final = frozenset(
 """Folders that hold what others wrote, or what a tool can make again."""
 
 _GIT: Final = ".git"
+_MOUNTS: Final = Path("/proc/self/mounts")
+_MADE_UP: Final = frozenset(
+    [
+        *("proc", "sysfs", "devpts", "devtmpfs", "cgroup", "cgroup2", "securityfs", "debugfs"),
+        *("tracefs", "configfs", "bpf", "pstore", "mqueue", "binfmt_misc", "efivarfs"),
+    ]
+)
+"""File systems in which nobody keeps a file: what is in them the kernel makes up, without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,8 @@ class Found:
 
     path: str
     name: str
+    size: int = 0
+    """In bytes, when it was listed."""
 
 
 class Walk:
@@ -47,12 +57,13 @@ class Walk:
         self._coverage = coverage
         self._is_wanted = is_wanted
         self._left_out = frozenset() if with_all else LEFT_OUT
+        self._of_kernel = _kernel_folders()
 
     def files(self, root: Path) -> Iterator[Found]:
         """Yield the files of a folder, or the one file that was named."""
         start = os.fspath(root)
         if root.is_file():
-            yield Found(start, root.name)
+            yield Found(start, root.name, root.stat().st_size)
             return
         waiting = [(start, "")]
         while waiting:
@@ -69,16 +80,19 @@ class Walk:
             self._coverage.left_out["excluded"] += 1
             return
         try:
-            mode = entry.stat(follow_symlinks=False).st_mode
+            status = entry.stat(follow_symlinks=False)
         except OSError as error:
             self._coverage.trouble(name, reason(error))
             return
+        mode = status.st_mode
         if stat.S_ISREG(mode):
-            yield Found(entry.path, name)
+            yield Found(entry.path, name, status.st_size)
         elif not stat.S_ISDIR(mode):
             self._coverage.left_out["links" if stat.S_ISLNK(mode) else "special files"] += 1
         elif entry.name == _GIT:
             yield from _configuration(entry.path, name)
+        elif entry.path in self._of_kernel:
+            self._coverage.left_out["folders of the kernel"] += 1
         elif entry.name in self._left_out:
             self._coverage.left_out["folders"] += 1
         else:
@@ -91,6 +105,16 @@ class Walk:
         except OSError as error:
             self._coverage.trouble(folder, reason(error))
             return []
+
+
+def _kernel_folders() -> frozenset[str]:
+    """Return where file systems of the kernel are mounted; nothing where that cannot be told."""
+    try:
+        lines = _MOUNTS.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return frozenset()
+    fields = (line.split(" ") for line in lines)
+    return frozenset(words[1] for words in fields if len(words) > 2 and words[2] in _MADE_UP)  # noqa: PLR2004 - device, place, kind
 
 
 def _configuration(folder: str, name: str) -> Iterator[Found]:

@@ -4,7 +4,11 @@ import { ActionError } from "./runner.js";
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 // What would change how later steps are run rather than what they know.
-const RESERVED = /^(GITHUB_|RUNNER_|ACTIONS_|INPUT_|STATE_|LD_|DYLD_|(NODE_OPTIONS|PATH|HOME|SHELL|BASH_ENV|ENV|IFS|PYTHONPATH|PYTHONSTARTUP|CI)$)/i;
+const RESERVED = new RegExp(
+  "^((GITHUB|RUNNER|ACTIONS|INPUT|STATE|LD|DYLD|NODE|NPM_CONFIG|BASH|GIT_CONFIG|GIT_EXEC)_|GIT_(SSH|ASKPASS|CONFIG)|PYTHON|PERL5|RUBY(OPT|LIB)|(_|JDK_)?JAVA_(TOOL_)?OPTIONS|" +
+    "(PATH|HOME|SHELL|ENV|IFS|PS4|PROMPT_COMMAND|CI|SSH_ASKPASS|EDITOR|VISUAL|PAGER|TMPDIR|HTTPS?_PROXY|ALL_PROXY|NO_PROXY)$)",
+  "i",
+);
 
 export function wishes(text) {
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line && !line.startsWith("#"));

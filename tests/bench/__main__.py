@@ -2,7 +2,8 @@
 
 Without a command it compares the broker with its physical floor. ``tree`` closes a tree with a
 hundred thousand leases, ``fanout`` measures how soon subscribers of the feed are told, ``freezing``
-how soon a task is frozen that a detector finds odd, ``scan`` how much of what was planted is found.
+how soon a task is frozen that a detector finds odd, ``scan`` how much of what was planted is found,
+``repository`` what it costs to look through a gigabyte of files and history.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from broker.dev.processes import ProcessFailedError
 from broker.errors import ConfigurationError
-from tests.bench import fanout, freezing, report, scanning, tree
+from tests.bench import fanout, freezing, report, repository, scanning, tree
 from tests.bench.compare import VERBS, Result, Scope, compare
 from tests.bench.loops import LOOPS
 from tests.bench.meter import BenchFailedError
@@ -117,6 +118,13 @@ async def _scan(options: argparse.Namespace, desk: Desk) -> int:
     return 1 if whole.recall < options.recall or whole.precision < options.precision else 0
 
 
+async def _repository(options: argparse.Namespace, desk: Desk) -> int:
+    """Look through a large repository; a secret that is missed ends with 1."""
+    outcome = repository.measure(options.mib or (64 if options.quick else 1024), desk.say)
+    desk.show(outcome, lambda console: repository.show(console, outcome))
+    return 0 if outcome.found == outcome.planted else 1
+
+
 async def _freezing(options: argparse.Namespace, desk: Desk) -> int:
     bursts = freezing.Bursts(options.rounds or (3 if options.quick else 20), options.loop)
     delay = await freezing.freeze(bursts, desk.say)
@@ -160,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tree(commands.add_parser("tree", parents=[common], help="close a large tree"))
     _add_fanout(commands.add_parser("fanout", parents=[common], help="revoke before an audience"))
     _add_scan(commands.add_parser("scan", parents=[common], help="find planted secrets"))
+    _add_repository(commands.add_parser("repository", parents=[common], help="scan a gigabyte"))
     _add_freezing(commands.add_parser("freezing", parents=[common], help="bursts of refusals"))
     return parser
 
@@ -196,6 +205,11 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_scan)
     parser.add_argument("--recall", type=float, default=0.0, help="fail below this share")
     parser.add_argument("--precision", type=float, default=0.0, help="fail below this share")
+
+
+def _add_repository(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_repository)
+    parser.add_argument("--mib", type=int, help="files and versions together. Default 1024")
 
 
 def _add_fanout(parser: argparse.ArgumentParser) -> None:

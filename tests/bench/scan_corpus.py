@@ -4,14 +4,47 @@ Each case says in which file it stands, and whether it is a secret. The cases ar
 people do, not by what the rules find: some are out of a scanner's reach, and count as missed.
 """
 
-from collections.abc import Iterator
+import base64
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from tests.fakes import pretend_secrets as pretend
 
 OF_EACH: Final = 8
 """How many values are drawn for each form."""
+
+
+_CASES: Final = Path(__file__).with_name("scan_cases.template")
+_DRAWN: Final = re.compile("«([^»]*)»")
+_ALPHABETS: Final[Mapping[str, str]] = {
+    "letters": pretend.LETTERS,
+    "hex": pretend.HEXADECIMAL,
+    "base64": pretend.LETTERS + "+/",
+}
+_KINDS: Final[Mapping[str, Callable[[str], str]]] = {
+    "password": pretend.password,
+    "github_token": pretend.github_token,
+    "npm_token": pretend.npm_token,
+    "aws_secret": pretend.aws_secret,
+    "short": lambda seed: pretend.password(seed)[:9],
+    "private_key": pretend.private_key,
+    "one_line_key": lambda seed: pretend.private_key(seed).replace("\n", "\\n"),
+    "database_url": pretend.database_url,
+    "uuid": lambda seed: _uuid(pretend.drawn(seed, 32, pretend.HEXADECIMAL)),
+    "aws_example_id": lambda _: "AK" + "IAIOSFODNN7" + "EXAMPLE",
+    "aws_example_secret": lambda _: "wJalrXUtnFEMI/K7MDENG/bPxRfi" + "CYEXAMPLEKEY",
+    "stripe_example": lambda _: "sk_test_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "jwt_example": lambda _: ".".join(_JWT_IO),
+}
+_JWT_IO: Final = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
+    "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ",
+    "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +66,33 @@ def cases() -> Iterator[Case]:
             yield Case(group, f"{number}/{group}/{path}", text, is_secret=False)
 
 
+def _written(sort: str, seed: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the cases of one sort that stand in the file."""
+    for each in tomllib.loads(_CASES.read_text("utf-8"))[sort]:
+        text = _DRAWN.sub(lambda found: _drawn(found[1], seed), each["text"])
+        yield each["group"], f"more/{each['path']}", text
+
+
+def _drawn(what: str, seed: str) -> str:
+    """Return what stands for a name: `letters:32`, `in_base64 NAME`, a kind."""
+    if what.startswith("in_base64 "):
+        inner = what.removeprefix("in_base64 ")
+        plain = "me:" + _drawn(inner[3:], seed) if inner.startswith("me:") else _drawn(inner, seed)
+        return base64.b64encode(plain.encode()).decode()
+    name, _, size = what.partition(":")
+    if name == "code":
+        return "a=1;" * (int(size) // 4)
+    if name not in _ALPHABETS:
+        return _KINDS[name](seed)
+    return pretend.drawn(seed, int(size), _ALPHABETS[name])
+
+
+def _uuid(digits: str) -> str:
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
 def _planted(seed: str) -> Iterator[tuple[str, str, str]]:
+    yield from _written("planted", seed)
     yield from _of_agents(seed)
     yield from _of_pipelines(seed)
     yield from _of_hands(seed)
@@ -123,6 +182,7 @@ def _of_code(seed: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _harmless(seed: str) -> Iterator[tuple[str, str, str]]:
+    yield from _written("harmless", seed)
     yield from _placeholders()
     yield from _digests(seed)
     yield from _talk(seed)

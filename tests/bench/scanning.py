@@ -57,7 +57,7 @@ def measure(say: Callable[[str], None]) -> list[Figures]:
 
 
 def _scanned(folder: Path) -> list[Finding]:
-    scan = Scan(open_engine(), Order(roots=(folder,)), lambda _: None)
+    scan = Scan(open_engine(), Order(roots=(folder,)))
     return list(scan.findings())
 
 

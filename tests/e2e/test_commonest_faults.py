@@ -263,6 +263,35 @@ async def test_a_fault_of_the_page_is_found_with_its_remedy(
     assert name in OF_THE_WORLD or not any(map(row.is_said_by, before))
 
 
+async def test_the_rights_that_are_printed_are_all_that_a_broker_needs(mended: World) -> None:
+    """Whatever the user may not do, one line is named; typed, it is enough, and is no more."""
+    mended.single.ask("ACL", "SETUSER", "jit", "on", ">right", "~*", "+@read", "+info")
+    settings = await _login(mended)
+    lines = [line async for line in Doctor(settings).run()]
+    refused = [line for line in lines if "permission" in line.what]
+    (typed,) = {line.remedy.partition(": ")[2] for line in refused}
+
+    mended.single.ask("ACL", "SETUSER", "jit", "reset", "on", ">right")
+    mended.single.ask(*typed.split())
+
+    found = [line async for line in Doctor(settings).run()]
+    assert len(refused) > 1
+    assert not [line for line in found if "permission" in line.what]
+    await mended.start(store=settings.store)
+    task = await mended.open(at=1)
+    await mended.issue(task["id"], at=1)
+    assert (await mended.end(task["id"]))["task"]["state"] == "completed"
+    for asked in ("CONFIG SET appendonly no", "FLUSHALL", "GET other:key"):
+        assert "no permissions" in str(mended.single.ask("ACL", "DRYRUN", "jit", *asked.split()))
+
+
+async def _login(world: World) -> Settings:
+    password = world.config.keys.parent / "store-password"
+    password.write_text("right")
+    password.chmod(0o600)
+    return _stored(world, username="jit", password_file=password)
+
+
 async def test_who_is_registered_and_listens_is_no_finding(world: World) -> None:
     """The ledger knows who listens; silence longer than the bound counts as nobody."""
     world.config.edit("capabilities.yaml", lambda file: file["capabilities"].pop())

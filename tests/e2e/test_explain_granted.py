@@ -44,6 +44,25 @@ async def test_what_lives_is_told_by_what_it_was_granted(world: World) -> None:
     assert seen["explanation"]["outcome"] == "permit"
     assert seen["counterfactuals"] is None
     assert "why" not in seen
+    assert seen["used"] == {"seen_at": None, "said_times": 0, "said_at": None}
+
+
+async def test_what_is_known_of_its_use_is_told_apart(world: World) -> None:
+    """What a resource server saw, and what the agent's own side says."""
+    task = await world.open()
+    credential = await world.issue(task["id"])
+    at = "2027-01-15T08:00:00Z"
+    use = {"outcome": "answered", "times": 12, "first_at": at, "last_at": at}
+    said = {"uses": [{**use, "credential": credential["id"]}]}
+    assert (await world.post(AGENT, f"/v1/tasks/{task['id']}/uses", said)).status == 200
+    by_word = (await explained(world, credential["id"]))["used"]
+    assert await world.is_active(credential["access_token"])
+
+    seen = (await explained(world, credential["id"]))["used"]
+
+    assert (by_word["seen_at"], by_word["said_times"]) == (None, 12)
+    assert seen["seen_at"] is not None
+    assert (seen["said_times"], seen["said_at"]) == (12, by_word["said_at"])
 
 
 async def test_what_ended_because_of_a_change_says_so_then_and_now(world: World) -> None:

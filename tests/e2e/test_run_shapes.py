@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.fakes.run_stage import ISSUE, Stage, issued, stage
+from tests.fakes.run_stage import ISSUE, Stage, aws_session, stage
 
 SESSION = """
 import json, botocore.session
@@ -14,25 +14,10 @@ print(json.dumps([found.method, frozen.access_key, frozen.secret_key, frozen.tok
 """
 
 
-def aws(**changes: object) -> dict[str, object]:
-    """Return a delivered session of AWS."""
-    secret = {
-        "access_key_id": "ASIAEXAMPLE",
-        "secret_access_key": "canary-key",
-        "session_token": "canary-session",
-        "expiration": "2099-01-01T00:00:00Z",
-    }
-    members: dict[str, object] = {"kind": "aws_sts", "target": "account", "secret": secret}
-    told = issued(expires_at="2099-01-01T00:00:00.000Z", **members, **changes)
-    return {
-        name: value for name, value in told.items() if not name.startswith(("access_", "token"))
-    }
-
-
 def gives_aws(before: Stage) -> None:
     """Let the broker give a session of AWS."""
     before.broker.forget(ISSUE)
-    before.broker.answer(ISSUE, aws(), status=201)
+    before.broker.answer(ISSUE, aws_session("ASIAEXAMPLE"), status=201)
 
 
 async def test_an_sdk_finds_the_runs_session_and_no_other(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.eventually_true import eventually_true
 from tests.fakes.run_command import NEED
-from tests.fakes.run_stage import BEAT, Stage, stage
+from tests.fakes.run_stage import BEAT, ISSUE, Stage, stage
 from tests.fakes.typist import Typist, at_a_terminal
 
 pytestmark = [
@@ -127,3 +128,57 @@ async def test_nobody_beats_for_a_stopped_command(before: Stage, typist: Typist)
     await asyncio.sleep(1.5)
 
     assert len(before.broker.requests(BEAT)) == heard
+
+
+async def test_a_window_that_is_resized_is_told_and_one_that_is_closed_ends_it(
+    before: Stage, tmp_path: Path
+) -> None:
+    """Once each: the command is in the foreground, and the run passes on nothing twice."""
+    line = [sys.executable, "-m", "broker", "run", *before.options, "--", "sh", "-c"]
+    script = (
+        "trap 'stty size >> sizes' WINCH; trap 'touch hung; exit 7' HUP; "
+        "touch started; while :; do sleep 0.05; done"
+    )
+    here = tmp_path / "here"
+    sizes = here / "sizes"
+
+    with at_a_terminal(before.environment(), here, [*line, script]) as (typist, process):
+        await eventually_true(holds((here / "started").exists), "the command")
+        typist.resize(rows=33, columns=99)
+        await eventually_true(holds(lambda: sizes.exists() and sizes.read_text()), "the size")
+        typist.hang_up()
+        code = await asyncio.to_thread(process.wait)
+
+    assert (code, sizes.read_text()) == (7, "33 99\n")
+    assert (here / "hung").exists()
+    assert before.ends() == {"cancel": 1}
+    assert before.left() == []
+
+
+async def test_a_job_in_the_background_stops_when_it_reads_and_goes_on_in_front(
+    before: Stage, typist: Typist
+) -> None:
+    """It does not take the terminal from whoever types."""
+    typist.types(RUN + "sh -c 'read line; echo \"heard:$line\"' &\n")
+    await eventually_true(holds(lambda: before.broker.requests(ISSUE)), "the credential")
+    typist.types("echo sh''ell; jobs\n")
+    await typist.sees("shell")
+    while "Stopped" not in typist.seen:
+        typist.types("jobs\n")
+        await typist.sees("ready> ")
+    typist.types("fg\n")
+    await typist.sees("broker run")
+    typist.types("a word\n")
+    await typist.sees("heard:a word")
+    await typist.sees("ready> ")
+
+    assert before.ends() == {"complete": 1}
+
+
+def holds(look: Callable[[], object]) -> Callable[[], Awaitable[bool]]:
+    """Return how to wait for what can be looked at at once."""
+
+    async def is_so() -> bool:
+        return bool(look())
+
+    return is_so

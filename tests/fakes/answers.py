@@ -300,6 +300,7 @@ def granted(**changes: object) -> dict[str, object]:
             "missing": [],
         },
         "request": refused["request"],
+        "used": {"seen_at": None, "said_times": 12, "said_at": "2027-01-15T08:00:00.000Z"},
         "explained_at_revision": 4,
         "explained_at_facts_revision": 9,
         "granted_now": False,

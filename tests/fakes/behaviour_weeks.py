@@ -172,6 +172,14 @@ def _second(trail: Trail) -> None:
         trail.add(ATTACK_MS + n * 5_000, "use.foreign", **said)
 
 
+def _stray(trail: Trail) -> None:
+    said = {"agent": "invoice-bot", "instance": "pod-1", "said_by": "agent", "untold": 0}
+    answered = {"outcome": "answered", "times": 40, "host": "api.example.com", "status": 200}
+    stray = {"outcome": "refused", "times": 1, "problem": "stray-stand-in"}
+    trail.add(ATTACK_MS, "use.said", **said, task=trail.task(), uses=[answered])
+    trail.add(ATTACK_MS + 30_000, "use.said", **said, task=trail.task(), uses=[answered, stray])
+
+
 def _far(trail: Trail) -> None:
     trail.issued(ATTACK_MS, "invoice-bot", trail.task(), origin="net:198.51.100.0/24")
 
@@ -197,6 +205,7 @@ ATTACKS: Final[dict[str, Callable[[Trail], None]]] = {
     "second-instance": _second,
     "after-end": _late,
     "shown-dead": _shown,
+    "stray": _stray,
     "origin": _far,
 }
 """By detector: what it must find."""

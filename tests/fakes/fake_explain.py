@@ -47,6 +47,7 @@ class FakeExplain:
             "ended_by": "",
             "trace": trace,
             "request": {"action": "RequestCredential"},
+            "used": {"seen_at": None, "said_times": 0, "said_at": None},
             "explained_at_revision": 4,
             "explained_at_facts_revision": 7,
             "granted_now": True,

@@ -100,7 +100,7 @@ async def relayed(
 ) -> AsyncIterator[Lab]:
     """Stand between a child and the database at a port of this machine until the block ends."""
     told, names = Told(), Names()
-    names.known["localhost"] = ("127.0.0.1",)
+    names.known |= dict.fromkeys(("localhost", "db.test"), ("127.0.0.1",))
     declared = {"need": "db", "scheme": "postgres", "host": "localhost", "port": port}
     routes = parse_routes([{**declared, "database": DATABASE, "local": True, **route}])
     options = Options(

@@ -25,7 +25,7 @@ from broker.proxy import (
 )
 from broker.secret import Secret
 from tests.fakes.certificates import Authority
-from tests.fakes.pretend_secrets import drawn
+from tests.fakes.pretend_secrets import LETTERS, aws_key_id, aws_secret, drawn
 
 HOST = "api.test"
 OTHER = "other.test"
@@ -33,7 +33,15 @@ STRANGER = "stranger.test"
 """Declared, but the server has no certificate for it."""
 PUBLIC = "public.test"
 """Declared as a host that is not local."""
+S3 = "s3.test"
+TABLES = "tables.test"
+"""A service of AWS's that asks in JSON, at one path."""
 TOKEN = f"real-token-{drawn('proxy', 16)}"
+SESSION = {
+    "access_key_id": aws_key_id("proxy"),
+    "secret_access_key": aws_secret("proxy"),
+    "session_token": drawn("proxy-session", 200, LETTERS + "/+"),
+}
 LEASE = "l_00_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 Answer = Callable[["Upstream", "Received", asyncio.StreamWriter], Awaitable[None]]
@@ -139,7 +147,11 @@ class Source:
     """Holds credentials, until a test takes one away."""
 
     def __init__(self) -> None:
-        self.held = {"orders": HeldValues(LEASE, {"access_token": Secret(TOKEN)})}
+        session = {name: Secret(word) for name, word in SESSION.items()}
+        self.held = {
+            "orders": HeldValues(LEASE, {"access_token": Secret(TOKEN)}),
+            "files": HeldValues(LEASE, session),
+        }
         self.asked = 0
 
     async def current(self, need: str) -> HeldValues:
@@ -154,7 +166,9 @@ class Names:
     """Resolves the names of a test."""
 
     def __init__(self) -> None:
-        self.known: dict[str, tuple[str, ...]] = dict.fromkeys((HOST, OTHER), ("127.0.0.1",))
+        self.known: dict[str, tuple[str, ...]] = dict.fromkeys(
+            (HOST, OTHER, S3, TABLES), ("127.0.0.1",)
+        )
 
     async def resolve(self, host: str) -> Sequence[str]:
         """Look a name up."""
@@ -336,6 +350,33 @@ def declarations(port: int, plain_port: int) -> list[dict[str, object]]:
             "methods": ["GET"],
             "paths": ["/**"],
         },
+        *_signed(port),
+    ]
+
+
+def _signed(port: int) -> list[dict[str, object]]:
+    """Declare two services of AWS."""
+    return [
+        {
+            "need": "files",
+            "id": "s3",
+            "host": S3,
+            "port": port,
+            "local": True,
+            "methods": ["GET", "HEAD", "PUT", "POST"],
+            "paths": ["/bucket/**"],
+            "put": {"sigv4": {"service": "s3", "region": "eu-central-1"}},
+        },
+        {
+            "need": "files",
+            "id": "tables",
+            "host": TABLES,
+            "port": port,
+            "local": True,
+            "methods": ["POST"],
+            "paths": ["/"],
+            "put": {"sigv4": {"service": "dynamodb", "region": "eu-central-1"}},
+        },
     ]
 
 
@@ -350,7 +391,7 @@ async def opened(
 ) -> AsyncIterator[Lab]:
     """Open a lab until the block ends."""
     authority = authority or Authority(folder, "upstream")
-    secure = authority.server_context(hosts=(HOST, OTHER))
+    secure = authority.server_context(hosts=(HOST, OTHER, S3, TABLES))
     source, names, told = Source(), Names(), Told()
     async with Upstream().running(secure) as upstream, Upstream().running(None) as plain:
         options = Options(

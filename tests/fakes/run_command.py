@@ -72,9 +72,10 @@ def start(
     *,
     through: Sequence[str] = (),
 ) -> Running:
-    """Start a run whose command is a script of `sh`."""
+    """Start a run whose command is a script of `sh`; without one it is its file's."""
     folder.mkdir(exist_ok=True)
-    line = [*through, sys.executable, "-m", "broker", "run", *options, "--", "sh", "-c", script]
+    command = ["--", "sh", "-c", script] if script else []
+    line = [*through, sys.executable, "-m", "broker", "run", *options, *command]
     process = subprocess.Popen(  # noqa: S603 - our own command
         line,
         env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[2])},

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
+from broker.clock import SystemClock, rfc3339
+from broker.running.folder import SHARED_MEMORY
 from tests.fakes import answers, serving_thread
 from tests.fakes import token_mint as mint
 from tests.fakes.broker_server import BrokerServer
@@ -23,16 +26,42 @@ def issued(**changes: object) -> dict[str, object]:
     return {**answers.issued(), **changes}
 
 
+def soon(seconds: int) -> dict[str, object]:
+    """Return the members of a token that expires so soon."""
+    until = rfc3339(SystemClock().now_ms() + seconds * 1000)
+    latest = "2099-01-01T00:00:00.000Z"
+    return {"expires_in": seconds, "expires_at": until, "max_expires_at": latest}
+
+
+def aws_session(key: str, **changes: object) -> dict[str, object]:
+    """Return a delivered session of AWS, whose target prolongs nothing."""
+    secret = {
+        "access_key_id": key,
+        "secret_access_key": "canary-key",
+        "session_token": "canary-session",
+        "expiration": changes.get("expires_at", "2099-01-01T00:00:00Z"),
+    }
+    members: dict[str, object] = {"kind": "aws_sts", "target": "account", "secret": secret}
+    members |= {"renewable": False, "expires_at": "2099-01-01T00:00:00.000Z"}
+    told = issued(**{**members, **changes})
+    return {
+        name: value for name, value in told.items() if not name.startswith(("access_", "token"))
+    }
+
+
 @dataclass
 class Stage:
     """A broker where everything goes well unless a test says otherwise, and runs before it."""
 
     broker: BrokerServer
     folder: Path
+    runtime: Path
+    """Where folders of runs are made: in memory, as far as this machine has any."""
     options: list[str] = field(default_factory=lambda: ["--task", "reconcile-invoices", *NEED])
     """What every run here is told."""
 
     started: list[Running] = field(default_factory=list)
+    cleared: list[str] | None = None
 
     def run(self, script: str, *options: str, through: Sequence[str] = ()) -> Running:
         """Start a run of a script."""
@@ -49,12 +78,19 @@ class Stage:
             "BROKER_TOKEN_FILE": str(self.folder / "token"),
             "BROKER_AGENT": "invoice-bot",
             "BROKER_TENANT": "acme",
-            "XDG_RUNTIME_DIR": str(self.folder / "runtime"),
+            "XDG_RUNTIME_DIR": str(self.runtime),
         }
 
     def left(self) -> list[str]:
-        """Return what is in the place for folders of runs."""
-        return [each.name for each in (self.folder / "runtime").iterdir()]
+        """Return what is in the place for folders of runs, or was when the stage was cleared."""
+        if self.cleared is not None:
+            return self.cleared
+        return [each.name for each in self.runtime.iterdir()]
+
+    def file(self, name: str) -> Path:
+        """Return where the one run here has a file."""
+        (folder,) = self.left()
+        return self.runtime / folder / name
 
     def said(self, verb: str) -> int:
         """Return how often the broker was told of an end."""
@@ -71,7 +107,6 @@ def stage(
 ) -> Iterator[Stage]:
     """Set the stage; whatever still runs at the end is killed."""
     (folder / "token").write_text("workload\n")
-    (folder / "runtime").mkdir(mode=0o700)
     shown = answers.task(**(task or {}))
     broker = BrokerServer()
     broker.answer("POST /v1/tasks", {**shown, "claim_handle": "handle"}, status=201)
@@ -83,11 +118,15 @@ def stage(
     for verb, state in ENDS.items():
         ended = answers.report(task=answers.task(state=state, alive=False))
         broker.answer(f"POST {TASK}/{verb}", ended)
-    with serving_thread.running(broker) as served:
-        here = Stage(served, folder)
+    with (
+        serving_thread.running(broker) as served,
+        TemporaryDirectory(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else folder) as runtime,
+    ):
+        here = Stage(served, folder, Path(runtime))
         try:
             yield here
         finally:
             for each in here.started:
                 each.process.kill()
                 each.process.communicate()
+            here.cleared = here.left()

@@ -1,14 +1,17 @@
 """Runs before a whole broker: an agent's, whose tasks its orchestrator opens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from tests.fakes.cast import AGENT, OPERATOR, ORCHESTRATOR
 from tests.fakes.command import commanding
 from tests.fakes.run_command import NEED, Running, start
 from tests.fakes.world import World
+
+NAMES_A_TASK: Final = frozenset({"--task-id", "--file"})
 
 Start = Callable[..., Running]
 
@@ -20,12 +23,18 @@ async def runs(world: World, folder: Path) -> AsyncIterator[Start]:
     opener.write_text(world.token(ORCHESTRATOR))
     started: list[Running] = []
     mine = {"BROKER_AGENT": "invoice-bot", "BROKER_TENANT": "acme", "XDG_RUNTIME_DIR": ""}
+    mine["BROKER_OPENER_TOKEN_FILE"] = str(opener)
 
-    def begin(script: str, *options: str, needs: tuple[str, ...] = NEED) -> Running:
-        opening = ("--task", "reconcile-invoices", "--opener-token-file", str(opener))
-        line = [*needs, *options] if "--task-id" in options else [*opening, *needs, *options]
+    def begin(
+        script: str,
+        *options: str,
+        needs: tuple[str, ...] = NEED,
+        through: Sequence[str] = (),
+    ) -> Running:
+        opening = () if NAMES_A_TASK.intersection(options) else ("--task", "reconcile-invoices")
+        line = [*opening, *needs, *options]
         place = folder / f"run-{len(started)}"
-        running = start({**command.environment, **mine}, line, script, place)
+        running = start({**command.environment, **mine}, line, script, place, through=through)
         started.append(running)
         return running
 

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import pty
+import select
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +26,7 @@ class Typist:
         self._terminal = terminal
         self._seen = b""
         self._from = 0
+        self._has_hung_up = threading.Event()
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 
@@ -49,15 +52,33 @@ class Typist:
             await asyncio.sleep(0.05)
         raise AssertionError(f"no {text!r} in {self.seen!r}")
 
-    def close(self) -> None:
-        """Stop looking; the other end has been closed."""
+    def resize(self, *, rows: int, columns: int) -> None:
+        """Give the window another size."""
+        termios.tcsetwinsize(self._terminal, (rows, columns))
+
+    def hang_up(self) -> None:
+        """Close the window, while something may still run in it."""
+        self._has_hung_up.set()
         self._thread.join()
         os.close(self._terminal)
 
+    def close(self) -> None:
+        """Stop looking; the other end has been closed."""
+        if not self._has_hung_up.is_set():
+            self._thread.join()
+            os.close(self._terminal)
+
     def _read(self) -> None:
         with suppress(OSError):  # so Linux says that the other end is closed
-            while piece := os.read(self._terminal, 65536):
+            while self._has_something() and (piece := os.read(self._terminal, 65536)):
                 self._seen += piece
+
+    def _has_something(self) -> bool:
+        """Wait until there is something to read, or it has been hung up."""
+        while not self._has_hung_up.is_set():
+            if select.select([self._terminal], [], [], 0.05)[0]:
+                return True
+        return False
 
 
 @contextmanager

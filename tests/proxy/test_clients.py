@@ -11,7 +11,18 @@ import aiohttp
 import pytest
 
 from broker.proxy import child_environment
-from tests.fakes.proxy_lab import HOST, TOKEN, Lab, Received, Upstream, plain_answer
+from tests.fakes.aws_child import REGION, is_signed_by_the_session, stand_in
+from tests.fakes.proxy_lab import (
+    HOST,
+    S3,
+    TABLES,
+    TOKEN,
+    Lab,
+    Received,
+    Upstream,
+    plain_answer,
+    saying,
+)
 
 PYTHON = """
 import os, sys, urllib.request
@@ -36,6 +47,27 @@ http.request({host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: t
       headers: {host: to.host, authorization: 'Bearer ' + process.argv[2]}}, (got) => {
       console.log(got.statusCode); got.resume(); got.on('end', () => process.exit(0)); });
     request.end(); }); }).end();
+"""
+
+BOTO3 = """
+import io, os, sys
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+s3 = boto3.client("s3", endpoint_url=sys.argv[1], config=config)
+s3.put_object(Bucket="bucket", Key="a b", Body=open(sys.argv[0], "rb"))
+tables = boto3.client("dynamodb", endpoint_url=sys.argv[2], config=config)
+tables.describe_table(TableName="orders")
+for client, call, said in (
+    (s3, "get_object", {"Bucket": "secrets", "Key": "k"}),
+    (boto3.client("dynamodb", "eu-west-9", endpoint_url=sys.argv[2], config=config),
+     "describe_table", {"TableName": "orders"}),
+):
+    try:
+        getattr(client, call)(**said)
+    except ClientError as error:
+        print(error)
 """
 
 
@@ -148,6 +180,27 @@ async def test_git_clones(lab: Lab, tmp_path: Path) -> None:
     shown = {tuple(got.values("authorization")) for got in lab.upstream.received}
     assert () in shown
     assert len(shown) == 2
+
+
+async def test_boto3_signs_and_is_told_why_it_is_refused(lab: Lab, tmp_path: Path) -> None:
+    """Over TLS it sends a body with a checksum behind it; S3 apart it says nothing of it."""
+    lab.upstream.answer = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    script = tmp_path / "script.py"
+    script.write_text(BOTO3)
+    at = [f"https://{host}:{lab.upstream.port}" for host in (S3, TABLES)]
+    keys = {f"AWS_{name.upper()}": word for name, word in stand_in(lab).items()}
+    region = {"AWS_DEFAULT_REGION": REGION, "AWS_CONFIG_FILE": "/nonexistent"}
+
+    printed = await run(lab, sys.executable, str(script), *at, **keys, **region)
+
+    put, described = lab.upstream.received
+    assert put.values("x-amz-content-sha256") == ["STREAMING-UNSIGNED-PAYLOAD-TRAILER"]
+    assert BOTO3.encode() in put.body
+    assert is_signed_by_the_session(put)
+    assert is_signed_by_the_session(described, "dynamodb")
+    refused = printed.splitlines()
+    assert "(not-declared) when calling the GetObject operation" in refused[0]
+    assert refused[1].endswith("declared is dynamodb in eu-central-1: sign for it")
 
 
 async def test_aiohttp_reuses_its_tunnel(lab: Lab) -> None:

@@ -73,7 +73,7 @@ rgw data = {home}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{port}
 rgw sts key = {sts_key}
 rgw s3 auth use sts = true
-rgw dns name = 127.0.0.1
+rgw dns name = localhost
 """
 
 

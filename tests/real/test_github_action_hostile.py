@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from tests.fakes import answers, broker_server
 from tests.fakes.broker_server import BrokerServer
-from tests.real.action_runner import Job, TokenDesk
+from tests.real.action_runner import ACTION, Job, TokenDesk
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(60)]
 
@@ -26,6 +27,28 @@ LINES: Final = (
     "=<<\u2028\u0085 ümlaut"
 )
 """A value that would end its own place in the runner's files, and begin another's."""
+
+RUNNERS: Final = """
+    PATH Path HOME NODE_OPTIONS node_extra_ca_certs GITHUB_ENV RUNNER_TEMP LD_PRELOAD BASH_ENV PS4
+    PYTHONPATH PYTHONWARNINGS PERL5OPT RUBYOPT GIT_SSH_COMMAND GIT_CONFIG_COUNT GIT_ASKPASS CI
+    JAVA_TOOL_OPTIONS _JAVA_OPTIONS PROMPT_COMMAND https_proxy 1A A-B A=B
+"""
+OWN: Final = ["ORDERS_TOKEN", "GIT_TOKEN", "NODEJS_TOKEN", "STATEMENT", "PATHWAY", "GITLAB", "_A"]
+NAMES: Final = [*RUNNERS.split(), *OWN]
+TAKEN: Final = """
+const [file, ...names] = process.argv.slice(1);
+const { checkVariable } = await import(file);
+const isTaken = (name) => {
+  try {
+    checkVariable(name);
+    return true;
+  } catch {
+    return false;
+  }
+};
+console.log(JSON.stringify(names.filter(isTaken)));
+"""
+"""Prints those names that a step may set."""
 
 
 @pytest.fixture
@@ -127,3 +150,12 @@ async def test_a_redirect_takes_no_token_elsewhere(broker: BrokerServer, job: Jo
     assert began.code == 1
     assert not [seen for seen in broker.seen if seen.path == "/elsewhere"]
     assert json.loads(job.state["order"])["body"]["name"] == "bill"
+
+
+def test_no_variable_is_set_that_changes_how_steps_are_run() -> None:
+    """Whatever case it is written in; a name of one's own is taken."""
+    argv = ["node", "--input-type=module", "--eval", TAKEN, str(ACTION / "wishes.js"), *NAMES]
+
+    told = subprocess.run(argv, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+
+    assert json.loads(told.stdout) == OWN

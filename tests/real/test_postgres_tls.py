@@ -15,6 +15,7 @@ from backends.errors import BackendError, Trouble
 from backends.postgres import Postgres
 from backends.postgres_shapes import Grant, PostgresOptions, PostgresTemplate
 from tests.fakes.certificates import Authority
+from tests.fakes.login_lab import Holder, relayed
 from tests.real.postgres_server import PostgresServer, binaries, furnish
 from tests.real.vault_lab import in_seconds, monotonic_ms, soon
 
@@ -44,7 +45,7 @@ def server(
         server.start()
         furnish(server)
         server.stop()
-        server.encrypt(*authority.issue("db"))
+        server.encrypt(*authority.issue("db", hosts=("db.test",)))
         server.start()
         yield server
     finally:
@@ -205,3 +206,29 @@ def test_a_server_that_drips_holds_nobody_beyond_the_deadline(
 
     assert (is_free, has_dripped) == (True, True)
     assert found[0].trouble in {Trouble.LATE, Trouble.UNREACHABLE}
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"), [("verify-full", "db.test"), ("verify-ca", "localhost")], ids=["full", "ca"]
+)
+async def test_the_relay_speaks_tls_to_it_bound_to_its_certificate(
+    server: PostgresServer, authority: Authority, mode: str, name: str
+) -> None:
+    """PostgreSQL compares what the login was bound to with its own certificate."""
+    held = Holder("broker", "admin-of-tests", sslmode=mode)
+    asked = "SELECT ssl, current_user FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    async with relayed(server.port, held, upstream_ca=authority.ca_file, host=name) as lab:
+        connection = await psycopg.AsyncConnection.connect(**lab.libpq)
+        async with connection:
+            found = await (await connection.execute(asked)).fetchone()
+
+    assert found == (True, "broker")
+
+
+async def test_the_relay_trusts_no_stranger(server: PostgresServer, tmp_path: Path) -> None:
+    """Who vouches for it is not who was named."""
+    stranger = Authority(tmp_path, "stranger")
+    held = Holder("broker", "admin-of-tests", sslmode="verify-ca")
+    async with relayed(server.port, held, upstream_ca=stranger.ca_file) as lab:
+        with pytest.raises(psycopg.OperationalError, match="certificate or TLS is not accepted"):
+            await psycopg.AsyncConnection.connect(**lab.libpq)

@@ -1,9 +1,9 @@
-"""`broker scan` tells what stands in a real OpenBao, with a token that can read no value."""
+"""`broker scan` tells what stands in a real OpenBao, whose log says that it read no value."""
 
 import json
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import requests
@@ -15,49 +15,128 @@ from tests.real.openbao_server import OpenBaoServer
 
 pytestmark = pytest.mark.real
 
-VALUE = pretend.password("vault")
-POLICY = 'path "scanned/metadata/*" { capabilities = ["list", "read"] }'
+VALUE: Final = pretend.password("vault")
+
+POLICY: Final = """
+path "two/metadata/*" { capabilities = ["list", "read"] }
+path "two/metadata/closed/*" { capabilities = ["deny"] }
+path "one/*" { capabilities = ["list"] }
+"""
+"""Metadata alone. An engine of the first version has none: only its names can be listed."""
 
 
-def call(server: OpenBaoServer, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Act as its owner."""
-    answer = requests.request(
-        method,
-        f"{server.url}/v1/{path}",
-        headers={"X-Vault-Token": server.root},
-        json=body,
-        timeout=30,
-    )
-    answer.raise_for_status()
-    return dict(answer.json()) if answer.content else {}
+class AuditedOpenBao(OpenBaoServer):
+    """One that writes down whatever it is asked."""
+
+    @property
+    def trail(self) -> Path:
+        """What it was asked, a line of JSON for each."""
+        return self._home / "audit.log"
+
+    def is_ready(self, path: str) -> bool:
+        """Tell whether something answers there as it should."""
+        headers = {"X-Vault-Token": self.root, "X-Vault-Namespace": self.namespace}
+        return requests.get(f"{self.url}/v1/{path}", headers=headers, timeout=30).ok
+
+    def wait(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds."""
+        self._until(holds)
+
+    def _arguments(self) -> list[str]:
+        file = self._home / "audit.hcl"
+        file.write_text(f'audit "file" "trail" {{ options {{ file_path = "{self.trail}" }} }}\n')
+        return [*super()._arguments(), f"-config={file}"]
 
 
-@pytest.fixture
-def token(openbao: OpenBaoServer, tmp_path: Path) -> Path:
-    """A file with a token for metadata alone, of an engine with two secrets."""
-    call(openbao, "POST", "sys/mounts/scanned", {"type": "kv", "options": {"version": "2"}})
-    time.sleep(1)  # the engine makes itself ready for versions
-    for path in ("shop/api", "shop/api", "top"):
-        call(openbao, "POST", f"scanned/data/{path}", {"data": {"password": VALUE}})
-    call(openbao, "POST", "scanned/metadata/top", {"custom_metadata": {"owner": "team-shop"}})
-    call(openbao, "PUT", "sys/policies/acl/scan", {"policy": POLICY})
-    made = call(openbao, "POST", "auth/token/create", {"policies": ["scan"], "ttl": "10m"})
-    file = tmp_path / "token"
+@pytest.fixture(scope="module")
+def audited(part: Callable[[str], Path]) -> Iterator[AuditedOpenBao]:
+    """An OpenBao with engines of both versions, and a namespace with one."""
+    server = AuditedOpenBao(part("openbao"))
+    try:
+        server.start()
+        server.says("POST", "sys/namespaces/team")
+        _fill(server)
+        server.namespace = "team"
+        _fill(server)
+        server.namespace = ""
+        yield server
+    finally:
+        server.remove()
+
+
+def _fill(server: AuditedOpenBao) -> None:
+    for name, version in (("one", "1"), ("two", "2")):
+        server.says("POST", f"sys/mounts/{name}", {"type": "kv", "options": {"version": version}})
+    server.wait(lambda: server.is_ready("two/config"))  # it makes itself ready for versions
+    for path in ("shop/api", "shop/api", "top", "closed/x"):
+        server.says("POST", f"two/data/{path}", {"data": {"password": VALUE}})
+    server.says("POST", "two/metadata/top", {"custom_metadata": {"owner": "team-shop"}})
+    server.says("POST", "one/old/login", {"password": VALUE})
+    server.says("PUT", "sys/policies/acl/scan", {"policy": POLICY})
+
+
+def _token(server: AuditedOpenBao, file: Path) -> str:
+    made = server.says("POST", "auth/token/create", {"policies": ["scan"], "ttl": "10m"})
     file.write_text(f"{made['auth']['client_token']}\n")
-    return file
+    return str(file)
 
 
-def test_standing_secrets_of_a_vault_are_told_without_their_values(
-    openbao: OpenBaoServer, token: Path, capsys: pytest.CaptureFixture[str]
+def _scanned(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any], str]:
+    code = main(["scan", "--json", *words])
+    out, err = capsys.readouterr()
+    assert VALUE not in out + err
+    return code, json.loads(out), err
+
+
+def test_names_versions_age_and_owner_are_told_and_no_value_was_read(
+    audited: AuditedOpenBao, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Name, versions, age and owner; the token could not read more."""
-    code = main(["scan", "--vault", openbao.url, "--vault-token-file", str(token), "--json"])
+    """OpenBao wrote down lists, and reads of metadata. What is closed is told as not read."""
+    token = _token(audited, tmp_path / "token")
+    before = len(audited.trail.read_text().splitlines())
 
-    out = capsys.readouterr().out
-    found = {each["path"]: each for each in json.loads(out)["findings"]}
+    code, told, err = _scanned(capsys, "--vault", audited.url, "--vault-token-file", token)
+
+    found = {each["path"]: each for each in told["findings"]}
     assert code == exits.REFUSED
-    assert set(found) == {"vault:scanned/shop/api", "vault:scanned/top"}
-    assert found["vault:scanned/shop/api"]["name"] == "2 versions"
-    assert found["vault:scanned/top"]["owner"] == "team-shop"
-    assert {each["age_days"] for each in found.values()} == {0}
-    assert VALUE not in out
+    assert set(found) == {"vault:two/shop/api", "vault:two/top", "vault:one/old/login"}
+    assert found["vault:two/shop/api"]["name"] == "2 versions"
+    assert (found["vault:two/top"]["owner"], found["vault:two/top"]["age_days"]) == ("team-shop", 0)
+    assert found["vault:one/old/login"]["age_days"] is None
+    assert "not read: vault:two/closed/: Vault answers 403" in err
+    asked = _asked(audited.trail.read_text().splitlines()[before:])
+    assert {op for op, path in asked if "/metadata" not in path} == {"list", "read"}
+    assert {path for op, path in asked if op == "read" and "/metadata/" not in path} == {
+        "sys/internal/ui/mounts"
+    }
+    assert not [path for _, path in asked if "/data/" in path]
+
+
+def _asked(lines: list[str]) -> set[tuple[str, str]]:
+    requests = [json.loads(line)["request"] for line in lines if '"request"' in line]
+    return {(each["operation"], each["path"]) for each in requests}
+
+
+def test_a_namespace_is_looked_into_by_its_name(
+    audited: AuditedOpenBao,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the option, or as Vault's own command takes it; the token is the namespace's own."""
+    audited.namespace = "team"
+    token = _token(audited, tmp_path / "token")
+    audited.namespace = ""
+    words = ("--vault", audited.url, "--vault-token-file", token)
+
+    _, told, _ = _scanned(capsys, *words, "--vault-namespace", "team")
+    monkeypatch.setenv("VAULT_NAMESPACE", "team/")
+    _, again, _ = _scanned(capsys, *words)
+    monkeypatch.setenv("VAULT_NAMESPACE", "")
+    outside, nothing, _ = _scanned(capsys, *words)
+
+    assert {each["path"] for each in told["findings"]} == {
+        *("vault:two/shop/api", "vault:two/top", "vault:one/old/login"),
+    }
+    assert told["findings"] == again["findings"]
+    assert (outside, nothing["findings"]) == (exits.PARTLY_READ, [])

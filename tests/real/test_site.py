@@ -46,5 +46,5 @@ def test_it_loads_nothing_from_elsewhere(site: Path) -> None:
 
 
 def test_it_can_be_searched(site: Path) -> None:
-    """Without a server."""
+    """By its own index, wherever it is served."""
     assert "receipt" in (site / "search/search_index.json").read_text(encoding="utf-8")

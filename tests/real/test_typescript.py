@@ -14,6 +14,11 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from broker.client.jose import split
+from broker.clock import SystemClock
+from broker.proof.confirmation import Binding, Confirmation
+from broker.proof.dpop import ProofChecker, Target
+from broker.proof.replays import MemoryReplays
 from tests.fakes import raw_server
 from tests.fakes.eventually_true import eventually_true
 from tests.real import half_broker
@@ -395,3 +400,47 @@ async def test_an_id_stays_one_segment_and_a_signal_ends_a_request(stage: Stage)
 
     assert seen == ["/base/v1/tasks/..%2F..%2Fhealthz%3Fx%3D1", "/base/v1/tasks"]
     assert aborted["threw"] == "TimeoutError"
+
+
+async def test_a_credential_is_bound_to_the_agents_key(stage: Stage) -> None:
+    """Asked for with a nonce of the broker's; each proof is for one request, and counts."""
+    opened, url = await stage.cast.open(), "https://orders.example/orders"
+    files = {"BROKER_TOKEN_FILE": stage.token_file("agent"), "TASK": opened.id}
+
+    ran = await stage.workshop.run("bound", BROKER_URL=stage.cast.url, URL_OF_ORDERS=url, **files)
+
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["types"] == ["DPoP", "DPoP"]
+    assert (told["heard"], told["isShown"]) == ([True, False, True, False], False)
+    clock = SystemClock()
+    checker = ProofChecker(clock, MemoryReplays(clock))
+    for request in told["requests"]:
+        scheme, _, token = request["Authorization"].partition(" ")
+        proven = await checker.check(request["DPoP"], Target("GET", url), token=token)
+        assert scheme == "DPoP"
+        assert split(token).claims["cnf"] == {"jkt": told["thumbprint"]}
+        assert proven == Confirmation(Binding.DPOP, told["thumbprint"])
+
+
+async def test_the_feed_is_followed_through_the_brokers_death(stage: Stage) -> None:
+    """What dies is told, after that too; nothing of before it again; and it ends when told to."""
+    slot, told = stage.cast.world.slots[0], ""
+    given = {"BROKER_URL": stage.cast.url, "BROKER_TOKEN_FILE": stage.token_file("resource")}
+    async with stage.workshop.running("following", **given) as program:
+        assert (await program.said())["first"] is True
+        for is_killed in (True, False):
+            opened = await stage.cast.open()
+            await stage.cast.issue(opened.id)
+            await stage.cast.orchestrator.client.tasks.cancel(opened.id)
+            assert opened.id not in told
+            while opened.id not in told:
+                told += str(await program.until("frame"))
+            if is_killed:
+                await slot.kill()
+                assert (await program.until("break"))["why"]
+                await slot.start()
+        ran = await program.ended()
+
+    assert told.count("'task'") == 2
+    assert (ran.code, ran.err, '"ended"' in ran.out) == (0, "", True)

@@ -11,14 +11,16 @@ from broker.client.results import Task
 from broker.dev.passports import Identity
 from broker.model.principal import Kind
 from tests.chaos.cast import TENANT, Cast
-from tests.chaos.world import ORDERS, Caller, open_world
+from tests.chaos.world import ORDERS, QUICK, Caller, open_world
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.guide import Guide
 from tests.real.typescript_workshop import Running, Workshop, texts
 
 MISUSE: Final = "misuse"
-PAGES: Final = ("agents", "orchestrators")
-"""Each has one program, which is run as it stands."""
+NONCES: Final = {**QUICK, "dpop": {"require_nonce": True}}
+"""Whoever proves a key has to be asked for a nonce first."""
+PAGES: Final = ("agents", "orchestrators", "resource-owners")
+"""Each has one program, which compiles as it stands; those of the first two are run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Stage:
 @asynccontextmanager
 async def open_stage(folder: Path, parts: Path) -> AsyncIterator[Stage]:
     """Start a broker, and build the client of what it says of itself."""
-    async with open_world() as world:
+    async with open_world(changes=NONCES) as world:
         slot = await world.slots[0].start()
         await world.start_witness(ORDERS, check="introspect")
         cast = Cast(world)

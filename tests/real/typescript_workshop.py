@@ -49,6 +49,12 @@ class Running:
         found: dict[str, Any] = json.loads(line or b'{"nothing": true}')
         return found
 
+    async def until(self, kind: str) -> dict[str, Any]:
+        """Return the next line of a type."""
+        while (line := await self.said()).get("type") != kind:
+            assert "nothing" not in line, "it has ended"
+        return line
+
     async def ended(self) -> Ran:
         """Wait until it is over."""
         async with asyncio.timeout(PROGRAM_S):
@@ -119,7 +125,7 @@ class Workshop:
             *argv,
             cwd=cwd,
             env={**kept, **variables},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

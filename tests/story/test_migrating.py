@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,61 +9,35 @@ import click
 import pytest
 import yaml
 
-from broker.cli.main import ROOT, main
+from broker.cli.main import main
 from broker.dev.configure import shipped
 from tests.fakes import pretend_secrets as pretend
 from tests.fakes.git_repository import GitRepository
 from tests.fakes.guide import DOCS, Guide
+from tests.fakes.page_commands import on_page, require_parsed
 from tests.fakes.page_run import script_of
 from tests.fakes.playground import run_script
 
 PAGE: Final = Guide("migrating.md")
 TEXT: Final = (DOCS / "migrating.md").read_text()
-_COMMAND: Final = re.compile(r"^ *(?:\$ )?(broker .*)$", re.MULTILINE)
-_INLINE: Final = re.compile(r"`(broker [^`…]+)")
 ENV: Final = f"DATABASE_URL=postgres://app:{pretend.drawn('moving', 16)}@db.internal/orders\n"
 NO_BROKER: Final = dict.fromkeys(("broker", "config", "state", "resource"), "")
 KINDS: Final = {"vault": "vault", "aws": "aws_sts"}
 
 
-def commands() -> list[str]:
-    """Every command of ours that the page shows, in its blocks and in its text."""
-    blocks = [
-        line
-        for block in re.findall(r"^ *```.*?```", TEXT, re.MULTILINE | re.DOTALL)
-        for line in _COMMAND.findall(block)
-    ]
-    prose = re.sub(r"^ *```.*?```", "", TEXT, flags=re.MULTILINE | re.DOTALL)
-    return sorted(
-        {re.split(r" (?:\|\||>|#) ?", each)[0].strip() for each in blocks + _INLINE.findall(prose)}
-    )
-
-
-def parsed(words: list[str]) -> None:
-    """Let the command's own parser read the words, down to the options; nothing is run."""
-    command: click.Command = ROOT
-    context = click.Context(ROOT, info_name="broker")
-    while isinstance(command, click.Group):
-        below = command.get_command(context, words[0])
-        assert below is not None, words
-        context = click.Context(below, parent=context, info_name=words[0])
-        command, words = below, words[1:]
-    command.make_parser(context).parse_args(list(words))
-
-
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", on_page(TEXT))
 def test_every_command_of_the_page_exists_with_its_options(line: str) -> None:
     """Down to each option's name, and whether it takes a value."""
-    parsed(shlex.split(line)[1:])
+    require_parsed(line)
 
 
 def test_a_command_that_is_not_there_would_be_seen() -> None:
     """The check itself can fail: on an option, and on a command."""
     with pytest.raises(click.NoSuchOption):
-        parsed(["scan", "--mend"])
+        require_parsed("broker scan --mend")
     with pytest.raises(AssertionError):
-        parsed(["keys", "burn"])
-    assert len(commands()) >= 12
+        require_parsed("broker keys burn")
+    assert len(on_page(TEXT)) >= 12
 
 
 def stanzas(kind: str) -> tuple[Any, Any]:

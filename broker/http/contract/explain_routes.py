@@ -3,7 +3,7 @@
 from typing import Final
 
 from broker.http.contract.operation import Answer, Operation
-from broker.http.contract.parts import COUNT, FLAG, LEASE_ID, OPEN_GLASS, STRING
+from broker.http.contract.parts import COUNT, FLAG, LEASE_ID, MAYBE_INSTANT, OPEN_GLASS, STRING
 from broker.http.contract.schema import described, nullable, record, ref, words
 from broker.model.lease import LeaseState
 
@@ -18,6 +18,11 @@ SCHEMAS: Final = {
             "trace": described(ref("Trace"), "By what it was granted."),
             "request": described(
                 {"type": "object"}, "What was asked; of a renewed one, by its last renewal."
+            ),
+            "used": described(
+                record({"seen_at": MAYBE_INSTANT, "said_times": COUNT, "said_at": MAYBE_INSTANT}),
+                "When a resource server was first told that it is alive, and how often it was used "
+                "as the agent's own side says; nothing is no sign that it was not.",
             ),
             "explained_at_revision": COUNT,
             "explained_at_facts_revision": COUNT,

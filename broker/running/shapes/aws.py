@@ -1,5 +1,7 @@
 """AWS's SDKs and tools: they ask the desk, as they ask a container's host, whenever they need to.
 
+Through the proxy they have stand-ins, which never change: variables hold these.
+
 Everything that they would believe sooner is taken out of their sight: a key in the environment or
 in a file of the user's would be used in silence, and is exactly what a run is there to replace.
 """
@@ -55,6 +57,34 @@ class Aws:
                 **_region(held),
             },
             hides=_HIDDEN,
+        )
+
+    def files(self, held: HeldValues) -> Mapping[str, Secret]:
+        """Return an empty configuration."""
+        del held
+        return {_FILE: Secret("")}
+
+
+@dataclass(frozen=True, slots=True)
+class AwsStandIns:
+    """Variables with the stand-ins that the proxy takes signatures of."""
+
+    is_proxied: bool = True
+
+    def fit(self, held: HeldValues, place: Place) -> Fitting:
+        """Return the keys, and empty files in place of the user's."""
+        empty = str(place.folder / _FILE)
+        return Fitting(
+            {
+                "AWS_ACCESS_KEY_ID": word_of(held, "access_key_id"),
+                "AWS_SECRET_ACCESS_KEY": word_of(held, "secret_access_key"),
+                "AWS_SESSION_TOKEN": word_of(held, "session_token"),
+                "AWS_CONFIG_FILE": empty,
+                "AWS_SHARED_CREDENTIALS_FILE": empty,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                **_region(held),
+            },
+            hides=_HIDDEN | {"AWS_CONTAINER_CREDENTIALS_FULL_URI"},
         )
 
     def files(self, held: HeldValues) -> Mapping[str, Secret]:

@@ -38,8 +38,8 @@ def usual_shape(kind: str) -> Shape:
     return _BY_KIND.get(kind, Env())
 
 
-def parse_shape(text: str) -> Shape:
-    """Read a shape.
+def parse_shape(text: str, folder: Path = Path()) -> Shape:
+    """Read a shape; the path of a file in it is taken from that folder.
 
     Raises:
         ValueError: it is none; the text says how it is written.
@@ -48,40 +48,41 @@ def parse_shape(text: str) -> Shape:
     read = _READERS.get(word)
     if read is None or (mark and not rest):
         raise ValueError(f"{text!r} is no shape; write one of {', '.join(_WRITTEN)}")
-    return read(rest)
+    return read(rest, folder)
 
 
-def _env(prefix: str) -> Shape:
+def _env(prefix: str, _: Path) -> Shape:
     if prefix and _PREFIX.fullmatch(prefix) is None:
         raise ValueError(f"env:{prefix} names no variables; write for example env:ORDERS_")
     return Env(prefix)
 
 
-def _header(file: str) -> Shape:
+def _header(file: str, _: Path) -> Shape:
     if file and _FILE.fullmatch(file) is None:
         raise ValueError(f"header={file}: name a file within the run's folder, without a path")
     return Header(file)
 
 
-def _netrc(host: str) -> Shape:
+def _netrc(host: str, _: Path) -> Shape:
     if _HOST.fullmatch(host) is None:
         raise ValueError("netrc wants the host that it is for: netrc=git.example")
     return Netrc(host)
 
 
-def _kubeconfig(text: str) -> Shape:
+def _kubeconfig(text: str, folder: Path) -> Shape:
     server, _, ca_file = text.partition(",")
     parts = urlsplit(server)
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOCAL)
     if not is_safe or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("kubeconfig wants the server's URL: kubeconfig=https://cluster.example")
-    if ca_file and not Path(ca_file).is_file():
+    authority = folder / ca_file
+    if ca_file and not authority.is_file():
         raise ValueError(f"kubeconfig: {ca_file} is no file; name that of the server's authority")
-    return Kubeconfig(server, str(Path(ca_file).resolve()) if ca_file else "")
+    return Kubeconfig(server, str(authority.resolve()) if ca_file else "")
 
 
-def _plain(shape: Shape, word: str) -> Callable[[str], Shape]:
-    def read(rest: str) -> Shape:
+def _plain(shape: Shape, word: str) -> Callable[[str, Path], Shape]:
+    def read(rest: str, _: Path) -> Shape:
         if rest:
             raise ValueError(f"{word} has nothing behind it: write {word} alone")
         return shape
@@ -89,7 +90,7 @@ def _plain(shape: Shape, word: str) -> Callable[[str], Shape]:
     return read
 
 
-_READERS: Final[Mapping[str, Callable[[str], Shape]]] = {
+_READERS: Final[Mapping[str, Callable[[str, Path], Shape]]] = {
     "env": _env,
     "aws": _plain(Aws(), "aws"),
     "pgpass": _plain(PgPass(), "pgpass"),

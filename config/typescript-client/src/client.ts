@@ -3,10 +3,12 @@
 import { randomUUID } from "node:crypto";
 
 import type { Answer, Carried, Method, RouteOf, Schemas } from "./api.js";
+import type { DpopKey } from "./dpop.js";
 import { filled, parseBaseUrl, type TokenSource } from "./endpoint.js";
 import { AnswerError } from "./errors.js";
+import { type FeedMessage, type FeedOptions, followed } from "./feed.js";
 import { sealed, type Sealed, Secret } from "./secret.js";
-import { type Patience, send } from "./transport.js";
+import { type Patience, send, streamed } from "./transport.js";
 
 export type Task = Schemas["Task"];
 export type OpenedTask = Sealed<Schemas["OpenedTask"]>;
@@ -23,6 +25,11 @@ export interface Keyed {
   readonly signal?: AbortSignal;
 }
 
+export interface ClientOptions extends Patience {
+  /** The agent's own key: every credential that is asked for is then bound to it. */
+  readonly key: DpopKey;
+}
+
 interface Loose {
   readonly path?: Record<string, string | number>;
   readonly query?: Record<string, unknown>;
@@ -34,17 +41,27 @@ interface Loose {
 
 const ENDS = { completed: "/v1/tasks/{task}/complete", failed: "/v1/tasks/{task}/fail", cancelled: "/v1/tasks/{task}/cancel" } as const;
 
+/** What answers with a credential, and binds it to the key that the request proves. */
+const BINDING: ReadonlySet<string> = new Set<RouteOf<"post">>([
+  "/v1/tasks/{task}/credentials",
+  "/v1/credentials/{credential}/renew",
+  "/v1/approvals/{approval}/credential",
+]);
+
 export class BrokerClient {
+  /** The agent's own key, if it has one. */
+  readonly key: DpopKey | undefined;
   readonly #base: string;
   readonly #source: TokenSource;
   readonly #patience: Patience;
 
   /** Throws a TypeError where tokens must not be sent to that URL. */
-  constructor(url: string, source: TokenSource, { timeoutMs = 10_000, patienceMs = 30_000 }: Partial<Patience> = {}) {
+  constructor(url: string, source: TokenSource, { timeoutMs = 10_000, patienceMs = 30_000, key }: Partial<ClientOptions> = {}) {
     if (!(timeoutMs > 0 && patienceMs > 0)) throw new TypeError("timeoutMs and patienceMs must be positive");
     this.#base = parseBaseUrl(url);
     this.#source = source;
     this.#patience = { timeoutMs, patienceMs };
+    this.key = key;
   }
 
   /** Call any route. Refusals are thrown as BrokerProblem. */
@@ -54,7 +71,9 @@ export class BrokerClient {
     const text = form ? new URLSearchParams(form).toString() : body === undefined ? undefined : JSON.stringify(body);
     const contentType = text === undefined ? undefined : form ? "application/x-www-form-urlencoded" : "application/json";
     const waitMs = (Number(query["wait"]) || 0) * 1_000;
-    const answer = await send(this.#source, { method: method.toUpperCase(), url, body: text, contentType, key, signal, waitMs }, this.#patience);
+    const proves = method === "post" && BINDING.has(route) ? this.key : undefined;
+    const sent = { method: method.toUpperCase(), url, body: text, contentType, key, signal, waitMs, proves };
+    const answer = await send(this.#source, sent, this.#patience);
     return { status: answer.status, body: sealed(answer.body) } as Answer<M, R>;
   }
 
@@ -105,6 +124,11 @@ export class BrokerClient {
   async introspect(token: Secret, signal?: AbortSignal): Promise<Schemas["Introspection"]> {
     const form = { token: token.reveal() };
     return (await this.call("post", "/oauth/introspect", { form, ...when(signal) })).body;
+  }
+
+  /** Follow the feed, as a resource server: what must be refused from now on, until the signal is aborted. */
+  feed(options: FeedOptions): AsyncGenerator<FeedMessage> {
+    return followed((query, signal) => streamed(this.#source, `${this.#base}/v1/feed${searched(query)}`, signal), options);
   }
 }
 

@@ -75,6 +75,14 @@ export class HeldCredential {
     return token;
   }
 
+  /** All that a request to a resource server carries: the current token, and a proof where it is bound. Make them anew for each. */
+  async headers(method: string, url: string): Promise<Record<string, string>> {
+    const token = await this.token();
+    const key = this.#client.key;
+    if (this.#current.token_type === "DPoP" && key) return key.headers(method, url, token);
+    return { Authorization: `Bearer ${token.reveal()}` };
+  }
+
   /** The current words of a credential at a target: ask anew whenever you connect. */
   async secret(): Promise<Readonly<Record<string, Secret>>> {
     return (await this.#live()).secret ?? {};

@@ -1,6 +1,7 @@
 export type { Answer, Carried, Method, RouteOf, Schemas } from "./api.js";
 export {
   BrokerClient,
+  type ClientOptions,
   type Credential,
   type IssueBody,
   type IssuedCredential,
@@ -11,6 +12,7 @@ export {
   type Report,
   type Task,
 } from "./client.js";
+export { DpopKey } from "./dpop.js";
 export { tokenFile, type TokenSource } from "./endpoint.js";
 export {
   AnswerError,
@@ -22,6 +24,7 @@ export {
   TaskLost,
   TokenSourceError,
 } from "./errors.js";
+export { type Denial, FeedError, type FeedMessage, type FeedOptions, type Position } from "./feed.js";
 export { HeldCredential } from "./held.js";
 export { type ScopeOptions, type TaskChoice, TaskScope, withTask } from "./scope.js";
 export { type Sealed, Secret } from "./secret.js";

@@ -3,10 +3,12 @@
 // - What never left (connection refused, unknown host) did nothing: it is sent again.
 // - Where the answer was lost, or the broker asks to repeat later, only that is sent again which has the effect of
 //   being sent once: a GET, a DELETE, or what carries an idempotency key, and then with the same key.
+// - A refusal that asks for a proof with a nonce (RFC 9449 §8) is answered once, by a new proof with it.
 // - Redirects are refused: the token would go along. No answer is read beyond a bound.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { DpopKey } from "./dpop.js";
 import { authorization, type TokenSource } from "./endpoint.js";
 import { AnswerError, BrokerError, BrokerProblem, BrokerUnreachable } from "./errors.js";
 
@@ -25,6 +27,8 @@ export interface Sent {
   readonly signal?: AbortSignal | undefined;
   /** How long the broker may hold its answer back; that much longer it may take. */
   readonly waitMs: number;
+  /** The key that the answer shall be bound to. */
+  readonly proves?: DpopKey | undefined;
 }
 
 export interface Answered {
@@ -45,7 +49,7 @@ export async function send(source: TokenSource, sent: Sent, patience: Patience):
   for (let attempt = 1; ; attempt += 1) {
     const left = endsAt - performance.now();
     try {
-      return await sendOnce(source, sent, Math.max(1, Math.min(patience.timeoutMs + sent.waitMs, left)));
+      return await sendProven(source, sent, Math.max(1, Math.min(patience.timeoutMs + sent.waitMs, left)));
     } catch (error) {
       const pause = Math.max(pauseBefore(attempt), (retryAfter(error) ?? 0) * 1_000);
       const isLast = attempt === ATTEMPTS || performance.now() + pause >= endsAt;
@@ -81,22 +85,46 @@ export async function paused(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
+async function sendProven(source: TokenSource, sent: Sent, timeoutMs: number): Promise<Answered> {
+  try {
+    return await sendOnce(source, sent, timeoutMs);
+  } catch (error) {
+    const isWanting = sent.proves && error instanceof BrokerProblem && error.code === "use_dpop_nonce";
+    if (!isWanting) throw error; // what asks for a nonce was refused before anything was done, so any call may come again
+    return await sendOnce(source, sent, timeoutMs);
+  }
+}
+
 async function sendOnce(source: TokenSource, sent: Sent, timeoutMs: number): Promise<Answered> {
   sent.signal?.throwIfAborted();
   const headers: Record<string, string> = { Accept: "application/json", Authorization: await authorization(source) };
   if (sent.contentType !== undefined) headers["Content-Type"] = sent.contentType;
   if (sent.key !== undefined) headers["Idempotency-Key"] = sent.key;
+  if (sent.proves) headers["DPoP"] = await sent.proves.proof(sent.method, sent.url);
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = sent.signal ? AbortSignal.any([sent.signal, timeout]) : timeout;
   try {
     const answer = await fetch(sent.url, { method: sent.method, headers, body: sent.body ?? null, redirect: "error", signal });
-    const text = await bounded(answer);
+    sent.proves?.heed(sent.url, answer.headers);
+    const text = await bounded(answer, signal);
     if (!answer.ok) throw new BrokerProblem(answer.status, parsed(text), answer.headers.get("Retry-After"));
     return { status: answer.status, body: answer.status === 204 ? undefined : good(answer, text) };
   } catch (error) {
     sent.signal?.throwIfAborted();
     throw error instanceof BrokerError ? error : unreachable(error);
   }
+}
+
+/** Open a stream of events. It is read until the signal is aborted. */
+export async function streamed(source: TokenSource, url: string, signal: AbortSignal): Promise<Response> {
+  const headers = { Accept: "text/event-stream", Authorization: await authorization(source) };
+  const answer = await fetch(url, { headers, redirect: "error", signal }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw unreachable(error);
+  });
+  if (!answer.ok) throw new BrokerProblem(answer.status, parsed(await bounded(answer, signal)), answer.headers.get("Retry-After"));
+  if (answer.status !== 200 || mediaType(answer) !== "text/event-stream") throw new AnswerError("the answer is no stream of events");
+  return answer;
 }
 
 // The error of fetch is not kept as a cause: what it quotes is not ours to show.
@@ -110,23 +138,47 @@ function unreachable(error: unknown): BrokerError {
   return new BrokerUnreachable(`no answer: ${code || (error instanceof Error ? error.name : typeof error)}`, true);
 }
 
-async function bounded(answer: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
+/**
+ * Yield a body's chunks; throws the signal's reason as soon as that is aborted. The signal that fetch was given is not
+ * enough: once the head is there, Node 20 may have collected what listens to it.
+ */
+export async function* chunks(answer: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reader = answer.body?.getReader();
+  if (!reader) return;
+  const cut = (): void => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", cut, { once: true });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener("abort", cut);
+    cut();
+  }
+}
+
+async function bounded(answer: Response, signal: AbortSignal): Promise<string> {
+  const read: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of answer.body ?? []) {
+  for await (const chunk of chunks(answer, signal)) {
     size += chunk.byteLength;
     if (size > MAX_ANSWER_BYTES) throw new AnswerError(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
+    read.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(read).toString("utf8");
 }
 
 function good(answer: Response, text: string): unknown {
-  const type = answer.headers.get("Content-Type")?.split(";")[0]?.trim();
   const body = parsed(text);
-  if (type !== "application/json" || body === undefined) throw new AnswerError("the answer is not application/json");
+  if (mediaType(answer) !== "application/json" || body === undefined) throw new AnswerError("the answer is not application/json");
   return body;
 }
+
+const mediaType = (answer: Response): string | undefined => answer.headers.get("Content-Type")?.split(";")[0]?.trim();
 
 function parsed(text: string): unknown {
   try {

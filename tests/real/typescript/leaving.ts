@@ -19,8 +19,11 @@ if (DO === "using" || DO === "ended") {
   if (DO === "ended") await task.end("completed");
 } else if (DO === "aborted") {
   const controller = new AbortController();
-  setTimeout(() => controller.abort(new RangeError("enough")), 100);
-  await withTask(client, choice, untilAborted, { signal: controller.signal }).catch((error: unknown) => console.log(`"${error}"`));
+  const block = (task: TaskScope): Promise<void> => {
+    setTimeout(() => controller.abort(new RangeError("enough")), 20);
+    return untilAborted(task);
+  };
+  await withTask(client, choice, block, { signal: controller.signal }).catch((error: unknown) => console.log(`"${error}"`));
 } else if (DO === "listened") {
   process.once("SIGTERM", () => console.log('"heard"'));
   await withTask(client, choice, untilAborted).catch((error: unknown) => console.log(`"${error}"`));

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from broker.cli import exits
 from broker.cli.main import main
 from broker.scanning import engine
+from broker.scanning.match import Match
 from tests.fakes import pretend_secrets as pretend
 from tests.fakes.git_repository import GitRepository
 
@@ -94,7 +96,9 @@ def test_the_answer_for_programs_has_all_that_is_known(project: Path, told: Told
     assert by_kind["postgres"]["beside"] == {
         "scheme": "postgres",
         "host": "db.internal",
+        "port": "5432",
         "database": "orders",
+        "user": "app",
     }
     assert by_kind["github-token"]["preview"] == "ghp_…"
     assert by_kind["password"]["name"] == "ADMIN_PASSWORD"
@@ -354,3 +358,31 @@ def test_a_vault_that_does_not_answer_makes_the_scan_partial(
 
     assert code == exits.PARTLY_READ
     assert "not read: vault: Vault does not answer" in text
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, exits.INTERRUPTED), (signal.SIGTERM, exits.TERMINATED)],
+    ids=["ctrl-c", "sigterm"],
+)
+def test_interrupted_it_tells_what_was_found_so_far(
+    number: signal.Signals, code: int, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And that it is not all; no baseline is written from half of it, nor a fix."""
+    look = engine.KingfisherEngine.matches
+
+    def interrupted(self: engine.KingfisherEngine, text: bytes, path: str) -> list[Match]:
+        if path == "main.py":
+            signal.raise_signal(number)
+        return look(self, text, path)
+
+    monkeypatch.setattr(engine.KingfisherEngine, "matches", interrupted)
+
+    ended, text = told("--baseline", "../b.json", "--update-baseline", "--fix", "../fix")
+
+    assert ended == code
+    assert ".env:2" in text
+    assert ".mcp.json" in text
+    assert "not read: the rest: was not looked at: it was interrupted" in text
+    assert [path.name for path in Path("..").iterdir()] == ["project"]

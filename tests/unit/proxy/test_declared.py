@@ -2,7 +2,11 @@ import pytest
 
 from broker.errors import InvalidRequestError
 from broker.proxy import DatabaseRoute, Route, parse_routes
+from broker.proxy.message import Fields
 from broker.proxy.pattern import parse_pattern
+from broker.proxy.signing import Signing
+from broker.proxy.standin import StandIn
+from broker.secret import Secret
 
 GOOD: dict[str, object] = {
     "need": "orders",
@@ -10,6 +14,7 @@ GOOD: dict[str, object] = {
     "methods": ["GET"],
     "paths": ["/v1/**"],
 }
+SIGV4 = {"sigv4": {"service": "s3", "region": "us-east-1"}}
 
 
 def test_a_short_declaration_is_a_bearer_token_over_https() -> None:
@@ -18,9 +23,18 @@ def test_a_short_declaration_is_a_bearer_token_over_https() -> None:
 
     assert isinstance(route, Route)
     assert (route.scheme, route.authority.port, route.id) == ("https", 443, "orders-0")
-    assert route.placing.field == "Authorization"
-    assert route.placing.is_shown("Bearer standin_x", "standin_x")
+    stand_in = StandIn("standin_x", "", Secret(""))
+    assert route.placing.places == {"authorization"}
+    assert route.placing.is_shown(Fields((("Authorization", "Bearer standin_x"),)), stand_in)
     assert (route.always, route.local, route.cookies) == (False, False, False)
+
+
+def test_a_declaration_may_say_that_aws_tools_sign() -> None:
+    """For one service in one region."""
+    (route,) = parse_routes([GOOD | {"put": SIGV4}])
+
+    assert isinstance(route, Route)
+    assert route.placing == Signing("s3", "us-east-1")
 
 
 DATABASE: dict[str, object] = {
@@ -83,6 +97,22 @@ BAD = {
     "cookie": ([GOOD | {"put": {"header": "Cookie", "template": "{x}"}}], "routes[0].put.header"),
     "te": ([GOOD | {"put": {"header": "TE", "template": "{x}"}}], "routes[0].put.header"),
     "no-field": ([GOOD | {"put": {"template": "{x}"}}], "routes[0].put.header"),
+    "unknown-service": (
+        [GOOD | {"put": {"sigv4": {"service": "S3", "region": "x"}}}],
+        "routes[0].put.sigv4.service",
+    ),
+    "hands-out-keys": (
+        [GOOD | {"put": {"sigv4": {"service": "sts", "region": "x"}}}],
+        "routes[0].put.sigv4.service",
+    ),
+    "no-region": ([GOOD | {"put": {"sigv4": {"service": "s3"}}}], "routes"),
+    "odd-region": (
+        [GOOD | {"put": {"sigv4": {"service": "s3", "region": "a/b"}}}],
+        "routes[0].put.sigv4.region",
+    ),
+    "signed-and-shown": ([GOOD | {"put": SIGV4 | {"header": "X-Key"}}], "routes[0].put"),
+    "signed-always": ([GOOD | {"put": SIGV4, "when": "always"}], "routes[0].when"),
+    "signed-here-shown-there": ([GOOD | {"put": SIGV4}, GOOD], "routes"),
     "user": (
         [GOOD | {"put": {"basic_user": "a:b", "template": "{x}"}}],
         "routes[0].put.basic_user",

@@ -2,6 +2,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -121,16 +122,57 @@ def test_a_folder_without_an_owner_is_removed(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_it_is_in_memory_where_there_is_such_a_place(tmp_path: Path) -> None:
-    """The user's runtime folder if it is really theirs alone, else shared memory, else the disk."""
-    own, shared = tmp_path / "own", tmp_path / "shared"
-    own.mkdir(mode=0o700)
-    shared.mkdir()
+@pytest.mark.parametrize(
+    ("mode_of_own", "in_memory", "chosen"),
+    [
+        (0o700, ("own", "shared", "temporary"), ("own", True)),
+        (0o755, ("own", "shared", "temporary"), ("shared", True)),
+        (0o700, ("shared", "temporary"), ("shared", True)),
+        (0o700, ("temporary",), ("temporary", True)),
+        (0o700, (), ("own", False)),
+        (0o755, (), ("shared", False)),
+    ],
+)
+def test_it_is_in_memory_where_there_is_such_a_place(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode_of_own: int,
+    in_memory: tuple[str, ...],
+    chosen: tuple[str, bool],
+) -> None:
+    """The user's runtime folder if it is theirs alone, else shared memory, else a temporary one."""
+    for name in ("own", "shared", "temporary"):
+        (tmp_path / name).mkdir(mode=0o700)
+    (tmp_path / "own").chmod(mode_of_own)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
 
-    assert choose_place({"XDG_RUNTIME_DIR": str(own)}, shared).base == own
-    own.chmod(0o755)
-    open_to_others = choose_place({"XDG_RUNTIME_DIR": str(own)}, shared)
-    nowhere = choose_place({"XDG_RUNTIME_DIR": str(tmp_path / "none")}, tmp_path / "none")
+    found = choose_place(
+        {"XDG_RUNTIME_DIR": str(tmp_path / "own")},
+        tmp_path / "shared",
+        lambda place: place.name in in_memory,
+    )
 
-    assert (open_to_others.base, open_to_others.is_in_memory) == (shared, True)
-    assert (nowhere.base.is_dir(), nowhere.is_in_memory) == (True, False)
+    assert (found.base.name, found.is_in_memory) == chosen
+
+
+def test_without_any_such_place_it_is_a_temporary_one(tmp_path: Path) -> None:
+    """And it is known that it is none in memory."""
+    nowhere = tmp_path / "none"
+
+    found = choose_place({"XDG_RUNTIME_DIR": str(nowhere)}, nowhere, lambda _: False)
+
+    assert (found.base.is_dir(), found.is_in_memory) == (True, False)
+
+
+def test_where_nothing_can_be_written_there_is_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sentence, before anything is opened."""
+
+    def gettempdir() -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(tempfile, "gettempdir", gettempdir)
+
+    with pytest.raises(FolderError, match="no folder"):
+        choose_place({}, tmp_path / "none", lambda _: False)

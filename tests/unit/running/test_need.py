@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from broker.client.results import Ceiling
@@ -11,10 +13,47 @@ def read(
     scopes: tuple[str, ...] = (),
     shapes: tuple[str, ...] = (),
     ttls: tuple[str, ...] = (),
+    written: tuple[Need, ...] = (),
 ) -> tuple[Need, ...]:
-    """Read what a command line says."""
+    """Read what a command line says, beside what is written elsewhere."""
     said = Said(needs=needs, scopes=scopes, shapes=shapes, ttls=ttls)
-    return read_needs(said, int)
+    return read_needs(said, int, written=written)
+
+
+ORDERS = Need(
+    name="orders", capability="orders-api", scopes=("orders:read",), ttl_seconds=9, shapes=(Env(),)
+)
+
+
+def test_what_is_said_of_a_written_need_takes_the_place_of_what_is_written() -> None:
+    """The rest of it stays, and other needs come beside it."""
+    other = ("other=reports-read",)
+
+    (narrowed,) = read(scopes=("a", "b"), written=(ORDERS,))
+    changed, added = read(
+        *other,
+        scopes=("other=x",),
+        shapes=("orders=header",),
+        ttls=("orders=5",),
+        written=(ORDERS,),
+    )
+
+    assert narrowed == replace(ORDERS, scopes=("a", "b"))
+    assert changed == replace(ORDERS, shapes=(Header(),), ttl_seconds=5)
+    assert (added.name, added.scopes, added.shapes) == ("other", ("x",), ())
+
+
+def test_a_written_need_that_is_said_anew_is_another() -> None:
+    """Nothing of what is written is left in it."""
+    (need,) = read("orders=reports-read", scopes=("x",), written=(ORDERS,))
+
+    assert need == Need(name="orders", capability="reports-read", scopes=("x",))
+
+
+def test_what_is_said_beside_written_needs_says_of_which() -> None:
+    """As where all were said."""
+    with pytest.raises(ValueError, match=r"NAME=x \(orders, other\)"):
+        read("other=reports-read", scopes=("x",), written=(ORDERS,))
 
 
 def test_one_need_takes_everything_that_is_said() -> None:

@@ -79,7 +79,15 @@ async def test_uses_are_told_together_and_the_rest_on_leaving() -> None:
 
 @pytest.mark.parametrize(
     "failure",
-    [GONE, ReplyLostError("lost"), refused(503, "unavailable"), refused(429, "slow-down")],
+    [
+        GONE,
+        ReplyLostError("lost"),
+        refused(503, "unavailable"),
+        refused(500, "internal"),
+        refused(429, "slow-down"),
+        refused(401, "unauthenticated"),
+        refused(400, "invalid-dpop-proof"),
+    ],
     ids=lambda each: type(each).__name__,
 )
 async def test_what_may_not_have_been_heard_is_told_again_under_its_key(failure: Exception) -> None:

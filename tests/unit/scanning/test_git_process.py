@@ -21,7 +21,7 @@ def made(tmp_path: Path) -> GitRepository:
 
 def scanned(folder: Path, engine: KingfisherEngine, *, history: bool = True) -> list[Finding]:
     """Look through a repository; nothing must have stayed unread."""
-    scan = Scan(engine, Order(roots=(folder,), with_history=history), lambda _: None)
+    scan = Scan(engine, Order(roots=(folder,), with_history=history))
     found = list(scan.findings())
     assert list(scan.coverage.told()) == []
     return found
@@ -60,7 +60,7 @@ def test_an_object_that_is_missing_is_told_and_not_fetched(
     (hostile.folder / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     told.unlink(missing_ok=True)
 
-    scan = Scan(engine, Order(roots=(hostile.folder,), with_history=True), lambda _: None)
+    scan = Scan(engine, Order(roots=(hostile.folder,), with_history=True))
     list(scan.findings())
 
     assert [trouble.why for trouble in scan.coverage.troubles] == ["an object of it is missing"]
@@ -249,7 +249,7 @@ def test_a_damaged_repository_makes_the_scan_partial(
     commit = made.commit("one")
     (made.folder / ".git" / "objects" / commit[:2] / commit[2:]).unlink()
 
-    scan = Scan(engine, Order(roots=(made.folder,), with_history=True), lambda _: None)
+    scan = Scan(engine, Order(roots=(made.folder,), with_history=True))
     found = list(scan.findings())
 
     assert [each.path for each in found] == [".env"]
@@ -268,7 +268,7 @@ def test_without_git_files_are_read_and_it_is_told(
     made.write(".env", f"DB_PASSWORD={pretend.password('none')}\n")
     monkeypatch.setenv("PATH", "/nowhere")
 
-    scan = Scan(engine, Order(roots=(made.folder,)), lambda _: None)
+    scan = Scan(engine, Order(roots=(made.folder,)))
 
     assert [each.origin.owner_by for each in scan.findings()] == ["file"]
     assert [trouble.why for trouble in scan.coverage.troubles] == ["git is not installed"]
