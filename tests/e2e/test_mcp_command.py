@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
+from broker.running.folder import SHARED_MEMORY
 from tests.e2e.test_mcp_server import READ, words
 from tests.fakes.cast import AGENT
 from tests.fakes.command import commanding
@@ -61,10 +63,11 @@ class Serving:
 @asynccontextmanager
 async def serving(world: World, folder: Path, task: str) -> AsyncIterator[Serving]:
     """Prepare what the agent of a task needs."""
-    (memory := folder / "memory").mkdir(mode=0o700)
+    place = SHARED_MEMORY if SHARED_MEMORY.is_dir() else folder
     async with commanding(world, AGENT, folder) as command:
-        mine = {"BROKER_TASK_ID": task, "XDG_RUNTIME_DIR": str(memory), "PYTHONPATH": str(ROOT)}
-        yield Serving({**os.environ, **command.environment, **mine}, memory)
+        with TemporaryDirectory(dir=place) as memory:
+            mine = {"BROKER_TASK_ID": task, "XDG_RUNTIME_DIR": memory, "PYTHONPATH": str(ROOT)}
+            yield Serving({**os.environ, **command.environment, **mine}, Path(memory))
 
 
 def token_of(header: str) -> str:
