@@ -161,7 +161,7 @@ class Keeper:
         git and the SDKs take what has expired for worthless, and the broker's clock may be another.
         """
         ends_ms = self._clock.now_ms() + self._held.seconds_left() * 1000
-        ends = datetime.fromtimestamp(ends_ms // 1000, UTC)
+        ends = datetime.fromtimestamp(ends_ms / 1000, UTC)
         return replace(HeldValues.of(self.need.name, self.newest), expires_at=ends)
 
     async def follow(self) -> None:

@@ -166,30 +166,6 @@ async def test_the_desk_hands_out_nothing_of_what_goes_through_the_proxy(
     assert "need-is-proxied" in out
 
 
-async def test_options_that_do_not_go_together_start_nothing(world: World, tmp_path: Path) -> None:
-    """The text names the option or the member, and the fix."""
-    stray = tmp_path / "stray.json"
-    stray.write_text('[{"need": "other", "host": "a.test", "methods": ["GET"], "paths": ["/**"]}]')
-    bad = tmp_path / "bad.json"
-    bad.write_text('[{"need": "orders-api", "host": "10.0.0.1", "methods": [], "paths": []}]')
-    broken = tmp_path / "broken.json"
-    broken.write_text("[")
-    cases = {
-        ("--only-declared",): "--proxy",
-        ("--proxy", str(stray)): "other-0",
-        ("--proxy", str(bad)): "routes[0].host",
-        ("--proxy", str(broken)): "not JSON",
-    }
-    async with runs(world, tmp_path) as begin:
-        started = {options: begin("touch ran", *options) for options in cases}
-        ended = await asyncio.gather(*(run.ended() for run in started.values()))
-
-    for (options, run), (code, _, err) in zip(started.items(), ended, strict=True):
-        assert code == 2, err
-        assert cases[options] in err
-        assert not (run.folder / "ran").exists()
-
-
 async def test_what_could_not_work_is_said_before_the_command_starts(
     world: World, tmp_path: Path
 ) -> None:

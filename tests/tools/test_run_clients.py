@@ -28,7 +28,7 @@ client = boto3.client("sts", endpoint_url=sys.argv[1], region_name="eu-central-1
 pathlib.Path("started").touch()
 while not pathlib.Path("go").exists():
     client.get_caller_identity()
-    time.sleep(0.2)
+    time.sleep(0.5)
 """
 """A process that has one client as long as it lives."""
 
@@ -65,7 +65,7 @@ async def test_a_long_boto3_process_signs_by_whatever_the_run_holds(
     """One client, three sessions: it asks the desk again ahead of each end."""
     (tmp_path / "long.py").write_text(LONG)
     with stage(tmp_path) as before:
-        gives_sessions(before, "ASIAONE", "ASIATWO", "ASIATHREE", seconds=2)
+        gives_sessions(before, "ASIAONE", "ASIATWO", "ASIATHREE", seconds=6)
         run = before.run(f"{sys.executable} {tmp_path}/long.py http://{sts.place}")
         await run.until(lambda: "ASIATHREE" in keys(sts), "the third session")
         run.go()
