@@ -17,7 +17,7 @@ from broker.cli.screen import Screen
 from broker.cli.settings import settings_file
 from broker.clock import SystemClock
 from broker.dev.configure import shipped
-from broker.scanning.baseline import Baseline, encoded, read_baseline
+from broker.scanning.baseline import Baseline, read_baseline, write_baseline
 from broker.scanning.coverage import Coverage
 from broker.scanning.engine import open_engine
 from broker.scanning.finding import Finding
@@ -132,8 +132,9 @@ def scan(**options: Unpack[Options]) -> None:
         found += run(of_vault(access, coverage))
     findings = with_replacements(veiled(found, coverage, open_engine()), offers)
     if options["update_baseline"] and options["baseline"] is not None and not interrupted:
-        baseline = (baseline or Baseline.fresh()).holding(findings)
-        options["baseline"].write_bytes(encoded(baseline))
+        before = baseline or Baseline.fresh()
+        baseline = before.holding(findings, is_whole=coverage.is_whole)
+        write_baseline(options["baseline"], baseline)
     new = findings if baseline is None else baseline.others(findings)
     _answer(options, new, coverage, len(findings) - len(new))
     if not interrupted:

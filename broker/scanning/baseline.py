@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from broker.errors import ConfigurationError
+from broker.scanning.exchanging import write_whole
 from broker.scanning.finding import Finding
 from broker.terminal import shown
 
@@ -58,10 +59,15 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         known = {each.fingerprint for each in self.accepted}
         return [each for each in findings if self.fingerprint(each) not in known]
 
-    def holding(self, findings: Iterable[Finding]) -> "Baseline":
-        """Return one that accepts just these; the reasons that somebody wrote are kept."""
+    def holding(self, findings: Iterable[Finding], *, is_whole: bool = True) -> "Baseline":
+        """Return one that accepts just these; the reasons that somebody wrote are kept.
+
+        After a scan that could not read everything, what was accepted before stays, too: it may
+        stand in what was not read.
+        """
         reasons = {each.fingerprint: each.reason for each in self.accepted}
         found = {self.fingerprint(each): each for each in findings}
+        kept = () if is_whole else (a for a in self.accepted if a.fingerprint not in found)
         accepted = (
             Accepted(
                 fingerprint=fingerprint,
@@ -71,8 +77,14 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
             for fingerprint, each in found.items()
         )
-        ordered = sorted(accepted, key=lambda each: (each.path, each.kind, each.fingerprint))
+        ordered = sorted(
+            (*kept, *accepted), key=lambda each: (each.path, each.kind, each.fingerprint)
+        )
         return msgspec.structs.replace(self, accepted=tuple(ordered))
+
+
+def _order(accepted: Accepted) -> tuple[str, str, str]:
+    return accepted.path, accepted.kind, accepted.fingerprint
 
 
 def read_baseline(file: Path) -> Baseline:
@@ -91,6 +103,13 @@ def read_baseline(file: Path) -> Baseline:
         raise ConfigurationError(f"{file}: is no baseline of `broker scan`: {error}") from error
 
 
-def encoded(baseline: Baseline) -> bytes:
-    """Write a baseline as a file whose changes a review can read."""
-    return msgspec.json.format(msgspec.json.encode(baseline), indent=2) + b"\n"
+def write_baseline(file: Path, baseline: Baseline) -> None:
+    """Write a baseline, whole or not at all, as a file whose changes a review can read.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    try:
+        write_whole(file, msgspec.json.format(msgspec.json.encode(baseline), indent=2) + b"\n")
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be written: {error.strerror}") from error

@@ -22,7 +22,7 @@ def exchange(found: Sequence[Change]) -> None:
             _require_unchanged(each)
         for each in found:
             _require_unchanged(each)
-            _replace(each.file, each.after)
+            write_whole(each.file, each.after)
             done.append(each)
     except BaseException as error:
         for each in reversed(done):
@@ -46,11 +46,15 @@ def _undo(change: Change) -> None:
         if change.before is None:
             change.file.unlink()
         else:
-            _replace(change.file, change.before)
+            write_whole(change.file, change.before)
 
 
-def _replace(file: Path, content: bytes) -> None:
-    """Exchange a file at once, whatever dies when; its mode and owner stay, a link to it, too."""
+def write_whole(file: Path, content: bytes) -> None:
+    """Exchange a file at once, whatever dies when; its mode and owner stay, and a link to it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     real = Path(os.path.realpath(file))
     descriptor, made = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
     name = Path(made)

@@ -48,7 +48,7 @@ def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[ToolS
             server.shown.append(self.headers.get("Authorization", ""))
             answer(self)
 
-        do_GET = do_POST = do_HEAD = handle_any
+        do_GET = do_POST = do_HEAD = do_LIST = handle_any
 
         def log_message(self, *args: object) -> None:
             """Stay silent."""

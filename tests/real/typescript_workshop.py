@@ -56,7 +56,9 @@ class Running:
         return line
 
     async def ended(self) -> Ran:
-        """Wait until it is over."""
+        """Close what it reads, and wait until it is over."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         async with asyncio.timeout(PROGRAM_S):
             out, err = await self.process.communicate()
         return Ran(self.process.returncode or 0, out.decode(), err.decode())

@@ -226,6 +226,17 @@ def test_updating_keeps_the_reasons_and_drops_what_is_gone(project: Path, told: 
     }
 
 
+def test_updating_after_a_partial_scan_drops_nothing(project: Path, told: Told) -> None:
+    """What was accepted may stand in what could not be read."""
+    told("--baseline", "baseline.json", "--update-baseline")
+    (project / ".env").unlink()
+    (project / ".git").mkdir()
+
+    told("--baseline", "baseline.json", "--update-baseline")
+
+    assert len(json.loads((project / "baseline.json").read_text())["accepted"]) == 3
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"version": 1}', '{"version":1,"salt":"00"}'])
 def test_a_broken_baseline_accepts_nothing(text: str, project: Path, told: Told) -> None:
     """It is an error of the configuration, not an empty one."""
