@@ -66,7 +66,7 @@ class Desk:
         try:
             return run(self._ask(question))
         except ClientError as error:
-            raise _kind_of(error)(self._sentence(error)) from error
+            raise _kind_of(error)(sentence(error, self.url, self.caller)) from error
 
     def answer(self, question: Ask[object], view: Callable[[Document], RenderableType]) -> None:
         """Call the broker and print what it answers."""
@@ -84,19 +84,26 @@ class Desk:
                 raise click.UsageError(f"--broker {self.url!r}: {error}") from error
             return await question(client)
 
-    def _sentence(self, error: ClientError) -> str:
-        match error:
-            case CertificateSourceError() | CertificateRefusedError() | CertificateDoubtedError():
-                return f"{error}.\n{error.remedy}"
-            case TokenSourceError():
-                file = self.caller.token
-                return f"No workload token can be read from {file}: check --token-file."
-            case BrokerUnreachableError():
-                return _unreachable(self.url, error.__cause__)
-            case AccessRefusedError(decision=decision) if decision:
-                return f"{error}\nAn operator can see why: broker explain {decision}"
-            case _:
-                return _told(error)
+
+def sentence(error: ClientError, url: str, caller: Caller) -> str:
+    """Say what went wrong between a caller and the broker, and which option to look at."""
+    match error:
+        case CertificateSourceError() | CertificateRefusedError() | CertificateDoubtedError():
+            return f"{error}.\n{error.remedy}"
+        case TokenSourceError():
+            return _without_token(getattr(error.__cause__, "filename", None), caller)
+        case BrokerUnreachableError():
+            return _unreachable(url, error.__cause__)
+        case AccessRefusedError(decision=decision) if decision:
+            return f"{error}\nAn operator can see why: broker explain {decision}"
+        case _:
+            return _told(error)
+
+
+def _without_token(file: str | None, caller: Caller) -> str:
+    is_own = file is None or file == str(caller.token)
+    option = "--token-file" if is_own else "the option that names it"
+    return f"No workload token can be read from {file or caller.token}: check {option}."
 
 
 def _told(error: ClientError) -> str:

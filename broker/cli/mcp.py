@@ -11,6 +11,7 @@ import click
 
 from broker.cli.caller import Caller, caller_of
 from broker.cli.caller_files import file_options
+from broker.cli.desk import sentence
 from broker.cli.failure import CommandFailedError
 from broker.cli.interrupts import run
 from broker.cli.one import One
@@ -18,6 +19,7 @@ from broker.client.api import BrokerClient
 from broker.client.endpoint import open_session
 from broker.client.errors import ClientError
 from broker.client.heart import Heart
+from broker.client.results import Task
 from broker.mcp.in_run import WITHIN_SECONDS, RunVerbs
 from broker.running.desk_client import DeskClient
 from broker.running.errors import RunError
@@ -84,18 +86,18 @@ async def _serve(url: str, task: str, caller: Caller) -> None:
         except ValueError as error:
             raise click.UsageError(f"--broker {url!r}: {error}") from error
         with RunFolder(choose_place(os.environ).base) as folder:
-            await _speak(broker, task, AgentVerbs(broker, task, FilePlaces(folder.path)))
+            try:
+                opened = await broker.tasks.heartbeat(task)
+            except ClientError as error:
+                raise CommandFailedError(sentence(error, url, caller)) from error
+            await _speak(broker, opened, AgentVerbs(broker, task, FilePlaces(folder.path)))
 
 
-async def _speak(broker: BrokerClient, task: str, verbs: AgentVerbs) -> None:
+async def _speak(broker: BrokerClient, opened: Task, verbs: AgentVerbs) -> None:
     build = _builder()
     from broker.mcp.speaking import speak  # noqa: PLC0415 - as in _builder
 
-    try:
-        opened = await broker.tasks.heartbeat(task)
-    except ClientError as error:
-        raise CommandFailedError(f"{error}\n{error.remedy}") from error
-    heart = Heart(opened, partial(broker.tasks.heartbeat, task), on_loss=lambda: None)
+    heart = Heart(opened, partial(broker.tasks.heartbeat, opened.id), on_loss=lambda: None)
     beating = asyncio.create_task(heart.run())
     try:
         await speak(build(verbs))

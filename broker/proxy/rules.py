@@ -50,6 +50,10 @@ class Rules:
         """The declared names that are spoken to over TLS."""
         return frozenset(r.authority.host for r in self._routes if r.scheme == "https")
 
+    def signs(self, need: str) -> bool:
+        """Tell whether the child signs with a need's stand-in, as AWS's tools do."""
+        return any(route.need == need for route, _ in _signing(self._routes))
+
     def at(self, scheme: str, authority: Authority) -> tuple[Route, ...]:
         """Return the routes to one server.
 

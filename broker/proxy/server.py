@@ -19,7 +19,6 @@ from broker.proxy.limits import Limits
 from broker.proxy.listening import LOOPBACK, Listener
 from broker.proxy.postgres.door import Door
 from broker.proxy.rules import Rules
-from broker.proxy.signing import Signing
 from broker.proxy.source import CredentialSource
 from broker.proxy.standin import StandIns
 from broker.proxy.uses import Reporter, Uses
@@ -70,7 +69,6 @@ class InjectingProxy:
         self.stand_ins = StandIns(route.need for route in declared)
         databases = [route for route in declared if isinstance(route, DatabaseRoute)]
         routes = [route for route in declared if isinstance(route, Route)]
-        self._signed = {r.need for r in routes if isinstance(r.placing, Signing)}
         rules = Rules(routes, self.stand_ins, [each.authority.host for each in databases])
         upstream_ca = str(chosen.upstream_ca) if chosen.upstream_ca else None
         self._uses = Uses(chosen.log, chosen.reporter)
@@ -127,7 +125,7 @@ class InjectingProxy:
 
     def keys(self, need: str) -> Mapping[str, Secret] | None:
         """Return what the child signs with at AWS, in a credential's words; None if it does not."""
-        if need not in self._signed:
+        if not self._desk.rules.signs(need):
             return None
         stand_in = self.stand_ins.whole(need)
         return {

@@ -63,24 +63,14 @@ class Signing:
             return RefusedError(
                 403, "presigned", "a signature in the URL is not passed on: sign by the header"
             )
-        shown = fields.one("authorization")
-        if shown is None:
-            return RefusedError(403, "not-signed", "sign the request with the keys of this run")
         claim = read_claim(fields)
-        if claim is None and shown.startswith(f"{ALGORITHM} "):
-            return malformed("the signature in Authorization is not written as AWS writes it")
-        if claim is None and shown.startswith(_OTHER_KINDS):
-            return RefusedError(
-                403, "signature-kind", f"the only signature that is made anew is {ALGORITHM}"
-            )
-        is_ours = claim is not None and claim.access_key_id == stand_in.access_key_id
-        if claim is not None and is_ours and not self._is_here(claim.scope):
+        if claim is None:
+            return _unread(fields.one("authorization"))
+        if claim.access_key_id == stand_in.access_key_id and not self._is_here(claim.scope):
             return RefusedError(
                 403, "signature-scope", f"declared is {self.service} in {self.region}: sign for it"
             )
-        return RefusedError(
-            403, "foreign-credential", "another key than this run's has signed the request"
-        )
+        return _foreign()
 
     def check(self, said: Said, stand_in: StandIn, now_ms: int) -> None:
         """Look whether the stand-in signed this, and now.
@@ -131,6 +121,25 @@ def is_presigned(target: Target) -> bool:
     """Tell whether a URL brings a signature or a key of its own."""
     names = (part.partition("=")[0] for part in target.query.removeprefix("?").split("&"))
     return any(unquote(name).lower() in _IN_QUERIES for name in names)
+
+
+def _unread(shown: str | None) -> RefusedError:
+    """Say what is wrong with what is no signature of this version."""
+    if shown is None:
+        return RefusedError(403, "not-signed", "sign the request with the keys of this run")
+    if shown.startswith(f"{ALGORITHM} "):
+        return malformed("the signature in Authorization is not written as AWS writes it")
+    if shown.startswith(_OTHER_KINDS):
+        return RefusedError(
+            403, "signature-kind", f"the only signature that is made anew is {ALGORITHM}"
+        )
+    return _foreign()
+
+
+def _foreign() -> RefusedError:
+    return RefusedError(
+        403, "foreign-credential", "another key than this run's has signed the request"
+    )
 
 
 def _session(values: Mapping[str, Secret]) -> tuple[Secret, Secret, Secret]:

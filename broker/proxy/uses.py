@@ -74,6 +74,7 @@ class Uses:
         self._dropped = 0
         self._unreported = 0
         self._news = asyncio.Event()
+        self._over = asyncio.Event()
 
     def note(self, use: Use) -> None:
         """Take a use; the oldest that waits gives way when too many do."""
@@ -82,10 +83,14 @@ class Uses:
         self._news.set()
 
     async def run(self) -> None:
-        """Tell until cancelled."""
-        while True:
+        """Tell until it is stopped."""
+        is_over = False
+        while not is_over:
             await self._news.wait()
-            await asyncio.sleep(_PAUSE_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSE_SECONDS):
+                    await self._over.wait()
+            is_over = self._over.is_set()
             await self.flush()
 
     async def flush(self) -> None:
@@ -124,12 +129,13 @@ class Uses:
 
     async def stop(self, running: asyncio.Task[None]) -> None:
         """End :meth:`run`, and tell what is left, within a bound."""
+        self._over.set()
+        self._news.set()
+        # Cancelled at once, it would lose what it is telling just now.
+        await asyncio.wait({running}, timeout=_LONGEST_REPORT_SECONDS)
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_REPORT_SECONDS):
-                await self.flush()
 
 
 def ensure_log(file: Path) -> None:

@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
+from broker.running.folder import SHARED_MEMORY
 from tests.e2e.test_mcp_server import READ, words
 from tests.fakes.cast import AGENT
 from tests.fakes.command import commanding
@@ -61,10 +63,11 @@ class Serving:
 @asynccontextmanager
 async def serving(world: World, folder: Path, task: str) -> AsyncIterator[Serving]:
     """Prepare what the agent of a task needs."""
-    (memory := folder / "memory").mkdir(mode=0o700)
+    place = SHARED_MEMORY if SHARED_MEMORY.is_dir() else folder
     async with commanding(world, AGENT, folder) as command:
-        mine = {"BROKER_TASK_ID": task, "XDG_RUNTIME_DIR": str(memory), "PYTHONPATH": str(ROOT)}
-        yield Serving({**os.environ, **command.environment, **mine}, memory)
+        with TemporaryDirectory(dir=place) as memory:
+            mine = {"BROKER_TASK_ID": task, "XDG_RUNTIME_DIR": memory, "PYTHONPATH": str(ROOT)}
+            yield Serving({**os.environ, **command.environment, **mine}, Path(memory))
 
 
 def token_of(header: str) -> str:
@@ -128,6 +131,50 @@ async def test_a_task_that_is_not_the_agents_is_refused_before_a_word_is_spoken(
     assert out == ""
     assert told in err
     assert "Traceback" not in err
+
+
+async def test_input_that_is_a_file_is_read_to_its_end(world: World, tmp_path: Path) -> None:
+    """Whoever tries it out has no client; nothing hangs, and nothing stays."""
+    task = await world.open()
+    said = tmp_path / "said"
+    said.write_text(json.dumps(HELLO) + "\n")
+    async with serving(world, tmp_path, task["id"]) as at:
+        read, nothing = await asyncio.gather(
+            *(asyncio.to_thread(_fed, at, file) for file in (said, Path(os.devnull)))
+        )
+
+        assert (read.returncode, nothing.returncode) == (0, 0)
+        assert json.loads(read.stdout)["result"]["serverInfo"]["name"] == "jit-broker"
+        assert (nothing.stdout, nothing.stderr) == ("", "")
+        assert list(at.memory.iterdir()) == []
+
+
+def _fed(at: Serving, file: Path, **changes: str) -> "subprocess.CompletedProcess[str]":
+    with file.open() as opened:
+        return subprocess.run(  # noqa: S603 - our own command
+            LINE,
+            check=False,
+            env={**at.environment, **changes},
+            stdin=opened,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+async def test_what_is_set_up_wrongly_is_named(world: World, tmp_path: Path) -> None:
+    """The file of the token, the broker's address: a client shows this line alone."""
+    task = await world.open()
+    nowhere = "http://127.0.0.1:1"
+    async with serving(world, tmp_path, task["id"]) as at:
+        no_token, no_broker = await asyncio.gather(
+            asyncio.to_thread(_fed, at, Path(os.devnull), BROKER_TOKEN_FILE="no-such-file"),
+            asyncio.to_thread(_fed, at, Path(os.devnull), BROKER_URL=nowhere),
+        )
+
+    assert (no_token.returncode, no_broker.returncode) == (1, 1)
+    assert "from no-such-file: check --token-file" in no_token.stderr
+    assert f"No broker answers at {nowhere}" in no_broker.stderr
 
 
 async def test_one_that_was_killed_leaves_no_live_credential_and_its_files_go_with_the_next(

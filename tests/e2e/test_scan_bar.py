@@ -15,7 +15,7 @@ MIB: Final = 1024 * 1024
 
 MEBIBYTES: Final = 127
 MOST: Final = 200 * MIB
-"""Of the process, with the library and its rules; with the large file as a whole it would be more."""
+"""Of the process, with the library; with the large file as a whole it would be more."""
 
 
 def at_a_terminal(folder: Path, *words: str) -> tuple[int, str, int]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+import uvicorn
 from mcp import Client
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -28,6 +29,7 @@ class Tools:
     """What the tools of a test have held, and an agent that calls them."""
 
     agent: Client
+    server: MCPServer
     task: str
     used: list[str] = field(default_factory=list)
     is_held: asyncio.Event = field(default_factory=asyncio.Event)
@@ -79,7 +81,7 @@ async def tools_of(world: World) -> AsyncIterator[Tools]:
     async with client_of(world, AGENT) as broker, broker.resume(opened["id"]) as task:
         server: MCPServer = MCPServer("t", middleware=[ToolCredentials(Toolbox(task, needs))])
         async with Client(server) as agent:
-            tools = Tools(agent, opened["id"])
+            tools = Tools(agent, server, opened["id"])
             for name, work in WORK.items():
                 server.add_tool(_bound(work, tools), name=name, structured_output=False)
             yield tools
@@ -115,6 +117,37 @@ async def test_it_is_dead_however_the_tool_has_failed(world: World, tool: str) -
 
         assert answer.is_error
         assert not await world.is_active(tools.used[0])
+
+
+@asynccontextmanager
+async def _over_http(server: MCPServer) -> AsyncIterator[str]:
+    """Serve by Streamable HTTP; tell where."""
+    serving = uvicorn.Server(
+        uvicorn.Config(server.streamable_http_app(), port=0, log_config=None, lifespan="on")
+    )
+    running = asyncio.create_task(serving.serve())
+    while not serving.started:
+        assert not running.done()
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{serving.servers[0].sockets[0].getsockname()[1]}/mcp"
+    finally:
+        serving.should_exit = True
+        await running
+
+
+async def test_over_http_each_call_of_each_client_has_its_own(world: World) -> None:
+    """However many are under way; all are dead when they have ended."""
+    async with tools_of(world) as tools, _over_http(tools.server) as url:
+        async with Client(url) as one, Client(url) as other:
+            said = await asyncio.gather(
+                *(agent.call_tool("says", {}) for agent in (one, other) for _ in range(3))
+            )
+
+        assert not any(each.is_error for each in said)
+        assert len(set(tools.used)) == 6
+        assert not any([await world.is_active(token) for token in tools.used])
+        assert not any(token in str(said) for token in tools.used)
 
 
 async def test_it_is_dead_when_the_call_is_given_up(world: World) -> None:

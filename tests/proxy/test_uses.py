@@ -103,6 +103,39 @@ async def test_what_was_not_reported_is_missing_in_the_next_report() -> None:
     assert failing.missing[-1] == 5_000
 
 
+class _Slow:
+    """Hears of uses when it may."""
+
+    def __init__(self) -> None:
+        self.heard: list[Use] = []
+        self.is_asked = asyncio.Event()
+        self.may_hear = asyncio.Event()
+
+    async def report(self, uses: Sequence[Use], missing: int = 0) -> None:
+        """Take a batch, some time."""
+        assert missing == 0
+        self.is_asked.set()
+        await self.may_hear.wait()
+        self.heard.extend(uses)
+
+
+async def test_what_is_being_told_when_the_run_ends_is_not_lost() -> None:
+    """Nor is what came meanwhile."""
+    slow = _Slow()
+    uses = Uses(reporter=slow)
+    running = asyncio.create_task(uses.run())
+    uses.note(use(rule="first"))
+    await slow.is_asked.wait()
+    uses.note(use(rule="second"))
+
+    stopping = asyncio.create_task(uses.stop(running))
+    await asyncio.sleep(0)
+    slow.may_hear.set()
+    await stopping
+
+    assert [each.rule for each in slow.heard] == ["first", "second"]
+
+
 async def test_too_many_uses_are_counted_instead_of_kept(tmp_path: Path) -> None:
     """Memory is bounded; what is missing is told."""
     uses = Uses(tmp_path / "uses.jsonl")
