@@ -115,7 +115,7 @@ class Keeper:
         """Why there will be no younger one, where somebody has refused it."""
         known = self._held.refusal
         is_known = known is not None and not isinstance(known, CredentialNotRenewableError)
-        return known if is_known else self._refusal
+        return self._refusal or (known if is_known else None)
 
     @property
     def end(self) -> ClientError | None:
@@ -195,6 +195,7 @@ class Keeper:
             self._refusal = None if is_passing else error
             raise
         self._refusal = self._suspended = None
+        self._was_taken = False
 
     def suspend(self, why: ClientError) -> None:
         """Hand out nothing until there is another one."""
