@@ -33,7 +33,6 @@ VECTORS: Final[Mapping[str, Vector]] = {
             f"token_url: {TOKEN}",
             "password: changeme-please",
             "max_tokens: 4096000000",
-            "token: ${TOKEN:?is missing}",
             'reset_password: "Passwort zurücksetzen"',
             "token: ${TOKEN:?is missing}",
             'reset_password: "Passwort zurücksetzen"',
