@@ -46,6 +46,7 @@ RUN: Final[dict[str, dict[str, str]]] = {
         "console": "tests/real/test_migrating.py",
     },
     "no-secret.md": {"sh": "tests/real/test_no_secret.py"},
+    "operators.md": {"sh": "tests/story/blocks/test_operators.py"},
     "orchestrators.md": {
         "python": "tests/real/test_temporal.py",
         "ts": "tests/real/typescript_stage.py",
