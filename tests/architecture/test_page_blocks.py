@@ -32,7 +32,11 @@ SHOWN: Final = {"", "text"}
 """What a page shows and nobody types: output, drawings."""
 
 RUN: Final[dict[str, dict[str, str]]] = {
-    "agents.md": {"python": "tests/story/test_guides.py", "ts": "tests/real/typescript_stage.py"},
+    "agents.md": {
+        "sh": "tests/story/blocks/test_agents.py",
+        "python": "tests/story/test_guides.py",
+        "ts": "tests/real/typescript_stage.py",
+    },
     "api.md": {"json": "tests/http/shown.py"},
     "approvals.md": {"sh": "tests/story/test_approvals.py"},
     "because-of-a-ticket.md": {"sh": "tests/story/test_because_of_a_ticket.py"},
@@ -48,9 +52,11 @@ RUN: Final[dict[str, dict[str, str]]] = {
     "no-secret.md": {"sh": "tests/real/test_no_secret.py"},
     "operators.md": {"sh": "tests/story/blocks/test_operators.py"},
     "orchestrators.md": {
+        "sh": "tests/story/blocks/test_orchestrators.py",
         "python": "tests/real/test_temporal.py",
         "ts": "tests/real/typescript_stage.py",
     },
+    "policies.md": {"sh": "tests/story/blocks/test_policies.py"},
     "quickstart.md": {"sh": "tests/story/test_quickstart.py"},
     "quickstart-github.md": {"sh": "tests/story/test_quickstarts.py"},
     "quickstart-kubernetes.md": {"sh": "tests/story/test_quickstarts.py"},
