@@ -38,7 +38,7 @@ class Said:
 
 
 def typed_blocks(page: str) -> list[list[str]]:
-    """Return the commands of each `sh` block of a page: ours, without what a shell does with them."""
+    """Return our commands of each `sh` block of a page, without what a shell does with them."""
     return [list(in_block(textwrap.dedent(text))) for text in Guide(page).of("sh")]
 
 

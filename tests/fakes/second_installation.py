@@ -20,7 +20,7 @@ PATIENCE_S = 60
 
 
 def configuration_beside(up: Up, folder: Path) -> Path:
-    """Write one whose keys and tokens live for a second, and to which nobody has applied anything."""
+    """Write one whose keys and tokens live for a second, and of which nothing is published."""
     source = Path(up["config"])
     config = folder / "config"
     shutil.copytree(source.parent, config)

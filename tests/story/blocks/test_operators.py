@@ -104,7 +104,7 @@ def test_operators_see_why(keys: Keyboard) -> None:
 
 
 def test_a_change_of_the_files_is_published_and_taken_back(up: Up, keys: Keyboard) -> None:
-    """Looked at, published, listed, compared; the revision before it is back, and the ledger too."""
+    """Looked at, published, listed, compared; what was before is back, and the ledger too."""
     look, publish, listing, difference, back = PUBLISH
     agents = Path(up["config"]).parent / "agents.yaml"
     before = agents.read_text("utf-8")
