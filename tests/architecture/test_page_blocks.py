@@ -41,22 +41,38 @@ RUN: Final[dict[str, dict[str, str]]] = {
     "approvals.md": {"sh": "tests/story/test_approvals.py"},
     "because-of-a-ticket.md": {"sh": "tests/story/test_because_of_a_ticket.py"},
     "behaviour.md": {"yaml": "tests/unit/test_behaviour_replay.py"},
-    "break-glass.md": {"sh": "tests/story/test_break_glass.py"},
+    "break-glass.md": {
+        "sh": "tests/story/test_break_glass.py",
+        "yaml": "tests/story/blocks/test_configurations.py",
+    },
     "delegation.md": {"sh": "tests/story/test_delegation.py"},
-    "engines.md": {"rego": "tests/real/opa_server.py"},
+    "engines.md": {
+        "rego": "tests/real/opa_server.py",
+        "yaml": "tests/story/blocks/test_configurations.py",
+    },
+    "facts.md": {"yaml": "tests/story/blocks/test_configurations.py"},
     "mcp.md": {"sh": "tests/story/test_mcp.py"},
     "migrating.md": {
         "sh": "tests/story/test_migrating.py",
         "console": "tests/real/test_migrating.py",
+        "yaml": "tests/story/test_migrating.py",
+        "json": "tests/story/test_migrating.py",
     },
+    "notices.md": {"yaml": "tests/story/blocks/test_configurations.py"},
     "no-secret.md": {"sh": "tests/real/test_no_secret.py"},
-    "operators.md": {"sh": "tests/story/blocks/test_operators.py"},
+    "operators.md": {
+        "sh": "tests/story/blocks/test_operators.py",
+        "yaml": "tests/story/blocks/test_configurations.py",
+    },
     "orchestrators.md": {
         "sh": "tests/story/blocks/test_orchestrators.py",
         "python": "tests/real/test_temporal.py",
         "ts": "tests/real/typescript_stage.py",
     },
-    "policies.md": {"sh": "tests/story/blocks/test_policies.py"},
+    "policies.md": {
+        "sh": "tests/story/blocks/test_policies.py",
+        "yaml": "tests/story/blocks/test_configurations.py",
+    },
     "quickstart.md": {"sh": "tests/story/test_quickstart.py"},
     "quickstart-github.md": dict.fromkeys(("sh", "python"), "tests/story/test_quickstarts.py"),
     "quickstart-kubernetes.md": dict.fromkeys(("sh", "python"), "tests/story/test_quickstarts.py"),
@@ -70,7 +86,12 @@ RUN: Final[dict[str, dict[str, str]]] = {
     "scan.md": {"sh": "tests/story/blocks/test_scan.py"},
     "shapes.md": dict.fromkeys(("ini", "gitconfig", "sh", "python"), "tests/tools/test_recipes.py"),
     "sub-agents.md": {"sh": "tests/story/test_sub_agents.py"},
-    "vault.md": {"hcl": "tests/real/openbao_server.py", "sql": "tests/real/openbao_server.py"},
+    "targets.md": {"yaml": "tests/story/blocks/test_configurations.py"},
+    "vault.md": {
+        "hcl": "tests/real/openbao_server.py",
+        "sql": "tests/real/openbao_server.py",
+        "yaml": "tests/story/blocks/test_configurations.py",
+    },
 }
 """For each page, which test types or reads its blocks of a language."""
 
