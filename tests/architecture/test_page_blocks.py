@@ -144,7 +144,10 @@ BY_FORM: Final[dict[tuple[str, str], str]] = {
     ("sub-agents.md", "py"): FRAGMENT,
     ("targets.md", "json"): "a role's trust in an AWS account: nobody here has one",
     ("targets.md", "python"): "the test of a package of the reader's",
-    ("targets.md", "sh"): "pip, and an AWS account or a database of the reader's",
+    (
+        "targets.md",
+        "sh",
+    ): "pip, an AWS account; tests/e2e/test_reconcile.py types `broker reconcile`",
     ("targets.md", "toml"): "an entry point of a package of the reader's",
     ("vault.md", "sh"): "pip, and a Vault of the reader's that trusts a public broker",
 }
