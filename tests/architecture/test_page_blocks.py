@@ -88,6 +88,7 @@ RUN: Final[dict[str, dict[str, str]]] = {
     "sub-agents.md": {"sh": "tests/story/test_sub_agents.py"},
     "targets.md": {"yaml": "tests/story/blocks/test_configurations.py"},
     "vault.md": {
+        "sh": "tests/real/test_vault_page.py",
         "hcl": "tests/real/openbao_server.py",
         "sql": "tests/real/openbao_server.py",
         "yaml": "tests/story/blocks/test_configurations.py",
@@ -111,6 +112,10 @@ BY_FORM: Final[dict[tuple[str, str], str]] = {
     ("approvals.md", "cedar"): "held against the shipped schema",
     ("approvals.md", "console"): f"what the walk below it types in full; {DEV}",
     ("approvals.md", "python"): FRAGMENT,
+    (
+        "behaviour.md",
+        "sh",
+    ): "a finding and a signal's key: tests/e2e/test_behaviour.py, test_signals.py",
     ("because-of-a-ticket.md", "cedar"): "one of the shipped policies",
     ("because-of-a-ticket.md", "console"): DEV,
     ("break-glass.md", "console"): DEV,
@@ -126,6 +131,7 @@ BY_FORM: Final[dict[tuple[str, str], str]] = {
         "yaml",
     ): "a workflow and a cluster's roles; the other one is checked whole",
     ("policies.md", "cedar"): "held against the shipped schema",
+    ("proxy.md", "sh"): "needs a server at api.example.com: tests/e2e/test_run_proxy.py has one",
     ("proxy.md", "json"): ELSEWHERE,
     ("proxy.md", "python"): FRAGMENT,
     ("quickstart-github.md", "console"): DEV,
@@ -149,7 +155,6 @@ BY_FORM: Final[dict[tuple[str, str], str]] = {
         "sh",
     ): "pip, an AWS account; tests/e2e/test_reconcile.py types `broker reconcile`",
     ("targets.md", "toml"): "an entry point of a package of the reader's",
-    ("vault.md", "sh"): "pip, and a Vault of the reader's that trusts a public broker",
 }
 """Blocks of which only the form is checked, and why nobody runs them."""
 
