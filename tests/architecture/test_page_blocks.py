@@ -58,7 +58,10 @@ RUN: Final[dict[str, dict[str, str]]] = {
         "yaml": "tests/story/test_migrating.py",
         "json": "tests/story/test_migrating.py",
     },
-    "notices.md": {"yaml": "tests/story/blocks/test_configurations.py"},
+    "notices.md": {
+        "python": "tests/story/blocks/test_fragments.py",
+        "yaml": "tests/story/blocks/test_configurations.py",
+    },
     "no-secret.md": {"sh": "tests/real/test_no_secret.py"},
     "operators.md": {
         "sh": "tests/story/blocks/test_operators.py",
@@ -85,7 +88,10 @@ RUN: Final[dict[str, dict[str, str]]] = {
     "run.md": {"sh": "tests/story/test_run.py"},
     "scan.md": {"sh": "tests/story/blocks/test_scan.py"},
     "shapes.md": dict.fromkeys(("ini", "gitconfig", "sh", "python"), "tests/tools/test_recipes.py"),
-    "sub-agents.md": {"sh": "tests/story/test_sub_agents.py"},
+    "sub-agents.md": {
+        "sh": "tests/story/test_sub_agents.py",
+        "py": "tests/story/blocks/test_fragments.py",
+    },
     "targets.md": {"yaml": "tests/story/blocks/test_configurations.py"},
     "vault.md": {
         "sh": "tests/real/test_vault_page.py",
@@ -108,7 +114,7 @@ ELSEWHERE: Final = "for a program that is not ours, on a machine that is not her
 
 BY_FORM: Final[dict[tuple[str, str], str]] = {
     ("README.md", "sh"): "make run and make test: the pipeline runs both",
-    ("agents.md", "py"): FRAGMENT,
+    ("agents.md", "py"): f"{FRAGMENT}; tests/story/blocks/test_fragments.py runs the first",
     ("approvals.md", "cedar"): "held against the shipped schema",
     ("approvals.md", "console"): f"what the walk below it types in full; {DEV}",
     ("approvals.md", "python"): FRAGMENT,
@@ -124,7 +130,6 @@ BY_FORM: Final[dict[tuple[str, str], str]] = {
     ("facts.md", "json"): "what a watch sends: read as JSON",
     ("mcp.md", "json"): ELSEWHERE,
     ("mcp.md", "py"): FRAGMENT,
-    ("notices.md", "python"): FRAGMENT,
     ("orchestrators.md", "py"): FRAGMENT,
     (
         "orchestrators.md",
@@ -141,13 +146,12 @@ BY_FORM: Final[dict[tuple[str, str], str]] = {
     ("quickstart-spiffe.md", "console"): f"SPIRE's own command; {DEV}",
     ("quickstart-spiffe.md", "yaml"): "checked by test_quickstarts.py",
     ("quickstart.md", "console"): DEV,
-    ("resource-owners.md", "py"): FRAGMENT,
+    ("resource-owners.md", "py"): f"{FRAGMENT}; tests/story/blocks/test_fragments.py runs two",
     ("reviews.md", "console"): DEV,
     ("run.md", "console"): DEV,
     ("shapes.md", "json"): ELSEWHERE,
     ("shapes.md", "yaml"): ELSEWHERE,
     ("sub-agents.md", "console"): DEV,
-    ("sub-agents.md", "py"): FRAGMENT,
     ("targets.md", "json"): "a role's trust in an AWS account: nobody here has one",
     ("targets.md", "python"): "the test of a package of the reader's",
     (
