@@ -1,4 +1,6 @@
-"""Every block of code on a page is run by a test that is named here, or is checked by its form.
+"""Every block of code on a page is run by a test that is named here, or a table here says why not.
+
+Then its form is checked.
 
 By its form is: each `broker` command with its options is one that there is; Python compiles, and
 what it imports of ours exists; YAML, JSON and TOML are read, sections of broker.yaml are settings;
