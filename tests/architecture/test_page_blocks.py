@@ -35,7 +35,7 @@ SHOWN: Final = {"", "text"}
 
 RUN: Final[dict[str, dict[str, str]]] = {
     "agents.md": {
-        "sh": "tests/story/blocks/test_agents.py",
+        "sh": "tests/story/blocks/test_orchestrators_and_agents.py",
         "python": "tests/story/test_guides.py",
         "ts": "tests/real/typescript_stage.py",
     },
@@ -61,21 +61,21 @@ RUN: Final[dict[str, dict[str, str]]] = {
         "json": "tests/story/test_migrating.py",
     },
     "notices.md": {
-        "python": "tests/story/blocks/test_fragments.py",
+        "python": "tests/story/blocks/test_orchestrators_and_agents.py",
         "yaml": "tests/story/blocks/test_configurations.py",
     },
     "no-secret.md": {"sh": "tests/real/test_no_secret.py"},
     "operators.md": {
-        "sh": "tests/story/blocks/test_operators.py",
+        "sh": "tests/story/blocks/test_operators_and_policies.py",
         "yaml": "tests/story/blocks/test_configurations.py",
     },
     "orchestrators.md": {
-        "sh": "tests/story/blocks/test_orchestrators.py",
+        "sh": "tests/story/blocks/test_orchestrators_and_agents.py",
         "python": "tests/real/test_temporal.py",
         "ts": "tests/real/typescript_stage.py",
     },
     "policies.md": {
-        "sh": "tests/story/blocks/test_policies.py",
+        "sh": "tests/story/blocks/test_operators_and_policies.py",
         "yaml": "tests/story/blocks/test_configurations.py",
     },
     "quickstart.md": {"sh": "tests/story/test_quickstart.py"},
@@ -92,7 +92,7 @@ RUN: Final[dict[str, dict[str, str]]] = {
     "shapes.md": dict.fromkeys(("ini", "gitconfig", "sh", "python"), "tests/tools/test_recipes.py"),
     "sub-agents.md": {
         "sh": "tests/story/test_sub_agents.py",
-        "py": "tests/story/blocks/test_fragments.py",
+        "py": "tests/story/blocks/test_orchestrators_and_agents.py",
     },
     "targets.md": {"yaml": "tests/story/blocks/test_configurations.py"},
     "vault.md": {
@@ -115,8 +115,14 @@ FRAGMENT: Final = "lines for a program of the reader's; its names are looked up"
 ELSEWHERE: Final = "for a program that is not ours, on a machine that is not here"
 
 BY_FORM: Final[dict[tuple[str, str], str]] = {
-    ("README.md", "sh"): "make run and make test: the pipeline runs both",
-    ("agents.md", "py"): f"{FRAGMENT}; tests/story/blocks/test_fragments.py runs the first",
+    (
+        "README.md",
+        "sh",
+    ): "make run is tests/story/test_story.py, make test the pipeline",
+    (
+        "agents.md",
+        "py",
+    ): f"{FRAGMENT}; the first is run by tests/story/blocks",
     ("approvals.md", "cedar"): "held against the shipped schema",
     ("approvals.md", "console"): f"what the walk below it types in full; {DEV}",
     ("approvals.md", "python"): FRAGMENT,
@@ -148,7 +154,10 @@ BY_FORM: Final[dict[tuple[str, str], str]] = {
     ("quickstart-spiffe.md", "console"): f"SPIRE's own command; {DEV}",
     ("quickstart-spiffe.md", "yaml"): "checked by test_quickstarts.py",
     ("quickstart.md", "console"): DEV,
-    ("resource-owners.md", "py"): f"{FRAGMENT}; tests/story/blocks/test_fragments.py runs two",
+    (
+        "resource-owners.md",
+        "py",
+    ): f"{FRAGMENT}; two are run by tests/story/blocks",
     ("reviews.md", "console"): DEV,
     ("run.md", "console"): DEV,
     ("shapes.md", "json"): ELSEWHERE,

@@ -1,16 +1,23 @@
-"""Python of the pages that is a part of a program, within a program, against `broker dev`."""
+"""What pages show those who open tasks, work on them or check tokens, run against `broker dev`.
+
+Of orchestrators.md each line is typed but npm's: what it builds is built by
+tests/real/typescript_stage.py. Python that is a part of a program is run within one.
+"""
 
 import ast
 import asyncio
 import base64
 import inspect
+import json
 import secrets
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from broker.cli import exits
 from broker.client import (
     BrokerClient,
     Ceiling,
@@ -25,10 +32,69 @@ from broker.client import (
 from broker.clock import SystemClock
 from broker.webhook_signing import ID, SIGNATURE, TIMESTAMP, parse_secret, signatures
 from tests.fakes.guide import Guide
-from tests.fakes.keyboard import Keyboard
-from tests.fakes.playground import Up
+from tests.fakes.keyboard import Keyboard, typed_blocks
+from tests.fakes.page_run import NEEDS_CURL
+from tests.fakes.playground import Up, run_script
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+OPEN, END, WAIT, _NPM, WATCH = typed_blocks("orchestrators.md")
+
+
+def test_a_task_is_opened_with_a_claim_handle(keys: Keyboard) -> None:
+    """No instance is named, so the handle is shown, once."""
+    keys.becomes("orchestrator:ci-orchestrator")
+
+    told = keys.does(OPEN[0]).out
+
+    assert "claim handle, shown once" in told
+    assert "idle timeout seconds  30" in told
+
+
+@pytest.mark.parametrize("number", range(3), ids=["complete", "fail", "cancel"])
+def test_a_task_is_ended_in_each_way_and_reported(keys: Keyboard, number: int) -> None:
+    """The credential is dead, and ending it twice is harmless."""
+    task = {"t_…": keys.opens()}
+    credential = keys.gets(task["t_…"])
+    keys.becomes("orchestrator:ci-orchestrator")
+    *_, report = END
+
+    assert credential in keys.does(END[number], task).out
+    assert credential in keys.does(END[number], task).out
+    assert "1 confirmed" in keys.says(report, task, "1 confirmed")
+
+
+def test_an_end_is_waited_for_until_the_target_confirms(keys: Keyboard) -> None:
+    """And ends with 0 then; tests/e2e/test_waiting.py has the other ways."""
+    task = keys.opens()
+    keys.gets(task)
+    keys.becomes("orchestrator:ci-orchestrator")
+
+    assert "1 confirmed" in keys.does(WAIT[0], {"t_…": task}).out
+
+
+def test_a_watcher_outside_a_pod_says_what_it_lacks(keys: Keyboard) -> None:
+    """In a pod its namespace is mounted; at a cluster's API tests/e2e/test_watching.py runs it."""
+    said = keys.types(WATCH[0])
+
+    assert (said.code, "--namespace" in said.err) == (exits.REFUSED, True)
+
+
+NEEDS_JQ = pytest.mark.skipif(shutil.which("jq") is None, reason="the page uses jq")
+
+[BY_HAND] = Guide("agents.md").of("sh")
+
+
+@NEEDS_CURL
+@NEEDS_JQ
+def test_an_agent_works_by_hand(up: Up, tmp_path: Path) -> None:
+    """A task is opened, a token is had by curl, and the task is done."""
+    done = run_script(f"set -euo pipefail\n{BY_HAND}", up, tmp_path)
+
+    assert done.returncode == 0, done
+    issued, _ = json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("{") :])
+    assert (issued["token_type"], issued["scope"]) == ("Bearer", "orders:read")
+    assert f"{issued['id']}  " in done.stdout[done.stdout.index("\n", done.stdout.index("}")) :]
 
 
 async def run(text: str, **there: Any) -> dict[str, Any]:
