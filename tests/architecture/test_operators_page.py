@@ -36,6 +36,6 @@ def test_every_command_on_the_page_exists(line: str) -> None:
         assert found is not None, line
         command = found
 
-    options = {name for option in command.params for name in option.opts}
+    options = {name for each in command.params for name in [*each.opts, *each.secondary_opts]}
     given = {word.partition("=")[0] for word in words if word.startswith("-")}
     assert given <= options | {"--help"}

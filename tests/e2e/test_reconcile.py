@@ -1,6 +1,7 @@
 """`broker reconcile` and the brokers' own comparisons, over a whole installation."""
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from broker.cli import exits
 from broker.cli.settings import load
 from broker.doctor import Doctor
 from tests.fakes.issuer import Signer
+from tests.fakes.keyboard import typed_blocks
 from tests.fakes.reconcile_command import Command, differing, write_down
 from tests.fakes.redis_servers import SingleServer
 from tests.fakes.toy_target import ToyTarget
@@ -126,6 +128,26 @@ async def test_what_differs_is_shown_and_ended_by_its_digest(
     file = world.config.settings(0).audit.file
     await world.until_logged(file, "orphan.killed")
     assert file.read_text().count("reconcile.ordered") == 2
+
+
+async def test_the_lines_of_the_page_look_and_end_what_they_say(
+    world: ToyWorld, command: Command, targets: list[ToyTarget]
+) -> None:
+    """As targets.md types them, with the digest that the first one shows, at a target of ours."""
+    (lines,) = (each for each in typed_blocks("targets.md") if "broker reconcile" in each)
+    look, exactly, whatever = (
+        shlex.split(line.replace("orders-db", "yard-1"))[2:] for line in lines
+    )
+    targets[0].plant("toy_one", epoch_of(world), ORPHAN)
+
+    code, shown = await command.run(*look)
+    assert (code, differing(shown)) == (exits.REFUSED, {"toy_one": "orphan"})
+    code, _ = await command.run(*(shown["digest"] if w == "3f1c…" else w for w in exactly))
+    assert (code, targets[0].names) == (exits.OK, set())
+    targets[0].plant("toy_two", epoch_of(world), ORPHAN)
+    assert (await command.run(*whatever))[0] == exits.USAGE  # nobody is there to be asked
+    code, _ = await command.run(*whatever, "--yes")
+    assert (code, targets[0].names) == (exits.OK, set())
 
 
 async def test_another_set_is_refused(
