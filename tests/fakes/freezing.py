@@ -1,33 +1,27 @@
-"""Stopping a process so that it does nothing more from the moment that we go on."""
+"""Freezing and thawing as a double, and what it answers."""
 
-import os
-import signal
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 
-PATIENCE_S = 20.0
-"""After this a test is stuck, and fails."""
-
-
-def freeze(pid: int) -> None:
-    """Send SIGSTOP, and wait until every thread has heard it: one may be answering somebody yet.
-
-    Raises:
-        TimeoutError: it goes on.
-    """
-    os.kill(pid, signal.SIGSTOP)
-    ends = time.monotonic() + PATIENCE_S
-    while any(state != "T" for state in _states(pid)):
-        if time.monotonic() > ends:
-            raise TimeoutError(f"{pid} was not stopped")
-        time.sleep(0.002)
+from broker.ids import TaskId
+from broker.model.principal import Principal
+from broker.model.task import Task, TaskState
+from tests.fakes.orders import Stage
+from tests.fakes.replace import replace
+from tests.fakes.samples import NOW_MS, a_task
 
 
-def _states(pid: int) -> Iterator[str]:
-    """Yield how each thread is; nothing where the system does not tell."""
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
-        try:
-            yield stat.read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            continue  # it has ended meanwhile
+@dataclass
+class FakeFreezing:
+    """Freezing and thawing."""
+
+    stage: Stage
+
+    async def order(self, caller: Principal, task: TaskId, reason: str) -> Task:
+        """Freeze."""
+        said = {"frozen_at_ms": NOW_MS + 1_000, "frozen_by": caller.ref, "frozen_reason": reason}
+        frozen = replace(a_task(task), state=TaskState.FROZEN, is_alive=False, **said)
+        return await self.stage.play("freezing.order", caller, task, reason, answer=frozen)
+
+    async def thaw(self, caller: Principal, task: TaskId, reason: str) -> Task:
+        """Thaw."""
+        return await self.stage.play("freezing.thaw", caller, task, reason, answer=a_task(task))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.fakes.freezing import freeze
+from tests.fakes.stopping import freeze
 
 START_S: Final = 120.0
 """A big program on a loaded machine takes its time."""
