@@ -37,7 +37,7 @@ test-soak: $(STAMP) ## random histories and random deaths, for minutes
 
 test-real: $(STAMP) ## the tests against real servers, fetched at pinned versions into .cache
 	$(PY) -m tests.real.fetch
-	$(PY) -m pytest -m "real and not soak" --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder -rs $(ARGS) tests/real
+	$(PY) -m pytest -m "real and not soak" --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder -rfEs $(ARGS) tests/real
 
 check: $(STAMP) ## what must hold before a commit: format, lint, types, import rules
 	$(VENV)/bin/ruff format --check .

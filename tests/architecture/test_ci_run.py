@@ -1,6 +1,7 @@
 """``.ci/run`` forgives what a starved machine does, once and loudly, and nothing else."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -179,3 +180,14 @@ def test_our_own_command_hands_on_what_it_is_given() -> None:
     ).stdout
 
     assert "--last-failed tests" in told
+
+
+def test_the_targets_name_what_failed() -> None:
+    """What pytest does not name at its end cannot be run again."""
+    recipes = re.findall(
+        r"^\t\$\(PY\) -m pytest .*", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    shown = [words for recipe in recipes for words in re.findall(r" -r(\w+)", recipe)]
+
+    assert len(recipes) >= 2
+    assert all({"f", "E"} <= set(words) for words in shown), "-r takes the place of pytest's own"

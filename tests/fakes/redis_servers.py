@@ -18,6 +18,7 @@ from broker.dev.guarded_server import GuardedServer
 from broker.settings.store import StoreSettings
 from broker.store.link import Reply, Script, Value
 from broker.store.servers import client_options
+from tests.fakes.stopping import freeze
 
 PATIENT_MS: Final = 20_000
 """How long a call may take where a test is not about that: a loaded machine may need seconds."""
@@ -61,7 +62,7 @@ class SingleServer:
 
     def freeze(self) -> None:
         """Let it hold its connections and answer nothing, until :meth:`thaw`."""
-        os.kill(self.pid, signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         """End :meth:`freeze`."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.fakes.stopping import freeze
+
 START_S: Final = 120.0
 """A big program on a loaded machine takes its time."""
 
@@ -62,7 +64,7 @@ class PeerProcess:
 
     def freeze(self) -> None:
         """Let it hold its connections and answer nothing."""
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         """End :meth:`freeze`; one that has ended stays so."""
