@@ -62,7 +62,8 @@ class Worker:
         while not (found := [each for each in self.heard if members.items() <= each.items()]):
             line = await self.process.stdout.readline()
             assert line, "the worker has ended"
-            self.heard.append(json.loads(line))
+            if line.startswith(b"{"):  # Temporal's own library writes its warnings there, too
+                self.heard.append(json.loads(line))
         return found[0]
 
 
