@@ -5,7 +5,7 @@ sorted, nothing is repeated, no white space. So the digest names the content.
 """
 
 from collections.abc import Iterable
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -92,7 +92,7 @@ def _settled(record: _S) -> _S:
     return msgspec.structs.replace(record, **{n: _settled_value(v) for n, v in values.items()})
 
 
-def _settled_value(value: object) -> object:
+def _settled_value(value: object) -> Any:
     if isinstance(value, msgspec.Struct):
         return _settled(value)
-    return tuple(sorted(set(value))) if isinstance(value, tuple) else value
+    return tuple(sorted(set(map(_settled_value, value)))) if isinstance(value, tuple) else value

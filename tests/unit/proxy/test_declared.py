@@ -3,7 +3,7 @@ import pytest
 from broker.errors import InvalidRequestError
 from broker.proxy import DatabaseRoute, Route, parse_routes
 from broker.proxy.message import Fields
-from broker.proxy.pattern import parse_pattern
+from broker.reach.pattern import parse_pattern
 from broker.proxy.signing import Signing
 from broker.proxy.standin import StandIn
 from broker.secret import Secret
