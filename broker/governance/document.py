@@ -92,7 +92,10 @@ def _settled(record: _S) -> _S:
     return msgspec.structs.replace(record, **{n: _settled_value(v) for n, v in values.items()})
 
 
-def _settled_value(value: object) -> Any:
+def _settled_value(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         return _settled(value)
-    return tuple(sorted(set(map(_settled_value, value)))) if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    each: set[Any] = set(map(_settled_value, value))
+    return tuple(sorted(each))
