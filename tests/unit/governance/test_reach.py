@@ -20,9 +20,9 @@ PLAIN = (
 )
 """The text of a capability as brokers have always written it."""
 OF_PLAIN = (
-    '{"about":"","audience":"orders","backend":"jwt","break_glass":null,"data_class":"",'
-    '"default_ttl_ms":60000,"max_ttl_ms":60000,"name":"orders-api","renewable":true,'
-    '"scopes":["read"],"target":"","template":"","tenants":["acme"]}'
+    '{"name":"orders-api","backend":"jwt","audience":"orders","scopes":["read"],"max_ttl_ms":60000,'
+    '"default_ttl_ms":60000,"tenants":["acme"],"data_class":"","renewable":true,"target":"",'
+    '"template":"","about":"","break_glass":null}'
 )
 """And as what people agree to is bound to it."""
 
@@ -44,10 +44,7 @@ def test_a_capability_without_one_keeps_its_bytes() -> None:
     record = msgspec.json.decode(PLAIN, type=CapabilityRecord)
 
     assert msgspec.json.encode(record, order="sorted") == PLAIN
-    assert (
-        msgspec.json.encode(msgspec.json.decode(codec.encode(record.capability())), order="sorted")
-        == OF_PLAIN.encode()
-    )
+    assert codec.encode(record.capability()) == OF_PLAIN
 
 
 def test_scopes_open_what_is_declared_for_them(folder: BundleFolder) -> None:
