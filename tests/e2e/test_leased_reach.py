@@ -36,7 +36,7 @@ async def test_an_answer_says_what_the_granted_scopes_open(world: World) -> None
 
     open_to_read = [{n: v for n, v in READ.items() if n != "scopes"}, ANY]
     shown = await world.get(AGENT, f"/v1/credentials/{before['id']}")
-    assert not {"reach"} & (before.body.keys() | shown.body.keys())
+    assert not {"reach"} & (before.keys() | shown.body.keys())
     assert (issued["reach"], wider["reach"]) == (open_to_read, open_to_read)
     assert (narrower.status, narrower["reach"]) == (201, [])
 
