@@ -133,7 +133,7 @@ class GlassMinting:
             if capability.target:
                 return await self._at_targets.issue(new, capability, published.quotas)
             lease = await self._granting.grant(new, published.quotas)
-            return IssuedCredential(lease, self._minting.sign(lease))
+            return self._minting.issued(lease, capability)
         finally:
             self._told(new.spec.id)
 

@@ -15,11 +15,7 @@ from msgspec.structs import replace
 
 from broker.asking import Case, Questions, request_of
 from broker.binding import is_held, is_met, key_for, latest_end_ms
-from broker.errors import (
-    AccessDeniedError,
-    InvalidRequestError,
-    NotFoundError,
-)
+from broker.errors import AccessDeniedError, InvalidRequestError, NotFoundError
 from broker.faultpoints import FaultPoints
 from broker.governance.published import Published
 from broker.granting import Granting
@@ -203,7 +199,7 @@ class Issuance:
         try:
             if capability.target:
                 return await self._minted(new, capability, published)
-            return await self._granted(new, published)
+            return await self._granted(new, capability, published)
         except AccessDeniedError as error:
             raise await self._judgement.refuse(
                 published, query, error.reason, "a whole second of life, of task and evidence"
@@ -217,11 +213,13 @@ class Issuance:
         finally:
             self._told(new.spec.id)
 
-    async def _granted(self, new: NewLease, published: Published) -> IssuedCredential:
+    async def _granted(
+        self, new: NewLease, capability: Capability, published: Published
+    ) -> IssuedCredential:
         lease = await self._granting.grant(new, published.quotas)
         self._faults.reach("issue.granted")
         self._told(lease.spec.id)
-        issued = IssuedCredential(lease, self._minting.sign(lease))
+        issued = self._minting.issued(lease, capability)
         self._faults.reach("issue.signed")
         return issued
 
@@ -331,7 +329,7 @@ class Issuance:
         lease = await self._granting.renew(held, renewal, published.quotas)
         self._faults.reach("renew.granted")
         self._told(held.spec.id)
-        issued = IssuedCredential(lease, self._minting.sign(lease))
+        issued = self._minting.issued(lease, capability)
         self._faults.reach("renew.signed")
         return issued
 

@@ -6,7 +6,9 @@ import msgspec
 
 from backends.access_token import AccessToken, ClaimsOf
 from broker.ids import jti
+from broker.model.capability import Capability
 from broker.model.lease import Lease
+from broker.model.requests import IssuedCredential
 from broker.secret import Secret
 from broker.signing.keyring import Keyring
 
@@ -43,6 +45,11 @@ class Minting:
         """
         keyring = self._source.keyring  # once: it may be another one a moment later
         return Signer(keyring.active().kid, keyring.number)
+
+    def issued(self, lease: Lease, capability: Capability) -> IssuedCredential:
+        """Sign it as :meth:`sign` does, and say what it is for."""
+        reach = capability.reach_of(lease.spec.scopes)
+        return IssuedCredential(lease, self.sign(lease), reach)
 
     def sign(self, lease: Lease) -> Secret:
         """Sign the generation that a lease is dated as, by the key that its spec names.

@@ -82,7 +82,8 @@ class Prolonging:
         # Whoever asked may go; what becomes of it is noted all the same.
         minted = await asyncio.shield(self._spawn(self._prolong(target, lease, wish, deadline)))
         sure = replace(lease, sure_until_ms=lease.expires_at_ms)
-        return IssuedCredential(sure, {name: Secret(word) for name, word in minted.words.items()})
+        words = {name: Secret(word) for name, word in minted.words.items()}
+        return IssuedCredential(sure, words, capability.reach_of(lease.spec.scopes))
 
     def require_renewable(self, held: Lease, capability: Capability) -> Target:
         """Return the target of a credential that may be renewed there.

@@ -110,7 +110,8 @@ class TargetMinting:
         self._faults.reach("mint.reserved")
         minted = await self._mint(target, lease, wish, deadline, new)
         words = {name: Secret(word) for name, word in minted.words.items()}
-        return IssuedCredential(replace(lease, state=LeaseState.ACTIVE), words)
+        active = replace(lease, state=LeaseState.ACTIVE)
+        return IssuedCredential(active, words, capability.reach_of(lease.spec.scopes))
 
     async def _reserve(
         self, new: NewLease, target: Target, capability: Capability, limits: Quotas

@@ -133,6 +133,12 @@ class IssuedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     token_type: str = ""
     target: str = ""
     secret: dict[str, Secret] = msgspec.field(default_factory=dict)
+    reach: object = msgspec.UNSET
+    """What it is for at servers that speak HTTP, for :func:`broker.reach.reach.parse_reach`.
+
+    Unset where its capability does not say. Kept as it came: an answer of which this alone cannot
+    be read still delivers the credential, and whoever judges by it refuses.
+    """
 
     @property
     def is_bound_to_dpop(self) -> bool:

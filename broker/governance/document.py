@@ -5,7 +5,7 @@ sorted, nothing is repeated, no white space. So the digest names the content.
 """
 
 from collections.abc import Iterable
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -95,4 +95,7 @@ def _settled(record: _S) -> _S:
 def _settled_value(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         return _settled(value)
-    return tuple(sorted(set(value))) if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    each: set[Any] = set(map(_settled_value, value))
+    return tuple(sorted(each))

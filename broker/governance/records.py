@@ -24,6 +24,7 @@ from broker.governance.names import (
     Text,
     TtlSeconds,
 )
+from broker.governance.reach_record import ReachRecord, reach_faults
 from broker.kinds import OWN
 from broker.model.capability import BreakGlass, Capability, CheckMode, ResourceServer
 from broker.settings.fault import Fault
@@ -184,6 +185,8 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """That people may have it in an emergency, against policy's word about the agent."""
     about: About | UnsetType = UNSET
     """The thing that it gives access to, for policies: looked up in the asking task's tenant."""
+    reach: tuple[ReachRecord, ...] | UnsetType = UNSET
+    """What its credentials are for, as the injecting proxy checks it; unset: as routes say."""
 
     def faults(self) -> Iterator[Fault]:
         """Find what is well-typed and still wrong."""
@@ -195,6 +198,9 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             if not stated:
                 yield Fault((name,), "empty, so nobody could use it", "name at least one")
         yield from self._target_faults()
+        if self.reach is not UNSET:
+            found = reach_faults(self.reach, scopes=self.scopes, backend=self.backend)
+            yield from (fault.under("reach") for fault in found)
         if self.break_glass is not UNSET:
             yield from (f.under("break_glass") for f in self._glass_faults(self.break_glass))
 
@@ -236,6 +242,7 @@ class CapabilityRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             template=_written(self.template),
             about="" if self.about is UNSET else self.about,
             break_glass=None if self.break_glass is UNSET else self.break_glass.break_glass(),
+            reach=self.reach,
         )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import hdrs, web
+from msgspec import UNSET
 
 from backends.access_token import actor_chain
 from broker.clock import rfc3339
@@ -114,6 +115,7 @@ def issued(value: IssuedCredential, *, now_ms: int) -> Json:
         _lease(value.lease)
         | {"expires_in": (left_ms + 500) // 1000}
         | _delivered(value.credential, value.lease)
+        | ({} if value.reach is UNSET else {"reach": value.reach})
     )
 
 

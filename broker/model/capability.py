@@ -1,9 +1,13 @@
 """What can be asked for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+from broker.reach.lines import ReachLine, ScopedLine, opened
 
 
 class CheckMode(StrEnum):
@@ -48,7 +52,9 @@ class Capability:
     """A named thing that can be granted, with its ceilings. ``backend`` says who mints it.
 
     ``target`` names where, ``template`` (JSON) what; both are empty for our own tokens.
-    ``about`` names the thing that it gives access to (``dataset:orders``), or is empty.
+    ``about`` names the thing that it gives access to (``dataset:orders``), or is empty. ``reach``
+    is what its credentials are for; unset it is not written, so that the text of a capability
+    without one, by which people's yes is bound to it, is what it always was.
     """
 
     name: str
@@ -64,6 +70,11 @@ class Capability:
     template: str = ""
     about: str = ""
     break_glass: BreakGlass | None = None
+    reach: tuple[ScopedLine, ...] | UnsetType = UNSET
+
+    def reach_of(self, scopes: Iterable[str]) -> tuple[ReachLine, ...] | UnsetType:
+        """Return what a credential with these scopes is for; unset where nothing is declared."""
+        return UNSET if self.reach is UNSET else opened(self.reach, scopes)
 
 
 class Ceiling(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from broker.ids import LeaseId, RevocationId, TaskId
 from broker.model.bounds import UNBOUNDED, Bounds
@@ -15,6 +16,7 @@ from broker.model.principal import Kind
 from broker.model.selection import Progress
 from broker.model.task import Task
 from broker.model.tool import Tool
+from broker.reach.lines import ReachLine
 from broker.secret import Secret
 
 
@@ -160,6 +162,8 @@ class IssuedCredential(msgspec.Struct, frozen=True):
     lease: Lease
     credential: Secret | Mapping[str, Secret]
     """A token of ours; or the words that a credential at a target consists of, by name."""
+    reach: tuple[ReachLine, ...] | UnsetType = UNSET
+    """What it is for at servers that speak HTTP; unset where its capability does not say."""
 
 
 class SelectorKind(StrEnum):

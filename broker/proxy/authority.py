@@ -1,8 +1,4 @@
-"""Names of servers: spelt in one way or refused.
-
-A host that a resolver, a certificate check and a rule could read differently (a trailing dot, an
-octal or a one-number address, user information, a percent sign) is no name of anything here.
-"""
+"""Servers as requests name them: spelt in one way or refused."""
 
 import ipaddress
 import re
@@ -10,14 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.proxy.problem import malformed
+from broker.reach.hosts import DEFAULT_PORTS, HIGHEST_PORT, is_host
 
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
-_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
-_LONGEST: Final = 253
-_HIGHEST: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,12 +23,6 @@ class Authority:
         """Write it as ``Host`` says it: without the port that goes without saying."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if DEFAULT_PORTS.get(scheme) == self.port else f"{host}:{self.port}"
-
-
-def is_host(text: str) -> bool:
-    """Tell whether this is the name of a host, in lower case; a number of any form is none."""
-    fits = len(text) <= _LONGEST and _HOST.fullmatch(text) is not None
-    return fits and _NUMBER.fullmatch(text.rpartition(".")[2]) is None
 
 
 def parse_authority(text: str, default_port: int | None) -> Authority:
@@ -63,7 +48,7 @@ def _split(text: str) -> tuple[str, str | None]:
 def _port(text: str | None, default: int | None) -> int:
     if text is None and default is not None:
         return default
-    if text is None or _PORT.fullmatch(text) is None or int(text) > _HIGHEST:
+    if text is None or _PORT.fullmatch(text) is None or int(text) > HIGHEST_PORT:
         raise malformed("the port is missing or is not a number")
     return int(text)
 

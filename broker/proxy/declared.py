@@ -1,7 +1,7 @@
 """What is declared: to which servers a credential may go, how, and for what."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -9,23 +9,22 @@ import msgspec
 
 from broker.errors import InvalidRequestError
 from broker.proxy import database_route
-from broker.proxy.authority import DEFAULT_PORTS, Authority, is_host
+from broker.proxy.authority import Authority
 from broker.proxy.database_route import DatabaseRoute, DatabaseSpec
 from broker.proxy.message import HOP_BY_HOP
-from broker.proxy.pattern import PathPattern, parse_pattern
 from broker.proxy.placing import InBasic, InHeader, Placing, Template
 from broker.proxy.signing import Signing
 from broker.proxy.target import Target
+from broker.reach.grammar import UnfitError, check_host, check_port, methods_of, paths_of
+from broker.reach.hosts import DEFAULT_PORTS
+from broker.reach.pattern import PathPattern
 
 MAX_ROUTES: Final = 256
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
-_METHOD: Final = re.compile(r"[A-Z][A-Z-]{0,31}", re.ASCII)
 _FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
 _AWS_WORD: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
 _USER: Final = re.compile(r"[\x21-\x39\x3b-\x7e]*")
-_NEVER_METHODS: Final = frozenset({"TRACE", "TRACK", "CONNECT"})
-"""They answer with the request itself, or are no request at all."""
 _HAND_OUT_KEYS: Final = frozenset(
     {"cognito-identity", "iam", "rolesanywhere", "s3express", "sso", "sts"}
 )
@@ -126,7 +125,10 @@ def _declared(spec: RouteSpec | DatabaseSpec, number: int) -> Declared:
     _check(_NAME, spec.need, f"{at}.need", "the name of a need")
     name = spec.id or f"{spec.need}-{number}"
     _check(_NAME, name, f"{at}.id", "letters, digits and . _ -")
-    return _route(spec, name, at) if isinstance(spec, RouteSpec) else _database(spec, name, at)
+    try:
+        return _route(spec, name, at) if isinstance(spec, RouteSpec) else _database(spec, name, at)
+    except UnfitError as error:
+        raise InvalidRequestError(error.remedy, field=f"{at}.{error.member}") from None
 
 
 def _database(spec: DatabaseSpec, name: str, at: str) -> DatabaseRoute:
@@ -134,7 +136,7 @@ def _database(spec: DatabaseSpec, name: str, at: str) -> DatabaseRoute:
     return DatabaseRoute(
         id=name,
         need=spec.need,
-        authority=_authority(spec.host, spec.port, at),
+        authority=_authority(spec.host, spec.port),
         database=spec.database,
         sslmode=spec.sslmode,
         local=spec.local,
@@ -150,9 +152,9 @@ def _route(spec: RouteSpec, name: str, at: str) -> Route:
         id=name,
         need=spec.need,
         scheme=spec.scheme,
-        authority=_authority(spec.host, spec.port or DEFAULT_PORTS[spec.scheme], at),
-        methods=_methods(spec.methods, f"{at}.methods"),
-        paths=tuple(_paths(spec.paths, f"{at}.paths")),
+        authority=_authority(spec.host, spec.port or DEFAULT_PORTS[spec.scheme]),
+        methods=methods_of(spec.methods),
+        paths=paths_of(spec.paths),
         placing=_placing(spec.put, f"{at}.put"),
         always=_always(spec, at),
         local=spec.local,
@@ -169,38 +171,10 @@ def _always(spec: RouteSpec, at: str) -> bool:
     return spec.when == "always"
 
 
-def _authority(host: str, port: int, at: str) -> Authority:
-    if not is_host(host):
-        raise InvalidRequestError(
-            "write the exact name of one host, in lower case: no address, no wildcard, no port",
-            field=f"{at}.host",
-        )
-    if not 0 < port <= 65_535:  # noqa: PLR2004  the highest port there is
-        raise InvalidRequestError("write a port from 1 to 65535", field=f"{at}.port")
+def _authority(host: str, port: int) -> Authority:
+    check_host(host)
+    check_port(port)
     return Authority(host, port)
-
-
-def _methods(methods: list[str], field: str) -> frozenset[str]:
-    for method in methods:
-        _check(_METHOD, method, field, "methods in capitals, such as GET")
-    if not methods or _NEVER_METHODS & set(methods):
-        raise InvalidRequestError(
-            f"name at least one method, and none of {sorted(_NEVER_METHODS)}", field=field
-        )
-    return frozenset(methods)
-
-
-def _paths(paths: list[str], field: str) -> Iterable[PathPattern]:
-    if not paths:
-        raise InvalidRequestError("name at least one path; /** is all of them", field=field)
-    for text in paths:
-        pattern = parse_pattern(text)
-        if pattern is None:
-            raise InvalidRequestError(
-                "write paths as /v1/orders, /v1/orders/{id} or /v1/orders/**, spelt plainly",
-                field=field,
-            )
-        yield pattern
 
 
 def _placing(put: PutSpec, field: str) -> Placing:

@@ -14,6 +14,7 @@ from broker.proxy.declared import Route
 from broker.proxy.desk import Desk
 from broker.proxy.framing import Body, body_of_answer, body_of_request
 from broker.proxy.lasting import Lasting, while_held
+from broker.proxy.leased import Sought
 from broker.proxy.message import RequestHead
 from broker.proxy.outgoing import (
     SWITCHED,
@@ -166,6 +167,7 @@ class Exchange:
             raise RefusedError(
                 503, "credential-not-held", "the credential has ended or cannot be had now"
             ) from None
+        Sought(verdict.route, said.method, said.target).ensure_within(held.reach)
         self.use = replace(self.use, credential=held.credential)
         injection = Injection(verdict, held, said)
         self._desk.given.add(injection.needles())

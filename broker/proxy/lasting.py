@@ -1,17 +1,19 @@
 """Exchanges that last: they end with their credential, and with the child.
 
 A credential that has ended is worth nothing at its own server sooner or later; here the streams
-that it opened are cut within ``recheck_seconds``. A renewal changes nothing.
+that it opened are cut within ``recheck_seconds``. A renewal changes nothing, unless the lease does
+not reach so far any more.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from broker.proxy.source import CredentialSource, NotHeldError
+from broker.proxy.source import CredentialSource, HeldValues, NotHeldError
 from broker.proxy.wire import Wire
+from broker.reach.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,12 @@ class Holding:
     need: str
     credential: str
     """The id of its lease."""
+    is_within: Callable[[Reach | None], bool]
+    """Whether what the lease says still has it."""
+
+    def goes_on(self, held: HeldValues) -> bool:
+        """Tell whether what is held now lets the exchange last."""
+        return held.credential == self.credential and self.is_within(held.reach)
 
 
 class Ends(Protocol):
@@ -69,7 +77,7 @@ class Lasting:
             held = await self._source.current(self._holding.need)
         except NotHeldError:
             return False
-        return held.credential == self._holding.credential
+        return self._holding.goes_on(held)
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ from typing import Final
 from broker.proxy.authority import Authority
 from broker.proxy.framing import EMPTY, Body, Framing, length_of_head_answer
 from broker.proxy.lasting import Holding
+from broker.proxy.leased import Sought
 from broker.proxy.message import HOP_BY_HOP, AnswerHead, Fields, RequestHead
 from broker.proxy.placing import needles
 from broker.proxy.problem import RefusedError, bad_answer, malformed
@@ -42,7 +43,9 @@ class Injection:
     @property
     def holding(self) -> Holding:
         """Return what the exchange lasts by."""
-        return Holding(self.verdict.route.need, self.held.credential)
+        route = self.verdict.route
+        sought = Sought(route, self.said.method, self.said.target)
+        return Holding(route.need, self.held.credential, sought.is_within)
 
     def needles(self) -> tuple[bytes, ...]:
         """Return what must not come back to the child."""

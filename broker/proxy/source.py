@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from broker.reach.reach import Reach
 from broker.secret import Secret
 
 
@@ -20,6 +21,9 @@ class HeldValues:
 
     values: Mapping[str, Secret]
     """By the names that templates use: ``access_token``, ``username``, …"""
+
+    reach: Reach | None = None
+    """What the lease says that it is for; None: the lease does not say, and routes alone judge."""
 
 
 class CredentialSource(Protocol):

@@ -4,6 +4,7 @@ The shapes stay what they are: they are made of the stand-in in the place of the
 need no renewal either.
 """
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,12 +28,16 @@ from broker.proxy import (
     write_bundle,
 )
 from broker.proxy.database_route import DatabaseRoute
+from broker.proxy.leased import may_fit
 from broker.proxy.placing import InBasic, InHeader
 from broker.proxy.uses import ensure_log
+from broker.reach.reach import UnreadableReachError
 from broker.running.errors import RunError
 from broker.running.keeper import Holdings, Keeper
+from broker.running.leased_reach import LeasedReach, read
 from broker.running.shapes.shape import Place
 from broker.running.source import CredentialSource
+from broker.running.source import HeldValues as RunsValues
 from broker.secret import Secret
 from broker.strict_json import loads
 from broker.tools.words import Place as StandInPlace
@@ -83,6 +88,7 @@ class _Held:
 
     def __init__(self, source: CredentialSource) -> None:
         self._source = source
+        self._reach: defaultdict[str, LeasedReach] = defaultdict(LeasedReach)
 
     async def current(self, need: str) -> HeldValues:
         """Return what is alive now."""
@@ -90,7 +96,8 @@ class _Held:
             held = await self._source.current(need)
         except ClientError as error:
             raise NotHeldError(str(error)) from error
-        return HeldValues(held.credential_id, held.values)
+        reach = self._reach[need].of(held.reach)
+        return HeldValues(held.credential_id, held.values, reach)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +143,10 @@ class Proxying:
 
     def _check(self, keepers: Mapping[str, Keeper]) -> None:
         """Find out before the command starts what it could not know of when it asks."""
-        for route in (each for each in self.routes if isinstance(each, Route)):
-            _check_fits(route, keepers[route.need].last().values)
+        for route in self.routes:
+            held = keepers[route.need].last()
+            _check_fits(route, held.values)
+            _check_reach(route, held)
         if self.log is not None:
             try:
                 ensure_log(self.log)
@@ -189,6 +198,23 @@ def _check_fits(route: Declared, values: Mapping[str, Secret]) -> None:
         raise ProxyUnfitError(
             f"the route {route.id} puts in {', '.join(missing)}, and {route.need} has"
             f" {', '.join(sorted(values))}"
+        )
+
+
+def _check_reach(route: Declared, held: RunsValues) -> None:
+    """Refuse a route of which nothing could ever be within what the lease says."""
+    try:
+        reach = read(held.reach)
+    except UnreadableReachError as error:
+        raise ProxyUnfitError(
+            f"what the broker says of {held.capability} cannot be read, so nothing may be sent with"
+            f" it: {error}; a newer version of this command may know it"
+        ) from error
+    if not may_fit(route, reach):
+        at = route.authority
+        raise ProxyUnfitError(
+            f"the route {route.id} goes to {at.host}:{at.port}, and {held.capability} is not given"
+            f" for that by this lease: mend the route, or ask for a scope that opens it"
         )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import UNSET
+
 from broker.client.results import IssuedCredential
 from broker.client.secret_forms import words
 from broker.secret import Secret
@@ -23,6 +25,8 @@ class HeldValues:
     expires_at: datetime
     values: Mapping[str, Secret]
     """Its words by name; a token of the broker's is ``access_token``."""
+    reach: object = UNSET
+    """What its lease says that it is for, as it came; unset where it does not say."""
 
     @classmethod
     def of(cls, name: str, issued: IssuedCredential) -> "HeldValues":
@@ -34,6 +38,7 @@ class HeldValues:
             credential_id=issued.id,
             expires_at=issued.expires_at,
             values={word: Secret(text) for word, text in words(issued).items()},
+            reach=issued.reach,
         )
 
 

@@ -51,6 +51,21 @@ async def test_the_whole_way(here: Emergency) -> None:
     assert renewed.code == "credential-not-renewable"
 
 
+async def test_people_say_yes_to_what_it_is_for_as_well(here: Emergency) -> None:
+    """Delivered with it; with another reach it is another thing, and asked for anew."""
+    line = {"host": "orders.test", "methods": ["GET"], "paths": ["/export"]}
+    here.world.config.edit_capability("orders-export", reach=[line])
+    await here.world.publish()
+    opened = await here.opened()
+
+    held = await here.fetch(opened)
+    here.world.config.edit_capability("orders-export", reach=[{**line, "paths": ["/**"]}])
+    await here.world.publish()
+
+    assert held["reach"] == [line]
+    assert (await here.fetch(opened)).code == "break-glass-state"
+
+
 async def test_somebody_else_answers_for_it_when_it_is_over(here: Emergency) -> None:
     """Nobody of those who brought it about; and everything was told."""
     opened = await here.opened()

@@ -67,6 +67,22 @@ async def test_it_is_prolonged_in_its_place(world: ToyWorld, target: ToyTarget) 
     assert target.names == set()
 
 
+async def test_what_it_is_for_comes_with_it_and_with_its_renewal(world: ToyWorld) -> None:
+    """By the revision of then, where the capability declares it."""
+    task = await world.toy_task("yard-1")
+    line = {"host": "yard.test", "methods": ["GET"], "paths": ["/toys/**"]}
+    world.config.edit_capability("yard-1", reach=[{**line, "scopes": SCOPES}])
+    await world.publish()
+    issued = await world.issue(task, **ONE, ttl_seconds=60)
+    world.config.edit_capability("yard-1", reach=[{**line, "paths": ["/toys/7"]}])
+    await world.publish()
+
+    renewed = await renew(world, issued)
+
+    assert issued["reach"] == [line]
+    assert (renewed.status, renewed["reach"]) == (201, [{**line, "paths": ["/toys/7"]}])
+
+
 async def test_a_repeat_delivers_the_only_living_secret(world: ToyWorld, target: ToyTarget) -> None:
     """It prolongs no further than the first time (I10)."""
     task = await world.toy_task("yard-1")

@@ -8,6 +8,7 @@ from typing import Any
 
 from broker.clock import SystemClock
 from broker.proxy import HeldValues, InjectingProxy, Limits, NotHeldError, Options, parse_routes
+from broker.reach.reach import Reach
 from broker.secret import Secret
 from tests.fakes.eventually_true import eventually_true
 from tests.fakes.login_child import LoginChild
@@ -24,12 +25,14 @@ class Holder:
         self.words = {"username": user, "password": password, **more}
         self.credential = LEASE
         self.is_held = True
+        self.reach: Reach | None = None
 
     async def current(self, need: str) -> HeldValues:
         """Return what is held."""
         if not self.is_held:
             raise NotHeldError(need)
-        return HeldValues(self.credential, {n: Secret(word) for n, word in self.words.items()})
+        values = {n: Secret(word) for n, word in self.words.items()}
+        return HeldValues(self.credential, values, self.reach)
 
 
 @dataclass

@@ -46,7 +46,8 @@ async def ticking(_: Upstream, __: Received, writer: asyncio.StreamWriter) -> No
         await asyncio.sleep(0.01)
 
 
-async def _streaming(lab: Lab) -> Child:
+async def streaming(lab: Lab) -> Child:
+    """Open a stream that does not end, with the credential."""
     lab.upstream.answer = ticking
     child = await lab.inside()
     child.writer.write(lab.request())
@@ -65,7 +66,7 @@ async def _drained(child: Child) -> None:
 
 async def test_a_stream_is_cut_when_its_credential_ends(lab: Lab) -> None:
     """Within the time between two looks; it is told as cut."""
-    child = await _streaming(lab)
+    child = await streaming(lab)
 
     del lab.source.held["orders"]
     await _drained(child)
@@ -76,7 +77,7 @@ async def test_a_stream_is_cut_when_its_credential_ends(lab: Lab) -> None:
 
 async def test_a_stream_is_cut_when_another_credential_takes_the_place(lab: Lab) -> None:
     """The former has ended, although there is something to go on with."""
-    child = await _streaming(lab)
+    child = await streaming(lab)
 
     lab.source.held["orders"] = HeldValues("l_00_other", {"access_token": Secret("another-one")})
 
@@ -85,7 +86,7 @@ async def test_a_stream_is_cut_when_another_credential_takes_the_place(lab: Lab)
 
 async def test_a_renewal_cuts_nothing(lab: Lab) -> None:
     """It is the same credential, with a younger token."""
-    child = await _streaming(lab)
+    child = await streaming(lab)
     asked = lab.source.asked
 
     lab.source.held["orders"] = HeldValues(LEASE, {"access_token": Secret("a-younger-token")})
@@ -97,7 +98,7 @@ async def test_a_renewal_cuts_nothing(lab: Lab) -> None:
 
 async def test_a_holder_that_does_not_answer_is_no_holder(lab: Lab) -> None:
     """Unsure is no."""
-    child = await _streaming(lab)
+    child = await streaming(lab)
 
     async def never(_: str) -> HeldValues:
         await asyncio.Event().wait()

@@ -33,9 +33,12 @@ from broker.http.contract.schema import (
     paged,
     record,
     ref,
+    text,
     words,
 )
 from broker.http.wire import MAX_REFERENCES
+from broker.reach.hosts import HIGHEST_PORT
+from broker.reach.lines import MOST_CHARS, MOST_LINES, MOST_METHODS, MOST_PATHS
 
 _LEASE: Final[dict[str, Schema]] = {
     "id": LEASE_ID,
@@ -82,7 +85,20 @@ SCHEMAS: Final = {
                 mapping(NAME, STRING, most=MAX_REFERENCES),
                 "What a credential at a target consists of, by name; empty: what it was before.",
             ),
+            "reach": described(
+                array(ref("ReachLine"), most=MOST_LINES),
+                "What it is for at servers that speak HTTP, where its capability declares that;"
+                " empty: nothing.",
+            ),
         },
+    ),
+    "ReachLine": record(
+        {
+            "host": text(least=1, most=253),
+            "methods": array(text(least=1, most=32), least=1, most=MOST_METHODS),
+            "paths": array(text(least=1, most=MOST_CHARS), least=1, most=MOST_PATHS),
+        },
+        {"scheme": words("http"), "port": number(1, HIGHEST_PORT)},
     ),
     "CredentialPage": paged("credentials", ref("Credential"), OPEN_GLASS),
     "IssueBody": record(

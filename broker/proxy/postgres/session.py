@@ -7,6 +7,7 @@ from typing import Final
 from broker.proxy.database_route import DatabaseRoute
 from broker.proxy.desk import Desk
 from broker.proxy.lasting import Holding, Lasting, while_held
+from broker.proxy.leased import beyond_lease, is_login_within
 from broker.proxy.placing import in_every_spelling
 from broker.proxy.postgres.admission import Gate
 from broker.proxy.postgres.cancelling import Opened, Target, cancel
@@ -135,6 +136,8 @@ class Session:
             raise RefusedError(
                 503, "credential-not-held", "the credential has ended or cannot be had now"
             ) from None
+        if not is_login_within(held.reach):
+            raise beyond_lease("the credential was given for servers that speak HTTP alone")
         self._use = replace(self._use, credential=held.credential)
         return held
 
@@ -158,7 +161,7 @@ class Session:
         *told, ready = (message.render() for message in welcome.told)
         await self._tell(b"".join((_IN.render(), *told, key, ready)))
         relay = Relay(self._child, server, self._watch, limits.silent_seconds)
-        holding = Holding(self._route.need, held.credential)
+        holding = Holding(self._route.need, held.credential, is_login_within)
         lasting = Lasting(self._desk.source, holding, self._child, (server, relay))
         async with while_held(lasting, limits.recheck_seconds) as state:
             try:

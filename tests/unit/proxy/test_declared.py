@@ -3,9 +3,9 @@ import pytest
 from broker.errors import InvalidRequestError
 from broker.proxy import DatabaseRoute, Route, parse_routes
 from broker.proxy.message import Fields
-from broker.proxy.pattern import parse_pattern
 from broker.proxy.signing import Signing
 from broker.proxy.standin import StandIn
+from broker.reach.pattern import parse_pattern
 from broker.secret import Secret
 
 GOOD: dict[str, object] = {

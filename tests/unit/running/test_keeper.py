@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from broker.client.api_errors import ApiError, CredentialEndedError, refusal
@@ -33,7 +34,13 @@ REAL: Final = [value.reveal() for name, value in BUCKET.values.items() if name !
 def keeper(shape: str, kind: str = "aws_sts") -> Keeper:
     """Keep a session, which the command takes in one shape."""
     issued: Any = SimpleNamespace(
-        id="l", capability="files", kind=kind, secret=BUCKET.values, expires_at=EXPIRES, target="t"
+        id="l",
+        capability="files",
+        kind=kind,
+        secret=BUCKET.values,
+        expires_at=EXPIRES,
+        target="t",
+        reach=UNSET,
     )
     need = Need(name="files", capability="files", scopes=("r",), shapes=(parse_shape(shape),))
     held: Any = SimpleNamespace(current=issued, seconds_left=lambda: 60.0)

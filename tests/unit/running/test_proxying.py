@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from broker.client.results import IssuedCredential
 from broker.clock import SystemClock
 from broker.proxy import parse_routes
 from broker.running.keeper import Keeper
 from broker.running.need import Need
-from broker.running.proxying import Opened, Proxying
+from broker.running.proxying import Opened, Proxying, ProxyUnfitError
 from broker.running.shapes.catalogue import parse_shape
 from broker.running.shapes.shape import Place, ShapeUnfitError
 from broker.secret import Secret
@@ -25,7 +26,7 @@ ROUTE = {"need": "db", "scheme": "postgres", "host": "db.test", "database": "ord
 class Held:
     """Holds one answer of the broker's."""
 
-    def __init__(self, kind: str, **words: str) -> None:
+    def __init__(self, kind: str, reach: object = UNSET, **words: str) -> None:
         self.current = IssuedCredential(
             id="l_00_aaaaaaaaaaaaaaaaaaaaaaaaaa",
             task="t",
@@ -41,6 +42,7 @@ class Held:
             renewable=False,
             target="db",
             secret={name: Secret(word) for name, word in words.items()},
+            reach=reach,
         )
 
     def seconds_left(self) -> float:
@@ -125,3 +127,42 @@ async def test_what_is_no_login_cannot_be_shown_as_one(
     """Nothing is started then; the text names the need."""
     with pytest.raises(ShapeUnfitError, match="db: "):
         await shown(keeper(kind, shape, **words), tmp_path)
+
+
+LINE = {"host": "api.test", "methods": ["GET"], "paths": ["/**"]}
+TO_API = {"need": "db", "id": "r", "host": "api.test", "methods": ["POST"], "paths": ["/x"]}
+NEVER = "the route r goes to {at}, and db is not given for that by this lease"
+UNREADABLE = "what the broker says of db cannot be read, so nothing may be sent with it: reach"
+
+
+@pytest.mark.parametrize(
+    ("route", "reach", "said"),
+    [
+        (TO_API | {"host": "b.test"}, [LINE], NEVER.format(at="b.test:443")),
+        (TO_API | {"port": 8443}, [LINE], NEVER.format(at="api.test:8443")),
+        (TO_API, [], NEVER.format(at="api.test:443")),
+        (ROUTE | {"id": "r"}, [LINE | {"host": "db.test"}], NEVER.format(at="db.test:5432")),
+        (TO_API, [LINE | {"queries": ["safe"]}], UNREADABLE),
+        (TO_API, "all", UNREADABLE),
+        (TO_API, None, UNREADABLE),
+    ],
+    ids=["host", "port", "nothing", "database", "member", "text", "null"],
+)
+async def test_a_route_that_the_lease_can_never_let_pass_starts_nothing(
+    tmp_path: Path, route: dict[str, object], reach: object, said: str
+) -> None:
+    """The text names the route and the capability."""
+    need = Need(name="db", capability="db", scopes=("read",), shapes=())
+    held: Any = Held("vault", reach, access_token="x", username="u", password=PASSWORD)
+    kept = Keeper(need, held, _never, _never)
+    place = Place(tmp_path, "http://127.0.0.1:1", Secret("desk"))
+
+    with pytest.raises(ProxyUnfitError) as caught:
+        async with Proxying(routes=parse_routes([route])).opened({"db": kept}, place, NOW):
+            pass
+
+    assert said in str(caught.value)
+
+
+async def _never(asked: object) -> Any:
+    raise AssertionError(asked)

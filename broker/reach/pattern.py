@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from broker.proxy.problem import RefusedError
-from broker.proxy.target import parse_target
+from broker.reach.spelling import plain_path, segments_of
 
 _ONE: Final = re.compile(r"\*|\{[a-z][a-z0-9_]*\}", re.ASCII)
 _REST: Final = "**"
@@ -31,7 +30,7 @@ class PathPattern:
 
 def parse_pattern(text: str) -> PathPattern | None:
     """Read a pattern; None if it is none."""
-    segments = text[1:].split("/")
+    segments = segments_of(text)
     if not text.startswith("/") or _REST in segments[:-1]:
         return None
     if any("*" in segment and segment not in {"*", _REST} for segment in segments):
@@ -39,12 +38,8 @@ def parse_pattern(text: str) -> PathPattern | None:
     literal = [
         "x" if segment == _REST or _ONE.fullmatch(segment) else segment for segment in segments
     ]
-    try:
-        target = parse_target("/" + "/".join(literal))
-    except RefusedError:
-        return None
-    is_plain = target.segments == tuple(literal) and not target.query
-    return PathPattern(text, tuple(segments)) if is_plain else None
+    path = "/" + "/".join(literal)
+    return PathPattern(text, segments) if plain_path(path) == path else None
 
 
 def _fits(expected: str, segment: str) -> bool:
