@@ -78,6 +78,7 @@ RUN: Final[dict[str, dict[str, str]]] = {
         "sh": "tests/story/blocks/test_operators_and_policies.py",
         "yaml": "tests/story/blocks/test_configurations.py",
     },
+    "proxy.md": {"yaml": "tests/story/blocks/test_configurations.py"},
     "quickstart.md": {"sh": "tests/story/test_quickstart.py"},
     "quickstart-github.md": dict.fromkeys(("sh", "python"), "tests/story/test_quickstarts.py"),
     "quickstart-kubernetes.md": dict.fromkeys(("sh", "python"), "tests/story/test_quickstarts.py"),

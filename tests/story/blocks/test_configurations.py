@@ -80,13 +80,20 @@ def test_a_stanza_is_taken(case: str, folder: Path, capsys: pytest.CaptureFixtur
     assert (code, "is good" in capsys.readouterr().out) == (exits.OK, True)
 
 
-def test_what_breaks_glass_fits_into_a_capability(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("page", "words", "capability"),
+    [
+        ("break-glass.md", "break_glass:", "orders-export"),
+        ("proxy.md", "reach:", "orders-api"),
+    ],
+)
+def test_a_member_of_a_capability_is_taken(
+    page: str, words: str, capability: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The shipped `orders-export` has it; here it has the page's."""
+    """In one that is shipped, in the place of what it may have of it."""
     told = yaml.safe_load((folder / "capabilities.yaml").read_text("utf-8"))
-    (mine,) = (each for each in told["capabilities"] if each["name"] == "orders-export")
-    mine |= stanza("break-glass.md", "break_glass:")
+    (mine,) = (each for each in told["capabilities"] if each["name"] == capability)
+    mine |= stanza(page, words)
     (folder / "capabilities.yaml").write_text(yaml.safe_dump(told), "utf-8")
 
     assert main(["config", "check", "--config", str(folder)]) == exits.OK
