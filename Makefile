@@ -29,7 +29,7 @@ demo-real: $(STAMP) ## one task end kills three kinds of credentials at real ser
 	@$(PY) -m tests.real.fetch openbao $(AWS)
 	@$(PY) -m tests.real.demo --aws $(AWS) $(ARGS)
 
-test: $(STAMP) ## the tests that need nothing but this checkout, two at a time on each CPU (ARGS="..." goes to pytest)
+test: $(STAMP) ## the tests that need nothing but this checkout, three at a time on two CPUs (ARGS="..." goes to pytest)
 	$(PY) -m pytest -m "not real and not soak" --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) tests
 
 test-soak: $(STAMP) ## random histories and random deaths, for minutes

@@ -25,10 +25,14 @@ LINKS = ("mux", "client", "cluster", "fake")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:  # noqa: ARG001 - its name
-    """Start two workers for each CPU: half of the time a test waits, for an expiry, for a death."""
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+    """Start three workers for two CPUs: a test waits half of its time, for an expiry, for a death.
+
+    With four, a test now and then met a store that had not answered within its two seconds.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not hasattr(os, "sched_getaffinity"):
         return None
-    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    cpus = len(os.sched_getaffinity(0))
+    return cpus + cpus // 2
 
 
 @pytest.fixture(autouse=True)
