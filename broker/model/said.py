@@ -5,16 +5,10 @@ import msgspec
 from broker.use_words import USING
 
 
-class SaidUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Exchanges that were alike, and how often there was one.
-
-    When is by the clock of whoever says it; nothing is decided by that.
-    """
+class _Alike(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What exchanges have in common that are told as one."""
 
     outcome: str
-    times: int
-    first_at_ms: int
-    last_at_ms: int
     credential: str = ""
     """The lease whose credential was put in; empty when none was."""
     need: str = ""
@@ -26,6 +20,17 @@ class SaidUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: str = ""
     masked: bool = False
     """The answers held the credential, which the agent did not get."""
+
+
+class SaidUse(_Alike, frozen=True, kw_only=True, omit_defaults=True):
+    """Exchanges that were alike, and how often there was one.
+
+    When is by the clock of whoever says it; nothing is decided by that.
+    """
+
+    times: int
+    first_at_ms: int
+    last_at_ms: int
 
     @property
     def is_use(self) -> bool:
@@ -40,20 +45,10 @@ class SaidBatch(msgspec.Struct, frozen=True):
     untold: int = 0
 
 
-class SaidKind(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SaidKind(_Alike, frozen=True, kw_only=True, omit_defaults=True):
     """What makes exchanges alike, as it is shown of a whole task."""
 
-    outcome: str
-    credential: str = ""
     capability: str = ""
-    need: str = ""
-    rule: str = ""
-    method: str = ""
-    host: str = ""
-    port: int = 0
-    status: int = 0
-    problem: str = ""
-    masked: bool = False
 
 
 class SaidTotal(msgspec.Struct, frozen=True):

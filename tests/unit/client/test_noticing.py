@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -15,32 +14,11 @@ from broker.client.noticing import LOOK_SECONDS, Noticing
 from broker.client.results import Credential, IssuedCredential
 from broker.secret import Secret
 from tests.fakes.clock import FakeClock
-from tests.fakes.delivered import LIFE, NOW, issued
+from tests.fakes.delivered import issued
+from tests.fakes.shown_credentials import shown
 
 FIRST = replace(issued(), kind="toy", target="yard", secret={"password": Secret("one")})
 SECOND = replace(FIRST, id=f"{FIRST.id}-next", secret={"password": Secret("two")})
-
-
-def shown(ended_by: str = "") -> Credential:
-    """Tell what has become of the first one."""
-    return Credential(
-        id=FIRST.id,
-        task=FIRST.task,
-        kind="toy",
-        capability=FIRST.capability,
-        audience=FIRST.audience,
-        scope=FIRST.scope,
-        issued_at=NOW,
-        expires_at=NOW + timedelta(seconds=LIFE),
-        max_expires_at=NOW + timedelta(seconds=LIFE),
-        generation=1,
-        renewable=False,
-        state="ended" if ended_by else "active",
-        alive=not ended_by,
-        ended_at=NOW if ended_by else None,
-        ended_by=ended_by,
-        decision={},
-    )
 
 
 def failed() -> ApiError:
@@ -118,7 +96,7 @@ async def words(held: HeldCredential) -> str:
 async def test_collateral_is_followed_without_anybody_s_asking() -> None:
     """In a look; a broker that did not answer before is asked again."""
     yard = Yard()
-    yard.shows = [shown(), BrokerUnreachableError("x"), shown("collateral")]
+    yard.shows = [shown(FIRST.id), BrokerUnreachableError("x"), shown(FIRST.id, "collateral")]
     held, nights = hold(yard, Nights(1)), Nights(3)
 
     await look(yard, held, nights)
@@ -135,7 +113,7 @@ async def test_what_was_ended_on_purpose_is_handed_out_no_more_and_not_followed(
 ) -> None:
     """Whoever revoked it did not mean that its holder gets another one, or goes on with this."""
     yard = Yard()
-    yard.shows = [shown(), shown(ended_by)]
+    yard.shows = [shown(FIRST.id), shown(FIRST.id, ended_by)]
     held, nights = hold(yard), Nights(9)
 
     await look(yard, held, nights)
@@ -150,7 +128,7 @@ async def test_what_was_ended_on_purpose_is_handed_out_no_more_and_not_followed(
 async def test_what_lives_or_has_died_of_age_is_left_alone(ended_by: str) -> None:
     """Its holder's clocks tell."""
     yard = Yard()
-    yard.shows = [shown(ended_by)]
+    yard.shows = [shown(FIRST.id, ended_by)]
     held = hold(yard)
 
     await look(yard, held, Nights(3))
@@ -204,7 +182,7 @@ async def test_one_that_is_not_the_current_one_any_more_changes_nothing() -> Non
 async def test_a_refusal_for_good_ends_the_looking() -> None:
     """There will be no other one, and what there was is not handed out."""
     yard = Yard(refusal(410, b'{"type": "https://jit-broker.example/problems/credential-ended"}'))
-    yard.shows = [shown("collateral")]
+    yard.shows = [shown(FIRST.id, "collateral")]
     held, nights = hold(yard, Nights(1)), Nights(10)
 
     await Noticing(held, yard.show, sleep=nights, random=lambda: 0.0).run()
